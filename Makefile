@@ -1,0 +1,46 @@
+# Every target sets up what it needs in .venv and does nothing twice. Python 3.11 or newer and make are enough.
+
+BIN := .venv/bin
+ROOMS := agent benchmarks datasets envs model train
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+OUT ?= runs/lift-nano
+
+.PHONY: help run test check setup setup-all clean
+
+help:
+	@echo "make run      watch the agent lift-nano lift a cube: 10 episodes, then a report with videos"
+	@echo "make test     lint, types and all tests"
+	@echo "make check    lint, format and types only"
+	@echo "make setup    only install what \`make run\` needs, into .venv"
+	@echo "make clean    remove .venv and caches; runs and data are kept"
+
+run: setup
+	@$(BIN)/embodio-rollout agent=lift-nano env=robosuite/lift episodes=10 seed=10000 video=3 restart=true out=$(OUT)
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] && command -v xdg-open >/dev/null; then \
+		xdg-open $(OUT)/report.html >/dev/null 2>&1 || true; \
+	fi
+
+test: check
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
+
+check: setup-all
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@mkdir -p .venv/typing/embodio
+	@for room in $(ROOMS); do ln -sfn ../../../$$room .venv/typing/embodio/$$room; done
+	@MYPYPATH=.venv/typing $(BIN)/mypy $(ROOMS:%=-p embodio.%)
+	@$(BIN)/mypy scripts
+
+setup:
+	@scripts/venv.sh
+	@$(BIN)/python scripts/install.py base
+	@$(BIN)/python scripts/graphics.py
+
+setup-all:
+	@scripts/venv.sh
+	@$(BIN)/python scripts/install.py all
+	@$(BIN)/python scripts/graphics.py
+
+clean:
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

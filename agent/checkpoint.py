@@ -1,0 +1,159 @@
+"""A checkpoint is one folder: weights, model config, vocabulary, embodiment, statistics and policy format."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from embodio.agent.errors import CheckpointError
+from embodio.agent.policy_format import PolicyConfig, PolicyFormat
+from embodio.envs.embodiment import Embodiment
+from embodio.model.network import UnifiedIO2
+from embodio.model.statistics import DatasetStatistics
+from embodio.model.vocabulary import Vocabulary
+from embodio.model.weights import CONFIG_FILE, WEIGHTS_FILE, load_weights, save_weights
+
+WEIGHTS = WEIGHTS_FILE
+MODEL = CONFIG_FILE
+POLICY = "policy.json"
+EMBODIMENT = "embodiment.json"
+STATISTICS = "statistics.json"
+VOCABULARY = "vocabulary.model"
+FILES = (WEIGHTS, MODEL, POLICY, EMBODIMENT, STATISTICS, VOCABULARY)
+
+
+@dataclasses.dataclass
+class Checkpoint:
+    """A network together with everything that says which robot it is for and how to talk to it."""
+
+    model: UnifiedIO2
+    format: PolicyFormat
+    folder: Path | None = None
+
+    def hashes(self) -> dict[str, str]:
+        """sha256 of the weights and of the statistics files, for reports."""
+        if self.folder is None:
+            raise CheckpointError("hashes: this checkpoint was never saved; call save_checkpoint first")
+        return {name: _sha256(self.folder / name) for name in (WEIGHTS, STATISTICS)}
+
+
+def save_checkpoint(folder: str | Path, model: UnifiedIO2, policy_format: PolicyFormat) -> Path:
+    """Writes a checkpoint folder in one step: it is complete or it is not there.
+
+    Args:
+        folder: where to; an existing checkpoint there is replaced.
+        model: the network, on any device.
+        policy_format: its robot, statistics and vocabulary.
+    """
+    folder = Path(folder)
+    new = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    write_checkpoint_files(new, model, policy_format)
+    replace_folder(new, folder)
+    return folder
+
+
+def write_checkpoint_files(folder: Path, model: UnifiedIO2, policy_format: PolicyFormat) -> None:
+    """Writes the files of a checkpoint into an existing folder, one after the other."""
+    save_weights(model, folder)
+    _write_json(folder / POLICY, policy_format.config.to_dict())
+    _write_json(folder / EMBODIMENT, policy_format.embodiment.to_dict())
+    _write_json(folder / STATISTICS, policy_format.statistics.to_dict())
+    (folder / VOCABULARY).write_bytes(policy_format.vocabulary.to_bytes())
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Puts `new` in the place of `folder`; whenever it is interrupted, one of the two is found by `load_checkpoint`."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(new, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def recover_folder(folder: Path) -> Path:
+    """Finishes a replacement that was cut off between its two renames."""
+    old = folder.with_name(f".{folder.name}.old")
+    if not folder.exists() and old.exists():
+        os.replace(old, folder)
+    return folder
+
+
+def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
+    """Loads a checkpoint folder, or one that ships with the package, such as "lift-nano".
+
+    Raises:
+        CheckpointError: if there is no such checkpoint, or a file of it is missing or damaged.
+        WeightsError: if the weights do not fit the model config.
+    """
+    folder = find_checkpoint(name_or_path)
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise CheckpointError(f"{folder}: {', '.join(missing)} missing; a checkpoint consists of {', '.join(FILES)}")
+    vocabulary = Vocabulary.from_bytes((folder / VOCABULARY).read_bytes())
+    policy_format = PolicyFormat(
+        PolicyConfig.from_dict(_read_json(folder / POLICY)),
+        Embodiment.from_dict(_read_json(folder / EMBODIMENT)),
+        DatasetStatistics.from_dict(_read_json(folder / STATISTICS)),
+        vocabulary,
+    )
+    model = load_weights(folder)
+    rows = model.config.transformer.vocab_size
+    if rows < vocabulary.size:
+        raise CheckpointError(
+            f"{folder}: the network knows {rows} ids, the vocabulary has {vocabulary.size}; "
+            f"{MODEL} and {VOCABULARY} come from different checkpoints"
+        )
+    return Checkpoint(model, policy_format, folder)
+
+
+def find_checkpoint(name_or_path: str | Path) -> Path:
+    """The folder of a checkpoint, given by path or by the name of one that ships with the package.
+
+    Raises:
+        CheckpointError: if neither is found; lists what ships.
+    """
+    path = recover_folder(Path(name_or_path))
+    if path.is_dir():
+        return path
+    shipped = shipped_checkpoints()
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)]
+    raise CheckpointError(
+        f"{name_or_path}: no such folder, and not among the checkpoints that ship: {', '.join(shipped) or 'none'}"
+    )
+
+
+def shipped_checkpoints() -> dict[str, Path]:
+    """Names and folders of the checkpoints inside the package."""
+    root = Path(str(resources.files("embodio.agent"))) / "checkpoints"
+    if not root.is_dir():
+        return {}
+    return {path.name: path for path in sorted(root.iterdir()) if (path / WEIGHTS).is_file()}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path}: not valid JSON ({error}); fetch the checkpoint again") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path}: expected an object, found a {type(values).__name__}")
+    return values

@@ -1,0 +1,23 @@
+"""Errors of the agent: each names the field that is wrong and says what to do about it."""
+
+from __future__ import annotations
+
+
+class AgentError(Exception):
+    """Base of all errors raised by `embodio.agent`."""
+
+
+class ActionError(AgentError, ValueError):
+    """An action, or its tokens, is outside of what the embodiment allows."""
+
+
+class ObservationError(AgentError, ValueError):
+    """An observation misses a key, or one of its values has the wrong shape, dtype or range."""
+
+
+class CheckpointError(AgentError):
+    """A checkpoint folder is missing, incomplete, or contradicts itself."""
+
+
+class NotReset(AgentError):
+    """`act` was called before `reset`, or without any instruction."""

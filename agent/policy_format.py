@@ -1,0 +1,242 @@
+"""PolicyFormat: what a policy is told and what it answers; the one place where observations become Examples."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.agent.codec import ActionCodec
+from embodio.agent.errors import ActionError, CheckpointError, ObservationError
+from embodio.envs.embodiment import Camera, Dimension, Embodiment
+from embodio.model.example import Example
+from embodio.model.statistics import DatasetStatistics, Normaliser, NormaliserKind
+from embodio.model.vocabulary import Vocabulary
+
+Observation = Mapping[str, Any]
+_SLOT = re.compile(r"(\{instruction\}|\{state\})")
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyConfig:
+    """How a policy reads a robot and writes its actions; travels in the checkpoint as `policy.json`.
+
+    Attributes:
+        cameras: names of the cameras, drawn side by side from left to right as the one image input.
+        history_frames: how many earlier frames are given as image history (0 to 8).
+        history_stride: control steps between those frames.
+        chunk: K, actions that are predicted at once.
+        action_bins: levels of a continuous action dimension; an odd number makes zero a level.
+        action_range: what the levels span: "limits" (the embodiment's), "minmax" or "quantiles" (the data set's).
+        state_range: the same for the state; "minmax", "quantiles", "meanstd" or "limits".
+        prompt: input text. `{instruction}` is replaced by plain text, `{state}` by one value token per state number.
+    """
+
+    cameras: tuple[str, ...]
+    history_frames: int = 0
+    history_stride: int = 1
+    chunk: int = 4
+    action_bins: int = 201
+    action_range: str = "limits"
+    state_range: str = "minmax"
+    prompt: str = "{instruction} State: {state}"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cameras", tuple(self.cameras))
+        if not self.cameras:
+            raise CheckpointError("cameras: a policy needs at least one camera")
+        if self.chunk < 1:
+            raise CheckpointError(f"chunk: got {self.chunk}, expected at least 1 action")
+        if not 0 <= self.history_frames <= 8 or self.history_stride < 1:
+            raise CheckpointError(
+                f"history: got {self.history_frames} frames every {self.history_stride} steps, "
+                "expected 0 to 8 frames and a stride of at least 1"
+            )
+        if "{instruction}" not in self.prompt:
+            raise CheckpointError(f"prompt: {self.prompt!r} has no {{instruction}}; the policy would never be told")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return dataclasses.asdict(self) | {"cameras": list(self.cameras)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PolicyConfig:
+        """The inverse of `to_dict`.
+
+        Raises:
+            CheckpointError: if a key is unknown or missing.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        wrong = sorted(set(values) ^ known)
+        if wrong:
+            raise CheckpointError(f"policy.json: unknown or missing keys {wrong}; expected exactly {sorted(known)}")
+        return cls(**values)
+
+    @property
+    def window(self) -> int:
+        """Control steps an agent must remember: the current one and those that the history reaches back to."""
+        return 1 + self.history_frames * self.history_stride
+
+
+class PolicyFormat:
+    """Builds the Example of a moment on a robot; used alike in training and in `Agent.act`.
+
+    Args:
+        config: how the policy reads and writes.
+        embodiment: the robot; cameras, state and action dimensions come from here.
+        statistics: of the data set, for the fields "state" and "action".
+        vocabulary: of the network.
+
+    Raises:
+        CheckpointError: if the config names a camera that the embodiment lacks.
+        StatisticsError: if a normaliser needs a statistic that is not there.
+    """
+
+    def __init__(
+        self, config: PolicyConfig, embodiment: Embodiment, statistics: DatasetStatistics, vocabulary: Vocabulary
+    ) -> None:
+        self.config = config
+        self.embodiment = embodiment
+        self.statistics = statistics
+        self.vocabulary = vocabulary
+        by_name = {camera.name: camera for camera in embodiment.cameras}
+        unknown = [name for name in config.cameras if name not in by_name]
+        if unknown:
+            raise CheckpointError(f"cameras: {unknown} are not on {embodiment.name}, which has {sorted(by_name)}")
+        self.cameras: tuple[Camera, ...] = tuple(by_name[name] for name in config.cameras)
+        if len({camera.height for camera in self.cameras}) > 1:
+            raise CheckpointError("cameras: side by side they must have one height; resize them in the environment")
+        self.codec = ActionCodec(
+            embodiment.action,
+            _normaliser(config.action_range, "action", embodiment.action.dimensions, statistics),
+            vocabulary,
+            config.action_bins,
+        )
+        self._state_normaliser = (
+            _normaliser(config.state_range, "state", embodiment.state, statistics)
+            if "{state}" in config.prompt
+            else None
+        )
+        self._prompt_parts = [part for part in _SLOT.split(config.prompt) if part]
+        self._prefix = vocabulary.prefix_id("text", "S")
+
+    @property
+    def window(self) -> int:
+        """Observations that an Example is made of, the current one included."""
+        return self.config.window
+
+    @property
+    def chunk(self) -> int:
+        """K, the actions that are predicted at once."""
+        return self.config.chunk
+
+    @property
+    def camera_names(self) -> tuple[str, ...]:
+        """The cameras that are read, in the order in which they are drawn."""
+        return self.config.cameras
+
+    @property
+    def answer_length(self) -> int:
+        """Target tokens of one chunk, without the end of the text."""
+        return self.config.chunk * self.codec.size
+
+    def legal_ids(self, actions: int | None = None) -> list[npt.NDArray[np.int64]]:
+        """The ids that may stand at each position of an answer of `actions` actions (all of the chunk by default)."""
+        return list(self.codec.legal_ids) * (self.config.chunk if actions is None else actions)
+
+    def check(self, observation: Observation) -> None:
+        """Checks keys, shapes, dtypes and finiteness of one observation.
+
+        Raises:
+            ObservationError: naming the field, what it should be and what it is.
+        """
+        expected = [camera.name for camera in self.cameras] + (["state"] if self._state_normaliser else [])
+        missing = [key for key in expected if key not in observation]
+        if missing:
+            raise ObservationError(f"observation: {missing} missing; this policy reads {expected}")
+        for camera in self.cameras:
+            shape = (camera.height, camera.width, camera.channels)
+            _check_array(camera.name, observation[camera.name], shape, "u", "uint8")
+        if self._state_normaliser:
+            state = _check_array("state", observation["state"], (len(self.embodiment.state),), "f", "float")
+            if not np.isfinite(state).all():
+                names = [d.name for d, ok in zip(self.embodiment.state, np.isfinite(state), strict=True) if not ok]
+                raise ObservationError(f"state: {', '.join(names)} is not finite; check the robot's sensors")
+
+    def image(self, observation: Observation) -> npt.NDArray[np.uint8]:
+        """The cameras side by side, uint8 [H, sum of widths, 3]."""
+        return np.concatenate([observation[camera.name] for camera in self.cameras], axis=1)
+
+    def prompt(self, observation: Observation, instruction: str) -> list[str | int]:
+        """The input text: strings are plain text, integers are ids."""
+        parts: list[str | int] = [self._prefix]
+        for part in self._prompt_parts:
+            if part == "{instruction}":
+                parts.append(instruction)
+            elif part == "{state}" and self._state_normaliser is not None:
+                unit = self._state_normaliser.normalise(np.asarray(observation["state"], dtype=np.float64))
+                ids = self.vocabulary.values_to_ids(np.clip(unit, 0.0, 1.0), rounding="nearest")
+                parts.extend(int(token) for token in ids)
+            else:
+                parts.append(part)
+        return parts
+
+    def example(self, window: Sequence[Observation], instruction: str, actions: npt.ArrayLike | None = None) -> Example:
+        """The Example of one moment.
+
+        Args:
+            window: observations up to and including the current one, oldest first, one per control step; at most
+                `config.window` of them, fewer at the start of an episode.
+            instruction: what the robot shall do.
+            actions: [K, A] the next K actions, in training.
+
+        Raises:
+            ActionError: if `actions` has another shape than [K, A].
+            ObservationError: if the window is empty.
+        """
+        if not window:
+            raise ObservationError("window: no observation given")
+        current = window[-1]
+        stride = self.config.history_stride
+        reach = range(-1 - stride * self.config.history_frames, -1, stride)
+        history = tuple(self.image(window[i]) for i in reach if -i <= len(window))
+        target = None
+        if actions is not None:
+            chunk = np.asarray(actions)
+            if chunk.shape != (self.config.chunk, self.codec.size):
+                raise ActionError(f"actions: expected {(self.config.chunk, self.codec.size)}, got {chunk.shape}")
+            target = [int(token) for token in self.codec.encode(chunk).reshape(-1)]
+        return Example(
+            text=self.prompt(current, instruction),
+            image=self.image(current),
+            image_history=history,
+            text_target=target,
+        )
+
+    def actions(self, ids: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Answer tokens [..., n * A] -> actions float32 [..., n, A].
+
+        Raises:
+            ActionError: if an id is not legal at its place.
+        """
+        tokens = np.asarray(ids)
+        return self.codec.decode(tokens.reshape(*tokens.shape[:-1], -1, self.codec.size))
+
+
+def _normaliser(kind: str, field: str, dimensions: Sequence[Dimension], statistics: DatasetStatistics) -> Normaliser:
+    if kind == "limits":
+        return Normaliser.from_limits([d.low for d in dimensions], [d.high for d in dimensions])
+    return Normaliser.from_statistics(cast(NormaliserKind, kind), statistics.field(field))
+
+
+def _check_array(name: str, value: Any, shape: tuple[int, ...], kind: str, kind_name: str) -> npt.NDArray[Any]:
+    array = np.asarray(value)
+    if array.shape != shape or array.dtype.kind != kind or (kind == "u" and array.dtype != np.uint8):
+        raise ObservationError(
+            f"{name}: expected {kind_name} of shape {shape}, got {array.dtype} of shape {array.shape}"
+        )
+    return array

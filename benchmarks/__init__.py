@@ -1,0 +1,1 @@
+"""Benchmarks: success rates, latency, and reports of them."""

@@ -1,0 +1,15 @@
+"""Errors of the benchmarks."""
+
+from __future__ import annotations
+
+
+class BenchmarkError(Exception):
+    """Base of all errors raised by `embodio.benchmarks`."""
+
+
+class ResultsError(BenchmarkError):
+    """The results in a folder are damaged, or belong to another run; the message says which field and what to do."""
+
+
+class WorkerDied(BenchmarkError):
+    """A worker process ended without an answer, for example because the machine ran out of memory."""

@@ -1,0 +1,114 @@
+"""One environment and one policy that play an episode after the other, in this process or in a worker."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from embodio.agent import Agent
+from embodio.benchmarks.latency import TimedPolicy
+from embodio.benchmarks.results import EpisodeRow
+from embodio.benchmarks.video import EpisodeVideo
+from embodio.envs import Policy, StepRecord, make_env, make_expert, run_episode
+
+EXPERT = "expert"
+VIDEOS = "videos"
+
+
+@dataclass(frozen=True)
+class PlayerConfig:
+    """What to play; everything that decides how an episode goes, and where its video is put.
+
+    Attributes:
+        agent: Name or folder of a checkpoint, or "expert" for the environment's scripted expert.
+        env: Name of the environment.
+        horizon: Steps after which an episode is cut off; None for the environment's own.
+        replan: Actions played before the agent plans anew; None for the agent's own.
+        device: Where the network runs.
+        threads: Threads of the network.
+        seed: Seed of the first episode.
+        video: The first so many episodes get a video.
+        folder: Where the folder of videos is.
+    """
+
+    agent: str
+    env: str
+    horizon: int | None
+    replan: int | None
+    device: str
+    threads: int
+    seed: int
+    video: int
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Played:
+    """An episode's row of results and the times of its actions in milliseconds."""
+
+    row: EpisodeRow
+    milliseconds: list[float]
+
+
+class Player:
+    """Plays episodes by their seeds.
+
+    Raises:
+        EnvError: There is no such environment, or the agent was made for another robot.
+        AgentError: There is no such agent.
+    """
+
+    def __init__(self, config: PlayerConfig) -> None:
+        torch.set_num_threads(config.threads)
+        self._config = config
+        options: dict[str, Any] = {"horizon": config.horizon} if config.horizon is not None else {}
+        if config.agent == EXPERT:
+            options["cameras"] = False
+        if config.video:
+            options["render_mode"] = "rgb_array"
+        self._env = make_env(config.env, **options)
+        policy, self.info = self._load()
+        self._policy = TimedPolicy(policy)
+
+    def _load(self) -> tuple[Policy, dict[str, Any]]:
+        """The policy, and what identifies it."""
+        config = self._config
+        if config.agent == EXPERT:
+            return make_expert(config.env, self._env), {"kind": "scripted expert", "sha256": {}}
+        embodiment = self._env.get_wrapper_attr("embodiment")
+        agent = Agent.load(config.agent, embodiment=embodiment, replan=config.replan, device=config.device)
+        return agent, dict(agent.info)
+
+    def play(self, seed: int) -> Played:
+        """Plays the episode with this seed."""
+        self._policy.forget()
+        with self._video(seed) as video:
+            on_step = None if video is None else lambda record: self._film(video, record)
+            result = run_episode(self._env, self._policy, seed, on_step=on_step)
+            name = None if video is None else video.finish(result.status)
+        row = EpisodeRow(seed, result.status, result.steps, round(result.seconds, 3), result.message, name)
+        return Played(row, self._policy.milliseconds)
+
+    @contextlib.contextmanager
+    def _video(self, seed: int) -> Iterator[EpisodeVideo | None]:
+        """The recorder of this episode; None if it gets no video."""
+        config = self._config
+        if seed - config.seed >= config.video:
+            yield None
+            return
+        stem = f"{config.env}-{Path(config.agent).name}-seed{seed}"
+        with EpisodeVideo(config.folder / VIDEOS, stem, fps=self._env.metadata["render_fps"]) as video:
+            yield video
+
+    def _film(self, video: EpisodeVideo, record: StepRecord) -> None:
+        video.add(np.asarray(self._env.render(), np.uint8))
+
+    def close(self) -> None:
+        """Stops the simulator."""
+        self._env.close()

@@ -1,0 +1,60 @@
+"""What can go wrong with a data set: one base error, and one class for each kind of remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class DatasetError(Exception):
+    """A data set cannot be read, written or collected; the message says what to do."""
+
+
+class CorruptRecordError(DatasetError):
+    """A record file is damaged or cut off.
+
+    Attributes:
+        path: the file.
+        record: index of the first bad record in that file.
+    """
+
+    def __init__(self, path: Path, record: int, problem: str, remedy: str) -> None:
+        super().__init__(f"{path}, record {record}: {problem}. {remedy}")
+        self.path = path
+        self.record = record
+        self._arguments = (path, record, problem, remedy)
+
+    def __reduce__(self) -> tuple[type[CorruptRecordError], tuple[Path, int, str, str]]:
+        """Pickles with all arguments, so that the error survives the way out of a worker process."""
+        return type(self), self._arguments
+
+
+class FeatureError(DatasetError):
+    """A value does not fit the declared features, or features are of a kind that cannot be read."""
+
+
+class CollectionError(DatasetError):
+    """A collection of demonstrations cannot start or go on."""
+
+
+class CollectionMismatch(CollectionError):
+    """A folder holds a collection that was made with other settings.
+
+    Attributes:
+        field: the first setting that differs.
+        expected: its value in the folder.
+        found: its value in the call.
+    """
+
+    def __init__(self, folder: Path, field: str, expected: object, found: object) -> None:
+        super().__init__(
+            f"{folder} holds a collection with {field}={expected!r}, but {field}={found!r} was asked for. "
+            f"Ask for {field}={expected!r} to extend it, or choose another folder"
+        )
+        self.field = field
+        self.expected = expected
+        self.found = found
+        self._arguments = (folder, field, expected, found)
+
+    def __reduce__(self) -> tuple[type[CollectionMismatch], tuple[Path, str, object, object]]:
+        """Pickles with all arguments."""
+        return type(self), self._arguments

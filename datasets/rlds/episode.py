@@ -1,0 +1,184 @@
+"""One recorded episode: numbers as arrays over time, images left compressed until a frame is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.errors import FeatureError
+from embodio.datasets.rlds.example_proto import DecodedExample
+from embodio.datasets.rlds.features import METADATA, STEPS, EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.rlds.image_codec import decode_image
+
+
+class Episode:
+    """The steps and the metadata of one episode (legend: T steps).
+
+    Fields are named by their path ("action", "observation/wrist"); the part "observation/" may be left out.
+
+    Attributes:
+        features: what the episode holds.
+    """
+
+    def __init__(self, data: bytes, features: EpisodeFeatures) -> None:
+        """Takes a record as it lies in the file.
+
+        Args:
+            data: a serialised `tf.train.Example`.
+            features: its description.
+
+        Raises:
+            FeatureError: the bytes are not an Example, or it holds no steps.
+        """
+        self.features = features
+        self._example = DecodedExample(data)
+        self._arrays: dict[str, npt.NDArray[Any]] = {}
+        self._length = self._count_steps()
+
+    def __len__(self) -> int:
+        """Returns the number of steps T."""
+        return self._length
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The fields of "episode_metadata": numbers, bools, strings or arrays by name."""
+        prefix = METADATA + "/"
+        names = [path.removeprefix(prefix) for path in self.features.episode if path.startswith(prefix)]
+        return {name: self._episode_value(prefix + name) for name in names}
+
+    @property
+    def instruction(self) -> str:
+        """The language instruction of the first step."""
+        return self.text("language_instruction", 0)
+
+    @property
+    def observation_keys(self) -> tuple[str, ...]:
+        """Names of the parts of an observation: cameras, "state", ..."""
+        prefix = "observation/"
+        return tuple(path.removeprefix(prefix) for path in self.features.steps if path.startswith(prefix))
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of those parts that are images."""
+        steps = self.features.steps
+        return tuple(key for key in self.observation_keys if isinstance(steps[f"observation/{key}"], ImageFeature))
+
+    def array(self, path: str) -> npt.NDArray[Any]:
+        """Returns a numeric field over all steps; converted once, then kept.
+
+        Args:
+            path: e.g. "action" or "state".
+
+        Returns:
+            [T, *shape], in the declared dtype, read-only.
+
+        Raises:
+            FeatureError: there is no such field, it is not numeric, or the record does not hold T values of its shape.
+        """
+        path, feature = self._find(path)
+        if not isinstance(feature, TensorFeature):
+            raise FeatureError(f"{path} is not numeric; read it with frame() or text()")
+        if path not in self._arrays:
+            array = self._tensor(f"{STEPS}/{path}", feature, (self._length, *feature.shape))
+            array.setflags(write=False)
+            self._arrays[path] = array
+        return self._arrays[path]
+
+    def text(self, path: str, step: int) -> str:
+        """Returns a text field at one step; raises FeatureError where there is none and IndexError outside [0, T)."""
+        path, feature = self._find(path)
+        if not isinstance(feature, TextFeature):
+            raise FeatureError(f"{path} is not text; read it with frame() or array()")
+        return self._blob(path, step).decode("utf-8")
+
+    def encoded_frame(self, path: str, step: int) -> bytes:
+        """Returns the compressed image of one step; errors as in `frame`."""
+        path, feature = self._find(path)
+        if not isinstance(feature, ImageFeature):
+            raise FeatureError(f"{path} is not an image; read it with array() or text()")
+        return self._blob(path, step)
+
+    def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:
+        """Returns the image of one step, decompressed.
+
+        Args:
+            path: name of a camera.
+            step: from 0 to T - 1.
+
+        Returns:
+            uint8 [H, W, C], upright, RGB.
+
+        Raises:
+            FeatureError: there is no such camera or its bytes cannot be decoded.
+            IndexError: there is no such step.
+        """
+        path, feature = self._find(path)
+        return decode_image(
+            self.encoded_frame(path, step), feature.channels if isinstance(feature, ImageFeature) else 3
+        )
+
+    def steps(self) -> Iterator[dict[str, Any]]:
+        """Yields each step as nested dicts of arrays, images and strings, in the structure that tfds gives."""
+        columns = {path: self.array(path) for path, f in self.features.steps.items() if isinstance(f, TensorFeature)}
+        for step in range(self._length):
+            values: dict[str, Any] = {}
+            for path, feature in self.features.steps.items():
+                *parents, name = path.split("/")
+                node = values
+                for parent in parents:
+                    node = node.setdefault(parent, {})
+                if isinstance(feature, TensorFeature):
+                    node[name] = columns[path][step]
+                else:
+                    node[name] = self.frame(path, step) if isinstance(feature, ImageFeature) else self.text(path, step)
+            yield values
+
+    def _find(self, path: str) -> tuple[str, ImageFeature | TensorFeature | TextFeature]:
+        known: Mapping[str, Any] = self.features.steps
+        for candidate in (path, f"observation/{path}"):
+            if candidate in known:
+                return candidate, known[candidate]
+        raise FeatureError(f"steps have no field {path!r}; they have {', '.join(sorted(known))}")
+
+    def _blob(self, path: str, step: int) -> bytes:
+        if not 0 <= step < self._length:
+            raise IndexError(f"step {step} of an episode of {self._length} steps")
+        blobs = self._example.blobs(f"{STEPS}/{path}")
+        if len(blobs) != self._length:
+            raise FeatureError(
+                f"{path}: {len(blobs)} values in an episode of {self._length} steps. Fetch the data set again"
+            )
+        return blobs[step]
+
+    def _tensor(self, name: str, feature: TensorFeature, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        stored = self._example.floats(name) if feature.is_float else self._example.integers(name)
+        if stored.size != np.prod(shape, dtype=int):
+            raise FeatureError(f"{name}: {stored.size} numbers where {shape} were declared. Fetch the data set again")
+        values: npt.NDArray[Any] = stored.astype(feature.numpy_dtype).reshape(shape)
+        return values
+
+    def _episode_value(self, path: str) -> Any:
+        feature = self.features.episode[path]
+        if isinstance(feature, TensorFeature):
+            value = self._tensor(path, feature, feature.shape)
+            return value if feature.shape else value.item()
+        blobs = self._example.blobs(path)
+        if len(blobs) != 1:
+            raise FeatureError(f"{path}: {len(blobs)} values where one was declared. Fetch the data set again")
+        return (
+            decode_image(blobs[0], feature.channels) if isinstance(feature, ImageFeature) else blobs[0].decode("utf-8")
+        )
+
+    def _count_steps(self) -> int:
+        """Takes T from the cheapest field: a single number, else a blob, else an array."""
+        for path, feature in self.features.steps.items():
+            name = f"{STEPS}/{path}"
+            if not isinstance(feature, TensorFeature):
+                return len(self._example.blobs(name))
+            size = int(np.prod(feature.shape))
+            if size:
+                return len(self._example.floats(name) if feature.is_float else self._example.integers(name)) // size
+        raise FeatureError("the steps of this data set have no fields. Check its features.json")

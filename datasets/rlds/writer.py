@@ -1,0 +1,235 @@
+"""Writes RLDS data sets that TensorFlow Datasets reads, without TensorFlow.
+
+A data set is a folder with dataset_info.json, features.json, embodiment.json and the shards
+NAME-train.tfrecord-00000-of-00003, ... of framed episodes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from embodio.datasets.errors import DatasetError, FeatureError
+from embodio.datasets.rlds.example_proto import ExampleValue, encode_example
+from embodio.datasets.rlds.features import STEPS, EpisodeFeatures, Feature, ImageFeature, TextFeature
+from embodio.datasets.rlds.image_codec import encode_image
+from embodio.datasets.rlds.tfrecord import frame
+from embodio.envs.embodiment import Embodiment
+
+SPLIT = "train"
+SHARD_BYTES = 32 * 1024 * 1024
+
+
+def encode_episode(features: EpisodeFeatures, steps: Sequence[Mapping[str, Any]], episode: Mapping[str, Any]) -> bytes:
+    """Serialises one episode.
+
+    Args:
+        features: what must be there.
+        steps: one dict per step, flat paths -> values; images are uint8 [H, W, C] or already compressed bytes.
+        episode: flat paths -> values of the whole episode ("episode_metadata/seed").
+
+    Returns:
+        The record, not framed yet.
+
+    Raises:
+        FeatureError: there are no steps, a field is missing or unknown, or has the wrong shape or type; names it.
+    """
+    if not steps:
+        raise FeatureError("an episode needs at least one step")
+    for index, step in enumerate(steps):
+        _check_names(f"step {index}", features.steps, step)
+    _check_names("the episode", features.episode, episode)
+    values: dict[str, ExampleValue] = {}
+    for path, feature in features.steps.items():
+        values[f"{STEPS}/{path}"] = _encode(path, feature, [step[path] for step in steps])
+    for path, feature in features.episode.items():
+        values[path] = _encode(path, feature, [episode[path]])
+    return encode_example(values)
+
+
+class RLDSWriter:
+    """Writes episodes into shards and describes them when it is closed; use it in a `with` block.
+
+    Nothing has its final name before the end, so a folder never looks complete when it is not.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        name: str,
+        features: EpisodeFeatures,
+        *,
+        description: str = "",
+        version: str = "1.0.0",
+        shard_bytes: int = SHARD_BYTES,
+    ) -> None:
+        """Opens a folder for writing.
+
+        Args:
+            folder: is made if it is not there; must hold no data set yet.
+            name: of the data set: small letters, digits and underscores, as tfds asks.
+            features: of the episodes.
+            description: one line for people.
+            version: of the data, "major.minor.patch".
+            shard_bytes: a new shard begins when the present one has this size.
+
+        Raises:
+            DatasetError: the folder holds a data set, or the name is not one that tfds takes.
+        """
+        if not name.replace("_", "").isalnum() or name.lower() != name or not name[0].isalpha():
+            raise DatasetError(f"data set name {name!r}: use small letters, digits and underscores, a letter first")
+        self.folder = Path(folder)
+        if (self.folder / "dataset_info.json").exists():
+            raise DatasetError(f"{self.folder} already holds a data set. Choose another folder, or delete it")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._name, self._features, self._description, self._version = name, features, description, version
+        self._shard_bytes = shard_bytes
+        self._lengths: list[int] = []
+        self._bytes = 0
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> RLDSWriter:
+        """Returns the writer."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Closes the data set, or drops it if an exception came."""
+        if kind is None:
+            self.close()
+        else:
+            self._drop()
+
+    def add(self, steps: Sequence[Mapping[str, Any]], episode: Mapping[str, Any]) -> None:
+        """Appends an episode; arguments and errors as in `encode_episode`."""
+        self.add_record(encode_episode(self._features, steps, episode))
+
+    def add_record(self, record: bytes) -> None:
+        """Appends an episode that is serialised already.
+
+        Args:
+            record: what `encode_episode` gave, or a record of another data set with the same features.
+        """
+        if self._file is not None and self._file.tell() >= self._shard_bytes:
+            self._file.close()
+            self._file = None
+        if self._file is None:
+            self._file = self._unfinished(len(self._lengths)).open("wb")
+            self._lengths.append(0)
+        self._file.write(frame(record))
+        self._lengths[-1] += 1
+        self._bytes += len(record)
+
+    def close(self) -> None:
+        """Gives the shards their names and writes the descriptions.
+
+        Raises:
+            DatasetError: no episode was added.
+        """
+        if not self._lengths or self._file is None:
+            raise DatasetError(f"{self.folder}: a data set needs at least one episode")
+        self._file.close()
+        total = len(self._lengths)
+        for shard in range(total):
+            self._unfinished(shard).rename(self.folder / shard_name(self._name, shard, total))
+        self._features.save(self.folder)
+        (self.folder / "dataset_info.json").write_text(json.dumps(self._info(), indent=2) + "\n")
+
+    def _unfinished(self, shard: int) -> Path:
+        return self.folder / f"{shard:05d}.unfinished"
+
+    def _drop(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        for shard in range(len(self._lengths)):
+            self._unfinished(shard).unlink(missing_ok=True)
+
+    def _info(self) -> dict[str, Any]:
+        split = {
+            "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
+            "name": SPLIT,
+            "numBytes": str(self._bytes),
+            "shardLengths": [str(length) for length in self._lengths],
+        }
+        return {
+            "description": self._description,
+            "fileFormat": "tfrecord",
+            "name": self._name,
+            "splits": [split],
+            "version": self._version,
+        }
+
+
+def shard_name(name: str, shard: int, total: int, split: str = SPLIT) -> str:
+    """Returns the file name of a shard."""
+    return f"{name}-{split}.tfrecord-{shard:05d}-of-{total:05d}"
+
+
+def write_dataset(
+    folder: str | Path,
+    name: str,
+    embodiment: Embodiment,
+    features: EpisodeFeatures,
+    records: Iterable[bytes],
+    **options: Any,
+) -> None:
+    """Writes a whole data set of serialised episodes with the embodiment of the robot beside it.
+
+    Args:
+        folder: where to, as in `RLDSWriter`.
+        name: of the data set.
+        embodiment: of the robot that was recorded.
+        features: of the episodes.
+        records: what `encode_episode` gave, in order.
+        options: further arguments of `RLDSWriter`.
+
+    Raises:
+        DatasetError: as `RLDSWriter`.
+    """
+    with RLDSWriter(folder, name, features, **options) as writer:
+        embodiment.save(writer.folder / "embodiment.json")
+        for record in records:
+            writer.add_record(record)
+
+
+def _check_names(where: str, features: Mapping[str, Feature], values: Mapping[str, Any]) -> None:
+    missing, unknown = sorted(features.keys() - values.keys()), sorted(values.keys() - features.keys())
+    if missing or unknown:
+        raise FeatureError(
+            f"{where} lacks {missing} and has the undeclared {unknown}; give exactly what features declare"
+        )
+
+
+def _encode(path: str, feature: Feature, values: Sequence[Any]) -> ExampleValue:
+    """Returns the values of one field over time as an Example stores them."""
+    if isinstance(feature, TextFeature):
+        return [_as_text(path, value) for value in values]
+    if isinstance(feature, ImageFeature):
+        return [value if isinstance(value, bytes) else _as_image(path, feature, value) for value in values]
+    arrays = [np.asarray(value) for value in values]
+    for index, array in enumerate(arrays):
+        if array.shape != feature.shape:
+            raise FeatureError(f"{path}: shape {array.shape} at step {index}, declared {feature.shape}")
+        if not np.can_cast(array.dtype, feature.numpy_dtype, "same_kind"):
+            raise FeatureError(f"{path}: {array.dtype} at step {index}, declared {feature.dtype}")
+    stacked = np.stack(arrays).astype(feature.numpy_dtype)
+    numbers: ExampleValue = stacked.astype(np.float32 if feature.is_float else np.int64)
+    return numbers
+
+
+def _as_text(path: str, value: Any) -> bytes:
+    if not isinstance(value, str):
+        raise FeatureError(f"{path}: {type(value).__name__} given, declared text")
+    return value.encode("utf-8")
+
+
+def _as_image(path: str, feature: ImageFeature, value: Any) -> bytes:
+    declared = (feature.height, feature.width, feature.channels)
+    shape = np.shape(value)
+    fits = len(shape) == 3 and all(want in (None, have) for want, have in zip(declared, shape, strict=True))
+    if not fits or value.dtype != np.uint8:
+        raise FeatureError(f"{path}: {getattr(value, 'dtype', type(value))} {shape}, declared uint8 {declared}")
+    return encode_image(value, feature.encoding)

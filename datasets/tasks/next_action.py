@@ -1,0 +1,119 @@
+"""NextAction: from one moment of a trajectory, predict the next K actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.augment import Augmentation, AugmentConfig
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.rlds.reader import Episode, RLDSReader
+from embodio.model.example import Example
+
+
+class ExampleBuilder(Protocol):
+    """What turns observations and actions into an Example; `embodio.agent.PolicyFormat` is one."""
+
+    @property
+    def window(self) -> int:
+        """Observations it reads, the current one included."""
+
+    @property
+    def chunk(self) -> int:
+        """K, the actions it predicts."""
+
+    @property
+    def camera_names(self) -> tuple[str, ...]:
+        """The images it reads."""
+
+    def example(
+        self, window: Sequence[Mapping[str, Any]], instruction: str, actions: npt.ArrayLike | None = None
+    ) -> Example:
+        """The Example of one moment."""
+
+
+class NextAction:
+    """Behaviour cloning: image, state and instruction in, the next K actions out (paper, section D.10).
+
+    Near the end of an episode the last action is repeated to fill the chunk.
+
+    Args:
+        reader: trajectories.
+        builder: makes the Example; the same object as in the agent.
+        episodes: which episodes to use.
+        action_key: "action" for what was executed, "expert_action" for the expert's clean label.
+        augment: changes of the images; None for none.
+
+    Raises:
+        DatasetError: if no episode is left, or the key is not in the data set.
+    """
+
+    def __init__(
+        self,
+        reader: RLDSReader,
+        builder: ExampleBuilder,
+        episodes: Sequence[int],
+        action_key: str = "action",
+        augment: AugmentConfig | None = None,
+    ) -> None:
+        if not episodes:
+            raise DatasetError("episodes: none left to train on; collect more, or hold fewer out")
+        self._reader = reader
+        self._builder = builder
+        self._episode_ids = list(episodes)
+        self._action_key = action_key
+        self._augment = augment
+        self._episodes: dict[int, Episode] = {}
+        self._ends = np.cumsum([reader.episode_length(i) for i in self._episode_ids])
+
+    def __len__(self) -> int:
+        """Steps, each of which makes one Example."""
+        return int(self._ends[-1])
+
+    def locate(self, index: int) -> tuple[int, int]:
+        """Episode and step of record `index`."""
+        if not 0 <= index < len(self):
+            raise DatasetError(f"record {index}: there are {len(self)}")
+        place = int(np.searchsorted(self._ends, index, side="right"))
+        start = int(self._ends[place - 1]) if place else 0
+        return self._episode_ids[place], index - start
+
+    def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
+        """The Example of record `index`; `generator` draws the augmentation, None leaves images as they are."""
+        episode_id, step = self.locate(index)
+        episode = self._episode(episode_id)
+        augmentation = None
+        if generator is not None and self._augment is not None:
+            augmentation = Augmentation(self._augment, generator, self._builder.camera_names)
+        first = max(0, step - self._builder.window + 1)
+        window = [_Moment(episode, i, augmentation) for i in range(first, step + 1)]
+        actions = episode.array(self._action_key)
+        chunk = actions[np.minimum(np.arange(step, step + self._builder.chunk), len(actions) - 1)]
+        return self._builder.example(window, episode.instruction, chunk)
+
+    def _episode(self, episode_id: int) -> Episode:
+        if episode_id not in self._episodes:
+            self._episodes[episode_id] = self._reader.episode(episode_id)
+        return self._episodes[episode_id]
+
+
+class _Moment(Mapping[str, Any]):
+    """The observation of one step; images are decoded and augmented when they are read."""
+
+    def __init__(self, episode: Episode, step: int, augmentation: Augmentation | None) -> None:
+        self._episode, self._step, self._augmentation = episode, step, augmentation
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._episode.cameras:
+            return self._episode.array(f"observation/{key}")[self._step]
+        frame = self._episode.frame(key, self._step)
+        return frame if self._augmentation is None else self._augmentation(key, frame)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._episode.observation_keys)
+
+    def __len__(self) -> int:
+        return len(self._episode.observation_keys)

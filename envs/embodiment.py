@@ -1,0 +1,252 @@
+"""What a robot is to a policy: its action, state, cameras, microphone and control frequency, as plain data.
+
+An environment has an `Embodiment`, a data set records one, and a checkpoint carries one. Acting is refused where they
+differ, so a policy can never silently drive a robot whose axes, units or cameras mean something else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
+
+_ABSENT = "<absent>"
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One number of an action or of a state.
+
+    Attributes:
+        name: unique name within its vector.
+        unit: what the value 1.0 stands for, e.g. "m", or "0.05 m" for a normalised axis.
+        low: smallest legal value.
+        high: largest legal value.
+        kind: "continuous", or "binary" where a policy may only choose `low` or `high`.
+    """
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    kind: Literal["continuous", "binary"] = "continuous"
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise EmbodimentError("dimension.name is empty; give every dimension a name")
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise EmbodimentError(f"dimension {self.name!r}: need finite low < high, got {self.low} and {self.high}")
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """What the numbers of an action mean.
+
+    Attributes:
+        dimensions: one per number, in order.
+        mode: "delta" (relative to the present pose) or "absolute".
+        frame: the frame in which translations and rotations are expressed, e.g. "base".
+        rotation: how rotation is written.
+        gripper: which end of the gripper's axis closes it.
+        controller: name of the low-level controller that executes the action.
+    """
+
+    dimensions: tuple[Dimension, ...]
+    mode: Literal["delta", "absolute"]
+    frame: str
+    rotation: Literal["axis_angle", "quaternion", "euler_xyz", "none"]
+    gripper: Literal["closed_is_high", "closed_is_low", "none"]
+    controller: str
+
+    def __post_init__(self) -> None:
+        _require_unique("action.dimensions", self.dimensions)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera: a uint8 image [height, width, channels] under `name` in every observation."""
+
+    name: str
+    height: int
+    width: int
+    channels: int = 3
+    orientation: Literal["upright", "flipped"] = "upright"
+
+    def __post_init__(self) -> None:
+        if min(self.height, self.width, self.channels) < 1:
+            raise EmbodimentError(f"camera {self.name!r}: height, width and channels must be at least 1")
+
+
+@dataclass(frozen=True)
+class Microphone:
+    """A microphone: sampling rate in Hz and number of channels."""
+
+    rate: int
+    channels: int
+
+    def __post_init__(self) -> None:
+        if min(self.rate, self.channels) < 1:
+            raise EmbodimentError("microphone: rate and channels must be at least 1")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field in which two embodiments differ; `field` is dotted, e.g. "cameras.wrist.height"."""
+
+    field: str
+    expected: Any
+    found: Any
+
+    def __str__(self) -> str:
+        return f"{self.field}: expected {self.expected!r}, found {self.found!r}"
+
+
+@dataclass(frozen=True)
+class Embodiment:
+    """A robot as a policy sees it.
+
+    Attributes:
+        name: e.g. "robosuite/panda-osc-pose".
+        action: meaning of the action vector, float32 [A].
+        state: meaning of the proprioceptive vector "state" of an observation, float32 [S].
+        cameras: the images of an observation, in the order in which a policy reads them.
+        microphone: the microphone, if there is one.
+        control_hz: actions per second.
+    """
+
+    name: str
+    action: ActionSpec
+    state: tuple[Dimension, ...]
+    cameras: tuple[Camera, ...]
+    microphone: Microphone | None
+    control_hz: float
+
+    def __post_init__(self) -> None:
+        _require_unique("state", self.state)
+        _require_unique("cameras", self.cameras)
+        if not (math.isfinite(self.control_hz) and self.control_hz > 0):
+            raise EmbodimentError(f"control_hz must be a positive number of actions per second, got {self.control_hz}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The embodiment as JSON-ready dicts, lists, strings and numbers."""
+        return typing.cast(dict[str, Any], _to_plain(self))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Embodiment:
+        """Inverse of `to_dict`.
+
+        Raises:
+            EmbodimentError: a key is missing, unknown, or its value has the wrong type; the message names it.
+        """
+        return typing.cast(Embodiment, _from_plain(cls, data, "embodiment"))
+
+    def save(self, path: str | Path) -> None:
+        """Write the embodiment to a JSON file."""
+        Path(path).write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Embodiment:
+        """Read an embodiment from a JSON file.
+
+        Raises:
+            EmbodimentError: the file is not there, is not JSON, or does not describe an embodiment.
+        """
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise EmbodimentError(f"cannot read an embodiment from {path}: {error}") from error
+        return cls.from_dict(data)
+
+    def differences(self, other: Embodiment) -> list[Difference]:
+        """Fields in which `other` (found) differs from this embodiment (expected); empty if they are the same."""
+        expected, found = _flatten(self.to_dict()), _flatten(other.to_dict())
+        fields = list(expected) + [field for field in found if field not in expected]
+        pairs = ((field, expected.get(field, _ABSENT), found.get(field, _ABSENT)) for field in fields)
+        return [Difference(*pair) for pair in pairs if pair[1] != pair[2]]
+
+    def require_same(self, other: Embodiment, remedy: str) -> None:
+        """Refuse to go on with an embodiment that differs.
+
+        Args:
+            other: the embodiment that was found.
+            remedy: what the reader of the error can do about it.
+
+        Raises:
+            EmbodimentMismatch: lists each field that differs with both values, then the remedy.
+        """
+        differences = self.differences(other)
+        if differences:
+            lines = "\n  ".join(str(difference) for difference in differences)
+            raise EmbodimentMismatch(f"embodiment {self.name!r} was expected but differs:\n  {lines}\n{remedy}")
+
+
+def _require_unique(field: str, items: tuple[Dimension, ...] | tuple[Camera, ...]) -> None:
+    names = [item.name for item in items]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise EmbodimentError(f"{field}: name {repeated[0]!r} is used more than once; names must be unique")
+
+
+def _to_plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {field.name: _to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [_to_plain(item) for item in value]
+    return value
+
+
+def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested dicts and lists to {dotted field: leaf}. List items are keyed by name; their order is a field too."""
+    flat: dict[str, Any] = {}
+    if isinstance(value, dict):
+        for key, item in value.items():
+            flat |= _flatten(item, f"{prefix}.{key}" if prefix else key)
+    elif isinstance(value, list):
+        flat[f"{prefix}.order"] = [item["name"] for item in value]
+        for item in value:
+            flat |= _flatten(item, f"{prefix}.{item['name']}")
+    else:
+        flat[prefix] = value
+    return flat
+
+
+def _from_plain(annotation: Any, value: Any, where: str) -> Any:
+    """Build a value of type `annotation` from JSON data, strictly; `where` is its dotted name for the errors."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if dataclasses.is_dataclass(annotation):
+        return _dataclass_from_plain(typing.cast(type, annotation), value, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise EmbodimentError(f"{where}: expected a list, got {value!r}")
+        return tuple(_from_plain(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value))
+    if origin is Literal:
+        if value not in arguments:
+            raise EmbodimentError(f"{where}: expected one of {', '.join(map(repr, arguments))}, got {value!r}")
+        return value
+    if origin is types.UnionType:
+        return None if value is None else _from_plain(arguments[0], value, where)
+    accepted = (int, float) if annotation is float else annotation
+    if not isinstance(value, accepted) or isinstance(value, bool):
+        raise EmbodimentError(f"{where}: expected {annotation.__name__}, got {value!r}")
+    return annotation(value)
+
+
+def _dataclass_from_plain(cls: type, value: Any, where: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise EmbodimentError(f"{where}: expected an object with named fields, got {value!r}")
+    annotations = typing.get_type_hints(cls)
+    for name in annotations:
+        if name not in value:
+            raise EmbodimentError(f"{where}.{name} is missing; record the embodiment again with this version")
+    for name in value:
+        if name not in annotations:
+            raise EmbodimentError(f"{where}.{name} is not a known field; known: {', '.join(annotations)}")
+    return cls(**{name: _from_plain(hint, value[name], f"{where}.{name}") for name, hint in annotations.items()})

@@ -1,0 +1,40 @@
+"""Every error that an environment, an embodiment or a rollout can raise, each saying what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class EnvError(Exception):
+    """Base class of the errors of this room."""
+
+
+class EmbodimentError(EnvError):
+    """A description of a robot is malformed; the message names the field."""
+
+
+class EmbodimentMismatch(EnvError):
+    """Two embodiments that must be the same differ; the message lists the fields and the remedy."""
+
+
+class SimulatorError(EnvError):
+    """The simulator itself broke down (diverged, failed to render, ...). Not the fault of the policy."""
+
+
+class InvalidAction(EnvError, ValueError):
+    """An action has the wrong shape, is not finite, or is outside the limits of the action space."""
+
+
+class UnknownEnv(EnvError, KeyError):
+    """No environment has this name; the message names the nearest one."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        choices = sorted(known)
+        nearest = difflib.get_close_matches(name, choices, n=1, cutoff=0.0)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        self.message = f"unknown environment {name!r}.{hint} Known environments: {', '.join(choices)}."
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return self.message

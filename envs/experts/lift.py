@@ -1,0 +1,182 @@
+"""A scripted expert that lifts a cube: hover above it, descend, close the gripper, lift.
+
+It has no timers and no memory. Every action is a function of what the present frame and the joint state show (where
+the cube is, where the gripper is, how far the fingers are apart), so a policy that sees one frame can imitate it, and
+a disturbed motion is simply taken up again from wherever it was disturbed to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embodio.envs.robosuite.panda import METRES_PER_UNIT, RADIANS_PER_UNIT
+
+_OPEN, _CLOSE = -1.0, 1.0
+_QUARTER_TURN = np.pi / 2  # a cube looks the same after it
+
+
+class ObjectPoses(Protocol):
+    """The privileged view that the expert needs of its environment."""
+
+    def body_pose(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Position [3] (m) and rotation matrix [3, 3] of an object in the world frame."""
+
+
+@dataclass(frozen=True)
+class LiftSettings:
+    """Gains and tolerances of `LiftExpert`.
+
+    Attributes:
+        position_gain: commanded metres per metre of error; at 1 the arm's controller, a critically damped spring, is
+            pulled straight to the target without overshooting it.
+        rotation_gain: commanded radians per radian of error.
+        hover: height above the centre of the cube at which the gripper waits to be aligned (m).
+        lift: height above the cube's own centre that the gripper strives for once it holds it (m).
+        aligned: horizontal error within which the gripper goes all the way down (m).
+        turned: rotation error, yaw and tilt together, within which it does (rad).
+        funnel: height kept per metre of horizontal error beyond `aligned`.
+        funnel_turn: height kept per radian of rotation error beyond `turned` (m).
+        near: horizontal error within which the fingers close (m).
+        near_turned: yaw error within which they do (rad).
+        near_height: vertical error within which they do (m).
+        slack: factor by which the horizontal and the yaw tolerance widen once the fingers have begun to close, so that
+            a disturbance does not open them again.
+        open: distance of the fingers below which they have begun to close (m).
+        held: distance of the fingers at which they press on the cube (m); the cube is 40 to 44 mm wide.
+        empty: distance of the fingers below which there can be nothing between them (m).
+    """
+
+    position_gain: float = 1.0
+    rotation_gain: float = 1.5
+    hover: float = 0.07
+    lift: float = 0.1
+    aligned: float = 0.01
+    turned: float = 0.12
+    funnel: float = 2.0
+    funnel_turn: float = 0.15
+    near: float = 0.02
+    near_turned: float = 0.25
+    near_height: float = 0.022
+    slack: float = 2.0
+    open: float = 0.075
+    held: float = 0.046
+    empty: float = 0.038
+
+
+class LiftExpert:
+    """Lifts the object "cube" with a gripper that points down.
+
+    Reads the pose of the cube from the simulator, which a policy cannot do; everything else is in the observation.
+    """
+
+    def __init__(self, env: ObjectPoses, settings: LiftSettings | None = None) -> None:
+        self._env = env
+        self._settings = settings or LiftSettings()
+
+    def reset(self, instruction: str | None = None) -> None:
+        """Nothing to do: the expert keeps nothing from one step to the next."""
+
+    def act(self, observation: Mapping[str, Any]) -> NDArray[np.float32]:
+        """The next action.
+
+        Args:
+            observation: its "state" is float32 [9]: position (m), quaternion xyzw, finger positions (m).
+
+        Returns:
+            float32 [7]: translation, rotation vector, gripper; each in [-1, 1]. Free of noise.
+        """
+        settings = self._settings
+        state = np.asarray(observation["state"], np.float64)
+        cube_position, cube_rotation = self._env.body_pose("cube")
+        to_cube = cube_position - state[:3]
+        rotation = _rotation_matrix(state[3:7])
+        yaw_error = _yaw_error(rotation, cube_rotation)
+        opening = state[7] - state[8]
+
+        turn = _rotation_vector(_pointing_down(rotation, yaw_error) @ rotation.T)
+
+        may_close = self._may_close(to_cube, yaw_error, opening)
+        if may_close and opening < settings.held:
+            motion = np.array([0.0, 0.0, to_cube[2] + settings.lift])
+        else:
+            height = self._height(to_cube, float(np.linalg.norm(turn)), opening)
+            motion = to_cube + np.array([0.0, 0.0, height])
+        arm = np.concatenate(
+            [settings.position_gain / METRES_PER_UNIT * motion, settings.rotation_gain / RADIANS_PER_UNIT * turn]
+        )
+        return np.append(np.clip(arm, -1.0, 1.0), _CLOSE if may_close else _OPEN).astype(np.float32)
+
+    def _height(self, to_cube: NDArray[np.float64], turn: float, opening: float) -> float:
+        """Height above the cube to strive for (m): a funnel that lets the gripper down as it becomes aligned.
+
+        Once the fingers are beside the cube it can only slide along with them, so they need not come up again for a
+        small error.
+        """
+        settings = self._settings
+        above = -to_cube[2]
+        if opening < settings.open and above > settings.near_height:
+            return settings.hover
+        tolerance = settings.near if above < settings.near_height else settings.aligned
+        astray = settings.funnel * max(0.0, float(np.hypot(*to_cube[:2])) - tolerance)
+        twisted = settings.funnel_turn * max(0.0, turn - settings.turned)
+        return min(settings.hover, astray + twisted)
+
+    def _may_close(self, to_cube: NDArray[np.float64], yaw_error: float, opening: float) -> bool:
+        """Whether the cube is between the fingers, judged more leniently once they have begun to close."""
+        settings = self._settings
+        slack = settings.slack if opening < settings.open else 1.0
+        return bool(
+            opening > settings.empty
+            and np.hypot(*to_cube[:2]) < slack * settings.near
+            and abs(to_cube[2]) < settings.near_height
+            and abs(yaw_error) < slack * settings.near_turned
+        )
+
+
+def _rotation_matrix(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotation matrix [3, 3] of a quaternion [4] in the order xyzw."""
+    x, y, z, w = quaternion / np.linalg.norm(quaternion)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def _heading(rotation: NDArray[np.float64]) -> float:
+    """Direction (rad) of the x axis of a rotation [3, 3], seen from above."""
+    return float(np.arctan2(rotation[1, 0], rotation[0, 0]))
+
+
+def _yaw_error(gripper: NDArray[np.float64], cube: NDArray[np.float64]) -> float:
+    """The smallest turn about the vertical (rad, within an eighth of a turn) that aligns the gripper with the cube."""
+    # The face that looks up is not always the same one, so take the cube axis that lies flattest as its heading.
+    flattest = int(np.argmin(np.abs(cube[2])))
+    heading = float(np.arctan2(cube[1, flattest], cube[0, flattest]))
+    error = heading - _heading(gripper)
+    return float((error + _QUARTER_TURN / 2) % _QUARTER_TURN - _QUARTER_TURN / 2)
+
+
+def _pointing_down(gripper: NDArray[np.float64], turn: float) -> NDArray[np.float64]:
+    """The rotation [3, 3] that points straight down and has the gripper's heading plus `turn` (rad)."""
+    heading = _heading(gripper) + turn
+    x_axis = np.array([np.cos(heading), np.sin(heading), 0.0])
+    z_axis = np.array([0.0, 0.0, -1.0])
+    return np.stack([x_axis, np.cross(z_axis, x_axis), z_axis], axis=1)
+
+
+def _rotation_vector(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Axis times angle [3] (rad) of a rotation [3, 3] of less than half a turn."""
+    sine_axis = np.array(
+        [rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]]
+    )
+    sine = float(np.linalg.norm(sine_axis)) / 2
+    cosine = (float(np.trace(rotation)) - 1) / 2
+    return sine_axis / 2 if sine < 1e-9 else sine_axis / (2 * sine) * np.arctan2(sine, cosine)

@@ -1,0 +1,112 @@
+"""Environments by name: making one, its scripted expert, and its embodiment without starting a simulator."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from embodio.envs.embodiment import Embodiment
+from embodio.envs.errors import UnknownEnv
+
+
+class Policy(Protocol):
+    """Anything that acts: an agent, a scripted expert, a client of a remote agent."""
+
+    def reset(self, instruction: str | None = None) -> None:
+        """Begin an episode with this instruction."""
+
+    def act(self, observation: Any) -> NDArray[np.float32]:
+        """The next action, float32 [A], for an observation of the environment."""
+
+
+@dataclass(frozen=True)
+class EnvEntry:
+    """One known environment. Classes and functions are "module:name", imported when they are needed.
+
+    Attributes:
+        gymnasium_id: the id under which `gymnasium.make` knows it.
+        env: class of the environment.
+        kwargs: arguments that make it this environment.
+        expert: class of its scripted expert, called with the environment.
+        embodiment: function that returns its embodiment, called with no argument.
+    """
+
+    gymnasium_id: str
+    env: str
+    kwargs: dict[str, Any]
+    expert: str
+    embodiment: str
+
+
+_ENVS = {
+    "robosuite/lift": EnvEntry(
+        gymnasium_id="embodio/robosuite-lift-v0",
+        env="embodio.envs.robosuite.env:RobosuiteEnv",
+        kwargs={"task": "lift"},
+        expert="embodio.envs.experts.lift:LiftExpert",
+        embodiment="embodio.envs.robosuite.panda:panda_osc_pose",
+    ),
+}
+
+
+def known_envs() -> tuple[str, ...]:
+    """The names that `make_env` accepts."""
+    return tuple(sorted(_ENVS))
+
+
+def make_env(name: str = "robosuite/lift", **kwargs: Any) -> gymnasium.Env[Any, Any]:
+    """Make an environment, without gymnasium's wrappers.
+
+    Args:
+        name: one of `known_envs()`.
+        **kwargs: arguments of the environment's class, e.g. `cameras=False`.
+
+    Raises:
+        UnknownEnv: there is no such environment; names the nearest.
+    """
+    entry = _entry(name)
+    env: gymnasium.Env[Any, Any] = _load(entry.env)(**{**entry.kwargs, **kwargs})
+    return env
+
+
+def make_expert(name: str, env: gymnasium.Env[Any, Any]) -> Policy:
+    """Make the scripted expert of an environment; it looks into `env`, which may be wrapped.
+
+    Raises:
+        UnknownEnv: there is no such environment; names the nearest.
+    """
+    expert: Policy = _load(_entry(name).expert)(env.unwrapped)
+    return expert
+
+
+def embodiment_of(name: str) -> Embodiment:
+    """The embodiment of an environment with its default arguments, without starting a simulator.
+
+    Raises:
+        UnknownEnv: there is no such environment; names the nearest.
+    """
+    embodiment: Embodiment = _load(_entry(name).embodiment)()
+    return embodiment
+
+
+def register() -> None:
+    """Make every environment known to `gymnasium.make`; calling it again changes nothing."""
+    for entry in _ENVS.values():
+        if entry.gymnasium_id not in gymnasium.registry:
+            gymnasium.register(entry.gymnasium_id, entry_point=entry.env, kwargs=dict(entry.kwargs))
+
+
+def _entry(name: str) -> EnvEntry:
+    if name not in _ENVS:
+        raise UnknownEnv(name, _ENVS)
+    return _ENVS[name]
+
+
+def _load(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,236 @@
+"""A robosuite task as a gymnasium environment whose seed decides every pixel."""
+
+from __future__ import annotations
+
+import string
+from typing import TYPE_CHECKING, Any, cast
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from embodio.envs.embodiment import Dimension
+from embodio.envs.errors import EnvError, InvalidAction, SimulatorError, UnknownEnv
+from embodio.envs.robosuite import simulator as sim_tools
+from embodio.envs.robosuite.panda import CONTROL_HZ, SIMULATOR_CAMERAS, panda_osc_pose
+from embodio.envs.robosuite.tasks import TASKS
+
+if TYPE_CHECKING:
+    from robosuite.environments.manipulation.manipulation_env import ManipulationEnv
+
+Observation = dict[str, Any]
+
+_RENDER_SIZE = 256  # pixels, for videos
+_INSTRUCTION_LENGTH = 256  # characters
+# The gripper points down with its fingers along y. A quaternion and its negative are the same rotation; we keep the
+# one on the side of this pose, so that the numbers jump only half a turn away from it.
+_REFERENCE_QUATERNION = np.array([1.0, 1.0, 0.0, 0.0]) / np.sqrt(2.0)
+
+
+class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
+    """One robosuite task with a Panda arm.
+
+    An observation is a dict of
+        agentview, wrist: upright RGB images, uint8 [image_size, image_size, 3] (absent with `cameras=False`);
+        state: float32 [9], gripper position xyz (m, world frame), gripper rotation as quaternion xyzw with a
+            continuous sign, the two finger positions (m);
+        instruction: what to do, in words.
+    An action is float32 [7] in [-1, 1]; `embodiment` says what each number means.
+
+    `terminated` means success (also `info["success"]`); `truncated` means that `horizon` steps have passed. The same
+    seed given to `reset` yields the same pixels, whatever was done before and in whichever process.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 (declared so by gymnasium)
+        "render_modes": ["rgb_array"],
+        "render_fps": int(CONTROL_HZ),
+    }
+
+    def __init__(
+        self,
+        task: str = "lift",
+        horizon: int = 200,
+        cameras: bool = True,
+        image_size: int = 128,
+        render_mode: str | None = None,
+    ) -> None:
+        """Describe the environment; the simulator itself starts at the first `reset`.
+
+        Args:
+            task: a key of `TASKS`.
+            horizon: number of steps after which an episode is truncated.
+            cameras: whether observations hold images; without them a step is several times faster.
+            image_size: height and width of the images, in pixels.
+            render_mode: None, or "rgb_array" for a larger view of the scene from `render`.
+
+        Raises:
+            UnknownEnv: there is no such task.
+            EnvError: `horizon` is not positive or `render_mode` is not known.
+        """
+        if task not in TASKS:
+            raise UnknownEnv(task, TASKS)
+        if horizon < 1:
+            raise EnvError(f"horizon must be at least 1 step, got {horizon}")
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise EnvError(f"render_mode {render_mode!r} is not known; use None or 'rgb_array'")
+        self.task = TASKS[task]
+        self.horizon = horizon
+        self.cameras = cameras
+        self.render_mode = render_mode
+        self.embodiment = panda_osc_pose(image_size)
+        self.action_space = _action_space(self.embodiment.action.dimensions)
+        self.observation_space = self._observation_space()
+        self._simulator: ManipulationEnv | None = None
+        self._steps = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: decides everything about the episode; None draws the next one from the present generator.
+            options: not used.
+
+        Returns:
+            The first observation and `{"success": False}`.
+
+        Raises:
+            SimulatorError: the simulator could not be started or reset.
+        """
+        super().reset(seed=seed)
+        if self._simulator is None:
+            offscreen = self.cameras or self.render_mode is not None
+            self._simulator = sim_tools.start(self.task.class_name, offscreen)
+        self._steps = 0
+        try:
+            with sim_tools.errors_as_simulator_error("resetting the simulator"):
+                sim_tools.seed(self._simulator, self.np_random)
+                self._simulator.reset()
+            sim_tools.require_healthy(self._simulator)
+            return self._observe(), {"success": False}
+        except SimulatorError:
+            self._discard_simulator()
+            raise
+
+    def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Execute one action for 1/20 s.
+
+        Args:
+            action: float32 [7] in [-1, 1].
+
+        Returns:
+            observation, reward (1.0 on success, else 0.0), terminated, truncated, info with "success".
+
+        Raises:
+            InvalidAction: wrong shape, not finite, or outside the limits; the message names the dimension.
+            SimulatorError: the simulator broke down. The next `reset` starts a fresh one.
+        """
+        command = self._checked(action)
+        simulator = self._running()
+        try:
+            with sim_tools.errors_as_simulator_error("stepping the simulator"):
+                simulator.step(command)
+                success = bool(simulator._check_success())
+            sim_tools.require_healthy(simulator)
+            observation = self._observe()
+        except SimulatorError:
+            self._discard_simulator()
+            raise
+        self._steps += 1
+        return observation, float(success), success, self._steps >= self.horizon, {"success": success}
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The scene as uint8 [256, 256, 3] if `render_mode` is "rgb_array", else None."""
+        if self.render_mode is None:
+            return None
+        return sim_tools.render(self._running(), SIMULATOR_CAMERAS["agentview"], _RENDER_SIZE)
+
+    def close(self) -> None:
+        """Stop the simulator and free its memory; `reset` would start it again."""
+        if self._simulator is not None:
+            self._simulator.close()
+        self._simulator = None
+
+    def body_pose(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Pose of an object in the world frame: position [3] (m) and rotation matrix [3, 3].
+
+        This is what scripted experts may look at and policies may not.
+
+        Raises:
+            EnvError: the environment was not reset, or has no such object.
+        """
+        simulator = self._running()
+        bodies = {item.name: item.root_body for item in simulator.model.mujoco_objects}
+        if name not in bodies:
+            raise EnvError(f"there is no object {name!r} in this task; there are: {', '.join(bodies)}")
+        index = simulator.sim.model.body_name2id(bodies[name])
+        data = simulator.sim.data
+        return np.array(data.body_xpos[index]), np.array(data.body_xmat[index]).reshape(3, 3)
+
+    def _observation_space(self) -> spaces.Dict:
+        items: dict[str, spaces.Space[Any]] = {}
+        for camera in self.embodiment.cameras if self.cameras else ():
+            items[camera.name] = spaces.Box(0, 255, (camera.height, camera.width, camera.channels), np.uint8)
+        # Physical limits are soft in simulation, so the box is open; `embodiment.state` holds the nominal ones.
+        items["state"] = spaces.Box(-np.inf, np.inf, (len(self.embodiment.state),), np.float32)
+        charset = string.ascii_letters + string.digits + string.punctuation + " "
+        items["instruction"] = spaces.Text(_INSTRUCTION_LENGTH, charset=charset)
+        return spaces.Dict(items)
+
+    def _observe(self) -> Observation:
+        simulator = self._running()
+        observation: Observation = {
+            camera.name: sim_tools.render(simulator, SIMULATOR_CAMERAS[camera.name], camera.height)
+            for camera in (self.embodiment.cameras if self.cameras else ())
+        }
+        observation["state"] = self._state(simulator)
+        observation["instruction"] = self.task.instruction
+        return observation
+
+    @staticmethod
+    def _state(simulator: ManipulationEnv) -> NDArray[np.float32]:
+        """Proprioception, float32 [9]: gripper position, gripper quaternion xyzw, two finger positions."""
+        robot, data = simulator.robots[0], simulator.sim.data
+        arm = robot.arms[0]
+        site = robot.eef_site_id[arm]
+        fingers = data.qpos[robot._ref_gripper_joint_pos_indexes[arm]]
+        rotation = np.asarray(data.site_xmat[site]).reshape(3, 3)
+        return np.concatenate([data.site_xpos[site], quaternion_xyzw(rotation), fingers]).astype(np.float32)
+
+    def _checked(self, action: NDArray[np.float32]) -> NDArray[np.float64]:
+        array = np.asarray(action, dtype=np.float64)
+        dimensions = self.embodiment.action.dimensions
+        if array.shape != (len(dimensions),):
+            raise InvalidAction(f"an action has shape ({len(dimensions)},), got {array.shape}")
+        for dimension, value in zip(dimensions, array, strict=True):
+            if not dimension.low <= value <= dimension.high:  # also false for NaN
+                limits = f"[{dimension.low}, {dimension.high}]"
+                raise InvalidAction(f"action dimension {dimension.name!r} is {value}, outside {limits}; clip it first")
+        return array
+
+    def _running(self) -> ManipulationEnv:
+        if self._simulator is None:
+            raise EnvError("the environment is not running; call reset() first")
+        return self._simulator
+
+    def _discard_simulator(self) -> None:
+        """Forget a simulator that broke down, so that the next `reset` starts a fresh one."""
+        self._simulator = None
+
+
+def _action_space(dimensions: tuple[Dimension, ...]) -> spaces.Space[NDArray[np.float32]]:
+    low = np.array([dimension.low for dimension in dimensions], np.float32)
+    high = np.array([dimension.high for dimension in dimensions], np.float32)
+    return cast("spaces.Space[NDArray[np.float32]]", spaces.Box(low, high, dtype=np.float32))
+
+
+def quaternion_xyzw(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quaternion [4] (x, y, z, w) of a rotation matrix [3, 3], with the sign nearest to pointing down."""
+    import mujoco
+
+    wxyz = np.empty(4)
+    mujoco.mju_mat2Quat(wxyz, np.ascontiguousarray(rotation, np.float64).ravel())
+    xyzw = wxyz[[1, 2, 3, 0]]
+    return xyzw if xyzw @ _REFERENCE_QUATERNION >= 0 else -xyzw

@@ -1,0 +1,150 @@
+"""Starting robosuite without a display, with cheap rendering and with all of its failures under one error type."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embodio.envs.errors import SimulatorError
+from embodio.envs.robosuite.panda import CONTROL_HZ
+
+if TYPE_CHECKING:
+    from robosuite.environments.manipulation.manipulation_env import ManipulationEnv
+
+_GL_REMEDY = (
+    "Off-screen rendering needs EGL: on Debian and Ubuntu run `apt-get install libegl1 libgl1-mesa-dri`, or set "
+    "MUJOCO_GL=osmesa after `apt-get install libosmesa6`."
+)
+# The model itself (e.g. the size of the cube) is drawn once from this seed, so that every simulator is the same one and
+# only the seed given to `reset` decides what an episode looks like.
+_MODEL_SEED = 0
+# Warnings after which MuJoCo resets its own state in the middle of an episode.
+_DIVERGED = ("mjWARN_BADQPOS", "mjWARN_BADQVEL", "mjWARN_BADQACC", "mjWARN_BADCTRL")
+
+
+def start(class_name: str, offscreen: bool) -> ManipulationEnv:
+    """Start the simulator of one robosuite task.
+
+    Args:
+        class_name: robosuite's name of the task, e.g. "Lift".
+        offscreen: whether images will be rendered.
+
+    Raises:
+        SimulatorError: robosuite cannot be imported or the task cannot be built.
+    """
+    robosuite = _import_robosuite()
+    with errors_as_simulator_error("starting the simulator"):
+        task_class = _with_cheap_rendering(robosuite.environments.base.REGISTERED_ENVS[class_name])
+        simulator = task_class(
+            robots="Panda",
+            controller_configs=robosuite.load_composite_controller_config(controller="BASIC", robot="Panda"),
+            use_camera_obs=False,
+            use_object_obs=False,
+            has_renderer=False,
+            has_offscreen_renderer=offscreen,
+            renderer="mujoco",
+            control_freq=CONTROL_HZ,
+            ignore_done=True,
+            hard_reset=False,
+            seed=_MODEL_SEED,
+        )
+    # Observations are read straight from the simulation; robosuite would compute each of them at every physics step.
+    for name in simulator.observation_names:
+        simulator.modify_observable(name, "enabled", False)
+    return simulator
+
+
+def seed(simulator: ManipulationEnv, generator: np.random.Generator) -> None:
+    """Make the next reset (robot noise and every object placement) draw from `generator`."""
+    simulator.rng = generator
+    pending = [simulator.placement_initializer]
+    while pending:
+        sampler = pending.pop()
+        sampler.rng = generator
+        pending.extend(getattr(sampler, "samplers", {}).values())
+
+
+def render(simulator: ManipulationEnv, camera: str, size: int) -> NDArray[np.uint8]:
+    """One upright RGB image, uint8 [size, size, 3], from robosuite's camera `camera`."""
+    with errors_as_simulator_error(f"rendering camera {camera!r}"):
+        upside_down = simulator.sim.render(size, size, camera_name=camera)
+    return np.ascontiguousarray(upside_down[::-1])
+
+
+def require_healthy(simulator: ManipulationEnv) -> None:
+    """Raise SimulatorError if the physics diverged (MuJoCo only warns, resets its state and goes on)."""
+    import mujoco
+
+    data = simulator.sim.data
+    for name in _DIVERGED:
+        if data.warning[getattr(mujoco.mjtWarning, name)].number:
+            raise SimulatorError(f"the physics diverged ({name}); reset the environment to go on")
+    if not (np.isfinite(data.qpos).all() and np.isfinite(data.qvel).all()):
+        raise SimulatorError("the physics diverged (positions or velocities are not finite); reset to go on")
+
+
+@contextlib.contextmanager
+def errors_as_simulator_error(doing: str) -> Iterator[None]:
+    """Turn every exception type by which MuJoCo, robosuite and OpenGL report a breakdown into SimulatorError."""
+    import mujoco
+    from robosuite.utils.errors import robosuiteError
+
+    failures: list[type[BaseException]] = [
+        mujoco.FatalError,
+        mujoco.UnexpectedError,
+        robosuiteError,
+        np.linalg.LinAlgError,
+        FloatingPointError,
+    ]
+    if "OpenGL.error" in sys.modules:
+        failures.append(sys.modules["OpenGL.error"].Error)
+    try:
+        yield
+    except tuple(failures) as error:
+        raise SimulatorError(f"{doing} failed: {type(error).__name__}: {error}") from error
+
+
+def _import_robosuite() -> Any:
+    """Import robosuite headless and quiet."""
+    if sys.platform.startswith("linux"):
+        os.environ.setdefault("MUJOCO_GL", "egl")
+    notices = logging.getLogger("robosuite_logs")
+    notices.addFilter(_only_errors)
+    try:
+        import robosuite
+        import robosuite.environments.base
+    except (ImportError, AttributeError) as error:
+        raise SimulatorError(f"robosuite cannot be imported: {error}. {_GL_REMEDY}") from error
+    return robosuite
+
+
+def _only_errors(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
+
+
+def _with_cheap_rendering(task_class: type[ManipulationEnv]) -> type[ManipulationEnv]:
+    """A subclass of a task whose frames cost a quarter: no multi-sampling and no mirrored second drawing."""
+
+    class CheaplyRendered(task_class):  # type: ignore[misc, valid-type]
+        def edit_model_xml(self, xml: str) -> str:
+            root = ElementTree.fromstring(super().edit_model_xml(xml))
+            visual = root.find("visual")
+            if visual is None:
+                visual = ElementTree.SubElement(root, "visual")
+            quality = visual.find("quality")
+            if quality is None:
+                quality = ElementTree.SubElement(visual, "quality")
+            quality.set("offsamples", "0")
+            for material in root.iter("material"):
+                material.set("reflectance", "0")
+            return ElementTree.tostring(root, encoding="unicode")
+
+    return CheaplyRendered

@@ -1,0 +1,133 @@
+"""Playing episodes: a policy acts in an environment until success, failure, the horizon, or a simulator error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from embodio.envs.errors import SimulatorError
+from embodio.envs.registry import Policy
+
+Status = Literal["success", "failure", "timeout", "error"]
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step as it happened.
+
+    Attributes:
+        observation: what the policy saw.
+        action: what it did, float32 [A].
+        reward: reward of the step.
+        terminated: whether the step ended the task.
+        truncated: whether the horizon was reached.
+        info: the environment's info after the step.
+        next_observation: what there was to see after the step.
+    """
+
+    observation: Any
+    action: NDArray[np.float32]
+    reward: float
+    terminated: bool
+    truncated: bool
+    info: dict[str, Any]
+    next_observation: Any
+
+
+OnStep = Callable[[StepRecord], None]
+
+
+@dataclass(frozen=True)
+class EpisodeResult:
+    """How one episode ended.
+
+    Attributes:
+        seed: seed given to `env.reset`.
+        status: "success"; "failure" (ended without success); "timeout" (horizon reached); "error" (the simulator broke
+            down, which says nothing about the policy).
+        steps: number of actions executed.
+        seconds: wall-clock time of the episode.
+        message: what broke, for "error".
+    """
+
+    seed: int
+    status: Status
+    steps: int
+    seconds: float
+    message: str = ""
+
+
+def run_episode(
+    env: gymnasium.Env[Any, Any], policy: Policy, seed: int, on_step: OnStep | None = None
+) -> EpisodeResult:
+    """Play one episode.
+
+    Args:
+        env: its observation may hold "instruction", which is given to `policy.reset`; its info holds "success".
+        policy: anything with `reset(instruction=...)` and `act(observation)`.
+        seed: seed of the episode.
+        on_step: called after every step, e.g. to record it.
+
+    Returns:
+        The result. A SimulatorError becomes status "error"; any other exception is a bug and is raised.
+    """
+    start, steps, message = time.perf_counter(), 0, ""
+    try:
+        observation, _ = env.reset(seed=seed)
+        policy.reset(instruction=observation.get("instruction"))
+        while True:
+            action = policy.act(observation)
+            next_observation, reward, terminated, truncated, info = env.step(action)
+            steps += 1
+            if on_step is not None:
+                step = (observation, action, float(reward), bool(terminated), bool(truncated), info, next_observation)
+                on_step(StepRecord(*step))
+            observation = next_observation
+            if terminated or truncated:
+                status = _status(bool(terminated), bool(info.get("success", False)))
+                break
+    except SimulatorError as error:
+        status, message = "error", str(error)
+    return EpisodeResult(seed, status, steps, time.perf_counter() - start, message)
+
+
+def rollout(
+    env: gymnasium.Env[Any, Any] | Callable[[], gymnasium.Env[Any, Any]],
+    policy: Policy,
+    seeds: Iterable[int],
+    on_step: OnStep | None = None,
+) -> Iterator[EpisodeResult]:
+    """Play one episode per seed, yielding each result as soon as it is known.
+
+    Args:
+        env: an environment, or a function that makes one. Given a function, the environment is made anew after a
+            simulator error and closed at the end; given an environment, its next `reset` has to recover by itself, as
+            `RobosuiteEnv` does.
+        policy: anything with `reset(instruction=...)` and `act(observation)`.
+        seeds: seed of each episode.
+        on_step: called after every step of every episode.
+    """
+    factory = None if isinstance(env, gymnasium.Env) else env
+    current = env if isinstance(env, gymnasium.Env) else env()
+    try:
+        for seed in seeds:
+            result = run_episode(current, policy, seed, on_step)
+            yield result
+            if result.status == "error" and factory is not None:
+                current.close()
+                current = factory()
+    finally:
+        if factory is not None:
+            current.close()
+
+
+def _status(terminated: bool, success: bool) -> Status:
+    if success:
+        return "success"
+    return "failure" if terminated else "timeout"

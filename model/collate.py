@@ -1,0 +1,86 @@
+"""Features of several examples -> one Batch of torch tensors: stacked, padded with zeros, needless masks left out."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from embodio.model.errors import ModelError
+from embodio.model.processor import Features
+
+Batch = dict[str, torch.Tensor]
+"""Stacked features; every tensor has the batch as its first dimension."""
+
+_Array = npt.NDArray[np.generic]
+
+
+class CollateError(ModelError, ValueError):
+    """Features that do not make one batch."""
+
+
+def collate(
+    features: Sequence[Features],
+    drop_full_masks: bool = True,
+    lengths: Mapping[str, int] | None = None,
+) -> Batch:
+    """Stacks features into a batch.
+
+    The first dimension of every array is padded with zeros to the longest, or to `lengths`. A part that only some of
+    the examples have is zero and masked in the others.
+
+    Args:
+        features: one or more results of a Processor.
+        drop_full_masks: leave out masks that are 1 everywhere, positions that count 0, 1, 2, ... and segment ids that
+            are all 1 (masked entries do not matter): the network takes absent ones as such and is faster without them.
+        lengths: length to pad to for some parts, for example {"inputs/text": 64}; fixed lengths give fixed shapes.
+
+    Returns:
+        The batch, on the CPU.
+
+    Raises:
+        CollateError: nothing to stack, an array longer than its length in `lengths`, or arrays of one name whose shapes
+            differ beyond the first dimension.
+    """
+    if not features:
+        raise CollateError("features: there is nothing to collate; give at least one example")
+    keys = dict.fromkeys(key for item in features for key in item)
+    arrays = {key: _stack(key, [item.get(key) for item in features], _length(key, lengths)) for key in keys}
+    if drop_full_masks:
+        arrays = {key: array for key, array in arrays.items() if not _is_needless(key, arrays)}
+    return {key: torch.from_numpy(array) for key, array in arrays.items()}
+
+
+def _length(key: str, lengths: Mapping[str, int] | None) -> int | None:
+    return lengths.get(key.rpartition("/")[0]) if lengths else None
+
+
+def _stack(key: str, arrays: Sequence[_Array | None], length: int | None) -> _Array:
+    """Stacks arrays [L, ...] to [B, longest L, ...]; absent ones become zeros."""
+    present = [array for array in arrays if array is not None]
+    first = present[0]
+    if any(array.shape[1:] != first.shape[1:] for array in present):
+        raise CollateError(f"{key}: the examples have different shapes {sorted({array.shape for array in present})}")
+    longest = max(len(array) for array in present)
+    if length is not None and longest > length:
+        raise CollateError(f"{key}: {longest} entries do not fit the fixed length {length}; raise it in `lengths`")
+    longest = length or longest
+    if len(present) == len(arrays) and all(len(array) == longest for array in present):
+        return np.stack(present)
+    out = np.zeros((len(arrays), longest, *first.shape[1:]), dtype=first.dtype)
+    for row, array in zip(out, arrays, strict=True):
+        if array is not None:
+            row[: len(array)] = array
+    return out
+
+
+def _is_needless(key: str, arrays: Mapping[str, _Array]) -> bool:
+    """Says whether an array holds what its absence means: valid everywhere, positions in order, one segment."""
+    part, _, name = key.rpartition("/")
+    array = arrays[key]
+    if name == "mask":
+        return bool((array == 1).all())
+    if name not in ("pos_ids", "segment_ids") or f"{part}/mask" not in arrays:
+        return False
+    plain = np.arange(array.shape[-1]) if name == "pos_ids" else 1
+    return bool(((array == plain) | (arrays[f"{part}/mask"] == 0)).all())

@@ -1,0 +1,190 @@
+"""Decoding token by token: keys and values are computed once per observation (encoder) and once per token (decoder)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from embodio.model.errors import BatchError, DecodingError
+from embodio.model.fused import norm_rotate_, rms_norm, swiglu
+from embodio.model.token_sequence import TokenSequence, cross_attention_mask
+from embodio.model.transformer import DecoderLayer, head_rotary
+
+if TYPE_CHECKING:
+    from embodio.model.network import UnifiedIO2
+
+
+@dataclass(frozen=True, slots=True)
+class LayerState:
+    """What one decoder layer reads at every step: its weights, looked up once, and its keys and values.
+
+    Attributes:
+        cross_key: [B, H, L, Dh] of the encoder's tokens, as is `cross_value`.
+        cache: [B, T, 2, H, Dh], keys and values of the tokens fed so far and room for more.
+    """
+
+    self_norm: Tensor
+    query_key_value: Tensor
+    query_key_norm: Tensor
+    self_out: Tensor
+    cross_norm: Tensor
+    query: Tensor
+    query_norm: Tensor
+    cross_out: Tensor
+    mlp_norm: Tensor
+    gate_up: Tensor
+    down: Tensor
+    cross_key: Tensor
+    cross_value: Tensor
+    cache: Tensor
+
+
+@dataclass(slots=True)
+class DecoderState:
+    """All that decoding remembers between steps; `decode_step` changes `length` and the caches in place.
+
+    Attributes:
+        modality: the target modality being decoded.
+        length: tokens fed so far.
+        rotary: complex64 [1, T, H, Dh / 2], factors of the positions along the target.
+        cross_mask: bool [B, 1, 1, L], which tokens of the encoder are valid; None when all are.
+        layers: one per decoder layer.
+    """
+
+    modality: str
+    length: int
+    rotary: Tensor
+    cross_mask: Tensor | None
+    layers: list[LayerState]
+
+    @property
+    def max_length(self) -> int:
+        """Number of tokens T for which there is room."""
+        return self.rotary.shape[1]
+
+    def select(self, rows: Tensor) -> DecoderState:
+        """The state of some rows int64 [B'] of the batch, in any order, with repeats: for beams and sampling."""
+        layers = [
+            replace(
+                layer, cross_key=layer.cross_key[rows], cross_value=layer.cross_value[rows], cache=layer.cache[rows]
+            )
+            for layer in self.layers
+        ]
+        mask = None if self.cross_mask is None else self.cross_mask[rows]
+        return DecoderState(self.modality, self.length, self.rotary, mask, layers)
+
+
+def start_decoding(
+    model: UnifiedIO2, encoded: TokenSequence, max_length: int | None = None, modality: str = "text"
+) -> DecoderState:
+    """Prepare decoding: cross-attention keys and values are computed here, room for the target's own is reserved.
+
+    Args:
+        model: the network that encoded the inputs.
+        encoded: from `UnifiedIO2.encode`.
+        max_length: most tokens that will be fed; the longest target of the modality by default.
+        modality: text, image or audio; must be a target of the model.
+
+    Raises:
+        BatchError: the model has no such target.
+        DecodingError: `max_length` exceeds the model's positions.
+    """
+    if modality not in model.targets:
+        raise BatchError(
+            f"this model cannot decode {modality!r}; it was built with the targets {model.config.target_modalities}"
+        )
+    table = model.target(modality).rotary(encoded.embeddings.device)
+    longest = table.shape[0]
+    max_length = longest if max_length is None else max_length
+    if not 1 <= max_length <= longest:
+        raise DecodingError(f"max_length {max_length} is outside 1..{longest}, the positions of {modality} targets")
+    heads = model.config.transformer.num_heads
+    source_rotary = head_rotary(encoded.rotary, heads)
+    layers = [_layer_state(layer, encoded, source_rotary, max_length) for layer in model.decoder.layer_list()]
+    rotary = head_rotary(table[None, :max_length], heads)
+    return DecoderState(modality, 0, rotary, cross_attention_mask(encoded.mask), layers)
+
+
+def _layer_state(layer: DecoderLayer, encoded: TokenSequence, source_rotary: Tensor, max_length: int) -> LayerState:
+    own, cross = layer.self_attention, layer.cross_attention
+    key, value = cross.keys_values(encoded.embeddings, source_rotary)
+    return LayerState(
+        self_norm=layer.self_attention_norm.scale,
+        query_key_value=own.query_key_value.weight,
+        query_key_norm=own.query_key_norm,
+        self_out=own.out.weight.t(),
+        cross_norm=layer.cross_attention_norm.scale,
+        query=cross.query.weight,
+        query_norm=cross.query_norm,
+        cross_out=cross.out.weight.t(),
+        mlp_norm=layer.mlp_norm.scale,
+        gate_up=layer.mlp.gate_up.weight,
+        down=layer.mlp.down.weight.t(),
+        cross_key=key.transpose(1, 2).contiguous(),
+        cross_value=value.transpose(1, 2).contiguous(),
+        cache=key.new_empty(key.shape[0], max_length, 2, *key.shape[2:]),
+    )
+
+
+def decode_step(model: UnifiedIO2, state: DecoderState, tokens: Tensor) -> Tensor:
+    """Feed the next decoder inputs and advance the state.
+
+    Args:
+        model: the network that the state belongs to.
+        state: from `start_decoding`; changed in place.
+        tokens: int [B, t], t >= 1; the first token ever fed is the start id 0. Several at once give the same as one by
+            one.
+
+    Returns:
+        Logits [B, t, V]: what follows each of them.
+
+    Raises:
+        DecodingError: more tokens than were reserved.
+    """
+    batch, count = tokens.shape
+    begin, end = state.length, state.length + count
+    if end > state.max_length:
+        raise DecodingError(f"{end} tokens were fed but room was reserved for {state.max_length}; raise max_length")
+    rotary = state.rotary[:, begin:end]
+    mask = None
+    if count > 1:
+        mask = torch.ones(count, end, dtype=torch.bool, device=tokens.device).tril(begin)
+    x = model.target(state.modality).embed(tokens.flatten(), model.table(state.modality))
+    for layer in state.layers:
+        x = _layer_step(layer, x, (batch, count), begin, rotary, mask, state.cross_mask)
+    state.length = end
+    hidden = rms_norm(x, model.decoder.norm.scale)
+    return model.logits(hidden, state.modality).view(batch, count, -1)
+
+
+def _layer_step(
+    layer: LayerState,
+    x: Tensor,
+    shape: tuple[int, int],
+    begin: int,
+    rotary: Tensor,
+    mask: Tensor | None,
+    cross_mask: Tensor | None,
+) -> Tensor:
+    """One decoder layer on x [B * t, D], `shape` being (B, t); what `DecoderLayer.forward` does, without dropout."""
+    heads, width = layer.cross_key.shape[1], layer.cross_key.shape[3]
+    end = begin + shape[1]
+    fused = functional.linear(rms_norm(x, layer.self_norm), layer.query_key_value).view(*shape, 3, heads, width)
+    norm_rotate_(fused, layer.query_key_norm, rotary)
+    layer.cache[:, begin:end] = fused[:, :, 1:]
+    keys, values = layer.cache[:, :end].transpose(1, 3).unbind(2)
+    mixed = functional.scaled_dot_product_attention(fused[:, :, 0].transpose(1, 2), keys, values, attn_mask=mask)
+    x = torch.addmm(x, mixed.transpose(1, 2).reshape(x.shape[0], -1), layer.self_out)
+
+    query = functional.linear(rms_norm(x, layer.cross_norm), layer.query).view(*shape, 1, heads, width)
+    norm_rotate_(query, layer.query_norm, rotary)
+    mixed = functional.scaled_dot_product_attention(
+        query.squeeze(2).transpose(1, 2), layer.cross_key, layer.cross_value, attn_mask=cross_mask
+    )
+    x = torch.addmm(x, mixed.transpose(1, 2).reshape(x.shape[0], -1), layer.cross_out)
+
+    return torch.addmm(x, swiglu(functional.linear(rms_norm(x, layer.mlp_norm), layer.gate_up)), layer.down)

@@ -1,0 +1,21 @@
+"""Errors of the model: every one names what is wrong and what to do about it."""
+
+
+class ModelError(Exception):
+    """Base class of all errors raised by `embodio.model`."""
+
+
+class ConfigError(ModelError, ValueError):
+    """A model configuration is incomplete, contradictory or has an unknown field."""
+
+
+class BatchError(ModelError, ValueError):
+    """A batch lacks a key, has a wrong shape, or names a modality that the model was not built with."""
+
+
+class DecodingError(ModelError, ValueError):
+    """Step-by-step decoding was asked for something impossible, such as more tokens than were reserved."""
+
+
+class WeightsError(ModelError, ValueError):
+    """A weight file does not fit the model; the message lists missing and unexpected names and wrong shapes."""

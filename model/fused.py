@@ -1,0 +1,209 @@
+"""Operations with hand-written forward and backward passes, where eager autograd would go over memory many times.
+
+Each works in float32 (or float64) inside and returns the dtype of its input, as the paper's mixed-precision recipe
+demands: statistics, rotary embedding and log-sum-exp never run in a 16-bit type.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+RMS_EPSILON = 1e-6
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()
+
+
+def _inverse_rms(x: Tensor) -> Tensor:
+    """1 / sqrt(mean(x^2) + epsilon) over the last axis, which is kept with size 1."""
+    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return norm.mul_(x.shape[-1] ** -0.5).square_().add_(RMS_EPSILON).rsqrt_()
+
+
+class _RMSNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor) -> Tensor:
+        inner = _at_least_float32(x)
+        inverse = _inverse_rms(inner)
+        normal = (inner * inverse).to(x.dtype)
+        ctx.save_for_backward(normal, scale, inverse)
+        return normal * scale
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        normal, scale, inverse = ctx.saved_tensors
+        grad_x, grad_scale = _rms_backward(_at_least_float32(grad), _at_least_float32(normal), scale, inverse)
+        return grad_x.to(normal.dtype), grad_scale
+
+
+def _rms_backward(grad: Tensor, normal: Tensor, scale: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients of `scale * normal` where `normal = x * inverse`: those of x [..., D] and of the scale [D]."""
+    product = grad * normal
+    rows = product.flatten(0, -2)
+    grad_scale = rows.sum(0).to(scale.dtype)
+    mean = torch.mv(rows, scale.to(rows.dtype)).view_as(inverse).div_(-rows.shape[-1])
+    return torch.mul(grad, scale, out=product).addcmul_(normal, mean).mul_(inverse), grad_scale
+
+
+def rms_norm(x: Tensor, scale: Tensor) -> Tensor:
+    """Root-mean-square normalisation `scale * x / sqrt(mean(x^2) + 1e-6)` over the last axis.
+
+    Args:
+        x: [..., D] floating point.
+        scale: [D], of the dtype of `x`.
+
+    Returns:
+        [..., D], dtype of `x`.
+    """
+    if torch.is_grad_enabled():
+        return _RMSNorm.apply(x, scale)  # type: ignore[no-any-return, no-untyped-call]
+    inner = _at_least_float32(x)
+    return (inner * _inverse_rms(inner)).to(x.dtype).mul_(scale)
+
+
+class _NormRotate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, rotary: Tensor | None) -> tuple[Tensor, ...]:
+        count = scale.shape[0]
+        changed, saved = [], []
+        for part, part_scale in zip(x.unbind(2)[:count], scale, strict=True):
+            inner = _at_least_float32(part)
+            inverse = _inverse_rms(inner)
+            normal = inner * inverse
+            changed.append(_rotate_(normal * part_scale, rotary).to(x.dtype))
+            saved += [normal, inverse]
+        ctx.save_for_backward(scale, rotary, *saved)
+        ctx.shape, ctx.dtype = x.shape, x.dtype
+        return *changed, *x.unbind(2)[count:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+        scale, rotary, *saved = ctx.saved_tensors
+        back = None if rotary is None else rotary.conj_physical()
+        grad_x = torch.empty(ctx.shape, dtype=ctx.dtype, device=scale.device)
+        grad_scale = torch.empty_like(scale)
+        for index, grad in enumerate(grads):
+            if index >= scale.shape[0]:
+                grad_x[:, :, index] = grad
+                continue
+            turned = _at_least_float32(grad)
+            if back is not None:
+                turned = torch.view_as_complex(turned.contiguous().unflatten(-1, (-1, 2))) * back
+                turned = torch.view_as_real(turned).flatten(-2)
+            normal, inverse = saved[2 * index : 2 * index + 2]
+            grad_x[:, :, index], grad_scale[index] = _rms_backward(turned, normal, scale[index], inverse)
+        return grad_x, grad_scale, None
+
+
+def _rotate_(x: Tensor, rotary: Tensor | None) -> Tensor:
+    """Turn neighbouring pairs of the last axis of x [B, L, H, Dh] in place by `rotary` [B or 1, L, H or 1, Dh / 2]."""
+    if rotary is not None:
+        torch.view_as_complex(x.unflatten(-1, (-1, 2))).mul_(rotary)
+    return x
+
+
+def norm_rotate(x: Tensor, scale: Tensor, rotary: Tensor | None) -> tuple[Tensor, ...]:
+    """Per-head RMSNorm and rotary embedding of the first groups of a fused projection (QK-norm, paper, section 3.2).
+
+    Args:
+        x: [B, L, N, H, Dh]; the groups along N are, say, query, key and value.
+        scale: [n, Dh] with n <= N; groups 0..n-1 are normalised and rotated, each with a scale shared by all heads.
+        rotary: complex64 [B or 1, L, H or 1, Dh / 2] factors of unit length, or None for no rotation.
+
+    Returns:
+        N tensors [B, L, H, Dh]; the unchanged groups are views of x.
+    """
+    if torch.is_grad_enabled():
+        return _NormRotate.apply(x, scale, rotary)  # type: ignore[no-any-return, no-untyped-call]
+    count = scale.shape[0]
+    changed = norm_rotate_(_at_least_float32(x[:, :, :count]).clone(), scale, rotary).to(x.dtype)
+    return *changed.unbind(2), *x.unbind(2)[count:]
+
+
+def norm_rotate_(x: Tensor, scale: Tensor, rotary: Tensor | None) -> Tensor:
+    """`norm_rotate` written into x itself, which is returned; for decoding, without gradients.
+
+    Args:
+        x: [B, L, N, H, Dh], its last axis contiguous.
+        scale: [n, Dh]; groups 0..n-1 of x are changed.
+        rotary: see `norm_rotate`.
+    """
+    part = x[:, :, : scale.shape[0]]
+    inner = _at_least_float32(part)
+    inner.mul_(_inverse_rms(inner)).mul_(scale.unsqueeze(1))
+    _rotate_(inner, None if rotary is None else rotary.unsqueeze(2))
+    if inner is not part:
+        part.copy_(inner)
+    return x
+
+
+class _SwiGLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        gate, value = x.chunk(2, dim=-1)
+        return functional.silu(gate).mul_(value)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        gate, value = x.chunk(2, dim=-1)
+        grad_x = torch.empty_like(x)
+        grad_gate, grad_value = grad_x.chunk(2, dim=-1)
+        torch.mul(grad, functional.silu(gate), out=grad_value)
+        torch.ops.aten.silu_backward.grad_input(grad * value, gate, grad_input=grad_gate)
+        return grad_x
+
+
+def swiglu(x: Tensor) -> Tensor:
+    """Gated activation `silu(gate) * value` of [..., 2 M], whose halves are gate and value; returns [..., M]."""
+    if torch.is_grad_enabled():
+        return _SwiGLU.apply(x)  # type: ignore[no-any-return, no-untyped-call]
+    gate, value = x.chunk(2, dim=-1)
+    return functional.silu(gate).mul_(value)
+
+
+class _CrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        inner = _at_least_float32(logits)
+        softmax = torch.softmax(inner, dim=-1)
+        largest = inner.amax(dim=-1)
+        # The largest probability is at least 1 / V, so its logarithm is exact where that of the target's may not be.
+        log_partition = largest - softmax.amax(dim=-1).log()
+        chosen = inner.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+        correct = chosen >= largest
+        ctx.save_for_backward(softmax, targets)
+        ctx.dtype = logits.dtype
+        ctx.mark_non_differentiable(correct)
+        return log_partition - chosen, log_partition, correct
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_entropy: Tensor, grad_partition: Tensor, _: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        softmax, targets = ctx.saved_tensors
+        grad = softmax * (grad_entropy + grad_partition).unsqueeze(-1)
+        grad.scatter_add_(-1, targets.unsqueeze(-1), -grad_entropy.unsqueeze(-1))
+        return grad.to(ctx.dtype), None
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Cross-entropy of every position, the logarithm of its partition function (both in nats), and whether it is right.
+
+    Args:
+        logits: [N, V].
+        targets: int64 [N], ids below V.
+
+    Returns:
+        Entropy [N] and log-partition [N], at least float32, and bool [N]: no logit is larger than the target's.
+    """
+    return _CrossEntropy.apply(logits, targets)  # type: ignore[no-any-return, no-untyped-call]

@@ -1,0 +1,185 @@
+"""UnifiedIO2: the whole network, from a batch of features to logits, and the entry points of decoding."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from embodio.model.audio_transformer import AudioTower
+from embodio.model.config import ModelConfig
+from embodio.model.decoding import DecoderState, decode_step, start_decoding
+from embodio.model.errors import BatchError, ConfigError
+from embodio.model.inputs import Fields, HistoryInput, PatchInput, TextInput
+from embodio.model.loss import Z_LOSS, LossOutput, TargetOutput, compute_loss
+from embodio.model.targets import CodeTarget, Target, TextTarget
+from embodio.model.token_sequence import TokenSequence, concatenate
+from embodio.model.transformer import Decoder, Encoder
+from embodio.model.vit import ImageTower
+
+Batch = Mapping[str, Tensor]
+"""Features of several examples: flat keys like "inputs/text/tokens", one tensor each with the batch axis first."""
+
+_FIELDS = {
+    "inputs/text": ("tokens", "mask", "pos_ids"),
+    "inputs/image": ("input", "mask", "pos_ids"),
+    "inputs/image_history": ("input", "mask", "pos_ids"),
+    "inputs/audio": ("input", "mask", "pos_ids"),
+    "inputs/audio_history": ("input", "mask", "pos_ids"),
+    "targets/text": ("targets", "inputs", "mask", "loss_mask", "pos_ids", "segment_ids"),
+    "targets/image": ("tokens", "image", "mask", "loss_mask", "task_mask"),
+    "targets/audio": ("tokens", "audio", "mask", "loss_mask", "task_mask"),
+}
+
+
+class UnifiedIO2(nn.Module):
+    """One encoder-decoder over text, images, sound and their histories (arXiv 2312.17172).
+
+    The towers are owned here, once, and lent to the inputs that use them. A model is built with random weights
+    following the JAX original's rules; `embodio.model.weights.load` gives it trained ones.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim = config.transformer.emb_dim
+        self.text_embedding = nn.Embedding(config.transformer.vocab_size, dim)
+        if "image" in config.target_modalities:
+            self.image_code_embedding = nn.Embedding(config.image_vocab_size, dim)
+        if "audio" in config.target_modalities:
+            self.audio_code_embedding = nn.Embedding(config.audio_vocab_size, dim)
+        self.towers = nn.ModuleDict()
+        if config.image_tower is not None and {"image", "image_history"} & set(config.input_modalities):
+            self.towers["image"] = ImageTower(config.image_tower)
+        if config.audio_tower is not None and {"audio", "audio_history"} & set(config.input_modalities):
+            self.towers["audio"] = AudioTower(config.audio_tower)
+        if config.freeze_vit:
+            self.towers.requires_grad_(False)
+        self.inputs = nn.ModuleDict({name: _build_input(config, name) for name in config.input_modalities})
+        self.targets = nn.ModuleDict({name: _build_target(config, name) for name in config.target_modalities})
+        self.encoder = Encoder(config.transformer)
+        self.decoder = Decoder(config.transformer)
+
+    def table(self, modality: str) -> Tensor:
+        """The embedding table [V, D] of a target modality; its rows are also the output weights."""
+        name = "text_embedding" if modality == "text" else f"{modality}_code_embedding"
+        weight: Tensor = getattr(self, name).weight
+        return weight
+
+    def target(self, modality: str) -> TextTarget | CodeTarget:
+        """The module of a target modality."""
+        return cast(TextTarget | CodeTarget, self.targets[modality])
+
+    def embed_inputs(self, batch: Batch) -> dict[str, TokenSequence]:
+        """Tokens of every input in the batch, keyed by modality, in encoder order.
+
+        Raises:
+            BatchError: no input at all, a key that is not known, or a modality that this model was not built with.
+        """
+        fields = _split(batch, self.config)["inputs"]
+        parts = {}
+        for name in self.config.input_modalities:
+            if name in fields:
+                lent = self.table("text") if name == "text" else self.towers[name.split("_")[0]]
+                parts[name] = self.inputs[name](fields[name], lent)
+        if not parts:
+            raise BatchError(f"the batch has no inputs; give at least one of {self.config.input_modalities}")
+        return parts
+
+    def encode(self, batch: Batch) -> TokenSequence:
+        """Encode the inputs of a batch; target keys in it are ignored.
+
+        Returns:
+            The encoder's output [B, L, D] with mask and positions; L runs over the inputs in config order.
+        """
+        encoded: TokenSequence = self.encoder(concatenate(list(self.embed_inputs(batch).values())))
+        return encoded
+
+    def embed_targets(self, batch: Batch) -> dict[str, Target]:
+        """Decoder side of every target in the batch, keyed by modality, in decoder order."""
+        fields = _split(batch, self.config)["targets"]
+        names = [name for name in self.config.target_modalities if name in fields]
+        if not names:
+            raise BatchError(f"the batch has no targets; give at least one of {self.config.target_modalities}")
+        return {name: self.targets[name](fields[name], self.table(name)) for name in names}
+
+    def logits(self, hidden: Tensor, modality: str) -> Tensor:
+        """Tied logits [..., V] of decoder states [..., D], divided by sqrt(D)."""
+        return functional.linear(hidden * self.config.transformer.emb_dim**-0.5, self.table(modality))
+
+    def forward(self, batch: Batch) -> dict[str, TargetOutput]:
+        """Teacher-forced logits of every target in the batch, keyed by its own modality.
+
+        Args:
+            batch: see `Batch`; the fields of each modality are described in `embodio.model.inputs` and
+                `embodio.model.targets`.
+        """
+        encoded = self.encode(batch)
+        targets = self.embed_targets(batch)
+        tokens = concatenate([target.tokens for target in targets.values()], separate=True)
+        hidden = self.decoder(tokens, encoded)
+        pieces = hidden.split([target.tokens.length for target in targets.values()], dim=1)
+        return {
+            name: TargetOutput(self.logits(piece, name), target.ids, target.loss_mask)
+            for (name, target), piece in zip(targets.items(), pieces, strict=True)
+        }
+
+    def loss(self, outputs: Mapping[str, TargetOutput], z_loss: float = Z_LOSS) -> LossOutput:
+        """Training loss of `forward`'s outputs; see `embodio.model.loss.compute_loss`."""
+        return compute_loss(outputs, z_loss)
+
+    @torch.no_grad()
+    def start_decoding(
+        self, encoded: TokenSequence, max_length: int | None = None, modality: str = "text"
+    ) -> DecoderState:
+        """Prepare token-by-token decoding of one modality; see `embodio.model.decoding.start_decoding`."""
+        return start_decoding(self, encoded, max_length, modality)
+
+    @torch.no_grad()
+    def decode_step(self, state: DecoderState, tokens: Tensor) -> Tensor:
+        """Feed decoder inputs int [B, t] and return logits [B, t, V]; see `embodio.model.decoding.decode_step`."""
+        return decode_step(self, state, tokens)
+
+
+def _build_input(config: ModelConfig, name: str) -> nn.Module:
+    if name == "text":
+        return TextInput(config)
+    tower = config.image_tower if name.startswith("image") else config.audio_tower
+    if tower is None:
+        raise ConfigError(f"the input {name} needs a tower")
+    if not name.endswith("_history"):
+        return PatchInput(config, name, tower.emb_dim)
+    resampler = config.image_history if name == "image_history" else config.audio_history
+    if resampler is None:
+        raise ConfigError(f"the input {name} needs a resampler")
+    return HistoryInput(config, name, tower.emb_dim, resampler)
+
+
+def _build_target(config: ModelConfig, name: str) -> nn.Module:
+    if name == "text":
+        return TextTarget(config)
+    tokenizer = config.image_tokenizer if name == "image" else config.audio_tokenizer
+    if tokenizer is None:
+        raise ConfigError(f"the target {name} needs a tokenizer")
+    return CodeTarget(config, name, tokenizer.grid)
+
+
+def _split(batch: Batch, config: ModelConfig) -> dict[str, dict[str, Fields]]:
+    """Sort the keys of a batch by side and modality; raises BatchError for a key that this model cannot read."""
+    sides: dict[str, dict[str, Fields]] = {"inputs": {}, "targets": {}}
+    built = {"inputs": config.input_modalities, "targets": config.target_modalities}
+    for key, value in batch.items():
+        owner, _, name = key.rpartition("/")
+        if name not in _FIELDS.get(owner, ()):
+            known = [f"{owner}/{name}" for owner, names in _FIELDS.items() for name in names]
+            near = difflib.get_close_matches(key, known, n=1)
+            raise BatchError(f"the batch has an unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        side, _, modality = owner.partition("/")
+        if modality not in built[side]:
+            raise BatchError(f"the batch has {key!r} but this model was built with the {side} {built[side]} only")
+        sides[side].setdefault(modality, {})[name] = value
+    return sides

@@ -1,0 +1,116 @@
+"""Target modalities: each turns its part of a batch into decoder tokens, target ids and a loss mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from embodio.model.config import ModelConfig, Size
+from embodio.model.errors import BatchError
+from embodio.model.inputs import Fields, bool_mask, pick_rotary, require
+from embodio.model.layers import modality_vector
+from embodio.model.rotary import grid_rotary, text_rotary
+from embodio.model.token_sequence import TokenSequence
+
+START_ID = 0
+"""Id fed to the decoder before the first target, in every modality."""
+
+CODE_OFFSET = 2
+"""Image and audio target ids are codebook indices plus this; 0 starts a sequence and 1 is reserved."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One modality's side of the decoder.
+
+    Attributes:
+        tokens: what the decoder reads, [B, L].
+        ids: int64 [B, L], the id to predict at each position.
+        loss_mask: bool [B, L], or None when every position counts.
+    """
+
+    tokens: TokenSequence
+    ids: Tensor
+    loss_mask: Tensor | None
+
+
+def shift_right(ids: Tensor) -> Tensor:
+    """Decoder inputs of target ids [B, L]: the start id, then all but the last."""
+    return functional.pad(ids[:, :-1], (1, 0), value=START_ID)
+
+
+class TextTarget(nn.Module):
+    """Text targets: rows of the shared table plus the modality vector of the target side."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.max_length, self.head_dim = config.lengths.decoder_text, config.transformer.head_dim
+        self.modality_vector = modality_vector(config.transformer.emb_dim)
+
+    def rotary(self, device: torch.device) -> Tensor:
+        """Rotary factors complex64 [max length, Dh / 2] of the positions along the target."""
+        return text_rotary(self.max_length, self.head_dim, device)
+
+    def embed(self, tokens: Tensor, table: Tensor) -> Tensor:
+        """Embeddings [B, L, D] of decoder inputs int [B, L] from a table [V, D]."""
+        return functional.embedding(tokens, table) + self.modality_vector
+
+    def forward(self, fields: Fields, table: Tensor) -> Target:
+        """Read text targets.
+
+        Args:
+            fields: "targets" int [B, L]. Optional: "inputs" int [B, L] (default: targets shifted right), "mask" [B, L]
+                (valid and trained; default all), "loss_mask" [B, L] (trained; default the mask), "pos_ids" int [B, L]
+                (default 0..L-1), and "segment_ids" int [B, L], which keep several answers in one row apart.
+            table: the shared embedding table [V, D].
+        """
+        ids = require(fields, "targets", "targets/text", 2)
+        inputs = fields.get("inputs")
+        inputs = shift_right(ids) if inputs is None else inputs
+        rotary = pick_rotary(self.rotary(ids.device), fields.get("pos_ids"), ids.shape[1], "targets/text")
+        mask, segments = bool_mask(fields), fields.get("segment_ids")
+        tokens = TokenSequence(self.embed(inputs, table), rotary, mask, None if segments is None else segments.long())
+        return Target(tokens, ids.long(), bool_mask(fields, "loss_mask") if "loss_mask" in fields else mask)
+
+
+class CodeTarget(nn.Module):
+    """Image or audio targets as ids of codes (index + 2), in the order of the grid over which their tokeniser works.
+
+    The audio ids run time-first while the rotary grid is the tokeniser's (mel, time); the released weights were trained
+    so.
+    """
+
+    def __init__(self, config: ModelConfig, modality: str, grid: Size) -> None:
+        super().__init__()
+        self.where, self.grid, self.head_dim = f"targets/{modality}", grid, config.transformer.head_dim
+        self.max_length = grid[0] * grid[1]
+        self.modality_vector = modality_vector(config.transformer.emb_dim)
+
+    def rotary(self, device: torch.device) -> Tensor:
+        """Rotary factors complex64 [rows * columns, Dh / 2] of the positions along the target."""
+        return grid_rotary(*self.grid, self.head_dim, 1.0, device)
+
+    def embed(self, tokens: Tensor, table: Tensor) -> Tensor:
+        """Embeddings [B, L, D] of decoder inputs int [B, L] from a table [V, D]."""
+        return functional.embedding(tokens, table) + self.modality_vector
+
+    def forward(self, fields: Fields, table: Tensor) -> Target:
+        """Read code targets.
+
+        Args:
+            fields: "tokens" int [B, L], codes plus 2. Optional: "mask" [B, L] (valid; default all), "loss_mask" [B, L]
+                (trained; default the mask), "task_mask" [B, L] (which parts were hidden in the input; has no effect).
+            table: the embedding table [V, D] of the codes.
+        """
+        if "image" in fields or "audio" in fields:
+            raise BatchError(
+                f"{self.where} was given raw; this model has no tokeniser, so give {self.where}/tokens (codes + 2)"
+            )
+        ids = require(fields, "tokens", self.where, 2)
+        rotary = pick_rotary(self.rotary(ids.device), None, ids.shape[1], self.where)
+        mask = bool_mask(fields)
+        tokens = TokenSequence(self.embed(shift_right(ids), table), rotary, mask)
+        return Target(tokens, ids.long(), bool_mask(fields, "loss_mask") if "loss_mask" in fields else mask)

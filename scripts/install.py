@@ -1,0 +1,152 @@
+"""Installs embodio and what it needs into the virtual environment that runs this script; quick if that is done already.
+
+    .venv/bin/python scripts/install.py base    what running and training an agent needs
+    .venv/bin/python scripts/install.py all     and tests, lint and all extras
+
+It differs from a plain `pip install -c constraints.txt -e .` in two things:
+* Without a GPU the CPU build of torch is taken, which is 3 GB smaller than the CUDA build.
+* robosuite is installed without the dependencies that only its input devices and one of its controllers use. One of
+  them, evdev, would need a C compiler. `pip check` therefore names them as missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent
+CONSTRAINTS = REPO / "constraints.txt"
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+# What robosuite imports when it simulates, besides what embodio needs anyway.
+ROBOSUITE_NEEDS = ("numba", "scipy", "termcolor")
+EXTRAS = {"base": (), "all": ("tf", "serve", "vima", "dev")}
+
+
+class InstallError(Exception):
+    """A step failed; the message says what to do."""
+
+
+def pip(*arguments: str, quiet: bool = False) -> bool:
+    """Runs pip in this environment; returns whether it succeeded."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q", "-c", str(CONSTRAINTS)]
+    return subprocess.run([*command, *arguments], cwd=REPO, capture_output=quiet).returncode == 0
+
+
+def need(*arguments: str) -> None:
+    """Runs pip and stops if it fails."""
+    if not pip(*arguments):
+        raise InstallError(f"pip could not install {' '.join(arguments)}; its message is above.")
+
+
+def has_gpu() -> bool:
+    """Whether there is an NVIDIA GPU with a working driver."""
+    if shutil.which("nvidia-smi") is None:
+        return False
+    listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True)
+    return listing.returncode == 0 and "GPU" in listing.stdout
+
+
+def pinned(package: str) -> str:
+    """`package==version` as constraints.txt has it."""
+    match = re.search(rf"^{re.escape(package)}==([^\s;]+)", CONSTRAINTS.read_text(), re.MULTILINE)
+    if match is None:
+        raise InstallError(f"constraints.txt has no line for {package}.")
+    return f"{package}=={match.group(1)}"
+
+
+def install_torch() -> None:
+    """Installs torch: the build for the GPU if there is one, the CPU build otherwise."""
+    wanted = pinned("torch")
+    if has_gpu() or sys.platform != "linux":
+        need(wanted)
+        return
+    # PyPI has the CUDA build only; builds for the CPU are marked "+cpu", so no other can be taken for one of them.
+    if not pip(f"{wanted}+cpu", quiet=True) and not pip(f"{wanted}+cpu", "--extra-index-url", CPU_INDEX):
+        raise InstallError(
+            f"No CPU build of {wanted} was found for Python {platform.python_version()}. If {CPU_INDEX} cannot be "
+            f"reached from here, put its wheel into a folder and run: PIP_FIND_LINKS=/that/folder make run"
+        )
+
+
+def require_right_torch() -> None:
+    """Makes sure that no CUDA build came in on a machine that cannot use it."""
+    found = subprocess.run(
+        [sys.executable, "-c", "import torch; print(torch.version.cuda)"], capture_output=True, text=True
+    )
+    if found.returncode != 0:
+        raise InstallError(f"torch cannot be imported:\n{found.stderr}")
+    if found.stdout.strip() != "None" and sys.platform == "linux" and not has_gpu():
+        raise InstallError(
+            "A CUDA build of torch is installed, but this machine has no GPU. Remove the environment and start again: "
+            "rm -r .venv && make run"
+        )
+
+
+def requirements(extras: tuple[str, ...]) -> list[str]:
+    """The dependencies that pyproject.toml declares, robosuite replaced by what it really needs."""
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+    listed = list(project["dependencies"])
+    for extra in extras:
+        listed += project["optional-dependencies"][extra]
+    return [line for line in listed if not line.startswith("robosuite")] + list(ROBOSUITE_NEEDS)
+
+
+def fingerprint(name: str) -> str:
+    """Changes when anything changes that decides what is installed."""
+    digest = hashlib.sha256(f"{name} {sys.version} {REPO}".encode())
+    for file in (REPO / "pyproject.toml", CONSTRAINTS, Path(__file__)):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def stamp(name: str) -> Path:
+    """The file that says that a set was installed, and of which content."""
+    return Path(sys.prefix) / f".embodio-{name}"
+
+
+def is_installed(name: str) -> bool:
+    """Whether a set, or a larger one, was installed from the present content of the repo."""
+    sets = [name, "all"]
+    return any(stamp(one).exists() and stamp(one).read_text() == fingerprint(one) for one in sets)
+
+
+def install(name: str) -> None:
+    """Installs a set.
+
+    Raises:
+        InstallError: A step failed.
+    """
+    if sys.prefix == sys.base_prefix:
+        raise InstallError("This installs into a virtual environment only; run: make setup")
+    steps = "torch, simulator and embodio" + (", tests, lint and extras" if EXTRAS[name] else "")
+    print(f"Installing {steps} into {sys.prefix}; this takes a few minutes.", flush=True)
+    install_torch()
+    need(*requirements(EXTRAS[name]))
+    need("--no-deps", pinned("robosuite"))
+    need("--no-deps", "-e", str(REPO))
+    require_right_torch()
+    stamp(name).write_text(fingerprint(name))
+
+
+def main(arguments: list[str]) -> int:
+    """Installs the set that the command line names, if it is not there; returns the exit code."""
+    if len(arguments) != 1 or arguments[0] not in EXTRAS:
+        print(f"usage: install.py {'|'.join(EXTRAS)}", file=sys.stderr)
+        return 2
+    try:
+        if not is_installed(arguments[0]):
+            install(arguments[0])
+    except InstallError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

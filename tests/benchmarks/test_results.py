@@ -1,0 +1,91 @@
+"""results.json: figures, round trip, damage, and the refusal to mix runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from embodio.benchmarks.errors import ResultsError
+from embodio.benchmarks.latency import Latency
+from embodio.benchmarks.results import EpisodeRow, Results, summarise
+
+SETTINGS = {"agent": "a", "env": "e", "seed": 1, "replan": None}
+AGENT = {"name": "a", "sha256": {"model.safetensors": "00"}}
+
+
+def rows_of(*statuses: str) -> list[EpisodeRow]:
+    return [EpisodeRow(seed, status, 10 + seed, 1.5) for seed, status in enumerate(statuses)]
+
+
+def results_of(*statuses: str) -> Results:
+    return Results(dict(SETTINGS), dict(AGENT), {"python": "3"}, {"cores": "2"}, Latency.of([1.0]), rows_of(*statuses))
+
+
+def test_errors_are_no_failures() -> None:
+    summary = summarise(rows_of("success", "failure", "timeout", "error", "success"))
+    assert summary.counts == {"success": 2, "failure": 1, "timeout": 1, "error": 1}
+    assert summary.success_rate == 0.5
+    assert summary.wilson_95 == summarise(rows_of("success", "failure", "timeout", "success")).wilson_95
+    assert summary.mean_steps == 12
+    assert summary.episodes == 5
+
+
+def test_without_episodes_there_is_no_rate() -> None:
+    for summary in (summarise([]), summarise(rows_of("error"))):
+        assert summary.success_rate is None
+        assert summary.wilson_95 == (0.0, 1.0)
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    results = results_of("success", "error")
+    results.add(EpisodeRow(-1, "timeout", 200, 9.0, 'odd "message"\n', "v.mp4"))
+    results.save(tmp_path / "results.json")
+    assert Results.load(tmp_path / "results.json") == results
+    data = json.loads((tmp_path / "results.json").read_text())
+    assert [row["seed"] for row in data["episodes"]] == [-1, 0, 1]
+    assert data["summary"]["success_rate"] == 0.5
+    assert data["summary"]["counts"]["error"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_no_rows_is_valid_json(tmp_path: Path) -> None:
+    results_of().save(tmp_path / "results.json")
+    assert Results.load(tmp_path / "results.json").rows == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"version": 1, "episodes": [{"seed": 1}]}',
+        '{"version": 1, "episodes": 3}',
+        '{"version": 9}',
+    ],
+)
+def test_damage_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(text)
+    with pytest.raises(ResultsError, match=r"results\.json.*another folder"):
+        Results.load(path)
+
+
+def test_an_unknown_status_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    results_of("success").save(path)
+    path.write_text(path.read_text().replace('"status": "success"', '"status": "triumph"'))
+    with pytest.raises(ResultsError, match="triumph"):
+        Results.load(path)
+
+
+def test_other_runs_are_refused(tmp_path: Path) -> None:
+    results = results_of("success")
+    results.require_same(SETTINGS, AGENT, tmp_path)
+    with pytest.raises(ResultsError, match=r"seed is 1 there, 2 was asked for.*out=.*restart=true"):
+        results.require_same({**SETTINGS, "seed": 2}, AGENT, tmp_path)
+    with pytest.raises(ResultsError, match=r"agent\.sha256.*00.*11"):
+        results.require_same(SETTINGS, {"name": "a", "sha256": {"model.safetensors": "11"}}, tmp_path)

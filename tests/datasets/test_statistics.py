@@ -1,0 +1,88 @@
+"""Statistics of a data set: equal to what NumPy says about all values at once, however they were split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from embodio.datasets import DatasetError, RLDSReader, compute_statistics
+from embodio.datasets.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
+from embodio.datasets.demonstration import record_demonstration
+from embodio.datasets.rlds import EpisodeFeatures, TensorFeature, encode_episode, write_dataset
+from embodio.datasets.statistics import FieldAccumulator
+from tests.datasets.fake_robot import FakeEnv, FakeExpert, FakeSource, fake_embodiment
+
+batches = st.lists(
+    hnp.arrays(np.float32, st.tuples(st.integers(0, 6), st.just(2)), elements=st.floats(-1000, 1000, width=32)),
+    min_size=1,
+    max_size=6,
+).filter(lambda arrays: any(len(array) for array in arrays))
+
+
+def accumulate(arrays: list[np.ndarray]) -> FieldAccumulator:
+    accumulator = FieldAccumulator()
+    for array in arrays:
+        accumulator.update(array)
+    return accumulator
+
+
+@given(batches, st.integers(0, 6))
+def test_equal_to_numpy_for_any_split(arrays: list[np.ndarray], split: int) -> None:
+    merged = accumulate(arrays[:split])
+    merged.merge(accumulate(arrays[split:]))
+    values = np.concatenate(arrays).astype(np.float64)
+    for statistics in (merged.finish(("a", "b")), accumulate(arrays).finish(("a", "b"))):
+        assert statistics.count == len(values)
+        assert statistics.min == tuple(values.min(axis=0))
+        assert statistics.max == tuple(values.max(axis=0))
+        assert statistics.mean == pytest.approx(values.mean(axis=0), rel=1e-12, abs=1e-9)
+        assert statistics.std == pytest.approx(values.std(axis=0), rel=1e-9, abs=1e-9)
+        assert statistics.q01 == pytest.approx(np.quantile(values, 0.01, axis=0))
+        assert statistics.q99 == pytest.approx(np.quantile(values, 0.99, axis=0))
+
+
+def test_a_small_spread_far_from_zero_is_not_lost() -> None:
+    values = (1e4 + np.random.default_rng(0).standard_normal((5000, 1)) * 0.01).astype(np.float32)
+    statistics = accumulate(np.array_split(values, 100)).finish(("x",))
+    assert statistics.std[0] == pytest.approx(values.astype(np.float64).std(), rel=1e-9)
+
+
+def test_nothing_and_nan_are_refused() -> None:
+    with pytest.raises(DatasetError, match="no values"):
+        FieldAccumulator().finish(("x",))
+    with pytest.raises(DatasetError, match="not finite"):
+        FieldAccumulator().update(np.array([[np.nan]], np.float32))
+
+
+def test_statistics_of_a_collection(tmp_path: Path) -> None:
+    embodiment, source = fake_embodiment(), FakeSource()
+    store = CollectionStore(tmp_path, CollectionSettings("fake", 0, (0.2,), True, {}, embodiment.to_dict()))
+    for seed in range(4):
+        _, record = record_demonstration(
+            FakeEnv(source), FakeExpert(source), embodiment, env_name="fake", seed=seed, noise=0.2
+        )
+        stage(store.staging, CollectedEpisode(seed, seed, 0.2, "success", 1, 0.0, True), record)
+    store.assemble()
+    reader = RLDSReader(tmp_path)
+    statistics = compute_statistics(reader)
+    assert set(statistics.fields) == {"action", "expert_action", "state"}
+    assert statistics.source == "fake 1.0.0, 4 episodes"
+    assert statistics.field("action").names == ("x", "y", "gripper")
+    assert statistics.field("state").names == ("x", "y")
+    clean = np.concatenate([episode.array("expert_action") for episode in reader]).astype(np.float64)
+    assert statistics.field("expert_action").count == len(clean)
+    assert statistics.field("expert_action").mean == pytest.approx(clean.mean(axis=0))
+    assert statistics.field("expert_action").std[2] == 0.0
+
+
+def test_a_data_set_without_such_fields_is_refused(tmp_path: Path) -> None:
+    features = EpisodeFeatures({"reward": TensorFeature("float32")}, {})
+    record = encode_episode(features, [{"reward": 1.0}], {})
+    write_dataset(tmp_path, "toy", fake_embodiment(), features, [record])
+    with pytest.raises(DatasetError, match="none of the fields action, expert_action, state"):
+        compute_statistics(RLDSReader(tmp_path))

@@ -1,0 +1,59 @@
+"""The README's snippets run, its commands exist, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from embodio.benchmarks.rollout import RolloutConfig
+from embodio.train.cli import compose
+from embodio.train.collect import CollectConfig
+from embodio.train.config import TrainConfig
+from tests.repo.rooms import REPO
+
+PAGES = ("README.md", "docs/architecture.md")
+SCHEMAS = {"embodio-rollout": RolloutConfig, "embodio-collect": CollectConfig, "embodio-train": TrainConfig}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The code blocks of a page in one language."""
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", (REPO / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("snippet", blocks("README.md", "python"))
+def test_python_snippets_run(snippet: str, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", snippet], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_there_is_a_snippet() -> None:
+    assert any("agent.act(" in snippet for snippet in blocks("README.md", "python"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_exist(page: str) -> None:
+    targets = re.findall(r"^([\w-]+):", (REPO / "Makefile").read_text(), re.MULTILINE)
+    lines = [line for block in blocks(page, "sh") for line in block.replace("\\\n", " ").splitlines()]
+    assert lines or page != "README.md"
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["make"]:
+            assert words[1] in targets
+        elif words and Path(words[0]).name in SCHEMAS:
+            compose(SCHEMAS[Path(words[0]).name], words[1:], config_dir=REPO / "train" / "configs")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    text = (REPO / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)", text) + re.findall(r'src="([^"]+)"', text):
+        if not target.startswith("http"):
+            assert ((REPO / page).parent / target).exists(), f"{page} links to {target}"

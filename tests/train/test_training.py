@@ -1,0 +1,141 @@
+"""Training: it learns, it resumes to the bit, it refuses a foreign run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from embodio.agent import Agent, PolicyConfig
+from embodio.datasets.augment import AugmentConfig
+from embodio.train.config import OptimiserConfig, TrainConfig
+from embodio.train.errors import ResumeError
+from embodio.train.log import read_log
+from embodio.train.main import make_trainer, train
+from tests.datasets.toy import write_toy_dataset
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy_dataset(tmp_path_factory.mktemp("data") / "toy", episodes=6, steps=7)
+
+
+def settings(data: Path, out: Path, **changes: object) -> TrainConfig:
+    config = TrainConfig(
+        data=str(data),
+        out=str(out),
+        steps=6,
+        batch_size=4,
+        holdout=1,
+        threads=1,
+        workers=0,
+        log_every=1,
+        validate_every=3,
+        checkpoint_every=2,
+        policy=PolicyConfig(cameras=("front", "hand"), chunk=2),
+        augment=AugmentConfig(shift=2, brightness=0.1, contrast=0.1, colour=0.1),
+        optimiser=OptimiserConfig(warmup=2),
+    )
+    return dataclasses.replace(config, **changes)
+
+
+def same_files(one: Path, other: Path) -> bool:
+    names = ("model.safetensors", "training.safetensors")
+    return all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run")
+    assert train(settings(data, out)) == 0
+    return out
+
+
+def test_a_run_leaves_checkpoint_log_and_plot(finished: Path) -> None:
+    lines = read_log(finished / "log.jsonl")
+    steps = [line["step"] for line in lines if line["kind"] == "train"]
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert {line["step"] for line in lines if line["kind"] == "validation"} == {3, 6}
+    assert all(np.isfinite(line["loss"]) and 0 <= line["accuracy"] <= 1 for line in lines)
+    assert (finished / "loss.png").stat().st_size > 5000
+    agent = Agent.load(finished / "checkpoint")
+    assert agent.format.config.chunk == 2
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_stopping_and_going_on_gives_the_same_bits(data: Path, finished: Path, tmp_path: Path, workers: int) -> None:
+    for _ in range(3):
+        train(settings(data, tmp_path / "run", stop_after=2, workers=workers))
+    assert same_files(finished / "checkpoint", tmp_path / "run" / "checkpoint")
+    logged = [(x["step"], x["loss"]) for x in read_log(tmp_path / "run" / "log.jsonl") if x["kind"] == "train"]
+    assert logged == [(x["step"], x["loss"]) for x in read_log(finished / "log.jsonl") if x["kind"] == "train"]
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from tests.train.test_training import settings
+from embodio.train.main import train
+train(settings(Path(sys.argv[1]), Path(sys.argv[2])))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_killed_and_started_again_gives_the_same_bits(
+    data: Path, finished: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    out = tmp_path / "run"
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(data), str(out)], cwd=root, env=dict(os.environ))
+    deadline = time.monotonic() + 120
+    while not (out / "checkpoint" / "training.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(number)
+    process.wait(timeout=60)
+    train(settings(data, out))
+    assert same_files(finished / "checkpoint", out / "checkpoint")
+
+
+def test_other_settings_are_refused(data: Path, finished: Path) -> None:
+    with pytest.raises(ResumeError, match=r"batch_size=4, but batch_size=5"):
+        train(settings(data, finished, batch_size=5))
+    with pytest.raises(ResumeError, match=r"optimiser\.ema=0\.999"):
+        train(settings(data, finished, optimiser=OptimiserConfig(warmup=2, ema=0.5)))
+
+
+def test_a_few_examples_are_learned_by_heart(data: Path, tmp_path: Path) -> None:
+    trainer = make_trainer(
+        settings(data, tmp_path, steps=40, augment=AugmentConfig(), optimiser=OptimiserConfig(warmup=5, ema=0.0))
+    )
+    batch = trainer.stream[0]
+    losses = [trainer._step(batch)[0] for _ in range(40)]
+    assert losses[-1] < 0.3 * losses[0]
+
+
+def test_the_checkpoint_holds_the_average_and_the_run_the_plain_weights(finished: Path) -> None:
+    model = load_file(finished / "checkpoint" / "model.safetensors")
+    state = load_file(finished / "checkpoint" / "training.safetensors")
+    name = next(key for key in sorted(model) if key.endswith("weight"))
+    np.testing.assert_array_equal(model[name], state[f"average/{name}"])
+    assert not np.array_equal(model[name], state[f"model/{name}"])
+    assert json.loads((finished / "checkpoint" / "training.json").read_text())["step"] == 6
+
+
+def test_neighbouring_values_start_alike(data: Path, tmp_path: Path) -> None:
+    trainer = make_trainer(settings(data, tmp_path))
+    table = trainer.run.model.text_embedding.weight.detach()
+    rows = table[torch.as_tensor(trainer.policy_format.vocabulary.value_ids)]
+    near = torch.cosine_similarity(rows[:-1], rows[1:]).mean()
+    far = torch.cosine_similarity(rows[:-100], rows[100:]).mean()
+    assert near > 0.9 and abs(far) < 0.2
+    assert abs(rows.std() - 1) < 0.1

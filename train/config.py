@@ -1,0 +1,104 @@
+"""Settings of a policy training run, as dataclasses; `train/configs/experiment/*.yaml` fills them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from embodio.agent.policy_format import PolicyConfig
+from embodio.datasets.augment import AugmentConfig
+from embodio.train.schema import ConfigError
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """AdamW with linear warm-up and cosine decay.
+
+    Attributes:
+        learning_rate: peak.
+        final: share of the peak that is left at the last step.
+        warmup: steps until the peak.
+        beta1: decay of the first moment.
+        beta2: decay of the second moment.
+        weight_decay: on matrices only; norms, embeddings and position tables are not decayed.
+        clip: largest global norm of the gradient (paper, section 3.2).
+        ema: decay of the running average of the weights, which is what the agent plays with; 0 for none.
+    """
+
+    learning_rate: float = 1e-3
+    final: float = 0.01
+    warmup: int = 200
+    beta1: float = 0.9
+    beta2: float = 0.98
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    ema: float = 0.999
+
+    def __post_init__(self) -> None:
+        if self.learning_rate <= 0:
+            raise ConfigError(f"optimiser.learning_rate: got {self.learning_rate}, expected a positive number")
+        if not 0 <= self.ema < 1:
+            raise ConfigError(f"optimiser.ema: got {self.ema}, expected 0 or more and less than 1")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Behaviour cloning of a policy from RLDS trajectories.
+
+    Attributes:
+        data: folder of an RLDS data set, such as embodio-collect writes.
+        out: folder for log, plot and checkpoint; a run that was interrupted there goes on.
+        seed: of initial weights, order, augmentation.
+        size: named size of the network.
+        steps: optimiser steps.
+        batch_size: examples in a step.
+        action_key: what is imitated; "action" for what was executed, "expert_action" for the expert's clean label.
+        holdout: episodes, the last of the data set, that are kept for validation.
+        value_smoothness: neighbouring value tokens start with similar embeddings; width in tokens, 0 for none.
+        policy: how the policy reads and writes.
+        augment: changes of the images.
+        optimiser: how the weights are updated.
+        z_loss: weight of the squared log-partition in the loss (paper recipe: 1e-4).
+        device: cpu, cuda, cuda:1, ...
+        precision: float32, or bfloat16 for autocast.
+        threads: of the matrix products.
+        workers: processes that make batches ahead of time.
+        compile: compile the network (needs a C++ compiler on a CPU); results are then not bit-identical to eager ones.
+        log_every: steps between lines of the log.
+        validate_every: steps between validations.
+        checkpoint_every: steps between checkpoints.
+        stop_after: leave after this many steps in this session, with a checkpoint; 0 to go on to the end.
+    """
+
+    data: str
+    out: str
+    seed: int = 0
+    size: str = "nano"
+    steps: int = 6000
+    batch_size: int = 64
+    action_key: str = "action"
+    holdout: int = 16
+    value_smoothness: float = 6.0
+    policy: PolicyConfig = field(default_factory=lambda: PolicyConfig(cameras=("agentview", "wrist")))
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    z_loss: float = 1e-4
+    device: str = "cpu"
+    precision: str = "float32"
+    threads: int = 2
+    workers: int = 1
+    compile: bool = False
+    log_every: int = 20
+    validate_every: int = 500
+    checkpoint_every: int = 250
+    stop_after: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every", "threads"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: got {getattr(self, name)}, expected at least 1")
+        if self.precision not in ("float32", "bfloat16"):
+            raise ConfigError(f"precision: got {self.precision!r}, expected float32 or bfloat16")
+
+
+# Settings that may change when a run goes on, because they do not change what it computes.
+FREE_ON_RESUME = ("data", "out", "threads", "workers", "log_every", "validate_every", "checkpoint_every", "stop_after")

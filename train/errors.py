@@ -1,0 +1,15 @@
+"""Errors of training."""
+
+from __future__ import annotations
+
+
+class TrainError(Exception):
+    """Base of all errors raised by `embodio.train`."""
+
+
+class ResumeError(TrainError):
+    """The folder holds another run than the one that was asked for."""
+
+
+class Diverged(TrainError):
+    """The loss or the gradient is no longer finite."""

@@ -1,0 +1,62 @@
+"""Progress of training on the terminal; a line now and then where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+QUIET_SECONDS = 30.0
+
+
+class TrainProgress:
+    """A bar with loss, action-token accuracy, examples per second and the time left.
+
+    Args:
+        step: steps done before.
+        steps: steps in all.
+    """
+
+    def __init__(self, step: int, steps: int) -> None:
+        self._console = Console()
+        self._steps = steps
+        self._printed = 0.0
+        self._bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("training", total=steps, completed=step, figures="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def update(self, step: int, line: dict[str, float]) -> None:
+        """Shows the figures of a line of the log."""
+        figures = (
+            f"loss {line['loss']:.3f}  accuracy {line['accuracy']:.1%}  {line['examples_per_second']:.0f} examples/s"
+        )
+        self._bar.update(self._task, completed=step, figures=figures)
+        if not self._console.is_terminal and time.monotonic() - self._printed > QUIET_SECONDS:
+            self._printed = time.monotonic()
+            left = (self._steps - step) * line["seconds_per_step"]
+            self._console.print(f"step {step}/{self._steps}  {figures}  {left / 60:.0f} min left")
+
+    def note(self, step: int, line: dict[str, float]) -> None:
+        """Prints a validation."""
+        self._console.print(
+            f"validation at step {step}: loss {line['loss']:.3f}, accuracy {line['accuracy']:.1%}", highlight=False
+        )

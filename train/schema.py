@@ -1,0 +1,170 @@
+"""What a configuration may hold: the keys of a dataclass schema with their types, defaults and one-line docs."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+import re
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_NONE = type(None)
+
+
+class ConfigError(ValueError):
+    """A configuration that the user has to correct; its message names the key and what to write instead.
+
+    A schema's `__post_init__` may raise it too, for values that have the right type but make no sense.
+    """
+
+
+class SchemaError(TypeError):
+    """A schema dataclass that is not written as this module needs it (a mistake of the program, not of its user)."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """One setting.
+
+    Attributes:
+        name: The dotted name by which it is set, for example `optimiser.learning_rate`.
+        annotation: Its Python type.
+        doc: One line from the `Attributes:` section of the schema's docstring.
+        required: Whether it has no default.
+        default: Its default value, None if required.
+    """
+
+    name: str
+    annotation: Any
+    doc: str
+    required: bool
+    default: Any
+
+    @property
+    def type_name(self) -> str:
+        """The type in words, for example `list of float` or `path or null`."""
+        return type_in_words(self.annotation)
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether a value on the command line is taken as it stands: text and paths."""
+        return plain_type(self.annotation) in (str, Path)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the key is a mapping to which further keys can be added."""
+        return typing.get_origin(plain_type(self.annotation)) in (dict, Mapping)
+
+
+def plain_type(annotation: Any) -> Any:
+    """The annotation without its `| None`."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        rest = [part for part in typing.get_args(annotation) if part is not _NONE]
+        if len(rest) == 1:
+            return rest[0]
+    return annotation
+
+
+def type_in_words(annotation: Any) -> str:
+    """An annotation in the words of a command line, for example `int`, `path or null`, `list of float`."""
+    plain = plain_type(annotation)
+    if plain is not annotation:
+        return f"{type_in_words(plain)} or null"
+    origin, arguments = typing.get_origin(plain), typing.get_args(plain)
+    if origin in (list, tuple):
+        return f"list of {type_in_words(arguments[0])}"
+    if origin is dict:
+        return f"mapping of {type_in_words(arguments[1])}"
+    if plain is Path:
+        return "path"
+    return str(getattr(plain, "__name__", plain))
+
+
+def is_schema(annotation: Any) -> bool:
+    """Whether the annotation is a dataclass type, so that its fields are keys of their own."""
+    return inspect.isclass(annotation) and dataclasses.is_dataclass(annotation)
+
+
+def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
+    """All settings of a schema, nested ones by dotted names, in the order of their declaration.
+
+    Args:
+        schema: A dataclass whose docstring describes every field in an `Attributes:` section.
+        prefix: Put before every name.
+
+    Raises:
+        SchemaError: The class is no dataclass, or a field has no line in the docstring.
+    """
+    if not is_schema(schema):
+        raise SchemaError(f"{schema!r} is not a dataclass, so it cannot describe a configuration.")
+    docs = attribute_docs(schema)
+    annotations = typing.get_type_hints(schema)
+    found: dict[str, Key] = {}
+    for field in dataclasses.fields(schema):
+        name, annotation = prefix + field.name, annotations[field.name]
+        if is_schema(annotation):
+            found |= keys_of(annotation, name + ".")
+            continue
+        if field.name not in docs:
+            raise SchemaError(f"{schema.__name__}.{field.name} has no line under `Attributes:` in the docstring.")
+        default = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        required = default is dataclasses.MISSING
+        found[name] = Key(name, annotation, docs[field.name], required, None if required else default)
+    return found
+
+
+def attribute_docs(schema: type) -> dict[str, str]:
+    """Field name -> its text in the `Attributes:` section of the class's Google-style docstring, on one line."""
+    section = re.search(r"^Attributes:\n((?:[ \t]+.*\n?|\n)*)", inspect.getdoc(schema) or "", re.MULTILINE)
+    docs: dict[str, str] = {}
+    if section is None:
+        return docs
+    name = ""
+    for line in section.group(1).splitlines():
+        start = re.match(r"(?: {4}|\t)(\w+)(?: \(.*?\))?:\s*(.*)", line)
+        if start is not None:
+            name = start.group(1)
+            docs[name] = start.group(2)
+        elif name and line.strip():
+            docs[name] += " " + line.strip()
+    return docs
+
+
+def build(schema: type, values: Mapping[str, Any]) -> Any:
+    """The dataclass instance that plain values describe, nested ones included; lists become tuples where declared so.
+
+    Args:
+        schema: The dataclass to make an instance of.
+        values: Field name -> value, one for every field; nested dataclasses as mappings.
+    """
+    annotations = typing.get_type_hints(schema)
+    arguments: dict[str, Any] = {}
+    for field in dataclasses.fields(schema):
+        value, annotation = values[field.name], annotations[field.name]
+        if is_schema(annotation):
+            value = build(annotation, value)
+        elif typing.get_origin(plain_type(annotation)) is tuple and value is not None:
+            value = tuple(value)
+        arguments[field.name] = value
+    return schema(**arguments)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that looks most like the given one, or None if none is at all like it.
+
+    A name without its dots' prefix counts too, so that `learning_rate` finds `optimiser.learning_rate`.
+    """
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return close[0]
+    by_tail = {full.rsplit(".", 1)[-1]: full for full in reversed(names)}
+    close = difflib.get_close_matches(name.rsplit(".", 1)[-1], list(by_tail), n=1, cutoff=0.6)
+    return by_tail[close[0]] if close else None
