@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -59,6 +60,8 @@ def batches(stream: BatchStream, start: int, stop: int, workers: int = 0) -> Ite
         stop: one past the last batch.
         workers: processes that make batches ahead of time; 0 makes them in this process.
     """
+    if workers:
+        _one_thread_each()
     loader = DataLoader(
         stream,
         batch_size=None,
@@ -69,6 +72,12 @@ def batches(stream: BatchStream, start: int, stop: int, workers: int = 0) -> Ite
         worker_init_fn=_start_worker,
     )
     yield from loader
+
+
+def _one_thread_each() -> None:
+    """Tells the libraries that workers will load to use one thread; those of this process are loaded already."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def _start_worker(_number: int) -> None:

@@ -62,7 +62,7 @@ def _nano(vocab_size: int) -> ModelConfig:
             emb_dim=128,
             num_heads=4,
             head_dim=32,
-            num_encoder_layers=3,
+            num_encoder_layers=2,
             num_decoder_layers=3,
             mlp_dim=352,
         ),
@@ -71,7 +71,7 @@ def _nano(vocab_size: int) -> ModelConfig:
         image_size=(96, 192),
         image_history_size=(96, 192),
         image_tower=ImageTowerConfig(
-            emb_dim=128, num_heads=4, head_dim=32, num_layers=3, mlp_dim=512, position_grid=(6, 12)
+            emb_dim=128, num_heads=4, head_dim=32, num_layers=2, mlp_dim=512, position_grid=(6, 12)
         ),
         image_history=ResamplerConfig(
             emb_dim=128, num_heads=4, head_dim=32, num_layers=1, mlp_dim=256, num_latents=16, max_frames=8

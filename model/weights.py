@@ -50,8 +50,9 @@ def load_weights(folder: Path | str, device: torch.device | str = "cpu") -> Unif
         WeightsError: the weight file is absent or damaged, or names or shapes differ from the configuration.
     """
     folder = Path(folder)
-    model = UnifiedIO2(read_config(folder / CONFIG_FILE))
-    load_state(model, read_safetensors(folder / WEIGHTS_FILE))
+    with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
+        model = UnifiedIO2(read_config(folder / CONFIG_FILE))
+    load_state(model, read_safetensors(folder / WEIGHTS_FILE), assign=True)
     return model.to(device).eval()
 
 
@@ -69,8 +70,17 @@ def load_reference_weights(model: UnifiedIO2, path: Path | str) -> dict[str, Ten
     return found.tokenizers
 
 
-def load_state(model: UnifiedIO2, state: Mapping[str, Tensor]) -> None:
-    """Copy tensors into the network; raises WeightsError listing missing names, unexpected names and wrong shapes."""
+def load_state(model: UnifiedIO2, state: Mapping[str, Tensor], *, assign: bool = False) -> None:
+    """Give the network its tensors.
+
+    Args:
+        model: the network to fill.
+        state: a tensor for each of the network's names.
+        assign: make the tensors the network's own, with their dtype, instead of copying their values.
+
+    Raises:
+        WeightsError: lists missing names, unexpected names and wrong shapes.
+    """
     own = model.state_dict()
     problems = []
     if missing := sorted(set(own) - set(state)):
@@ -84,7 +94,7 @@ def load_state(model: UnifiedIO2, state: Mapping[str, Tensor]) -> None:
     ]
     if problems:
         raise WeightsError("the weights do not fit the model's configuration: " + "; ".join(problems))
-    model.load_state_dict(dict(state))
+    model.load_state_dict(dict(state), assign=assign)
 
 
 def read_config(path: Path) -> ModelConfig:

@@ -38,9 +38,9 @@ class LiftSettings:
         hover: height above the centre of the cube at which the gripper waits to be aligned (m).
         lift: height above the cube's own centre that the gripper strives for once it holds it (m).
         aligned: horizontal error within which the gripper goes all the way down (m).
-        turned: rotation error, yaw and tilt together, within which it does (rad).
+        turned: yaw error within which it does (rad).
         funnel: height kept per metre of horizontal error beyond `aligned`.
-        funnel_turn: height kept per radian of rotation error beyond `turned` (m).
+        funnel_turn: height kept per radian of yaw error beyond `turned` (m).
         near: horizontal error within which the fingers close (m).
         near_turned: yaw error within which they do (rad).
         near_height: vertical error within which they do (m).
@@ -104,14 +104,14 @@ class LiftExpert:
         if may_close and opening < settings.held:
             motion = np.array([0.0, 0.0, to_cube[2] + settings.lift])
         else:
-            height = self._height(to_cube, float(np.linalg.norm(turn)), opening)
+            height = self._height(to_cube, abs(yaw_error), opening)
             motion = to_cube + np.array([0.0, 0.0, height])
         arm = np.concatenate(
             [settings.position_gain / METRES_PER_UNIT * motion, settings.rotation_gain / RADIANS_PER_UNIT * turn]
         )
         return np.append(np.clip(arm, -1.0, 1.0), _CLOSE if may_close else _OPEN).astype(np.float32)
 
-    def _height(self, to_cube: NDArray[np.float64], turn: float, opening: float) -> float:
+    def _height(self, to_cube: NDArray[np.float64], yaw_error: float, opening: float) -> float:
         """Height above the cube to strive for (m): a funnel that lets the gripper down as it becomes aligned.
 
         Once the fingers are beside the cube it can only slide along with them, so they need not come up again for a
@@ -121,9 +121,9 @@ class LiftExpert:
         above = -to_cube[2]
         if opening < settings.open and above > settings.near_height:
             return settings.hover
-        tolerance = settings.near if above < settings.near_height else settings.aligned
+        tolerance = settings.slack * settings.near if above < settings.near_height else settings.aligned
         astray = settings.funnel * max(0.0, float(np.hypot(*to_cube[:2])) - tolerance)
-        twisted = settings.funnel_turn * max(0.0, turn - settings.turned)
+        twisted = settings.funnel_turn * max(0.0, yaw_error - settings.turned)
         return min(settings.hover, astray + twisted)
 
     def _may_close(self, to_cube: NDArray[np.float64], yaw_error: float, opening: float) -> bool:

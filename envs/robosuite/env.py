@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from embodio.envs.embodiment import Dimension
 from embodio.envs.errors import EnvError, InvalidAction, SimulatorError, UnknownEnv
+from embodio.envs.instruction_space import Instruction
 from embodio.envs.robosuite import simulator as sim_tools
 from embodio.envs.robosuite.panda import CONTROL_HZ, SIMULATOR_CAMERAS, panda_osc_pose
 from embodio.envs.robosuite.tasks import TASKS
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 Observation = dict[str, Any]
 
 _RENDER_SIZE = 256  # pixels, for videos
-_INSTRUCTION_LENGTH = 256  # characters
 # The gripper points down with its fingers along y. A quaternion and its negative are the same rotation; we keep the
 # one on the side of this pose, so that the numbers jump only half a turn away from it.
 _REFERENCE_QUATERNION = np.array([1.0, 1.0, 0.0, 0.0]) / np.sqrt(2.0)
@@ -175,8 +174,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             items[camera.name] = spaces.Box(0, 255, (camera.height, camera.width, camera.channels), np.uint8)
         # Physical limits are soft in simulation, so the box is open; `embodiment.state` holds the nominal ones.
         items["state"] = spaces.Box(-np.inf, np.inf, (len(self.embodiment.state),), np.float32)
-        charset = string.ascii_letters + string.digits + string.punctuation + " "
-        items["instruction"] = spaces.Text(_INSTRUCTION_LENGTH, charset=charset)
+        items["instruction"] = Instruction()
         return spaces.Dict(items)
 
     def _observe(self) -> Observation:

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from scipy.spatial.transform import Rotation
 
 from embodio.envs import EnvError, InvalidAction, SimulatorError, make_env
 from embodio.envs.robosuite import simulator as sim_tools
@@ -112,9 +113,10 @@ def test_images_are_upright(env):
     observation, _ = env.reset(seed=0)
     image = observation["agentview"].astype(float).mean(axis=2)
     assert image[:20].mean() < image[-20:].mean() - 30
-    red = np.array([2.0, -1.0, -1.0])
-    cube_row, arm_row = (observation["agentview"].astype(float) @ red).max(axis=1).argmax(), 0
-    assert cube_row > arm_row + 30
+    red, green, blue = np.moveaxis(observation["agentview"].astype(float), -1, 0)
+    rows, _ = np.nonzero((red > 2 * green) & (red > 2 * blue))
+    assert len(rows) > 20
+    assert 50 < rows.mean() < 80  # the cube, near the middle of the table
 
 
 def test_render_is_a_larger_view_of_the_same_scene(env):
@@ -153,8 +155,6 @@ def test_actions_move_as_the_embodiment_says(blind):
 
 
 def test_positive_rotation_about_z_turns_counter_clockwise(blind):
-    from scipy.spatial.transform import Rotation
-
     turn = np.array([0, 0, 0, 0, 0, 1, -1], np.float32)
     states = [observation["state"] for observation in play(blind, seed=0, action=turn, steps=5)]
     rotation = Rotation.from_quat(states[-1][3:7]) * Rotation.from_quat(states[0][3:7]).inv()
@@ -235,15 +235,11 @@ def test_unknown_object_is_named(blind):
 
 
 def test_quaternion_does_not_jump_near_the_working_pose():
-    """Turning and tilting about straight down never flips the sign."""
-    from scipy.spatial.transform import Rotation
-
+    """Turning and tilting about straight down never flips the sign, and the rotation stays what it is."""
     down = Rotation.from_quat([np.sqrt(0.5), np.sqrt(0.5), 0, 0])
     quaternions = []
     for angle in np.linspace(-2.5, 2.5, 101):
-        tilted = Rotation.from_rotvec([0.2 * np.sin(7 * angle), 0.2 * np.cos(5 * angle), angle]) * down
-        quaternions.append(quaternion_xyzw(tilted.as_matrix()))
-        assert Rotation.from_quat(quaternions[-1]).inv() * tilted == pytest.approx(Rotation.identity()) or np.allclose(
-            (Rotation.from_quat(quaternions[-1]).inv() * tilted).magnitude(), 0, atol=1e-6
-        )
+        rotation = Rotation.from_rotvec([0.2 * np.sin(7 * angle), 0.2 * np.cos(5 * angle), angle]) * down
+        quaternions.append(quaternion_xyzw(rotation.as_matrix()))
+        np.testing.assert_allclose(Rotation.from_quat(quaternions[-1]).as_matrix(), rotation.as_matrix(), atol=1e-9)
     assert np.abs(np.diff(quaternions, axis=0)).max() < 0.1

@@ -26,6 +26,20 @@ def test_save_and_load(model: UnifiedIO2, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == ["config.json", "model.safetensors"]
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_loaded_network_trains_what_the_saved_one_did(frozen: bool, tmp_path: Path) -> None:
+    saved = UnifiedIO2(ModelConfig.named("nano", vocab_size=128).replace(freeze_vit=frozen))
+    save_weights(saved, tmp_path)
+    loaded = load_weights(tmp_path)
+    assert {name: value.requires_grad for name, value in loaded.named_parameters()} == {
+        name: value.requires_grad for name, value in saved.named_parameters()
+    }
+    batch = {"inputs/text/tokens": torch.ones(1, 3, dtype=torch.int64), "targets/text/targets": torch.ones(1, 2).long()}
+    expected = saved.eval()(batch)["text"].logits
+    assert torch.equal(loaded(batch)["text"].logits, expected)
+    loaded.loss(loaded(batch)).total.backward()
+
+
 def test_misfits_are_listed(model: UnifiedIO2) -> None:
     state = dict(model.state_dict())
     state["decoder.norm.bias"] = state.pop("decoder.norm.scale")
