@@ -12,7 +12,7 @@ import torch
 
 from embodio.agent.checkpoint import Checkpoint, load_checkpoint
 from embodio.agent.constrained import decode_legal
-from embodio.agent.errors import AgentError, NotReset
+from embodio.agent.errors import AgentError, NotReset, ObservationError
 from embodio.agent.policy_format import Observation
 from embodio.envs.embodiment import Embodiment
 from embodio.model.collate import collate
@@ -116,8 +116,13 @@ class Agent:
 
         Args:
             instruction: what the robot shall do; None keeps the instruction of the episode before.
+
+        Raises:
+            ObservationError: if the instruction is not text.
         """
         if instruction is not None:
+            if not isinstance(instruction, str):
+                raise ObservationError(f"instruction: expected text, got {type(instruction).__name__}")
             self._instruction = instruction
         self._window.clear()
         self._queue.clear()

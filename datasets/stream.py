@@ -12,10 +12,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from embodio.datasets.order import generator_at, record_at
-from embodio.model.collate import collate
+from embodio.model.collate import Batch, collate
 from embodio.model.example import Example
-
-Batch = dict[str, torch.Tensor]
+from embodio.model.processor import Features
 
 
 class RecordTask(Protocol):
@@ -37,7 +36,7 @@ class BatchStream(Dataset[Batch]):
         batch_size: examples in a batch.
     """
 
-    def __init__(self, task: RecordTask, processor: Callable[[Example], object], seed: int, batch_size: int) -> None:
+    def __init__(self, task: RecordTask, processor: Callable[[Example], Features], seed: int, batch_size: int) -> None:
         self._task, self._processor = task, processor
         self._seed, self._batch_size = seed, batch_size
 
@@ -46,7 +45,7 @@ class BatchStream(Dataset[Batch]):
         first = step * self._batch_size
         return collate([self._features(position) for position in range(first, first + self._batch_size)])
 
-    def _features(self, position: int) -> object:
+    def _features(self, position: int) -> Features:
         record = record_at(self._seed, position, len(self._task))
         return self._processor(self._task.example(record, generator_at(self._seed, position)))
 
@@ -87,7 +86,7 @@ def _start_worker(_number: int) -> None:
 
 
 def evaluation_batches(
-    task: RecordTask, processor: Callable[[Example], object], records: int, batch_size: int
+    task: RecordTask, processor: Callable[[Example], Features], records: int, batch_size: int
 ) -> Iterator[Batch]:
     """At most `records` Examples, evenly spread over the task and without augmentation, in batches."""
     chosen = np.unique(np.linspace(0, len(task) - 1, min(records, len(task))).astype(np.int64))

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from embodio.agent.policy_format import PolicyFormat
-from embodio.datasets.stream import Batch, BatchStream, batches
+from embodio.datasets.stream import BatchStream, batches
+from embodio.model.collate import Batch
 from embodio.train.config import TrainConfig
 from embodio.train.errors import Diverged
 from embodio.train.log import RunLog
@@ -168,7 +169,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
     def catch(number: int, _frame: object) -> None:
         caught.append(number)
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     for number in signals:
         signal.signal(number, catch)

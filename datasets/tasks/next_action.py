@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from embodio.datasets.augment import Augmentation, AugmentConfig
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.rlds.reader import Episode, RLDSReader
+from embodio.datasets.rlds import Episode, RLDSReader
 from embodio.model.example import Example
 
 

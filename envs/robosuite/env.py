@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium
@@ -39,6 +42,9 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     `terminated` means success (also `info["success"]`); `truncated` means that `horizon` steps have passed. The same
     seed given to `reset` yields the same pixels, whatever was done before and in whichever process.
+
+    Works in gymnasium's vector environments. Where a graphics card draws, give AsyncVectorEnv `context="spawn"`: its
+    driver does not survive the fork of a process that has already drawn.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (declared so by gymnasium)
@@ -81,6 +87,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.action_space = _action_space(self.embodiment.action.dimensions)
         self.observation_space = self._observation_space()
         self._simulator: ManipulationEnv | None = None
+        self._stop: Callable[[], object] | None = None
         self._steps = 0
 
     def reset(
@@ -99,18 +106,16 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             SimulatorError: the simulator could not be started or reset.
         """
         super().reset(seed=seed)
-        if self._simulator is None:
-            offscreen = self.cameras or self.render_mode is not None
-            self._simulator = sim_tools.start(self.task.class_name, offscreen)
+        simulator = self._simulator or self._start()
         self._steps = 0
         try:
             with sim_tools.errors_as_simulator_error("resetting the simulator"):
-                sim_tools.seed(self._simulator, self.np_random)
-                self._simulator.reset()
-            sim_tools.require_healthy(self._simulator)
+                sim_tools.seed(simulator, self.np_random)
+                simulator.reset()
+            sim_tools.require_healthy(simulator)
             return self._observe(), {"success": False}
         except SimulatorError:
-            self._discard_simulator()
+            self._discard_broken()
             raise
 
     def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -135,7 +140,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             sim_tools.require_healthy(simulator)
             observation = self._observe()
         except SimulatorError:
-            self._discard_simulator()
+            self._discard_broken()
             raise
         self._steps += 1
         return observation, float(success), success, self._steps >= self.horizon, {"success": success}
@@ -148,9 +153,9 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def close(self) -> None:
         """Stop the simulator and free its memory; `reset` would start it again."""
-        if self._simulator is not None:
-            self._simulator.close()
-        self._simulator = None
+        stop, self._stop, self._simulator = self._stop, None, None
+        if stop is not None:
+            stop()
 
     def body_pose(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Pose of an object in the world frame: position [3] (m) and rotation matrix [3, 3].
@@ -213,9 +218,18 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             raise EnvError("the environment is not running; call reset() first")
         return self._simulator
 
-    def _discard_simulator(self) -> None:
-        """Forget a simulator that broke down, so that the next `reset` starts a fresh one."""
-        self._simulator = None
+    def _start(self) -> ManipulationEnv:
+        simulator = sim_tools.start(self.task.class_name, offscreen=self.cameras or self.render_mode is not None)
+        # Also frees the simulator of an environment that is dropped without being closed.
+        finalizer = weakref.finalize(self, sim_tools.stop, simulator)
+        finalizer.atexit = False
+        self._simulator, self._stop = simulator, finalizer
+        return simulator
+
+    def _discard_broken(self) -> None:
+        """Drop a simulator that broke down, so that the next `reset` starts a fresh one."""
+        with contextlib.suppress(SimulatorError):  # it is broken already, and that is being reported
+            self.close()
 
 
 def _action_space(dimensions: tuple[Dimension, ...]) -> spaces.Space[NDArray[np.float32]]:

@@ -38,12 +38,13 @@ def start(class_name: str, offscreen: bool) -> ManipulationEnv:
         offscreen: whether images will be rendered.
 
     Raises:
-        SimulatorError: robosuite cannot be imported or the task cannot be built.
+        SimulatorError: robosuite cannot be imported, the task cannot be built or there is no OpenGL to render with.
     """
     robosuite = _import_robosuite()
     with errors_as_simulator_error("starting the simulator"):
         task_class = _with_cheap_rendering(robosuite.environments.base.REGISTERED_ENVS[class_name])
-        simulator = task_class(
+        simulator = _build(
+            task_class,
             robots="Panda",
             controller_configs=robosuite.load_composite_controller_config(controller="BASIC", robot="Panda"),
             use_camera_obs=False,
@@ -62,6 +63,13 @@ def start(class_name: str, offscreen: bool) -> ManipulationEnv:
     return simulator
 
 
+def _build(task_class: type[ManipulationEnv], **settings: Any) -> ManipulationEnv:
+    try:
+        return task_class(**settings)
+    except (ImportError, RuntimeError) as error:  # robosuite's words for a machine without OpenGL
+        raise SimulatorError(f"the simulator cannot be started: {error}. {_GL_REMEDY}") from error
+
+
 def seed(simulator: ManipulationEnv, generator: np.random.Generator) -> None:
     """Make the next reset (robot noise and every object placement) draw from `generator`."""
     simulator.rng = generator
@@ -75,8 +83,16 @@ def seed(simulator: ManipulationEnv, generator: np.random.Generator) -> None:
 def render(simulator: ManipulationEnv, camera: str, size: int) -> NDArray[np.uint8]:
     """One upright RGB image, uint8 [size, size, 3], from robosuite's camera `camera`."""
     with errors_as_simulator_error(f"rendering camera {camera!r}"):
+        _make_current(simulator)
         upside_down = simulator.sim.render(size, size, camera_name=camera)
     return np.ascontiguousarray(upside_down[::-1])
+
+
+def stop(simulator: ManipulationEnv) -> None:
+    """Free a simulator, broken or not; it cannot be used afterwards."""
+    with errors_as_simulator_error("stopping the simulator"):
+        _make_current(simulator)
+        simulator.close()
 
 
 def require_healthy(simulator: ManipulationEnv) -> None:
@@ -110,6 +126,21 @@ def errors_as_simulator_error(doing: str) -> Iterator[None]:
         yield
     except tuple(failures) as error:
         raise SimulatorError(f"{doing} failed: {type(error).__name__}: {error}") from error
+
+
+def _make_current(simulator: ManipulationEnv) -> None:
+    """Point OpenGL at this simulator's context.
+
+    robosuite leaves it at whichever simulator was made last, so that drawing (or freeing) one of several would use the
+    buffers of another.
+    """
+    context = simulator.sim._render_context_offscreen
+    if context is None:  # made without rendering
+        return
+    try:
+        context.gl_ctx.make_current()
+    except RuntimeError as error:
+        raise SimulatorError(f"the OpenGL context is lost: {error}. Reset the environment to go on.") from error
 
 
 def _import_robosuite() -> Any:

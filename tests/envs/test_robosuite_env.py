@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import warnings
 from collections.abc import Iterator
 
@@ -129,6 +131,22 @@ def test_render_is_a_larger_view_of_the_same_scene(env):
     assert RobosuiteEnv().render() is None
 
 
+def test_several_envs_do_not_draw_into_each_other(env):
+    """Neither a second environment, nor closing it, nor dropping it unclosed changes what the first one sees."""
+    first = play(env, seed=14)
+    observations = [env.reset(seed=14)[0]]
+    other = RobosuiteEnv(image_size=32)
+    other.reset(seed=1)
+    observations.append(env.step(RIGHT)[0])
+    other.close()
+    observations.append(env.step(RIGHT)[0])
+    other.reset(seed=1)
+    del other
+    gc.collect()
+    observations.append(env.step(RIGHT)[0])
+    assert_same(first, observations)
+
+
 def test_image_size_is_an_option():
     small = RobosuiteEnv(image_size=32)
     assert small.reset(seed=0)[0]["wrist"].shape == (32, 32, 3)
@@ -210,6 +228,12 @@ def test_failures_of_the_libraries_become_simulator_errors(blind, monkeypatch):
         monkeypatch.setattr(blind._simulator, "step", fail)
         with pytest.raises(SimulatorError, match=f"{type(failure).__name__}: broken"):
             blind.step(STILL)
+
+
+def test_missing_libraries_are_named_with_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "robosuite", None)
+    with pytest.raises(SimulatorError, match="apt-get install libegl1"):
+        RobosuiteEnv(cameras=False).reset(seed=0)
 
 
 def test_bugs_are_not_taken_for_simulator_errors(blind, monkeypatch):
