@@ -136,35 +136,57 @@ def collect(
     """
     if episodes < 1 or workers < 1 or seed < 0:
         raise CollectionError(f"episodes={episodes}, workers={workers}, seed={seed}: need at least 1, 1 and 0")
-    levels = tuple(float(level) for level in noise)
-    check_noise(levels)
-    options = dict(env_options or {})
-    source = source or RegisteredSource(env_name, options)
-    settings = CollectionSettings(env_name, seed, levels, keep_failures, options, source.embodiment.to_dict())
     begin = time.monotonic()
+    source = source or RegisteredSource(env_name, dict(env_options or {}))
+    settings = _settings(source, env_name, seed, noise, keep_failures, env_options)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     with _sole_user(folder):
         store = CollectionStore(folder, settings)
         done = {row.index for row in [*store.published(), *store.staged()]}
         pending = [index for index in range(episodes) if index not in done]
-        errors: list[CollectedEpisode] = []
-        messages: list[str] = []
-        if pending:
-            errors, messages = _play(pending, source, settings, store.staging, workers, len(done), progress)
+        errors, messages = _play(pending, source, settings, store.staging, workers, len(done), progress)
         store.assemble()
         rows = store.published()
     if not rows:
         raise CollectionError(f"no episode was finished. {messages[0] if messages else ''}")
+    statuses = Counter(row.status for row in [*rows, *errors])
+    return _summary(folder, rows, statuses, len(done), time.monotonic() - begin, messages)
+
+
+def _settings(
+    source: DemonstrationSource,
+    env_name: str,
+    seed: int,
+    noise: Sequence[float],
+    keep_failures: bool,
+    env_options: Mapping[str, Any] | None,
+) -> CollectionSettings:
+    """What a folder must agree on to be extended; raises CollectionError for senseless noise."""
+    levels = tuple(float(level) for level in noise)
+    check_noise(levels)
+    return CollectionSettings(
+        env_name, seed, levels, keep_failures, dict(env_options or {}), source.embodiment.to_dict()
+    )
+
+
+def _summary(
+    folder: Path,
+    rows: Sequence[CollectedEpisode],
+    statuses: Mapping[str, int],
+    resumed: int,
+    seconds: float,
+    errors: Sequence[str],
+) -> CollectionSummary:
     return CollectionSummary(
         folder=folder,
         episodes=sum(row.kept for row in rows),
         attempted=len(rows),
-        statuses=Counter(row.status for row in [*rows, *errors]),
+        statuses=statuses,
         steps=sum(row.steps for row in rows),
-        resumed=len(done),
-        seconds=time.monotonic() - begin,
-        errors=messages,
+        resumed=resumed,
+        seconds=seconds,
+        errors=errors,
     )
 
 
@@ -180,6 +202,8 @@ def _play(
     """Plays episodes in worker processes; returns those that ended in a simulator error, and their messages."""
     errors: list[CollectedEpisode] = []
     messages: list[str] = []
+    if not pending:
+        return errors, messages
     finished = 0
     variables = _WORKER_ENVIRONMENT | {"MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl")}
     with _environment(variables), _bar(done + len(pending), done, progress) as report:

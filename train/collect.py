@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.console import Console
+
 from embodio.datasets.collect import collect
 from embodio.datasets.errors import DatasetError
 from embodio.envs.errors import EnvError
@@ -55,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def record(config: CollectConfig) -> int:
     """Records what `config` asks for; returns the exit code."""
-    collect(
+    summary = collect(
         config.env,
         config.episodes,
         config.seed,
@@ -64,4 +66,9 @@ def record(config: CollectConfig) -> int:
         workers=config.workers,
         keep_failures=config.keep_failures,
     )
+    console = Console(highlight=False)
+    counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.items())
+    console.print(f"{summary.folder}: {summary.episodes} episodes, {summary.steps} steps ({counts})")
+    for message in summary.errors:
+        console.print(f"simulator error, to be tried again by the next run: {message}", markup=False)
     return 0
