@@ -13,6 +13,7 @@ from rich.table import Table
 
 from embodio.agent.errors import AgentError
 from embodio.benchmarks.errors import BenchmarkError
+from embodio.benchmarks.interrupt import Interruption
 from embodio.benchmarks.latency import Latency, append_times, read_times
 from embodio.benchmarks.machine import machine, usable_cores, versions
 from embodio.benchmarks.player import VIDEOS, Played, Player, PlayerConfig
@@ -163,7 +164,7 @@ def _collect(results: Results, played: Iterable[Played], total: int, config: Rol
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    with Interruption() as interruption, Progress(*columns, console=console) as progress:
         task = progress.add_task(f"{config.agent} on {config.env}", total=total, rate="")
         for episode in played:
             append_times(config.out / TIMES, episode.row.seed, episode.milliseconds)
@@ -172,6 +173,7 @@ def _collect(results: Results, played: Iterable[Played], total: int, config: Rol
             results.save(config.out / RESULTS)
             rate = results.summary.success_rate
             progress.update(task, advance=1, rate="" if rate is None else f"success {rate:.0%}")
+            interruption.check()
 
 
 def _latency(results: Results, folder: Path) -> Latency | None:
@@ -182,6 +184,8 @@ def _latency(results: Results, folder: Path) -> Latency | None:
 def _finish(results: Results, config: RolloutConfig, console: Console) -> None:
     """Writes results and report, shows the table, and says where to look."""
     results.save(config.out / RESULTS)
+    for unfinished in (config.out / VIDEOS).glob(".*.part.mp4"):
+        unfinished.unlink()
     report = (config.out / REPORT).resolve()
     write_report(results, report, config.out / VIDEOS, config.command)
     console.print(table(results))

@@ -5,13 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection, wait
 
 from embodio.benchmarks.errors import WorkerDied
 from embodio.benchmarks.player import Played, Player, PlayerConfig
-
-_player: Player | None = None
 
 
 def play_here(player: Player, seeds: Sequence[int]) -> Iterator[Played]:
@@ -23,36 +20,56 @@ def play_here(player: Player, seeds: Sequence[int]) -> Iterator[Played]:
 def play_in_workers(config: PlayerConfig, seeds: Sequence[int], workers: int) -> Iterator[Played]:
     """Plays the seeds in several processes, each with a simulator and a policy of its own.
 
-    When the caller stops early, running episodes are finished and no new ones are begun.
+    A worker gets the next seed when it is done with the one before. When the caller stops early, the episodes that are
+    running are given up.
 
     Raises:
         WorkerDied: A process ended without an answer.
     """
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(config,))
+    waiting = list(reversed(seeds))
+    processes, busy = [], []
     try:
-        waiting: set[Future[Played]] = {pool.submit(_play, seed) for seed in seeds}
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
-    except BrokenProcessPool as error:
+        for _ in range(min(workers, len(waiting))):
+            here, there = context.Pipe()
+            process = context.Process(target=_work, args=(config, there), daemon=True)
+            process.start()
+            there.close()  # so that its end is noticed here when the process dies
+            here.send(waiting.pop())
+            processes.append(process)
+            busy.append(here)
+        while busy:
+            for connection in wait(busy):
+                if not isinstance(connection, Connection):
+                    continue
+                yield _receive(connection)
+                if waiting:
+                    connection.send(waiting.pop())
+                else:
+                    connection.send(None)
+                    busy.remove(connection)
+    finally:
+        for process in processes:
+            if busy:
+                process.terminate()
+            process.join()
+
+
+def _receive(connection: Connection) -> Played:
+    try:
+        played: Played = connection.recv()
+    except EOFError as error:
         raise WorkerDied(
             "A worker process died. If nothing above says why, memory ran out: run the same command again with fewer "
             "workers; it goes on with the episodes that are missing."
         ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    return played
 
 
-def _start(config: PlayerConfig) -> None:
-    """Sets a worker up. Ctrl-C is for the parent, which lets the running episodes finish."""
-    global _player
+def _work(config: PlayerConfig, connection: Connection) -> None:
+    """A worker: plays the seeds that it is sent, until it is sent None. Ctrl-C is for the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _player = Player(config)
-
-
-def _play(seed: int) -> Played:
-    if _player is None:
-        raise WorkerDied("A worker was asked to play before it was set up.")
-    return _player.play(seed)
+    player = Player(config)
+    while (seed := connection.recv()) is not None:
+        connection.send(player.play(seed))
+    player.close()

@@ -6,79 +6,126 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from embodio.model.audio_features import AudioError, Spectrogram
+    from embodio.model.audio_resample import resample, to_mono
+    from embodio.model.audio_segments import cut_segments
     from embodio.model.collate import CollateError, collate
     from embodio.model.config import ModelConfig
     from embodio.model.decoding import DecoderState
     from embodio.model.errors import BatchError, ConfigError, DecodingError, ModelError, WeightsError
     from embodio.model.example import Example
+    from embodio.model.ffmpeg import MediaError
     from embodio.model.image_geometry import GeometryError
+    from embodio.model.locations import LocationCodec, LocationError
     from embodio.model.loss import LossOutput, ModalityLoss, TargetOutput
     from embodio.model.network import Batch, UnifiedIO2
+    from embodio.model.pretrained import DtypePolicy, load, load_jax, save_reference
     from embodio.model.processor import Processor, ProcessorError
+    from embodio.model.sound_files import read_sound
     from embodio.model.statistics import DatasetStatistics, FieldStatistics, Normaliser, StatisticsError
     from embodio.model.token_sequence import TokenSequence
+    from embodio.model.video_files import Clip, read_video
     from embodio.model.vocabulary import Vocabulary, VocabularyError
+    from embodio.model.vocoder import Vocoder, VocoderConfig, load_vocoder, spectrogram_to_waveform
     from embodio.model.weights import load_weights, save_weights
 
 # Loaded on first use: whoever needs only the configuration, the vocabulary or the statistics does not import torch.
 _HOMES = {
+    "AudioError": "audio_features",
     "Batch": "network",
     "BatchError": "errors",
+    "Clip": "video_files",
     "CollateError": "collate",
     "ConfigError": "errors",
     "DatasetStatistics": "statistics",
     "DecoderState": "decoding",
     "DecodingError": "errors",
+    "DtypePolicy": "pretrained",
     "Example": "example",
     "FieldStatistics": "statistics",
     "GeometryError": "image_geometry",
+    "LocationCodec": "locations",
+    "LocationError": "locations",
     "LossOutput": "loss",
+    "MediaError": "ffmpeg",
     "ModalityLoss": "loss",
     "ModelConfig": "config",
     "ModelError": "errors",
     "Normaliser": "statistics",
     "Processor": "processor",
     "ProcessorError": "processor",
+    "Spectrogram": "audio_features",
     "StatisticsError": "statistics",
     "TargetOutput": "loss",
     "TokenSequence": "token_sequence",
     "UnifiedIO2": "network",
     "Vocabulary": "vocabulary",
     "VocabularyError": "vocabulary",
+    "Vocoder": "vocoder",
+    "VocoderConfig": "vocoder",
     "WeightsError": "errors",
     "collate": "collate",
+    "cut_segments": "audio_segments",
+    "load": "pretrained",
+    "load_jax": "pretrained",
+    "load_vocoder": "vocoder",
     "load_weights": "weights",
+    "read_sound": "sound_files",
+    "read_video": "video_files",
+    "resample": "audio_resample",
+    "save_reference": "pretrained",
     "save_weights": "weights",
+    "spectrogram_to_waveform": "vocoder",
+    "to_mono": "audio_resample",
 }
 
 __all__ = [
+    "AudioError",
     "Batch",
     "BatchError",
+    "Clip",
     "CollateError",
     "ConfigError",
     "DatasetStatistics",
     "DecoderState",
     "DecodingError",
+    "DtypePolicy",
     "Example",
     "FieldStatistics",
     "GeometryError",
+    "LocationCodec",
+    "LocationError",
     "LossOutput",
+    "MediaError",
     "ModalityLoss",
     "ModelConfig",
     "ModelError",
     "Normaliser",
     "Processor",
     "ProcessorError",
+    "Spectrogram",
     "StatisticsError",
     "TargetOutput",
     "TokenSequence",
     "UnifiedIO2",
     "Vocabulary",
     "VocabularyError",
+    "Vocoder",
+    "VocoderConfig",
     "WeightsError",
     "collate",
+    "cut_segments",
+    "load",
+    "load_jax",
+    "load_vocoder",
     "load_weights",
+    "read_sound",
+    "read_video",
+    "resample",
+    "save_reference",
     "save_weights",
+    "spectrogram_to_waveform",
+    "to_mono",
 ]
 
 

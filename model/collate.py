@@ -31,8 +31,9 @@ def collate(
 
     Args:
         features: one or more results of a Processor.
-        drop_full_masks: leave out masks that are 1 everywhere, positions that count 0, 1, 2, ... and segment ids that
-            are all 1 (masked entries do not matter): the network takes absent ones as such and is faster without them.
+        drop_full_masks: leave out what the network takes absent ones for, as it is faster without: masks that are 1
+            everywhere, positions that count 0, 1, 2, ... and segment ids that are all 1 (masked entries do not matter),
+            loss masks equal to the mask, and task masks that are 0 everywhere.
         lengths: length to pad to for some parts, for example {"inputs/text": 64}; fixed lengths give fixed shapes.
 
     Returns:
@@ -75,11 +76,15 @@ def _stack(key: str, arrays: Sequence[_Array | None], length: int | None) -> _Ar
 
 
 def _is_needless(key: str, arrays: Mapping[str, _Array]) -> bool:
-    """Says whether an array holds what its absence means: valid everywhere, positions in order, one segment."""
+    """Says whether an array holds what its absence means: all valid, positions in order, one segment, none hidden."""
     part, _, name = key.rpartition("/")
     array = arrays[key]
     if name == "mask":
         return bool((array == 1).all())
+    if name == "loss_mask":
+        return f"{part}/mask" in arrays and np.array_equal(array, arrays[f"{part}/mask"])
+    if name == "task_mask":
+        return not array.any()
     if name not in ("pos_ids", "segment_ids") or f"{part}/mask" not in arrays:
         return False
     plain = np.arange(array.shape[-1]) if name == "pos_ids" else 1

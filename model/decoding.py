@@ -16,6 +16,7 @@ from embodio.model.transformer import DecoderLayer, head_rotary
 
 if TYPE_CHECKING:
     from embodio.model.network import UnifiedIO2
+    from embodio.model.targets import CodeTarget, TextTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class LayerState:
 
     Attributes:
         cross_key: [B, H, L, Dh] of the encoder's tokens, as is `cross_value`.
-        cache: [B, T, 2, H, Dh], keys and values of the tokens fed so far and room for more.
+        cache: [B * copies, T, 2, H, Dh], keys and values of the tokens fed so far and room for more.
     """
 
     self_norm: Tensor
@@ -66,16 +67,57 @@ class DecoderState:
         """Number of tokens T for which there is room."""
         return self.rotary.shape[1]
 
+    @property
+    def copies(self) -> int:
+        """How many target rows read each row of the encoder: 1, unless the state was forked."""
+        return self.layers[0].cache.shape[0] // self.layers[0].cross_key.shape[0]
+
     def select(self, rows: Tensor) -> DecoderState:
-        """The state of some rows int64 [B'] of the batch, in any order, with repeats: for beams and sampling."""
+        """The state of some rows int64 [B'] of the encoder with all their copies, in any order, with repeats."""
+        copies = self.copies
         layers = [
             replace(
-                layer, cross_key=layer.cross_key[rows], cross_value=layer.cross_value[rows], cache=layer.cache[rows]
+                layer,
+                cross_key=layer.cross_key[rows],
+                cross_value=layer.cross_value[rows],
+                cache=layer.cache.unflatten(0, (-1, copies))[rows].flatten(0, 1),
             )
             for layer in self.layers
         ]
         mask = None if self.cross_mask is None else self.cross_mask[rows]
         return DecoderState(self.modality, self.length, self.rotary, mask, layers)
+
+    def fork(self, copies: int) -> DecoderState:
+        """A state with `copies` target rows in place of each, side by side, for beams or several answers to a prompt.
+
+        What was computed from the encoder is shared between the copies, not repeated. From then on, tokens and logits
+        have B * copies rows.
+        """
+        layers = []
+        for layer in self.layers:
+            cache = layer.cache.new_empty(layer.cache.shape[0] * copies, *layer.cache.shape[1:])
+            cache[:, : self.length] = layer.cache[:, : self.length].repeat_interleave(copies, dim=0)
+            layers.append(replace(layer, cache=cache))
+        return DecoderState(self.modality, self.length, self.rotary, self.cross_mask, layers)
+
+    def reorder(self, rows: Tensor) -> None:
+        """Let target row i go on from what target row `rows[i]` has read so far, in place.
+
+        Args:
+            rows: int64 [B * copies]; row i and row `rows[i]` must be copies of the same row of the encoder.
+        """
+        for layer in self.layers:
+            past = layer.cache[:, : self.length]
+            past.copy_(past[rows])
+
+
+def decodable(model: UnifiedIO2, modality: str) -> TextTarget | CodeTarget:
+    """The module of a target modality. Raises BatchError where the model was built without it."""
+    if modality not in model.targets:
+        raise BatchError(
+            f"this model cannot decode {modality!r}; it was built with the targets {model.config.target_modalities}"
+        )
+    return model.target(modality)
 
 
 def start_decoding(
@@ -93,11 +135,7 @@ def start_decoding(
         BatchError: the model has no such target.
         DecodingError: `max_length` exceeds the model's positions.
     """
-    if modality not in model.targets:
-        raise BatchError(
-            f"this model cannot decode {modality!r}; it was built with the targets {model.config.target_modalities}"
-        )
-    table = model.target(modality).rotary(encoded.embeddings.device)
+    table = decodable(model, modality).rotary(encoded.embeddings.device)
     longest = table.shape[0]
     max_length = longest if max_length is None else max_length
     if not 1 <= max_length <= longest:
@@ -136,8 +174,8 @@ def decode_step(model: UnifiedIO2, state: DecoderState, tokens: Tensor) -> Tenso
     Args:
         model: the network that the state belongs to.
         state: from `start_decoding`; changed in place.
-        tokens: int [B, t], t >= 1; the first token ever fed is the start id 0. Several at once give the same as one by
-            one.
+        tokens: int [B, t], t >= 1 (B * copies rows for a forked state); the first token ever fed is the start id 0.
+            Several at once give the same as one by one.
 
     Returns:
         Logits [B, t, V]: what follows each of them.
@@ -182,9 +220,9 @@ def _layer_step(
 
     query = functional.linear(rms_norm(x, layer.cross_norm), layer.query).view(*shape, 1, heads, width)
     norm_rotate_(query, layer.query_norm, rotary)
-    mixed = functional.scaled_dot_product_attention(
-        query.squeeze(2).transpose(1, 2), layer.cross_key, layer.cross_value, attn_mask=cross_mask
-    )
+    # Copies of a row ask the same keys, so they line up as if they were further tokens of that row.
+    query = query.view(layer.cross_key.shape[0], -1, heads, width).transpose(1, 2)
+    mixed = functional.scaled_dot_product_attention(query, layer.cross_key, layer.cross_value, attn_mask=cross_mask)
     x = torch.addmm(x, mixed.transpose(1, 2).reshape(x.shape[0], -1), layer.cross_out)
 
     return torch.addmm(x, swiglu(functional.linear(rms_norm(x, layer.mlp_norm), layer.gate_up)), layer.down)

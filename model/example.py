@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.model.audio_features import Spectrogram
 from embodio.model.vocabulary import Prompt
 
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.floating[Any]]
@@ -14,6 +15,9 @@ Image = npt.NDArray[np.uint8] | npt.NDArray[np.floating[Any]]
 
 Waveform = npt.NDArray[np.float32]
 """Mono sound at 16 kHz: float32 [samples] in [-1, 1]."""
+
+Sound = Waveform | Spectrogram
+"""A waveform, or the mel power spectrogram of one segment where that is what there is."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -24,18 +28,21 @@ class Example:
         text: the prompt: plain text, or texts and token ids in sequence (`Vocabulary.encode`).
         image: the main image, any size.
         image_history: earlier frames, oldest first, any size, at most as many as the model has frame slots.
-        audio: the main sound.
-        audio_history: earlier sounds, oldest first.
+        audio: the main sound. A waveform longer than a segment (4.08 s in the released models) is cut into segments,
+            the last of which is the main sound; those before it are then the history.
+        audio_history: earlier sounds, oldest first, each at most a segment, at most as many as the model has slots.
         text_target: the answer as a prompt; None for inference or when the target is not text.
         image_target: an image to draw.
-        audio_target: a sound to make.
+        audio_target: a sound to make, at most a segment.
+
+    An example may have several targets; they do not see each other in the decoder.
     """
 
     text: Prompt
     image: Image | None = None
     image_history: Sequence[Image] = ()
-    audio: Waveform | None = None
-    audio_history: Sequence[Waveform] = ()
+    audio: Sound | None = None
+    audio_history: Sequence[Sound] = ()
     text_target: Prompt | None = None
     image_target: Image | None = None
-    audio_target: Waveform | None = None
+    audio_target: Sound | None = None

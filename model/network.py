@@ -10,13 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embodio.model.audio_tokenizer import AudioTokenizer
 from embodio.model.audio_transformer import AudioTower
 from embodio.model.config import ModelConfig
 from embodio.model.decoding import DecoderState, decode_step, start_decoding
 from embodio.model.errors import BatchError, ConfigError
+from embodio.model.image_tokenizer import ImageTokenizer
 from embodio.model.inputs import Fields, HistoryInput, PatchInput, TextInput
 from embodio.model.loss import Z_LOSS, LossOutput, TargetOutput, compute_loss
-from embodio.model.targets import CodeTarget, Target, TextTarget
+from embodio.model.targets import CODE_OFFSET, CodeTarget, Target, TextTarget, Tokenizer
 from embodio.model.token_sequence import TokenSequence, concatenate
 from embodio.model.transformer import Decoder, Encoder
 from embodio.model.vit import ImageTower
@@ -43,7 +45,14 @@ class UnifiedIO2(nn.Module):
     following the JAX original's rules; `embodio.model.weights.load` gives it trained ones.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, *, tokenizers: bool = False) -> None:
+        """Build a network with random weights.
+
+        Args:
+            config: what to build.
+            tokenizers: also build the frozen VQ tokenisers of the image and audio targets, which then may be given raw
+                and which `render` can turn back into images and spectrograms.
+        """
         super().__init__()
         self.config = config
         dim = config.transformer.emb_dim
@@ -63,6 +72,8 @@ class UnifiedIO2(nn.Module):
         self.targets = nn.ModuleDict({name: _build_target(config, name) for name in config.target_modalities})
         self.encoder = Encoder(config.transformer)
         self.decoder = Decoder(config.transformer)
+        self.tokenizers = nn.ModuleDict(_build_tokenizers(config) if tokenizers else {})
+        self.tokenizers.requires_grad_(False)
 
     def table(self, modality: str) -> Tensor:
         """The embedding table [V, D] of a target modality; its rows are also the output weights."""
@@ -105,7 +116,41 @@ class UnifiedIO2(nn.Module):
         names = [name for name in self.config.target_modalities if name in fields]
         if not names:
             raise BatchError(f"the batch has no targets; give at least one of {self.config.target_modalities}")
-        return {name: self.targets[name](fields[name], self.table(name)) for name in names}
+        return {name: self._embed_target(name, fields[name]) for name in names}
+
+    def _embed_target(self, name: str, fields: Fields) -> Target:
+        if name in self.tokenizers:
+            target: Target = self.targets[name](fields, self.table(name), self.tokenizers[name])
+        else:
+            target = self.targets[name](fields, self.table(name))
+        return target
+
+    @torch.no_grad()
+    def render(self, ids: Tensor, modality: str, *, clip: bool = False) -> Tensor:
+        """Turn the ids of an image or audio target back into what they stand for.
+
+        Args:
+            ids: int [B, L], codes plus 2, a whole grid per row.
+            modality: "image" or "audio".
+            clip: move ids that stand for no code (the first two, and those after the last code) to the nearest that
+                does, as the reference does, which may draw them; by default they are errors, and `generate` never
+                draws them.
+
+        Returns:
+            Images [B, H, W, 3] in [0, 1], or normalised log-mel spectrograms [B, T, M, 1] as in "targets/audio/audio".
+
+        Raises:
+            BatchError: the model has no such tokeniser, or the ids have a wrong length or are out of range.
+        """
+        if modality not in self.tokenizers:
+            raise BatchError(
+                f"this model has no tokeniser of {modality!r} (it has {list(self.tokenizers)}); "
+                "load it with tokenizers=True"
+            )
+        tokenizer = cast(Tokenizer, self.tokenizers[modality])
+        codes = ids - CODE_OFFSET
+        raw = tokenizer.decode(codes.clamp(0, tokenizer.config.num_codes - 1) if clip else codes)
+        return raw.add(1.0).div(2.0).clamp(0.0, 1.0) if modality == "image" else raw
 
     def logits(self, hidden: Tensor, modality: str) -> Tensor:
         """Tied logits [..., V] of decoder states [..., D], divided by sqrt(D)."""
@@ -166,6 +211,15 @@ def _build_target(config: ModelConfig, name: str) -> nn.Module:
     if tokenizer is None:
         raise ConfigError(f"the target {name} needs a tokenizer")
     return CodeTarget(config, name, tokenizer.grid)
+
+
+def _build_tokenizers(config: ModelConfig) -> dict[str, nn.Module]:
+    built: dict[str, nn.Module] = {}
+    if config.image_tokenizer is not None and "image" in config.target_modalities:
+        built["image"] = ImageTokenizer(config.image_tokenizer)
+    if config.audio_tokenizer is not None and "audio" in config.target_modalities:
+        built["audio"] = AudioTokenizer(config.audio_tokenizer)
+    return built
 
 
 def _split(batch: Batch, config: ModelConfig) -> dict[str, dict[str, Fields]]:

@@ -1,15 +1,19 @@
 """Example -> Features: tokens, patches, masks and positions as arrays. Pure NumPy, the same in training and acting."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.config import ModelConfig
+from embodio.model.audio_features import AudioError, Spectrogram, mel_power, require_waveform, segment_samples
+from embodio.model.audio_patches import spectrogram_to_patches, spectrogram_to_target
+from embodio.model.audio_segments import cut_segments, fit_length
+from embodio.model.config import ModelConfig, Size
 from embodio.model.errors import ModelError
-from embodio.model.example import Example, Image
+from embodio.model.example import Example, Image, Sound
 from embodio.model.image_geometry import ImageFit
 from embodio.model.image_patches import CHANNELS, image_to_patches
+from embodio.model.image_target import image_to_target
 from embodio.model.vocabulary import BOS_ID, EOS_ID, Prompt, Vocabulary
 
 Features = dict[str, npt.NDArray[np.generic]]
@@ -19,6 +23,14 @@ Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 
 
+_Parts = tuple[Floats, Ints, Ints]
+"""Patches [N, C], mask [N] and grid positions [N] of one input; for a history all with a leading [F]."""
+
+# Fields of an example -> the modality that the model needs for them.
+_INPUT_FIELDS = ("image", "image_history", "audio", "audio_history")
+_TARGET_FIELDS = {"text_target": "text", "image_target": "image", "audio_target": "audio"}
+
+
 class ProcessorError(ModelError, ValueError):
     """An example that the model cannot take; the message names the field of the example."""
 
@@ -26,13 +38,18 @@ class ProcessorError(ModelError, ValueError):
 class Processor:
     """Turns examples into features for one model (paper sections 3.1 and 3.2).
 
-    Features (L tokens, N patches, F frame slots, C = patch * patch * 3), masks are 1 where valid:
+    Features (L tokens, N patches or codes, F frame slots, C = patch * patch * 3 for images and patch * patch for
+    sounds), masks are 1 where valid:
 
     * `inputs/text/tokens`, `/mask`, `/pos_ids`: int32 [L], ending with the end-of-sequence id.
     * `inputs/image/input` float32 [N, C] normalised patches, `/mask` int32 [N], `/pos_ids` int32 [N] index in the grid.
     * `inputs/image_history/input` float32 [F, N, C], `/mask`, `/pos_ids` int32 [F, N]; unused slots come last, masked.
+    * `inputs/audio/...` and `inputs/audio_history/...`: the same of log-mel spectrograms (paper, section 3.1).
     * `targets/text/targets` int32 [L] ending with end of sequence, `/inputs` the same shifted right by one with begin
       of sequence in front, `/mask`, `/pos_ids`, `/segment_ids` int32 [L].
+    * `targets/image/image` float32 [H, W, 3] in [-1, 1] and `targets/audio/audio` float32 [T, M, 1] normalised log-mel,
+      as their tokenisers take them, with `/mask`, `/loss_mask` (the same) and `/task_mask` (0: no code was hidden in
+      the input) int32 [N].
 
     Parts that an example does not have are absent.
     """
@@ -58,39 +75,40 @@ class Processor:
         Text longer than the model takes is cut, and still ends with end of sequence.
 
         Args:
-            example: the example; images of any size.
+            example: the example; images of any size, sounds as `Example` says.
             rng: chooses the patches of a model that looks at a part of them (`config.sampling`); not used otherwise.
 
         Raises:
             ProcessorError: the example has a part that the model was not built for, an image that is not RGB or not in
-                range, too many history frames, or `rng` is missing.
+                range, a sound of a wrong type, length or range, too many history frames, or `rng` is missing.
             GeometryError: an image so thin that nothing of it is left on the canvas.
             VocabularyError: a prompt that the vocabulary cannot encode.
         """
         self._require_supported(example)
         features = self._text_input(example.text)
         if example.image is not None:
-            samples = self.config.sampling.image_patches
-            parts = self._patches(example.image, self.config.image_size, samples, rng, "image")
-            features.update(_named("inputs/image", parts))
+            features.update(_named("inputs/image", self._image(example.image, "image", "image", rng)))
         if len(example.image_history):
-            features.update(_named("inputs/image_history", self._history(example.image_history, rng)))
+            parts = self._history("image_history", example.image_history, self._image, rng)
+            features.update(_named("inputs/image_history", parts))
+        if example.audio is not None or len(example.audio_history):
+            features.update(self._sounds(example, rng))
         if example.text_target is not None:
             features.update(self._text_target(example.text_target))
+        if example.image_target is not None:
+            features.update(self._image_target(example.image_target))
+        if example.audio_target is not None:
+            features.update(self._audio_target(example.audio_target))
         return features
 
     def _require_supported(self, example: Example) -> None:
         inputs, targets = self.config.input_modalities, self.config.target_modalities
-        if example.image is not None and "image" not in inputs:
-            raise ProcessorError(f"image: this model has no image input, only {inputs}; leave the image out")
-        if len(example.image_history) and "image_history" not in inputs:
-            raise ProcessorError(f"image_history: this model has no image history, only {inputs}; leave it out")
-        if example.text_target is not None and "text" not in targets:
-            raise ProcessorError(f"text_target: this model does not write text, only {targets}; leave it out")
-        for name in ("audio", "audio_history", "image_target", "audio_target"):
-            part = getattr(example, name)
-            if part is not None and len(part):
-                raise ProcessorError(f"{name}: only texts and image inputs can be processed; leave it out")
+        for name in _INPUT_FIELDS:
+            if name not in inputs and _is_given(getattr(example, name)):
+                raise ProcessorError(f"{name}: this model has no {name} input, only {inputs}; leave it out")
+        for name, modality in _TARGET_FIELDS.items():
+            if modality not in targets and getattr(example, name) is not None:
+                raise ProcessorError(f"{name}: this model does not write {modality}, only {targets}; leave it out")
 
     def _text_input(self, prompt: Prompt) -> Features:
         tokens = self._tokens(prompt, self.config.lengths.encoder_text)
@@ -116,14 +134,29 @@ class Processor:
     def _tokens(self, prompt: Prompt, longest: int) -> Ints:
         return np.array([*self.vocabulary.encode(prompt)[: longest - 1], EOS_ID], dtype=np.int32)
 
-    def _patches(
-        self, image: Image, canvas: tuple[int, int], samples: int, rng: np.random.Generator | None, name: str
-    ) -> tuple[Floats, Ints, Ints]:
-        """Returns patches [N, C], mask [N] and grid positions [N] of one image."""
+    def _image(self, image: Image, modality: str, name: str, rng: np.random.Generator | None) -> _Parts:
+        """Returns the patches of one image of a modality."""
         _require_image(image, name)
+        canvas: Size = getattr(self.config, f"{modality}_size")
         patch = self.config.image_patch_size
         patches = image_to_patches(image, canvas, patch)
         mask = ImageFit.of((image.shape[0], image.shape[1]), canvas).patch_mask(patch)
+        return self._sampled(patches, mask, modality, name, rng)
+
+    def _sound(self, sound: Sound, modality: str, name: str, rng: np.random.Generator | None) -> _Parts:
+        """Returns the patches of one segment of sound of a modality."""
+        size: Size = getattr(self.config, f"{modality}_size")
+        try:
+            patches, mask = spectrogram_to_patches(_spectrogram(sound, size, name), size, self.config.audio_patch_size)
+        except AudioError as error:
+            raise ProcessorError(f"{name}: {error}") from error
+        return self._sampled(patches, mask, modality, name, rng)
+
+    def _sampled(
+        self, patches: Floats, mask: Ints, modality: str, name: str, rng: np.random.Generator | None
+    ) -> _Parts:
+        """Keeps as many patches as the model looks at: all in order, or some at random, valid ones first."""
+        samples: int = getattr(self.config.sampling, f"{modality}_patches")
         if samples >= len(mask):
             return patches, mask, np.arange(len(mask), dtype=np.int32)
         if rng is None:
@@ -135,27 +168,114 @@ class Processor:
         chosen = shuffled[np.argsort(1 - mask[shuffled], kind="stable")[:samples]]  # valid patches first
         return patches[chosen], mask[chosen], chosen
 
-    def _history(self, frames: Sequence[Image], rng: np.random.Generator | None) -> tuple[Floats, Ints, Ints]:
+    def _history(
+        self,
+        modality: str,
+        frames: Sequence[Image] | Sequence[Sound],
+        read: Callable[..., _Parts],
+        rng: np.random.Generator | None,
+    ) -> _Parts:
         """Returns patches [F, N, C], mask [F, N] and grid positions [F, N]; empty slots are zero and masked."""
-        sampling, canvas = self.config.sampling, self.config.image_history_size
-        slots, patch = sampling.num_frames, self.config.image_patch_size
+        slots = self.config.sampling.num_frames
         if len(frames) > slots:
             raise ProcessorError(
-                f"image_history: {len(frames)} frames, but the model has {slots} slots (config.sampling.num_frames); "
+                f"{modality}: {len(frames)} frames, but the model has {slots} slots (config.sampling.num_frames); "
                 "give the ones that it should see"
             )
-        count = min(sampling.image_history_patches, (canvas[0] // patch) * (canvas[1] // patch))
-        patches = np.zeros((slots, count, patch * patch * CHANNELS), dtype=np.float32)
+        parts = [read(frame, modality, f"{modality}[{slot}]", rng) for slot, frame in enumerate(frames)]
+        count, width = parts[0][0].shape
+        patches = np.zeros((slots, count, width), dtype=np.float32)
         mask = np.zeros((slots, count), dtype=np.int32)
         positions = np.tile(np.arange(count, dtype=np.int32), (slots, 1))
-        for slot, frame in enumerate(frames):
-            patches[slot], mask[slot], positions[slot] = self._patches(
-                frame, canvas, count, rng, f"image_history[{slot}]"
-            )
+        for slot, part in enumerate(parts):
+            patches[slot], mask[slot], positions[slot] = part
         return patches, mask, positions
 
+    def _sounds(self, example: Example, rng: np.random.Generator | None) -> Features:
+        """Turns the main sound and the earlier ones into features; cuts a long main sound into segments."""
+        main, earlier = example.audio, example.audio_history
+        if isinstance(main, np.ndarray):
+            main, earlier = self._cut(main, earlier)
+        features: Features = {}
+        if main is not None:
+            features.update(_named("inputs/audio", self._sound(main, "audio", "audio", rng)))
+        if len(earlier):
+            parts = self._history("audio_history", earlier, self._sound, rng)
+            features.update(_named("inputs/audio_history", parts))
+        return features
 
-def _named(prefix: str, parts: tuple[Floats, Ints, Ints]) -> Features:
+    def _cut(self, main: Floats, earlier: Sequence[Sound]) -> tuple[Floats, Sequence[Sound]]:
+        """Cuts a main sound that is longer than a segment: the last segment stays, those before become history."""
+        try:
+            waveform = require_waveform(main)
+        except AudioError as error:
+            raise ProcessorError(f"audio: {error}") from error
+        longest = segment_samples(self.config.audio_size[0])
+        if len(waveform) <= longest:
+            return waveform, earlier
+        segments = cut_segments(waveform, longest)
+        if len(segments) == 1:
+            return segments[0], earlier
+        slots = self.config.sampling.num_frames if "audio_history" in self.config.input_modalities else 0
+        if len(earlier) or len(segments) - 1 > slots:
+            raise ProcessorError(
+                f"audio: {len(waveform)} samples make {len(segments)} segments of {longest}, but there is room for one "
+                f"and {0 if len(earlier) else slots} earlier ones; give the part that the model should hear"
+            )
+        return segments[-1], segments[:-1]
+
+    def _image_target(self, image: Image) -> Features:
+        _require_image(image, "image_target")
+        tokeniser = self.config.image_tokenizer
+        if tokeniser is None:
+            raise ProcessorError(
+                "image_target: the model has no image tokeniser (config.image_tokenizer); leave it out"
+            )
+        pixels, mask = image_to_target(image, tokeniser.image_size, tokeniser.patch_size[0])
+        return _code_target("image", pixels, mask)
+
+    def _audio_target(self, sound: Sound) -> Features:
+        tokeniser = self.config.audio_tokenizer
+        if tokeniser is None:
+            raise ProcessorError(
+                "audio_target: the model has no audio tokeniser (config.audio_tokenizer); leave it out"
+            )
+        bands, time = tokeniser.spectrogram_size
+        try:
+            spectrogram = _spectrogram(sound, (time, bands), "audio_target")
+            cells, mask = spectrogram_to_target(spectrogram, (time, bands), tokeniser.patch_size[::-1])
+        except AudioError as error:
+            raise ProcessorError(f"audio_target: {error}") from error
+        return _code_target("audio", cells, mask)
+
+
+def _is_given(part: Image | Sound | Sequence[Image] | Sequence[Sound] | None) -> bool:
+    return part is not None and (not isinstance(part, Sequence) or len(part) > 0)
+
+
+def _spectrogram(sound: Sound, size: Size, name: str) -> Spectrogram:
+    """Returns the spectrogram of a sound that fits one segment; shorter ones are filled up with silence."""
+    if isinstance(sound, Spectrogram):
+        return sound
+    waveform, longest = require_waveform(sound), segment_samples(size[0])
+    if len(waveform) > longest:
+        raise ProcessorError(
+            f"{name}: {len(waveform)} samples, but one segment has {longest}; cut the sound with cut_segments"
+        )
+    return Spectrogram(mel_power(fit_length(waveform, longest), size[1]))
+
+
+def _code_target(modality: str, values: Floats, mask: Ints) -> Features:
+    prefix = f"targets/{modality}"
+    return {
+        f"{prefix}/{modality}": values,
+        f"{prefix}/mask": mask,
+        f"{prefix}/loss_mask": mask.copy(),
+        f"{prefix}/task_mask": np.zeros_like(mask),
+    }
+
+
+def _named(prefix: str, parts: _Parts) -> Features:
     patches, mask, positions = parts
     return {f"{prefix}/input": patches, f"{prefix}/mask": mask, f"{prefix}/pos_ids": positions}
 

@@ -1,12 +1,12 @@
 """The names and shapes of the reference's state dict, mapped to ours and back, strictly.
 
-Ours differ in three ways: clean names, towers owned once by the model, and projections of one input fused into one
-matrix (query, key and value; gate and up). The VQ tokenisers' tensors are recognised and set aside.
+Ours differ in three ways: clean names, towers and tokenisers owned once by the model, and projections of one input
+fused into one matrix (query, key and value; gate and up).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,8 +14,7 @@ from torch import Tensor
 
 from embodio.model.config import ModelConfig
 from embodio.model.errors import WeightsError
-
-TOKENIZER_PREFIXES = ("target_embedders.image.vqgan.", "target_embedders.audio.vqgan.")
+from embodio.model.tokenizer_layout import TOKENIZER_PREFIXES, audio_tokenizer_entries, image_tokenizer_entries
 
 
 @dataclass(frozen=True)
@@ -29,31 +28,56 @@ class _Entry:
 
 @dataclass(frozen=True)
 class FromReference:
-    """Tensors under our names, and those of the VQ tokenisers under the reference's names."""
+    """Tensors under our names, and those of tokenisers that were set aside, under the reference's names."""
 
     state: dict[str, Tensor]
     tokenizers: dict[str, Tensor]
 
 
-def from_reference_state(config: ModelConfig, state: Mapping[str, Tensor]) -> FromReference:
+def from_reference_state(
+    config: ModelConfig, state: Mapping[str, Tensor], *, tokenizers: bool = False
+) -> FromReference:
     """Rename and fuse a reference state dict.
 
     Args:
         config: the network that the tensors belong to.
-        state: every tensor of the reference, with or without the VQ tokenisers.
+        state: every tensor of the reference.
+        tokenizers: True takes the VQ tokenisers' tensors, which must be there; False sets aside those that are there.
 
     Raises:
         WeightsError: lists names that are missing or not known.
     """
-    tokenizers = {name: tensor for name, tensor in state.items() if name.startswith(TOKENIZER_PREFIXES)}
-    entries = _entries(config)
+    ours = dict(iterate_reference_state(config, state, tokenizers=tokenizers))
+    aside = [] if tokenizers else [name for name in state if name.startswith(TOKENIZER_PREFIXES)]
+    return FromReference(ours, {name: state[name] for name in aside})
+
+
+def iterate_reference_state(
+    config: ModelConfig, state: Mapping[str, Tensor], *, tokenizers: bool, only: Container[str] | None = None
+) -> Iterator[tuple[str, Tensor]]:
+    """Our tensors one after the other, for a `state` that reads its tensors from disk when asked.
+
+    Args:
+        config: the network that all the tensors belong to.
+        state: every tensor of the reference; each is asked for at most once, and let go before the next one of ours.
+        tokenizers: as in `from_reference_state`.
+        only: those of our names that are wanted; the others must be there, but are not read.
+
+    Yields:
+        Our name and the tensor.
+
+    Raises:
+        WeightsError: lists names that are missing or not known.
+    """
+    entries = _entries(config, tokenizers)
     needed = {name for entry in entries for name in entry.theirs}
-    missing, unexpected = sorted(needed - set(state)), sorted(set(state) - needed - set(tokenizers))
+    aside: set[str] = set() if tokenizers else {name for name in state if name.startswith(TOKENIZER_PREFIXES)}
+    missing, unexpected = sorted(needed - set(state)), sorted(set(state) - needed - aside)
     if missing or unexpected:
         raise WeightsError(f"not the reference's layout of this model: missing {missing}, unexpected {unexpected}")
-    return FromReference(
-        {entry.ours: _join(entry, [state[name] for name in entry.theirs]) for entry in entries}, tokenizers
-    )
+    for entry in entries:
+        if only is None or entry.ours in only:
+            yield entry.ours, _join(entry, [state[name] for name in entry.theirs])
 
 
 def to_reference_state(config: ModelConfig, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -66,7 +90,7 @@ def to_reference_state(config: ModelConfig, state: Mapping[str, Tensor]) -> dict
     Raises:
         WeightsError: a name is not one of ours.
     """
-    entries = {entry.ours: entry for entry in _entries(config)}
+    entries = {entry.ours: entry for entry in _entries(config, tokenizers=True)}
     unknown = sorted(set(state) - set(entries))
     if unknown:
         raise WeightsError(f"these tensors have no place in the reference's layout: {unknown}")
@@ -78,13 +102,18 @@ def to_reference_state(config: ModelConfig, state: Mapping[str, Tensor]) -> dict
     return result
 
 
+def reference_names(config: ModelConfig, *, tokenizers: bool = True) -> tuple[str, ...]:
+    """Every name of the reference's state dict of a network."""
+    return tuple(name for entry in _entries(config, tokenizers) for name in entry.theirs)
+
+
 def _join(entry: _Entry, tensors: list[Tensor]) -> Tensor:
     if entry.stack:
         return torch.stack(tensors)
     return tensors[0] if len(tensors) == 1 else torch.cat(tensors)
 
 
-def _entries(config: ModelConfig) -> list[_Entry]:
+def _entries(config: ModelConfig, tokenizers: bool) -> list[_Entry]:
     entries = [_Entry("text_embedding.weight", ("text_token_embedder.weight",))]
     for name in config.target_modalities:
         if name != "text":
@@ -107,7 +136,20 @@ def _entries(config: ModelConfig) -> list[_Entry]:
         entries.extend(_gated_mlp(f"{ours}.mlp", f"{theirs}.mlp"))
     entries.append(_Entry("encoder.norm.scale", ("encoder.encoder_norm.scale",)))
     entries.append(_Entry("decoder.norm.scale", ("decoder.decoder_norm.scale",)))
+    if tokenizers:
+        entries.extend(_tokenizer_entries(config))
     return entries
+
+
+def _tokenizer_entries(config: ModelConfig) -> list[_Entry]:
+    entries: list[tuple[str, tuple[str, ...]]] = []
+    if config.image_tokenizer is not None and "image" in config.target_modalities:
+        prefix = "target_embedders.image.vqgan"
+        entries.extend(image_tokenizer_entries(config.image_tokenizer, "tokenizers.image", prefix))
+    if config.audio_tokenizer is not None and "audio" in config.target_modalities:
+        prefix = "target_embedders.audio.vqgan"
+        entries.extend(audio_tokenizer_entries(config.audio_tokenizer, "tokenizers.audio", prefix))
+    return [_Entry(ours, theirs) for ours, theirs in entries]
 
 
 def _norms(ours: str, theirs: str, names: Mapping[str, str]) -> Iterable[_Entry]:

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embodio.model.audio_tokenizer import AudioTokenizer
 from embodio.model.config import ModelConfig, Size
 from embodio.model.errors import BatchError
+from embodio.model.image_tokenizer import ImageTokenizer
 from embodio.model.inputs import Fields, bool_mask, pick_rotary, require
 from embodio.model.layers import modality_vector
 from embodio.model.rotary import grid_rotary, text_rotary
@@ -20,6 +22,8 @@ START_ID = 0
 
 CODE_OFFSET = 2
 """Image and audio target ids are codebook indices plus this; 0 starts a sequence and 1 is reserved."""
+
+Tokenizer = ImageTokenizer | AudioTokenizer
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class TextTarget(nn.Module):
 
 
 class CodeTarget(nn.Module):
-    """Image or audio targets as ids of codes (index + 2), in the order of the grid over which their tokeniser works.
+    """Image or audio targets as ids of codes (index + 2), in the order in which their tokeniser gives them.
 
     The audio ids run time-first while the rotary grid is the tokeniser's (mel, time); the released weights were trained
     so.
@@ -85,7 +89,8 @@ class CodeTarget(nn.Module):
 
     def __init__(self, config: ModelConfig, modality: str, grid: Size) -> None:
         super().__init__()
-        self.where, self.grid, self.head_dim = f"targets/{modality}", grid, config.transformer.head_dim
+        self.modality, self.where = modality, f"targets/{modality}"
+        self.grid, self.head_dim = grid, config.transformer.head_dim
         self.max_length = grid[0] * grid[1]
         self.modality_vector = modality_vector(config.transformer.emb_dim)
 
@@ -97,20 +102,43 @@ class CodeTarget(nn.Module):
         """Embeddings [B, L, D] of decoder inputs int [B, L] from a table [V, D]."""
         return functional.embedding(tokens, table) + self.modality_vector
 
-    def forward(self, fields: Fields, table: Tensor) -> Target:
+    def forward(self, fields: Fields, table: Tensor, tokenizer: Tokenizer | None = None) -> Target:
         """Read code targets.
 
         Args:
-            fields: "tokens" int [B, L], codes plus 2. Optional: "mask" [B, L] (valid; default all), "loss_mask" [B, L]
-                (trained; default the mask), "task_mask" [B, L] (which parts were hidden in the input; has no effect).
+            fields: "tokens" int [B, L], codes plus 2; or, for a model with tokenisers, the raw target in its place:
+                "image" [B, H, W, 3] in [-1, 1], or "audio" [B, T, M, 1]. If both are given the tokens count. Optional:
+                "mask" [B, L] (valid; default all), "loss_mask" [B, L] (trained; default the mask), "task_mask" [B, L]
+                (which parts were hidden in the input; has no effect).
             table: the embedding table [V, D] of the codes.
+            tokenizer: turns raw targets into codes, without gradients.
+
+        Raises:
+            BatchError: no tokens, and no raw target or no tokeniser for it.
         """
-        if "image" in fields or "audio" in fields:
-            raise BatchError(
-                f"{self.where} was given raw; this model has no tokeniser, so give {self.where}/tokens (codes + 2)"
-            )
-        ids = require(fields, "tokens", self.where, 2)
-        rotary = pick_rotary(self.rotary(ids.device), None, ids.shape[1], self.where)
         mask = bool_mask(fields)
-        tokens = TokenSequence(self.embed(shift_right(ids), table), rotary, mask)
-        return Target(tokens, ids.long(), bool_mask(fields, "loss_mask") if "loss_mask" in fields else mask)
+        loss_mask = bool_mask(fields, "loss_mask") if "loss_mask" in fields else mask
+        raw = fields.get(self.modality)
+        if "tokens" in fields or raw is None:
+            ids = require(fields, "tokens", self.where, 2).long()
+        elif tokenizer is None:
+            raise BatchError(
+                f"{self.where} was given raw but this model has no tokeniser; load it with tokenizers=True, "
+                f"or give {self.where}/tokens (codes + 2)"
+            )
+        else:
+            ids = _tokenise(tokenizer, raw, mask, loss_mask)
+        rotary = pick_rotary(self.rotary(ids.device), None, ids.shape[1], self.where)
+        return Target(TokenSequence(self.embed(shift_right(ids), table), rotary, mask), ids, loss_mask)
+
+
+@torch.no_grad()
+def _tokenise(tokenizer: Tokenizer, raw: Tensor, mask: Tensor | None, loss_mask: Tensor | None) -> Tensor:
+    """Target ids int64 [B, L] of raw targets; rows that are masked everywhere are not worth encoding and get zeros."""
+    if mask is None or loss_mask is None:
+        return tokenizer.encode(raw) + CODE_OFFSET
+    used = (mask | loss_mask).any(dim=1)
+    ids = raw.new_zeros(raw.shape[0], tokenizer.num_tokens, dtype=torch.int64)
+    if bool(used.any()):
+        ids[used] = tokenizer.encode(raw[used]) + CODE_OFFSET
+    return ids

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from embodio.model.config import ModelConfig
 from embodio.model.errors import ConfigError, WeightsError
@@ -36,7 +37,7 @@ def save_weights(model: UnifiedIO2, folder: Path | str) -> None:
 
 
 def load_weights(folder: Path | str, device: torch.device | str = "cpu") -> UnifiedIO2:
-    """Build the network that `save_weights` wrote.
+    """Build the network that `save_weights` wrote, with its tokenisers if it had them.
 
     Args:
         folder: holds `config.json` and `model.safetensors`; nothing else is read, and nothing is executed.
@@ -50,9 +51,11 @@ def load_weights(folder: Path | str, device: torch.device | str = "cpu") -> Unif
         WeightsError: the weight file is absent or damaged, or names or shapes differ from the configuration.
     """
     folder = Path(folder)
+    config, state = read_config(folder / CONFIG_FILE), read_safetensors(folder / WEIGHTS_FILE)
+    tokenizers = any(name.startswith("tokenizers.") for name in state)
     with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
-        model = UnifiedIO2(read_config(folder / CONFIG_FILE))
-    load_state(model, read_safetensors(folder / WEIGHTS_FILE), assign=True)
+        model = UnifiedIO2(config, tokenizers=tokenizers)
+    load_state(model, state, assign=True)
     return model.to(device).eval()
 
 
@@ -60,18 +63,18 @@ def load_reference_weights(model: UnifiedIO2, path: Path | str) -> dict[str, Ten
     """Fill a network from a safetensors file with the reference's names (the released layout).
 
     Returns:
-        The tensors of the VQ tokenisers under the reference's names, which the network itself does not hold.
+        The tensors of the VQ tokenisers under the reference's names, where the network was built without them.
 
     Raises:
         WeightsError: names or shapes differ.
     """
-    found = from_reference_state(model.config, read_safetensors(Path(path)))
+    found = from_reference_state(model.config, read_safetensors(Path(path)), tokenizers=bool(model.tokenizers))
     load_state(model, found.state)
     return found.tokenizers
 
 
-def load_state(model: UnifiedIO2, state: Mapping[str, Tensor], *, assign: bool = False) -> None:
-    """Give the network its tensors.
+def load_state(model: nn.Module, state: Mapping[str, Tensor], *, assign: bool = False) -> None:
+    """Give a network its tensors.
 
     Args:
         model: the network to fill.
@@ -99,12 +102,20 @@ def load_state(model: UnifiedIO2, state: Mapping[str, Tensor], *, assign: bool =
 
 def read_config(path: Path) -> ModelConfig:
     """Read a configuration file; raises ConfigError naming the file."""
+    return ModelConfig.from_dict(read_json(path))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a configuration file as a dictionary; raises ConfigError naming the file."""
     try:
-        return ModelConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path} does not exist; give the folder of a saved model") from error
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path} is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a dictionary, found {type(data).__name__}")
+    return data
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -32,16 +32,19 @@ class InstallError(Exception):
     """A step failed; the message says what to do."""
 
 
-def pip(*arguments: str, quiet: bool = False) -> bool:
-    """Runs pip in this environment; returns whether it succeeded."""
+def pip(*arguments: str) -> str | None:
+    """Installs with pip; returns None if that succeeded, else what pip said."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q", "-c", str(CONSTRAINTS)]
-    return subprocess.run([*command, *arguments], cwd=REPO, capture_output=quiet).returncode == 0
+    # What pip says on success is kept back, for it would complain about the dependencies that are left out on purpose.
+    done = subprocess.run([*command, *arguments], cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return None if done.returncode == 0 else done.stdout
 
 
 def need(*arguments: str) -> None:
-    """Runs pip and stops if it fails."""
-    if not pip(*arguments):
-        raise InstallError(f"pip could not install {' '.join(arguments)}; its message is above.")
+    """Installs with pip and stops if that fails."""
+    problem = pip(*arguments)
+    if problem is not None:
+        raise InstallError(f"pip could not install {' '.join(arguments)}:\n{problem}")
 
 
 def has_gpu() -> bool:
@@ -67,10 +70,14 @@ def install_torch() -> None:
         need(wanted)
         return
     # PyPI has the CUDA build only; builds for the CPU are marked "+cpu", so no other can be taken for one of them.
-    if not pip(f"{wanted}+cpu", quiet=True) and not pip(f"{wanted}+cpu", "--extra-index-url", CPU_INDEX):
+    # First from where this machine's pip is told to look, for it may not reach PyTorch's own index.
+    if pip(f"{wanted}+cpu") is None:
+        return
+    problem = pip(f"{wanted}+cpu", "--extra-index-url", CPU_INDEX)
+    if problem is not None:
         raise InstallError(
             f"No CPU build of {wanted} was found for Python {platform.python_version()}. If {CPU_INDEX} cannot be "
-            f"reached from here, put its wheel into a folder and run: PIP_FIND_LINKS=/that/folder make run"
+            f"reached from here, put its wheel into a folder and run: PIP_FIND_LINKS=/that/folder make run\n{problem}"
         )
 
 

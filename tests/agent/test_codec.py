@@ -74,7 +74,10 @@ def test_every_legal_sequence_decodes_inside_the_limits(spec: ActionSpec, bins: 
     assert np.isfinite(action).all()
     for value, dimension in zip(action, spec.dimensions, strict=True):
         assert dimension.low <= float(value) <= dimension.high
-    assert (codec.encode(action) == ids).all() or bins > 500  # a level's own number comes back to its level
+    # A level's own number comes back to it, where float32 can tell neighbouring levels apart.
+    largest = np.max(np.abs([[d.low, d.high] for d in spec.dimensions]), axis=1)
+    distinct = codec.resolution > 1e-5 * largest
+    assert (codec.encode(action) == ids)[distinct].all()
 
 
 def test_zero_is_a_level_and_binary_dimensions_have_two(policy_format: PolicyFormat) -> None:

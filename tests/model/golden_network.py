@@ -41,14 +41,17 @@ class GoldenNetwork:
         return {key: value for key, value in self.batch.items() if key.rpartition("/")[0] in owners}
 
 
-def load_network(folder: Path, prefix: str = "tiny") -> GoldenNetwork:
-    """Build the network of a golden folder, with the erf activation of the reference PyTorch code."""
+def load_network(folder: Path, prefix: str = "tiny", *, tokenizers: bool = False) -> GoldenNetwork:
+    """Build the network of a golden folder, with the erf activation of the reference PyTorch code.
+
+    With tokenisers the image and audio targets of the batch are raw; without, they are ids.
+    """
     config = ModelConfig.from_reference(json.loads((folder / f"{prefix}_config.json").read_text(encoding="utf-8")))
-    model = UnifiedIO2(config.replace(resampler_gelu="erf")).eval()
+    model = UnifiedIO2(config.replace(resampler_gelu="erf"), tokenizers=tokenizers).eval()
     load_reference_weights(model, folder / f"{prefix}_state.safetensors")
     inputs, outputs = read_arrays(folder / f"{prefix}_inputs.npz"), read_arrays(folder / f"{prefix}_outputs.npz")
-    batch = {name: value for name, value in inputs.items() if name not in RAW_TARGETS}
-    for modality in ("image", "audio"):
+    batch = {name: value for name, value in inputs.items() if tokenizers or name not in RAW_TARGETS}
+    for modality in () if tokenizers else ("image", "audio"):
         ids = outputs.get(f"all/target/{modality}/target_tokens")
         ids = outputs[f"only_{modality}/targets/{modality}"] if ids is None else ids
         batch[f"targets/{modality}/tokens"] = ids

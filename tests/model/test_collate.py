@@ -91,3 +91,22 @@ def test_the_batch_does_not_share_memory_with_the_features() -> None:
     batch = collate([item])
     batch["inputs/text/tokens"].zero_()
     assert item["inputs/text/tokens"].any()
+
+
+def test_default_loss_and_task_masks_are_left_out_and_telling_ones_kept() -> None:
+    ids, mask = np.arange(4, dtype=np.int32), np.array([1, 1, 0, 0], dtype=np.int32)
+
+    def target(**masks: np.ndarray) -> Features:
+        return {"targets/image/tokens": ids, "targets/image/mask": mask} | {
+            f"targets/image/{name}": array for name, array in masks.items()
+        }
+
+    plain = target(loss_mask=mask, task_mask=np.zeros_like(mask))
+    assert set(collate([plain, plain])) == {"targets/image/tokens", "targets/image/mask"}
+    assert set(collate([plain], drop_full_masks=False)) == set(plain)
+    part = target(loss_mask=np.array([1, 0, 0, 0], dtype=np.int32), task_mask=np.array([0, 1, 0, 0], dtype=np.int32))
+    batch = collate([plain, part])
+    assert batch["targets/image/loss_mask"].tolist() == [[1, 1, 0, 0], [1, 0, 0, 0]]
+    assert batch["targets/image/task_mask"].tolist() == [[0, 0, 0, 0], [0, 1, 0, 0]]
+    whole = {"targets/image/tokens": ids, "targets/image/mask": ids * 0 + 1, "targets/image/loss_mask": mask}
+    assert collate([whole])["targets/image/loss_mask"].tolist() == [mask.tolist()]

@@ -155,7 +155,6 @@ def test_bfloat16_transformer_is_near_the_float32_one() -> None:
     ("change", "message"),
     [
         ({"inputs/txt/tokens": torch.ones(2, 3)}, "unknown key 'inputs/txt/tokens'; did you mean 'inputs/text/tokens'"),
-        ({"targets/image/image": torch.ones(2, 8, 8, 3)}, "targets/image/tokens"),
         ({"inputs/text/tokens": torch.ones(2, 3, 3, dtype=torch.int64)}, "2 dimensions"),
         ({"inputs/image_history/input": torch.ones(2, 9, 15, 768)}, "at most 4"),
         ({"inputs/text/tokens": torch.ones(2, 40, dtype=torch.int64)}, "positions for 32"),

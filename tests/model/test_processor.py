@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embodio.model.audio_features import Spectrogram
 from embodio.model.config import ModelConfig
 from embodio.model.example import Example
 from embodio.model.image_geometry import ImageFit
@@ -40,9 +41,12 @@ def large(golden: dict[str, np.ndarray]) -> Processor:
     side, history_side = math.isqrt(patches) * 16, math.isqrt(frames[1]) * 16
     config = ModelConfig.named("large")
     sampling = {"image_patches": patches, "image_history_patches": frames[1], "num_frames": frames[0]}
+    spectrogram = golden["raw/spec"].shape[:0:-1]
     config = config.replace(
         image_size=(side, side),
         image_history_size=(history_side, history_side),
+        audio_size=spectrogram,
+        audio_history_size=spectrogram,
         sampling=type(config.sampling)(**sampling),
     )
     processor = Processor(config, VOCABULARY)
@@ -91,6 +95,29 @@ def test_image_history_equals_the_reference(golden: dict[str, np.ndarray], large
     frames = [golden[name] for name in sorted(golden) if name.startswith("raw/history_")]
     features = large(Example(text=prompt_of(golden, "history/inputs/text/tokens"), image_history=frames))
     same(features, golden, "history", "inputs/image_history")
+
+
+def test_audio_equals_the_reference(golden: dict[str, np.ndarray], large: Processor) -> None:
+    earlier, main = (Spectrogram(power.T) for power in golden["raw/spec"])
+    features = large(Example(text=prompt_of(golden, "audio/inputs/text/tokens"), audio=main, audio_history=[earlier]))
+    same(features, golden, "audio", "inputs/text")
+    same(features, golden, "audio", "inputs/audio")
+    same(features, golden, "audio", "inputs/audio_history")
+    assert 0 < features["inputs/audio/mask"].sum() < len(features["inputs/audio/mask"])
+
+
+def test_image_target_equals_the_reference(golden: dict[str, np.ndarray], large: Processor) -> None:
+    prompt = prompt_of(golden, "image_target/inputs/text/tokens")
+    features = large(Example(text=prompt, image_target=golden["raw/image_target"]))
+    same(features, golden, "image_target", "inputs/text")
+    same(features, golden, "image_target", "targets/image")
+
+
+def test_audio_target_equals_the_reference(golden: dict[str, np.ndarray], large: Processor) -> None:
+    prompt = prompt_of(golden, "audio_target/inputs/text/tokens")
+    features = large(Example(text=prompt, audio_target=Spectrogram(golden["raw/spec"][0].T)))
+    same(features, golden, "audio_target", "inputs/text")
+    same(features, golden, "audio_target", "targets/audio")
 
 
 def plain_patches(image: np.ndarray, canvas: tuple[int, int], patch: int) -> np.ndarray:

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from embodio.model import ModelConfig, UnifiedIO2, WeightsError
-from embodio.model.reference_layout import TOKENIZER_PREFIXES, from_reference_state, to_reference_state
+from embodio.model.reference_layout import from_reference_state, reference_names, to_reference_state
+from embodio.model.tokenizer_layout import TOKENIZER_PREFIXES
 from tests.model.golden_network import OWN_FOLDER, load_network
 
 IMAGE_VQGAN, AUDIO_VQGAN = 67_717_295, 50_768_416
@@ -18,9 +19,9 @@ SIZES = {
 TENSORS = {"large": 1625, "xl": 1625, "xxl": 1621}
 
 
-def meta_model(name: str) -> UnifiedIO2:
+def meta_model(name: str, tokenizers: bool = False) -> UnifiedIO2:
     with torch.device("meta"):
-        return UnifiedIO2(ModelConfig.named(name))
+        return UnifiedIO2(ModelConfig.named(name), tokenizers=tokenizers)
 
 
 def count(module: torch.nn.Module) -> int:
@@ -49,6 +50,28 @@ def test_large_strictly_reads_the_released_names() -> None:
     assert len(to_reference_state(model.config, read.state)) + len(read.tokenizers) == len(released) == 1625
 
 
+def test_large_with_tokenisers_has_every_released_name_and_shape() -> None:
+    model = meta_model("large", tokenizers=True)
+    found = {name: list(tensor.shape) for name, tensor in to_reference_state(model.config, model.state_dict()).items()}
+    assert found == released_keys()
+    assert set(reference_names(model.config)) == set(found)
+    released = {name: torch.empty(shape, device="meta") for name, shape in found.items()}
+    read = from_reference_state(model.config, released, tokenizers=True)
+    assert not read.tokenizers
+    assert {name: tensor.shape for name, tensor in read.state.items()} == {
+        name: tensor.shape for name, tensor in model.state_dict().items()
+    }
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_parameter_counts_with_tokenisers(name: str) -> None:
+    model = meta_model(name, tokenizers=True)
+    assert count(model) == SIZES[name][0]
+    assert count(model.tokenizers["image"]) == IMAGE_VQGAN
+    assert count(model.tokenizers["audio"]) == AUDIO_VQGAN
+    assert len(to_reference_state(model.config, model.state_dict())) == TENSORS[name]
+
+
 @pytest.mark.parametrize("name", SIZES)
 def test_parameter_counts(name: str) -> None:
     model = meta_model(name)
@@ -75,6 +98,18 @@ def test_state_survives_the_way_there_and_back() -> None:
     assert not back.tokenizers
     assert state.keys() == back.state.keys()
     assert all(torch.equal(state[name], back.state[name]) for name in state)
+
+
+def test_state_with_tokenisers_survives_the_way_there_and_back() -> None:
+    golden = load_network(OWN_FOLDER, tokenizers=True)
+    state = golden.model.state_dict()
+    reference = to_reference_state(golden.model.config, state)
+    back = from_reference_state(golden.model.config, reference, tokenizers=True).state
+    assert state.keys() == back.keys()
+    assert all(torch.equal(state[name], back[name]) for name in state)
+    reference.pop("target_embedders.audio.vqgan.encoder.encoder_norm.bias")
+    with pytest.raises(WeightsError, match=r"missing \['target_embedders.audio.vqgan.encoder.encoder_norm.bias'\]"):
+        from_reference_state(golden.model.config, reference, tokenizers=True)
 
 
 def test_missing_and_unexpected_names_are_listed() -> None:

@@ -119,9 +119,9 @@ class Pip:
         self.calls: list[tuple[str, ...]] = []
         self.refuse = refuse
 
-    def __call__(self, *arguments: str, quiet: bool = False) -> bool:
+    def __call__(self, *arguments: str) -> str | None:
         self.calls.append(arguments)
-        return self.refuse not in arguments or "--extra-index-url" in arguments
+        return "not found" if self.refuse in arguments and "--extra-index-url" not in arguments else None
 
 
 def test_without_gpu_only_the_cpu_build_is_asked_for(
@@ -135,7 +135,7 @@ def test_without_gpu_only_the_cpu_build_is_asked_for(
         installer.install_torch()
         assert len(pip.calls) == calls
         assert all(call[0] == f"{torch}+cpu" for call in pip.calls)
-    monkeypatch.setattr(installer, "pip", lambda *arguments, quiet=False: False)
+    monkeypatch.setattr(installer, "pip", lambda *arguments: "no matching distribution")
     with pytest.raises(installer.InstallError, match="No CPU build"):
         installer.install_torch()
 

@@ -1,0 +1,248 @@
+"""One way to make text, image codes and audio codes: encode once, then token by token until every row has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from embodio.model.decoding import decodable
+from embodio.model.errors import DecodingError
+from embodio.model.generation.beam import Beam, beam_search
+from embodio.model.generation.constraints import Constraint, ScoreRule
+from embodio.model.generation.guidance import Guidance
+from embodio.model.generation.pipeline import ScorePipeline
+from embodio.model.generation.repetition import Repetition
+from embodio.model.generation.row_decoder import RowDecoder
+from embodio.model.generation.sampling import Sampling, draw, row_noise, row_seeds
+from embodio.model.network import UnifiedIO2
+from embodio.model.targets import CODE_OFFSET, START_ID
+from embodio.model.token_sequence import TokenSequence
+from embodio.model.vocabulary import EOS_ID
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationOptions:
+    """How tokens are chosen; by default greedily.
+
+    Scores pass through guidance, repetition control, rules and what is legal, in this order.
+
+    Attributes:
+        max_tokens: most tokens per row, the end of text included; by default the longest target of the modality, which
+            is a whole image or a whole audio segment.
+        sampling: draw tokens by chance.
+        beam: search with several hypotheses instead; not together with `sampling`.
+        repetition: keep from saying the same again.
+        rules: preferences, see `ScoreRule`.
+        constraint: which ids are legal, see `Constraint`.
+        codes_only: in images and audio, only ids of codes are legal: not the start id, the reserved id 1 or the unused
+            rows at the end of the table. Nothing is ever masked in text but by `constraint`.
+    """
+
+    max_tokens: int | None = None
+    sampling: Sampling | None = None
+    beam: Beam | None = None
+    repetition: Repetition | None = None
+    rules: tuple[ScoreRule, ...] = ()
+    constraint: Constraint | None = None
+    codes_only: bool = True
+
+    def __post_init__(self) -> None:
+        if self.sampling is not None and self.beam is not None:
+            raise DecodingError("give either sampling or a beam; a beam search draws nothing by chance")
+
+
+GREEDY = GenerationOptions()
+"""The most probable token at every step."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What was made for each of B examples.
+
+    Attributes:
+        modality: text, image or audio.
+        tokens: int64 [B, T], without the start id. Text ends with the end id, if there was room for it, and 0 follows.
+        lengths: int64 [B], tokens of each row, the end id included.
+        log_probability: float32 [B], of the tokens together: according to the network with guidance, before anything
+            else; for beams, what the search maximised.
+    """
+
+    modality: str
+    tokens: Tensor
+    lengths: Tensor
+    log_probability: Tensor
+
+    @property
+    def codes(self) -> Tensor:
+        """Codebook indices int64 [B, T] of an image or audio, in the order of the ids.
+
+        Raises:
+            DecodingError: these are text tokens.
+        """
+        if self.modality == "text":
+            raise DecodingError("text has no codes; decode its tokens with the vocabulary")
+        return self.tokens - CODE_OFFSET
+
+
+@dataclass(frozen=True)
+class TokenStep:
+    """One step of `stream`.
+
+    Attributes:
+        tokens: int64 [B], the new token of each row; 0 in rows that have ended before.
+        active: bool [B], rows that have a new token. One that ends text is still active in that step.
+        log_probability: float32 [B], of the new token, see `Generation`; 0 in rows that have ended.
+    """
+
+    tokens: Tensor
+    active: Tensor
+    log_probability: Tensor
+
+
+@torch.no_grad()
+def generate(
+    model: UnifiedIO2,
+    inputs: Mapping[str, Tensor] | TokenSequence,
+    modality: str = "text",
+    options: GenerationOptions = GREEDY,
+    *,
+    guidance: Guidance | None = None,
+    seeds: int | Sequence[int] = 0,
+) -> Generation:
+    """Make one target for every example.
+
+    Args:
+        model: the network, in eval mode.
+        inputs: a batch of B examples, or what `model.encode` made of it.
+        modality: text, image or audio; a target of the model.
+        options: how to choose tokens.
+        guidance: classifier-free guidance away from a neutral prompt.
+        seeds: of sampling; one for each row, or one number s for s, s + 1, ... A row's seed and inputs alone decide
+            what it becomes.
+
+    Raises:
+        BatchError: the batch does not fit the model, or the model has no such target.
+        DecodingError: the options contradict each other or the model, or a constraint leaves no legal id.
+    """
+    if options.beam is None:
+        steps = list(stream(model, inputs, modality, options, guidance=guidance, seeds=seeds))
+        lengths = torch.stack([step.active for step in steps]).sum(dim=0)
+        log_probability = torch.stack([step.log_probability for step in steps]).sum(dim=0)
+        return Generation(modality, torch.stack([step.tokens for step in steps], dim=1), lengths, log_probability)
+    request = _Request.of(model, inputs, modality, options)
+    decoder = request.decoder(guidance, options.beam.width)
+    finished = beam_search(decoder, request.rows, request.max_tokens, options.beam, request.pipeline, request.end_id)
+    tokens, lengths, log_probability = finished.best()
+    return Generation(modality, tokens[:, : int(lengths.max())], lengths, log_probability)
+
+
+def stream(
+    model: UnifiedIO2,
+    inputs: Mapping[str, Tensor] | TokenSequence,
+    modality: str = "text",
+    options: GenerationOptions = GREEDY,
+    *,
+    guidance: Guidance | None = None,
+    seeds: int | Sequence[int] = 0,
+) -> Iterator[TokenStep]:
+    """Yield tokens as they are made, one `TokenStep` per step, until every row has ended; arguments as `generate`.
+
+    Everything is checked, and the inputs are encoded, before the first step is asked for.
+
+    Raises:
+        BatchError: see `generate`.
+        DecodingError: see `generate`; also for a beam search, whose tokens are not known before its end.
+    """
+    if options.beam is not None:
+        raise DecodingError("a beam search cannot be streamed, as a later token may change earlier ones; use generate")
+    request = _Request.of(model, inputs, modality, options)
+    noise = None
+    if options.sampling is not None:
+        # Always as many numbers as the longest target has, so that max_tokens does not change what is drawn.
+        longest = decodable(model, modality).max_length
+        noise = row_noise(row_seeds(seeds, request.rows), longest).to(request.encoded.embeddings.device)
+    return _steps(request, request.decoder(guidance), options.sampling, noise)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Checked arguments: an encoded batch of `rows` examples and what must happen at every step."""
+
+    model: UnifiedIO2
+    encoded: TokenSequence
+    modality: str
+    rows: int
+    max_tokens: int
+    pipeline: ScorePipeline
+
+    @property
+    def end_id(self) -> int | None:
+        """The id that ends a row; images and audio end by their length."""
+        return EOS_ID if self.modality == "text" else None
+
+    @classmethod
+    def of(
+        cls,
+        model: UnifiedIO2,
+        inputs: Mapping[str, Tensor] | TokenSequence,
+        modality: str,
+        options: GenerationOptions,
+    ) -> _Request:
+        target = decodable(model, modality)
+        max_tokens = target.max_length if options.max_tokens is None else options.max_tokens
+        with torch.no_grad():
+            encoded = inputs if isinstance(inputs, TokenSequence) else model.encode(inputs)
+        legal = None
+        if modality != "text" and options.codes_only:
+            legal = _code_mask(model, modality)
+        pipeline = ScorePipeline(legal, options.repetition, options.rules, options.constraint)
+        return cls(model, encoded, modality, encoded.embeddings.shape[0], max_tokens, pipeline)
+
+    def decoder(self, guidance: Guidance | None, copies: int = 1) -> RowDecoder:
+        return RowDecoder(self.model, self.encoded, self.modality, self.max_tokens, guidance, copies)
+
+
+def _code_mask(model: UnifiedIO2, modality: str) -> Tensor:
+    """Bool [1, V], True at the ids of codes."""
+    tokenizer = model.config.image_tokenizer if modality == "image" else model.config.audio_tokenizer
+    if tokenizer is None:
+        raise DecodingError(f"the model's config has no {modality}_tokenizer, so the number of its codes is not known")
+    table = model.table(modality)
+    ids = torch.arange(table.shape[0], device=table.device)
+    return ((ids >= CODE_OFFSET) & (ids < CODE_OFFSET + tokenizer.num_codes)).unsqueeze(0)
+
+
+def _steps(
+    request: _Request, decoder: RowDecoder, sampling: Sampling | None, noise: Tensor | None
+) -> Iterator[TokenStep]:
+    """Feed and choose; the decoder lets go of rows that have ended once they are half of those it holds."""
+    device = decoder.device
+    history = torch.full((request.rows, request.max_tokens + 1), START_ID, dtype=torch.int64, device=device)
+    held = torch.arange(request.rows, device=device)
+    alive = torch.ones(request.rows, dtype=torch.bool, device=device)
+    for step in range(request.max_tokens):
+        active = alive[held]
+        if 2 * int(active.sum()) <= len(held):
+            places = active.nonzero().flatten()
+            decoder.keep(places)
+            held, active = held[places], active[places]
+        scores = decoder.step(history[held, step])
+        rows = held
+        if not active.all():
+            scores, rows = scores[active], held[active]
+        processed = request.pipeline(scores, history[rows, : step + 1], rows)
+        if sampling is None or noise is None:
+            chosen = processed.argmax(dim=-1)
+        else:
+            chosen = draw(sampling.restrict(processed), noise[rows, step])
+        history[rows, step + 1] = chosen
+        log_probability = torch.zeros(request.rows, device=device)
+        log_probability[rows] = scores.log_softmax(dim=-1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+        yield TokenStep(history[:, step + 1].clone(), alive.clone(), log_probability)
+        if request.end_id is not None:
+            alive[rows] = chosen != request.end_id
+            if not alive.any():
+                return

@@ -1,0 +1,82 @@
+"""Classifier-free guidance: away from what the model would say to a neutral prompt (paper, appendix D.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from embodio.model.errors import DecodingError
+from embodio.model.network import UnifiedIO2
+from embodio.model.token_sequence import TokenSequence
+
+NEUTRAL_PROMPTS: Mapping[str, str] = {
+    "image": "An image of a random picture.",
+    "audio": "A video of a random audio.",
+}
+"""The neutral prompt of each modality that the released weights are guided with, to follow the modality's prefix."""
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """A neutral prompt, encoded once and good for any number of requests, and how strongly to move away from it.
+
+    Attributes:
+        neutral: the encoder's output for the neutral prompt, one row, or one for each row to be guided.
+        scale: 0 does nothing; the paper uses 10 for images and none for audio.
+    """
+
+    neutral: TokenSequence
+    scale: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.scale < float("inf"):
+            raise DecodingError(f"guidance scale {self.scale} must be 0 (off) or more")
+
+    @classmethod
+    @torch.no_grad()
+    def encode(cls, model: UnifiedIO2, batch: Mapping[str, Tensor], scale: float = 10.0) -> Guidance:
+        """Encode a neutral prompt, given as a batch, with the model that is to be guided."""
+        return cls(model.encode(batch), scale)
+
+    def beside(self, encoded: TokenSequence) -> TokenSequence:
+        """The rows of `encoded` [B, ...] followed by as many of the neutral prompt: [2 B, ...].
+
+        Raises:
+            DecodingError: there are several neutral prompts, but not B.
+        """
+        rows = encoded.embeddings.shape[0]
+        if self.neutral.embeddings.shape[0] not in (1, rows):
+            raise DecodingError(
+                f"{self.neutral.embeddings.shape[0]} neutral prompts were encoded for {rows} rows; encode 1 or {rows}"
+            )
+        length = max(encoded.length, self.neutral.length)
+        parts = [_widen(part, rows, length) for part in (encoded, self.neutral)]
+        mask = None
+        if any(part.mask is not None for part in parts):
+            mask = torch.cat([part.full_mask() for part in parts])
+        embeddings, rotary = (torch.cat([getattr(part, name) for part in parts]) for name in ("embeddings", "rotary"))
+        return TokenSequence(embeddings, rotary, mask)
+
+
+def guide(conditional: Tensor, neutral: Tensor, scale: float) -> Tensor:
+    """Guided scores (1 + scale) * log p - scale * log p_neutral, from two logits [N, V]."""
+    return (1.0 + scale) * conditional.log_softmax(dim=-1) - scale * neutral.log_softmax(dim=-1)
+
+
+def _widen(tokens: TokenSequence, rows: int, length: int) -> TokenSequence:
+    """The sequence with `rows` rows and `length` tokens; the new tokens are masked."""
+    extra = length - tokens.length
+    embeddings = functional.pad(tokens.embeddings, (0, 0, 0, extra)).expand(rows, -1, -1)
+    rotary = torch.cat(
+        (tokens.rotary, tokens.rotary.new_ones(tokens.rotary.shape[0], extra, tokens.rotary.shape[2])), 1
+    )
+    mask = tokens.mask
+    if extra:
+        mask = functional.pad(tokens.full_mask(), (0, extra), value=False)
+    if mask is not None:
+        mask = mask.expand(rows, -1)
+    return TokenSequence(embeddings, rotary.expand(rows, -1, -1), mask)

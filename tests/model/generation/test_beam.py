@@ -1,0 +1,144 @@
+"""Beam search: equal to a plain implementation with lists, and to trying everything where that is possible."""
+
+import itertools
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from embodio.model import DecodingError
+from embodio.model.generation import Beam, GenerationOptions, allow, generate
+from embodio.model.generation.beam import beam_search
+from embodio.model.generation.pipeline import ScorePipeline
+from tests.model.generation.tiny import encoded, model, plain_scores
+
+SIZE, END = 5, 1
+
+
+class HistoryDecoder:
+    """Stands for the network: the scores of a row are random numbers seeded by its example and all that it was fed."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, examples: int, width: int, seed: int) -> None:
+        self.seed, self.width = seed, width
+        self.rows = [(index, ()) for index in range(examples) for _ in range(width)]
+
+    def scores(self, row: tuple[int, tuple[int, ...]]) -> Tensor:
+        generator = torch.Generator().manual_seed(hash((self.seed, row)) % 2**31)
+        return 2.0 * torch.randn(SIZE, generator=generator)
+
+    def step(self, tokens: Tensor) -> Tensor:
+        pairs = zip(self.rows, tokens.tolist(), strict=True)
+        self.rows = [(example, (*fed, token)) for (example, fed), token in pairs]
+        return torch.stack([self.scores(row) for row in self.rows])
+
+    def keep(self, examples: Tensor) -> None:
+        self.rows = [self.rows[row * self.width + copy] for row in examples.tolist() for copy in range(self.width)]
+
+    def reorder(self, rows: Tensor) -> None:
+        assert (rows // self.width).tolist() == [row // self.width for row in range(len(self.rows))]
+        self.rows = [self.rows[row] for row in rows.tolist()]
+
+
+def plain_search(
+    scores: Callable[[tuple[int, ...]], list[float]], legal: set[int], max_tokens: int, beam: Beam
+) -> tuple[float, tuple[int, ...]]:
+    """Best score and tokens of one example."""
+
+    def rated(total: float, tokens: tuple[int, ...]) -> tuple[float, tuple[int, ...]]:
+        return total / len(tokens) ** beam.length_penalty, tokens
+
+    running: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
+    finished: list[tuple[float, tuple[int, ...]]] = []
+    for step in range(1, max_tokens + 1):
+        longer = [
+            (total + score, (*tokens, index))
+            for total, tokens in running
+            for index, score in enumerate(scores((0, *tokens)))
+            if index in legal
+        ]
+        longer = sorted(longer, reverse=True)[: 2 * beam.width]
+        finished += [rated(*one) for one in longer[: beam.width] if one[1][-1] == END]
+        finished = sorted(finished, reverse=True)[: beam.width]
+        running = [one for one in longer if one[1][-1] != END][: beam.width]
+        enough = len(finished) == beam.width
+        if not running or (
+            enough and (beam.early_stopping or finished[-1][0] >= longer[0][0] / step**beam.length_penalty)
+        ):
+            return finished[0]
+    return max(finished + [rated(*one) for one in running])
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 4),
+    st.integers(1, 6),
+    st.sampled_from([0.0, 0.6, 1.0]),
+    st.booleans(),
+    st.sets(st.integers(0, SIZE - 1), min_size=1),
+)
+def test_equals_a_plain_search(
+    seed: int, width: int, max_tokens: int, penalty: float, early: bool, legal: set[int]
+) -> None:
+    beam = Beam(width=width, length_penalty=penalty, early_stopping=early)
+    decoder = HistoryDecoder(3, width, seed)
+    found = beam_search(decoder, 3, max_tokens, beam, ScorePipeline(constraint=allow(legal)), END)  # type: ignore[arg-type]
+    tokens, lengths, log_probability = found.best()
+    for example in range(3):
+
+        def scores(fed: tuple[int, ...], example: int = example) -> list[float]:
+            return decoder.scores((example, fed)).log_softmax(dim=-1).tolist()
+
+        score, expected = plain_search(scores, legal, max_tokens, beam)
+        count = int(lengths[example])
+        assert tuple(tokens[example, :count].tolist()) == expected
+        assert not tokens[example, count:].any()
+        assert log_probability[example] == pytest.approx(score * len(expected) ** penalty, abs=1e-4)
+
+
+def test_a_wide_beam_finds_the_best_of_all_texts() -> None:
+    letters, longest = (7, 8, END), 3
+    texts = [
+        text
+        for count in range(1, longest + 1)
+        for text in itertools.product(letters, repeat=count)
+        if END not in text[:-1] and (count == longest or text[-1] == END)
+    ]
+    options = GenerationOptions(max_tokens=longest, beam=Beam(width=27), constraint=allow(letters))
+    made = generate(model(), encoded(), options=options)
+    for row in range(2):
+        best = max((total(row, text), text) for text in texts)
+        assert tuple(made.tokens[row, : int(made.lengths[row])].tolist()) == best[1]
+        assert made.log_probability[row] == pytest.approx(best[0], abs=1e-4)
+
+
+def total(row: int, text: tuple[int, ...]) -> float:
+    ids = torch.tensor([text]).expand(2, -1)
+    return math.fsum(
+        float(plain_scores(encoded(), ids[:, :step])[row].log_softmax(dim=-1)[token]) for step, token in enumerate(text)
+    )
+
+
+def test_one_beam_is_greedy() -> None:
+    greedy = generate(model(), encoded(), options=GenerationOptions(max_tokens=10))
+    made = generate(model(), encoded(), options=GenerationOptions(max_tokens=10, beam=Beam(width=1)))
+    assert torch.equal(made.tokens, greedy.tokens)
+
+
+def test_beams_of_codes_have_the_full_length() -> None:
+    made = generate(model(), encoded(), "image", GenerationOptions(max_tokens=6, beam=Beam(width=3)))
+    greedy = generate(model(), encoded(), "image", GenerationOptions(max_tokens=6))
+    assert made.lengths.tolist() == [6, 6]
+    assert made.codes.min() >= 0 and made.codes.max() < 64
+    assert (made.log_probability >= greedy.log_probability - 1e-4).all()
+
+
+def test_a_beam_needs_width() -> None:
+    with pytest.raises(DecodingError, match="beam width 0"):
+        Beam(width=0)
