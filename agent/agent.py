@@ -15,7 +15,7 @@ from embodio.agent.constrained import decode_legal
 from embodio.agent.errors import AgentError, NotReset, ObservationError
 from embodio.agent.policy_format import Observation
 from embodio.envs.embodiment import Embodiment
-from embodio.model.collate import collate
+from embodio.model.collation import collate
 from embodio.model.example import Example
 from embodio.model.processor import Processor
 

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from embodio.datasets.order import generator_at, record_at
-from embodio.model.collate import Batch, collate
+from embodio.model.collation import Batch, collate
 from embodio.model.example import Example
 from embodio.model.processor import Features
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from embodio.model.audio_features import AudioError, Spectrogram
     from embodio.model.audio_resample import resample, to_mono
     from embodio.model.audio_segments import cut_segments
-    from embodio.model.collate import CollateError, collate
+    from embodio.model.collation import CollateError, collate
     from embodio.model.config import ModelConfig
     from embodio.model.decoding import DecoderState
     from embodio.model.errors import BatchError, ConfigError, DecodingError, ModelError, WeightsError
@@ -35,7 +35,7 @@ _HOMES = {
     "Batch": "network",
     "BatchError": "errors",
     "Clip": "video_files",
-    "CollateError": "collate",
+    "CollateError": "collation",
     "ConfigError": "errors",
     "DatasetStatistics": "statistics",
     "DecoderState": "decoding",
@@ -64,7 +64,7 @@ _HOMES = {
     "Vocoder": "vocoder",
     "VocoderConfig": "vocoder",
     "WeightsError": "errors",
-    "collate": "collate",
+    "collate": "collation",
     "cut_segments": "audio_segments",
     "load": "pretrained",
     "load_jax": "pretrained",

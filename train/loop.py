@@ -15,7 +15,7 @@ import torch
 
 from embodio.agent.policy_format import PolicyFormat
 from embodio.datasets.stream import BatchStream, batches
-from embodio.model.collate import Batch
+from embodio.model.collation import Batch
 from embodio.train.config import TrainConfig
 from embodio.train.errors import Diverged
 from embodio.train.log import RunLog

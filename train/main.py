@@ -16,7 +16,7 @@ from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.statistics import compute_statistics
 from embodio.datasets.stream import BatchStream, evaluation_batches
 from embodio.datasets.tasks.next_action import NextAction
-from embodio.model.collate import Batch
+from embodio.model.collation import Batch
 from embodio.model.errors import ModelError
 from embodio.model.network import UnifiedIO2
 from embodio.model.processor import Processor

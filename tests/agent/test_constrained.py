@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from embodio.agent import Agent, Checkpoint, decode_legal
-from embodio.model.collate import collate
+from embodio.model.collation import collate
 from embodio.model.processor import Processor
 from tests.agent.conftest import make_checkpoint, make_format, make_observation
 

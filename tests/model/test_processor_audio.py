@@ -11,7 +11,7 @@ import torch
 from embodio.model.audio_features import Spectrogram, mel_power, segment_samples
 from embodio.model.audio_patches import spectrogram_to_patches
 from embodio.model.audio_segments import SEGMENT_SAMPLES
-from embodio.model.collate import collate
+from embodio.model.collation import collate
 from embodio.model.config import ModelConfig
 from embodio.model.example import Example
 from embodio.model.image_geometry import ImageFit

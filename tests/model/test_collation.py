@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from embodio.model.collate import CollateError, collate
+from embodio.model.collation import CollateError, collate
 from embodio.model.config import ModelConfig
 from embodio.model.example import Example
 from embodio.model.processor import Features, Processor
