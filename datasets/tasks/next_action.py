@@ -69,6 +69,10 @@ class NextAction:
         self._episodes: dict[int, Episode] = {}
         self._ends = np.cumsum([reader.episode_length(i) for i in self._episode_ids])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the episodes read so far behind: a worker process reads its own."""
+        return self.__dict__ | {"_episodes": {}}
+
     def __len__(self) -> int:
         """Steps, each of which makes one Example."""
         return int(self._ends[-1])
