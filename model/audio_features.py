@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from embodio.model.errors import ModelError
 
@@ -101,8 +102,8 @@ def mel_power(waveform: Floats, bands: int = 128) -> Floats:
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
     spectrum = np.fft.rfft(frames * hann_window(WINDOW)).astype(np.complex64)
     power = spectrum.real**2 + spectrum.imag**2
-    result: Floats = power @ mel_filters(bands).T
-    return result
+    # A sparse product: a dense one would round differently with another number of threads.
+    return np.ascontiguousarray((csr_array(mel_filters(bands)) @ power.T).T)
 
 
 def log_mel(power: npt.NDArray[np.floating]) -> tuple[Floats, npt.NDArray[np.bool_]]:

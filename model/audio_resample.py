@@ -67,7 +67,7 @@ def resample(waveform: Floats, rate: int, new_rate: int = SAMPLE_RATE) -> Floats
     for phase in range(min(up, count)):  # samples phase, phase + up, ... lie at the same place between old samples
         places = out[phase::up]
         first = phase * down // up
-        places[:] = windows[first::down][: len(places)] @ filters[phase]
+        places[:] = np.einsum("nk,k->n", windows[first::down][: len(places)], filters[phase])
     return out
 
 

@@ -24,7 +24,7 @@ REPO = Path(__file__).resolve().parent.parent
 CONSTRAINTS = REPO / "constraints.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 # What robosuite imports when it simulates, besides what embodio needs anyway.
-ROBOSUITE_NEEDS = ("numba", "scipy", "termcolor")
+ROBOSUITE_NEEDS = ("numba", "termcolor")
 EXTRAS = {"base": (), "all": ("tf", "serve", "vima", "dev")}
 
 
