@@ -1,0 +1,1 @@
+"""Descriptions of public data sets, one YAML file each."""

@@ -1,0 +1,108 @@
+"""What every data set looks like from here on: numbered episodes, whatever the files are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.rlds.features import EpisodeFeatures
+from embodio.envs.embodiment import Embodiment
+
+
+@runtime_checkable
+class EpisodeView(Protocol):
+    """One episode of T steps; `embodio.datasets.rlds.Episode` is one. Fields are named by their path.
+
+    The part "observation/" of a path may be left out. Missing fields raise FeatureError, missing steps IndexError.
+    """
+
+    @property
+    def features(self) -> EpisodeFeatures:
+        """What the episode holds."""
+
+    def __len__(self) -> int:
+        """The number of steps T."""
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Numbers, bools, strings or arrays that belong to the whole episode."""
+
+    @property
+    def instruction(self) -> str:
+        """What the robot was told to do, at the first step."""
+
+    @property
+    def observation_keys(self) -> tuple[str, ...]:
+        """Names of the parts of an observation: cameras, "state", ..."""
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of those parts that are images."""
+
+    def array(self, path: str) -> npt.NDArray[Any]:
+        """A numeric field over all steps, [T, *shape], read-only."""
+
+    def text(self, path: str, step: int) -> str:
+        """A text field at one step."""
+
+    def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:
+        """The image of one step, uint8 [H, W, C], RGB."""
+
+
+@runtime_checkable
+class EpisodeSource(Protocol):
+    """A data set: numbered episodes of one robot. It can be pickled; a copy opens files of its own.
+
+    Attributes:
+        name: of the data set.
+        features: what every episode holds.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+
+    @property
+    def features(self) -> EpisodeFeatures:
+        """What every episode holds."""
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The robot that was recorded; raises DatasetError where the data set does not say."""
+
+    def __len__(self) -> int:
+        """The number of episodes."""
+
+    def episode_length(self, index: int) -> int:
+        """The number of steps of episode `index`, without decoding images."""
+
+    def episode(self, index: int) -> EpisodeView:
+        """Episode `index`; raises CorruptRecordError where it is damaged and IndexError where there is none."""
+
+    def close(self) -> None:
+        """Closes files; they open again when they are needed."""
+
+
+def open_source(
+    name_or_path: str | Path, *, folder: str | Path | None = None, split: str | None = None
+) -> EpisodeSource:
+    """Opens a data set.
+
+    Args:
+        name_or_path: a folder or file with data of any known layout, a YAML file that describes a data set, or a name
+            of the catalogue.
+        folder: where the files of a catalogue name are; None looks in the folder that the environment variable
+            EMBODIO_DATA names.
+        split: name of the split of an RLDS data set; None takes that of the description, else "train".
+
+    Raises:
+        DatasetError: there is nothing of that name, or it is of no known layout; says what there is.
+        CorruptRecordError: a file is damaged or cut off.
+        FeatureError: the files do not hold what their description says.
+    """
+    from embodio.datasets.sources.opening import open_any  # the layouts import this module
+
+    return open_any(name_or_path, folder=folder, split=split)

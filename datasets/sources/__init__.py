@@ -1,0 +1,1 @@
+"""Data sets of other layouts than RLDS, each as an `EpisodeSource`."""
