@@ -10,8 +10,18 @@ import numpy.typing as npt
 
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.example_proto import DecodedExample
-from embodio.datasets.rlds.features import METADATA, STEPS, EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
-from embodio.datasets.rlds.image_codec import decode_image
+from embodio.datasets.rlds.features import (
+    METADATA,
+    STEPS,
+    DepthFeature,
+    EpisodeFeatures,
+    Feature,
+    ImageFeature,
+    TensorFeature,
+    TextFeature,
+)
+from embodio.datasets.rlds.image_codec import decode_depth, decode_image
+from embodio.datasets.rlds.tensor_codec import decode_tensor
 
 
 class Episode:
@@ -79,10 +89,10 @@ class Episode:
             FeatureError: there is no such field, it is not numeric, or the record does not hold T values of its shape.
         """
         path, feature = self._find(path)
-        if not isinstance(feature, TensorFeature):
+        if not isinstance(feature, TensorFeature | DepthFeature):
             raise FeatureError(f"{path} is not numeric; read it with frame() or text()")
         if path not in self._arrays:
-            array = self._tensor(f"{STEPS}/{path}", feature, (self._length, *feature.shape))
+            array = self._numbers(f"{STEPS}/{path}", feature, self._length)
             array.setflags(write=False)
             self._arrays[path] = array
         return self._arrays[path]
@@ -92,7 +102,7 @@ class Episode:
         path, feature = self._find(path)
         if not isinstance(feature, TextFeature):
             raise FeatureError(f"{path} is not text; read it with frame() or array()")
-        return self._blob(path, step).decode("utf-8")
+        return _as_text(path, self._blob(path, step))
 
     def encoded_frame(self, path: str, step: int) -> bytes:
         """Returns the compressed image of one step; errors as in `frame`."""
@@ -122,7 +132,8 @@ class Episode:
 
     def steps(self) -> Iterator[dict[str, Any]]:
         """Yields each step as nested dicts of arrays, images and strings, in the structure that tfds gives."""
-        columns = {path: self.array(path) for path, f in self.features.steps.items() if isinstance(f, TensorFeature)}
+        numeric = (TensorFeature, DepthFeature)
+        columns = {path: self.array(path) for path, f in self.features.steps.items() if isinstance(f, numeric)}
         for step in range(self._length):
             values: dict[str, Any] = {}
             for path, feature in self.features.steps.items():
@@ -130,13 +141,13 @@ class Episode:
                 node = values
                 for parent in parents:
                     node = node.setdefault(parent, {})
-                if isinstance(feature, TensorFeature):
+                if path in columns:
                     node[name] = columns[path][step]
                 else:
                     node[name] = self.frame(path, step) if isinstance(feature, ImageFeature) else self.text(path, step)
             yield values
 
-    def _find(self, path: str) -> tuple[str, ImageFeature | TensorFeature | TextFeature]:
+    def _find(self, path: str) -> tuple[str, Feature]:
         known: Mapping[str, Any] = self.features.steps
         for candidate in (path, f"observation/{path}"):
             if candidate in known:
@@ -153,6 +164,17 @@ class Episode:
             )
         return blobs[step]
 
+    def _numbers(self, name: str, feature: TensorFeature | DepthFeature, count: int) -> npt.NDArray[Any]:
+        """Returns `count` arrays of one field, stacked."""
+        if isinstance(feature, TensorFeature) and feature.encoding == "none":
+            return self._tensor(name, feature, (count, *feature.shape))
+        blobs = self._example.blobs(name)
+        if len(blobs) != count:
+            raise FeatureError(f"{name}: {len(blobs)} values where {count} were declared. Fetch the data set again")
+        if isinstance(feature, TensorFeature):
+            return np.stack([decode_tensor(name, feature, blob) for blob in blobs])
+        return np.stack([decode_depth(blob, feature.height, feature.width) for blob in blobs])
+
     def _tensor(self, name: str, feature: TensorFeature, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         stored = self._example.floats(name) if feature.is_float else self._example.integers(name)
         if stored.size != np.prod(shape, dtype=int):
@@ -162,23 +184,32 @@ class Episode:
 
     def _episode_value(self, path: str) -> Any:
         feature = self.features.episode[path]
-        if isinstance(feature, TensorFeature):
-            value = self._tensor(path, feature, feature.shape)
-            return value if feature.shape else value.item()
+        if isinstance(feature, TensorFeature | DepthFeature):
+            value = self._numbers(path, feature, 1)[0]
+            return value if value.shape else value.item()
         blobs = self._example.blobs(path)
         if len(blobs) != 1:
             raise FeatureError(f"{path}: {len(blobs)} values where one was declared. Fetch the data set again")
         return (
-            decode_image(blobs[0], feature.channels) if isinstance(feature, ImageFeature) else blobs[0].decode("utf-8")
+            decode_image(blobs[0], feature.channels) if isinstance(feature, ImageFeature) else _as_text(path, blobs[0])
         )
 
     def _count_steps(self) -> int:
         """Takes T from the cheapest field: a single number, else a blob, else an array."""
         for path, feature in self.features.steps.items():
             name = f"{STEPS}/{path}"
-            if not isinstance(feature, TensorFeature):
+            if not isinstance(feature, TensorFeature) or feature.encoding != "none":
                 return len(self._example.blobs(name))
             size = int(np.prod(feature.shape))
             if size:
                 return len(self._example.floats(name) if feature.is_float else self._example.integers(name)) // size
         raise FeatureError("the steps of this data set have no fields. Check its features.json")
+
+
+def _as_text(path: str, data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FeatureError(
+            f"{path}: {len(data)} bytes that are not UTF-8 text ({error}). Fetch the data again"
+        ) from error

@@ -20,6 +20,12 @@ STEPS = "steps"
 METADATA = "episode_metadata"
 _TFDS = "tensorflow_datasets.core.features"
 _FLOATS = ("float16", "float32", "float64", "bfloat16")
+_ENCODINGS: dict[str, Literal["none", "bytes", "zlib"]] = {
+    "none": "none",
+    "encoding_unspecified": "none",
+    "bytes": "bytes",
+    "zlib": "zlib",
+}
 _INTEGERS = ("bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "int64")
 
 
@@ -53,10 +59,12 @@ class TensorFeature:
     Attributes:
         dtype: name of a numpy dtype: "float32", "int64", "bool", ...
         shape: sizes.
+        encoding: "none" for plain numbers, "bytes" or "zlib" for the (compressed) memory of the array, row by row.
     """
 
     dtype: str
     shape: tuple[int, ...] = ()
+    encoding: Literal["none", "bytes", "zlib"] = "none"
 
     @property
     def is_float(self) -> bool:
@@ -74,8 +82,27 @@ class TensorFeature:
         name = "tensor_feature.Tensor" if self.shape else "scalar.Scalar"
         return {
             "pythonClassName": f"{_TFDS}.{name}",
-            "tensor": {"dtype": self.dtype, "encoding": "none", "shape": shape},
+            "tensor": {"dtype": self.dtype, "encoding": self.encoding, "shape": shape},
         }
+
+
+@dataclass(frozen=True)
+class DepthFeature:
+    """A float32 image [height, width, 1], stored as the four bytes of each number in a PNG.
+
+    Attributes:
+        height: rows.
+        width: columns.
+    """
+
+    height: int
+    width: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the tfds description."""
+        dimensions = [str(self.height), str(self.width), "1"]
+        image = {"dtype": "float32", "encodingFormat": "png", "shape": {"dimensions": dimensions}}
+        return {"pythonClassName": f"{_TFDS}.image_feature.Image", "image": image}
 
 
 @dataclass(frozen=True)
@@ -87,7 +114,7 @@ class TextFeature:
         return {"pythonClassName": f"{_TFDS}.text_feature.Text", "text": {}}
 
 
-Feature = ImageFeature | TensorFeature | TextFeature
+Feature = ImageFeature | DepthFeature | TensorFeature | TextFeature
 
 
 @dataclass(frozen=True)
@@ -218,11 +245,7 @@ def _flatten(data: Mapping[str, Any], path: str, into: dict[str, Feature]) -> No
         for name, child in _children(data, path or STEPS).items():
             _flatten(child, f"{path}/{name}" if path else name, into)
     elif "image" in data:
-        height, width, channels = _shape(data["image"], path, fixed=False)
-        encoding = data["image"].get("encodingFormat", "png")
-        if data["image"].get("dtype", "uint8") != "uint8" or encoding not in ("", "png", "jpeg"):
-            raise FeatureError(f"{path}: only uint8 images stored as jpeg or png can be read")
-        into[path] = ImageFeature(height, width, channels or 3, "jpeg" if encoding == "jpeg" else "png")
+        into[path] = _image(data["image"], path)
     elif "text" in data or data.get("tensor", {}).get("dtype") in ("string", "object"):
         into[path] = TextFeature()
     elif "tensor" in data or "classLabel" in data:
@@ -231,13 +254,29 @@ def _flatten(data: Mapping[str, Any], path: str, into: dict[str, Feature]) -> No
         raise FeatureError(f"{path}: features of the kind {data.get('pythonClassName', '?')} cannot be read")
 
 
+def _image(data: Mapping[str, Any], path: str) -> ImageFeature | DepthFeature:
+    height, width, channels = _shape(data, path, fixed=False)
+    encoding, dtype = data.get("encodingFormat", "png"), data.get("dtype", "uint8")
+    if dtype == "float32" and channels == 1 and encoding in ("", "png"):
+        if height is None or width is None:
+            raise FeatureError(f"{path}: depth images whose size differs from step to step cannot be read")
+        return DepthFeature(height, width)
+    if dtype != "uint8" or encoding not in ("", "png", "jpeg"):
+        raise FeatureError(
+            f"{path}: only uint8 images stored as jpeg or png, and float32 ones of one channel, can be read"
+        )
+    return ImageFeature(height, width, channels or 3, "jpeg" if encoding == "jpeg" else "png")
+
+
 def _tensor(data: Mapping[str, Any], path: str) -> TensorFeature:
     dtype = data.get("dtype", "")
     if dtype not in _FLOATS + _INTEGERS:
         raise FeatureError(f"{path}: arrays of {dtype or 'no dtype'} cannot be read")
-    if data.get("encoding", "none") not in ("none", "ENCODING_UNSPECIFIED"):
-        raise FeatureError(f"{path}: arrays with encoding {data['encoding']!r} cannot be read; only plain ones can")
-    return TensorFeature(dtype, tuple(size for size in _shape(data, path, fixed=True) if size is not None))
+    name = str(data.get("encoding", "none")).lower()
+    encoding = _ENCODINGS.get(name)
+    if encoding is None or (encoding != "none" and dtype == "bfloat16"):
+        raise FeatureError(f"{path}: arrays with encoding {name!r} cannot be read; only plain ones, bytes and zlib can")
+    return TensorFeature(dtype, tuple(size for size in _shape(data, path, fixed=True) if size is not None), encoding)
 
 
 def _shape(data: Mapping[str, Any], path: str, *, fixed: bool) -> list[int | None]:

@@ -73,3 +73,27 @@ def _decode_with_pillow(data: bytes, channels: int) -> npt.NDArray[np.uint8]:
     except (UnidentifiedImageError, OSError) as error:
         raise FeatureError(f"{len(data)} bytes cannot be decoded as a JPEG or PNG image: {error}") from error
     return pixels.reshape(pixels.shape[0], pixels.shape[1], channels)
+
+
+def encode_depth(image: npt.NDArray[np.float32]) -> bytes:
+    """Compresses a float32 image [H, W, 1] without loss: the bytes of each number are the four channels of a PNG."""
+    buffer = io.BytesIO()
+    bytes_of = np.ascontiguousarray(image, "<f4").view(np.uint8)
+    Image.fromarray(bytes_of.reshape(*image.shape[:2], 4), "RGBA").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def decode_depth(data: bytes, height: int, width: int) -> npt.NDArray[np.float32]:
+    """Inverse of `encode_depth`, float32 [height, width, 1].
+
+    Raises:
+        FeatureError: the bytes are not such an image.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            channels = np.array(picture)
+    except (UnidentifiedImageError, OSError) as error:
+        raise FeatureError(f"{len(data)} bytes cannot be decoded as a PNG image: {error}") from error
+    if channels.shape != (height, width, 4) or channels.dtype != np.uint8:
+        raise FeatureError(f"a depth image of shape {channels.shape}, where {(height, width, 4)} bytes were declared")
+    return np.ascontiguousarray(channels).view("<f4").reshape(height, width, 1)

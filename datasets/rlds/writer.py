@@ -15,8 +15,9 @@ import numpy as np
 
 from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.rlds.example_proto import ExampleValue, encode_example
-from embodio.datasets.rlds.features import STEPS, EpisodeFeatures, Feature, ImageFeature, TextFeature
-from embodio.datasets.rlds.image_codec import encode_image
+from embodio.datasets.rlds.features import STEPS, DepthFeature, EpisodeFeatures, Feature, ImageFeature, TextFeature
+from embodio.datasets.rlds.image_codec import encode_depth, encode_image
+from embodio.datasets.rlds.tensor_codec import encode_tensor
 from embodio.datasets.rlds.tfrecord import frame
 from embodio.envs.embodiment import Embodiment
 
@@ -210,11 +211,17 @@ def _encode(path: str, feature: Feature, values: Sequence[Any]) -> ExampleValue:
     if isinstance(feature, ImageFeature):
         return [value if isinstance(value, bytes) else _as_image(path, feature, value) for value in values]
     arrays = [np.asarray(value) for value in values]
+    shape = (feature.height, feature.width, 1) if isinstance(feature, DepthFeature) else feature.shape
+    dtype = np.dtype(np.float32) if isinstance(feature, DepthFeature) else feature.numpy_dtype
     for index, array in enumerate(arrays):
-        if array.shape != feature.shape:
-            raise FeatureError(f"{path}: shape {array.shape} at step {index}, declared {feature.shape}")
-        if not np.can_cast(array.dtype, feature.numpy_dtype, "same_kind"):
-            raise FeatureError(f"{path}: {array.dtype} at step {index}, declared {feature.dtype}")
+        if array.shape != shape:
+            raise FeatureError(f"{path}: shape {array.shape} at step {index}, declared {shape}")
+        if not np.can_cast(array.dtype, dtype, "same_kind"):
+            raise FeatureError(f"{path}: {array.dtype} at step {index}, declared {dtype}")
+    if isinstance(feature, DepthFeature):
+        return [encode_depth(array) for array in arrays]
+    if feature.encoding != "none":
+        return [encode_tensor(feature, array) for array in arrays]
     stacked = np.stack(arrays).astype(feature.numpy_dtype)
     numbers: ExampleValue = stacked.astype(np.float32 if feature.is_float else np.int64)
     return numbers

@@ -308,9 +308,9 @@ def test_features_of_published_data_sets(description: dict[str, Any], feature: A
     [
         ({"sequence": {}, "pythonClassName": "Sequence"}, "x: features of the kind Sequence"),
         ({"tensor": {"dtype": "complex64", "shape": {}}}, "x: arrays of complex64"),
-        ({"tensor": {"dtype": "float32", "encoding": "zlib", "shape": {}}}, "x: arrays with encoding 'zlib'"),
+        ({"tensor": {"dtype": "float32", "encoding": "lzma", "shape": {}}}, "x: arrays with encoding 'lzma'"),
         ({"tensor": {"dtype": "float32", "shape": {"dimensions": ["-1"]}}}, "x: an array whose size differs"),
-        ({"image": {"shape": {"dimensions": ["2", "2", "1"]}, "dtype": "float32"}}, "x: only uint8 images"),
+        ({"image": {"shape": {"dimensions": ["2", "2", "3"]}, "dtype": "float32"}}, "x: only uint8 images"),
     ],
 )
 def test_features_that_cannot_be_read_are_named(description: dict[str, Any], message: str) -> None:

@@ -59,3 +59,6 @@ def test_what_tfds_writes_is_read(tmp_path: Path) -> None:
         assert episode.array("action").tolist() == [[seed, step] for step in range(seed + 2)]
         assert np.array_equal(episode.frame("camera", 1), np.full((4, 5, 3), seed * 10 + 1, np.uint8))
         assert episode.array("label").tolist() == [1] * (seed + 2)
+        assert episode.array("packed").tolist() == [[seed, step, 0.1] for step in range(seed + 2)]
+        assert episode.array("raw").tolist() == [step == 1 for step in range(seed + 2)]
+        assert episode.array("depth")[1].tolist() == np.full((3, 2, 1), seed + 1 / 3, np.float32).tolist()

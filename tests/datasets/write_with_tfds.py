@@ -28,6 +28,9 @@ class Tiny(tfds.core.GeneratorBasedBuilder):
             "action": features.Tensor(shape=(2,), dtype=np.float64),
             "label": features.ClassLabel(num_classes=3),
             "language_instruction": features.Text(),
+            "packed": features.Tensor(shape=(3,), dtype=np.float64, encoding=features.Encoding.ZLIB),
+            "raw": features.Tensor(shape=(), dtype=np.bool_, encoding=features.Encoding.BYTES),
+            "depth": features.Image(shape=(3, 2, 1), dtype=np.float32),
         }
         metadata = features.FeaturesDict({"seed": features.Scalar(np.int32)})
         episode = features.FeaturesDict({"steps": features.Dataset(step), "episode_metadata": metadata})
@@ -44,6 +47,9 @@ class Tiny(tfds.core.GeneratorBasedBuilder):
                     "action": np.array([seed, step], dtype=np.float64),
                     "label": 1,
                     "language_instruction": f"go to {seed} é",
+                    "packed": np.array([seed, step, 0.1]),
+                    "raw": step == 1,
+                    "depth": np.full((3, 2, 1), seed + step / 3, np.float32),
                 }
                 for step in range(seed + 2)
             ]
