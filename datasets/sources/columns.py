@@ -1,0 +1,149 @@
+"""An episode made of columns: what layouts other than RLDS show to the rest of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.errors import FeatureError
+from embodio.datasets.rlds.features import (
+    METADATA,
+    DepthFeature,
+    EpisodeFeatures,
+    Feature,
+    ImageFeature,
+    TensorFeature,
+    TextFeature,
+)
+
+Column = Callable[[], npt.NDArray[Any]]
+Frames = Callable[[int], npt.NDArray[np.uint8]]
+Texts = Callable[[int], str]
+INSTRUCTION = "language_instruction"
+
+
+class ColumnEpisode:
+    """Steps whose fields are functions, called when the field is asked for (legend: T steps).
+
+    Attributes:
+        features: what the episode holds; every step feature has one of the functions.
+    """
+
+    def __init__(
+        self,
+        features: EpisodeFeatures,
+        length: int,
+        *,
+        columns: Mapping[str, Column],
+        frames: Mapping[str, Frames],
+        texts: Mapping[str, Texts],
+        episode: Mapping[str, Any],
+    ) -> None:
+        """Takes the functions.
+
+        Args:
+            features: of the episode.
+            length: T.
+            columns: path -> function that gives a numeric field, [T, *shape].
+            frames: path -> function that gives the image of one step, uint8 [H, W, C].
+            texts: path -> function that gives the text of one step.
+            episode: path -> value of the whole episode.
+        """
+        self.features = features
+        self._length = length
+        self._columns, self._frames, self._texts, self._episode = columns, frames, texts, episode
+        self._arrays: dict[str, npt.NDArray[Any]] = {}
+
+    def __len__(self) -> int:
+        """Returns the number of steps T."""
+        return self._length
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Values of the whole episode, by name."""
+        prefix = METADATA + "/"
+        return {
+            path.removeprefix(prefix): self._episode[path] for path in self.features.episode if path.startswith(prefix)
+        }
+
+    @property
+    def instruction(self) -> str:
+        """The language instruction of the first step."""
+        return self.text(INSTRUCTION, 0)
+
+    @property
+    def observation_keys(self) -> tuple[str, ...]:
+        """Names of the parts of an observation."""
+        prefix = "observation/"
+        return tuple(path.removeprefix(prefix) for path in self.features.steps if path.startswith(prefix))
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of those parts that are images."""
+        steps = self.features.steps
+        return tuple(key for key in self.observation_keys if isinstance(steps[f"observation/{key}"], ImageFeature))
+
+    def array(self, path: str) -> npt.NDArray[Any]:
+        """Returns a numeric field over all steps, [T, *shape], read-only.
+
+        Raises:
+            FeatureError: there is no such field, it is not numeric, or it does not hold T values of its shape.
+        """
+        path, feature = find(self.features, path)
+        if not isinstance(feature, TensorFeature | DepthFeature):
+            raise FeatureError(f"{path} is not numeric; read it with frame() or text()")
+        if path not in self._arrays:
+            self._arrays[path] = self._checked(path, feature, self._columns[path]())
+        return self._arrays[path]
+
+    def text(self, path: str, step: int) -> str:
+        """Returns a text field at one step; raises FeatureError where there is none and IndexError outside [0, T)."""
+        path, feature = find(self.features, path)
+        if not isinstance(feature, TextFeature):
+            raise FeatureError(f"{path} is not text; read it with frame() or array()")
+        self._require_step(step)
+        return self._texts[path](step)
+
+    def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:
+        """Returns the image of one step, uint8 [H, W, C]; raises FeatureError and IndexError as `text`."""
+        path, feature = find(self.features, path)
+        if not isinstance(feature, ImageFeature):
+            raise FeatureError(f"{path} is not an image; read it with array() or text()")
+        self._require_step(step)
+        return self._frames[path](step)
+
+    def _require_step(self, step: int) -> None:
+        if not 0 <= step < self._length:
+            raise IndexError(f"step {step} of an episode of {self._length} steps")
+
+    def _checked(self, path: str, feature: TensorFeature | DepthFeature, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        is_depth = isinstance(feature, DepthFeature)
+        dtype = np.dtype(np.float32) if is_depth else feature.numpy_dtype  # type: ignore[union-attr]
+        shape = (feature.height, feature.width, 1) if isinstance(feature, DepthFeature) else feature.shape
+        if values.shape != (self._length, *shape):
+            raise FeatureError(f"{path}: shape {values.shape}, where {(self._length, *shape)} was declared")
+        array = np.array(values, dtype)
+        array.setflags(write=False)
+        return array
+
+
+def find(features: EpisodeFeatures, path: str) -> tuple[str, Feature]:
+    """Returns the full path of a step field and its feature; "observation/" may be left out.
+
+    Raises:
+        FeatureError: there is none; lists what there is.
+    """
+    for candidate in (path, f"observation/{path}"):
+        if candidate in features.steps:
+            return candidate, features.steps[candidate]
+    raise FeatureError(f"steps have no field {path!r}; they have {', '.join(sorted(features.steps))}")
+
+
+def feature_of(shape: tuple[int, ...], dtype: np.dtype[Any], *, encoding: str = "png") -> Feature:
+    """Returns the feature of an array of one step: an image where it is uint8 [H, W, 1 or 3], else numbers."""
+    if dtype == np.uint8 and len(shape) == 3 and shape[-1] in (1, 3) and min(shape[:2]) > 3:
+        return ImageFeature(shape[0], shape[1], shape[2], "jpeg" if encoding == "jpeg" else "png")
+    return TensorFeature(str(dtype), shape)

@@ -1,0 +1,288 @@
+"""VIMA's trajectories on disk: `<task>/<6 digits>/` with pickles and JPEGs, in a folder, a tar or a zip.
+
+An episode has T actions and T + 1 observations; the last one is given as `final_front` and `final_top` in the metadata,
+so that every step has both an observation and the action that was taken on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.rlds.features import METADATA, EpisodeFeatures, Feature, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.rlds.image_codec import decode_image
+from embodio.datasets.sources.columns import INSTRUCTION, ColumnEpisode
+from embodio.datasets.sources.file_trees import FileTree, is_archive, open_tree
+from embodio.datasets.sources.restricted_pickle import read_pickle
+from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
+
+VIEWS = ("front", "top")
+HEIGHT, WIDTH = 128, 256
+ACTION_PARTS = {"pose0_position": 2, "pose0_rotation": 4, "pose1_position": 2, "pose1_rotation": 4}
+# Modules whose classes lie in the pickles; what they describe (textures, shapes) is not needed.
+_INERT = ("vima_bench", "vimasim", "functools")
+_EPISODE = re.compile(r"(?:^|(?P<folders>.*)/)(?P<number>\d{1,9})/trajectory\.pkl$")
+_FRAME = re.compile(r"(?P<episode>.*)/rgb_front/\d+\.jpg$")
+_REMEDY = "Fetch the data set again"
+
+
+@dataclass(frozen=True)
+class PromptAsset:
+    """What stands at one {placeholder} of a prompt.
+
+    Attributes:
+        kind: "object" or "scene".
+        rgb: view -> uint8 [128, 256, 3].
+        segmentation: view -> uint8 [128, 256] of object ids.
+        objects: id, name and texture of what is in it.
+    """
+
+    kind: str
+    rgb: Mapping[str, npt.NDArray[np.uint8]]
+    segmentation: Mapping[str, npt.NDArray[np.uint8]]
+    objects: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class VimaPrompt:
+    """A prompt with images in it.
+
+    Attributes:
+        text: with {placeholders}.
+        assets: placeholder -> what it shows, in the order of the text.
+    """
+
+    text: str
+    assets: Mapping[str, PromptAsset]
+
+
+class VimaEpisode(ColumnEpisode):
+    """An episode of the benchmark, with its prompt."""
+
+    prompt: VimaPrompt
+
+
+class VimaSource:
+    """All episodes of one or more tasks, by task and number.
+
+    `action` is float32 [T, 12]: pose0 position (x, y), pose0 rotation (quaternion xyzw), then pose1 likewise.
+
+    Attributes:
+        name: of the data set.
+        features: what an episode holds.
+    """
+
+    def __init__(self, path: str | Path, *, split: str | None = None) -> None:
+        """Finds the episodes.
+
+        Args:
+            path: a task's folder, a folder of tasks, an archive of either, or a folder of archives.
+            split: takes one task only.
+
+        Raises:
+            DatasetError: there are no episodes, or none of that task.
+            CorruptRecordError: an archive is damaged.
+        """
+        self.path = Path(path)
+        self._trees = _trees(self.path)
+        self._places = sorted(_places(self._trees), key=lambda place: (place.task, place.number))
+        if split is not None:
+            known = sorted({place.task for place in self._places})
+            if split not in known:
+                raise DatasetError(f"{self.path} has no task {split!r}; it has {', '.join(known)}")
+            self._places = [place for place in self._places if place.task == split]
+        if not self._places:
+            raise DatasetError(f"{self.path} holds no VIMA episodes (<task>/<6 digits>/trajectory.pkl)")
+        tasks = {place.task for place in self._places}
+        self.name = f"vima_{next(iter(tasks))}" if len(tasks) == 1 else "vima"
+        self.features = _features()
+
+    def __len__(self) -> int:
+        """Returns the number of episodes."""
+        return len(self._places)
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The benchmark's robot: each action is a pick and place (or a push) in the plane of the table."""
+        return vima_embodiment()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks that there are."""
+        return tuple(sorted({place.task for place in self._places}))
+
+    def episode_length(self, index: int) -> int:
+        """Returns the number of actions of one episode, from its files' names."""
+        return self._place(index).length
+
+    def episode(self, index: int) -> VimaEpisode:
+        """Reads the pickles of one episode; images are read when they are asked for.
+
+        Raises:
+            CorruptRecordError: a file is missing, damaged, or does not have the episode's length.
+            UnsafePickle: a pickle holds something else than data.
+            IndexError: there is no such episode.
+        """
+        place = self._place(index)
+        read = place.tree.read
+        actions, observations, meta = (
+            read_pickle(read(f"{place.folder}/{name}.pkl"), place.tree.path / place.folder / f"{name}.pkl", _INERT)
+            for name in ("action", "obs", "trajectory")
+        )
+        where = place.tree.path / place.folder
+        length = place.length
+        columns: dict[str, Callable[[], npt.NDArray[Any]]] = {
+            "action": lambda: _actions(actions, length, where, index),
+            "observation/end_effector": lambda: _observed(observations, "ee", length, where, index),
+            "is_first": lambda: np.arange(length) == 0,
+            "is_last": lambda: np.arange(length) == length - 1,
+        }
+        frames: dict[str, Callable[[int], npt.NDArray[np.uint8]]] = {}
+        values = _metadata(meta, place, where, index)
+        for view in VIEWS:
+            segm = f"observation/segm_{view}"
+            columns[segm] = lambda view=view: _segmentation(observations, view, length, where, index)  # type: ignore[misc]
+            frames[f"observation/{view}"] = lambda step, view=view: decode_image(  # type: ignore[misc]
+                read(f"{place.folder}/rgb_{view}/{step}.jpg")
+            )
+            values[f"{METADATA}/final_{view}"] = decode_image(read(f"{place.folder}/rgb_{view}/{length}.jpg"))
+        texts = {INSTRUCTION: lambda step: str(meta["prompt"])}
+        episode = VimaEpisode(self.features, length, columns=columns, frames=frames, texts=texts, episode=values)
+        episode.prompt = _prompt(meta, where, index)
+        return episode
+
+    def close(self) -> None:
+        """Closes the archives; they open again when needed."""
+        for tree in self._trees:
+            tree.close()
+
+    def _place(self, index: int) -> _Place:
+        if not 0 <= index < len(self):
+            raise IndexError(f"episode {index} of a data set of {len(self)}")
+        return self._places[index]
+
+
+def vima_embodiment() -> Embodiment:
+    """The benchmark's robot as data. One action is a whole pick and place, so the control frequency is nominal."""
+    dimensions: list[Dimension] = []
+    for pose in ("pose0", "pose1"):
+        dimensions += [Dimension(f"{pose}_x", "m", 0.25, 0.75), Dimension(f"{pose}_y", "m", -0.5, 0.5)]
+        dimensions += [Dimension(f"{pose}_q{axis}", "quaternion", -1.0, 1.0) for axis in "xyzw"]
+    action = ActionSpec(tuple(dimensions), "absolute", "workspace", "quaternion", "none", "pick and place primitive")
+    cameras = tuple(Camera(view, HEIGHT, WIDTH) for view in VIEWS)
+    return Embodiment("vima/pick-place", action, (), cameras, None, 1.0)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where one episode is."""
+
+    tree: FileTree
+    task: str
+    number: int
+    folder: str
+    length: int
+
+
+def _trees(path: Path) -> list[FileTree]:
+    archives = sorted(file for file in path.iterdir() if is_archive(file)) if path.is_dir() else []
+    return [open_tree(archive) for archive in archives] or [open_tree(path)]
+
+
+def _places(trees: list[FileTree]) -> list[_Place]:
+    places: list[_Place] = []
+    for tree in trees:
+        names = tree.names()
+        frames = Counter(found["episode"] for name in names if (found := _FRAME.match(name)))
+        for name in names:
+            found = _EPISODE.match(name)
+            if found:
+                folder = name.removesuffix("/trajectory.pkl")
+                task = (found["folders"] or tree.path.name.partition(".")[0]).rpartition("/")[2]
+                places.append(_Place(tree, task, int(found["number"]), folder, max(0, frames[folder] - 1)))
+    return places
+
+
+def _features() -> EpisodeFeatures:
+    image, flag = ImageFeature(HEIGHT, WIDTH, 3, "jpeg"), TensorFeature("bool")
+    steps: dict[str, Feature] = {f"observation/{view}": image for view in VIEWS}
+    steps |= {f"observation/segm_{view}": TensorFeature("uint8", (HEIGHT, WIDTH), "zlib") for view in VIEWS}
+    steps |= {"observation/end_effector": TensorFeature("int64"), "action": TensorFeature("float32", (12,))}
+    steps |= {"is_first": flag, "is_last": flag, INSTRUCTION: TextFeature()}
+    episode: dict[str, Feature] = {f"{METADATA}/{name}": TextFeature() for name in ("task", "end_effector")}
+    episode |= {f"{METADATA}/{name}": flag for name in ("success", "failure")}
+    episode |= {f"{METADATA}/{name}": TensorFeature("int64") for name in ("seed", "number")}
+    episode |= {f"{METADATA}/final_{view}": image for view in VIEWS}
+    return EpisodeFeatures(steps, episode)
+
+
+def _damaged(where: Path, index: int, problem: str) -> CorruptRecordError:
+    return CorruptRecordError(where, index, problem, _REMEDY)
+
+
+def _actions(actions: Any, length: int, where: Path, index: int) -> npt.NDArray[np.float32]:
+    parts = []
+    for name, size in ACTION_PARTS.items():
+        part = actions.get(name) if isinstance(actions, dict) else None
+        if not isinstance(part, np.ndarray) or part.shape != (length, size):
+            shape = getattr(part, "shape", None)
+            raise _damaged(where, index, f"action.pkl: {name} has shape {shape}, expected {(length, size)}")
+        parts.append(part.astype(np.float32))
+    return np.concatenate(parts, axis=1)
+
+
+def _observed(observations: Any, name: str, length: int, where: Path, index: int) -> npt.NDArray[Any]:
+    values = observations.get(name) if isinstance(observations, dict) else None
+    if not isinstance(values, np.ndarray) or len(values) != length + 1:
+        raise _damaged(where, index, f"obs.pkl: {name} does not hold {length + 1} values")
+    return values[:length]
+
+
+def _segmentation(observations: Any, view: str, length: int, where: Path, index: int) -> npt.NDArray[Any]:
+    segmentation = observations.get("segm") if isinstance(observations, dict) else None
+    return _observed(segmentation, view, length, where, index)
+
+
+def _metadata(meta: Any, place: _Place, where: Path, index: int) -> dict[str, Any]:
+    needed = ("prompt", "prompt_assets", "steps", "success", "failure", "seed", "end_effector_type")
+    missing = [key for key in needed if not isinstance(meta, dict) or key not in meta]
+    if missing:
+        raise _damaged(where, index, f"trajectory.pkl lacks {', '.join(missing)}")
+    if meta["steps"] != place.length or not place.length:
+        raise _damaged(where, index, f"trajectory.pkl says {meta['steps']} steps, but there are {place.length} frames")
+    values = {
+        "task": place.task,
+        "end_effector": str(meta["end_effector_type"]),
+        "success": bool(meta["success"]),
+        "failure": bool(meta["failure"]),
+        "seed": -1 if meta["seed"] is None else int(meta["seed"]),
+        "number": place.number,
+    }
+    return {f"{METADATA}/{name}": value for name, value in values.items()}
+
+
+def _prompt(meta: Any, where: Path, index: int) -> VimaPrompt:
+    text, assets = str(meta["prompt"]), meta["prompt_assets"]
+    names = re.findall(r"\{(\w+)\}", text)
+    if not isinstance(assets, dict) or set(names) != set(assets):
+        raise _damaged(where, index, f"the prompt {text!r} does not fit its assets")
+    return VimaPrompt(text, {name: _asset(assets[name], name, where, index) for name in dict.fromkeys(names)})
+
+
+def _asset(asset: Any, name: str, where: Path, index: int) -> PromptAsset:
+    try:
+        segmentation = dict(asset["segm"])
+        objects = segmentation.pop("obj_info")
+        rgb = {view: np.ascontiguousarray(np.moveaxis(asset["rgb"][view], 0, -1)) for view in asset["rgb"]}
+        kind = str(asset["placeholder_type"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(where, index, f"the prompt's {name} is damaged ({error})") from error
+    return PromptAsset(kind, rgb, segmentation, tuple(objects) if isinstance(objects, list) else (objects,))
