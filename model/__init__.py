@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from embodio.model.network import Batch, UnifiedIO2
     from embodio.model.pretrained import DtypePolicy, load, load_jax, save_reference
     from embodio.model.processor import Processor, ProcessorError
+    from embodio.model.runner import AnswerError, PromptError, Prompts, TaskError, TaskRunner
     from embodio.model.sound_files import read_sound
     from embodio.model.statistics import DatasetStatistics, FieldStatistics, Normaliser, StatisticsError
     from embodio.model.token_sequence import TokenSequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 # Loaded on first use: whoever needs only the configuration, the vocabulary or the statistics does not import torch.
 _HOMES = {
+    "AnswerError": "runner",
     "AudioError": "audio_features",
     "Batch": "network",
     "BatchError": "errors",
@@ -54,9 +56,13 @@ _HOMES = {
     "Normaliser": "statistics",
     "Processor": "processor",
     "ProcessorError": "processor",
+    "PromptError": "runner",
+    "Prompts": "runner",
     "Spectrogram": "audio_features",
     "StatisticsError": "statistics",
     "TargetOutput": "loss",
+    "TaskError": "runner",
+    "TaskRunner": "runner",
     "TokenSequence": "token_sequence",
     "UnifiedIO2": "network",
     "Vocabulary": "vocabulary",
@@ -80,6 +86,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AnswerError",
     "AudioError",
     "Batch",
     "BatchError",
@@ -103,9 +110,13 @@ __all__ = [
     "Normaliser",
     "Processor",
     "ProcessorError",
+    "PromptError",
+    "Prompts",
     "Spectrogram",
     "StatisticsError",
     "TargetOutput",
+    "TaskError",
+    "TaskRunner",
     "TokenSequence",
     "UnifiedIO2",
     "Vocabulary",
