@@ -7,13 +7,12 @@ the released Unified-IO 2 checkpoints. Sizes in pixels are (height, width); size
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 
+from embodio.model.config_reading import added_later, from_plain, to_plain
 from embodio.model.errors import ConfigError
 
 INPUT_MODALITIES = ("text", "image", "image_history", "audio", "audio_history")
@@ -21,7 +20,6 @@ TARGET_MODALITIES = ("text", "image", "audio")
 IMAGE_CHANNELS = 3
 
 Size = tuple[int, int]
-ConfigType = TypeVar("ConfigType")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +32,8 @@ class TransformerConfig:
         head_dim: width of a head, a multiple of 4 (two-dimensional rotary embedding needs two pairs).
         mlp_dim: width of the gated MLP.
         dropout_rate: in residual branches and MLPs of encoder and decoder; 0 in every released model.
+        dropout_form: "broadcast" drops channels of a row, the same for all its tokens, as the JAX code does;
+            "elementwise" draws every number by itself, as the PyTorch port does. Matters in training only.
     """
 
     vocab_size: int
@@ -44,6 +44,7 @@ class TransformerConfig:
     num_decoder_layers: int
     mlp_dim: int
     dropout_rate: float = 0.0
+    dropout_form: Literal["broadcast", "elementwise"] = added_later("broadcast", before="broadcast")
 
     def __post_init__(self) -> None:
         _require_positive(self, "dropout_rate")
@@ -214,6 +215,11 @@ class SamplingConfig:
 class ModelConfig:
     """One Unified-IO 2 network. Parts that a model does not have (say audio) are None and absent from the modalities.
 
+    The JAX code and its PyTorch port differ in places. What both do is an option here; the default is the JAX value
+    where the weights depend on it. More such options are `TransformerConfig.dropout_form` and, where text is written
+    and read: `Sampling.order`, `JAX_DEMONSTRATION` (the settings of its demonstration), `score_answers(reduction,
+    end_ids)` and `LocationCodec(denominator, box_format)`.
+
     Attributes:
         input_modalities: which inputs exist; their order is the order of the segments along the encoder.
         target_modalities: which targets exist, in decoder order.
@@ -222,7 +228,22 @@ class ModelConfig:
         audio_size: (time, mel) of the main spectrogram; audio_history_size the same for each history segment.
         image_vocab_size: rows of the image-code table (codes + 2, rounded up); audio_vocab_size the same for audio.
         freeze_vit: True stops gradients at the output of the image and audio towers.
-        resampler_gelu: "tanh" as the weights were trained (JAX), "erf" as the reference PyTorch port computes.
+        resampler_gelu: "tanh" as the weights were trained (JAX), "erf" as the port computes.
+        logits_dtype: "float32" multiplies decoder states and output table in float32 whatever their dtype (JAX);
+            "parameter" in the table's own (port). For a float32 model they are the same.
+        empty_text_target: "masked" leaves a text target out that is nothing but its end (JAX); "trained" has the model
+            learn to end at once (port). Read by the Processor.
+        stacked_images: an image [F, H, W, 3] is "refused" by the Processor (port, unless told), or its frames become
+            the image history (JAX): "history".
+        absent_rows: images, sounds and history frames that are masked as a whole are "computed" with the others (port;
+            fixed shapes) or "skipped" by the towers (JAX, within its capacity; faster where many are absent). What
+            comes out for the others is the same.
+        initialisation: random weights before training, "jax" or "port"; see `embodio.model.port_initialisation`.
+        sparse_decoding: image and audio targets attend to rows, columns or neighbourhoods of their grid, by layer
+            (paper, section 3.2); see `embodio.model.sparse_masks`. Neither code applies it, so the released weights
+            are used without.
+        dynamic_masking: what "task_mask" says was hidden in the encoder's input is hidden in the decoder's as well,
+            except at the position where it is fed (paper, section 3.3). As inert in both codes.
     """
 
     transformer: TransformerConfig
@@ -244,6 +265,13 @@ class ModelConfig:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     freeze_vit: bool = True
     resampler_gelu: Literal["tanh", "erf"] = "tanh"
+    logits_dtype: Literal["float32", "parameter"] = added_later("float32", before="parameter")
+    empty_text_target: Literal["masked", "trained"] = added_later("masked", before="masked")
+    absent_rows: Literal["computed", "skipped"] = added_later("computed", before="computed")
+    stacked_images: Literal["refused", "history"] = added_later("refused", before="refused")
+    initialisation: Literal["jax", "port"] = added_later("jax", before="jax")
+    sparse_decoding: bool = added_later(False, before=False)
+    dynamic_masking: bool = added_later(False, before=False)
 
     def __post_init__(self) -> None:
         _check_modalities("input_modalities", self.input_modalities, INPUT_MODALITIES)
@@ -296,14 +324,18 @@ class ModelConfig:
         """Copy with some fields changed (checked again)."""
         return dataclasses.replace(self, **changes)
 
+    def paper_mode(self) -> Self:
+        """Copy in which both masks of the paper are in force; for training, as the released weights do without."""
+        return self.replace(sparse_decoding=True, dynamic_masking=True)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dictionary, ready for JSON; `from_dict` reads it back."""
-        return typing.cast(dict[str, Any], _to_plain(self))
+        return typing.cast(dict[str, Any], to_plain(self))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read `to_dict`'s output. Raises ConfigError for unknown, missing or ill-typed fields, naming them."""
-        return _from_plain(cls, data, "config")
+        return from_plain(cls, data, "config")
 
     @classmethod
     def named(cls, name: str, *, vocab_size: int | None = None) -> ModelConfig:
@@ -341,50 +373,3 @@ def _require_positive(config: Any, *skip: str) -> None:
         value = getattr(config, item.name)
         if item.name not in skip and isinstance(value, int) and not isinstance(value, bool) and value < 1:
             raise ConfigError(f"{type(config).__name__}.{item.name} is {value}; it must be at least 1")
-
-
-def _to_plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _to_plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _from_plain(cls: type[ConfigType], data: Any, where: str) -> ConfigType:
-    if not isinstance(data, Mapping):
-        raise ConfigError(f"{where} must be a dictionary, found {type(data).__name__}")
-    hints = typing.get_type_hints(cls)
-    names = [item.name for item in dataclasses.fields(typing.cast(Any, cls))]
-    for key in data:
-        if key not in names:
-            near = difflib.get_close_matches(str(key), names, n=1)
-            raise ConfigError(
-                f"{where} has no field {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; it has {names}")
-            )
-    missing = [name for name in names if name not in data]
-    if missing:
-        raise ConfigError(f"{where} lacks {missing}; write it with to_dict(), which gives every field")
-    return cls(**{name: _read_value(hints[name], data[name], f"{where}.{name}") for name in names})
-
-
-def _read_value(hint: Any, value: Any, where: str) -> Any:
-    """Check `value` against the type hint of its field, turning lists into tuples and dictionaries into dataclasses."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (types.UnionType, typing.Union):
-        if value is None:
-            return None
-        return _read_value(next(item for item in arguments if item is not type(None)), value, where)
-    if dataclasses.is_dataclass(hint):
-        return _from_plain(typing.cast(type, hint), value, where)
-    if origin is Literal:
-        if value not in arguments:
-            raise ConfigError(f"{where} is {value!r}; choose one of {arguments}")
-        return value
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)) or (arguments[-1] is not Ellipsis and len(value) != len(arguments)):
-            raise ConfigError(f"{where} is {value!r}; expected a list like {hint}")
-        return tuple(_read_value(arguments[0], item, where) for item in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise ConfigError(f"{where} is {value!r}; expected {hint.__name__}")
-    return value

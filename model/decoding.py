@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from embodio.model.errors import BatchError, DecodingError
 from embodio.model.fused import norm_rotate_, rms_norm, swiglu
+from embodio.model.sparse_masks import Placement, layer_masks
 from embodio.model.token_sequence import TokenSequence, cross_attention_mask
 from embodio.model.transformer import DecoderLayer, head_rotary
 
@@ -54,6 +55,7 @@ class DecoderState:
         rotary: complex64 [1, T, H, Dh / 2], factors of the positions along the target.
         cross_mask: bool [B, 1, 1, L], which tokens of the encoder are valid; None when all are.
         layers: one per decoder layer.
+        placement: of the positions, if the masks of the paper are in force.
     """
 
     modality: str
@@ -61,6 +63,7 @@ class DecoderState:
     rotary: Tensor
     cross_mask: Tensor | None
     layers: list[LayerState]
+    placement: Placement | None = None
 
     @property
     def max_length(self) -> int:
@@ -85,7 +88,8 @@ class DecoderState:
             for layer in self.layers
         ]
         mask = None if self.cross_mask is None else self.cross_mask[rows]
-        return DecoderState(self.modality, self.length, self.rotary, mask, layers)
+        placement = None if self.placement is None else self.placement.rows(rows)
+        return DecoderState(self.modality, self.length, self.rotary, mask, layers, placement)
 
     def fork(self, copies: int) -> DecoderState:
         """A state with `copies` target rows in place of each, side by side, for beams or several answers to a prompt.
@@ -98,7 +102,7 @@ class DecoderState:
             cache = layer.cache.new_empty(layer.cache.shape[0] * copies, *layer.cache.shape[1:])
             cache[:, : self.length] = layer.cache[:, : self.length].repeat_interleave(copies, dim=0)
             layers.append(replace(layer, cache=cache))
-        return DecoderState(self.modality, self.length, self.rotary, self.cross_mask, layers)
+        return DecoderState(self.modality, self.length, self.rotary, self.cross_mask, layers, self.placement)
 
     def reorder(self, rows: Tensor) -> None:
         """Let target row i go on from what target row `rows[i]` has read so far, in place.
@@ -121,7 +125,11 @@ def decodable(model: UnifiedIO2, modality: str) -> TextTarget | CodeTarget:
 
 
 def start_decoding(
-    model: UnifiedIO2, encoded: TokenSequence, max_length: int | None = None, modality: str = "text"
+    model: UnifiedIO2,
+    encoded: TokenSequence,
+    max_length: int | None = None,
+    modality: str = "text",
+    task_mask: Tensor | None = None,
 ) -> DecoderState:
     """Prepare decoding: cross-attention keys and values are computed here, room for the target's own is reserved.
 
@@ -130,21 +138,28 @@ def start_decoding(
         encoded: from `UnifiedIO2.encode`.
         max_length: most tokens that will be fed; the longest target of the modality by default.
         modality: text, image or audio; must be a target of the model.
+        task_mask: [B, max_length], 1 for tokens that are hidden in the input, for `ModelConfig.dynamic_masking`.
 
     Raises:
         BatchError: the model has no such target.
-        DecodingError: `max_length` exceeds the model's positions.
+        DecodingError: `max_length` exceeds the model's positions, or `task_mask` has another shape.
     """
-    table = decodable(model, modality).rotary(encoded.embeddings.device)
+    target = decodable(model, modality)
+    table = target.rotary(encoded.embeddings.device)
     longest = table.shape[0]
     max_length = longest if max_length is None else max_length
     if not 1 <= max_length <= longest:
         raise DecodingError(f"max_length {max_length} is outside 1..{longest}, the positions of {modality} targets")
+    if task_mask is not None and task_mask.shape != (encoded.embeddings.shape[0], max_length):
+        raise DecodingError(
+            f"task_mask has the shape {tuple(task_mask.shape)}; expected one row per example of length {max_length}"
+        )
     heads = model.config.transformer.num_heads
     source_rotary = head_rotary(encoded.rotary, heads)
     layers = [_layer_state(layer, encoded, source_rotary, max_length) for layer in model.decoder.layer_list()]
     rotary = head_rotary(table[None, :max_length], heads)
-    return DecoderState(modality, 0, rotary, cross_attention_mask(encoded.mask), layers)
+    placement = target.placement(max_length, encoded.embeddings.device, task_mask)
+    return DecoderState(modality, 0, rotary, cross_attention_mask(encoded.mask), layers, placement)
 
 
 def _layer_state(layer: DecoderLayer, encoded: TokenSequence, source_rotary: Tensor, max_length: int) -> LayerState:
@@ -188,15 +203,25 @@ def decode_step(model: UnifiedIO2, state: DecoderState, tokens: Tensor) -> Tenso
     if end > state.max_length:
         raise DecodingError(f"{end} tokens were fed but room was reserved for {state.max_length}; raise max_length")
     rotary = state.rotary[:, begin:end]
-    mask = None
-    if count > 1:
-        mask = torch.ones(count, end, dtype=torch.bool, device=tokens.device).tril(begin)
+    masks = _step_masks(state, count, tokens.device)
     x = model.target(state.modality).embed(tokens.flatten(), model.table(state.modality))
-    for layer in state.layers:
+    for layer, mask in zip(state.layers, masks, strict=True):
         x = _layer_step(layer, x, (batch, count), begin, rotary, mask, state.cross_mask)
     state.length = end
     hidden = rms_norm(x, model.decoder.norm.scale)
     return model.logits(hidden, state.modality).view(batch, count, -1)
+
+
+def _step_masks(state: DecoderState, count: int, device: torch.device) -> list[Tensor | None]:
+    """What the next `count` tokens may see of all fed by then, per layer; None for everything."""
+    begin, end = state.length, state.length + count
+    mask = None
+    if count > 1:
+        mask = torch.ones(count, end, dtype=torch.bool, device=device).tril(begin)
+    if state.placement is None:
+        return [mask] * len(state.layers)
+    place = state.placement.repeat(state.copies)
+    return layer_masks(place.part(begin, end), place.part(0, end), len(state.layers), mask)
 
 
 def _layer_step(

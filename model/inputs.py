@@ -11,6 +11,7 @@ from torch.nn import functional
 from embodio.model.config import ModelConfig, ResamplerConfig, Size
 from embodio.model.errors import BatchError
 from embodio.model.layers import Linear, modality_vector
+from embodio.model.present_rows import on_present_rows
 from embodio.model.resampler import Resampler
 from embodio.model.rotary import grid_rotary, text_rotary
 from embodio.model.token_sequence import TokenSequence
@@ -77,7 +78,7 @@ class PatchInput(nn.Module):
         super().__init__()
         self.where, self.grid = f"inputs/{modality}", config.patch_grid(modality)
         self.scale, self.head_dim = config.lengths.input_coordinate_scale, config.transformer.head_dim
-        self.frozen = config.freeze_vit
+        self.frozen, self.skip = config.freeze_vit, config.absent_rows == "skipped"
         self.modality_vector = modality_vector(config.transformer.emb_dim)
         self.projection = Linear(2 * tower_dim, config.transformer.emb_dim)
 
@@ -94,8 +95,11 @@ class PatchInput(nn.Module):
         positions = grid_positions(fields.get("pos_ids"), patches.shape[1], self.grid, self.where)
         mask = bool_mask(fields)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            features = tower(patches, self.grid, positions, mask)
-            joined = features.joined().to(self.projection.weight.dtype)
+            joined = on_present_rows(
+                lambda patches, positions, mask: tower(patches, self.grid, positions, mask).joined(),
+                (patches, positions, mask),
+                skip=self.skip,
+            ).to(self.projection.weight.dtype)
         rotary = grid_rotary(*self.grid, self.head_dim, self.scale, patches.device)
         return TokenSequence(
             self.projection(joined) + self.modality_vector,
@@ -112,6 +116,7 @@ class HistoryInput(nn.Module):
         self.where, self.grid = f"inputs/{modality}", config.patch_grid(modality)
         self.table_size: Size = (resampler.max_frames, resampler.num_latents)
         self.head_dim, self.frozen = config.transformer.head_dim, config.freeze_vit
+        self.skip = config.absent_rows == "skipped"
         self.modality_vector = modality_vector(config.transformer.emb_dim)
         self.pre_projection = Linear(tower_dim, resampler.emb_dim)
         self.resampler = Resampler(resampler, config.resampler_gelu)
@@ -133,10 +138,16 @@ class HistoryInput(nn.Module):
         positions = grid_positions(None if positions is None else positions.flatten(0, 1), count, self.grid, self.where)
         mask = bool_mask(fields)
         flat_mask = None if mask is None else mask.flatten(0, 1)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            features = tower(patches.flatten(0, 1), self.grid, positions, flat_mask, with_second=False).last
-            features = features.to(self.pre_projection.weight.dtype)
-        latents = self.post_projection(self.resampler(self.pre_projection(features), flat_mask)) + self.modality_vector
+
+        def read(patches: Tensor, positions: Tensor | None, mask: Tensor | None) -> Tensor:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+                features = tower(patches, self.grid, positions, mask, with_second=False).last
+                features = features.to(self.pre_projection.weight.dtype)
+            latents: Tensor = self.post_projection(self.resampler(self.pre_projection(features), mask))
+            return latents
+
+        rows = (patches.flatten(0, 1), positions, flat_mask)
+        latents = on_present_rows(read, rows, skip=self.skip) + self.modality_vector
         rotary = grid_rotary(*self.table_size, self.head_dim, 1.0, patches.device)
         per_frame = self.table_size[1]
         valid = None if mask is None else mask.any(dim=-1).repeat_interleave(per_frame, dim=1)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from embodio.model.box_formats import BoxFormat, boxes_from_pixels, boxes_to_pixels
 from embodio.model.errors import ModelError
 from embodio.model.image_geometry import ImageFit
 from embodio.model.vocabulary import EOS_ID, SENTINELS, VALUE_BINS, Vocabulary
@@ -62,7 +63,9 @@ class LocationCodec:
         vocabulary: whose ids.
         rounding: "trunc" is the rule of the released weights, a number comes back at most one bin too low; "nearest"
             comes back within half a bin.
-        denominator: bins to the unit: 999 spans it; some published metrics divide by 1000.
+        denominator: bins to the unit: 999 spans it; some published metrics (JAX) divide by 1000.
+        box_format: how boxes and points are given and returned: "yx_pixels" as said below; "yx_unit", shares of the
+            image's sides (JAX); "xy_pixels", x before y (PyTorch port). The ids are the same.
     """
 
     def __init__(
@@ -70,8 +73,10 @@ class LocationCodec:
         vocabulary: Vocabulary,
         rounding: Literal["trunc", "nearest"] = "trunc",
         denominator: Literal[999, 1000] = 999,
+        box_format: BoxFormat = "yx_pixels",
     ) -> None:
         self.vocabulary, self.rounding, self.denominator = vocabulary, rounding, denominator
+        self.box_format = box_format
         self._first, self._last = int(vocabulary.value_ids.min()), int(vocabulary.value_ids.max())
 
     # ------------------------------------------------------------------ places in an image
@@ -90,7 +95,8 @@ class LocationCodec:
             GeometryError: the boxes are not [N, 4].
             LocationError: a number is undefined.
         """
-        shares = fit.boxes_to_canvas(boxes) / _sides(fit)
+        pixels = boxes_to_pixels(boxes, self.box_format, fit.image)
+        shares = fit.boxes_to_canvas(pixels) / _sides(fit)
         if not np.isfinite(shares).all():
             raise LocationError("boxes: a coordinate is undefined; leave such boxes out")
         return self.vocabulary.values_to_ids(np.clip(shares, 0, 1), self.rounding, self.denominator)
@@ -107,7 +113,8 @@ class LocationCodec:
             VocabularyError: an id is not that of a value.
         """
         shares = self.vocabulary.ids_to_values(ids, self.denominator)
-        return fit.boxes_from_canvas(shares * _sides(fit))
+        pixels = fit.boxes_from_canvas(shares * _sides(fit))
+        return boxes_from_pixels(pixels, self.box_format, fit.image).astype(np.float32)
 
     def points_to_ids(self, points: npt.ArrayLike, fit: ImageFit) -> Ids:
         """Writes points [N, 2] as (y, x) in pixels of the image, clipped to it; int64 [N, 2].

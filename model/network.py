@@ -18,6 +18,7 @@ from embodio.model.errors import BatchError, ConfigError
 from embodio.model.image_tokenizer import ImageTokenizer
 from embodio.model.inputs import Fields, HistoryInput, PatchInput, TextInput
 from embodio.model.loss import Z_LOSS, LossOutput, TargetOutput, compute_loss
+from embodio.model.port_initialisation import initialise_as_port
 from embodio.model.targets import CODE_OFFSET, CodeTarget, Target, TextTarget, Tokenizer
 from embodio.model.token_sequence import TokenSequence, concatenate
 from embodio.model.transformer import Decoder, Encoder
@@ -74,6 +75,8 @@ class UnifiedIO2(nn.Module):
         self.decoder = Decoder(config.transformer)
         self.tokenizers = nn.ModuleDict(_build_tokenizers(config) if tokenizers else {})
         self.tokenizers.requires_grad_(False)
+        if config.initialisation == "port":
+            initialise_as_port(self)
 
     def table(self, modality: str) -> Tensor:
         """The embedding table [V, D] of a target modality; its rows are also the output weights."""
@@ -153,8 +156,15 @@ class UnifiedIO2(nn.Module):
         return raw.add(1.0).div(2.0).clamp(0.0, 1.0) if modality == "image" else raw
 
     def logits(self, hidden: Tensor, modality: str) -> Tensor:
-        """Tied logits [..., V] of decoder states [..., D], divided by sqrt(D)."""
-        return functional.linear(hidden * self.config.transformer.emb_dim**-0.5, self.table(modality))
+        """Tied logits [..., V] of decoder states [..., D], divided by sqrt(D); see `ModelConfig.logits_dtype`."""
+        table, scale = self.table(modality), self.config.transformer.emb_dim**-0.5
+        if self.config.logits_dtype == "parameter":
+            return functional.linear(hidden * scale, table)
+        hidden, table = hidden.float() * scale, table.float()
+        if not torch.is_autocast_enabled(hidden.device.type):
+            return functional.linear(hidden, table)
+        with torch.autocast(hidden.device.type, enabled=False):
+            return functional.linear(hidden, table)
 
     def forward(self, batch: Batch) -> dict[str, TargetOutput]:
         """Teacher-forced logits of every target in the batch, keyed by its own modality.
@@ -179,10 +189,14 @@ class UnifiedIO2(nn.Module):
 
     @torch.no_grad()
     def start_decoding(
-        self, encoded: TokenSequence, max_length: int | None = None, modality: str = "text"
+        self,
+        encoded: TokenSequence,
+        max_length: int | None = None,
+        modality: str = "text",
+        task_mask: Tensor | None = None,
     ) -> DecoderState:
         """Prepare token-by-token decoding of one modality; see `embodio.model.decoding.start_decoding`."""
-        return start_decoding(self, encoded, max_length, modality)
+        return start_decoding(self, encoded, max_length, modality, task_mask)
 
     @torch.no_grad()
     def decode_step(self, state: DecoderState, tokens: Tensor) -> Tensor:

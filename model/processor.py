@@ -1,5 +1,6 @@
 """Example -> Features: tokens, patches, masks and positions as arrays. Pure NumPy, the same in training and acting."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -75,7 +76,8 @@ class Processor:
         Text longer than the model takes is cut, and still ends with end of sequence.
 
         Args:
-            example: the example; images of any size, sounds as `Example` says.
+            example: the example; images of any size, sounds as `Example` says. An image [F, H, W, 3] is read as the
+                image history if `config.stacked_images` says so.
             rng: chooses the patches of a model that looks at a part of them (`config.sampling`); not used otherwise.
 
         Raises:
@@ -84,6 +86,8 @@ class Processor:
             GeometryError: an image so thin that nothing of it is left on the canvas.
             VocabularyError: a prompt that the vocabulary cannot encode.
         """
+        if self.config.stacked_images == "history":
+            example = _unstacked(example)
         self._require_supported(example)
         features = self._text_input(example.text)
         if example.image is not None:
@@ -121,8 +125,8 @@ class Processor:
     def _text_target(self, prompt: Prompt) -> Features:
         targets = self._tokens(prompt, self.config.lengths.decoder_text)
         inputs = np.concatenate([np.array([BOS_ID], dtype=np.int32), targets[:-1]])
-        # An empty answer is not trained, so it is masked altogether (spec of the JAX original, section 3.2).
-        mask = np.ones_like(targets) if len(targets) > 1 else np.zeros_like(targets)
+        left_out = len(targets) == 1 and self.config.empty_text_target == "masked"
+        mask = np.zeros_like(targets) if left_out else np.ones_like(targets)
         return {
             "targets/text/inputs": inputs,
             "targets/text/targets": targets,
@@ -247,6 +251,16 @@ class Processor:
         except AudioError as error:
             raise ProcessorError(f"audio_target: {error}") from error
         return _code_target("audio", cells, mask)
+
+
+def _unstacked(example: Example) -> Example:
+    """The example with the frames of an image [F, H, W, 3] as its image history (the rule of the JAX code)."""
+    image = example.image
+    if not isinstance(image, np.ndarray) or image.ndim != 4:
+        return example
+    if len(example.image_history):
+        raise ProcessorError("image: several frames were given, and an image_history as well; give one of them")
+    return dataclasses.replace(example, image=None, image_history=list(image))
 
 
 def _is_given(part: Image | Sound | Sequence[Image] | Sequence[Sound] | None) -> bool:

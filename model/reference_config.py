@@ -229,12 +229,16 @@ def to_reference(config: ModelConfig) -> dict[str, Any]:
     """The reference's `config.json` of a network.
 
     Raises:
-        ConfigError: the reference has no way to say it: a part is missing, or the position table is not square.
+        ConfigError: the reference has no way to say it: a part is missing, the position table is not square, or the
+            masks of the paper are in force, which the reference's own switches for them do not achieve.
     """
     parts = ("image_tower", "audio_tower", "image_history", "audio_history", "image_tokenizer", "audio_tokenizer")
     missing = [name for name in parts if getattr(config, name) is None]
     if missing:
         raise ConfigError(f"the reference format needs {missing}, which this model does not have")
+    masks = [name for name in ("sparse_decoding", "dynamic_masking") if getattr(config, name)]
+    if masks:
+        raise ConfigError(f"the reference never applies {masks}; a network trained with them cannot be written for it")
     vit = config.image_tower
     if vit is None or vit.position_grid[0] != vit.position_grid[1]:
         raise ConfigError(

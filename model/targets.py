@@ -15,6 +15,7 @@ from embodio.model.image_tokenizer import ImageTokenizer
 from embodio.model.inputs import Fields, bool_mask, pick_rotary, require
 from embodio.model.layers import modality_vector
 from embodio.model.rotary import grid_rotary, text_rotary
+from embodio.model.sparse_masks import Placement
 from embodio.model.token_sequence import TokenSequence
 
 START_ID = 0
@@ -54,6 +55,10 @@ class TextTarget(nn.Module):
         self.max_length, self.head_dim = config.lengths.decoder_text, config.transformer.head_dim
         self.modality_vector = modality_vector(config.transformer.emb_dim)
 
+    def placement(self, length: int, device: torch.device, task_mask: Tensor | None = None) -> Placement | None:
+        """None: the masks of the paper are for images and sounds."""
+        return None
+
     def rotary(self, device: torch.device) -> Tensor:
         """Rotary factors complex64 [max length, Dh / 2] of the positions along the target."""
         return text_rotary(self.max_length, self.head_dim, device)
@@ -92,6 +97,7 @@ class CodeTarget(nn.Module):
         self.modality, self.where = modality, f"targets/{modality}"
         self.grid, self.head_dim = grid, config.transformer.head_dim
         self.max_length = grid[0] * grid[1]
+        self.sparse, self.dynamic = config.sparse_decoding, config.dynamic_masking
         self.modality_vector = modality_vector(config.transformer.emb_dim)
 
     def rotary(self, device: torch.device) -> Tensor:
@@ -109,7 +115,7 @@ class CodeTarget(nn.Module):
             fields: "tokens" int [B, L], codes plus 2; or, for a model with tokenisers, the raw target in its place:
                 "image" [B, H, W, 3] in [-1, 1], or "audio" [B, T, M, 1]. If both are given the tokens count. Optional:
                 "mask" [B, L] (valid; default all), "loss_mask" [B, L] (trained; default the mask), "task_mask" [B, L]
-                (which parts were hidden in the input; has no effect).
+                (which parts were hidden in the input; matters only with `ModelConfig.dynamic_masking`).
             table: the embedding table [V, D] of the codes.
             tokenizer: turns raw targets into codes, without gradients.
 
@@ -129,7 +135,22 @@ class CodeTarget(nn.Module):
         else:
             ids = _tokenise(tokenizer, raw, mask, loss_mask)
         rotary = pick_rotary(self.rotary(ids.device), None, ids.shape[1], self.where)
-        return Target(TokenSequence(self.embed(shift_right(ids), table), rotary, mask), ids, loss_mask)
+        placement = self.placement(ids.shape[1], ids.device, fields.get("task_mask"))
+        tokens = TokenSequence(self.embed(shift_right(ids), table), rotary, mask, placement=placement)
+        return Target(tokens, ids, loss_mask)
+
+    def placement(self, length: int, device: torch.device, task_mask: Tensor | None = None) -> Placement | None:
+        """What the masks of the paper need to know of the first `length` tokens; None where none is in force.
+
+        Args:
+            length: tokens L.
+            device: where to put it.
+            task_mask: [B, L], 1 for target tokens that were hidden in the input.
+        """
+        hidden = task_mask if self.dynamic else None
+        if not self.sparse and hidden is None:
+            return None
+        return Placement.of_grid(length, self.grid[1] if self.sparse else 0, device, hidden)
 
 
 @torch.no_grad()

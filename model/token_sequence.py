@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from embodio.model.sparse_masks import Placement, join_placements
+
 
 @dataclass(frozen=True)
 class TokenSequence:
@@ -18,12 +20,14 @@ class TokenSequence:
         rotary: complex64 [B, L, Dh / 2], or [1, L, Dh / 2] when all rows share their positions.
         mask: bool [B, L], True where a token is valid; None when all are.
         segments: int64 [B, L]; tokens see each other only within a segment. None when a row is one segment.
+        placement: where on their grids the tokens of targets lie, if the masks of the paper are in force.
     """
 
     embeddings: Tensor
     rotary: Tensor
     mask: Tensor | None = None
     segments: Tensor | None = None
+    placement: Placement | None = None
 
     @property
     def length(self) -> int:
@@ -38,7 +42,7 @@ class TokenSequence:
 
     def with_embeddings(self, embeddings: Tensor) -> TokenSequence:
         """The same tokens with other embeddings [B, L, D]."""
-        return TokenSequence(embeddings, self.rotary, self.mask, self.segments)
+        return TokenSequence(embeddings, self.rotary, self.mask, self.segments, self.placement)
 
 
 def concatenate(parts: Sequence[TokenSequence], *, separate: bool = False) -> TokenSequence:
@@ -65,7 +69,8 @@ def concatenate(parts: Sequence[TokenSequence], *, separate: bool = False) -> To
     segments = None
     if separate or any(part.segments is not None for part in parts):
         segments = _join_segments(parts, separate)
-    return TokenSequence(torch.cat([part.embeddings for part in parts], dim=1), rotary, mask, segments)
+    placement = join_placements([part.placement for part in parts], [part.length for part in parts], batch)
+    return TokenSequence(torch.cat([part.embeddings for part in parts], dim=1), rotary, mask, segments, placement)
 
 
 def _join_segments(parts: Sequence[TokenSequence], separate: bool) -> Tensor:

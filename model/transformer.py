@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from embodio.model.attention import CrossAttention, SelfAttention
 from embodio.model.config import TransformerConfig
 from embodio.model.layers import Dropout, GatedMLP, RMSNorm
+from embodio.model.sparse_masks import layer_masks
 from embodio.model.token_sequence import TokenSequence, cross_attention_mask, self_attention_mask
 
 
@@ -34,8 +36,8 @@ class EncoderLayer(nn.Module):
         self.attention_norm = RMSNorm(dim)
         self.attention = SelfAttention(dim, config.num_heads, config.head_dim)
         self.mlp_norm = RMSNorm(dim)
-        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate)
-        self.dropout = Dropout(config.dropout_rate)
+        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate, config.dropout_form)
+        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
 
     def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
         """Map x [B, L, D] to [B, L, D]; `rotary` comes from `head_rotary`, `mask` from `self_attention_mask`."""
@@ -51,7 +53,7 @@ class Encoder(nn.Module):
         self.num_heads = config.num_heads
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_encoder_layers))
         self.norm = RMSNorm(config.emb_dim)
-        self.dropout = Dropout(config.dropout_rate)
+        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
 
     def forward(self, tokens: TokenSequence) -> TokenSequence:
         """Encode a sequence; positions, mask and segments stay with the result for the decoder."""
@@ -74,8 +76,8 @@ class DecoderLayer(nn.Module):
         self.cross_attention_norm = RMSNorm(dim)
         self.cross_attention = CrossAttention(dim, config.num_heads, config.head_dim)
         self.mlp_norm = RMSNorm(dim)
-        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate)
-        self.dropout = Dropout(config.dropout_rate)
+        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate, config.dropout_form)
+        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
 
     def forward(
         self,
@@ -108,7 +110,7 @@ class Decoder(nn.Module):
         self.num_heads = config.num_heads
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_decoder_layers))
         self.norm = RMSNorm(config.emb_dim)
-        self.dropout = Dropout(config.dropout_rate)
+        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
 
     def layer_list(self) -> list[DecoderLayer]:
         """The layers, first to last."""
@@ -118,10 +120,20 @@ class Decoder(nn.Module):
         """Hidden states [B, L, D] of the target tokens, given the encoder's tokens."""
         rotary = head_rotary(tokens.rotary, self.num_heads)
         source_rotary = head_rotary(encoded.rotary, self.num_heads)
-        mask = self_attention_mask(tokens, causal=True)
+        masks = self._masks(tokens)
         cross_mask = cross_attention_mask(encoded.mask)
         x = self.dropout(tokens.embeddings)
-        for layer in self.layer_list():
+        for layer, mask in zip(self.layer_list(), masks, strict=True):
             keys_values = layer.cross_attention.keys_values(encoded.embeddings, source_rotary)
             x = layer(x, rotary, mask, keys_values, cross_mask)
         return self.dropout(self.norm(x))
+
+    def _masks(self, tokens: TokenSequence) -> list[Tensor | None]:
+        """The self-attention mask of each layer; one for all, unless the masks of the paper are in force."""
+        mask = self_attention_mask(tokens, causal=True)
+        place = tokens.placement
+        if place is None:
+            return [mask] * len(self.layers)
+        if mask is None:
+            mask = torch.ones(tokens.length, tokens.length, dtype=torch.bool, device=tokens.embeddings.device).tril()
+        return layer_masks(place, place, len(self.layers), mask)

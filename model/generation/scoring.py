@@ -42,6 +42,7 @@ def score_answers(
     options: Sequence[Sequence[Sequence[int]]],
     *,
     reduction: Literal["sum", "mean"] = "sum",
+    end_ids: Literal[1, 2] = 1,
     chunk: int = 100,
 ) -> AnswerScores:
     """Loss of every option as the text target of its example.
@@ -51,10 +52,11 @@ def score_answers(
     Args:
         model: the network, in eval mode.
         inputs: a batch of B examples, or what `model.encode` made of it.
-        options: for each example its options as token ids. Each ends with exactly one end id, which is added where it
-            is missing and counts as a token.
+        options: for each example its options as token ids, with or without the end id.
         reduction: "sum" of the tokens' cross-entropies, as in the JAX code, or "mean" over the tokens, as in the
             PyTorch port; sums prefer short answers.
+        end_ids: how many end ids each option ends with, which are added and count as tokens: 1 as in the JAX code, or
+            2 as in the PyTorch port, which appends one twice.
         chunk: most options per example that go through the decoder at once; bounds the memory.
 
     Raises:
@@ -63,11 +65,14 @@ def score_answers(
     """
     if reduction not in ("sum", "mean"):
         raise DecodingError(f"reduction {reduction!r} is not known; choose 'sum' or 'mean'")
+    if end_ids not in (1, 2):
+        raise DecodingError(f"end_ids {end_ids} is not known; choose 1 or 2")
     if chunk < 1:
         raise DecodingError(f"chunk {chunk} must be at least 1")
     longest, size = decodable(model, "text").max_length, model.table("text").shape[0]
     encoded = inputs if isinstance(inputs, TokenSequence) else model.encode(inputs)
-    ids = _pad_options(options, encoded.embeddings.shape[0], longest, size).to(encoded.embeddings.device)
+    complete = _complete_options(options, encoded.embeddings.shape[0], end_ids)
+    ids = _pad_options(complete, longest, size).to(encoded.embeddings.device)
     state = model.start_decoding(encoded, ids.shape[2])
     losses = torch.cat([_score_chunk(model, state, part) for part in ids.split(chunk, dim=1)], dim=1)
     counts = (ids != _NO_TOKEN).sum(dim=-1)
@@ -76,19 +81,25 @@ def score_answers(
     return AnswerScores(losses.masked_fill(counts == 0, torch.inf))
 
 
-def _pad_options(options: Sequence[Sequence[Sequence[int]]], examples: int, longest: int, size: int) -> Tensor:
-    """Options as int64 [B, K, T], `_NO_TOKEN` where there is nothing."""
+def _complete_options(options: Sequence[Sequence[Sequence[int]]], examples: int, end_ids: int) -> list[list[list[int]]]:
+    """The tokens of each option with its end ids."""
     if len(options) != examples:
         raise DecodingError(f"options were given for {len(options)} examples but the batch has {examples}")
     complete = []
     for row, answers in enumerate(options):
         if not answers:
             raise DecodingError(f"example {row} has no options; give at least one")
-        complete.append([_complete(answer, f"option {k} of example {row}") for k, answer in enumerate(answers)])
+        named = [(answer, f"option {k} of example {row}") for k, answer in enumerate(answers)]
+        complete.append([_complete(answer, where, end_ids) for answer, where in named])
+    return complete
+
+
+def _pad_options(complete: list[list[list[int]]], longest: int, size: int) -> Tensor:
+    """Options as int64 [B, K, T], `_NO_TOKEN` where there is nothing."""
     length = max(len(answer) for answers in complete for answer in answers)
     if length > longest:
         raise DecodingError(f"an option has {length} tokens with its end, but the model's texts have at most {longest}")
-    ids = torch.full((examples, max(map(len, complete)), length), _NO_TOKEN, dtype=torch.int64)
+    ids = torch.full((len(complete), max(map(len, complete)), length), _NO_TOKEN, dtype=torch.int64)
     for row, answers in enumerate(complete):
         for k, answer in enumerate(answers):
             ids[row, k, : len(answer)] = torch.tensor(answer)
@@ -97,8 +108,8 @@ def _pad_options(options: Sequence[Sequence[Sequence[int]]], examples: int, long
     return ids
 
 
-def _complete(answer: Sequence[int], where: str) -> list[int]:
-    """The tokens of an option with one end id."""
+def _complete(answer: Sequence[int], where: str, end_ids: int) -> list[int]:
+    """The tokens of an option with its end ids."""
     tokens = list(answer)
     if not tokens or tokens == [EOS_ID]:
         raise DecodingError(f"{where} has no tokens; an empty answer cannot be compared with others")
@@ -106,7 +117,7 @@ def _complete(answer: Sequence[int], where: str) -> list[int]:
         raise DecodingError(
             f"{where} is {tokens}; ids are not negative, and the end id {EOS_ID} stands only at the end"
         )
-    return tokens if tokens[-1] == EOS_ID else [*tokens, EOS_ID]
+    return tokens + [EOS_ID] * (end_ids - (tokens[-1] == EOS_ID))
 
 
 def _score_chunk(model: UnifiedIO2, state: DecoderState, ids: Tensor) -> Tensor:

@@ -1,0 +1,60 @@
+"""Written configurations: those of earlier versions mean what they meant, and nothing else may be absent."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from embodio.model import ConfigError, ModelConfig
+
+CHECKPOINTS = Path(__file__).parents[2] / "agent" / "checkpoints"
+BEFORE = {
+    "logits_dtype": "parameter",
+    "empty_text_target": "masked",
+    "absent_rows": "computed",
+    "stacked_images": "refused",
+    "initialisation": "jax",
+    "sparse_decoding": False,
+    "dynamic_masking": False,
+}
+
+
+def test_a_config_without_the_later_fields_keeps_the_behaviour_of_its_time() -> None:
+    data = ModelConfig.named("large").to_dict()
+    for name in BEFORE:
+        del data[name]
+    del data["transformer"]["dropout_form"]
+    config = ModelConfig.from_dict(json.loads(json.dumps(data)))
+    assert {name: getattr(config, name) for name in BEFORE} == BEFORE
+    assert config.transformer.dropout_form == "broadcast"
+    assert config.replace(logits_dtype="float32") == ModelConfig.named("large")
+
+
+def test_no_other_field_may_be_absent() -> None:
+    data = ModelConfig.named("nano").to_dict()
+    for name in data.keys() - BEFORE.keys():
+        with pytest.raises(ConfigError, match=name):
+            ModelConfig.from_dict({key: value for key, value in data.items() if key != name})
+
+
+@pytest.mark.parametrize("folder", sorted(CHECKPOINTS.iterdir()), ids=lambda folder: folder.name)
+def test_shipped_configs_are_read(folder: Path) -> None:
+    data = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = ModelConfig.from_dict(data)
+    for name, value in BEFORE.items():
+        assert getattr(config, name) == data.get(name, value)
+
+
+def test_later_fields_are_written() -> None:
+    config = ModelConfig.named("nano").paper_mode()
+    data = config.to_dict()
+    assert data["sparse_decoding"] is True and data["dynamic_masking"] is True
+    assert ModelConfig.from_dict(data) == config
+    assert data.keys() == {item.name for item in dataclasses.fields(config)}
+
+
+def test_masks_of_the_paper_cannot_be_written_for_the_reference() -> None:
+    assert ModelConfig.named("large").to_reference()
+    with pytest.raises(ConfigError, match="sparse_decoding"):
+        ModelConfig.named("large").paper_mode().to_reference()
