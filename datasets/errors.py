@@ -58,3 +58,32 @@ class CollectionMismatch(CollectionError):
     def __reduce__(self) -> tuple[type[CollectionMismatch], tuple[Path, str, object, object]]:
         """Pickles with all arguments."""
         return type(self), self._arguments
+
+
+class ExampleError(DatasetError):
+    """An Example cannot be made of a step; the message says of which data set, episode and step.
+
+    Attributes:
+        dataset: name of the data set.
+        episode: its number in it.
+        step: the step of the episode.
+    """
+
+    def __init__(self, dataset: str, episode: int, step: int, problem: str) -> None:
+        super().__init__(f"{dataset}, episode {episode}, step {step}: {problem}")
+        self.dataset = dataset
+        self.episode = episode
+        self.step = step
+        self._arguments = (dataset, episode, step, problem)
+
+    def __reduce__(self) -> tuple[type[ExampleError], tuple[str, int, int, str]]:
+        """Pickles with all arguments, so that the error survives the way out of a worker process."""
+        return type(self), self._arguments
+
+
+class TooMuchDamage(DatasetError):
+    """More episodes are damaged than the settings of the loader allow."""
+
+
+class LoaderError(DatasetError):
+    """A worker process died, is silent, or failed in a way that no other error describes."""

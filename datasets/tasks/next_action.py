@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.augment import Augmentation, AugmentConfig
-from embodio.datasets.errors import DatasetError
-from embodio.datasets.rlds import Episode, RLDSReader
+from embodio.datasets.episode_index import index_episodes
+from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
+from embodio.datasets.record_task import Place
+from embodio.datasets.source import EpisodeSource, EpisodeView
+from embodio.datasets.tasks.episode_cache import DEFAULT_BYTES, EpisodeCache
 from embodio.model.example import Example
 
 
@@ -43,9 +46,13 @@ class NextAction:
     Args:
         reader: trajectories.
         builder: makes the Example; the same object as in the agent.
-        episodes: which episodes to use.
+        episodes: which episodes to use; damaged ones are left out and listed in `damaged`.
         action_key: "action" for what was executed, "expert_action" for the expert's clean label.
         augment: changes of the images; None for none.
+        cache_bytes: memory for episodes that are kept open, in each process.
+
+    Attributes:
+        damaged: the episodes among `episodes` that were found to be damaged.
 
     Raises:
         DatasetError: if no episode is left, or the key is not in the data set.
@@ -53,25 +60,27 @@ class NextAction:
 
     def __init__(
         self,
-        reader: RLDSReader,
+        reader: EpisodeSource,
         builder: ExampleBuilder,
         episodes: Sequence[int],
         action_key: str = "action",
         augment: AugmentConfig | None = None,
+        cache_bytes: int = DEFAULT_BYTES,
     ) -> None:
         if not episodes:
             raise DatasetError("episodes: none left to train on; collect more, or hold fewer out")
-        self._reader = reader
+        index = index_episodes(reader)
+        chosen = set(episodes)
+        self.damaged: tuple[ExampleError, ...] = tuple(e for e in index.errors(reader.name) if e.episode in chosen)
+        self._name = reader.name
         self._builder = builder
-        self._episode_ids = list(episodes)
+        self._episode_ids = [i for i in episodes if index.lengths[i]]
+        if not self._episode_ids:
+            raise DatasetError(f"{reader.name}: all of the {len(episodes)} chosen episodes are empty or damaged")
         self._action_key = action_key
         self._augment = augment
-        self._episodes: dict[int, Episode] = {}
-        self._ends = np.cumsum([reader.episode_length(i) for i in self._episode_ids])
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leaves the episodes read so far behind: a worker process reads its own."""
-        return self.__dict__ | {"_episodes": {}}
+        self._episodes = EpisodeCache(reader, cache_bytes)
+        self._ends = np.cumsum(index.lengths[self._episode_ids])
 
     def __len__(self) -> int:
         """Steps, each of which makes one Example."""
@@ -85,10 +94,14 @@ class NextAction:
         start = int(self._ends[place - 1]) if place else 0
         return self._episode_ids[place], index - start
 
+    def place(self, index: int) -> Place:
+        """Where record `index` comes from, for messages."""
+        return Place(self._name, *self.locate(index))
+
     def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
         """The Example of record `index`; `generator` draws the augmentation, None leaves images as they are."""
         episode_id, step = self.locate(index)
-        episode = self._episode(episode_id)
+        episode = self._episodes.episode(episode_id)
         augmentation = None
         if generator is not None and self._augment is not None:
             augmentation = Augmentation(self._augment, generator, self._builder.camera_names)
@@ -96,18 +109,15 @@ class NextAction:
         window = [_Moment(episode, i, augmentation) for i in range(first, step + 1)]
         actions = episode.array(self._action_key)
         chunk = actions[np.minimum(np.arange(step, step + self._builder.chunk), len(actions) - 1)]
+        if not np.isfinite(chunk).all():
+            raise FeatureError(f"{self._action_key} is not finite at this step or soon after. Fetch the data again")
         return self._builder.example(window, episode.instruction, chunk)
-
-    def _episode(self, episode_id: int) -> Episode:
-        if episode_id not in self._episodes:
-            self._episodes[episode_id] = self._reader.episode(episode_id)
-        return self._episodes[episode_id]
 
 
 class _Moment(Mapping[str, Any]):
     """The observation of one step; images are decoded and augmented when they are read."""
 
-    def __init__(self, episode: Episode, step: int, augmentation: Augmentation | None) -> None:
+    def __init__(self, episode: EpisodeView, step: int, augmentation: Augmentation | None) -> None:
         self._episode, self._step, self._augmentation = episode, step, augmentation
 
     def __getitem__(self, key: str) -> Any:

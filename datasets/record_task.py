@@ -1,0 +1,34 @@
+"""RecordTask: what every source of training examples looks like to the stream."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from embodio.datasets.errors import ExampleError
+from embodio.model.example import Example
+
+
+class Place(NamedTuple):
+    """Where a record comes from: the name of the data set, the number of the episode, the step in it."""
+
+    dataset: str
+    episode: int
+    step: int
+
+
+class RecordTask(Protocol):
+    """A task with numbered records, such as `embodio.datasets.tasks.NextAction`."""
+
+    @property
+    def damaged(self) -> tuple[ExampleError, ...]:
+        """Episodes that were left out because they are damaged."""
+
+    def __len__(self) -> int: ...
+
+    def place(self, index: int) -> Place:
+        """Where record `index` comes from, for messages."""
+
+    def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
+        """The Example of record `index`; `generator` draws all that is random, None draws nothing."""
