@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,16 @@ import numpy.typing as npt
 import torch
 
 from embodio.agent.checkpoint import Checkpoint, load_checkpoint
-from embodio.agent.constrained import decode_legal
-from embodio.agent.errors import AgentError, NotReset, ObservationError
-from embodio.agent.policy_format import Observation
+from embodio.agent.errors import Abstained, AgentError, NotReset, ObservationError
+from embodio.agent.observation import Observation, batch_size, read_observation, split_batch
+from embodio.agent.options import AgentOptions
+from embodio.agent.result import ActionResult, Distributions
+from embodio.agent.runtime import Runtime
+from embodio.agent.session import Session
 from embodio.envs.embodiment import Embodiment
-from embodio.model.collation import collate
 from embodio.model.example import Example
-from embodio.model.processor import Processor
+
+Floats = npt.NDArray[np.float32]
 
 
 class Agent:
@@ -32,16 +35,23 @@ class Agent:
         >>> agent.reset(instruction=observation["instruction"])
         >>> observation, reward, terminated, truncated, info = env.step(agent.act(observation))
 
+    A vector environment works alike: `agent.reset(instruction=observations["instruction"])` with N instructions begins
+    N episodes, `act` takes the batch of observations and returns float32 [N, A], and
+    `agent.reset(instruction=..., rows=terminated | truncated)` begins some rows anew when the environment has. Row i
+    does, bit for bit, what an agent on its own would do.
+
     Args:
         checkpoint: network and policy format.
         embodiment: of the environment to act in; checked against the checkpoint's when given.
         replan: actions of a chunk that are played before the next is predicted, 1 to the chunk's length.
         device: where the network runs.
+        options: everything else about how to act.
 
     Raises:
         EmbodimentMismatch: if the robot is not the one that the checkpoint was made for; names each field that
             differs, both values and the remedy.
-        AgentError: if `replan` is out of range.
+        AgentError: if `replan` is out of range or given twice.
+        PrecisionError: if this machine cannot run the precision that the options ask for.
     """
 
     def __init__(
@@ -50,22 +60,20 @@ class Agent:
         embodiment: Embodiment | None = None,
         replan: int | None = None,
         device: str | torch.device = "cpu",
+        options: AgentOptions | None = None,
     ) -> None:
-        self.checkpoint = checkpoint
-        self.format = checkpoint.format
-        config = self.format.config
-        self.replan = max(1, config.chunk // 2) if replan is None else replan
-        if not 1 <= self.replan <= config.chunk:
-            raise AgentError(f"replan: got {replan}, but a chunk of this policy holds {config.chunk} actions")
+        options = AgentOptions(replan=replan) if options is None else options
+        if replan is not None and options.replan != replan:
+            raise AgentError("replan: given beside options; set it in one of the two places")
+        self.options, self.checkpoint, self.format = options, checkpoint, checkpoint.format
+        self.replan = options.replan_of(self.format.chunk)
         if embodiment is not None:
             self.check_embodiment(embodiment)
         self.model = checkpoint.model.to(device).eval()
         self.device = torch.device(device)
-        self._processor = Processor(self.model.config, self.format.vocabulary)
-        self._legal = self.format.legal_ids(self.replan)
-        self._window: deque[dict[str, Any]] = deque(maxlen=config.window)
-        self._queue: deque[npt.NDArray[np.float32]] = deque()
-        self._instruction: str | None = None
+        self.runtime = Runtime(self.model, self.format, options)
+        self._distributions = Distributions(self.runtime.model, self.format)
+        self._rows = [self.open_session()]
 
     @classmethod
     def load(
@@ -74,6 +82,7 @@ class Agent:
         embodiment: Embodiment | None = None,
         replan: int | None = None,
         device: str | torch.device = "cpu",
+        options: AgentOptions | None = None,
     ) -> Agent:
         """Loads a checkpoint folder, or one that ships with the package such as "lift-nano".
 
@@ -82,12 +91,13 @@ class Agent:
             embodiment: of the environment to act in (`env.unwrapped.embodiment`); refused if it differs.
             replan: see the class.
             device: see the class.
+            options: see the class.
 
         Raises:
             CheckpointError: if there is no such checkpoint or it is damaged.
             EmbodimentMismatch: if it was made for another robot.
         """
-        return cls(load_checkpoint(name_or_path), embodiment, replan, device)
+        return cls(load_checkpoint(name_or_path), embodiment, replan, device, options)
 
     @property
     def embodiment(self) -> Embodiment:
@@ -111,60 +121,247 @@ class Agent:
             embodiment, remedy="make the environment as the checkpoint expects it, or train a policy on this robot"
         )
 
-    def reset(self, instruction: str | None = None) -> None:
-        """Starts an episode: forgets history and planned actions.
+    def reset(
+        self,
+        instruction: Any = None,
+        *,
+        seed: int | Sequence[int] | None = None,
+        rows: npt.ArrayLike | None = None,
+    ) -> None:
+        """Starts an episode, or N of them: forgets history and planned actions.
 
         Args:
-            instruction: what the robot shall do; None keeps the instruction of the episode before.
+            instruction: what the robot shall do; None keeps the instruction of the episode before. A tuple of N, as
+                vector environments give it, begins N rows. Beside text, what `Session.reset` says.
+            seed: of the random numbers at a temperature above 0: one per row, or s for s, s + 1, ...; None keeps it.
+            rows: bool [N], which rows to reset; None for all.
 
         Raises:
-            ObservationError: if the instruction is not text.
+            ObservationError: if an instruction cannot be read, or the numbers of rows do not fit.
         """
-        if instruction is not None:
-            if not isinstance(instruction, str):
-                raise ObservationError(f"instruction: expected text, got {type(instruction).__name__}")
-            self._instruction = instruction
-        self._window.clear()
-        self._queue.clear()
+        many = _instructions(instruction)
+        mask = None if rows is None else np.asarray(rows)
+        if mask is None:
+            count = len(many) if many is not None else len(self._rows)
+            if many is None and _is_single(instruction):
+                count = 1
+            kept = self._rows[:count]
+            self._rows = kept + [self.open_session(seed=index) for index in range(len(kept), count)]
+            mask = np.ones(count, dtype=np.bool_)
+        if mask.dtype != np.bool_ or mask.shape != (len(self._rows),):
+            raise ObservationError(f"rows: expected bool [{len(self._rows)}], got {mask.dtype} {list(mask.shape)}")
+        if many is not None and len(many) != len(self._rows):
+            raise ObservationError(f"instruction: {len(many)} were given for {len(self._rows)} rows")
+        seeds = _seeds(seed, len(self._rows))
+        for index in np.flatnonzero(mask):
+            self._rows[index].reset(many[index] if many is not None else instruction, seeds[index])
 
-    def act(self, observation: Observation) -> npt.NDArray[np.float32]:
-        """The next action, float32 [A], always finite and inside the embodiment's limits.
+    def open_session(self, seed: int = 0) -> Session:
+        """An episode of its own beside those of `reset` and `act`, for `act_sessions`; a server has one per client."""
+        return Session(self.format, self.replan, self.options.ensemble, seed)
+
+    def act(self, observation: Observation) -> Floats:
+        """The next action, float32 [A], or [N, A] for a batch; always finite and inside the embodiment's limits.
 
         Args:
-            observation: of the environment: one uint8 [H, W, 3] image per camera and `state`.
+            observation: of the environment: one image per camera and `state`; what else the policy reads, see
+                `observation_keys`. For a vector environment each with the batch as its first dimension.
 
         Raises:
             NotReset: if no instruction was ever given.
-            ObservationError: naming the field that is missing or malformed.
+            ObservationError: naming the field that is missing or malformed, and what was expected.
+            Abstained: if the options ask for it, and the action is not to be trusted.
         """
-        if self._instruction is None:
-            raise NotReset("act: there is no instruction yet; call agent.reset(instruction=...) first")
-        self.format.check(observation)
-        self._window.append(self._remember(observation))
-        if not self._queue:
-            self._queue.extend(self._plan())
-        return self._queue.popleft().copy()
+        count = batch_size(self.format.spec, observation)
+        sessions, moments = self._read(observation, count)
+        if self.options.abstain_below is not None:
+            results = self._results(sessions, self._step(sessions, moments))
+            if any(result.abstained for result in results):
+                rows = [index for index, result in enumerate(results) if result.abstained]
+                raise Abstained(
+                    f"act: rows {rows} have a legal mass below {self.options.abstain_below}; stop the robot, look at "
+                    "agent.decide(observation), or lower abstain_below"
+                )
+            actions = [result.action for result in results]
+        else:
+            actions = self._step(sessions, moments)
+        for session in sessions:
+            session.advance()
+        self.runtime.times.collect()
+        return actions[0] if count is None else np.stack(actions)
 
-    def example(self) -> Example:
+    def decide(self, observation: Observation) -> ActionResult | list[ActionResult]:
+        """Like `act`, but says all that is known about the action; one result per row for a batch.
+
+        An agent that abstains says so in `ActionResult.abstained`.
+        """
+        count = batch_size(self.format.spec, observation)
+        sessions, moments = self._read(observation, count)
+        results = self.decide_sessions(sessions, moments, checked=True)
+        return results[0] if count is None else results
+
+    def decide_sessions(
+        self, sessions: Sequence[Session], observations: Sequence[Observation], *, checked: bool = False
+    ) -> list[ActionResult]:
+        """The next action of each session, planned together where that is needed.
+
+        Args:
+            sessions: from `open_session`, each reset with an instruction.
+            observations: one per session.
+            checked: they come from `read_observation`.
+        """
+        moments = list(observations) if checked else [read_observation(self.format.spec, o) for o in observations]
+        results = self._results(sessions, self._step(sessions, [dict(moment) for moment in moments]))
+        for session in sessions:
+            session.advance()
+        return results
+
+    def act_sessions(self, sessions: Sequence[Session], observations: Sequence[Observation]) -> list[Floats]:
+        """The next action of each session, float32 [A]; see `decide_sessions`."""
+        actions = self._step(sessions, [read_observation(self.format.spec, o) for o in observations])
+        for session in sessions:
+            session.advance()
+        self.runtime.times.collect()
+        return actions
+
+    def plan(self, observation: Observation) -> Floats:
+        """All actions of a chunk at once, float32 [K, A] or [N, K, A]; plan mode plays them without looking again.
+
+        The observation counts as the current step of the episode; a later `act` goes on behind the chunk.
+        """
+        count = batch_size(self.format.spec, observation)
+        sessions, moments = self._read(observation, count)
+        for session, moment in zip(sessions, moments, strict=True):
+            session.observe(moment)
+        plans = self.runtime.plan(sessions, whole_chunk=True)
+        for session in sessions:
+            session.skip(self.format.chunk)
+        actions = [plan.actions.copy() for plan in plans]
+        return actions[0] if count is None else np.stack(actions)
+
+    @property
+    def observation_keys(self) -> list[str]:
+        """The keys that an observation must have."""
+        return self.format.spec.keys
+
+    def warmup(self, rows: int = 1) -> None:
+        """Runs the network on a made-up observation, so that the first real step is as fast as the others.
+
+        Args:
+            rows: how many observations `act` will be given at once.
+        """
+        moment = blank_observation(self.format.spec)
+        sessions = [self.open_session() for _ in range(rows)]
+        for session in sessions:
+            session.reset("warm up")
+        for _ in range(2):
+            for session in sessions:
+                session.reset()
+            self._step(sessions, [dict(moment) for _ in sessions])
+        self.runtime.times.forget()
+
+    def latency(self) -> dict[str, dict[str, float]]:
+        """p50, p95 and p99 in milliseconds of each stage of planning, over the last few thousand plans."""
+        return self.runtime.times.percentiles()
+
+    def example(self, row: int = 0) -> Example:
         """The Example that the network would be given now.
 
         Raises:
             NotReset: if there is no instruction, or nothing was observed since the reset.
         """
-        if self._instruction is None or not self._window:
+        session = self._rows[row]
+        if session.instruction is None or not session.window:
             raise NotReset("example: nothing was observed since reset; call act(observation) first")
-        return self.format.example(list(self._window), self._instruction)
+        return self.format.example(list(session.window), session.instruction)
 
-    def _plan(self) -> npt.NDArray[np.float32]:
-        """Predicts the next `replan` actions, float32 [replan, A]."""
-        batch = {key: value.to(self.device) for key, value in collate([self._processor(self.example())]).items()}
-        with torch.inference_mode():
-            encoded = self.model.encode(batch)
-        return self.format.actions(decode_legal(self.model, encoded, self._legal))[0]
+    def _read(self, observation: Observation, count: int | None) -> tuple[list[Session], list[dict[str, Any]]]:
+        """The rows that an observation is for, and what is read of it; nothing is remembered yet."""
+        if all(session.instruction is None for session in self._rows):
+            raise NotReset("act: there is no instruction yet; call agent.reset(instruction=...) first")
+        spec = self.format.spec
+        if count is None:
+            if len(self._rows) != 1:
+                raise ObservationError(
+                    f"observation: one was given, but the agent was reset with {len(self._rows)} instructions; give "
+                    "a batch, or reset with one"
+                )
+            return self._rows, [read_observation(spec, observation)]
+        if count != len(self._rows):
+            if len(self._rows) != 1 or self._rows[0].window:
+                raise ObservationError(
+                    f"observation: {count} rows were given, but the agent was reset with {len(self._rows)}; reset it "
+                    "with one instruction per row"
+                )
+            instruction = self._rows[0].instruction
+            self._rows += [self.open_session(seed=index) for index in range(1, count)]
+            for session in self._rows[1:]:
+                session.reset(instruction)
+        return self._rows, [_row(spec, part, i) for i, part in enumerate(split_batch(spec, observation, count))]
 
-    def _remember(self, observation: Observation) -> dict[str, Any]:
-        """A copy of what the policy reads: environments may write the next frame into the same arrays."""
-        kept = {camera.name: np.array(observation[camera.name]) for camera in self.format.cameras}
-        if "state" in observation:
-            kept["state"] = np.array(observation["state"])
-        return kept
+    def _step(self, sessions: Sequence[Session], moments: Sequence[dict[str, Any]]) -> list[Floats]:
+        """Lets sessions observe, plans where a plan is used up, and returns the actions of this step."""
+        with self.runtime.times.stage("total"):
+            for session, moment in zip(sessions, moments, strict=True):
+                session.observe(moment)
+            waiting = [session for session in sessions if session.needs_plan]
+            if waiting:
+                for session, plan in zip(waiting, self.runtime.plan(waiting), strict=True):
+                    session.take(plan)
+            return [session.action() for session in sessions]
+
+    def _results(self, sessions: Sequence[Session], actions: Sequence[Floats]) -> list[ActionResult]:
+        times, results = self.runtime.times.collect(), []
+        threshold = self.options.abstain_below
+        for session, action in zip(sessions, actions, strict=True):
+            plan, position = session.newest
+            dimensions = self._distributions(plan, position, self.options.guidance)
+            mass = min(dimension.legal_mass for dimension in dimensions)
+            abstained = threshold is not None and not mass >= threshold
+            results.append(ActionResult(action, dimensions, plan.actions.copy(), position, abstained, times))
+        return results
+
+
+def blank_observation(spec: Any) -> dict[str, Any]:
+    """An observation of the right form that shows nothing: grey images, a state in the middle, silence."""
+    blank: dict[str, Any] = {c.name: np.full((c.height, c.width, c.channels), 128, np.uint8) for c in spec.cameras}
+    if spec.state:
+        blank["state"] = np.array([(d.low + d.high) / 2 for d in spec.state], dtype=np.float32)
+    if spec.goal_image:
+        blank["goal"] = np.full((64, 64, 3), 128, np.uint8)
+    if spec.microphone is not None:
+        blank["microphone"] = np.zeros(1600, dtype=np.float32)
+    return blank
+
+
+def _row(spec: Any, part: dict[str, Any], index: int) -> dict[str, Any]:
+    try:
+        return read_observation(spec, part)
+    except ObservationError as error:
+        raise ObservationError(f"row {index}: {error}") from error
+
+
+def _is_single(instruction: Any) -> bool:
+    return instruction is not None
+
+
+def _instructions(instruction: Any) -> Sequence[Any] | None:
+    """The instructions of N rows, or None if this is one; a tuple or array of texts is N, a list is one of parts."""
+    if isinstance(instruction, str) or instruction is None:
+        return None
+    if isinstance(instruction, np.ndarray) and instruction.ndim == 1 and instruction.dtype.kind in "UO":
+        return [str(text) for text in instruction]
+    sound = isinstance(instruction, tuple) and len(instruction) == 2 and isinstance(instruction[0], np.ndarray)
+    if sound or isinstance(instruction, list) or not isinstance(instruction, Sequence):
+        return None
+    return tuple(instruction)
+
+
+def _seeds(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:
+    if seed is None:
+        return [None] * rows
+    if isinstance(seed, int | np.integer):
+        return [int(seed) + index for index in range(rows)]
+    if len(seed) != rows:
+        raise ObservationError(f"seed: {len(seed)} were given for {rows} rows")
+    return [int(value) for value in seed]

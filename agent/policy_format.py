@@ -12,12 +12,18 @@ import numpy.typing as npt
 
 from embodio.agent.codec import ActionCodec
 from embodio.agent.errors import ActionError, CheckpointError, ObservationError
+from embodio.agent.grammar import Grammar
+from embodio.agent.observation import Observation, ObservationSpec, read_observation
+from embodio.agent.sound import latest_segments
 from embodio.envs.embodiment import Camera, Dimension, Embodiment
 from embodio.model.example import Example
 from embodio.model.statistics import DatasetStatistics, Normaliser, NormaliserKind
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.vocabulary import HISTORY_SLOTS, Vocabulary
 
-Observation = Mapping[str, Any]
+Instruction = str | Sequence[Any]
+"""Words, or words and images (uint8 [H, W, 3]) in order where the policy has `prompt_images`."""
+_LATER = {"separator", "goal_image", "prompt_images", "microphone"}
+"""Keys that checkpoints of the first version do not have; there they are off."""
 _SLOT = re.compile(r"(\{instruction\}|\{state\})")
 
 
@@ -34,6 +40,11 @@ class PolicyConfig:
         action_range: what the levels span: "limits" (the embodiment's), "minmax" or "quantiles" (the data set's).
         state_range: the same for the state; "minmax", "quantiles", "meanstd" or "limits".
         prompt: input text. `{instruction}` is replaced by plain text, `{state}` by one value token per state number.
+        separator: text between two actions of a chunk; its tokens are forced when acting.
+        goal_image: a picture of the goal is given, as the first frame of the image history.
+        prompt_images: how many images an instruction may hold; they come next in the image history, and the text
+            refers to them by their tokens.
+        microphone: sound is given: the last 4.08 s as the audio input, what was before as audio history.
     """
 
     cameras: tuple[str, ...]
@@ -44,6 +55,10 @@ class PolicyConfig:
     action_range: str = "limits"
     state_range: str = "minmax"
     prompt: str = "{instruction} State: {state}"
+    separator: str = ""
+    goal_image: bool = False
+    prompt_images: int = 0
+    microphone: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cameras", tuple(self.cameras))
@@ -55,6 +70,11 @@ class PolicyConfig:
             raise CheckpointError(
                 f"history: got {self.history_frames} frames every {self.history_stride} steps, "
                 "expected 0 to 8 frames and a stride of at least 1"
+            )
+        if self.prompt_images < 0 or self.image_slots > HISTORY_SLOTS:
+            raise CheckpointError(
+                f"prompt_images: history frames, goal and prompt images need {self.image_slots} slots, "
+                f"there are {HISTORY_SLOTS}"
             )
         if "{instruction}" not in self.prompt:
             raise CheckpointError(f"prompt: {self.prompt!r} has no {{instruction}}; the policy would never be told")
@@ -71,10 +91,15 @@ class PolicyConfig:
             CheckpointError: if a key is unknown or missing.
         """
         known = {field.name for field in dataclasses.fields(cls)}
-        wrong = sorted(set(values) ^ known)
+        wrong = sorted((set(values) ^ known) - (_LATER - set(values)))
         if wrong:
             raise CheckpointError(f"policy.json: unknown or missing keys {wrong}; expected exactly {sorted(known)}")
         return cls(**values)
+
+    @property
+    def image_slots(self) -> int:
+        """Slots of the image history that the policy uses."""
+        return self.history_frames + self.prompt_images + int(self.goal_image)
 
     @property
     def window(self) -> int:
@@ -123,6 +148,9 @@ class PolicyFormat:
         )
         self._prompt_parts = [part for part in _SLOT.split(config.prompt) if part]
         self._prefix = vocabulary.prefix_id("text", "S")
+        self.separator_ids = tuple(vocabulary.encode(config.separator)) if config.separator else ()
+        if config.microphone and embodiment.microphone is None:
+            raise CheckpointError(f"microphone: {embodiment.name} has none; train the policy without sound")
 
     @property
     def window(self) -> int:
@@ -142,41 +170,46 @@ class PolicyFormat:
     @property
     def answer_length(self) -> int:
         """Target tokens of one chunk, without the end of the text."""
-        return self.config.chunk * self.codec.size
+        return self.grammar().length
+
+    @property
+    def reads_state(self) -> bool:
+        """Whether the prompt holds the state."""
+        return self._state_normaliser is not None
+
+    def grammar(self, actions: int | None = None) -> Grammar:
+        """What an answer of `actions` actions (all of the chunk by default) may look like."""
+        return Grammar.of_chunk(self.codec.legal_ids, actions or self.config.chunk, self.separator_ids)
 
     def legal_ids(self, actions: int | None = None) -> list[npt.NDArray[np.int64]]:
         """The ids that may stand at each position of an answer of `actions` actions (all of the chunk by default)."""
-        return list(self.codec.legal_ids) * (self.config.chunk if actions is None else actions)
+        return list(self.grammar(actions).legal)
 
     def check(self, observation: Observation) -> None:
-        """Checks keys, shapes, dtypes and finiteness of one observation.
+        """Checks keys, shapes, dtypes, ranges and finiteness of one observation.
 
         Raises:
             ObservationError: naming the field, what it should be and what it is.
         """
-        expected = [camera.name for camera in self.cameras] + (["state"] if self._state_normaliser else [])
-        missing = [key for key in expected if key not in observation]
-        if missing:
-            raise ObservationError(f"observation: {missing} missing; this policy reads {expected}")
-        for camera in self.cameras:
-            shape = (camera.height, camera.width, camera.channels)
-            _check_array(camera.name, observation[camera.name], shape, "u", "uint8")
-        if self._state_normaliser:
-            state = _check_array("state", observation["state"], (len(self.embodiment.state),), "f", "float")
-            if not np.isfinite(state).all():
-                names = [d.name for d, ok in zip(self.embodiment.state, np.isfinite(state), strict=True) if not ok]
-                raise ObservationError(f"state: {', '.join(names)} is not finite; check the robot's sensors")
+        read_observation(self.spec, observation)
+
+    @property
+    def spec(self) -> ObservationSpec:
+        """What an observation must hold."""
+        state = self.embodiment.state if self.reads_state else ()
+        microphone = self.embodiment.microphone if self.config.microphone else None
+        return ObservationSpec(self.cameras, state, self.config.goal_image, microphone)
 
     def image(self, observation: Observation) -> npt.NDArray[np.uint8]:
         """The cameras side by side, uint8 [H, sum of widths, 3]."""
         return np.concatenate([observation[camera.name] for camera in self.cameras], axis=1)
 
-    def prompt(self, observation: Observation, instruction: str) -> list[str | int]:
+    def prompt(self, observation: Observation, instruction: Instruction) -> list[str | int]:
         """The input text: strings are plain text, integers are ids."""
         parts: list[str | int] = [self._prefix]
         for part in self._prompt_parts:
             if part == "{instruction}":
-                parts.append(instruction)
+                parts.extend(self._words(instruction))
             elif part == "{state}" and self._state_normaliser is not None:
                 unit = self._state_normaliser.normalise(np.asarray(observation["state"], dtype=np.float64))
                 ids = self.vocabulary.values_to_ids(np.clip(unit, 0.0, 1.0), rounding="nearest")
@@ -185,12 +218,37 @@ class PolicyFormat:
                 parts.append(part)
         return parts
 
-    def example(self, window: Sequence[Observation], instruction: str, actions: npt.ArrayLike | None = None) -> Example:
+    def _words(self, instruction: Instruction) -> list[str | int]:
+        """The instruction with each image replaced by the token that refers to its slot."""
+        if isinstance(instruction, str):
+            return [instruction]
+        slot, words = 1 + int(self.config.goal_image), list[str | int]()
+        for part in instruction:
+            if isinstance(part, str):
+                words.append(part)
+            else:
+                words.append(self.vocabulary.image_history_id(slot))
+                slot += 1
+        return words
+
+    def history(self, window: Sequence[Observation], instruction: Instruction) -> list[npt.NDArray[Any]]:
+        """The images of the history slots in order: the goal, the images of the instruction, earlier frames."""
+        images = [window[-1]["goal"]] if self.config.goal_image else []
+        if not isinstance(instruction, str):
+            images += [part for part in instruction if not isinstance(part, str)]
+        stride = self.config.history_stride
+        reach = range(-1 - stride * self.config.history_frames, -1, stride)
+        return images + [self.image(window[i]) for i in reach if -i <= len(window)]
+
+    def example(
+        self, window: Sequence[Observation], instruction: Instruction, actions: npt.ArrayLike | None = None
+    ) -> Example:
         """The Example of one moment.
 
         Args:
             window: observations up to and including the current one, oldest first, one per control step; at most
-                `config.window` of them, fewer at the start of an episode.
+                `config.window` of them, fewer at the start of an episode. "microphone" in the last one is all the
+                sound so far, float32 [samples] at 16 kHz.
             instruction: what the robot shall do.
             actions: [K, A] the next K actions, in training.
 
@@ -201,42 +259,42 @@ class PolicyFormat:
         if not window:
             raise ObservationError("window: no observation given")
         current = window[-1]
-        stride = self.config.history_stride
-        reach = range(-1 - stride * self.config.history_frames, -1, stride)
-        history = tuple(self.image(window[i]) for i in reach if -i <= len(window))
         target = None
         if actions is not None:
             chunk = np.asarray(actions)
             if chunk.shape != (self.config.chunk, self.codec.size):
                 raise ActionError(f"actions: expected {(self.config.chunk, self.codec.size)}, got {chunk.shape}")
-            target = [int(token) for token in self.codec.encode(chunk).reshape(-1)]
+            target = []
+            for index, ids in enumerate(self.codec.encode(chunk)):
+                target += [*(self.separator_ids if index else ()), *ids.tolist()]
+        sounds = latest_segments(current["microphone"]) if self.config.microphone else []
         return Example(
             text=self.prompt(current, instruction),
             image=self.image(current),
-            image_history=history,
+            image_history=tuple(self.history(window, instruction)),
+            audio=sounds[-1] if sounds else None,
+            audio_history=tuple(sounds[:-1]),
             text_target=target,
         )
 
     def actions(self, ids: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Answer tokens [..., n * A] -> actions float32 [..., n, A].
+        """Answer tokens [..., T] of n actions -> actions float32 [..., n, A]; separators are left out.
 
         Raises:
-            ActionError: if an id is not legal at its place.
+            ActionError: if the length is not that of some actions, or an id is not legal at its place.
         """
         tokens = np.asarray(ids)
-        return self.codec.decode(tokens.reshape(*tokens.shape[:-1], -1, self.codec.size))
+        gap = len(self.separator_ids)
+        if (tokens.shape[-1] + gap) % (self.codec.size + gap):
+            raise ActionError(
+                f"action tokens: {tokens.shape[-1]} are no whole number of actions; decode with `grammar`"
+            )
+        pad = [(0, 0)] * (tokens.ndim - 1) + [(0, gap)]
+        whole = np.pad(tokens, pad).reshape(*tokens.shape[:-1], -1, self.codec.size + gap)
+        return self.codec.decode(whole[..., : self.codec.size])
 
 
 def _normaliser(kind: str, field: str, dimensions: Sequence[Dimension], statistics: DatasetStatistics) -> Normaliser:
     if kind == "limits":
         return Normaliser.from_limits([d.low for d in dimensions], [d.high for d in dimensions])
     return Normaliser.from_statistics(cast(NormaliserKind, kind), statistics.field(field))
-
-
-def _check_array(name: str, value: Any, shape: tuple[int, ...], kind: str, kind_name: str) -> npt.NDArray[Any]:
-    array = np.asarray(value)
-    if array.shape != shape or array.dtype.kind != kind or (kind == "u" and array.dtype != np.uint8):
-        raise ObservationError(
-            f"{name}: expected {kind_name} of shape {shape}, got {array.dtype} of shape {array.shape}"
-        )
-    return array

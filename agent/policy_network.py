@@ -5,7 +5,16 @@ from __future__ import annotations
 import dataclasses
 
 from embodio.agent.policy_format import PolicyFormat
-from embodio.model.config import ModelConfig
+from embodio.agent.sound import LONGEST_HISTORY
+from embodio.model.config import AudioTowerConfig, ModelConfig, ResamplerConfig
+
+# What a small policy with a microphone hears with, beside the other parts of size nano.
+_NANO_AUDIO_TOWER = AudioTowerConfig(
+    emb_dim=128, num_heads=4, head_dim=32, num_layers=2, mlp_dim=512, num_positions=130
+)
+_NANO_AUDIO_HISTORY = ResamplerConfig(
+    emb_dim=128, num_heads=4, head_dim=32, num_layers=1, mlp_dim=256, num_latents=16, max_frames=8
+)
 
 
 def policy_network_config(size: str, policy_format: PolicyFormat) -> ModelConfig:
@@ -19,11 +28,16 @@ def policy_network_config(size: str, policy_format: PolicyFormat) -> ModelConfig
         ConfigError: if there is no such size.
     """
     config = ModelConfig.named(size)
-    frames = policy_format.config.history_frames
+    frames, hears = policy_format.config.image_slots, policy_format.config.microphone
+    modalities = (
+        ["text", "image"] + (["image_history"] if frames else []) + (["audio", "audio_history"] if hears else [])
+    )
+    if hears and config.audio_tower is None:
+        config = dataclasses.replace(config, audio_tower=_NANO_AUDIO_TOWER, audio_history=_NANO_AUDIO_HISTORY)
     return dataclasses.replace(
         config,
         transformer=dataclasses.replace(config.transformer, vocab_size=policy_format.vocabulary.padded_size),
-        sampling=dataclasses.replace(config.sampling, num_frames=max(1, frames)),
-        input_modalities=("text", "image", "image_history") if frames else ("text", "image"),
+        sampling=dataclasses.replace(config.sampling, num_frames=max(1, frames, LONGEST_HISTORY if hears else 0)),
+        input_modalities=tuple(modalities),
         target_modalities=("text",),
     )

@@ -99,7 +99,7 @@ def test_another_robot_is_refused(checkpoint: Checkpoint) -> None:
     ("change", "message"),
     [
         ({"front": None}, "front"),
-        ({"front": np.zeros((128, 128, 3), np.float32)}, "front: expected uint8"),
+        ({"front": np.zeros((128, 128, 3), np.int16)}, "front: expected uint8"),
         ({"hand": np.zeros((64, 128, 3), np.uint8)}, r"hand: expected uint8 of shape \(128, 128, 3\)"),
         ({"state": np.zeros(3, np.float32)}, "state"),
         ({"state": np.array([np.nan, 0.0], np.float32)}, "state: height is not finite"),

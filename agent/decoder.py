@@ -1,0 +1,180 @@
+"""The decoder in steps, such that what a row becomes does not depend on the rows beside it.
+
+A matrix product of one row and one of eight rows may add in different orders, and a tie between two levels of an
+action could then be decided differently. Here every row of a batch goes through a product of its own (`torch.bmm` with
+the same matrix for all rows), which adds as the product of a single row does; everything else in a step works row by
+row anyway. `embodio.agent.runtime` checks this on the machine at hand before it relies on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from embodio.model.fused import norm_rotate_, rms_norm, swiglu
+from embodio.model.network import UnifiedIO2
+from embodio.model.token_sequence import TokenSequence, cross_attention_mask
+from embodio.model.transformer import head_rotary
+
+
+class Product(Protocol):
+    """A linear map of rows [B, t, in] -> [B, t, out]."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The product."""
+
+    def plus(self, residual: Tensor, x: Tensor) -> Tensor:
+        """The product added to [B, t, out]."""
+
+
+class RowProduct:
+    """`x @ weight.T` for each row of the batch on its own; `weight` is [out, in]."""
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight, self.turned = weight, weight.t()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map [B, t, in] to [B, t, out]."""
+        if x.shape[0] == 1:
+            return functional.linear(x[0], self.weight).unsqueeze(0)
+        return torch.bmm(x, self.turned.expand(x.shape[0], -1, -1))
+
+    def plus(self, residual: Tensor, x: Tensor) -> Tensor:
+        """Map [B, t, in] and add it to [B, t, out]."""
+        if x.shape[0] == 1:
+            return torch.addmm(residual[0], x[0], self.turned).unsqueeze(0)
+        return torch.baddbmm(residual, x, self.turned.expand(x.shape[0], -1, -1))
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWeights:
+    """The weights of one decoder layer, looked up once."""
+
+    self_norm: Tensor
+    query_key_value: Product
+    query_key_norm: Tensor
+    self_out: Product
+    cross_norm: Tensor
+    query: Product
+    query_norm: Tensor
+    cross_out: Product
+    mlp_norm: Tensor
+    gate_up: Product
+    down: Product
+
+
+class DecoderWeights:
+    """All that decoding reads of a network; made once and shared by all answers.
+
+    Args:
+        model: the network.
+        product: makes the linear maps from float weights [out, in].
+    """
+
+    def __init__(self, model: UnifiedIO2, product: Callable[[Tensor], Product] | None = None) -> None:
+        make: Callable[[Tensor], Product] = RowProduct if product is None else product
+        self.model = model
+        self.heads = model.config.transformer.num_heads
+        self.scale = model.config.transformer.emb_dim**-0.5
+        self.norm = model.decoder.norm.scale
+        self.layers = []
+        for layer in model.decoder.layer_list():
+            own, cross = layer.self_attention, layer.cross_attention
+            self.layers.append(
+                LayerWeights(
+                    self_norm=layer.self_attention_norm.scale,
+                    query_key_value=make(own.query_key_value.weight.detach()),
+                    query_key_norm=own.query_key_norm,
+                    self_out=make(own.out.weight.detach()),
+                    cross_norm=layer.cross_attention_norm.scale,
+                    query=make(cross.query.weight.detach()),
+                    query_norm=cross.query_norm,
+                    cross_out=make(cross.out.weight.detach()),
+                    mlp_norm=layer.mlp_norm.scale,
+                    gate_up=make(layer.mlp.gate_up.weight.detach()),
+                    down=make(layer.mlp.down.weight.detach()),
+                )
+            )
+        self._caches: dict[tuple[int, int], Tensor] = {}
+
+    def cache(self, rows: int, length: int, like: Tensor) -> Tensor:
+        """Room for keys and values [layers, B, T, 2, H, Dh]; the same memory whenever the sizes are the same."""
+        size = (rows, length)
+        if size not in self._caches:
+            if len(self._caches) >= 32:
+                self._caches.clear()
+            shape = (len(self.layers), rows, length, 2, self.heads, self.model.config.transformer.head_dim)
+            self._caches[size] = torch.empty(shape, dtype=like.dtype, device=like.device)
+        return self._caches[size]
+
+
+class RowDecoder:
+    """Reads the tokens of one answer per row; only one at a time may use the weights' cache of its size.
+
+    Args:
+        weights: of the network that encoded the inputs.
+        encoded: the encoder's output for B rows.
+        length: most tokens that will be read.
+        own_cache: use memory of its own, for two decoders that run side by side.
+    """
+
+    def __init__(
+        self, weights: DecoderWeights, encoded: TokenSequence, length: int, *, own_cache: bool = False
+    ) -> None:
+        self._weights, self._length = weights, 0
+        model = weights.model
+        table = model.target("text").rotary(encoded.embeddings.device)
+        self._rotary = head_rotary(table[None, :length], weights.heads)
+        source = head_rotary(encoded.rotary, weights.heads)
+        self._cross = []
+        for layer in model.decoder.layer_list():
+            key, value = layer.cross_attention.keys_values(encoded.embeddings, source)
+            self._cross.append((key.transpose(1, 2).contiguous(), value.transpose(1, 2).contiguous()))
+        self._mask = cross_attention_mask(encoded.mask)
+        self._cache = weights.cache(encoded.embeddings.shape[0], length, self._cross[0][0])
+        if own_cache:
+            self._cache = torch.empty_like(self._cache)
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """Reads the next tokens int64 [B, t]; returns what the network makes of the last one, [B, D].
+
+        Multiplied with rows of the text table it gives logits.
+        """
+        begin, count = self._length, tokens.shape[1]
+        end = self._length = begin + count
+        rotary, mask = self._rotary[:, begin:end], None
+        if count > 1:
+            mask = torch.ones(count, end, dtype=torch.bool, device=tokens.device).tril(begin)
+        model = self._weights.model
+        x = model.target("text").embed(tokens, model.table("text"))
+        for index, layer in enumerate(self._weights.layers):
+            x = self._layer(layer, index, x, begin, rotary, mask)
+        return rms_norm(x[:, -1], self._weights.norm) * self._weights.scale
+
+    def _layer(
+        self, layer: LayerWeights, index: int, x: Tensor, begin: int, rotary: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        """One decoder layer on x [B, t, D]."""
+        batch, count = x.shape[:2]
+        cross_key, cross_value = self._cross[index]
+        heads, width = cross_key.shape[1], cross_key.shape[3]
+        cache = self._cache[index]
+        fused = layer.query_key_value(rms_norm(x, layer.self_norm)).view(batch, count, 3, heads, width)
+        norm_rotate_(fused, layer.query_key_norm, rotary)
+        cache[:, begin : begin + count] = fused[:, :, 1:]
+        keys, values = cache[:, : begin + count].transpose(1, 3).unbind(2)
+        mixed = functional.scaled_dot_product_attention(fused[:, :, 0].transpose(1, 2), keys, values, attn_mask=mask)
+        x = layer.self_out.plus(x, mixed.transpose(1, 2).reshape(batch, count, -1))
+
+        query = layer.query(rms_norm(x, layer.cross_norm)).view(batch, count, 1, heads, width)
+        norm_rotate_(query, layer.query_norm, rotary)
+        mixed = functional.scaled_dot_product_attention(
+            query.squeeze(2).transpose(1, 2), cross_key, cross_value, attn_mask=self._mask
+        )
+        x = layer.cross_out.plus(x, mixed.transpose(1, 2).reshape(batch, count, -1))
+        return layer.down.plus(x, swiglu(layer.gate_up(rms_norm(x, layer.mlp_norm))))

@@ -1,0 +1,44 @@
+"""Frames: images that the network may see several times, with everything that was computed from them so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from embodio.model.processor import Features
+
+
+@dataclass(eq=False)
+class Frame:
+    """One image, uint8 [H, W, 3], and what is known of it.
+
+    Attributes:
+        image: the pixels; not to be changed.
+        main: features and tokens as the main image, once they were needed.
+        history: the same as a frame of the image history.
+    """
+
+    image: npt.NDArray[Any]
+    main: Encoded = field(default_factory=lambda: Encoded())
+    history: Encoded = field(default_factory=lambda: Encoded())
+
+    def same_as(self, image: npt.NDArray[Any]) -> bool:
+        """Whether these are the same pixels."""
+        return np.array_equal(self.image, image)
+
+
+@dataclass(eq=False)
+class Encoded:
+    """Features of a frame in one role, and its tokens [N, D] inside the network."""
+
+    features: Features | None = None
+    tokens: Tensor | None = None
+
+
+def reuse(frame: Frame | None, image: npt.NDArray[Any]) -> Frame:
+    """The frame if it shows the same image, else a new one."""
+    return frame if frame is not None and frame.same_as(image) else Frame(image)

@@ -1,0 +1,50 @@
+"""How long each stage of acting took: the last few thousand times of each, and their percentiles."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+REMEMBERED = 4096
+"""Times that are kept of each stage."""
+
+
+class StageTimes:
+    """Times of named stages in milliseconds; memory does not grow with the number of steps."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, deque[float]] = {}
+        self._current: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times what is done inside."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            milliseconds = (time.perf_counter() - start) * 1e3
+            self._times.setdefault(name, deque(maxlen=REMEMBERED)).append(milliseconds)
+            self._current[name] = self._current.get(name, 0.0) + milliseconds
+
+    def collect(self) -> dict[str, float]:
+        """Milliseconds of each stage since the last call of this."""
+        current, self._current = self._current, {}
+        return current
+
+    def forget(self) -> None:
+        """Forgets all times, for instance those of warming up."""
+        self._times.clear()
+        self._current.clear()
+
+    def percentiles(self) -> dict[str, dict[str, float]]:
+        """For each stage "p50", "p95" and "p99" in milliseconds, and "count" of the times they are made of."""
+        summary = {}
+        for name, times in self._times.items():
+            p50, p95, p99 = (float(value) for value in np.percentile(np.array(times), (50, 95, 99)))
+            summary[name] = {"p50": p50, "p95": p95, "p99": p99, "count": float(len(times))}
+        return summary

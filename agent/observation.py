@@ -1,0 +1,153 @@
+"""Observations: what must be in them, and how every allowed form of it becomes one form."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.agent.errors import ObservationError
+from embodio.agent.sound import read_sound
+from embodio.envs.embodiment import Camera, Dimension, Microphone
+
+Observation = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ObservationSpec:
+    """What a policy reads: its cameras, the state (empty if it is not read), a goal image, a microphone."""
+
+    cameras: tuple[Camera, ...]
+    state: tuple[Dimension, ...]
+    goal_image: bool = False
+    microphone: Microphone | None = None
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys that must be there."""
+        keys = [camera.name for camera in self.cameras]
+        keys += ["state"] if self.state else []
+        keys += ["goal"] if self.goal_image else []
+        return keys + (["microphone"] if self.microphone else [])
+
+    def describe(self) -> str:
+        """What is expected, for error messages."""
+        parts = [f"{c.name} uint8 or float in [0, 1] ({c.height}, {c.width}, {c.channels})" for c in self.cameras]
+        parts += [f"state float ({len(self.state)},)"] if self.state else []
+        parts += ["goal RGB image of any size"] if self.goal_image else []
+        parts += [f"microphone sound at {self.microphone.rate} Hz"] if self.microphone else []
+        return "; ".join(parts)
+
+
+def read_observation(spec: ObservationSpec, observation: Observation) -> dict[str, Any]:
+    """Checks one observation and brings it into one form: copies, images uint8 [H, W, C], state as it was given.
+
+    Images may be uint8, or float in [0, 1]; [H, W, C], or [C, H, W] where that cannot be mistaken.
+
+    Raises:
+        ObservationError: naming the field, what is expected, and what was found.
+    """
+    require_keys(spec, observation)
+    read: dict[str, Any] = {camera.name: _camera(camera, observation[camera.name]) for camera in spec.cameras}
+    if spec.state:
+        read["state"] = _state(spec.state, observation["state"])
+    if spec.goal_image:
+        read["goal"] = read_image("goal", observation["goal"])
+    if spec.microphone is not None:
+        read["microphone"] = read_sound("microphone", observation["microphone"], spec.microphone.rate)
+    return read
+
+
+def require_keys(spec: ObservationSpec, observation: object) -> None:
+    """Raises ObservationError unless all keys are there; names those that look like a missing one."""
+    if not isinstance(observation, Mapping):
+        found = type(observation).__name__
+        raise ObservationError(f"observation: expected a mapping of names to arrays, got {found}")
+    missing = [key for key in spec.keys if key not in observation]
+    if missing:
+        others = [str(key) for key in observation if key not in spec.keys]
+        near = [f"{key!r} looks like {m!r}" for m in missing for key in difflib.get_close_matches(m, others, n=1)]
+        hint = f" ({', '.join(near)})" if near else ""
+        raise ObservationError(f"observation: {missing} missing{hint}; this policy reads {spec.describe()}")
+
+
+def batch_size(spec: ObservationSpec, observation: Observation) -> int | None:
+    """N if this is a batch of N observations, as vector environments give them; None if it is a single one."""
+    require_keys(spec, observation)
+    name = spec.cameras[0].name
+    images = np.asarray(observation[name])
+    return len(images) if images.ndim == 4 else None
+
+
+def split_batch(spec: ObservationSpec, observation: Observation, rows: int) -> list[dict[str, Any]]:
+    """The N observations of a batch, whose arrays have the batch as their first dimension.
+
+    Raises:
+        ObservationError: an array has another first dimension than N.
+    """
+    for key in spec.keys:
+        count = len(observation[key]) if hasattr(observation[key], "__len__") else 0
+        if count != rows:
+            raise ObservationError(f"{key}: expected {rows} rows, one for each observation of the batch, got {count}")
+    return [{key: observation[key][row] for key in spec.keys} for row in range(rows)]
+
+
+def read_image(name: str, value: Any) -> npt.NDArray[np.uint8]:
+    """An RGB image of any size, uint8 or float, [H, W, 3] or [3, H, W], as uint8 [H, W, 3].
+
+    Raises:
+        ObservationError: it is no such image.
+    """
+    array = np.asarray(value)
+    if array.ndim == 3 and array.shape[2] != 3 and array.shape[0] == 3:
+        array = array.transpose(1, 2, 0)
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise ObservationError(f"{name}: expected an RGB image (height, width, 3), got {array.dtype} {array.shape}")
+    return _pixels(name, array, "(height, width, 3)")
+
+
+def _camera(camera: Camera, value: Any) -> npt.NDArray[np.uint8]:
+    shape = (camera.height, camera.width, camera.channels)
+    array = np.asarray(value)
+    if array.shape != shape and array.shape == (shape[2], shape[0], shape[1]):
+        array = array.transpose(1, 2, 0)
+    if array.shape != shape:
+        raise ObservationError(
+            f"{camera.name}: expected uint8 of shape {shape}, got {array.dtype} of shape {array.shape}"
+        )
+    return _pixels(camera.name, array, f"of shape {shape}")
+
+
+def _pixels(name: str, array: npt.NDArray[Any], shape: str) -> npt.NDArray[np.uint8]:
+    if array.dtype == np.uint8:
+        return np.array(array, order="C")
+    if array.dtype.kind != "f":
+        raise ObservationError(f"{name}: expected uint8 {shape}, or float in [0, 1], got {array.dtype}")
+    low, high = float(array.min()), float(array.max())
+    if not (low >= 0.0 and high <= 1.0):
+        found = "NaN" if np.isnan(low) or np.isnan(high) else f"{low:g} to {high:g}"
+        raise ObservationError(f"{name}: float pixels must lie in [0, 1], found {found}; divide by 255 or give uint8")
+    return np.ascontiguousarray(np.rint(array.astype(np.float64) * 255.0).astype(np.uint8))
+
+
+def _state(dimensions: tuple[Dimension, ...], value: Any) -> npt.NDArray[Any]:
+    state = np.array(value)
+    if state.shape != (len(dimensions),) or state.dtype.kind != "f":
+        raise ObservationError(
+            f"state: expected float of shape {(len(dimensions),)} ({', '.join(d.name for d in dimensions)}), "
+            f"got {state.dtype} of shape {state.shape}"
+        )
+    finite = np.isfinite(state)
+    if not finite.all():
+        names = [d.name for d, ok in zip(dimensions, finite, strict=True) if not ok]
+        raise ObservationError(f"state: {', '.join(names)} is not finite; check the robot's sensors")
+    for number, d in zip(state.tolist(), dimensions, strict=True):
+        if not d.low - (d.high - d.low) <= number <= d.high + (d.high - d.low):
+            raise ObservationError(
+                f"state: {d.name} is {number:g}, far outside {d.low:g} to {d.high:g} {d.unit}; check its unit"
+            )
+    return state

@@ -1,0 +1,61 @@
+"""How an agent acts: replanning, averaging, chance, guidance, precision; everything beyond the checkpoint."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from embodio.agent.errors import AgentError
+
+Precision = Literal["float32", "bfloat16", "int8"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentOptions:
+    """Options of an agent. The defaults are greedy, one chunk at a time, in float32.
+
+    Attributes:
+        replan: actions of a chunk that are played before the next is predicted (receding horizon), 1 to the chunk's
+            length; None for half a chunk.
+        ensemble: average the predictions that several chunks make for the same step, the i-th oldest with the weight
+            exp(-ensemble * i); 0 weighs them alike; None plays the newest. Binary dimensions take the weighted vote.
+        temperature: 0 takes the best level; above 0 draws one, with the random numbers of the row's seed.
+        guidance: how far to move away from what the network would do without the instruction; 0 is off.
+        neutral: the instruction that stands for none, for guidance.
+        abstain_below: refuse to act when the legal mass (see `ActionResult.legal_mass`) is below; None never refuses.
+        precision: of the weights. "int8" quantises them, and activations on the fly; rows are then run one by one.
+        compile: use torch.compile for the encoder; needs a C++ compiler.
+        batch_rows: run rows of a vector together where that gives the same bits as one by one.
+    """
+
+    replan: int | None = None
+    ensemble: float | None = None
+    temperature: float = 0.0
+    guidance: float = 0.0
+    neutral: str = ""
+    abstain_below: float | None = None
+    precision: Precision = "float32"
+    compile: bool = False
+    batch_rows: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "guidance", "ensemble"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise AgentError(f"{name}: got {value}, expected a number of at least 0")
+        if self.abstain_below is not None and not 0 <= self.abstain_below <= 1:
+            raise AgentError(f"abstain_below: got {self.abstain_below}, expected a probability from 0 to 1")
+        if self.precision not in ("float32", "bfloat16", "int8"):
+            raise AgentError(f"precision: got {self.precision!r}, expected float32, bfloat16 or int8")
+
+    def replan_of(self, chunk: int) -> int:
+        """Actions played before planning anew, for chunks of a length.
+
+        Raises:
+            AgentError: `replan` is out of range.
+        """
+        replan = max(1, chunk // 2) if self.replan is None else self.replan
+        if not 1 <= replan <= chunk:
+            raise AgentError(f"replan: got {replan}, but a chunk of this policy holds {chunk} actions")
+        return replan
