@@ -58,7 +58,13 @@ def test_wheel_holds_every_file(wheel: set[str]) -> None:
 
 def test_commands_are_declared() -> None:
     declared = PROJECT["project"]["scripts"]
-    assert set(declared) == {"embodio-collect", "embodio-convert", "embodio-train", "embodio-rollout"}
+    assert set(declared) >= {
+        "embodio-benchmark",
+        "embodio-collect",
+        "embodio-convert",
+        "embodio-train",
+        "embodio-rollout",
+    }
     installed = {entry.name: entry for entry in entry_points(group="console_scripts") if entry.name in declared}
     for name, target in declared.items():
         assert installed[name].value == target
