@@ -19,6 +19,7 @@ from embodio.model.generation.constraints import (
     allow_by_step,
     prefer_range,
 )
+from embodio.model.generation.demonstration import JAX_DEMONSTRATION
 from embodio.model.generation.generator import (
     GREEDY,
     Generation,
@@ -34,6 +35,7 @@ from embodio.model.generation.scoring import AnswerScores, score_answers
 
 __all__ = [
     "GREEDY",
+    "JAX_DEMONSTRATION",
     "NEUTRAL_PROMPTS",
     "AnswerScores",
     "Beam",
