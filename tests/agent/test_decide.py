@@ -141,7 +141,7 @@ def test_ranges_are_checked(checkpoint: Checkpoint, change: dict[str, object], m
 def test_a_wrong_key_is_named_with_its_neighbour(checkpoint: Checkpoint) -> None:
     observation = make_observation()
     observation["fornt"] = observation.pop("front")
-    with pytest.raises(ObservationError, match="'fornt' looks like 'front'.*this policy reads front uint8"):
+    with pytest.raises(ObservationError, match=r"'fornt' looks like 'front'.*this policy reads front uint8"):
         started(checkpoint).act(observation)
 
 
