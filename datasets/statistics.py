@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.rlds.episode import Episode
+from embodio.datasets.quantile_sketch import QuantileSketch
 from embodio.datasets.rlds.features import TensorFeature
-from embodio.datasets.rlds.reader import RLDSReader
-from embodio.model.statistics import DatasetStatistics, FieldStatistics
+from embodio.datasets.side_files import fingerprint, load_side_file, save_side_file
+from embodio.datasets.source import EpisodeSource
+from embodio.model.statistics import DatasetStatistics, FieldStatistics, StatisticsError
 
 _ACTION_FIELDS = ("action", "expert_action")
 _STATE_FIELD = "state"
+_KIND, _REVISION = "statistics", 1
 
 
 class FieldAccumulator:
     """Gathers the statistics of one vector of numbers, batch by batch.
 
     Mean and variance are updated by the pairwise rule of Chan, Golub and LeVeque (1983), so batches and accumulators
-    may be merged in any grouping without loss of precision. Values are kept, at 4 bytes each, for exact quantiles.
+    may be merged in any grouping without loss of precision. Quantiles are exact for up to 65,536 vectors, and come from
+    a sketch of bounded size beyond that.
     """
 
     def __init__(self) -> None:
@@ -29,7 +32,14 @@ class FieldAccumulator:
         self._count = 0
         self._mean: npt.NDArray[np.float64] = np.zeros(0)
         self._squares: npt.NDArray[np.float64] = np.zeros(0)  # sum of squared differences from the mean
-        self._batches: list[npt.NDArray[np.float32]] = []
+        self._low: npt.NDArray[np.float64] = np.zeros(0)
+        self._high: npt.NDArray[np.float64] = np.zeros(0)
+        self._sketch = QuantileSketch()
+
+    @property
+    def rank_error(self) -> float:
+        """How far a quantile may be off at most, as a share of all values; 0 as long as it is exact."""
+        return self._sketch.rank_error / max(1, self._count)
 
     def update(self, values: npt.NDArray[np.float32]) -> None:
         """Adds a batch, float32 [N, D].
@@ -43,13 +53,17 @@ class FieldAccumulator:
             raise DatasetError("values that are not finite have no statistics. Collect the data set again")
         exact = values.astype(np.float64)
         mean = exact.mean(axis=0)
+        self._widen(exact.min(axis=0), exact.max(axis=0))
         self._add(len(exact), mean, np.square(exact - mean).sum(axis=0))
-        self._batches.append(values.astype(np.float32))
+        self._sketch.update(values.astype(np.float32))
 
     def merge(self, other: FieldAccumulator) -> None:
         """Adds all that another accumulator has seen."""
+        if not other._count:
+            return
+        self._widen(other._low, other._high)
         self._add(other._count, other._mean, other._squares)
-        self._batches.extend(other._batches)
+        self._sketch.merge(other._sketch)
 
     def finish(self, names: tuple[str, ...]) -> FieldStatistics:
         """Returns the statistics.
@@ -62,11 +76,10 @@ class FieldAccumulator:
         """
         if not self._count:
             raise DatasetError("there are no values to compute statistics of. Give a data set with episodes")
-        values = np.concatenate(self._batches).astype(np.float64)
-        low, high = np.quantile(values, (0.01, 0.99), axis=0)
+        low, high = np.clip(self._sketch.quantiles((0.01, 0.99)), self._low, self._high)
         columns = {
-            "min": values.min(axis=0),
-            "max": values.max(axis=0),
+            "min": self._low,
+            "max": self._high,
             "mean": self._mean,
             "std": np.sqrt(self._squares / self._count),
             "q01": low,
@@ -74,6 +87,11 @@ class FieldAccumulator:
         }
         exact = {name: tuple(column.tolist()) for name, column in columns.items()}
         return FieldStatistics(names=names, count=self._count, **exact)
+
+    def _widen(self, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> None:
+        """Takes in smallest and largest values; called before the first `_add`."""
+        self._low = np.minimum(self._low, low) if self._count else low
+        self._high = np.maximum(self._high, high) if self._count else high
 
     def _add(self, count: int, mean: npt.NDArray[np.float64], squares: npt.NDArray[np.float64]) -> None:
         if not count:
@@ -88,8 +106,10 @@ class FieldAccumulator:
         self._count = total
 
 
-def compute_statistics(reader: RLDSReader) -> DatasetStatistics:
-    """Computes the statistics of the actions and of the state of a data set.
+def compute_statistics(reader: EpisodeSource) -> DatasetStatistics:
+    """Computes the statistics of the actions and of the state of a data set, or reads them from beside the data.
+
+    They are kept under a hash of the files and of what is computed, so they are computed anew when either changes.
 
     Args:
         reader: of the data set; its embodiment gives the names of the dimensions.
@@ -110,15 +130,30 @@ def compute_statistics(reader: RLDSReader) -> DatasetStatistics:
         if any(isinstance(reader.features.steps.get(path), TensorFeature) for path in (field, f"observation/{field}"))
     }
     if not present:
-        raise DatasetError(f"{reader.folder} has none of the fields {', '.join(names)}, so there is nothing to compute")
-    return DatasetStatistics(
-        _accumulate(reader, present), source=f"{reader.name} {reader.version}, {len(reader)} episodes"
-    )
+        raise DatasetError(f"{reader.name} has none of the fields {', '.join(names)}, so there is nothing to compute")
+    key = fingerprint(reader, fields=present, revision=_REVISION)
+    known = _load(reader, key)
+    if known is not None:
+        return known
+    version = getattr(reader, "version", "")
+    source = f"{reader.name} {version}".strip() + f", {len(reader)} episodes"
+    computed = DatasetStatistics(_accumulate(reader, present), source=source)
+    save_side_file(reader, _KIND, key, computed.to_dict())
+    return computed
 
 
-def _accumulate(episodes: Iterable[Episode], names: Mapping[str, tuple[str, ...]]) -> dict[str, FieldStatistics]:
+def _load(source: EpisodeSource, key: str | None) -> DatasetStatistics | None:
+    content = load_side_file(source, _KIND, key)
+    try:
+        return None if content is None else DatasetStatistics.from_dict(content)
+    except StatisticsError:  # written by another version: it is only a shortcut
+        return None
+
+
+def _accumulate(source: EpisodeSource, names: Mapping[str, tuple[str, ...]]) -> dict[str, FieldStatistics]:
     accumulators = {field: FieldAccumulator() for field in names}
-    for episode in episodes:
+    for number in range(len(source)):
+        episode = source.episode(number)
         for field, accumulator in accumulators.items():
             values = episode.array(field)
             accumulator.update(values.reshape(len(values), -1))

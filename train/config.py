@@ -62,6 +62,8 @@ class TrainConfig:
         precision: float32, or bfloat16 for autocast.
         threads: of the matrix products.
         workers: processes that make batches ahead of time.
+        loader_memory_mb: shared memory for batches that workers have ready, all of them together.
+        damaged_limit: damaged episodes that are skipped; one more stops the run.
         compile: compile the network (needs a C++ compiler on a CPU); results are then not bit-identical to eager ones.
         log_every: steps between lines of the log.
         validate_every: steps between validations.
@@ -86,6 +88,8 @@ class TrainConfig:
     precision: str = "float32"
     threads: int = 2
     workers: int = 1
+    loader_memory_mb: int = 1024
+    damaged_limit: int = 100
     compile: bool = False
     log_every: int = 20
     validate_every: int = 500
@@ -101,4 +105,15 @@ class TrainConfig:
 
 
 # Settings that may change when a run goes on, because they do not change what it computes.
-FREE_ON_RESUME = ("data", "out", "threads", "workers", "log_every", "validate_every", "checkpoint_every", "stop_after")
+FREE_ON_RESUME = (
+    "data",
+    "out",
+    "threads",
+    "workers",
+    "loader_memory_mb",
+    "damaged_limit",
+    "log_every",
+    "validate_every",
+    "checkpoint_every",
+    "stop_after",
+)

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 
 from embodio.agent.policy_format import PolicyFormat
+from embodio.datasets.errors import ExampleError
+from embodio.datasets.loader import LoaderConfig
 from embodio.datasets.stream import BatchStream, batches
 from embodio.model.collation import Batch
 from embodio.train.config import TrainConfig
@@ -61,7 +63,13 @@ class Trainer:
         log = RunLog(out / LOG, run.step)
         with interruptible() as interrupted, TrainProgress(run.step, config.steps) as progress:
             meter = _Meter()
-            for batch in batches(self.stream, run.step, last, config.workers):
+
+            def report(damage: ExampleError) -> None:
+                log.write(kind="damaged", step=run.step, what=str(damage))
+                progress.damaged(damage)
+
+            loader = LoaderConfig(config.workers, damaged_limit=config.damaged_limit, memory_mb=config.loader_memory_mb)
+            for batch in batches(self.stream, run.step, last, config=loader, on_damage=report):
                 meter.add(self._step(batch), config.batch_size)
                 if run.step % config.log_every == 0 or run.step == last:
                     line = meter.line(run.step)

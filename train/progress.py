@@ -55,6 +55,10 @@ class TrainProgress:
             left = (self._steps - step) * line["seconds_per_step"]
             self._console.print(f"step {step}/{self._steps}  {figures}  {left / 60:.0f} min left")
 
+    def damaged(self, what: Exception) -> None:
+        """Prints which record was skipped."""
+        self._console.print(f"skipped a damaged record: {what}", highlight=False)
+
     def note(self, step: int, line: dict[str, float]) -> None:
         """Prints a validation."""
         self._console.print(

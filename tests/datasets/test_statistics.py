@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,11 @@ from hypothesis.extra import numpy as hnp
 from embodio.datasets import DatasetError, RLDSReader, compute_statistics
 from embodio.datasets.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
 from embodio.datasets.demonstration import record_demonstration
+from embodio.datasets.quantile_sketch import QuantileSketch
 from embodio.datasets.rlds import EpisodeFeatures, TensorFeature, encode_episode, write_dataset
 from embodio.datasets.statistics import FieldAccumulator
 from tests.datasets.fake_robot import FakeEnv, FakeExpert, FakeSource, fake_embodiment
+from tests.datasets.toy import write_toy_dataset
 
 batches = st.lists(
     hnp.arrays(np.float32, st.tuples(st.integers(0, 6), st.just(2)), elements=st.floats(-1000, 1000, width=32)),
@@ -78,6 +82,53 @@ def test_statistics_of_a_collection(tmp_path: Path) -> None:
     assert statistics.field("expert_action").count == len(clean)
     assert statistics.field("expert_action").mean == pytest.approx(clean.mean(axis=0))
     assert statistics.field("expert_action").std[2] == 0.0
+
+
+@given(st.integers(0, 2**31), st.integers(1, 3000), st.integers(1, 5), st.booleans())
+def test_a_sketch_keeps_its_promise_however_it_is_merged(seed: int, size: int, parts: int, ties: bool) -> None:
+    """Memory is bounded, and the rank of every quantile is off by no more than the sketch says."""
+    values = np.random.default_rng(seed).standard_normal((size, 2)).astype(np.float32)
+    values = np.round(values, 1) if ties else values
+    sketch = QuantileSketch(64)
+    for part in np.array_split(values, parts):
+        other = QuantileSketch(64)
+        other.update(part)
+        sketch.merge(other)
+    assert sketch.held <= 64 * 8
+    shares = (0.01, 0.3, 0.99)
+    for share, row in zip(shares, sketch.quantiles(shares), strict=True):
+        for column, found in zip(values.T, row, strict=True):
+            low, high = np.sum(column < found), np.sum(column <= found)
+            slack = sketch.rank_error + 2 ** max(0, len(sketch._levels) - 1) + 1
+            assert low - slack <= share * size <= high + slack
+    if size <= 64:
+        assert sketch.rank_error == 0
+        np.testing.assert_allclose(sketch.quantiles(shares), np.quantile(values.astype(np.float64), shares, axis=0))
+
+
+def test_the_error_of_many_values_is_small() -> None:
+    values = np.random.default_rng(0).standard_normal((300_000, 1)).astype(np.float32)
+    accumulator = accumulate(np.array_split(values, 300))
+    assert 0 < accumulator.rank_error < 1e-3 and accumulator._sketch.held < 200_000
+    found = accumulator.finish(("x",))
+    assert found.q01[0] == pytest.approx(np.quantile(values, 0.01), abs=0.03)
+    assert found.min[0] == values.min() and found.max[0] == values.max()
+
+
+def test_statistics_are_kept_beside_the_data_until_it_changes(tmp_path: Path) -> None:
+    folder = write_toy_dataset(tmp_path / "toy", 3, 4)
+    first = compute_statistics(RLDSReader(folder))
+    (kept,) = (folder / ".embodio").glob("statistics-*.json")
+    marked = json.loads(kept.read_text()) | {"source": "from the file"}
+    kept.write_text(json.dumps(marked))
+    again = compute_statistics(RLDSReader(folder))
+    assert again.source == "from the file" and again.fields == first.fields
+    kept.write_text("{}")
+    assert compute_statistics(RLDSReader(folder)) == first
+    shard = next(folder.glob("*.tfrecord*"))
+    os.utime(shard, ns=(1, 1))
+    assert compute_statistics(RLDSReader(folder)) == first
+    assert len(list((folder / ".embodio").glob("statistics-*.json"))) == 2
 
 
 def test_a_data_set_without_such_fields_is_refused(tmp_path: Path) -> None:
