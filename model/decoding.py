@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from embodio.model.errors import BatchError, DecodingError
 from embodio.model.fused import norm_rotate_, rms_norm, swiglu
+from embodio.model.layers import Linear
 from embodio.model.sparse_masks import Placement, layer_masks
 from embodio.model.token_sequence import TokenSequence, cross_attention_mask
 from embodio.model.transformer import DecoderLayer, head_rotary
@@ -20,26 +21,31 @@ if TYPE_CHECKING:
     from embodio.model.targets import CodeTarget, TextTarget
 
 
+LinearMap = Tensor | nn.Module
+"""A float weight [out, in], or a module that maps [N, in] to [N, out], such as one with int8 weights."""
+
+
 @dataclass(frozen=True, slots=True)
 class LayerState:
     """What one decoder layer reads at every step: its weights, looked up once, and its keys and values.
 
     Attributes:
+        self_out: a float weight of these three is transposed, [in, out]; as are `cross_out` and `down`.
         cross_key: [B, H, L, Dh] of the encoder's tokens, as is `cross_value`.
         cache: [B * copies, T, 2, H, Dh], keys and values of the tokens fed so far and room for more.
     """
 
     self_norm: Tensor
-    query_key_value: Tensor
+    query_key_value: LinearMap
     query_key_norm: Tensor
-    self_out: Tensor
+    self_out: LinearMap
     cross_norm: Tensor
-    query: Tensor
+    query: LinearMap
     query_norm: Tensor
-    cross_out: Tensor
+    cross_out: LinearMap
     mlp_norm: Tensor
-    gate_up: Tensor
-    down: Tensor
+    gate_up: LinearMap
+    down: LinearMap
     cross_key: Tensor
     cross_value: Tensor
     cache: Tensor
@@ -167,20 +173,37 @@ def _layer_state(layer: DecoderLayer, encoded: TokenSequence, source_rotary: Ten
     key, value = cross.keys_values(encoded.embeddings, source_rotary)
     return LayerState(
         self_norm=layer.self_attention_norm.scale,
-        query_key_value=own.query_key_value.weight,
+        query_key_value=_linear_map(own.query_key_value),
         query_key_norm=own.query_key_norm,
-        self_out=own.out.weight.t(),
+        self_out=_linear_map(own.out, transposed=True),
         cross_norm=layer.cross_attention_norm.scale,
-        query=cross.query.weight,
+        query=_linear_map(cross.query),
         query_norm=cross.query_norm,
-        cross_out=cross.out.weight.t(),
+        cross_out=_linear_map(cross.out, transposed=True),
         mlp_norm=layer.mlp_norm.scale,
-        gate_up=layer.mlp.gate_up.weight,
-        down=layer.mlp.down.weight.t(),
+        gate_up=_linear_map(layer.mlp.gate_up),
+        down=_linear_map(layer.mlp.down, transposed=True),
         cross_key=key.transpose(1, 2).contiguous(),
         cross_value=value.transpose(1, 2).contiguous(),
         cache=key.new_empty(key.shape[0], max_length, 2, *key.shape[2:]),
     )
+
+
+def _linear_map(module: nn.Module, *, transposed: bool = False) -> LinearMap:
+    """The weight of a float map, which saves a call per step; any other map as it is."""
+    if not isinstance(module, Linear):
+        return module
+    return module.weight.t() if transposed else module.weight
+
+
+def _apply(linear: LinearMap, x: Tensor) -> Tensor:
+    """The map of x [N, in]."""
+    return functional.linear(x, linear) if isinstance(linear, Tensor) else linear(x)
+
+
+def _add_applied(x: Tensor, linear: LinearMap, y: Tensor) -> Tensor:
+    """Add the map of y [N, in] to x [N, out]; a float weight is given transposed."""
+    return torch.addmm(x, y, linear) if isinstance(linear, Tensor) else x + linear(y)
 
 
 def decode_step(model: UnifiedIO2, state: DecoderState, tokens: Tensor) -> Tensor:
@@ -236,18 +259,18 @@ def _layer_step(
     """One decoder layer on x [B * t, D], `shape` being (B, t); what `DecoderLayer.forward` does, without dropout."""
     heads, width = layer.cross_key.shape[1], layer.cross_key.shape[3]
     end = begin + shape[1]
-    fused = functional.linear(rms_norm(x, layer.self_norm), layer.query_key_value).view(*shape, 3, heads, width)
+    fused = _apply(layer.query_key_value, rms_norm(x, layer.self_norm)).view(*shape, 3, heads, width)
     norm_rotate_(fused, layer.query_key_norm, rotary)
     layer.cache[:, begin:end] = fused[:, :, 1:]
     keys, values = layer.cache[:, :end].transpose(1, 3).unbind(2)
     mixed = functional.scaled_dot_product_attention(fused[:, :, 0].transpose(1, 2), keys, values, attn_mask=mask)
-    x = torch.addmm(x, mixed.transpose(1, 2).reshape(x.shape[0], -1), layer.self_out)
+    x = _add_applied(x, layer.self_out, mixed.transpose(1, 2).reshape(x.shape[0], -1))
 
-    query = functional.linear(rms_norm(x, layer.cross_norm), layer.query).view(*shape, 1, heads, width)
+    query = _apply(layer.query, rms_norm(x, layer.cross_norm)).view(*shape, 1, heads, width)
     norm_rotate_(query, layer.query_norm, rotary)
     # Copies of a row ask the same keys, so they line up as if they were further tokens of that row.
     query = query.view(layer.cross_key.shape[0], -1, heads, width).transpose(1, 2)
     mixed = functional.scaled_dot_product_attention(query, layer.cross_key, layer.cross_value, attn_mask=cross_mask)
-    x = torch.addmm(x, mixed.transpose(1, 2).reshape(x.shape[0], -1), layer.cross_out)
+    x = _add_applied(x, layer.cross_out, mixed.transpose(1, 2).reshape(x.shape[0], -1))
 
-    return torch.addmm(x, swiglu(functional.linear(rms_norm(x, layer.mlp_norm), layer.gate_up)), layer.down)
+    return _add_applied(x, layer.down, swiglu(_apply(layer.gate_up, rms_norm(x, layer.mlp_norm))))

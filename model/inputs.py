@@ -99,7 +99,7 @@ class PatchInput(nn.Module):
                 lambda patches, positions, mask: tower(patches, self.grid, positions, mask).joined(),
                 (patches, positions, mask),
                 skip=self.skip,
-            ).to(self.projection.weight.dtype)
+            ).to(self.modality_vector.dtype)
         rotary = grid_rotary(*self.grid, self.head_dim, self.scale, patches.device)
         return TokenSequence(
             self.projection(joined) + self.modality_vector,
@@ -142,7 +142,7 @@ class HistoryInput(nn.Module):
         def read(patches: Tensor, positions: Tensor | None, mask: Tensor | None) -> Tensor:
             with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
                 features = tower(patches, self.grid, positions, mask, with_second=False).last
-                features = features.to(self.pre_projection.weight.dtype)
+                features = features.to(self.modality_vector.dtype)
             latents: Tensor = self.post_projection(self.resampler(self.pre_projection(features), mask))
             return latents
 

@@ -1,0 +1,160 @@
+"""int8 weights: a network whose linear maps are stored and multiplied in 8 bits, for inference on a processor.
+
+Every output channel of a weight has a scale of its own. In mode "dynamic" every row of the input has one too, computed
+when it arrives, and the product runs in integers, so a row never depends on its neighbours. In mode "weight_only" the
+input is not quantised: a few rows are multiplied in bfloat16, many with weights turned back into float32.
+Norms, attention, embedding lookups and the VQ tokenisers stay in float32.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from embodio.model.errors import ConfigError, WeightsError
+from embodio.model.layers import Linear
+from embodio.model.network import UnifiedIO2
+
+Mode = Literal["dynamic", "weight_only"]
+
+ENGINE = "fbgemm"
+"""The int8 kernels of torch that are fast both for one row and for many, on x86."""
+
+FEW_ROWS = 8
+"""Up to so many rows, reading the weights costs more than multiplying them."""
+
+_TINY = 1e-30
+_ZERO_POINT, _LARGEST = 128, 127
+
+
+@functools.lru_cache(maxsize=1)
+def largest_weight() -> int:
+    """The largest int8 weight whose products are exact here: 127, or 63 on processors that add pairs in 16 bits."""
+    ones = torch.ones(1, 64)
+    packed = _pack(torch.full((8, 64), 127, dtype=torch.int8), torch.ones(8))
+    return 127 if abs(float(_multiply(ones, packed)[0, 0]) - 127 * 64) < 1.0 else 63
+
+
+class Int8Linear(nn.Module):
+    """A linear map [..., in] -> [..., out] with int8 weights, one scale per output channel, and an optional bias."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, mode: Mode) -> None:
+        """Quantise a float32 weight [out, in], which is only read."""
+        super().__init__()
+        self.out_dim, self.mode, self.bias = weight.shape[0], mode, bias
+        largest = largest_weight() if mode == "dynamic" else _LARGEST
+        scale = weight.detach().abs().amax(dim=-1).clamp_min_(_TINY).div_(largest)
+        integers = (weight.detach() / scale.unsqueeze(-1)).round_().to(torch.int8)
+        if mode == "dynamic":
+            self._packed = _pack(integers, scale)
+        else:
+            self._integers, self._scale = integers, scale
+            self._ones = torch.ones(self.out_dim, dtype=torch.bfloat16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map float32 [..., in] to float32 [..., out]."""
+        rows = x.reshape(-1, x.shape[-1])
+        if self.mode == "dynamic":
+            scale = rows.abs().amax(dim=-1, keepdim=True).clamp_min_(_TINY)
+            y = _multiply(rows / scale, self._packed).mul_(scale)
+        elif rows.shape[0] <= FEW_ROWS:
+            y = torch._weight_int8pack_mm(rows.bfloat16(), self._integers, self._ones).float().mul_(self._scale)
+        else:
+            y = functional.linear(rows, self._integers * self._scale.unsqueeze(-1))
+        if self.bias is not None:
+            y.add_(self.bias)
+        return y.view(*x.shape[:-1], self.out_dim)
+
+
+class QuantisedUnifiedIO2(UnifiedIO2):
+    """A network with int8 weights, made by `quantise`; it encodes, decodes and generates, and cannot be trained."""
+
+    output_maps: nn.ModuleDict
+
+    def logits(self, hidden: Tensor, modality: str) -> Tensor:
+        """Tied logits [..., V] of decoder states [..., D], divided by sqrt(D)."""
+        logits: Tensor = self.output_maps[modality](hidden * self.config.transformer.emb_dim**-0.5)
+        return logits
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Not possible: raises WeightsError."""
+        raise WeightsError("a network with int8 weights cannot be saved; save the float32 network, and quantise again")
+
+    def train(self, mode: bool = True) -> QuantisedUnifiedIO2:
+        """Evaluation mode only: raises WeightsError for training mode."""
+        if mode:
+            raise WeightsError("a network with int8 weights cannot be trained; train the float32 network")
+        return cast(QuantisedUnifiedIO2, super().train(False))
+
+
+def quantise(model: UnifiedIO2, mode: Mode = "dynamic") -> QuantisedUnifiedIO2:
+    """A network with the int8 weights of another, which stays as it is.
+
+    What is not quantised (embedding tables, norms, tokenisers) is shared between the two, not copied.
+
+    Args:
+        model: a float32 network on the CPU.
+        mode: "dynamic" also quantises what is multiplied with the weights, and is the faster for encoding and decoding;
+            "weight_only" quantises the weights alone, which saves memory and is more exact.
+
+    Raises:
+        ConfigError: there is no such mode, or this build of torch has no int8 kernels for this processor.
+        WeightsError: the network is not float32, not on the CPU, or has int8 weights already.
+    """
+    if mode not in ("dynamic", "weight_only"):
+        raise ConfigError(f"no mode {mode!r} of int8 weights; choose 'dynamic' or 'weight_only'")
+    if mode == "dynamic" and ENGINE not in torch.backends.quantized.supported_engines:
+        raise ConfigError(f"mode 'dynamic' needs torch's engine {ENGINE} (x86 processors); use 'weight_only' here")
+    if isinstance(model, QuantisedUnifiedIO2):
+        raise WeightsError("the network has int8 weights already; quantise the float32 network that it came from")
+    for name, parameter in model.named_parameters():
+        if parameter.dtype != torch.float32 or parameter.device.type != "cpu":
+            raise WeightsError(
+                f"{name} is {parameter.dtype} on {parameter.device}; load the network as float32 on the CPU"
+            )
+    with torch.device("meta"):
+        twin = QuantisedUnifiedIO2(model.config, tokenizers=bool(model.tokenizers))
+    twin.load_state_dict(model.state_dict(), assign=True)
+    twin.requires_grad_(False)
+    for part in (twin.towers, twin.inputs, twin.encoder, twin.decoder):
+        _replace(part, mode)
+    twin.output_maps = nn.ModuleDict(
+        {name: Int8Linear(twin.table(name), None, mode) for name in model.config.target_modalities}
+    )
+    return cast(QuantisedUnifiedIO2, twin.eval())
+
+
+def _replace(module: nn.Module, mode: Mode) -> None:
+    """Put an `Int8Linear` in the place of every linear map below a module."""
+    for name, child in module.named_children():
+        if isinstance(child, Linear | nn.Linear):
+            bias = None if isinstance(child, Linear) else child.bias
+            setattr(module, name, Int8Linear(child.weight, bias, mode))
+        else:
+            _replace(child, mode)
+
+
+def _pack(integers: Tensor, scale: Tensor) -> Any:
+    """Weights int8 [out, in] and scales [out] in the form that the kernels read."""
+    zeros = torch.zeros(len(scale), dtype=torch.int64)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "torch.quantize_per", UserWarning)  # a type that the kernels still ask for
+        weight = torch._make_per_channel_quantized_tensor(integers, scale.double(), zeros, 0)
+    before = torch.backends.quantized.engine
+    torch.backends.quantized.engine = ENGINE
+    try:
+        return torch.ops.quantized.linear_prepack(weight, None)
+    finally:
+        torch.backends.quantized.engine = before
+
+
+def _multiply(rows: Tensor, packed: Any) -> Tensor:
+    """The product float32 [N, out] of rows [N, in] in [-1, 1], rounded to 255 steps, and packed weights."""
+    multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
+    product: Tensor = multiply(rows, 1 / _LARGEST, _ZERO_POINT, packed)
+    return product
