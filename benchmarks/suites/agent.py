@@ -1,0 +1,132 @@
+"""Suite agent: how long an agent thinks, how much a vector of rows gains, and whether memory stays flat."""
+
+from __future__ import annotations
+
+import gc
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from rich.progress import Progress
+
+from embodio.agent.agent import Agent, blank_observation
+from embodio.agent.errors import CheckpointError
+from embodio.benchmarks.suites import BenchmarkConfig, Row
+
+ROWS = 8
+_NAME = "lift-nano"
+
+
+def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
+    """Measures the agent that ships, on made-up frames.
+
+    Args:
+        config: `repeats` and `quick` are read.
+        progress: shows how far it is.
+
+    Raises:
+        CheckpointError: lift-nano is not there.
+    """
+    try:
+        agent = Agent.load(_NAME)
+    except CheckpointError as error:
+        raise CheckpointError(f"suite=agent measures {_NAME}, which cannot be loaded: {error}") from error
+    task = progress.add_task("agent", total=4)
+    rows: list[Row] = []
+    for measure in (_latency, _stages, _vector, _memory):
+        rows += measure(agent, config)
+        progress.advance(task)
+    return rows
+
+
+def frames(agent: Agent, count: int) -> list[dict[str, Any]]:
+    """Random observations of the agent's robot, no two alike."""
+    generator = np.random.default_rng(0)
+    spec, made = agent.format.spec, []
+    for _ in range(count):
+        observation = blank_observation(spec)
+        for camera in spec.cameras:
+            shape = (camera.height, camera.width, camera.channels)
+            observation[camera.name] = generator.integers(0, 256, shape, dtype=np.uint8)
+        made.append(observation)
+    return made
+
+
+def _timed(call: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    call()
+    return (time.perf_counter() - start) * 1e3
+
+
+def _latency(agent: Agent, config: BenchmarkConfig) -> list[Row]:
+    """Time of `act` when it plans, and when the action comes from the chunk."""
+    seen = frames(agent, 20)
+    agent.warmup()
+    agent.reset("lift the red cube")
+    planned: list[float] = []
+    played: list[float] = []
+    for step in range(20 if config.quick else 150 * config.repeats):
+        milliseconds = _timed(lambda step=step: agent.act(seen[step % len(seen)]))  # type: ignore[misc]
+        (planned if step % agent.replan == 0 else played).append(milliseconds)
+    note = f"replan={agent.replan}, p95 {np.percentile(planned, 95):.1f} ms, p99 {np.percentile(planned, 99):.1f} ms"
+    found = [Row("act that plans, p50", float(np.median(planned)), "ms", goal="<= 60", note=note)]
+    if played:
+        found.append(Row("act from the chunk, p50", float(np.median(played)), "ms", goal="<= 1"))
+    return found
+
+
+def _stages(agent: Agent, config: BenchmarkConfig) -> list[Row]:
+    """The stages of the plans that were just timed."""
+    return [
+        Row(f"stage {name}, p50", times["p50"], "ms", note=f"p95 {times['p95']:.2f}, p99 {times['p99']:.2f} ms")
+        for name, times in agent.latency().items()
+        if name != "total"
+    ]
+
+
+def _vector(agent: Agent, config: BenchmarkConfig) -> list[Row]:
+    """Actions per second of eight rows together and one by one, in turn, every step planned anew."""
+    agent.warmup(ROWS)
+    seen = frames(agent, ROWS)
+    together = {key: np.stack([observation[key] for observation in seen]) for key in seen[0]}
+    one, many = [], []
+    for _ in range(2 if config.quick else 5 * config.repeats):
+        sessions = []
+        for _ in seen:
+            session = agent.open_session()
+            session.reset("lift the red cube")
+            sessions.append(session)
+
+        def one_by_one(sessions: list[Any] = sessions) -> None:
+            for session, observation in zip(sessions, seen, strict=True):
+                agent.act_sessions([session], [observation])
+
+        one.append(_timed(one_by_one))
+        agent.reset(("lift the red cube",) * ROWS)
+        many.append(_timed(lambda: agent.act(together)))
+    agent.reset("lift the red cube")
+    fast, slow = ROWS / min(many) * 1e3, ROWS / min(one) * 1e3
+    note = "reference: the same rows one by one; both plan at every step, so the gain is that of the network"
+    return [Row(f"{ROWS} rows together", fast, "actions/s", slow, fast / slow, ">= 3", note)]
+
+
+def _memory(agent: Agent, config: BenchmarkConfig) -> list[Row]:
+    """Python's memory over many steps: what is held at the end beyond what was held after the first tenth."""
+    steps = 200 if config.quick else 10_000
+    seen = frames(agent, 8)
+    agent.reset("lift the red cube")
+    held = 0
+    tracemalloc.start()
+    try:
+        for step in range(steps):
+            agent.act(seen[step % len(seen)])
+            if step == steps // 10:
+                gc.collect()
+                held = tracemalloc.get_traced_memory()[0]
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - held
+    finally:
+        tracemalloc.stop()
+    return [Row(f"memory grown over {steps} steps", grown / 1024, "KB", goal="<= 64")]
