@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +81,7 @@ class QuantisedUnifiedIO2(UnifiedIO2):
         logits: Tensor = self.output_maps[modality](hidden * self.config.transformer.emb_dim**-0.5)
         return logits
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """Not possible: raises WeightsError."""
         raise WeightsError("a network with int8 weights cannot be saved; save the float32 network, and quantise again")
 
@@ -89,7 +89,7 @@ class QuantisedUnifiedIO2(UnifiedIO2):
         """Evaluation mode only: raises WeightsError for training mode."""
         if mode:
             raise WeightsError("a network with int8 weights cannot be trained; train the float32 network")
-        return cast(QuantisedUnifiedIO2, super().train(False))
+        return super().train(False)
 
 
 def quantise(model: UnifiedIO2, mode: Mode = "dynamic") -> QuantisedUnifiedIO2:
@@ -126,7 +126,7 @@ def quantise(model: UnifiedIO2, mode: Mode = "dynamic") -> QuantisedUnifiedIO2:
     twin.output_maps = nn.ModuleDict(
         {name: Int8Linear(twin.table(name), None, mode) for name in model.config.target_modalities}
     )
-    return cast(QuantisedUnifiedIO2, twin.eval())
+    return twin.eval()
 
 
 def _replace(module: nn.Module, mode: Mode) -> None:
