@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from embodio.model.network import Batch, UnifiedIO2
     from embodio.model.pretrained import DtypePolicy, load, load_jax, save_reference
     from embodio.model.processor import Processor, ProcessorError
+    from embodio.model.quantised import QuantisedUnifiedIO2, quantise
     from embodio.model.runner import AnswerError, PromptError, Prompts, TaskError, TaskRunner
     from embodio.model.sound_files import read_sound
     from embodio.model.statistics import DatasetStatistics, FieldStatistics, Normaliser, StatisticsError
@@ -58,6 +59,7 @@ _HOMES = {
     "ProcessorError": "processor",
     "PromptError": "runner",
     "Prompts": "runner",
+    "QuantisedUnifiedIO2": "quantised",
     "Spectrogram": "audio_features",
     "StatisticsError": "statistics",
     "TargetOutput": "loss",
@@ -76,6 +78,7 @@ _HOMES = {
     "load_jax": "pretrained",
     "load_vocoder": "vocoder",
     "load_weights": "weights",
+    "quantise": "quantised",
     "read_sound": "sound_files",
     "read_video": "video_files",
     "resample": "audio_resample",
@@ -112,6 +115,7 @@ __all__ = [
     "ProcessorError",
     "PromptError",
     "Prompts",
+    "QuantisedUnifiedIO2",
     "Spectrogram",
     "StatisticsError",
     "TargetOutput",
@@ -130,6 +134,7 @@ __all__ = [
     "load_jax",
     "load_vocoder",
     "load_weights",
+    "quantise",
     "read_sound",
     "read_video",
     "resample",
