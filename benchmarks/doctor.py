@@ -1,0 +1,196 @@
+"""embodio-doctor: looks at the machine, a checkpoint and an environment, and says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from embodio.agent.checkpoint import Checkpoint, load_checkpoint
+from embodio.agent.errors import AgentError
+from embodio.benchmarks.machine import PACKAGES, usable_cores
+from embodio.envs import embodiment_of
+from embodio.envs.errors import EnvError
+from embodio.model import ModelError
+from embodio.train.cli import run
+
+Verdict = Literal["ok", "look", "wrong"]
+_COLOURS = {"ok": "green", "look": "yellow", "wrong": "red"}
+_LEAST_MEMORY = 2.0
+
+
+@dataclass(frozen=True)
+class DoctorConfig:
+    """What to look at.
+
+    Attributes:
+        agent: Name or folder of a checkpoint.
+        env: Name of the environment that it shall act in.
+    """
+
+    agent: str = "lift-nano"
+    env: str = "robosuite/lift"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        subject: What it is about.
+        verdict: "ok"; "look" where it may be meant; "wrong" where acting will fail.
+        found: What was found.
+        remedy: What to do, unless it is ok.
+    """
+
+    subject: str
+    verdict: Verdict
+    found: str
+    remedy: str = ""
+
+
+def examine(config: DoctorConfig) -> list[Finding]:
+    """Everything that was found, in the order in which it was looked at."""
+    findings = [finding for look in (graphics, packages, threads, cuda, memory) for finding in look()]
+    return findings + list(checkpoint(config))
+
+
+def graphics() -> Iterator[Finding]:
+    """The graphics library that MuJoCo renders with, by the variable MUJOCO_GL."""
+    chosen = os.environ.get("MUJOCO_GL", "")
+    if sys.platform == "linux" and not os.environ.get("DISPLAY") and chosen not in ("", "egl", "osmesa"):
+        yield Finding("graphics", "wrong", f"MUJOCO_GL={chosen} without a display", "set MUJOCO_GL=egl or osmesa")
+        return
+    if sys.platform == "linux":
+        names = {"osmesa": "libOSMesa.so*", "": "libEGL.so*", "egl": "libEGL.so*"}
+        pattern = names.get(chosen, "libGL.so*")
+        folders = [Path(folder) for folder in ("/usr/lib", "/usr/lib64", "/lib")]
+        if not any(next(folder.rglob(pattern), None) for folder in folders if folder.is_dir()):
+            yield Finding("graphics", "wrong", f"{pattern} is not installed", "run scripts/graphics.py")
+            return
+    yield Finding("graphics", "ok", f"MUJOCO_GL={chosen or 'not set: the environment chooses'}")
+
+
+def packages() -> Iterator[Finding]:
+    """Whether what is needed to simulate and act is installed."""
+    there = []
+    for name in PACKAGES:
+        try:
+            there.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            yield Finding("versions", "wrong", f"{name} is not installed", "pip install -e . -c constraints.txt")
+    yield Finding("versions", "ok", ", ".join(there))
+
+
+def threads() -> Iterator[Finding]:
+    """More threads than cores, or threads that spin, make decoding many times slower."""
+    used, cores = torch.get_num_threads(), usable_cores()
+    if used > cores:
+        remedy = f"set OMP_NUM_THREADS={cores} or fewer"
+        yield Finding("threads", "wrong", f"torch uses {used} threads, there are {cores} cores", remedy)
+    elif used > 1 and os.environ.get("OMP_WAIT_POLICY", "").lower() != "passive":
+        remedy = "set OMP_WAIT_POLICY=passive if other programs share the cores, or OMP_NUM_THREADS=1"
+        yield Finding("threads", "look", f"torch uses {used} threads that spin while they wait", remedy)
+    else:
+        yield Finding("threads", "ok", f"torch uses {used} of {cores} cores")
+
+
+def cuda() -> Iterator[Finding]:
+    """Whether a GPU is there, and this build of torch can use it."""
+    if torch.cuda.is_available():
+        yield Finding("cuda", "ok", torch.cuda.get_device_name(0))
+    elif Path("/proc/driver/nvidia").exists():
+        yield Finding("cuda", "look", "an NVIDIA driver, but torch sees no GPU", "install the CUDA build of torch")
+    else:
+        yield Finding("cuda", "ok", "no GPU; the network runs on the CPU")
+
+
+def memory() -> Iterator[Finding]:
+    """Free memory, in GB; a simulator with a renderer needs about 1.2."""
+    path = Path("/proc/meminfo")
+    if not path.exists():
+        yield Finding("memory", "look", "cannot be read on this system", "see that 2 GB are free")
+        return
+    lines = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
+    free = int(lines["MemAvailable"].split()[0]) / 1024**2
+    if free < _LEAST_MEMORY:
+        yield Finding("memory", "wrong", f"{free:.1f} GB free", "end other programs, or use fewer workers")
+    else:
+        yield Finding("memory", "ok", f"{free:.1f} GB free")
+
+
+def checkpoint(config: DoctorConfig) -> Iterator[Finding]:
+    """Whether the checkpoint loads, is for the robot of the environment, and has sound statistics."""
+    try:
+        loaded = load_checkpoint(config.agent)
+    except (AgentError, ModelError, EnvError) as error:
+        yield Finding("checkpoint", "wrong", str(error), "make one with embodio-train, or fetch it again")
+        return
+    yield Finding("checkpoint", "ok", str(loaded.folder))
+    try:
+        differences = loaded.format.embodiment.differences(embodiment_of(config.env))
+    except EnvError as error:
+        yield Finding("environment", "wrong", str(error), "see embodio.envs.known_envs()")
+        return
+    for difference in differences:
+        remedy = "make the environment as the checkpoint expects it, or train a policy on this robot"
+        yield Finding("environment", "wrong", str(difference), remedy)
+    if not differences:
+        yield Finding("environment", "ok", f"{config.env} is the robot of {config.agent}")
+    yield from statistics(loaded)
+
+
+def statistics(loaded: Checkpoint) -> Iterator[Finding]:
+    """Whether the data set that the statistics are of covered what the robot can do."""
+    robot, known = loaded.format.embodiment, loaded.format.statistics
+    sound = True
+    for name, dimensions in (("action", robot.action.dimensions), ("state", robot.state)):
+        field = known.field(name)
+        for dimension, low, high in zip(dimensions, field.min, field.max, strict=True):
+            span = (high - low) / (dimension.high - dimension.low)
+            if span < 0.01:
+                sound = False
+                found = f"{name} {dimension.name} hardly moved in the data: {low:.3g} to {high:.3g}"
+                yield Finding("statistics", "look", found, "collect data in which it moves, if the task needs it")
+    if sound:
+        yield Finding("statistics", "ok", f"the data of {known.source or 'the data set'} covers every dimension")
+
+
+def report(findings: Sequence[Finding]) -> Table:
+    """The findings as a table for the terminal."""
+    shown = Table(title="embodio-doctor")
+    for column in ("about", "", "found", "what to do"):
+        shown.add_column(column, overflow="fold")
+    for finding in findings:
+        colour = _COLOURS[finding.verdict]
+        shown.add_row(finding.subject, f"[{colour}]{finding.verdict}", finding.found, finding.remedy)
+    return shown
+
+
+def main(argv: Sequence[str] | None = None, console: Console | None = None) -> int:
+    """The command `embodio-doctor`; returns 1 if something is wrong."""
+    wrong: list[Finding] = []
+
+    def look(config: DoctorConfig) -> None:
+        findings = examine(config)
+        wrong.extend(finding for finding in findings if finding.verdict == "wrong")
+        (console or Console()).print(report(findings))
+
+    code = run(
+        DoctorConfig,
+        look,
+        argv,
+        prog="embodio-doctor",
+        description="Looks at the machine, a checkpoint and an environment, and says how to repair what is wrong.",
+        examples=("embodio-doctor", "embodio-doctor agent=runs/lift/checkpoint env=robosuite/lift"),
+        user_errors=(AgentError, EnvError, ModelError),
+    )
+    return code or int(bool(wrong))
