@@ -30,6 +30,9 @@ class EpisodeView(Protocol):
     def metadata(self) -> dict[str, Any]:
         """Numbers, bools, strings or arrays that belong to the whole episode."""
 
+    def value(self, path: str) -> Any:
+        """A field of the whole episode by its full path ("episode_metadata/seed")."""
+
     @property
     def instruction(self) -> str:
         """What the robot was told to do, at the first step."""

@@ -130,6 +130,13 @@ class Episode:
             self.encoded_frame(path, step), feature.channels if isinstance(feature, ImageFeature) else 3
         )
 
+    def value(self, path: str) -> Any:
+        """Returns a field of the whole episode ("episode_metadata/seed"); raises FeatureError where there is none."""
+        if path not in self.features.episode:
+            known = ", ".join(sorted(self.features.episode)) or "none"
+            raise FeatureError(f"the episode has no field {path!r}; it has {known}")
+        return self._episode_value(path)
+
     def steps(self) -> Iterator[dict[str, Any]]:
         """Yields each step as nested dicts of arrays, images and strings, in the structure that tfds gives."""
         numeric = (TensorFeature, DepthFeature)

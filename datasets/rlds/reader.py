@@ -62,7 +62,7 @@ class RLDSReader:
         paths = [self.folder / shard_name(self.name, shard, len(lengths), split) for shard in range(len(lengths))]
         self._shards = _index(self.folder, paths, lengths)
         self._ends = np.cumsum(lengths)
-        self._lengths: dict[int, int] = {}
+        self._steps: dict[int, list[int]] = {}
         self._descriptors: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -98,18 +98,21 @@ class RLDSReader:
         return Episode(self.record(index), self.features)
 
     def episode_length(self, index: int) -> int:
-        """Returns the number of steps of one episode, read once and then kept; errors as in `episode`."""
-        if index not in self._lengths:
-            self._lengths[index] = len(self.episode(index))
-        return self._lengths[index]
+        """Returns the number of steps of one episode.
+
+        The first call for a shard reads all of it; the numbers are then kept, also in the file beside the data.
+        Errors as in `episode`.
+        """
+        number, inside = self._place(index)
+        if number not in self._steps:
+            self._steps[number] = self._count_steps(number)
+        known = self._steps[number][inside]
+        return len(self.episode(index)) if known < 0 else known
 
     def record(self, index: int) -> bytes:
         """Returns the serialised record of one episode; errors as in `episode`."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"episode {index} of a data set of {len(self)}")
-        number = int(np.searchsorted(self._ends, index, side="right"))
+        number, inside = self._place(index)
         shard = self._shards[number]
-        inside = index - (int(self._ends[number]) - len(shard.spans))
         offset, length = (int(value) for value in shard.spans[inside])
         return read_payload(self._descriptor(number), shard.path, inside, offset, length)
 
@@ -127,6 +130,33 @@ class RLDSReader:
     def __getstate__(self) -> dict[str, Any]:
         """Leaves the open files behind: a copy opens its own."""
         return self.__dict__ | {"_descriptors": {}}
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """Number of the shard, and of the record in it."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"episode {index} of a data set of {len(self)}")
+        number = int(np.searchsorted(self._ends, index, side="right"))
+        return number, index - (int(self._ends[number]) - len(self._shards[number].spans))
+
+    def _count_steps(self, number: int) -> list[int]:
+        """Steps of all episodes of a shard; -1 stands for a damaged record."""
+        shard = self._shards[number]
+        known = _load_index(self.folder)
+        entry = known.get(shard.path.name)
+        steps = entry.get("steps") if isinstance(entry, dict) and _is_true(entry, shard.path) else None
+        if isinstance(steps, list) and len(steps) == len(shard.spans) and all(isinstance(n, int) for n in steps):
+            return steps
+        first = int(self._ends[number]) - len(shard.spans)
+        steps = [self._steps_or_damage(index) for index in range(first, first + len(shard.spans))]
+        if isinstance(entry, dict):
+            _save_index(self.folder, known | {shard.path.name: entry | {"steps": steps}})
+        return steps
+
+    def _steps_or_damage(self, index: int) -> int:
+        try:
+            return len(self.episode(index))
+        except DatasetError:  # told to whoever wants this episode
+            return -1
 
     def _descriptor(self, number: int) -> int:
         if number not in self._descriptors:
@@ -170,12 +200,9 @@ def _index(folder: Path, paths: list[Path], lengths: list[int]) -> list[_Shard]:
     for path, length in zip(paths, lengths, strict=True):
         if not path.exists():
             raise DatasetError(f"{path} is missing. Fetch it, or collect the data set again")
-        status = path.stat()
         entry = known.get(path.name)
-        if not isinstance(entry, dict) or [entry.get("size"), entry.get("mtime")] != [
-            status.st_size,
-            status.st_mtime_ns,
-        ]:
+        if not isinstance(entry, dict) or not _is_true(entry, path):
+            status = path.stat()
             entry = {"size": status.st_size, "mtime": status.st_mtime_ns, "spans": scan(path).tolist()}
         spans = np.array(entry["spans"], dtype=np.int64).reshape(-1, 2)
         if len(spans) != length:
@@ -188,6 +215,12 @@ def _index(folder: Path, paths: list[Path], lengths: list[int]) -> list[_Shard]:
     if entries != {name: known.get(name) for name in entries}:
         _save_index(folder, known | entries)
     return shards
+
+
+def _is_true(entry: dict[str, Any], path: Path) -> bool:
+    """Whether what is known of a file was found in the very file that is there."""
+    status = path.stat()
+    return bool(entry.get("size") == status.st_size and entry.get("mtime") == status.st_mtime_ns)
 
 
 def _load_index(folder: Path) -> dict[str, Any]:

@@ -69,6 +69,14 @@ class ColumnEpisode:
             path.removeprefix(prefix): self._episode[path] for path in self.features.episode if path.startswith(prefix)
         }
 
+    def value(self, path: str) -> Any:
+        """Returns a field of the whole episode ("episode_metadata/seed"); raises FeatureError where there is none."""
+        if path not in self._episode:
+            raise FeatureError(
+                f"the episode has no field {path!r}; it has {', '.join(sorted(self._episode)) or 'none'}"
+            )
+        return self._episode[path]
+
     @property
     def instruction(self) -> str:
         """The language instruction of the first step."""

@@ -2,16 +2,115 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from embodio.datasets.catalogue import catalogue_names, catalogue_path
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.source import EpisodeSource
+from embodio.datasets.sources.description import Description
+from embodio.datasets.sources.file_trees import is_archive
+from embodio.datasets.sources.hdf5 import HDF5Source
+from embodio.datasets.sources.lerobot import LeRobotSource
+from embodio.datasets.sources.mapped import MappedSource
+from embodio.datasets.sources.vima import VimaSource
+
+ROOT_VARIABLE = "EMBODIO_DATA"
+_HDF5 = (".hdf5", ".h5")
+_YAML = (".yaml", ".yml")
 
 
 def open_any(name_or_path: str | Path, *, folder: str | Path | None, split: str | None) -> EpisodeSource:
     """Opens a data set; arguments and errors as in `embodio.datasets.source.open_source`."""
-    path = Path(name_or_path)
-    if (path / "dataset_info.json").exists():
-        return RLDSReader(path, split or "train")
-    raise DatasetError(f"{path} holds no data set of a known layout: RLDS (dataset_info.json)")
+    text, path = str(name_or_path), Path(name_or_path)
+    if "://" in text:
+        raise DatasetError(f"{text} is not on this machine. Fetch it (gsutil -m cp -r for gs://), then give the folder")
+    if text in catalogue_names() and not path.exists():
+        return open_described(Description.load(catalogue_path(text)), folder=folder, split=split)
+    if path.suffix.lower() in _YAML and path.is_file():
+        return open_described(Description.load(path), folder=folder, split=split)
+    if not path.exists():
+        known = ", ".join(catalogue_names())
+        raise DatasetError(f"{text}: there is no such file, folder or name of the catalogue ({known})")
+    return open_files(path, layout_of(path), split)
+
+
+def open_described(description: Description, *, folder: str | Path | None, split: str | None) -> MappedSource:
+    """Opens the files of a description; errors as in `open_any`."""
+    path = _place(description, folder)
+    base = open_files(path, description.kind, split or description.split, description.instruction.text)
+    return MappedSource(base, description)
+
+
+def open_files(path: Path, kind: str, split: str | None, instruction: str = "") -> EpisodeSource:
+    """Opens files of a known layout, without a description."""
+    if kind == "hdf5":
+        return HDF5Source(path, split=split, instruction=instruction)
+    if kind == "lerobot":
+        return LeRobotSource(path, split=split)
+    if kind == "vima":
+        return VimaSource(path, split=split)
+    return RLDSReader(_version_of(path), split or "train")
+
+
+def layout_of(path: Path) -> str:
+    """The layout of a file or folder, one of `description.KINDS`.
+
+    Raises:
+        DatasetError: it is of none; says what was looked for.
+    """
+    if path.is_file():
+        if path.suffix.lower() in _HDF5:
+            return "hdf5"
+        if is_archive(path):
+            return "vima"
+    elif (path / "meta" / "info.json").exists():
+        return "lerobot"
+    elif (_version_of(path) / "dataset_info.json").exists():
+        return "rlds"
+    elif any(path.rglob("trajectory.pkl")) or any(is_archive(file) for file in path.iterdir()):
+        return "vima"
+    raise DatasetError(
+        f"{path} holds no data set of a known layout: RLDS (dataset_info.json, also one folder down in a version), "
+        f"LeRobot v3 (meta/info.json), HDF5 ({', '.join(_HDF5)}), VIMA (<task>/<6 digits>/trajectory.pkl, tar or zip)"
+    )
+
+
+def _version_of(path: Path) -> Path:
+    """The folder itself, or the highest version below it ("1.0.0")."""
+    if (path / "dataset_info.json").exists() or not path.is_dir():
+        return path
+    versions = [found.parent for found in path.glob("*/dataset_info.json")] or [
+        found.parent for found in path.glob("*/*/dataset_info.json")
+    ]
+    return max(versions, key=_version_key) if versions else path
+
+
+def _version_key(folder: Path) -> tuple[int, ...]:
+    return tuple(int(part) if part.isdigit() else -1 for part in folder.name.split("."))
+
+
+def _place(description: Description, folder: str | Path | None) -> Path:
+    """Where the files of a description are."""
+    if folder is not None:
+        return _existing(Path(folder), description)
+    named = Path(description.folder)
+    root = os.environ.get(ROOT_VARIABLE)
+    tried = [named] if named.is_absolute() else [description.path.parent / named]
+    if root and not named.is_absolute():
+        tried.append(Path(root) / named)
+    for path in tried:
+        if description.folder and path.exists():
+            return path
+    raise DatasetError(
+        f"the files of {description.name!r} are not there. Fetch them from {description.origin or 'their publisher'} "
+        f"and give the folder (folder=...), or set {ROOT_VARIABLE} to the folder that holds {description.folder}"
+    )
+
+
+def _existing(path: Path, description: Description) -> Path:
+    if not path.exists():
+        origin = description.origin or "its publisher"
+        raise DatasetError(f"{path} is not there. Fetch {description.name!r} from {origin}")
+    return path

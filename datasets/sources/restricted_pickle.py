@@ -139,6 +139,11 @@ def _encode(text: Any, encoding: Any) -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes() -> bytes:
+    """Empty bytes as Python's older pickles hold them."""
+    return b""
+
+
 def _finished(value: Any, depth: int = 0) -> Any:
     """The value with every `_Array` replaced by its array."""
     if depth > _DEEPEST:
@@ -165,11 +170,11 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): _DType,
     ("_codecs", "encode"): _encode,
     ("collections", "OrderedDict"): OrderedDict,
-    ("builtins", "set"): set,
-    ("builtins", "frozenset"): frozenset,
-    ("builtins", "complex"): complex,
-    ("builtins", "bytearray"): bytearray,
 }
+for _module in ("builtins", "__builtin__"):
+    _ALLOWED[_module, "set"] = set
+    _ALLOWED[_module, "frozenset"] = frozenset
+    _ALLOWED[_module, "bytes"] = _no_bytes
 for _module in ("numpy.core.multiarray", "numpy._core.multiarray"):
     _ALLOWED[_module, "_reconstruct"] = _Array
     _ALLOWED[_module, "scalar"] = _scalar

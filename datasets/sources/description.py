@@ -1,0 +1,253 @@
+"""A data set described in one YAML file: where it is, which fields to take, the robot, the instruction, filters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.rlds.features import EpisodeFeatures
+from embodio.datasets.sources.feature_text import parse_features
+from embodio.envs.embodiment import Camera, Embodiment
+from embodio.envs.errors import EmbodimentError
+
+KINDS = ("rlds", "hdf5", "lerobot", "vima")
+_KEYS = {
+    "name", "about", "kind", "folder", "origin", "split", "observation", "action", "fields", "instruction",
+    "filters", "embodiment", "features",
+}  # fmt: skip
+_PART = re.compile(r"^(?P<path>[^\[\]]+?)(?:\[(?P<first>\d*)(?P<colon>:?)(?P<last>\d*)\])?$")
+
+
+class DescriptionError(DatasetError):
+    """A description of a data set has to be corrected; the message names the key."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A field of the source, or some of its numbers.
+
+    Attributes:
+        path: of the field.
+        first: first number.
+        last: one past the last number; None takes all.
+    """
+
+    path: str
+    first: int = 0
+    last: int | None = None
+
+    @classmethod
+    def parse(cls, text: object, where: str) -> Part:
+        """Reads "path", "path[3]" or "path[0:6]"; raises DescriptionError."""
+        found = _PART.match(text) if isinstance(text, str) else None
+        if found is None or (found["colon"] is not None and not found["colon"] and not found["first"]):
+            raise DescriptionError(f"{where}: {text!r} is no field. Write path, path[3] or path[0:6]")
+        if found["colon"] is None:
+            return cls(found["path"])
+        first = int(found["first"] or 0)
+        last = (int(found["last"]) if found["last"] else None) if found["colon"] else first + 1
+        if last is not None and last <= first:
+            raise DescriptionError(f"{where}: {text!r} takes no number")
+        return cls(found["path"], first, last)
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """Where the instruction is.
+
+    Attributes:
+        keys: text fields of a step or of the episode; the first one that is not empty counts.
+        text: the instruction itself, where the data set has none (or the fields are empty).
+        encoding: "text", or "codepoints" where a field holds the numbers of the characters, padded with zeros.
+    """
+
+    keys: tuple[str, ...] = ()
+    text: str = ""
+    encoding: str = "text"
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which episodes to take.
+
+    Attributes:
+        min_steps: shortest episode.
+        max_steps: longest episode; None for any.
+        values: field of the episode -> the value that it must have.
+        first: number of the first episode.
+        last: one past the number of the last one; None for all.
+    """
+
+    min_steps: int = 1
+    max_steps: int | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    first: int = 0
+    last: int | None = None
+
+
+@dataclass(frozen=True)
+class Description:
+    """What one YAML file says.
+
+    Attributes:
+        name: of the data set.
+        about: what it is, and what its action means.
+        kind: layout of the files, one of `KINDS`.
+        folder: where the files are, relative to the YAML file or to the folder of all data sets.
+        origin: where to get it.
+        split: name of the split; None takes the layout's own choice.
+        fields: our path -> the parts that make it; several are joined.
+        instruction: where the instruction is.
+        filters: which episodes to take.
+        embodiment: the robot, cameras apart; None takes that of the files.
+        features: what the files hold, if the description says so.
+        path: of the YAML file.
+    """
+
+    name: str
+    about: str
+    kind: str
+    folder: str
+    origin: str
+    split: str | None
+    fields: Mapping[str, tuple[Part, ...]]
+    instruction: Instruction
+    filters: Filters
+    embodiment: Embodiment | None
+    features: EpisodeFeatures | None
+    path: Path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Description:
+        """Reads a YAML file.
+
+        Raises:
+            DescriptionError: it is not YAML, a key is missing, unknown or holds something else.
+        """
+        path = Path(path)
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DescriptionError(f"{path} cannot be read: {error}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise DescriptionError(f"{path} is not YAML: {error}") from error
+        if not isinstance(data, dict):
+            raise DescriptionError(
+                f"{path} holds no keys. Begin with `embodio-data inspect`, which proposes such a file"
+            )
+        try:
+            return cls.from_dict(data, path)
+        except (DescriptionError, EmbodimentError) as error:
+            raise DescriptionError(f"{path}: {error}") from error
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], path: Path) -> Description:
+        """Reads the content of a YAML file; raises DescriptionError or EmbodimentError."""
+        _check(data, "the file", _KEYS, ("name", "kind", "instruction"))
+        if data["kind"] not in KINDS:
+            raise DescriptionError(f"kind: {data['kind']!r}, expected one of {', '.join(KINDS)}")
+        fields = {f"observation/{name}": parts for name, parts in _mapping(data, "observation").items()}
+        fields |= _mapping(data, "fields")
+        if "action" in data:
+            fields["action"] = data["action"]
+        features = data.get("features")
+        embodiment = data.get("embodiment")
+        return cls(
+            name=str(data["name"]),
+            about=str(data.get("about", "")).strip(),
+            kind=data["kind"],
+            folder=str(data.get("folder", "")),
+            origin=str(data.get("origin", "")),
+            split=data.get("split"),
+            fields={name: _parts(parts, name) for name, parts in fields.items()},
+            instruction=_instruction(data["instruction"]),
+            filters=_filters(_mapping(data, "filters")),
+            embodiment=None if embodiment is None else _embodiment(embodiment, str(data["name"])),
+            features=None if features is None else parse_features(features),
+            path=path,
+        )
+
+
+def _check(data: object, where: str, known: set[str], needed: tuple[str, ...] = ()) -> None:
+    if not isinstance(data, Mapping):
+        raise DescriptionError(f"{where}: expected keys with values, got {data!r}")
+    unknown, missing = sorted(set(data) - known, key=str), [key for key in needed if key not in data]
+    if unknown:
+        raise DescriptionError(f"{where}: {unknown[0]!r} is not known; known: {', '.join(sorted(known))}")
+    if missing:
+        raise DescriptionError(f"{where}: {missing[0]!r} is missing")
+
+
+def _mapping(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = data.get(key) or {}
+    if not isinstance(found, dict):
+        raise DescriptionError(f"{key}: expected keys with values, got {found!r}")
+    return found
+
+
+def _parts(value: object, where: str) -> tuple[Part, ...]:
+    return tuple(Part.parse(item, where) for item in (value if isinstance(value, list) else [value]))
+
+
+def _instruction(data: object) -> Instruction:
+    _check(data, "instruction", {"keys", "text", "encoding"})
+    given = dict(data) if isinstance(data, Mapping) else {}
+    keys, encoding = given.get("keys", []), given.get("encoding", "text")
+    if not isinstance(keys, list) or encoding not in ("text", "codepoints"):
+        raise DescriptionError("instruction: keys is a list of fields; encoding is text or codepoints")
+    if not keys and not given.get("text"):
+        raise DescriptionError("instruction: give `keys` (fields that hold it) or `text` (the instruction itself)")
+    return Instruction(tuple(str(key) for key in keys), str(given.get("text", "")), encoding)
+
+
+def _filters(data: Mapping[str, Any]) -> Filters:
+    _check(data, "filters", {"min_steps", "max_steps", "values", "episodes"})
+    first, _, last = str(data.get("episodes", "0:")).partition(":")
+    try:
+        return Filters(
+            min_steps=int(data.get("min_steps", 1)),
+            max_steps=None if data.get("max_steps") is None else int(data["max_steps"]),
+            values=_mapping(data, "values"),
+            first=int(first or 0),
+            last=int(last) if last else None,
+        )
+    except ValueError as error:
+        raise DescriptionError(f"filters: steps are whole numbers and episodes are written 0:100 ({error})") from error
+
+
+def _embodiment(data: object, name: str) -> Embodiment:
+    """The robot; cameras are added when the files are opened, except those that are upside down."""
+    _check(data, "embodiment", {"name", "control_hz", "action", "state", "flipped"}, ("control_hz", "action"))
+    given = dict(data) if isinstance(data, Mapping) else {}
+    action = given["action"]
+    known = {"dimensions", "mode", "frame", "rotation", "gripper", "controller"}
+    _check(action, "embodiment.action", known, tuple(sorted(known)))
+    spec = {**action, "dimensions": _dimensions(action["dimensions"], "embodiment.action.dimensions")}
+    plain = {
+        "name": str(given.get("name", name)),
+        "action": spec,
+        "state": _dimensions(given.get("state", []), "embodiment.state"),
+        "cameras": [],
+        "microphone": None,
+        "control_hz": given["control_hz"],
+    }
+    embodiment = Embodiment.from_dict(plain)
+    flipped = tuple(Camera(str(camera), 1, 1, 3, "flipped") for camera in given.get("flipped", []))
+    return Embodiment(embodiment.name, embodiment.action, embodiment.state, flipped, None, embodiment.control_hz)
+
+
+def _dimensions(data: object, where: str) -> list[dict[str, Any]]:
+    """Rows of name, unit, low, high and perhaps "binary"."""
+    rows: list[dict[str, Any]] = []
+    for row in data if isinstance(data, list) else [None]:
+        if not isinstance(row, list) or len(row) not in (4, 5):
+            raise DescriptionError(f"{where}: {row!r} is no dimension. Write [name, unit, low, high] or with `binary`")
+        name, unit, low, high, *kind = row
+        rows.append({"name": name, "unit": unit, "low": low, "high": high, "kind": kind[0] if kind else "continuous"})
+    return rows

@@ -1,0 +1,281 @@
+"""A data set seen through its description: the fields of any source under our names, with instruction and robot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.errors import DatasetError, FeatureError
+from embodio.datasets.rlds.features import (
+    DepthFeature,
+    EpisodeFeatures,
+    Feature,
+    ImageFeature,
+    TensorFeature,
+    TextFeature,
+)
+from embodio.datasets.source import EpisodeSource, EpisodeView
+from embodio.datasets.sources.columns import INSTRUCTION, find
+from embodio.datasets.sources.description import Description, Filters, Instruction, Part
+from embodio.envs.embodiment import Camera, Embodiment
+
+# What RLDS gives every step; taken along under the same name where the source has it.
+_STANDARD = ("reward", "discount", "is_first", "is_last", "is_terminal")
+
+
+class MappedEpisode:
+    """One episode under our names (legend: T steps); methods as in `embodio.datasets.source.EpisodeView`."""
+
+    def __init__(self, base: EpisodeView, description: Description, features: EpisodeFeatures) -> None:
+        self.base = base
+        self.features = features
+        self._description = description
+        self._arrays: dict[str, npt.NDArray[Any]] = {}
+
+    def __len__(self) -> int:
+        """Returns the number of steps T."""
+        return len(self.base)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Values of the whole episode, as in the source."""
+        return self.base.metadata
+
+    def value(self, path: str) -> Any:
+        """A field of the whole episode by its full path, as in the source."""
+        return self.base.value(path)
+
+    @property
+    def instruction(self) -> str:
+        """The instruction at the first step."""
+        return self.text(INSTRUCTION, 0)
+
+    @property
+    def observation_keys(self) -> tuple[str, ...]:
+        """Names of the parts of an observation."""
+        prefix = "observation/"
+        return tuple(path.removeprefix(prefix) for path in self.features.steps if path.startswith(prefix))
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of those parts that are images."""
+        steps = self.features.steps
+        return tuple(key for key in self.observation_keys if isinstance(steps[f"observation/{key}"], ImageFeature))
+
+    def array(self, path: str) -> npt.NDArray[Any]:
+        """Returns a numeric field over all steps, read-only; raises FeatureError where there is none."""
+        path, feature = find(self.features, path)
+        if not isinstance(feature, TensorFeature | DepthFeature):
+            raise FeatureError(f"{path} is not numeric; read it with frame() or text()")
+        if path not in self._description.fields:
+            return self.base.array(path)
+        if path not in self._arrays:
+            parts = self._description.fields[path]
+            if _is_whole(parts) and self.base.features.steps[parts[0].path] == feature:
+                return self.base.array(parts[0].path)
+            joined = np.concatenate([_numbers(self.base, part) for part in parts], axis=1)
+            joined.setflags(write=False)
+            self._arrays[path] = joined
+        return self._arrays[path]
+
+    def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:
+        """Returns the image of one step, uint8 [H, W, C]."""
+        path, _ = find(self.features, path)
+        parts = self._description.fields.get(path)
+        return self.base.frame(parts[0].path if parts else path, step)
+
+    def text(self, path: str, step: int) -> str:
+        """Returns a text field at one step."""
+        path, _ = find(self.features, path)
+        if path == INSTRUCTION:
+            return _instruction(self.base, self._description.instruction, step)
+        parts = self._description.fields.get(path)
+        return self.base.text(parts[0].path if parts else path, step)
+
+
+class MappedSource:
+    """A source under our names.
+
+    `action` is float32 [T, A] and `observation/state` float32 [T, S], joined of the parts that the description lists;
+    cameras have the names that it gives them.
+
+    Attributes:
+        name: of the description.
+        features: under our names.
+        description: what the YAML file says.
+    """
+
+    def __init__(self, base: EpisodeSource, description: Description) -> None:
+        """Checks that the source holds what the description takes, and applies the filters.
+
+        Raises:
+            FeatureError: a field is missing or of the wrong kind or size; names both.
+            DatasetError: no episode passes the filters.
+        """
+        self.name = description.name
+        self.description = description
+        self._base = base
+        self.features = _features(base.features, description)
+        self._embodiment = _embodiment(base, description, self.features)
+        self._episodes = list(_passing(base, description.filters))
+        if not self._episodes:
+            raise DatasetError(f"{description.path}: none of {len(base)} episodes passes the filters. Loosen them")
+
+    def __len__(self) -> int:
+        """Returns the number of episodes that pass the filters."""
+        return len(self._episodes)
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The robot, with the cameras that the data set has; raises DatasetError where nobody describes it."""
+        return self._base.embodiment if self._embodiment is None else self._embodiment
+
+    def episode_length(self, index: int) -> int:
+        """Returns the number of steps of one episode."""
+        return self._base.episode_length(self._number(index))
+
+    def episode(self, index: int) -> MappedEpisode:
+        """Returns one episode; errors as those of the source."""
+        return MappedEpisode(self._base.episode(self._number(index)), self.description, self.features)
+
+    def close(self) -> None:
+        """Closes the source's files."""
+        self._base.close()
+
+    def _number(self, index: int) -> int:
+        if not 0 <= index < len(self):
+            raise IndexError(f"episode {index} of a data set of {len(self)}")
+        return self._episodes[index]
+
+
+def _is_whole(parts: tuple[Part, ...]) -> bool:
+    return len(parts) == 1 and parts[0].first == 0 and parts[0].last is None
+
+
+def _numbers(base: EpisodeView, part: Part) -> npt.NDArray[np.float32]:
+    values = base.array(part.path)
+    return values.reshape(len(values), -1)[:, part.first : part.last].astype(np.float32)
+
+
+def _features(base: EpisodeFeatures, description: Description) -> EpisodeFeatures:
+    if description.features is not None:
+        _require_declared(base, description)
+    steps: dict[str, Feature] = {}
+    for path, parts in description.fields.items():
+        steps[path] = _joined(base, path, parts, description)
+    steps |= {path: base.steps[path] for path in _STANDARD if path in base.steps and path not in steps}
+    for key in description.instruction.keys:
+        feature = base.steps.get(key) or base.episode.get(key)
+        fits = TensorFeature if description.instruction.encoding == "codepoints" else TextFeature
+        if not isinstance(feature, fits):
+            raise FeatureError(f"{description.path}: the instruction's field {key!r} is not in the data, or is no text")
+    steps[INSTRUCTION] = TextFeature()
+    return EpisodeFeatures(steps, base.episode)
+
+
+def _require_declared(base: EpisodeFeatures, description: Description) -> None:
+    """Refuses files of another structure than described; fields that were added since do no harm."""
+    declared = description.features
+    if declared is None:
+        return
+    for kind, there, wanted in (("steps", base.steps, declared.steps), ("episode", base.episode, declared.episode)):
+        for path, feature in wanted.items():
+            if path not in there:
+                known = ", ".join(sorted(there)) or "none"
+                raise FeatureError(f"{description.path}: the data has no {kind} field {path!r}; it has {known}")
+            if _core(there[path]) != _core(feature):
+                raise FeatureError(f"{description.path}: {path} is {there[path]} in the data, declared {feature}")
+
+
+def _core(feature: Feature) -> object:
+    """What must be equal: not how images are compressed, nor the size of images (people publish resized copies)."""
+    if isinstance(feature, ImageFeature):
+        return ("image", feature.channels)
+    return replace(feature, encoding="none") if isinstance(feature, TensorFeature) else feature
+
+
+def _joined(base: EpisodeFeatures, path: str, parts: tuple[Part, ...], description: Description) -> Feature:
+    where = f"{description.path}: {path}"
+    found: list[Feature] = []
+    for part in parts:
+        if part.path not in base.steps:
+            known = ", ".join(sorted(base.steps))
+            raise FeatureError(f"{where}: the data has no step field {part.path!r}; it has {known}")
+        found.append(base.steps[part.path])
+    if _is_whole(parts) and path not in ("action", "observation/state"):
+        return found[0]
+    size = 0
+    for part, feature in zip(parts, found, strict=True):
+        if not isinstance(feature, TensorFeature):
+            raise FeatureError(f"{where}: {part.path!r} is not numeric, so it cannot be joined with others")
+        numbers = int(np.prod(feature.shape))
+        last = numbers if part.last is None else part.last
+        if last > numbers or part.first >= last:
+            raise FeatureError(f"{where}: {part.path!r} has {numbers} numbers, {part.first}:{last} were asked for")
+        size += last - part.first
+    if _is_whole(parts) and found[0] == TensorFeature("float32", (size,)):
+        return found[0]
+    return TensorFeature("float32", (size,))
+
+
+def _embodiment(base: EpisodeSource, description: Description, features: EpisodeFeatures) -> Embodiment | None:
+    described = description.embodiment
+    if described is None:
+        return None
+    for path, dimensions in (("action", described.action.dimensions), ("observation/state", described.state)):
+        feature = features.steps.get(path)
+        size = int(np.prod(feature.shape)) if isinstance(feature, TensorFeature) else 0
+        if size != len(dimensions):
+            raise FeatureError(
+                f"{description.path}: {path} has {size} numbers, its embodiment {len(dimensions)} of them"
+            )
+    flipped = {camera.name for camera in described.cameras}
+    cameras: list[Camera] = []
+    for path, feature in features.steps.items():
+        if path.startswith("observation/") and isinstance(feature, ImageFeature):
+            name = path.removeprefix("observation/")
+            height, width = feature.height, feature.width
+            if height is None or width is None:
+                source_path = description.fields[path][0].path if path in description.fields else path
+                height, width = base.episode(0).frame(source_path, 0).shape[:2]
+            orientation: Any = "flipped" if name in flipped else "upright"
+            cameras.append(Camera(name, height, width, feature.channels, orientation))
+    return replace(described, cameras=tuple(cameras))
+
+
+def _passing(base: EpisodeSource, filters: Filters) -> Iterator[int]:
+    last = len(base) if filters.last is None else min(filters.last, len(base))
+    by_length = filters.min_steps > 1 or filters.max_steps is not None
+    for index in range(filters.first, last):
+        if by_length:
+            length = base.episode_length(index)
+            if length < filters.min_steps or (filters.max_steps is not None and length > filters.max_steps):
+                continue
+        if filters.values:
+            episode = base.episode(index)
+            if any(episode.value(path) != wanted for path, wanted in filters.values.items()):
+                continue
+        yield index
+
+
+def _instruction(base: EpisodeView, described: Instruction, step: int) -> str:
+    for key in described.keys:
+        text = _said(base, key, described, step)
+        if text:
+            return text
+    return described.text
+
+
+def _said(base: EpisodeView, key: str, described: Instruction, step: int) -> str:
+    if described.encoding == "codepoints":
+        numbers = base.array(key)[step]
+        if numbers.size and (numbers.min() < 0 or numbers.max() > 0x10FFFF):
+            raise FeatureError(f"{key}: numbers that are no characters at step {step}")
+        return "".join(chr(int(number)) for number in numbers).partition("\0")[0].strip()
+    if key in base.features.steps:
+        return base.text(key, step).strip()
+    return str(base.value(key)).strip()

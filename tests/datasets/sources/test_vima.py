@@ -1,0 +1,181 @@
+"""VIMA's layout in folders, tars and zips, and pickles that want to run something."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tarfile
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.rlds.image_codec import encode_image
+from embodio.datasets.source import EpisodeSource, open_source
+from embodio.datasets.sources.restricted_pickle import Record, UnsafePickle, read_pickle
+from embodio.datasets.sources.vima import VimaSource
+
+HERE = Path("x.pkl")
+
+
+def write_episode(folder: Path, length: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    for view in ("front", "top"):
+        (folder / f"rgb_{view}").mkdir(parents=True)
+        for step in range(length + 1):
+            image = np.full((128, 256, 3), 10 * step + 5, np.uint8)
+            (folder / f"rgb_{view}" / f"{step}.jpg").write_bytes(encode_image(image, "jpeg"))
+    parts = {"pose0_position": 2, "pose0_rotation": 4, "pose1_position": 2, "pose1_rotation": 4}
+    action = {name: generator.normal(size=(length, size)).astype(np.float32) for name, size in parts.items()}
+    segm = {view: generator.integers(0, 9, (length + 1, 128, 256)).astype(np.uint8) for view in ("front", "top")}
+    scene = {
+        "rgb": {view: np.moveaxis(np.full((128, 256, 3), seed, np.uint8), -1, 0) for view in ("front", "top")},
+        "segm": {"front": segm["front"][0], "top": segm["top"][0], "obj_info": {"obj_id": 1}},
+        "placeholder_type": "object",
+    }
+    meta = {"prompt": "Rotate the {thing} 90 degrees.", "prompt_assets": {"thing": scene}, "steps": length}
+    meta |= {"success": True, "failure": False, "seed": seed, "end_effector_type": "suction"}
+    observations = {"segm": segm, "ee": np.zeros(length + 1, np.int64)}
+    for name, value in (("action", action), ("obs", observations), ("trajectory", meta)):
+        (folder / f"{name}.pkl").write_bytes(pickle.dumps(value))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("vima")
+    for task, number, length in (("rotate", 0, 1), ("rotate", 1, 2), ("follow", 0, 3)):
+        write_episode(root / "data" / task / f"{number:06d}", length, 10 + number)
+    with tarfile.open(root / "rotate.tar", "w") as archive:
+        archive.add(root / "data" / "rotate", "rotate")
+    with tarfile.open(root / "rotate.tar.xz", "w:xz", preset=0) as archive:
+        archive.add(root / "data" / "rotate", "rotate")
+    with zipfile.ZipFile(root / "rotate.zip", "w") as archive:
+        for file in sorted((root / "data" / "rotate").rglob("*.*")):
+            archive.write(file, file.relative_to(root / "data" / "rotate"))
+    return root
+
+
+@pytest.mark.parametrize("name", ["data/rotate", "rotate.tar", "rotate.tar.xz", "rotate.zip"])
+def test_all_containers_give_the_same(name: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    source = open_source(root / name)
+    assert isinstance(source, VimaSource) and isinstance(source, EpisodeSource)
+    source = pickle.loads(pickle.dumps(source))
+    assert source.tasks == ("rotate",) and [source.episode_length(i) for i in range(len(source))] == [1, 2]
+    episode = source.episode(1)
+    raw = pickle.loads((root / "data/rotate/000001/action.pkl").read_bytes())
+    assert np.array_equal(episode.array("action"), np.concatenate(list(raw.values()), axis=1))
+    assert episode.array("segm_front").shape == (2, 128, 256)
+    assert [int(episode.frame("top", step).mean()) for step in range(2)] == [5, 15]
+    assert int(episode.metadata["final_top"].mean()) == 25
+    assert episode.instruction == "Rotate the {thing} 90 degrees." and episode.metadata["seed"] == 11
+    asset = episode.prompt.assets["thing"]
+    assert asset.kind == "object" and asset.rgb["front"].shape == (128, 256, 3) and asset.objects[0]["obj_id"] == 1
+    assert len(source.embodiment.action.dimensions) == 12
+    source.close()
+
+
+def test_tasks_are_splits(root: Path) -> None:
+    assert [VimaSource(root / "data").episode(i).metadata["task"] for i in range(3)] == ["follow", "rotate", "rotate"]
+    assert len(VimaSource(root / "data", split="follow")) == 1
+    with pytest.raises(DatasetError, match="no task 'twist'; it has follow, rotate"):
+        VimaSource(root / "data", split="twist")
+
+
+def test_damage_is_named(root: Path, tmp_path: Path) -> None:
+    write_episode(tmp_path / "rotate" / "000000", 2, 3)
+    (tmp_path / "rotate" / "000000" / "rgb_front" / "2.jpg").unlink()
+    with pytest.raises(CorruptRecordError, match="says 2 steps, but there are 1"):
+        VimaSource(tmp_path).episode(0)
+    cut = tmp_path / "cut.tar"
+    cut.write_bytes((root / "rotate.tar").read_bytes()[:-30000])
+    with pytest.raises(CorruptRecordError):
+        VimaSource(cut)
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes((root / "rotate.zip").read_bytes()[:5000])
+    with pytest.raises(CorruptRecordError, match="not a zip"):
+        VimaSource(broken)
+
+
+class Attack:
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.call = (function, arguments)
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        Attack(os.system, "touch /tmp/embodio-owned"),
+        Attack(eval, "1"),
+        Attack(__import__, "os"),
+        Attack(getattr, 1, "x"),
+    ],
+)
+def test_nothing_is_run(attack: Attack) -> None:
+    with pytest.raises(UnsafePickle, match="which is no plain data"):
+        read_pickle(pickle.dumps({"a": [attack]}), HERE, ("vima_bench",))
+    assert not Path("/tmp/embodio-owned").exists()
+
+
+def test_unknown_classes_become_inert_records() -> None:
+    import functools
+
+    found = read_pickle(
+        pickle.dumps({"f": functools.partial(int, "3")}).replace(b"builtins", b"functool"),
+        HERE,
+        ("functools", "functool"),
+    )
+    assert isinstance(found["f"], Record) and not callable(found["f"])
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=60)
+@given(plain, st.integers(0, 5))
+def test_plain_values_are_read(value: Any, protocol: int) -> None:
+    assert read_pickle(pickle.dumps(value, protocol), HERE, ()) == value
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_arrays_are_read(protocol: int) -> None:
+    if protocol == 5:
+        pytest.importorskip("numpy")
+    values = {
+        "a": np.arange(6, dtype=">f4").reshape(2, 3),
+        "b": np.asfortranarray(np.arange(6).reshape(3, 2)),
+        "c": np.float32(2.5),
+        "d": OrderedDict(x=np.array([], np.uint8)),
+        "e": np.array(["ab", "c"]),
+    }
+    found = read_pickle(pickle.dumps(values, min(protocol, 4)), HERE, ())
+    for name in "abe":
+        assert np.array_equal(found[name], values[name]) and found[name].dtype.kind == values[name].dtype.kind
+    assert found["c"] == 2.5 and found["d"]["x"].shape == (0,)
+
+
+def test_arrays_of_objects_are_refused() -> None:
+    with pytest.raises((CorruptRecordError, UnsafePickle)):
+        read_pickle(pickle.dumps(np.array([{}, []], dtype=object), 4), HERE, ())
+
+
+@settings(max_examples=60)
+@given(st.binary(max_size=60))
+def test_noise_is_an_error_or_plain(data: bytes) -> None:
+    try:
+        read_pickle(data, HERE, ())
+    except DatasetError as error:
+        assert "x.pkl" in str(error)

@@ -1,0 +1,108 @@
+"""Every entry of the catalogue against a miniature data set with the fields of the published one."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embodio.datasets.catalogue import catalogue_names, catalogue_path
+from embodio.datasets.errors import DatasetError, FeatureError
+from embodio.datasets.rlds.features import (
+    DepthFeature,
+    EpisodeFeatures,
+    Feature,
+    ImageFeature,
+    TensorFeature,
+    TextFeature,
+)
+from embodio.datasets.rlds.writer import RLDSWriter
+from embodio.datasets.source import EpisodeSource, EpisodeView, open_source
+from embodio.datasets.sources.description import Description
+
+RLDS = [name for name in catalogue_names() if Description.load(catalogue_path(name)).kind == "rlds"]
+STEPS = 2
+
+
+def value(feature: Feature, path: str, generator: np.random.Generator) -> Any:
+    if isinstance(feature, TextFeature):
+        return "push the cube"
+    if isinstance(feature, ImageFeature):
+        return np.full((8, 8, feature.channels), 90, np.uint8)
+    if isinstance(feature, DepthFeature):
+        return np.zeros((feature.height, feature.width, 1), np.float32)
+    if path == "observation/instruction":
+        text = "push é".encode("utf-32-le")
+        return np.pad(np.frombuffer(text, np.int32), (0, feature.shape[0] - len(text) // 4))
+    return generator.integers(0, 2, feature.shape).astype(feature.numpy_dtype)
+
+
+def small(feature: Feature) -> Feature:
+    """Images of any size and small depth images, so that the test is quick."""
+    if isinstance(feature, ImageFeature):
+        return ImageFeature(8, 8, feature.channels, feature.encoding)
+    return feature
+
+
+def miniature(folder: Path, features: EpisodeFeatures) -> Path:
+    generator = np.random.default_rng(0)
+    steps = {path: small(feature) for path, feature in features.steps.items()}
+    with RLDSWriter(folder, "mini", EpisodeFeatures(steps, features.episode)) as writer:
+        for _ in range(2):
+            rows = [{path: value(f, path, generator) for path, f in steps.items()} for _ in range(STEPS)]
+            writer.add(rows, {path: value(f, path, generator) for path, f in features.episode.items()})
+    return folder
+
+
+@pytest.mark.parametrize("name", RLDS)
+def test_entry_reads_a_data_set_of_its_structure(name: str, tmp_path: Path) -> None:
+    description = Description.load(catalogue_path(name))
+    assert description.name == name and description.about and description.origin and description.embodiment
+    assert description.features is not None
+    source = open_source(name, folder=miniature(tmp_path, description.features))
+    assert isinstance(source, EpisodeSource)
+    source = pickle.loads(pickle.dumps(source))
+    assert len(source) == 2 and source.episode_length(1) == STEPS
+    episode, embodiment = source.episode(0), source.embodiment
+    assert isinstance(episode, EpisodeView)
+    assert episode.array("action").shape == (STEPS, len(embodiment.action.dimensions))
+    assert episode.array("action").dtype == np.float32
+    if embodiment.state:
+        assert episode.array("state").shape == (STEPS, len(embodiment.state))
+    assert episode.instruction in ("push the cube", "push é", "lift the cube")
+    assert episode.cameras and {camera.name for camera in embodiment.cameras} == set(episode.cameras)
+    for camera in episode.cameras:
+        assert abs(int(episode.frame(camera, 1).mean()) - 90) < 3
+    first = description.fields["action"][0]
+    raw = source._base.episode(0).array(first.path)  # type: ignore[attr-defined]
+    assert episode.array("action")[0, 0] == raw.reshape(STEPS, -1)[0, first.first]
+
+
+def test_what_the_mission_needs_is_there() -> None:
+    needed = "bridge_v2 language_table language_table_sim nyu_franka_play fractal droid kuka taco_play jaco_play"
+    needed += (
+        " berkeley_cable_routing berkeley_autolab_ur5 stanford_hydra austin_buds austin_sailor austin_sirius nyu_rot"
+    )
+    needed += " ucsd_kitchen ucsd_pick_and_place bc_z fmb vima robomimic_ph robomimic_mh robomimic_mg"
+    assert set(needed.split()) <= set(catalogue_names())
+
+
+def test_other_files_than_described_are_refused(tmp_path: Path) -> None:
+    description = Description.load(catalogue_path("bridge_v2"))
+    assert description.features is not None
+    steps = dict(description.features.steps)
+    steps["action"] = TensorFeature("float32", (6,))
+    folder = miniature(tmp_path, EpisodeFeatures(steps, description.features.episode))
+    with pytest.raises(FeatureError, match=r"action is .*6.* in the data, declared"):
+        open_source("bridge_v2", folder=folder)
+
+
+def test_missing_files_name_their_origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EMBODIO_DATA", raising=False)
+    with pytest.raises(DatasetError, match=r"Fetch them from gs://gresearch/robotics/droid/1\.0\.0"):
+        open_source("droid")
+    with pytest.raises(DatasetError, match=r"name of the catalogue \(.*bridge_v2"):
+        open_source(tmp_path / "nothing")
