@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embodio.agent import Agent, AgentError, Checkpoint, ObservationError, PolicyConfig
+from embodio.agent import Agent, AgentError, Checkpoint, ObservationError, PolicyConfig, PolicyFormat
 from embodio.agent.constrained import ConstrainedDecoder
 from embodio.agent.decoder import DecoderWeights
 from embodio.agent.errors import Abstained
 from embodio.agent.grammar import Grammar
 from embodio.agent.options import AgentOptions
 from embodio.agent.result import ActionResult
+from embodio.envs.embodiment import Microphone
+from embodio.model.audio_segments import SEGMENT_SAMPLES
 from embodio.model.token_sequence import TokenSequence
-from tests.agent.conftest import make_checkpoint, make_format, make_observation
+from embodio.model.vocabulary import Vocabulary
+from tests.agent.conftest import make_checkpoint, make_embodiment, make_format, make_observation, make_statistics
 
 
 def started(checkpoint: Checkpoint, **options: object) -> Agent:
@@ -182,3 +187,19 @@ def test_options_are_checked() -> None:
     for change in ({"temperature": -1.0}, {"guidance": float("nan")}, {"abstain_below": 2.0}, {"precision": "int4"}):
         with pytest.raises(AgentError, match=next(iter(change))):
             AgentOptions(**change)  # type: ignore[arg-type]
+
+
+def test_sound_is_heard_with_what_was_before() -> None:
+    robot = dataclasses.replace(make_embodiment(), microphone=Microphone(rate=8000, channels=1))
+    config = PolicyConfig(cameras=("front", "hand"), chunk=1, microphone=True)
+    checkpoint = make_checkpoint(PolicyFormat(config, robot, make_statistics(robot), Vocabulary.default()))
+    agent = Agent(checkpoint)
+    agent.reset(instruction=(np.full(8000, 0.1, np.float32), 8000))
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 24_000).astype(np.float32)
+    for _ in range(2):
+        assert np.isfinite(agent.act(make_observation(0) | {"microphone": sound})).all()
+    example = agent.example()
+    assert len(example.audio) == SEGMENT_SAMPLES and len(example.audio_history) == 1
+    assert len(example.audio_history[0]) == 7 * 16_000 - SEGMENT_SAMPLES
+    with pytest.raises(ObservationError, match="microphone"):
+        agent.act(make_observation(0) | {"microphone": np.full(80, np.nan, np.float32)})
