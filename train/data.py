@@ -1,0 +1,180 @@
+"""`embodio-data`: what a data set holds, and the statistics of its numbers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.inspect_source import propose
+from embodio.datasets.rlds.features import TensorFeature
+from embodio.datasets.source import EpisodeSource, open_source
+from embodio.datasets.sources.columns import find
+from embodio.datasets.sources.feature_text import format_feature
+from embodio.datasets.statistics import FieldAccumulator
+from embodio.envs.errors import EmbodimentError
+from embodio.model.statistics import DatasetStatistics, FieldStatistics
+from embodio.train.cli import run as run_command
+from embodio.train.schema import ConfigError
+
+ACTIONS = ("inspect", "stats")
+
+
+@dataclass(frozen=True)
+class InspectConfig:
+    """Which data set to look at.
+
+    Attributes:
+        source: folder, file, YAML file, or name of the catalogue.
+        folder: where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        split: name of the split; null takes the usual one.
+        out: YAML file to write the proposed description to; null shows it.
+    """
+
+    source: str
+    folder: str | None = None
+    split: str | None = None
+    out: Path | None = None
+
+
+@dataclass(frozen=True)
+class StatsConfig:
+    """Whose statistics to compute.
+
+    Attributes:
+        source: folder, file, YAML file, or name of the catalogue.
+        folder: where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        split: name of the split; null takes the usual one.
+        fields: numeric fields of a step.
+        episodes: how many episodes to read; 0 reads all.
+        out: JSON file to write them to; null only shows them.
+    """
+
+    source: str
+    folder: str | None = None
+    split: str | None = None
+    fields: tuple[str, ...] = ("action",)
+    episodes: int = 0
+    out: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.episodes < 0:
+            raise ConfigError(f"episodes: got {self.episodes}, expected 0 or more")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `embodio-data`; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    action = arguments.pop(0) if arguments and arguments[0] in ACTIONS else ""
+    errors = (DatasetError, EmbodimentError)
+    if action == "stats":
+        return run_command(
+            StatsConfig,
+            stats,
+            arguments,
+            prog="embodio-data stats",
+            description="Compute minimum, maximum, mean, deviation and quantiles of a data set's numbers.",
+            examples=("embodio-data stats source=data/lift fields=[action,state]",),
+            user_errors=errors,
+        )
+    if not action and not {"--help", "-h"} & set(arguments):
+        Console(stderr=True, highlight=False).print(
+            f"embodio-data: say what to do: {' or '.join(ACTIONS)}, then key=value"
+        )
+        return 2
+    return run_command(
+        InspectConfig,
+        inspect,
+        arguments,
+        prog="embodio-data inspect",
+        description="Show what a data set holds, and propose its YAML file. (See also: embodio-data stats.)",
+        examples=(
+            "embodio-data inspect source=data/lift",
+            "embodio-data inspect source=droid folder=downloads/droid/1.0.0",
+        ),
+        user_errors=errors,
+    )
+
+
+def inspect(config: InspectConfig) -> int:
+    """Shows the fields of a data set and proposes a description where it has none; returns the exit code."""
+    source = open_source(config.source, folder=config.folder, split=config.split)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    episode = source.episode(0)
+    console.print(f"{source.name}: {len(source)} episodes; the first has {len(episode)} steps")
+    table = Table("field", "holds")
+    for path, feature in sorted(source.features.steps.items()):
+        table.add_row(path, format_feature(feature))
+    for path, feature in sorted(source.features.episode.items()):
+        table.add_row(f"{path} (episode)", format_feature(feature))
+    console.print(table)
+    if not hasattr(source, "description"):
+        proposal = propose(source, config.source)
+        if config.out is None:
+            console.print(proposal)
+        else:
+            config.out.write_text(proposal, encoding="utf-8")
+            console.print(f"proposed description: {config.out}")
+    source.close()
+    return 0
+
+
+def stats(config: StatsConfig) -> int:
+    """Computes, shows and perhaps writes the statistics; returns the exit code."""
+    source = open_source(config.source, folder=config.folder, split=config.split)
+    found = _statistics(source, config)
+    console = Console(highlight=False)
+    for field, values in found.fields.items():
+        table = Table("", "min", "q01", "mean", "std", "q99", "max", title=f"{field}, {values.count} steps")
+        for row in zip(
+            values.names, values.min, values.q01, values.mean, values.std, values.q99, values.max, strict=True
+        ):
+            table.add_row(row[0], *(f"{number:.4g}" for number in row[1:]))
+        console.print(table)
+    if config.out is not None:
+        config.out.write_text(json.dumps(found.to_dict(), indent=2) + "\n", encoding="utf-8")
+        console.print(f"statistics: {config.out}")
+    source.close()
+    return 0
+
+
+def _statistics(source: EpisodeSource, config: StatsConfig) -> DatasetStatistics:
+    accumulators: dict[str, FieldAccumulator] = {}
+    names: dict[str, tuple[str, ...]] = {}
+    for field in config.fields:
+        _, feature = find(source.features, field)
+        if not isinstance(feature, TensorFeature):
+            raise DatasetError(f"fields: {field!r} holds no numbers")
+        size = 1
+        for length in feature.shape:
+            size *= length
+        accumulators[field], names[field] = FieldAccumulator(), _names(source, field, size)
+    count = min(len(source), config.episodes or len(source))
+    console = Console(stderr=True)
+    for index in track(range(count), "episodes", console=console, disable=not console.is_terminal):
+        episode = source.episode(index)
+        for field, accumulator in accumulators.items():
+            accumulator.update(episode.array(field).reshape(len(episode), -1).astype("float32"))
+    fields: dict[str, FieldStatistics] = {
+        field: accumulator.finish(names[field]) for field, accumulator in accumulators.items()
+    }
+    return DatasetStatistics(fields, source=f"{source.name}, {count} episodes")
+
+
+def _names(source: EpisodeSource, field: str, size: int) -> tuple[str, ...]:
+    """Names of the dimensions from the robot, where it is described; else numbers."""
+    try:
+        embodiment = source.embodiment
+    except DatasetError:
+        return tuple(f"{field}_{number}" for number in range(size))
+    dimensions = {"action": embodiment.action.dimensions, "expert_action": embodiment.action.dimensions}
+    dimensions |= {"state": embodiment.state, "observation/state": embodiment.state}
+    found = tuple(dimension.name for dimension in dimensions.get(field, ()))
+    return found if len(found) == size else tuple(f"{field}_{number}" for number in range(size))
