@@ -1,4 +1,4 @@
-"""`embodio-data`: what a data set holds, and the statistics of its numbers."""
+"""`embodio-data`: what a data set holds, the statistics of its numbers, and any data set as RLDS."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 from rich.table import Table
 
+from embodio.datasets.convert_to_rlds import convert_to_rlds
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.inspect_source import propose
 from embodio.datasets.rlds.features import TensorFeature
@@ -24,7 +25,7 @@ from embodio.model.statistics import DatasetStatistics, FieldStatistics
 from embodio.train.cli import run as run_command
 from embodio.train.schema import ConfigError
 
-ACTIONS = ("inspect", "stats")
+ACTIONS = ("inspect", "stats", "convert")
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,25 @@ class StatsConfig:
             raise ConfigError(f"episodes: got {self.episodes}, expected 0 or more")
 
 
+@dataclass(frozen=True)
+class ConvertDataConfig:
+    """What to write as RLDS.
+
+    Attributes:
+        source: folder, file, YAML file, or name of the catalogue.
+        out: folder of the new data set.
+        name: of the new data set: small letters, digits and underscores.
+        folder: where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        split: name of the split; null takes the usual one.
+    """
+
+    source: str
+    out: Path
+    name: str
+    folder: str | None = None
+    split: str | None = None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `embodio-data`; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -84,9 +104,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             examples=("embodio-data stats source=data/lift fields=[action,state]",),
             user_errors=errors,
         )
+    if action == "convert":
+        return run_command(
+            ConvertDataConfig,
+            convert,
+            arguments,
+            prog="embodio-data convert",
+            description="Write any data set as RLDS, value for value (images as PNG).",
+            examples=("embodio-data convert source=lift.hdf5 out=data/lift name=lift",),
+            user_errors=errors,
+        )
     if not action and not {"--help", "-h"} & set(arguments):
         Console(stderr=True, highlight=False).print(
-            f"embodio-data: say what to do: {' or '.join(ACTIONS)}, then key=value"
+            f"embodio-data: say what to do: {', '.join(ACTIONS)}, then key=value"
         )
         return 2
     return run_command(
@@ -94,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         inspect,
         arguments,
         prog="embodio-data inspect",
-        description="Show what a data set holds, and propose its YAML file. (See also: embodio-data stats.)",
+        description="Show what a data set holds, and propose its YAML file. Others: stats, convert.",
         examples=(
             "embodio-data inspect source=data/lift",
             "embodio-data inspect source=droid folder=downloads/droid/1.0.0",
@@ -122,6 +152,18 @@ def inspect(config: InspectConfig) -> int:
         else:
             config.out.write_text(proposal, encoding="utf-8")
             console.print(f"proposed description: {config.out}")
+    source.close()
+    return 0
+
+
+def convert(config: ConvertDataConfig) -> int:
+    """Writes a data set as RLDS; returns the exit code."""
+    source = open_source(config.source, folder=config.folder, split=config.split)
+    console = Console(stderr=True, highlight=False)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("episodes", total=len(source))
+        convert_to_rlds(source, config.out, config.name, done=lambda count: progress.update(task, completed=count))
+    console.print(f"{config.out}: {len(source)} episodes")
     source.close()
     return 0
 

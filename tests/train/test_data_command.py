@@ -54,6 +54,14 @@ def test_statistics(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "gripper" in capsys.readouterr().out
 
 
+def test_convert(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "copy"
+    assert main(["convert", f"source={folder}", f"out={out}", "name=copy"]) == 0
+    assert np.array_equal(RLDSReader(out).episode(1).frame("hand", 1), RLDSReader(folder).episode(1).frame("hand", 1))
+    assert RLDSReader(out).embodiment == RLDSReader(folder).embodiment
+    assert main(["convert", f"source={folder}", f"out={out}", "name=copy"]) == 1
+
+
 def test_mistakes(folder: Path) -> None:
     assert main([]) == 2
     assert main(["stats", f"source={folder}", "fields=[speed]"]) == 1
