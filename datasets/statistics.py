@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.episode_index import index_episodes
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.quantile_sketch import QuantileSketch
 from embodio.datasets.rlds.features import TensorFeature
@@ -110,6 +111,7 @@ def compute_statistics(reader: EpisodeSource) -> DatasetStatistics:
     """Computes the statistics of the actions and of the state of a data set, or reads them from beside the data.
 
     They are kept under a hash of the files and of what is computed, so they are computed anew when either changes.
+    Damaged episodes are left out, which `source` of the result says; the loader counts and limits them.
 
     Args:
         reader: of the data set; its embodiment gives the names of the dimensions.
@@ -136,8 +138,11 @@ def compute_statistics(reader: EpisodeSource) -> DatasetStatistics:
     if known is not None:
         return known
     version = getattr(reader, "version", "")
+    damaged = index_episodes(reader).damaged
     source = f"{reader.name} {version}".strip() + f", {len(reader)} episodes"
-    computed = DatasetStatistics(_accumulate(reader, present), source=source)
+    if damaged:
+        source += f", of which {len(damaged)} are damaged and left out"
+    computed = DatasetStatistics(_accumulate(reader, present, set(damaged)), source=source)
     save_side_file(reader, _KIND, key, computed.to_dict())
     return computed
 
@@ -150,9 +155,13 @@ def _load(source: EpisodeSource, key: str | None) -> DatasetStatistics | None:
         return None
 
 
-def _accumulate(source: EpisodeSource, names: Mapping[str, tuple[str, ...]]) -> dict[str, FieldStatistics]:
+def _accumulate(
+    source: EpisodeSource, names: Mapping[str, tuple[str, ...]], damaged: Set[int]
+) -> dict[str, FieldStatistics]:
     accumulators = {field: FieldAccumulator() for field in names}
     for number in range(len(source)):
+        if number in damaged:
+            continue
         episode = source.episode(number)
         for field, accumulator in accumulators.items():
             values = episode.array(field)

@@ -131,6 +131,19 @@ def test_statistics_are_kept_beside_the_data_until_it_changes(tmp_path: Path) ->
     assert len(list((folder / ".embodio").glob("statistics-*.json"))) == 2
 
 
+def test_damaged_episodes_are_left_out_and_that_is_said(tmp_path: Path) -> None:
+    folder = write_toy_dataset(tmp_path / "toy", 3, 4)
+    whole = np.concatenate([episode.array("action") for episode in RLDSReader(folder)])
+    shard = next(folder.glob("*.tfrecord*"))
+    flipped = bytearray(shard.read_bytes())
+    flipped[len(flipped) // 2] ^= 1  # in episode 1
+    shard.write_bytes(flipped)
+    found = compute_statistics(RLDSReader(folder))
+    assert found.source.endswith("3 episodes, of which 1 are damaged and left out")
+    assert found.field("action").count == 8
+    assert found.field("action").mean == pytest.approx(np.delete(whole, range(4, 8), axis=0).mean(axis=0), abs=1e-6)
+
+
 def test_a_data_set_without_such_fields_is_refused(tmp_path: Path) -> None:
     features = EpisodeFeatures({"reward": TensorFeature("float32")}, {})
     record = encode_episode(features, [{"reward": 1.0}], {})
