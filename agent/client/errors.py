@@ -1,0 +1,78 @@
+"""Errors between a robot and a served agent, and how their names on the wire become errors again."""
+
+from __future__ import annotations
+
+import sys
+
+from embodio.agent import errors as agent_errors
+from embodio.agent.errors import AgentError
+
+
+class RemoteError(AgentError):
+    """Base of all errors of the connection between `RemoteAgent` and its server."""
+
+
+class ServerUnreachable(RemoteError):
+    """No server answers at the address, or what answers is no server of agents."""
+
+
+class ConnectionLost(RemoteError):
+    """The connection broke and the server no longer knows the episode; `reset` starts a new one."""
+
+
+class Unauthorised(RemoteError):
+    """The server wants a token, or another one than was given."""
+
+
+class ProtocolMismatch(RemoteError):
+    """Client and server speak different versions of the protocol."""
+
+
+class EmbodimentRefused(RemoteError):
+    """The served policy was made for another robot; raised where `embodio.envs` and its error are not loaded."""
+
+
+class MessageError(RemoteError, ValueError):
+    """A message is malformed, or holds something that cannot be sent."""
+
+
+class MessageTooLarge(MessageError):
+    """A message has more bytes than the server takes."""
+
+
+class DeadlineExceeded(RemoteError):
+    """The answer, or the rest of a message, did not come in time."""
+
+
+class Overloaded(RemoteError):
+    """The server has as many clients or waiting requests as it takes."""
+
+
+class ServerStopping(RemoteError):
+    """The server is shutting down and takes no new requests."""
+
+
+class PolicyFailed(RemoteError):
+    """The policy broke down while it worked on a request; the server's log says where."""
+
+
+_OF_ROBOTS = ("EmbodimentMismatch", "EmbodimentError")
+
+
+def error_named(name: str, message: str) -> Exception:
+    """The error that a server reported.
+
+    Args:
+        name: name of its class, here, in `embodio.agent.errors`, or one of the two that concern embodiments.
+        message: what it says.
+
+    Returns:
+        An error of that class; a RemoteError if the name is not known, as from a newer server.
+    """
+    if name in _OF_ROBOTS:
+        envs = sys.modules.get("embodio.envs.errors")
+        return EmbodimentRefused(message) if envs is None else getattr(envs, name)(message)
+    for found in (globals().get(name), getattr(agent_errors, name, None)):
+        if isinstance(found, type) and issubclass(found, AgentError):
+            return found(message)
+    return RemoteError(f"{name}: {message}")

@@ -1,0 +1,161 @@
+"""One open connection to a server of agents: handshake, a request and its answer, and what its end means."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import platform
+import ssl
+import time
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.sync.client import connect
+
+from embodio.agent.client.errors import (
+    DeadlineExceeded,
+    MessageError,
+    MessageTooLarge,
+    ProtocolMismatch,
+    ServerUnreachable,
+    error_named,
+)
+from embodio.agent.client.messages import PROTOCOL, field, pack, unpack
+from embodio.agent.errors import AgentError
+
+_TOO_LARGE = 1009
+_TEMPORARY = 503
+
+
+class Broken(Exception):
+    """The connection ended; internal, `RemoteAgent` mends it or says what that means."""
+
+
+class Link:
+    """An open connection after the handshake.
+
+    Args:
+        url: "ws://host:port" or "wss://host:port".
+        token: that the server wants, or None.
+        embodiment: of the robot as plain values, checked by the server; None skips the check.
+        session: of an earlier connection, to go on with its episode; None begins a new one.
+        tls: for wss with certificates that this machine does not trust by itself.
+        seconds: for the whole handshake.
+
+    Raises:
+        Broken: no server listens there, or it takes nobody just now; worth another try.
+        RemoteError: the server refuses: token, version, robot.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        embodiment: Any,
+        session: str | None,
+        tls: ssl.SSLContext | None,
+        seconds: float,
+    ) -> None:
+        options: dict[str, Any] = {"compression": None, "max_size": None, "open_timeout": seconds, "close_timeout": 1}
+        if token is not None:
+            options["additional_headers"] = {"Authorization": f"Bearer {token}"}
+        if tls is not None:
+            options["ssl"] = tls
+        # Newer versions look for a proxy, and want to know that the connection itself is asked for.
+        newer = {"proxy": None, "legacy": True}
+        known = inspect.signature(connect).parameters
+        options.update({name: value for name, value in newer.items() if name in known})
+        try:
+            self._socket = connect(url, **options)
+        except InvalidURI as error:
+            raise ServerUnreachable(f"{url}: not an address; write ws://host:port or wss://host:port") from error
+        except InvalidStatus as error:
+            raise _refusal(url, error) from error
+        except ssl.SSLError as error:
+            raise ServerUnreachable(
+                f"{url}: TLS failed ({error}); give tls= a context that trusts the server"
+            ) from error
+        except InvalidHandshake as error:
+            raise ServerUnreachable(f"{url}: no server of agents answers there ({error}); check the port") from error
+        except (OSError, EOFError) as error:
+            raise Broken(str(error) or type(error).__name__) from error
+        try:
+            self._socket.send(
+                pack(
+                    {
+                        "type": "hello",
+                        "protocol": PROTOCOL,
+                        "client": f"Python {platform.python_version()} on {platform.node()}",
+                        "embodiment": embodiment,
+                        "session": session,
+                    }
+                )
+            )
+            self.welcome = self._receive(time.monotonic() + seconds, None)
+        except ConnectionClosed as error:
+            raise Broken(str(error)) from error
+        except AgentError:
+            self.close()
+            raise
+        if field(self.welcome, "protocol", int) != PROTOCOL:
+            self.close()
+            raise ProtocolMismatch(
+                f"protocol: client {PROTOCOL}, server {self.welcome['protocol']}; install one version"
+            )
+        self.session = field(self.welcome, "session", str)
+        self.resumed = field(self.welcome, "resumed", bool)
+        self.most_bytes = int(field(self.welcome, "limits", dict)["bytes"])
+
+    def exchange(self, data: bytes, number: int, until: float) -> dict[str, Any]:
+        """Sends a request and waits for its answer.
+
+        Args:
+            data: the packed request.
+            number: its id; answers to earlier requests are skipped.
+            until: on the monotonic clock.
+
+        Raises:
+            Broken: the connection ended.
+            DeadlineExceeded: no answer came in time.
+            AgentError: what the server reports.
+        """
+        try:
+            self._socket.send(data)
+            return self._receive(until, number)
+        except ConnectionClosed as error:
+            if error.rcvd is not None and error.rcvd.code == _TOO_LARGE:
+                raise MessageTooLarge(f"request: {len(data)} bytes are more than the server takes") from error
+            raise Broken(str(error)) from error
+
+    def close(self) -> None:
+        """Says goodbye: the server forgets the episode."""
+        self._socket.close()
+
+    def _receive(self, until: float, number: int | None) -> dict[str, Any]:
+        while True:
+            try:
+                data = self._socket.recv(timeout=max(0.0, until - time.monotonic()))
+            except TimeoutError as error:
+                raise DeadlineExceeded(
+                    "no answer came in time; the server is busy or hangs: look at its /metrics, or give deadline= more"
+                ) from error
+            if not isinstance(data, bytes):
+                raise MessageError("answer: expected bytes, got text; is this a server of agents?")
+            message = unpack(data)
+            answered = message.get("id")
+            if answered is not None and answered != number:
+                continue
+            if message["type"] == "error":
+                raise error_named(field(message, "name", str), field(message, "message", str))
+            return message
+
+
+def _refusal(url: str, error: InvalidStatus) -> Exception:
+    """What an HTTP answer instead of a connection means."""
+    status = error.response.status_code
+    try:
+        told = json.loads(error.response.body or b"")
+        name, message = str(told["name"]), str(told["message"])
+    except (ValueError, KeyError, TypeError):
+        return ServerUnreachable(f"{url}: no server of agents answers there (HTTP {status}); check address and port")
+    return Broken(message) if status == _TEMPORARY else error_named(name, f"{url}: {message}")

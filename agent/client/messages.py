@@ -1,0 +1,142 @@
+"""Messages as bytes: msgpack, with NumPy arrays as dtype, shape and bytes; nothing in them is ever executed.
+
+A message is a map whose "type" is one of those below. Arrays may hold booleans, integers, floats and complex numbers of
+either byte order; objects, text and records are refused. Tuples arrive as lists, NumPy numbers as arrays without axes.
+
+    client -> server
+        hello   protocol, client, embodiment (or nil), session (or nil: a new one)
+        reset   id, instruction (or nil: keep)
+        act     id, observation, seconds (how long an answer is wanted)
+    server -> client
+        welcome protocol, session, resumed, embodiment, info, limits
+        done    id
+        action  id, action, waited, computed (seconds)
+        error   id (or nil), name, message
+
+Requests of one client are answered in order, one at a time. Those with an id that was answered already get the same
+answer again, so a request may be repeated after the connection broke.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from embodio.agent.client.errors import MessageError
+
+PROTOCOL = 1
+WATCH_PROTOCOL = "embodio.watch"
+
+_ARRAY = 1
+_MOST_AXES = 16
+_LONGEST_AXIS = 2**31
+_MOST_CONTAINERS = 10_000
+_LONGEST_CONTAINER = 65_536
+_BASES = ("i2", "i4", "i8", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16")
+DTYPES = frozenset(["|b1", "|i1", "|u1"] + [order + base for order in "<>" for base in _BASES])
+
+
+def pack(message: dict[str, Any]) -> bytes:
+    """A message as bytes.
+
+    Raises:
+        MessageError: if something in it is of a kind that cannot be sent, an array of objects for example.
+    """
+    try:
+        packed: bytes = msgpack.packb(message, default=_encode, use_bin_type=True)
+    except (ValueError, OverflowError, TypeError, RecursionError) as error:
+        if isinstance(error, MessageError):
+            raise
+        raise MessageError(f"message: cannot be sent ({error}); send arrays, numbers and text") from error
+    return packed
+
+
+def unpack(data: bytes) -> dict[str, Any]:
+    """The message that some bytes hold. Its arrays own their memory and can be written.
+
+    Raises:
+        MessageError: if the bytes are no message: damaged, of unknown content, or nested beyond what any needs.
+    """
+    if not isinstance(data, bytes):
+        raise MessageError("message: expected bytes, got text; messages are msgpack")
+    containers = 0
+
+    def count(value: Any) -> Any:
+        nonlocal containers
+        containers += 1
+        if containers > _MOST_CONTAINERS:
+            raise MessageError(f"message: more than {_MOST_CONTAINERS} lists and maps; send numbers as arrays")
+        return value
+
+    try:
+        message = msgpack.unpackb(
+            data,
+            ext_hook=_decode,
+            object_hook=count,
+            list_hook=count,
+            raw=False,
+            strict_map_key=True,
+            max_array_len=_LONGEST_CONTAINER,
+            max_map_len=_LONGEST_CONTAINER,
+        )
+    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
+        if isinstance(error, MessageError):
+            raise
+        raise MessageError(f"message: not valid msgpack ({error}); client and server may differ in version") from error
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise MessageError("message: expected a map with the text 'type'")
+    return message
+
+
+def field(message: dict[str, Any], name: str, *kinds: type) -> Any:
+    """A field of a message.
+
+    Args:
+        message: the message.
+        name: of the field.
+        kinds: types it may have; `type(None)` among them lets it be absent.
+
+    Raises:
+        MessageError: if it is missing or of another type.
+    """
+    value = message.get(name)
+    if isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds):
+        return value
+    wanted = " or ".join(kind.__name__ for kind in kinds)
+    raise MessageError(f"{message['type']}.{name}: expected {wanted}, got {type(value).__name__}")
+
+
+def _encode(value: Any) -> Any:
+    """What msgpack does not know: arrays and NumPy numbers, as an extension."""
+    if not isinstance(value, (np.ndarray, np.generic)):
+        raise MessageError(f"message: a {type(value).__name__} cannot be sent; send arrays, numbers and text")
+    array = np.asarray(value)
+    if array.dtype.str not in DTYPES:
+        raise MessageError(f"array: dtype {array.dtype} cannot be sent; numbers and booleans can")
+    if array.ndim > _MOST_AXES:
+        raise MessageError(f"array: {array.ndim} axes, at most {_MOST_AXES} can be sent")
+    return msgpack.ExtType(_ARRAY, msgpack.packb([array.dtype.str, list(array.shape), array.tobytes()]))
+
+
+def _decode(code: int, data: bytes) -> Any:
+    """The inverse of `_encode`, checking everything that the bytes claim."""
+    if code != _ARRAY:
+        raise MessageError(f"message: unknown extension {code}; client and server may differ in version")
+    parts = msgpack.unpackb(data, raw=False, max_array_len=_MOST_AXES, max_ext_len=0, max_map_len=0)
+    if not isinstance(parts, list) or len(parts) != 3:
+        raise MessageError("array: expected dtype, shape and bytes")
+    dtype, shape, content = parts
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise MessageError(f"array: dtype {dtype!r} is not taken; numbers and booleans are")
+    if not isinstance(shape, list) or any(
+        not isinstance(n, int) or isinstance(n, bool) or not 0 <= n < _LONGEST_AXIS for n in shape
+    ):
+        raise MessageError(f"array: malformed shape {shape!r}")
+    size = np.dtype(dtype).itemsize
+    for length in shape:
+        size *= length
+    if not isinstance(content, bytes) or len(content) != size:
+        raise MessageError(f"array: shape {shape} of {dtype} needs {size} bytes")
+    return np.frombuffer(content, dtype=dtype).reshape(shape).copy()

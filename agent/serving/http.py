@@ -1,0 +1,58 @@
+"""What is answered before a connection becomes a websocket: the page, health, metrics, and refusals."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from http import HTTPStatus
+from importlib import resources
+from urllib.parse import urlsplit
+
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from embodio.agent.client.messages import WATCH_PROTOCOL
+
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'"
+
+
+def page() -> Response:
+    """The page for people."""
+    text = resources.files("embodio.agent.serving").joinpath("page.html").read_text(encoding="utf-8")
+    return respond(HTTPStatus.OK, text, "text/html; charset=utf-8", {"Content-Security-Policy": _POLICY})
+
+
+def refuse(status: HTTPStatus, name: str, message: str) -> Response:
+    """A refusal that `RemoteAgent` turns into the error of this name."""
+    return respond(status, json.dumps({"name": name, "message": message}), "application/json")
+
+
+def respond(status: HTTPStatus, text: str, kind: str, more: dict[str, str] | None = None) -> Response:
+    """An HTTP answer."""
+    body = text.encode()
+    headers = Headers({"Content-Type": kind, "Content-Length": str(len(body)), "Connection": "close", **(more or {})})
+    return Response(status.value, status.phrase, headers, body)
+
+
+def may_enter(request: Request, token: str | None) -> bool:
+    """Whether a request carries the token: as a bearer, or, from a page, hidden among its sub-protocols in hex."""
+    if token is None:
+        return True
+    given = [value.removeprefix("Bearer ") for value in request.headers.get_all("Authorization")]
+    for value in request.headers.get_all("Sec-WebSocket-Protocol"):
+        for part in value.split(","):
+            offered = part.strip().removeprefix(f"{WATCH_PROTOCOL}.")
+            if offered != part.strip() and all(c in "0123456789abcdef" for c in offered) and len(offered) % 2 == 0:
+                given.append(bytes.fromhex(offered).decode("utf-8", "replace"))
+    return any(hmac.compare_digest(one.encode(), token.encode()) for one in given)
+
+
+def from_own_page(request: Request) -> bool:
+    """Whether a browser's request comes from the page of this server; other programs send no origin."""
+    origins, hosts = request.headers.get_all("Origin"), request.headers.get_all("Host")
+    return not origins or [urlsplit(origin).netloc for origin in origins] == hosts
+
+
+def is_websocket(request: Request) -> bool:
+    """Whether a request wants to become a websocket."""
+    return any("websocket" in value.lower() for value in request.headers.get_all("Upgrade"))

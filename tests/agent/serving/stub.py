@@ -1,0 +1,50 @@
+"""A policy whose actions say which episode it is and how far that has come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from embodio.agent.errors import AgentError, NotReset, ObservationError
+from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
+
+
+def make_embodiment(name: str = "stub") -> Embodiment:
+    action = ActionSpec((Dimension("x", "m", -1.0, 1.0),), "delta", "base", "none", "none", "test")
+    return Embodiment(name, action, (), (Camera("front", 128, 128),), None, 10.0)
+
+
+class StubPolicy:
+    """Gives [number in the instruction, step, seed]; "sleep" in an observation takes so long, "break" breaks."""
+
+    def __init__(self) -> None:
+        self.embodiment = make_embodiment()
+        self.info: dict[str, Any] = {"folder": "stub"}
+
+    def check_embodiment(self, embodiment: Embodiment) -> None:
+        self.embodiment.require_same(embodiment, "use the stub's")
+
+    def open(self) -> dict[str, Any]:
+        return {"told": None, "step": 0}
+
+    def reset(self, state: dict[str, Any], instruction: Any, seed: int | None) -> None:
+        state.update(told=state["told"] if instruction is None else float(instruction), step=0)
+
+    def act(self, states: Sequence[Any], observations: Sequence[Any]) -> list[np.ndarray | AgentError]:
+        answers: list[np.ndarray | AgentError] = []
+        for state, observation in zip(states, observations, strict=True):
+            if "sleep" in observation:
+                time.sleep(float(observation["sleep"]))
+            if "break" in observation:
+                raise RuntimeError("planted")
+            if state["told"] is None:
+                answers.append(NotReset("act: call reset first"))
+            elif "front" not in observation:
+                answers.append(ObservationError("front: missing"))
+            else:
+                answers.append(np.array([state["told"], state["step"]], np.float32))
+                state["step"] += 1
+        return answers
