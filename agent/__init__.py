@@ -13,20 +13,40 @@ if TYPE_CHECKING:
     from embodio.agent.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_checkpoints
     from embodio.agent.codec import ActionCodec
     from embodio.agent.constrained import decode_legal
-    from embodio.agent.errors import ActionError, AgentError, CheckpointError, NotReset, ObservationError
+    from embodio.agent.contract import ContractError, check_agent
+    from embodio.agent.errors import (
+        Abstained,
+        ActionError,
+        AgentError,
+        CheckpointError,
+        NotReset,
+        ObservationError,
+        PrecisionError,
+    )
+    from embodio.agent.options import AgentOptions
     from embodio.agent.policy_format import PolicyConfig, PolicyFormat
+    from embodio.agent.result import ActionResult, DimensionDistribution
+    from embodio.agent.session import Session
 
 _HOMES = {
-    "Agent": "agent",
+    "Abstained": "errors",
     "ActionCodec": "codec",
     "ActionError": "errors",
+    "ActionResult": "result",
+    "Agent": "agent",
     "AgentError": "errors",
+    "AgentOptions": "options",
     "Checkpoint": "checkpoint",
     "CheckpointError": "errors",
+    "ContractError": "contract",
+    "DimensionDistribution": "result",
     "NotReset": "errors",
     "ObservationError": "errors",
     "PolicyConfig": "policy_format",
     "PolicyFormat": "policy_format",
+    "PrecisionError": "errors",
+    "Session": "session",
+    "check_agent": "contract",
     "decode_legal": "constrained",
     "load_checkpoint": "checkpoint",
     "save_checkpoint": "checkpoint",
@@ -34,16 +54,24 @@ _HOMES = {
 }
 
 __all__ = [
+    "Abstained",
     "ActionCodec",
     "ActionError",
+    "ActionResult",
     "Agent",
     "AgentError",
+    "AgentOptions",
     "Checkpoint",
     "CheckpointError",
+    "ContractError",
+    "DimensionDistribution",
     "NotReset",
     "ObservationError",
     "PolicyConfig",
     "PolicyFormat",
+    "PrecisionError",
+    "Session",
+    "check_agent",
     "decode_legal",
     "load_checkpoint",
     "save_checkpoint",
