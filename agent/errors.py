@@ -27,9 +27,5 @@ class Abstained(AgentError):
     """The agent does not trust its action and was told to refuse in that case."""
 
 
-class MissingModality(AgentError):
-    """The checkpoint's network cannot write what was asked for; the message says what it would need."""
-
-
 class PrecisionError(AgentError):
     """Faster weights gave results too far from those of float32, or cannot be used on this machine."""

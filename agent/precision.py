@@ -48,12 +48,6 @@ def convert(model: UnifiedIO2, options: AgentOptions) -> FastModel:
     return FastModel(model, encoder, product)
 
 
-def relative_error(plain: Tensor, fast: Tensor) -> float:
-    """Root-mean-square difference between two tensors as a share of the plain one's size."""
-    difference = (fast.double() - plain.double()).square().mean().sqrt()
-    return float(difference / plain.double().square().mean().sqrt())
-
-
 class Int8Product:
     """A linear map with int8 weights, one scale per output; activations are quantised on the fly, row by row."""
 
