@@ -91,7 +91,8 @@ def test_every_dependency_is_pinned_inside_its_range() -> None:
 def test_base_is_free_of_tensorflow() -> None:
     base = " ".join(PROJECT["project"]["dependencies"])
     assert not re.search(r"tensorflow|rlds|tfds", base)
-    assert set(PROJECT["project"]["optional-dependencies"]) == {"tf", "serve", "vima", "dev"}
+    extras = set(PROJECT["project"]["optional-dependencies"])
+    assert extras == set(script("install").EXTRAS["all"]), "`make test` installs all extras"
 
 
 def script(name: str) -> types.ModuleType:
