@@ -1,4 +1,4 @@
-"""`embodio-data`: what a data set holds, the statistics of its numbers, and any data set as RLDS."""
+"""`embodio-data`: what a data set holds, its statistics, a page that shows it, and any data set as RLDS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.progress import Progress, track
 from rich.table import Table
 
+from embodio.agent.errors import AgentError
 from embodio.datasets.convert_to_rlds import convert_to_rlds
+from embodio.datasets.dimension_names import dimension_names
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.inspect_source import propose
 from embodio.datasets.rlds.features import TensorFeature
@@ -20,12 +22,13 @@ from embodio.datasets.source import EpisodeSource, open_source
 from embodio.datasets.sources.columns import find
 from embodio.datasets.sources.feature_text import format_feature
 from embodio.datasets.statistics import FieldAccumulator
-from embodio.envs.errors import EmbodimentError
+from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 from embodio.model.statistics import DatasetStatistics, FieldStatistics
 from embodio.train.cli import run as run_command
+from embodio.train.data_visualise import VisualiseConfig, visualise
 from embodio.train.schema import ConfigError
 
-ACTIONS = ("inspect", "stats", "convert")
+ACTIONS = ("inspect", "stats", "convert", "visualise")
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `embodio-data`; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     action = arguments.pop(0) if arguments and arguments[0] in ACTIONS else ""
-    errors = (DatasetError, EmbodimentError)
+    errors = (DatasetError, EmbodimentError, EmbodimentMismatch, AgentError)
     if action == "stats":
         return run_command(
             StatsConfig,
@@ -114,6 +117,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             examples=("embodio-data convert source=lift.hdf5 out=data/lift name=lift",),
             user_errors=errors,
         )
+    if action == "visualise":
+        return run_command(
+            VisualiseConfig,
+            visualise,
+            arguments,
+            prog="embodio-data visualise",
+            description="Write one HTML page with video, plots and tokens of some episodes.",
+            examples=("embodio-data visualise source=data/lift out=lift.html episodes=[0,5]",),
+            user_errors=errors,
+        )
     if not action and not {"--help", "-h"} & set(arguments):
         Console(stderr=True, highlight=False).print(
             f"embodio-data: say what to do: {', '.join(ACTIONS)}, then key=value"
@@ -124,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         inspect,
         arguments,
         prog="embodio-data inspect",
-        description="Show what a data set holds, and propose its YAML file. Others: stats, convert.",
+        description="Show what a data set holds, and propose its YAML file. Others: stats, convert, visualise.",
         examples=(
             "embodio-data inspect source=data/lift",
             "embodio-data inspect source=droid folder=downloads/droid/1.0.0",
@@ -197,7 +210,7 @@ def _statistics(source: EpisodeSource, config: StatsConfig) -> DatasetStatistics
         size = 1
         for length in feature.shape:
             size *= length
-        accumulators[field], names[field] = FieldAccumulator(), _names(source, field, size)
+        accumulators[field], names[field] = FieldAccumulator(), dimension_names(source, field, size)
     count = min(len(source), config.episodes or len(source))
     console = Console(stderr=True)
     for index in track(range(count), "episodes", console=console, disable=not console.is_terminal):
@@ -208,15 +221,3 @@ def _statistics(source: EpisodeSource, config: StatsConfig) -> DatasetStatistics
         field: accumulator.finish(names[field]) for field, accumulator in accumulators.items()
     }
     return DatasetStatistics(fields, source=f"{source.name}, {count} episodes")
-
-
-def _names(source: EpisodeSource, field: str, size: int) -> tuple[str, ...]:
-    """Names of the dimensions from the robot, where it is described; else numbers."""
-    try:
-        embodiment = source.embodiment
-    except DatasetError:
-        return tuple(f"{field}_{number}" for number in range(size))
-    dimensions = {"action": embodiment.action.dimensions, "expert_action": embodiment.action.dimensions}
-    dimensions |= {"state": embodiment.state, "observation/state": embodiment.state}
-    found = tuple(dimension.name for dimension in dimensions.get(field, ()))
-    return found if len(found) == size else tuple(f"{field}_{number}" for number in range(size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.source import open_source
 from embodio.model.statistics import DatasetStatistics
 from embodio.train.data import main
+from embodio.train.data_visualise import token_table
+from tests.agent.conftest import make_format
 from tests.datasets.toy import write_toy_dataset
 
 
@@ -60,6 +63,36 @@ def test_convert(folder: Path, tmp_path: Path) -> None:
     assert np.array_equal(RLDSReader(out).episode(1).frame("hand", 1), RLDSReader(folder).episode(1).frame("hand", 1))
     assert RLDSReader(out).embodiment == RLDSReader(folder).embodiment
     assert main(["convert", f"source={folder}", f"out={out}", "name=copy"]) == 1
+
+
+def test_visualise(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    assert main(["visualise", f"source={folder}", f"out={out}"]) == 0
+    page = out.read_text(encoding="utf-8")
+    assert "Episode 0, 3 steps" in page
+    assert "Episode 1, 3 steps" in page
+    assert main(["visualise", f"source={folder}", f"out={out}", "episodes=[2]"]) == 1
+    assert main(["visualise", f"source={folder}", f"out={out}", "count=0"]) != 0
+    assert main(["visualise", f"source={folder}", f"out={out}", "checkpoint=lift-nano"]) == 1
+    (folder / "embodiment.json").unlink()
+    assert main(["visualise", f"source={folder}", f"out={out}", "episodes=[1]"]) == 0
+    assert "Tokens need a described robot" in out.read_text(encoding="utf-8")
+
+
+def test_the_tokens_of_the_page_are_those_of_the_policy(folder: Path) -> None:
+    episode = RLDSReader(folder).episode(1)
+    policy = make_format(state_range="limits", chunk=1)
+    table = token_table(policy, episode, "")
+    assert len(table.rows) == len(episode)
+    for row, action, state in zip(table.rows, episode.array("action"), episode.array("state"), strict=True):
+        moment = {"state": state, "front": episode.frame("front", 0), "hand": episode.frame("hand", 0)}
+        example = policy.example([moment], episode.instruction, action[None])
+        assert int(row[2]) == len(policy.vocabulary.encode(example.text))
+        bins = [int(value) for value in re.findall(r"<(\d+)>", row[3])]
+        assert [policy.vocabulary.value_id(value) for value in bins] == example.text_target
+        shown = [int(value) for value in re.findall(r"<(\d+)>", row[1])]
+        assert [policy.vocabulary.value_id(value) for value in shown] == example.text[-2:]
+        assert episode.instruction in row[1]
 
 
 def test_mistakes(folder: Path) -> None:

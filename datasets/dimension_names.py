@@ -1,0 +1,31 @@
+"""What the numbers of a field are called: names of the robot where it is described, else counted."""
+
+from __future__ import annotations
+
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.source import EpisodeSource
+from embodio.envs.embodiment import Dimension
+
+
+def dimensions_of(source: EpisodeSource, field: str, size: int) -> tuple[Dimension, ...]:
+    """The dimensions of an action or state field; empty where the robot is not described or has another size.
+
+    Args:
+        source: whose robot to ask.
+        field: path of a numeric step field.
+        size: how many numbers a step of it holds.
+    """
+    try:
+        embodiment = source.embodiment
+    except DatasetError:
+        return ()
+    known = {"action": embodiment.action.dimensions, "expert_action": embodiment.action.dimensions}
+    known |= {"state": embodiment.state, "observation/state": embodiment.state}
+    found = known.get(field, ())
+    return found if len(found) == size else ()
+
+
+def dimension_names(source: EpisodeSource, field: str, size: int) -> tuple[str, ...]:
+    """One name for each number of a step of a field; see `dimensions_of`."""
+    found = tuple(dimension.name for dimension in dimensions_of(source, field, size))
+    return found or tuple(f"{field}_{number}" for number in range(size))

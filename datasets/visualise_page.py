@@ -1,0 +1,128 @@
+"""The page that shows episodes: one HTML file with videos, plots and tokens inside, which needs no network."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+{style}
+</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True)
+class TokenTable:
+    """The tokens of an episode as the model sees them.
+
+    Attributes:
+        note: how they were made.
+        columns: names of the columns.
+        rows: one row of texts for each step.
+    """
+
+    note: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class EpisodePage:
+    """What the page shows of one episode.
+
+    Attributes:
+        title: heading.
+        instruction: what the robot was told.
+        facts: number of steps and metadata, name -> value.
+        videos: camera -> mp4.
+        plots: field -> its SVGs; the first two fields are open, the others fold out.
+        tokens: as the model sees them; None where the robot is not known.
+    """
+
+    title: str
+    instruction: str
+    facts: Mapping[str, str]
+    videos: Mapping[str, bytes]
+    plots: Mapping[str, Sequence[str]]
+    tokens: TokenTable | None = None
+
+
+def page_html(title: str, facts: Mapping[str, str], episodes: Sequence[EpisodePage]) -> bytes:
+    """The whole page in UTF-8; no text of a data set is read as markup, and what UTF-8 cannot hold becomes "?".
+
+    Args:
+        title: of the page.
+        facts: about the data set, name -> value.
+        episodes: in order.
+    """
+    style = resources.files("embodio.datasets").joinpath("visualise.css").read_text(encoding="utf-8")
+    links = "".join(
+        f'<a href="#episode-{number}">{_text(episode.title)}</a>' for number, episode in enumerate(episodes)
+    )
+    parts = [f"<h1>{_text(title)}</h1>", f"<nav>{links}</nav>", _card("Data set", _facts(facts))]
+    parts += [_episode(number, episode) for number, episode in enumerate(episodes)]
+    page = _PAGE.format(title=_text(title), style=style, body="\n".join(parts))
+    return page.encode("utf-8", errors="replace")
+
+
+def _text(value: str) -> str:
+    """Escaped text; control characters, which HTML does not allow, become U+FFFD."""
+    clean = "".join(sign if (sign >= " " and sign != "\x7f") or sign in "\t\n" else "\ufffd" for sign in value)
+    return escape(clean)
+
+
+def _card(title: str, content: str) -> str:
+    return f'<section class="card"><h2>{_text(title)}</h2>\n{content}\n</section>'
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    rows = "\n".join(f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in facts.items())
+    return f"<dl>\n{rows}\n</dl>"
+
+
+def _episode(number: int, episode: EpisodePage) -> str:
+    parts = [f'<p class="instruction">{_text(episode.instruction)}</p>', _videos(episode.videos)]
+    for position, (field, plots) in enumerate(episode.plots.items()):
+        shown = " open" if position < 2 else ""
+        drawn = "".join(plots)
+        parts.append(f'<details{shown}><summary>{_text(field)}</summary><div class="plots">{drawn}</div></details>')
+    if episode.tokens is not None:
+        parts.append(_tokens(episode.tokens))
+    parts.append(f"<details><summary>Metadata</summary>{_facts(episode.facts)}</details>")
+    steps = episode.facts.get("steps")
+    title = f"{episode.title}, {steps} steps" if steps else episode.title
+    content = "\n".join(filter(None, parts))
+    return f'<div id="episode-{number}">{_card(title, content)}</div>'
+
+
+def _videos(videos: Mapping[str, bytes]) -> str:
+    figures = "".join(
+        '<figure><video controls loop muted autoplay playsinline src="data:video/mp4;base64,'
+        f'{base64.b64encode(data).decode("ascii")}"></video><figcaption>{_text(camera)}</figcaption></figure>'
+        for camera, data in videos.items()
+    )
+    return f'<div class="videos">{figures}</div>' if figures else ""
+
+
+def _tokens(tokens: TokenTable) -> str:
+    head = "".join(f"<th>{_text(column)}</th>" for column in tokens.columns)
+    rows = "\n".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in tokens.rows)
+    table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>'
+    note = f'<p class="note">{_text(tokens.note)}</p>'
+    return f"<details><summary>Tokens as the model sees them</summary>{note}{table if tokens.rows else ''}</details>"
