@@ -55,7 +55,7 @@ class TrainConfig:
         holdout: episodes, the last of the data set, that are kept for validation.
         value_smoothness: neighbouring value tokens start with similar embeddings; width in tokens, 0 for none.
         policy: how the policy reads and writes.
-        augment: changes of the images.
+        augment: changes of the images, the state, the instruction and the sound.
         optimiser: how the weights are updated.
         z_loss: weight of the squared log-partition in the loss (paper recipe: 1e-4).
         device: cpu, cuda, cuda:1, ...

@@ -73,7 +73,8 @@ def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
     if not (folder / STATE).is_file():
         return False
     state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    _check_same(folder, state["config"], json.loads(json.dumps(dataclasses.asdict(config))))
+    old = _with_defaults(state["config"], config)
+    _check_same(folder, json.loads(json.dumps(old)), json.loads(json.dumps(dataclasses.asdict(config))))
     tensors = load_file(folder / TENSORS)
     parameters = _trainable(run.model)
     expected = set(_tensors(run)) | {f"{kind}/{name}" for name in parameters for kind in ("exp_avg", "exp_avg_sq")}
@@ -108,6 +109,23 @@ def _tensors(run: Run) -> dict[str, torch.Tensor]:
         moments = run.optimiser.state.get(parameter, {})
         tensors |= {f"{kind}/{name}": moments[kind] for kind in ("exp_avg", "exp_avg_sq") if kind in moments}
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _with_defaults(saved: dict[str, Any], config: Any) -> dict[str, Any]:
+    """Saved settings, with the default for each that did not exist yet: a new setting's default changes nothing."""
+    filled = dict(saved)
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name in saved:
+            if dataclasses.is_dataclass(value) and isinstance(saved[field.name], dict):
+                filled[field.name] = _with_defaults(saved[field.name], value)
+        elif field.default is not dataclasses.MISSING:
+            filled[field.name] = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            default: Any = field.default_factory()
+            is_plain = isinstance(default, type) or not dataclasses.is_dataclass(default)
+            filled[field.name] = default if is_plain else dataclasses.asdict(default)
+    return filled
 
 
 def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> None:

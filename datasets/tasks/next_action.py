@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.augment import Augmentation, AugmentConfig
+from embodio.datasets.augment import Augmentation, AugmentConfig, EvaluationView
 from embodio.datasets.episode_index import index_episodes
 from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
 from embodio.datasets.record_task import Place
@@ -38,6 +38,9 @@ class ExampleBuilder(Protocol):
         """The Example of one moment."""
 
 
+_Change = Augmentation | EvaluationView
+
+
 class NextAction:
     """Behaviour cloning: image, state and instruction in, the next K actions out (paper, section D.10).
 
@@ -48,7 +51,7 @@ class NextAction:
         builder: makes the Example; the same object as in the agent.
         episodes: which episodes to use; damaged ones are left out and listed in `damaged`.
         action_key: "action" for what was executed, "expert_action" for the expert's clean label.
-        augment: changes of the images; None for none.
+        augment: changes of images, state, instruction and sound; None for none.
         cache_bytes: memory for episodes that are kept open, in each process.
 
     Attributes:
@@ -99,11 +102,16 @@ class NextAction:
         return Place(self._name, *self.locate(index))
 
     def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
-        """The Example of record `index`; `generator` draws the augmentation, None leaves images as they are."""
+        """The Example of record `index`; `generator` draws the augmentation.
+
+        With None nothing is drawn; images are then cropped to the middle if `augment.crop` is on.
+        """
         episode_id, step = self.locate(index)
         episode = self._episodes.episode(episode_id)
-        augmentation = None
-        if generator is not None and self._augment is not None:
+        augmentation: _Change | None = None
+        if self._augment is not None and generator is None:
+            augmentation = EvaluationView(self._augment)
+        elif self._augment is not None and generator is not None:
             augmentation = Augmentation(self._augment, generator, self._builder.camera_names)
         first = max(0, step - self._builder.window + 1)
         window = [_Moment(episode, i, augmentation) for i in range(first, step + 1)]
@@ -111,20 +119,25 @@ class NextAction:
         chunk = actions[np.minimum(np.arange(step, step + self._builder.chunk), len(actions) - 1)]
         if not np.isfinite(chunk).all():
             raise FeatureError(f"{self._action_key} is not finite at this step or soon after. Fetch the data again")
-        return self._builder.example(window, episode.instruction, chunk)
+        instruction = episode.instruction if augmentation is None else augmentation.instruction(episode.instruction)
+        return self._builder.example(window, instruction, chunk)
 
 
 class _Moment(Mapping[str, Any]):
-    """The observation of one step; images are decoded and augmented when they are read."""
+    """The observation of one step; images are decoded when they are read, and all is augmented."""
 
-    def __init__(self, episode: EpisodeView, step: int, augmentation: Augmentation | None) -> None:
+    def __init__(self, episode: EpisodeView, step: int, augmentation: _Change | None) -> None:
         self._episode, self._step, self._augmentation = episode, step, augmentation
 
     def __getitem__(self, key: str) -> Any:
-        if key not in self._episode.cameras:
-            return self._episode.array(f"observation/{key}")[self._step]
-        frame = self._episode.frame(key, self._step)
-        return frame if self._augmentation is None else self._augmentation(key, frame)
+        change = self._augmentation
+        if key in self._episode.cameras:
+            frame = self._episode.frame(key, self._step)
+            return frame if change is None else change(key, frame)
+        value = self._episode.array(f"observation/{key}")[self._step]
+        if change is None or key not in ("state", "microphone"):
+            return value
+        return change.state(value) if key == "state" else change.sound(value)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._episode.observation_keys)

@@ -1,0 +1,119 @@
+"""AugmentConfig: how much the examples of a data set may change in training."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from embodio.datasets.errors import DatasetError
+
+_SLOT = "{instruction}"
+_SHARES = ("brightness", "contrast", "colour", "crop", "cutout")
+_PROBABILITIES = ("probability", "paraphrase", "instruction_dropout")
+_AMOUNTS = ("crop_ratio", "blur", "noise", "hue", "saturation", "sound_gain", "background_level")
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentConfig:
+    """How much examples may change; zeros and empty lists switch a change off.
+
+    Each change is drawn once for an example and is the same for all its frames; only `shift` differs by camera.
+
+    Attributes:
+        shift: largest displacement in pixels, per axis and camera; uncovered pixels repeat the border.
+        brightness: b, pixels are scaled by a factor in [1 - b, 1 + b].
+        contrast: c, distances from the mean grey are scaled by a factor in [1 - c, 1 + c].
+        colour: c, each channel is scaled by its own factor in [1 - c, 1 + c].
+        crop: c, a rectangle of a share in [1 - c, 1] of the area is cut out and resized to the whole frame. A task that
+            has this config but is given no generator uses the middle of the frame with the mean share 1 - c / 2.
+            Agents, and the validation of embodio-train, see whole frames.
+        crop_ratio: r, the rectangle is wider or narrower than the frame by a factor in [exp(-r), exp(r)].
+        blur: largest standard deviation of a Gaussian blur, in pixels.
+        noise: largest standard deviation of the noise of pixels, in grey levels.
+        cutout: c, a square (in a square frame) of a share in [0, c] of the area is made grey.
+        hue: h, colours are turned by an angle in [-h, h], in degrees; greys stay.
+        saturation: s, colours are scaled by a factor in [1 - s, 1 + s]; greys stay.
+        probability: of each of blur, noise, cutout, hue with saturation to happen, drawn for each of them.
+        state_noise: standard deviation of what is added to the state, in its own units; one for each number of the
+            state, or one for all.
+        templates: sentences with {instruction} in it, such as "please {instruction}".
+        synonyms: words that may stand for each other, such as "pick up|grasp|take"; whole words are replaced.
+        paraphrase: probability that the instruction is reworded by `templates` and `synonyms`.
+        instruction_dropout: probability that the instruction is left out.
+        sound_gain: g, sound is made louder or softer by up to g decibels.
+        background_sounds: sound files, one of which is mixed into the sound.
+        background_level: l, the background sound is scaled by a factor in [0, l].
+    """
+
+    shift: int = 0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    colour: float = 0.0
+    crop: float = 0.0
+    crop_ratio: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
+    cutout: float = 0.0
+    hue: float = 0.0
+    saturation: float = 0.0
+    probability: float = 1.0
+    state_noise: tuple[float, ...] = ()
+    templates: tuple[str, ...] = ()
+    synonyms: tuple[str, ...] = ()
+    paraphrase: float = 0.0
+    instruction_dropout: float = 0.0
+    sound_gain: float = 0.0
+    background_sounds: tuple[str, ...] = ()
+    background_level: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.shift < 0:
+            raise DatasetError(f"augment.shift: got {self.shift}, expected 0 or more pixels")
+        for name in _SHARES:
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise DatasetError(f"augment.{name}: got {getattr(self, name)}, expected 0 or more and less than 1")
+        for name in _PROBABILITIES:
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise DatasetError(f"augment.{name}: got {getattr(self, name)}, expected 0 to 1")
+        for name in _AMOUNTS:
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise DatasetError(f"augment.{name}: got {getattr(self, name)}, expected 0 or a positive number")
+        if not all(0.0 <= value < math.inf for value in self.state_noise):
+            raise DatasetError(f"augment.state_noise: got {self.state_noise}, expected 0 or positive numbers")
+        if self.crop_ratio and not self.crop:
+            raise DatasetError("augment.crop_ratio: the whole frame has no other shape; give augment.crop as well")
+        self._check_lists()
+
+    def _check_lists(self) -> None:
+        for template in self.templates:
+            if template.count(_SLOT) != 1:
+                raise DatasetError(f"augment.templates: {template!r} must hold {_SLOT} once")
+        for group in self.synonyms:
+            words = [word.strip() for word in group.split("|")]
+            if len(words) < 2 or not all(words):
+                raise DatasetError(f"augment.synonyms: {group!r} must be two or more words with | between them")
+        if self.paraphrase and not (self.templates or self.synonyms):
+            raise DatasetError("augment.paraphrase: there is nothing to reword with; give templates or synonyms")
+        if self.background_level and not self.background_sounds:
+            raise DatasetError("augment.background_level: there is no sound to mix in; give background_sounds")
+
+    @property
+    def changes_pictures(self) -> bool:
+        """Whether any change of images is on, apart from shift, brightness, contrast and colour."""
+        return bool(self.crop or self.blur or self.noise or self.cutout or self.colours)
+
+    @property
+    def colours(self) -> bool:
+        """Whether hue or saturation change."""
+        return bool(self.hue or self.saturation)
+
+    @property
+    def changes_more(self) -> bool:
+        """Whether anything is on, apart from shift, brightness, contrast and colour."""
+        sound = self.sound_gain or self.background_level
+        return bool(self.changes_pictures or any(self.state_noise) or self.changes_words or sound)
+
+    @property
+    def changes_words(self) -> bool:
+        """Whether the instruction may change."""
+        return bool(self.paraphrase or self.instruction_dropout)
