@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embodio.agent.agent import Agent
+    from embodio.agent.beyond_acting import Judgement
     from embodio.agent.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_checkpoints
     from embodio.agent.codec import ActionCodec
     from embodio.agent.constrained import decode_legal
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
         Abstained,
         ActionError,
         AgentError,
+        CannotDo,
         CheckpointError,
         NotReset,
         ObservationError,
         PrecisionError,
     )
+    from embodio.agent.imagined_goals import ImaginedGoals
     from embodio.agent.options import AgentOptions
     from embodio.agent.policy_format import PolicyConfig, PolicyFormat
     from embodio.agent.result import ActionResult, DimensionDistribution
@@ -36,10 +39,13 @@ _HOMES = {
     "Agent": "agent",
     "AgentError": "errors",
     "AgentOptions": "options",
+    "CannotDo": "errors",
     "Checkpoint": "checkpoint",
     "CheckpointError": "errors",
     "ContractError": "contract",
     "DimensionDistribution": "result",
+    "ImaginedGoals": "imagined_goals",
+    "Judgement": "beyond_acting",
     "NotReset": "errors",
     "ObservationError": "errors",
     "PolicyConfig": "policy_format",
@@ -61,10 +67,13 @@ __all__ = [
     "Agent",
     "AgentError",
     "AgentOptions",
+    "CannotDo",
     "Checkpoint",
     "CheckpointError",
     "ContractError",
     "DimensionDistribution",
+    "ImaginedGoals",
+    "Judgement",
     "NotReset",
     "ObservationError",
     "PolicyConfig",

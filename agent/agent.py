@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from embodio.agent.beyond_acting import BeyondActing
 from embodio.agent.checkpoint import Checkpoint, load_checkpoint
 from embodio.agent.errors import Abstained, AgentError, NotReset, ObservationError
 from embodio.agent.observation import Observation, batch_size, read_observation, split_batch
@@ -23,7 +24,7 @@ from embodio.model.example import Example
 Floats = npt.NDArray[np.float32]
 
 
-class Agent:
+class Agent(BeyondActing):
     """A policy that plays in a gymnasium loop. History, chunks, normalisation and constrained decoding are inside.
 
     Example:
@@ -39,6 +40,8 @@ class Agent:
     N episodes, `act` takes the batch of observations and returns float32 [N, A], and
     `agent.reset(instruction=..., rows=terminated | truncated)` begins some rows anew when the environment has. Row i
     does, bit for bit, what an agent on its own would do.
+
+    The same object also answers `describe`, `ask`, `imagine` and `judge`, see `BeyondActing`.
 
     Args:
         checkpoint: network and policy format.
@@ -238,6 +241,11 @@ class Agent:
             session.skip(self.format.chunk)
         actions = [plan.actions.copy() for plan in plans]
         return actions[0] if count is None else np.stack(actions)
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The episodes of `reset` and `act`, one per row; to look at."""
+        return tuple(self._rows)
 
     @property
     def observation_keys(self) -> list[str]:

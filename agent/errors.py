@@ -27,5 +27,9 @@ class Abstained(AgentError):
     """The agent does not trust its action and was told to refuse in that case."""
 
 
+class CannotDo(AgentError):
+    """The checkpoint lacks what was asked for, such as the image tokeniser that drawing a goal needs."""
+
+
 class PrecisionError(AgentError):
     """Faster weights gave results too far from those of float32, or cannot be used on this machine."""

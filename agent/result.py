@@ -142,10 +142,28 @@ class Distributions:
         place = slice(position * size, (position + 1) * size)
         with torch.inference_mode():
             logits = functional.linear(plan.hidden[place], self._table).double()
-            logits = torch.nan_to_num(logits, nan=-1e30, posinf=1e30, neginf=-1e30)
             away = None
             if plan.neutral is not None:
                 away = torch.nan_to_num(functional.linear(plan.neutral[place], self._table).double(), nan=-1e30)
+        begin = position * self._stride
+        return self.of_logits(logits, plan.ids[begin : begin + size], away, guidance)
+
+    def of_logits(
+        self,
+        logits: torch.Tensor,
+        chosen_ids: npt.NDArray[np.int64],
+        away: torch.Tensor | None = None,
+        guidance: float = 0.0,
+    ) -> tuple[DimensionDistribution, ...]:
+        """The distributions of one action from float64 logits [A, V] and the ids int64 [A] that were chosen.
+
+        Args:
+            logits: of the positions of its numbers.
+            chosen_ids: legal ids.
+            away: the logits of the neutral instruction, under guidance.
+            guidance: see `AgentOptions`.
+        """
+        logits = torch.nan_to_num(logits, nan=-1e30, posinf=1e30, neginf=-1e30)
         found = []
         for index, ids in enumerate(self._legal):
             allowed = torch.as_tensor(ids, device=logits.device)
@@ -154,7 +172,7 @@ class Distributions:
             if away is not None:
                 scores = guided(scores, away[index, allowed], guidance)
             probabilities = scores.softmax(0).cpu().numpy()
-            chosen = int(np.flatnonzero(ids == plan.ids[position * self._stride + index])[0])
+            chosen = int(np.flatnonzero(ids == chosen_ids[index])[0])
             name = self._names[index]
             found.append(DimensionDistribution(name, self._levels[index], probabilities, chosen, min(mass, 1.0)))
         return tuple(found)

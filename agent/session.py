@@ -105,6 +105,11 @@ class Session:
         return frames + [self.frames[i] for i in reach if -i <= len(self.frames)]
 
     @property
+    def seed(self) -> int:
+        """Of the random numbers of the episode."""
+        return self._seed
+
+    @property
     def needs_plan(self) -> bool:
         """Whether the plan is played as far as it shall be."""
         return not self._plans or self.step - self._plans[-1][0] >= self._replan

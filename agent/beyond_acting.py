@@ -1,0 +1,287 @@
+"""What an agent can do besides acting, with the same weights: describe, answer, imagine a goal, judge an action."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from embodio.agent.errors import ActionError, CannotDo, NotReset, ObservationError
+from embodio.agent.observation import Observation, batch_size, read_image, read_observation
+from embodio.agent.policy_format import PolicyFormat
+from embodio.agent.result import DimensionDistribution, Distributions
+from embodio.agent.session import Session
+from embodio.model.collation import collate
+from embodio.model.network import UnifiedIO2
+from embodio.model.runner import TaskRunner, TextAnswer
+from embodio.model.targets import shift_right
+from embodio.model.video_files import Clip
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the policy thinks of an action that somebody proposes.
+
+    Attributes:
+        dimensions: for each number of the action, or of all actions of a chunk in order, the distribution that the
+            policy has for it after the numbers before it; `sample` is the level nearest to the proposed number.
+        threshold: of the verdict.
+    """
+
+    dimensions: tuple[DimensionDistribution, ...]
+    threshold: float
+
+    @property
+    def log_probability(self) -> float:
+        """Of the action among all that the robot can do, in nats."""
+        return sum(dimension.log_probability for dimension in self.dimensions)
+
+    @property
+    def probability(self) -> float:
+        """Of the action among all that the robot can do; small even for good ones, as there are many levels."""
+        return float(np.exp(self.log_probability))
+
+    @property
+    def typicality(self) -> float:
+        """How usual the most unusual number is: the probability of all levels that are no more probable, 0 to 1.
+
+        It is 1 for what the policy would do itself, and does not depend on how many levels there are.
+        """
+        return min(_typicality(dimension) for dimension in self.dimensions)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the policy could have done this itself: `typicality` is at least `threshold`."""
+        return self.typicality >= self.threshold
+
+
+class BeyondActing:
+    """The verbs of `Agent` that are not acting. They remember nothing and draw no random numbers of the episodes.
+
+    How good the answers are is a matter of what the weights were trained on: a network that only ever saw
+    demonstrations describes badly. All raise TaskError for a text that is longer than the network reads.
+    """
+
+    model: UnifiedIO2
+    format: PolicyFormat
+    _rows: list[Session]
+    _distributions: Distributions
+
+    @cached_property
+    def _tasks(self) -> TaskRunner:
+        return TaskRunner(self.model, self.format.vocabulary)
+
+    def describe(self, frames: Any = None, *, row: int = 0) -> TextAnswer:
+        """Says what images show.
+
+        Args:
+            frames: an RGB image, or several, oldest first: uint8 or float in [0, 1], [H, W, 3] or [3, H, W], of any
+                size; None for what the last `act` saw.
+            row: of a vector environment, for None.
+
+        Raises:
+            ObservationError: a frame is no such image, or there are none.
+            CannotDo: there are more frames than the network reads.
+            NotReset: nothing was observed yet.
+        """
+        images = [self._scene(None, row)] if frames is None else _read_frames(frames)
+        if len(images) == 1:
+            return self._tasks.caption_images(images)[0]
+        config = self.model.config
+        room = 1 + (config.sampling.num_frames if "image_history" in config.input_modalities else 0)
+        if len(images) > room:
+            raise CannotDo(f"frames: {len(images)} were given, but the network reads {room}; give the last {room}")
+        return self._tasks.caption_videos([Clip(tuple(images))])[0]
+
+    def ask(
+        self,
+        question: str,
+        observation: Observation | None = None,
+        *,
+        answers: Sequence[str] | None = None,
+        row: int = 0,
+    ) -> TextAnswer:
+        """Answers a question about what the policy's cameras show.
+
+        Args:
+            question: in words.
+            observation: one with at least the images of the cameras; None for what the last `act` saw.
+            answers: possible answers, one of which is given; None lets the network write.
+            row: of a vector environment, for None.
+
+        Raises:
+            ObservationError: the question is empty or an image is malformed.
+            NotReset: nothing was observed yet.
+        """
+        words = _text("question", question)
+        return self._tasks.answer_questions([self._scene(observation, row)], [words], answers=answers)[0]
+
+    def imagine(
+        self,
+        instruction: str | None = None,
+        observation: Observation | None = None,
+        *,
+        seed: int = 0,
+        guidance: float = 0.0,
+        row: int = 0,
+    ) -> Pixels:
+        """Draws what the cameras will show once an instruction is carried out.
+
+        Args:
+            instruction: in words; None for that of the episode.
+            observation: one with at least the images of the cameras; None for what the last `act` saw.
+            seed: of the drawing; the random numbers of the episode are left alone.
+            guidance: scale of classifier-free guidance, 0 for none; the paper draws with 10.
+            row: of a vector environment, for None.
+
+        Returns:
+            uint8 [H, W, 3], the cameras side by side as the policy sees them; a goal for policies that read one.
+
+        Raises:
+            CannotDo: the checkpoint draws no images.
+            ObservationError: the instruction is not in words, or an image is malformed.
+            NotReset: there is no instruction, or nothing was observed yet.
+        """
+        if "image" not in self.model.config.target_modalities or "image" not in self.model.tokenizers:
+            raise CannotDo(
+                "imagine: this checkpoint draws no images; take one whose network has image targets and its image "
+                "tokeniser (UnifiedIO2(config, tokenizers=True), from which save_checkpoint keeps it)"
+            )
+        if instruction is None:
+            given = self._session(row).instruction
+            if given is None:
+                raise NotReset("imagine: there is no instruction; give one, or call agent.reset(instruction=...) first")
+        else:
+            given = instruction
+        words, scene = _text("instruction", given), self._scene(observation, row)
+        return self._tasks.goals([[scene]], [words], guidance=guidance, seeds=[seed])[0].image
+
+    def judge(
+        self,
+        action: npt.ArrayLike,
+        observation: Observation | None = None,
+        *,
+        threshold: float = 0.05,
+        row: int = 0,
+    ) -> Judgement:
+        """Says how probable an action is for the policy, for the instruction of the episode; guidance is left out.
+
+        Args:
+            action: [A] in the embodiment's units, or [n, A] for the first n of a chunk; each number is judged by the
+                nearest level.
+            observation: what the next `act` would be given; None for what the last one saw.
+            threshold: of `Judgement.accepted`, 0 to 1.
+            row: of a vector environment.
+
+        Raises:
+            ActionError: the action has another shape, is not finite or beyond the robot's limits.
+            ObservationError: the observation is malformed, or `threshold` no probability.
+            NotReset: there is no instruction, or nothing was observed yet.
+        """
+        if not 0 <= threshold <= 1:
+            raise ObservationError(f"threshold: got {threshold}, expected a probability from 0 to 1")
+        ids = self._answer_of(action)
+        session = self._session(row)
+        instruction = session.instruction
+        if instruction is None:
+            raise NotReset("judge: there is no instruction yet; call agent.reset(instruction=...) first")
+        if observation is not None:
+            session = _peek(session, self._single(observation))
+        self._require_seen(session, "judge")
+        example = self.format.example(list(session.window), instruction)
+        device = self.model.table("text").device
+        features = collate([self._tasks.processor(example)])
+        batch = {key: value.to(device) for key, value in features.items()}
+        with torch.inference_mode():
+            state = self.model.start_decoding(self.model.encode(batch), len(ids))
+            targets = torch.as_tensor(ids, device=device)
+            logits = self.model.decode_step(state, shift_right(targets[None]))[0].double()
+        size, stride = self.format.codec.size, self.format.codec.size + len(self.format.separator_ids)
+        places = [slice(begin, begin + size) for begin in range(0, len(ids), stride)]
+        found = [self._distributions.of_logits(logits[place], ids[place]) for place in places]
+        return Judgement(tuple(dimension for part in found for dimension in part), threshold)
+
+    def _answer_of(self, action: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """The tokens of an action or several."""
+        codec, chunk = self.format.codec, self.format.chunk
+        values = np.asarray(action)
+        if values.ndim not in (1, 2) or values.shape[-1] != codec.size or values.dtype.kind not in "iuf":
+            expected = f"numbers ({codec.size},) or (n, {codec.size})"
+            raise ActionError(f"action: expected {expected}, got {values.dtype} {values.shape}")
+        values = np.atleast_2d(values).astype(np.float64)
+        if not 1 <= len(values) <= chunk:
+            raise ActionError(f"action: {len(values)} were given, but a chunk of this policy holds {chunk}")
+        encoded = codec.encode(values)
+        for index, d in enumerate(codec.action.dimensions):
+            low, high = values[:, index].min(), values[:, index].max()
+            if low < d.low - 1e-6 or high > d.high + 1e-6:
+                raise ActionError(
+                    f"action: {d.name} is {low if low < d.low else high:g}, outside {d.low:g} to {d.high:g} {d.unit}; "
+                    "give an action that the robot can do"
+                )
+        parts = [np.concatenate([self.format.separator_ids if i else (), ids]) for i, ids in enumerate(encoded)]
+        return np.concatenate(parts).astype(np.int64)
+
+    def _session(self, row: int) -> Session:
+        if not 0 <= row < len(self._rows):
+            raise ObservationError(f"row: got {row}, but the agent has rows 0 to {len(self._rows) - 1}")
+        return self._rows[row]
+
+    def _require_seen(self, session: Session, verb: str) -> None:
+        if not session.window:
+            raise NotReset(f"{verb}: nothing was observed since reset; give the observation, or call act(...) first")
+
+    def _scene(self, observation: Observation | None, row: int) -> Pixels:
+        """The policy's cameras side by side."""
+        if observation is None:
+            session = self._session(row)
+            self._require_seen(session, "observation")
+            return self.format.image(session.window[-1])
+        cameras = replace(self.format.spec, state=(), goal_image=False, microphone=None)
+        if batch_size(cameras, observation) is not None:
+            raise ObservationError("observation: a batch was given; give the observation of one row")
+        return self.format.image(read_observation(cameras, observation))
+
+    def _single(self, observation: Observation) -> dict[str, Any]:
+        if batch_size(self.format.spec, observation) is not None:
+            raise ObservationError("observation: a batch was given; give the observation of one row")
+        return read_observation(self.format.spec, observation)
+
+
+def _peek(session: Session, moment: dict[str, Any]) -> Session:
+    """What a session would be after another observation; the session itself stays as it is."""
+    ahead = copy.copy(session)
+    ahead.window, ahead.frames = session.window.copy(), session.frames.copy()
+    ahead.observe(moment)
+    return ahead
+
+
+def _typicality(dimension: DimensionDistribution) -> float:
+    p = dimension.probabilities
+    return float(min(1.0, p[p <= p[dimension.chosen] * (1 + 1e-9)].sum()))
+
+
+def _text(name: str, words: Any) -> str:
+    if not isinstance(words, str) or not words.strip():
+        found = repr(words) if isinstance(words, str) else type(words).__name__
+        raise ObservationError(f"{name}: expected words, got {found}")
+    return words
+
+
+def _read_frames(frames: Any) -> list[Pixels]:
+    single = isinstance(frames, np.ndarray) and frames.ndim == 3
+    if not single and not (isinstance(frames, list | tuple) or (isinstance(frames, np.ndarray) and frames.ndim == 4)):
+        found = f"shape {frames.shape}" if isinstance(frames, np.ndarray) else type(frames).__name__
+        raise ObservationError(f"frames: expected an RGB image (height, width, 3) or a list of them, got {found}")
+    if not len(frames):
+        raise ObservationError("frames: there is none; give at least one, or None for what act saw last")
+    given = [frames] if single else list(frames)
+    return [read_image(f"frames[{index}]", frame) for index, frame in enumerate(given)]
