@@ -203,8 +203,8 @@ def _folder(source: Path | str) -> Path:
         hub = importlib.import_module("huggingface_hub")
     except ImportError as error:
         raise WeightsError(
-            f"{source} is no folder here, and fetching it from the hub needs the package huggingface_hub: `pip install embodio[hub]`, "
-            "or download config.json and the weights yourself and give their folder"
+            f"{source} is no folder here, and fetching it from the hub needs the package huggingface_hub: "
+            "`pip install embodio[hub]`, or download config.json and the weights yourself and give their folder"
         ) from error
     try:
         return Path(hub.snapshot_download(str(source), allow_patterns=list(HUB_PATTERNS)))
