@@ -1,0 +1,62 @@
+"""ActionRight: is this the action to take now? Wrong ones are those of another moment of the episode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
+from embodio.datasets.tasks.scene import Scene
+from embodio.model.example import Example
+from embodio.model.vocabulary import VALUE_BINS
+
+YES, NO = "yes", "no"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionRightConfig(TaskConfig):
+    """Settings of ActionRight.
+
+    Attributes:
+        right: chance that the action is the right one.
+        apart: value bins (of 1000) by which at least one number of a wrong action differs from the right one.
+    """
+
+    right: float = 0.5
+    apart: int = 50
+
+    def __post_init__(self) -> None:
+        """Checks ranges; raises DatasetError."""
+        if not 0.0 <= self.right <= 1.0:
+            raise DatasetError(f"right: got {self.right}, expected a chance from 0 to 1")
+        if not 1 <= self.apart < VALUE_BINS:
+            raise DatasetError(f"apart: got {self.apart}, expected 1 to {VALUE_BINS - 1} bins")
+
+
+class ActionRight(MomentTask[ActionRightConfig]):
+    """Frame, instruction and an action in, "yes" or "no" out (paper, section D.11).
+
+    Without a generator records with even numbers show the right action, the others the first wrong one. Where no
+    action of the episode differs enough, the right one is shown.
+    """
+
+    def _records(self, length: int) -> int:
+        return length
+
+    def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
+        rows = scene.action_rows()
+        right = index % 2 == 0 if generator is None else bool(generator.random() < self.config.right)
+        wrong = np.flatnonzero(np.abs(rows - rows[step]).max(axis=1) >= self.config.apart)
+        shown = step
+        if not right and len(wrong):
+            shown = int(wrong[0] if generator is None else generator.choice(wrong))
+        given = self._given(scene, step, generator)
+        slots = {"instruction": scene.instruction, "actions": rows[shown].tolist()}
+        return Example(
+            text=self._prompt("text", "action_right", slots, given.clauses, generator),
+            image=scene.picture(step),
+            image_history=given.history,
+            text_target=YES if shown == step else NO,
+        )

@@ -1,0 +1,48 @@
+"""GoalImage: from one moment and the instruction, draw the end of the episode or a moment on the way to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.tasks.hindsight import later_step
+from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
+from embodio.datasets.tasks.scene import Scene
+from embodio.model.example import Example
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoalImageConfig(TaskConfig):
+    """Settings of GoalImage.
+
+    Attributes:
+        farthest: None draws the last frame; a number draws a frame at most so many steps ahead (hindsight sub-goal).
+    """
+
+    farthest: int | None = None
+
+    def __post_init__(self) -> None:
+        """Checks the range; raises DatasetError."""
+        if self.farthest is not None and self.farthest < 1:
+            raise DatasetError(f"farthest: got {self.farthest}, expected at least 1 step ahead, or None for the end")
+
+
+class GoalImage(MomentTask[GoalImageConfig]):
+    """Frame and instruction in, goal or sub-goal image out (paper, section D.10). The last step makes no record."""
+
+    def _records(self, length: int) -> int:
+        return length - 1
+
+    def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
+        farthest = self.config.farthest
+        goal = len(scene) - 1 if farthest is None else later_step(len(scene), step, farthest, generator)
+        name = "goal_image" if farthest is None else "sub_goal_image"
+        given = self._given(scene, step, generator)
+        return Example(
+            text=self._prompt("image", name, {"instruction": scene.instruction}, given.clauses, generator),
+            image=scene.picture(step),
+            image_history=given.history,
+            image_target=scene.picture(goal),
+        )

@@ -1,0 +1,83 @@
+"""What a task is given besides the present picture: history, state, earlier actions, and how often each is left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.tasks.action_space import describe_actions
+from embodio.datasets.tasks.prompts import CLAUSES, Parts, fill
+from embodio.datasets.tasks.scene import Scene
+from embodio.envs.embodiment import ActionSpec
+from embodio.model.vocabulary import HISTORY_SLOTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputConfig:
+    """What is given, and how often it is left out (task dropout).
+
+    Attributes:
+        history_frames: earlier frames as image history, 0 to 8.
+        history_stride: steps between them.
+        state: the state as value tokens.
+        previous_actions: how many earlier actions are given as text.
+        action_space: what the numbers of an action mean, in words.
+        drop_state: chance that the state is left out.
+        drop_history: chance that earlier frames and actions are left out, all at once.
+    """
+
+    history_frames: int = 0
+    history_stride: int = 1
+    state: bool = False
+    previous_actions: int = 0
+    action_space: bool = False
+    drop_state: float = 0.0
+    drop_history: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Checks ranges; raises DatasetError."""
+        if not 0 <= self.history_frames <= HISTORY_SLOTS:
+            raise DatasetError(f"inputs.history_frames: got {self.history_frames}, there are {HISTORY_SLOTS} slots")
+        if self.history_stride < 1 or self.previous_actions < 0:
+            raise DatasetError("inputs: history_stride must be at least 1 and previous_actions at least 0")
+        for name in ("drop_state", "drop_history"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise DatasetError(f"inputs.{name}: got {getattr(self, name)}, expected a chance from 0 to 1")
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What was drawn: earlier pictures, oldest first, and what follows the wording in the prompt."""
+
+    history: tuple[npt.NDArray[np.uint8], ...]
+    clauses: Parts
+
+
+def draw_inputs(
+    config: InputConfig, scene: Scene, step: int, action: ActionSpec, generator: np.random.Generator | None
+) -> Given:
+    """Gathers the inputs of one step; `generator` draws what is left out, None leaves nothing out.
+
+    Two numbers are drawn whatever the settings, so that other settings do not change later draws.
+    """
+    with_state = with_history = True
+    if generator is not None:
+        chances = generator.random(2)
+        with_state, with_history = bool(chances[0] >= config.drop_state), bool(chances[1] >= config.drop_history)
+    history: tuple[npt.NDArray[np.uint8], ...] = ()
+    clauses: Parts = []
+    if config.state and with_state:
+        clauses += fill(CLAUSES["state"], {"state": scene.state_ids(step)})
+    if with_history:
+        stride = config.history_stride
+        reach = range(step - stride * config.history_frames, step, stride)
+        history = tuple(scene.picture(earlier) for earlier in reach if earlier >= 0)
+        before = range(max(0, step - config.previous_actions), step)
+        if before:
+            clauses += fill(CLAUSES["previous_actions"], {"actions": scene.action_ids(before)})
+    if config.action_space:
+        clauses += fill(CLAUSES["action_space"], {"action_space": describe_actions(action)})
+    return Given(history, clauses)

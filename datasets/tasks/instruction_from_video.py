@@ -1,0 +1,56 @@
+"""InstructionFromVideo: from frames of an episode, say what the robot was told to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from embodio.datasets.errors import DatasetError, FeatureError
+from embodio.datasets.tasks.inputs import InputConfig
+from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
+from embodio.datasets.tasks.scene import Scene
+from embodio.model.example import Example
+from embodio.model.vocabulary import HISTORY_SLOTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstructionFromVideoConfig(TaskConfig):
+    """Settings of InstructionFromVideo; `inputs` stays as it is, since the frames are all that is given.
+
+    Attributes:
+        frames: frames before the last one, as image history, 1 to 8; fewer for shorter episodes.
+    """
+
+    frames: int = 4
+
+    def __post_init__(self) -> None:
+        """Checks ranges; raises DatasetError."""
+        if not 1 <= self.frames <= HISTORY_SLOTS:
+            raise DatasetError(f"frames: got {self.frames}, expected 1 to {HISTORY_SLOTS}")
+        if self.inputs != InputConfig():
+            raise DatasetError("inputs: this task is given frames only; leave inputs out and set frames")
+
+
+class InstructionFromVideo(MomentTask[InstructionFromVideoConfig]):
+    """Frames in, instruction out (paper, section D.10); one record for each episode.
+
+    The frames before the last one are taken from equal parts of the episode: the first of each part, or one that is
+    drawn from it.
+    """
+
+    def _records(self, length: int) -> int:
+        return 1
+
+    def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
+        if not scene.recorded_instruction.strip():
+            raise FeatureError("the episode has no instruction; leave this data set out of instruction_from_video")
+        last = len(scene) - 1
+        cuts = np.linspace(0, last, min(self.config.frames, last) + 1).astype(np.int64)
+        steps = cuts[:-1] if generator is None else generator.integers(cuts[:-1], cuts[1:])
+        return Example(
+            text=self._prompt("text", "instruction_from_video", {}, [], generator),
+            image=scene.picture(last),
+            image_history=tuple(scene.picture(int(earlier)) for earlier in steps),
+            text_target=scene.recorded_instruction,
+        )

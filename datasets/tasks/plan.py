@@ -1,0 +1,46 @@
+"""Plan: from the first moment of an episode, predict all of its actions at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
+from embodio.datasets.tasks.scene import Scene
+from embodio.model.example import Example
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanConfig(TaskConfig):
+    """Settings of Plan.
+
+    Attributes:
+        longest: tokens that an answer may have; longer episodes make no record. The released models write at most
+            512 with the end of the text.
+    """
+
+    longest: int = 511
+
+    def __post_init__(self) -> None:
+        """Checks the range; raises DatasetError."""
+        if self.longest < 1:
+            raise DatasetError(f"longest: got {self.longest}, expected at least 1 token")
+
+
+class Plan(MomentTask[PlanConfig]):
+    """First frame and instruction in, the actions of the whole episode out, as in VIMA (paper, section D.10)."""
+
+    def _records(self, length: int) -> int:
+        gap = len(self._form.separator_ids)
+        return int(length * (self._form.codec.size + gap) - gap <= self.config.longest)
+
+    def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
+        given = self._given(scene, 0, generator)
+        return Example(
+            text=self._prompt("text", "plan", {"instruction": scene.instruction}, given.clauses, generator),
+            image=scene.picture(0),
+            image_history=given.history,
+            text_target=scene.action_ids(range(len(scene))),
+        )

@@ -1,0 +1,99 @@
+"""Scene: one episode as pictures and tokens, with one draw of the augmentation for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.augment import Augmentation, EvaluationView
+from embodio.datasets.errors import FeatureError
+from embodio.datasets.source import EpisodeView
+from embodio.datasets.tasks.task_format import TaskFormat
+from embodio.model.statistics import Normaliser
+
+Change = Augmentation | EvaluationView
+"""What changes pictures, state and instruction of an example."""
+
+
+class Scene:
+    """Reads an episode for a task.
+
+    Args:
+        form: how pictures and actions are written.
+        episode: what is read.
+        action_key: the field with actions.
+        state: maps states to [0, 1]; None where no state is read.
+        augmentation: change of what is given; None for none.
+    """
+
+    def __init__(
+        self,
+        form: TaskFormat,
+        episode: EpisodeView,
+        action_key: str,
+        state: Normaliser | None,
+        augmentation: Change | None,
+    ) -> None:
+        self._form, self._episode, self._action_key = form, episode, action_key
+        self._state, self._augmentation = state, augmentation
+
+    def __len__(self) -> int:
+        """Steps of the episode."""
+        return len(self._episode)
+
+    @property
+    def instruction(self) -> str:
+        """What the robot was told to do, as the augmentation has it: in other words, or nothing."""
+        told = self._episode.instruction
+        return told if self._augmentation is None else self._augmentation.instruction(told)
+
+    @property
+    def recorded_instruction(self) -> str:
+        """What the robot was told to do, as it was recorded."""
+        return self._episode.instruction
+
+    def picture(self, step: int) -> npt.NDArray[np.uint8]:
+        """The cameras at one step, uint8 [H, W, 3]."""
+        frames = {name: self._episode.frame(name, step) for name in self._form.camera_names}
+        if self._augmentation is not None:
+            frames = {name: self._augmentation(name, frame) for name, frame in frames.items()}
+        return self._form.image(frames)
+
+    def action_rows(self) -> npt.NDArray[np.int64]:
+        """The tokens of all actions, [T, A].
+
+        Raises:
+            FeatureError: an action is not finite.
+        """
+        return self._rows(slice(None))
+
+    def action_ids(self, steps: Sequence[int]) -> list[int]:
+        """The tokens of the actions of some steps, with the separator between them; raises as `action_rows` does."""
+        ids: list[int] = []
+        for place, row in enumerate(self._rows(np.asarray(steps, dtype=np.int64))):
+            ids += [*(self._form.separator_ids if place else ()), *row.tolist()]
+        return ids
+
+    def state_ids(self, step: int, recorded: bool = False) -> list[int]:
+        """The state at one step as value tokens; `recorded` leaves out the augmentation's sensor noise.
+
+        Raises:
+            FeatureError: no state is read, or it is not finite.
+        """
+        if self._state is None:
+            raise FeatureError("state: this task reads none; set inputs.state")
+        values = np.asarray(self._episode.array("observation/state")[step], dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise FeatureError(f"observation/state is not finite at step {step}. Fetch the data again")
+        if self._augmentation is not None and not recorded:
+            values = self._augmentation.state(values)
+        ids = self._form.vocabulary.values_to_ids(np.clip(self._state.normalise(values), 0.0, 1.0))
+        return [int(token) for token in ids]
+
+    def _rows(self, steps: slice | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        actions = self._episode.array(self._action_key)[steps]
+        if not np.isfinite(actions).all():
+            raise FeatureError(f"{self._action_key} is not finite at a step that is needed. Fetch the data again")
+        return self._form.codec.encode(actions)

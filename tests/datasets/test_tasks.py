@@ -1,0 +1,331 @@
+"""Named tasks: what they are given, what they answer, and that nothing but index and generator decides."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embodio.agent import PolicyFormat
+from embodio.datasets.augment import AugmentConfig
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.order import generator_at
+from embodio.datasets.rlds.reader import RLDSReader
+from embodio.datasets.statistics import compute_statistics
+from embodio.datasets.stream import BatchStream, batches
+from embodio.datasets.tasks import TASKS, IdleConfig, InputConfig, UnknownTaskError, WithoutIdle, named_task
+from embodio.datasets.tasks.action_right import ActionRightConfig
+from embodio.datasets.tasks.action_space import describe_actions
+from embodio.datasets.tasks.goal_image import GoalImageConfig
+from embodio.datasets.tasks.hindsight import later_step
+from embodio.datasets.tasks.idle_steps import idle_steps
+from embodio.datasets.tasks.instruction_from_video import InstructionFromVideoConfig
+from embodio.datasets.tasks.mosaic import mosaic
+from embodio.datasets.tasks.next_frame import NextFrameConfig
+from embodio.datasets.tasks.next_state import NextStateConfig
+from embodio.datasets.tasks.plan import PlanConfig
+from embodio.datasets.tasks.prompts import WORDINGS, fill, tidy, wording
+from embodio.datasets.tasks.task_format import TaskFormat
+from embodio.model.config import ModelConfig
+from embodio.model.example import Example
+from embodio.model.processor import Processor
+from embodio.model.statistics import Normaliser
+from tests.agent.conftest import make_embodiment
+from tests.datasets.toy import toy_format, write_toy_dataset
+
+EPISODES, STEPS = 3, 6
+NEW_TASKS = sorted(set(TASKS) - {"next_action"})
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> RLDSReader:
+    return RLDSReader(write_toy_dataset(tmp_path_factory.mktemp("tasks") / "toy", EPISODES, STEPS))
+
+
+@pytest.fixture(scope="module")
+def form(reader: RLDSReader) -> PolicyFormat:
+    return toy_format(compute_statistics(reader))
+
+
+def make(name: str, reader: RLDSReader, form: TaskFormat, **settings: Any) -> Any:
+    task, config = named_task(name)
+    assert config is not None
+    return task(reader, form, range(EPISODES), config(**settings))
+
+
+def picture(reader: RLDSReader, episode: int, step: int) -> np.ndarray:
+    opened = reader.episode(episode)
+    return np.concatenate([opened.frame("front", step), opened.frame("hand", step)], axis=1)
+
+
+def words(example: Example) -> str:
+    return " ".join(part for part in example.text if isinstance(part, str))
+
+
+def same(one: Example, other: Example) -> bool:
+    images = zip(
+        [one.image, one.image_target, *one.image_history],
+        [other.image, other.image_target, *other.image_history],
+        strict=True,
+    )
+    return (
+        one.text == other.text and one.text_target == other.text_target and all(np.array_equal(a, b) for a, b in images)
+    )
+
+
+def test_a_name_that_is_not_there_lists_those_that_are() -> None:
+    with pytest.raises(UnknownTaskError, match=r"goal_imag.*action_right, goal_image, .*plan"):
+        named_task("goal_imag")
+
+
+@pytest.mark.parametrize("name", NEW_TASKS)
+def test_examples_are_pure_functions_of_index_and_generator(name: str, reader: RLDSReader, form: PolicyFormat) -> None:
+    settings: dict[str, Any] = {"augment": AugmentConfig(shift=3, brightness=0.2)}
+    if name != "instruction_from_video":
+        settings["inputs"] = InputConfig(history_frames=2, state=True, previous_actions=2, drop_state=0.5)
+    task = make(name, reader, form, **settings)
+    copy = pickle.loads(pickle.dumps(task))
+    seen = []
+    for index in [*range(len(task))][:: max(1, len(task) // 4)]:
+        for place in range(3):
+            again = copy.example(index, generator_at(1, place))
+            seen.append(task.example(index, generator_at(1, place)))
+            assert same(seen[-1], again)
+        assert same(task.example(index), copy.example(index))
+        assert task.place(index).dataset == "toy" and 0 <= task.place(index).step < STEPS
+    assert len({words(example) for example in seen}) > 1
+    for wrong in (-1, len(task)):
+        with pytest.raises(DatasetError, match="there are"):
+            task.example(wrong)
+
+
+@pytest.mark.parametrize("name", NEW_TASKS)
+def test_no_episode_that_fits_is_an_error(name: str, reader: RLDSReader, form: PolicyFormat) -> None:
+    task, config = named_task(name)
+    with pytest.raises(DatasetError, match="none of the 0 chosen"):
+        task(reader, form, [], config() if config else None)
+
+
+def test_goal_image_is_the_last_frame(reader: RLDSReader, form: PolicyFormat) -> None:
+    task = make("goal_image", reader, form)
+    assert len(task) == EPISODES * (STEPS - 1)
+    example = task.example(STEPS)  # the second step of the second episode
+    assert task.locate(STEPS) == (1, 1)
+    np.testing.assert_array_equal(example.image, picture(reader, 1, 1))
+    np.testing.assert_array_equal(example.image_target, picture(reader, 1, STEPS - 1))
+    assert example.text[0] == form.vocabulary.prefix_id("image") and "lift the cube" in words(example)
+    assert example.text_target is None
+
+
+def test_a_sub_goal_is_a_later_frame_that_is_near_enough(reader: RLDSReader, form: PolicyFormat) -> None:
+    task = make("goal_image", reader, form, farthest=2)
+    found = set()
+    for seed in range(12):
+        target = task.example(1, generator_at(seed, 0)).image_target
+        found |= {step for step in range(STEPS) if np.array_equal(target, picture(reader, 0, step))}
+    assert found == {2, 3}
+
+
+@given(st.integers(1, 50), st.data())
+def test_hindsight_goals_come_later(length: int, data: st.DataObject) -> None:
+    step = data.draw(st.integers(0, length - 1))
+    farthest = data.draw(st.integers(1, 60))
+    goal = later_step(length, step, farthest, generator_at(data.draw(st.integers(0, 99)), 0))
+    assert min(step + 1, length - 1) <= goal <= min(step + farthest, length - 1)
+    assert later_step(length, step, farthest, None) == min(step + farthest, length - 1)
+
+
+def test_next_frame(reader: RLDSReader, form: PolicyFormat) -> None:
+    example = make("next_frame", reader, form).example(2)
+    np.testing.assert_array_equal(example.image_target, picture(reader, 0, 3))
+    codes = form.codec.encode(reader.episode(0).array("action")[2:3]).ravel().tolist()
+    assert [part for part in example.text[1:] if not isinstance(part, str)] == codes
+
+
+def test_several_next_frames_are_one_sheet(reader: RLDSReader, form: PolicyFormat) -> None:
+    task = make("next_frame", reader, form, frames=2, stride=2, with_actions=False)
+    assert len(task) == EPISODES * (STEPS - 4)
+    example = task.example(1)
+    expected = np.concatenate([picture(reader, 0, 3), picture(reader, 0, 5)], axis=1)
+    np.testing.assert_array_equal(example.image_target, expected)
+    assert all(isinstance(part, str) for part in example.text[1:]) and "2" in words(example)
+
+
+def test_a_mosaic_is_as_square_as_it_can_be() -> None:
+    frames = [np.full((2, 3, 3), value, np.uint8) for value in (1, 2, 3)]
+    sheet = mosaic(frames)
+    assert sheet.shape == (4, 6, 3)
+    assert sheet[::2, ::3, 0].tolist() == [[1, 2], [3, 0]]
+    with pytest.raises(DatasetError, match="one size"):
+        mosaic([frames[0], frames[0][:1]])
+
+
+def test_next_state_comes_back_from_its_tokens(reader: RLDSReader, form: PolicyFormat) -> None:
+    example = make("next_state", reader, form, ahead=2).example(1)
+    unit = form.vocabulary.ids_to_values(example.text_target)
+    scale = Normaliser.from_statistics("minmax", form.statistics.field("state"))
+    states = reader.episode(0).array("observation/state")
+    np.testing.assert_allclose(scale.denormalise(unit), states[3], atol=0.08 / 999)
+    limits = make("next_state", reader, form, ahead=2, state_range="limits").example(1)
+    assert limits.text_target != example.text_target
+
+
+def test_instruction_from_video(reader: RLDSReader, form: PolicyFormat) -> None:
+    task = make("instruction_from_video", reader, form, frames=2)
+    assert len(task) == EPISODES
+    example = task.example(2)
+    assert example.text_target == "lift the cube" and "lift the cube" not in words(example)
+    np.testing.assert_array_equal(example.image, picture(reader, 2, STEPS - 1))
+    for shown, step in zip(example.image_history, (0, 2), strict=True):
+        np.testing.assert_array_equal(shown, picture(reader, 2, step))
+    assert len(make("instruction_from_video", reader, form, frames=8).example(0).image_history) == STEPS - 1
+
+
+def test_action_right_says_yes_only_to_the_action_of_this_step(reader: RLDSReader, form: PolicyFormat) -> None:
+    task = make("action_right", reader, form)
+    rows = form.codec.encode(reader.episode(0).array("action"))
+    answers = []
+    for seed in range(40):
+        example = task.example(3, generator_at(seed, 0))
+        shown = [part for part in example.text[1:] if not isinstance(part, str)]
+        answers.append(example.text_target)
+        if example.text_target == "yes":
+            assert shown == rows[3].tolist()
+        else:
+            assert np.abs(np.array(shown) - rows[3]).max() >= 50 and shown in rows.tolist()
+    assert 8 <= answers.count("yes") <= 32
+    assert [task.example(index).text_target for index in (0, 1)] == ["yes", "no"]
+
+
+def test_plan_is_every_action_of_the_episode(reader: RLDSReader, form: PolicyFormat) -> None:
+    task = make("plan", reader, form, longest=STEPS * 3)
+    assert len(task) == EPISODES
+    expected = form.codec.encode(reader.episode(1).array("action")).ravel().tolist()
+    assert task.example(1).text_target == expected
+    with pytest.raises(DatasetError, match="too long"):
+        make("plan", reader, form, longest=STEPS * 3 - 1)
+
+
+def test_inputs_are_given_and_left_out(reader: RLDSReader, form: PolicyFormat) -> None:
+    everything = InputConfig(history_frames=2, history_stride=2, state=True, previous_actions=1, action_space=True)
+    full = make("goal_image", reader, form, inputs=everything).example(3)
+    assert len(full.image_history) == 1  # the frame of step 1; there is none of step -1
+    np.testing.assert_array_equal(full.image_history[0], picture(reader, 0, 1))
+    assert "State:" in words(full) and "Actions so far:" in words(full) and "turn from -0.3 to 2 rad" in words(full)
+    assert len([part for part in full.text[1:] if not isinstance(part, str)]) == 2 + 3
+    bare = InputConfig(
+        history_frames=2, history_stride=2, state=True, previous_actions=1, drop_state=1.0, drop_history=1.0
+    )
+    dropped = make("goal_image", reader, form, inputs=bare)
+    example = dropped.example(3, generator_at(0, 0))
+    assert not example.image_history and all(isinstance(part, str) for part in example.text[1:])
+    assert dropped.example(3).image_history  # without a generator nothing is left out
+
+
+@settings(max_examples=30)
+@given(st.text(max_size=20), st.integers(0, 1000))
+def test_what_is_filled_in_is_not_read_as_a_slot(instruction: str, seed: int) -> None:
+    slots = {"instruction": instruction, "actions": [5, 6], "count": "2"}
+    for task in WORDINGS:
+        template = wording(task, generator_at(seed, 0))
+        parts = fill(template, slots)
+        assert "".join(part for part in parts if isinstance(part, str)).count(instruction) >= template.count(
+            "{instruction}"
+        )
+        assert [part for part in parts if not isinstance(part, str)] == [5, 6] * template.count("{actions}")
+    assert tidy(fill("{instruction}!", {"instruction": "{state}"})) == ["{state}!"]
+
+
+def test_prompts_refuse_what_they_do_not_know() -> None:
+    with pytest.raises(DatasetError, match="goal_image"):
+        wording("gaol", None)
+    with pytest.raises(DatasetError, match=r"\{b\}.*\['a'\]"):
+        fill("{a} {b}", {"a": "x"})
+    assert tidy(["a ", "b ", 3, " ", 4, " c"]) == ["a b", 3, 4, "c"]
+    assert all(len(texts) >= 2 and len(set(texts)) == len(texts) for texts in WORDINGS.values())
+
+
+def test_the_action_space_in_words() -> None:
+    said = describe_actions(make_embodiment().action)
+    for part in ("3 changes in frame base", "x from -1 to 1 m", "gripper either -1 or 1", "closes towards the high"):
+        assert part in said
+
+
+def test_idle_steps_neither_tell_nor_move() -> None:
+    robot = make_embodiment()
+    actions = np.zeros((6, 3))
+    actions[:, 2] = [1, 1, 1, -1, -1, -1]  # the gripper opens at step 3
+    actions[1, 0] = 0.5
+    states = np.zeros((6, 2))
+    states[3:, 1], states[5:, 0] = 0.04, 1.0  # the state changes from step 2 to 3 and from step 4 to 5
+    found = idle_steps(actions, states, robot.action, robot.state, IdleConfig(action=0.1, state=0.1))
+    assert found.tolist() == [True, False, False, False, False, True]
+    actions[5, 0] = np.nan
+    assert not idle_steps(actions, states, robot.action, robot.state, IdleConfig(action=0.1, state=0.1))[5]
+    with pytest.raises(DatasetError, match="embodiment"):
+        idle_steps(actions[:, :2], states, robot.action, robot.state, IdleConfig(action=0.1, state=0.1))
+
+
+@pytest.mark.parametrize("name", ["next_action", "goal_image"])
+def test_any_task_can_be_freed_of_idle_steps(name: str, reader: RLDSReader, form: PolicyFormat) -> None:
+    task = named_task(name).make(reader, form, range(EPISODES)) if name == "next_action" else make(name, reader, form)
+    config = IdleConfig(action=0.4, state=0.8)
+    busy = WithoutIdle(task, reader, config)
+    robot = reader.embodiment
+    expected = []
+    for episode in range(EPISODES):
+        opened = reader.episode(episode)
+        states = opened.array("observation/state")
+        idle = idle_steps(opened.array("action"), states, robot.action, robot.state, config)
+        expected += [(episode, step) for step in np.flatnonzero(~idle) if name == "next_action" or step < STEPS - 1]
+    assert 0 < busy.dropped == len(task) - len(busy)
+    assert [busy.place(index)[1:] for index in range(len(busy))] == expected
+    assert same(busy.example(0), task.example(expected[0][1]))
+    with pytest.raises(DatasetError, match="lower the thresholds"):
+        WithoutIdle(task, reader, IdleConfig(action=9.0, state=9.0))
+
+
+@pytest.mark.parametrize(
+    ("config", "settings", "field"),
+    [
+        (GoalImageConfig, {"farthest": 0}, "farthest"),
+        (NextFrameConfig, {"frames": 0}, "frames"),
+        (NextStateConfig, {"ahead": 0}, "ahead"),
+        (InstructionFromVideoConfig, {"frames": 9}, "frames"),
+        (InstructionFromVideoConfig, {"inputs": InputConfig(state=True)}, "inputs"),
+        (ActionRightConfig, {"right": 1.5}, "right"),
+        (ActionRightConfig, {"apart": 0}, "apart"),
+        (PlanConfig, {"longest": 0}, "longest"),
+        (InputConfig, {"history_frames": 9}, "history_frames"),
+        (InputConfig, {"drop_state": -0.1}, "drop_state"),
+        (IdleConfig, {"action": 0.0, "state": 1.0}, "idle.action"),
+    ],
+)
+def test_settings_out_of_range_name_their_field(config: Any, settings: dict[str, Any], field: str) -> None:
+    with pytest.raises(DatasetError, match=field):
+        config(**settings)
+
+
+@pytest.mark.parametrize("name", NEW_TASKS)
+def test_the_processor_takes_every_example(name: str, reader: RLDSReader, form: PolicyFormat) -> None:
+    processor = Processor(ModelConfig.named("large"), form.vocabulary)
+    stream = BatchStream(make(name, reader, form), processor, seed=3, batch_size=2)
+    batch = next(iter(batches(stream, 0, 1)))
+    assert any(key.startswith("targets/image") for key in batch) == (name in ("goal_image", "next_frame"))
+    assert len(batch["inputs/text/tokens"]) == 2
+
+
+def test_targets_are_as_recorded_while_inputs_are_augmented(reader: RLDSReader, form: PolicyFormat) -> None:
+    augment = AugmentConfig(state_noise=(0.05,), instruction_dropout=1.0, crop=0.5)
+    task = make("next_state", reader, form, augment=augment, inputs=InputConfig(state=True))
+    plain = make("next_state", reader, form, inputs=InputConfig(state=True))
+    noisy = task.example(1, generator_at(0, 0))
+    assert noisy.text_target == plain.example(1).text_target
+    assert noisy.text[-5:] != plain.example(1).text[-5:] and "lift the cube" not in words(noisy)
+    video = make("instruction_from_video", reader, form, augment=augment)
+    assert video.example(0, generator_at(0, 0)).text_target == "lift the cube"
+    assert not np.array_equal(task.example(1).image, plain.example(1).image)  # the middle of it
