@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, track
@@ -25,10 +26,9 @@ from embodio.datasets.statistics import FieldAccumulator
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 from embodio.model.statistics import DatasetStatistics, FieldStatistics
 from embodio.train.cli import run as run_command
+from embodio.train.data_verify import VerifyConfig, check
 from embodio.train.data_visualise import VisualiseConfig, visualise
 from embodio.train.schema import ConfigError
-
-ACTIONS = ("inspect", "stats", "convert", "visualise")
 
 
 @dataclass(frozen=True)
@@ -92,58 +92,79 @@ class ConvertDataConfig:
     split: str | None = None
 
 
+@dataclass(frozen=True)
+class Verb:
+    """One thing that `embodio-data` does.
+
+    Attributes:
+        schema: dataclass of its settings.
+        execute: does it, and returns the exit code.
+        description: one sentence for the help.
+        examples: command lines for the help.
+    """
+
+    schema: type[Any]
+    execute: Callable[[Any], int]
+    description: str
+    examples: tuple[str, ...]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `embodio-data`; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    action = arguments.pop(0) if arguments and arguments[0] in ACTIONS else ""
-    errors = (DatasetError, EmbodimentError, EmbodimentMismatch, AgentError)
-    if action == "stats":
-        return run_command(
+    verbs = _verbs()
+    action = arguments.pop(0) if arguments and arguments[0] in verbs else ""
+    if not action and not {"--help", "-h"} & set(arguments):
+        Console(stderr=True, highlight=False).print(f"embodio-data: say what to do: {', '.join(verbs)}, then key=value")
+        return 2
+    verb = verbs[action or "inspect"]
+    return run_command(
+        verb.schema,
+        verb.execute,
+        arguments,
+        prog=f"embodio-data {action or 'inspect'}",
+        description=verb.description,
+        examples=verb.examples,
+        user_errors=(DatasetError, EmbodimentError, EmbodimentMismatch, AgentError),
+    )
+
+
+def _verbs() -> dict[str, Verb]:
+    return {
+        "inspect": Verb(
+            InspectConfig,
+            inspect,
+            "Show what a data set holds, and propose its YAML file. Others: stats, convert, visualise, verify.",
+            (
+                "embodio-data inspect source=data/lift",
+                "embodio-data inspect source=droid folder=downloads/droid/1.0.0",
+            ),
+        ),
+        "stats": Verb(
             StatsConfig,
             stats,
-            arguments,
-            prog="embodio-data stats",
-            description="Compute minimum, maximum, mean, deviation and quantiles of a data set's numbers.",
-            examples=("embodio-data stats source=data/lift fields=[action,state]",),
-            user_errors=errors,
-        )
-    if action == "convert":
-        return run_command(
+            "Compute minimum, maximum, mean, deviation and quantiles of a data set's numbers.",
+            ("embodio-data stats source=data/lift fields=[action,state]",),
+        ),
+        "convert": Verb(
             ConvertDataConfig,
             convert,
-            arguments,
-            prog="embodio-data convert",
-            description="Write any data set as RLDS, value for value (images as PNG).",
-            examples=("embodio-data convert source=lift.hdf5 out=data/lift name=lift",),
-            user_errors=errors,
-        )
-    if action == "visualise":
-        return run_command(
+            "Write any data set as RLDS, value for value (images as PNG).",
+            ("embodio-data convert source=lift.hdf5 out=data/lift name=lift",),
+        ),
+        "visualise": Verb(
             VisualiseConfig,
             visualise,
-            arguments,
-            prog="embodio-data visualise",
-            description="Write one HTML page with video, plots and tokens of some episodes.",
-            examples=("embodio-data visualise source=data/lift out=lift.html episodes=[0,5]",),
-            user_errors=errors,
-        )
-    if not action and not {"--help", "-h"} & set(arguments):
-        Console(stderr=True, highlight=False).print(
-            f"embodio-data: say what to do: {', '.join(ACTIONS)}, then key=value"
-        )
-        return 2
-    return run_command(
-        InspectConfig,
-        inspect,
-        arguments,
-        prog="embodio-data inspect",
-        description="Show what a data set holds, and propose its YAML file. Others: stats, convert, visualise.",
-        examples=(
-            "embodio-data inspect source=data/lift",
-            "embodio-data inspect source=droid folder=downloads/droid/1.0.0",
+            "Write one HTML page with video, plots and tokens of some episodes.",
+            ("embodio-data visualise source=data/lift out=lift.html episodes=[0,5]",),
         ),
-        user_errors=errors,
-    )
+        "verify": Verb(
+            VerifyConfig,
+            check,
+            "Check numbers, limits, bins, gripper and images of a data set, and replay it.",
+            ("embodio-data verify source=data/lift replay=5",),
+        ),
+    }
 
 
 def inspect(config: InspectConfig) -> int:

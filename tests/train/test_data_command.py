@@ -12,7 +12,9 @@ import pytest
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.source import open_source
+from embodio.datasets.verify import Finding
 from embodio.model.statistics import DatasetStatistics
+from embodio.train import data_verify
 from embodio.train.data import main
 from embodio.train.data_visualise import token_table
 from tests.agent.conftest import make_format
@@ -93,6 +95,20 @@ def test_the_tokens_of_the_page_are_those_of_the_policy(folder: Path) -> None:
         shown = [int(value) for value in re.findall(r"<(\d+)>", row[1])]
         assert [policy.vocabulary.value_id(value) for value in shown] == example.text[-2:]
         assert episode.instruction in row[1]
+
+
+def test_verify(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", f"source={folder}", "episodes=1"]) == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("clipping", "bin use", "gripper sign", "3 steps"))
+    assert main(["verify", f"source={folder}", "bins=1"]) != 0
+
+
+def test_a_strict_verify_fails_on_a_warning(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warning = Finding("bin use", "warning", "[red]1 of 201", "do something")
+    monkeypatch.setattr(data_verify, "verify", lambda *args, **kwargs: [warning])
+    assert main(["verify", f"source={folder}"]) == 0
+    assert main(["verify", f"source={folder}", "strict=true"]) == 1
 
 
 def test_mistakes(folder: Path) -> None:

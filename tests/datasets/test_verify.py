@@ -1,0 +1,171 @@
+"""Each check of a data set finds what was put wrong on purpose, and is content with what is right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from embodio.datasets import verify_replay
+from embodio.datasets.rlds.reader import RLDSReader
+from embodio.datasets.verify import check_bins, check_clipping, check_constant, check_finite, verify
+from embodio.datasets.verify_gripper import check_gripper
+from embodio.datasets.verify_replay import environment_of, nearest_turn, replay
+from embodio.envs.embodiment import Embodiment
+from tests.agent.conftest import make_embodiment
+from tests.datasets.toy import write_toy_dataset
+
+NAMES = {"action": ("x", "turn", "gripper")}
+DIMENSIONS = make_embodiment().action.dimensions
+
+
+def actions(steps: int = 400) -> npt.NDArray[np.float64]:
+    generator = np.random.default_rng(3)
+    values = generator.uniform(-0.29, 0.99, (steps, 3))
+    values[:, 2] = np.sign(values[:, 2])
+    return values
+
+
+def test_numbers_that_are_not_finite() -> None:
+    values = actions()
+    assert check_finite({"action": values}, NAMES).status == "ok"
+    values[[3, 7], 1] = np.nan, np.inf
+    finding = check_finite({"action": values}, NAMES)
+    assert (finding.status, finding.found) == ("warning", "action turn 2 steps")
+    assert finding.remedy
+
+
+def test_constant_dimensions() -> None:
+    values = actions()
+    assert check_constant({"action": values}, NAMES).status == "ok"
+    values[:, 0] = 0.25
+    finding = check_constant({"action": values}, NAMES)
+    assert (finding.status, finding.found) == ("warning", "action x")
+
+
+def test_clipping() -> None:
+    values = actions()
+    assert check_clipping(values, DIMENSIONS).status == "ok"
+    values[:120, 0] = 1.0
+    finding = check_clipping(values, DIMENSIONS)
+    assert finding.status == "warning"
+    assert "x 30.0%, turn 0.0%" in finding.found
+    values = actions()
+    values[:4, 1] = 2.5
+    assert "beyond the limits: turn 1.0%" in check_clipping(values, DIMENSIONS).found
+    assert check_clipping(values, ()).status == "unknown"
+
+
+def test_bin_use_counts_the_levels_of_the_codec() -> None:
+    values = actions()
+    assert check_bins(values, DIMENSIONS, 201).status == "ok"
+    values[:, 0] *= 0.001
+    finding = check_bins(values, DIMENSIONS, 201)
+    assert finding.status == "warning"
+    assert "x 0.5%" in finding.found
+    every = np.linspace(-1, 1, 201)
+    full = np.stack([every, every * 0 + 1, every], axis=1)
+    assert "x 100.0%, turn 0.5%" in check_bins(full, DIMENSIONS, 201).found
+
+
+def gripper(sign: float) -> tuple[Embodiment, list[npt.NDArray[np.float64]], list[npt.NDArray[np.float64]]]:
+    """Fingers that close when the command has this sign."""
+    command = np.repeat([-1.0, 1.0, -1.0, 1.0], 20) * sign
+    opening = 0.04 + np.cumsum(-0.001 * sign * command)
+    action = np.stack([command * 0, command * 0, command], axis=1)
+    return make_embodiment(), [action], [np.stack([opening * 0, opening], axis=1)]
+
+
+def test_the_gripper_follows_its_sign() -> None:
+    robot, action, state = gripper(1.0)
+    assert check_gripper(robot, action, state)[0] == "ok"
+    status, _, remedy = check_gripper(robot, [-values for values in action], state)
+    assert status == "warning"
+    assert "closed_is_low" in remedy
+    low = replace(robot, action=replace(robot.action, gripper="closed_is_low"))
+    assert check_gripper(low, action, state)[0] == "warning"
+    assert check_gripper(low, [-values for values in action], state)[0] == "ok"
+
+
+def test_what_a_gripper_cannot_tell() -> None:
+    robot, action, state = gripper(1.0)
+    assert check_gripper(None, action, state)[0] == "unknown"
+    assert check_gripper(robot, [np.abs(action[0])], state)[0] == "unknown"
+    assert check_gripper(robot, action, [state[0] * 0])[0] == "unknown"
+    assert check_gripper(robot, [action[0][:2]], [state[0][:2]])[0] == "unknown"
+    assert check_gripper(robot, action, [])[0] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("way", "turned"),
+    [
+        ("upright", lambda image: image),
+        ("upside down", lambda image: image[::-1, ::-1]),
+        ("flipped top to bottom", lambda image: image[::-1]),
+        ("mirrored left to right", lambda image: image[:, ::-1]),
+        ("red and blue swapped", lambda image: image[..., ::-1]),
+    ],
+)
+def test_turned_images_are_told(way: str, turned: object) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    noisy = np.clip(image.astype(int) + 5, 0, 255).astype(np.uint8)
+    assert nearest_turn(turned(noisy), image) == way  # type: ignore[operator]
+
+
+def test_a_data_set_with_and_without_a_robot(tmp_path: Path) -> None:
+    folder, counts = write_toy_dataset(tmp_path / "toy", episodes=3, steps=8), []
+    source = RLDSReader(folder)
+    findings = {finding.check: finding for finding in verify(source, 2, done=counts.append)}
+    assert counts == [1, 2]
+    assert findings["finite numbers"].found == "16 steps"
+    assert all(finding.remedy for finding in findings.values() if finding.status == "warning")
+    assert environment_of(source) is None
+    assert [finding.status for finding in replay(source, [0])] == ["unknown"]
+    (folder / "embodiment.json").unlink()
+    bare = {finding.check: finding.status for finding in verify(RLDSReader(folder))}
+    assert bare["finite numbers"] == "ok"
+    assert {bare[check] for check in ("clipping", "bin use", "gripper sign", "image orientation")} == {"unknown"}
+
+
+class ReplayEnv:
+    """Shows the first frames of an episode, and succeeds when all its actions arrive in order."""
+
+    def __init__(self, source: RLDSReader, turned: bool = False, shift: float = 0.0) -> None:
+        self.unwrapped, self.cameras = self, True
+        self._source, self._turned, self._shift = source, turned, np.float32(shift)
+
+    def reset(self, *, seed: int) -> tuple[dict[str, npt.NDArray[np.uint8]], dict[str, bool]]:
+        """The toy data set's seeds are its episodes' numbers."""
+        self._episode, self._right, self._step = self._source.episode(seed), True, 0
+        way = -1 if self._turned else 1
+        return {camera: self._episode.frame(camera, 0)[::way, ::way] for camera in self._episode.cameras}, {}
+
+    def step(self, action: npt.NDArray[np.float32]) -> tuple[object, float, bool, bool, dict[str, bool]]:
+        """Compares with the record."""
+        wanted = self._episode.array("action")[self._step] + self._shift
+        self._right &= bool(np.array_equal(action, wanted))
+        self._step += 1
+        over = self._step == len(self._episode)
+        return {}, 0.0, over and self._right, over, {"success": over and self._right}
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = RLDSReader(write_toy_dataset(tmp_path / "toy", episodes=2, steps=4))
+    monkeypatch.setattr(verify_replay, "known_envs", lambda: ("toy",))
+    monkeypatch.setattr(verify_replay, "embodiment_of", lambda name: make_embodiment())
+    monkeypatch.setattr(verify_replay, "make_env", lambda name: ReplayEnv(source))
+    good = replay(source, [0, 1])
+    assert (good[0].status, good[0].found) == ("ok", "2 of 2 episodes end as recorded, 2 succeed")
+    assert good[1].status == "ok"
+    monkeypatch.setattr(verify_replay, "make_env", lambda name: ReplayEnv(source, turned=True))
+    assert "front upside down, hand upside down" in replay(source, [0])[1].found
+    monkeypatch.setattr(verify_replay, "make_env", lambda name: ReplayEnv(source, shift=0.5))
+    wrong = replay(source, [0, 1])[0]
+    assert (wrong.status, wrong.found) == ("warning", "0 of 2 episodes end as recorded, 0 succeed")
+    assert wrong.remedy

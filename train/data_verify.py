@@ -1,0 +1,67 @@
+"""`embodio-data verify`: checks of a data set as a table, with what to do about each warning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from embodio.datasets.source import open_source
+from embodio.datasets.verify import verify
+from embodio.datasets.verify_replay import environment_of, replay
+from embodio.train.schema import ConfigError
+
+_COLOURS = {"ok": "green", "warning": "yellow", "unknown": "dim"}
+
+
+@dataclass(frozen=True)
+class VerifyConfig:
+    """What to check.
+
+    Attributes:
+        source: folder, file, YAML file, or name of the catalogue.
+        folder: where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        split: name of the split; null takes the usual one.
+        episodes: how many episodes to read; 0 reads all.
+        bins: levels of a continuous action dimension.
+        replay: how many episodes to replay in the simulator, where the robot is that of one of our environments.
+        strict: a warning makes the exit code 1.
+    """
+
+    source: str
+    folder: str | None = None
+    split: str | None = None
+    episodes: int = 0
+    bins: int = 201
+    replay: int = 3
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("episodes", 0), ("replay", 0), ("bins", 2)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name}: got {getattr(self, name)}, expected {least} or more")
+
+
+def check(config: VerifyConfig) -> int:
+    """Checks, and shows the table; returns the exit code."""
+    source = open_source(config.source, folder=config.folder, split=config.split)
+    console = Console(stderr=True, highlight=False)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading episodes", total=min(len(source), config.episodes or len(source)))
+        findings = verify(
+            source, config.episodes, config.bins, done=lambda count: progress.update(task, completed=count)
+        )
+        if config.replay and environment_of(source) is not None:
+            numbers = range(min(config.replay, len(source)))
+            play = progress.add_task("replaying", total=len(numbers))
+            findings += replay(source, numbers, done=lambda count: progress.update(play, completed=count))
+    table = Table("check", "status", "found", "what to do", title=Text(source.name))
+    for finding in findings:
+        status = Text(finding.status, style=_COLOURS[finding.status])
+        table.add_row(finding.check, status, Text(finding.found), Text(finding.remedy))
+    Console(highlight=False).print(table)
+    source.close()
+    return int(config.strict and any(finding.status == "warning" for finding in findings))
