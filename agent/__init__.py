@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embodio.agent.agent import Agent
-    from embodio.agent.beyond_acting import Judgement
+    from embodio.agent.answers import ActionResult, DimensionDistribution, Judgement
     from embodio.agent.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_checkpoints
     from embodio.agent.codec import ActionCodec
     from embodio.agent.constrained import decode_legal
@@ -28,14 +28,13 @@ if TYPE_CHECKING:
     from embodio.agent.imagined_goals import ImaginedGoals
     from embodio.agent.options import AgentOptions
     from embodio.agent.policy_format import PolicyConfig, PolicyFormat
-    from embodio.agent.result import ActionResult, DimensionDistribution
     from embodio.agent.session import Session
 
 _HOMES = {
     "Abstained": "errors",
     "ActionCodec": "codec",
     "ActionError": "errors",
-    "ActionResult": "result",
+    "ActionResult": "answers",
     "Agent": "agent",
     "AgentError": "errors",
     "AgentOptions": "options",
@@ -43,9 +42,9 @@ _HOMES = {
     "Checkpoint": "checkpoint",
     "CheckpointError": "errors",
     "ContractError": "contract",
-    "DimensionDistribution": "result",
+    "DimensionDistribution": "answers",
     "ImaginedGoals": "imagined_goals",
-    "Judgement": "beyond_acting",
+    "Judgement": "answers",
     "NotReset": "errors",
     "ObservationError": "errors",
     "PolicyConfig": "policy_format",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from embodio.agent.answers import ActionResult
 from embodio.agent.beyond_acting import BeyondActing
 from embodio.agent.checkpoint import Checkpoint, load_checkpoint
 from embodio.agent.errors import Abstained, AgentError, NotReset, ObservationError
 from embodio.agent.observation import Observation, batch_size, read_observation, split_batch
 from embodio.agent.options import AgentOptions
-from embodio.agent.result import ActionResult, Distributions
+from embodio.agent.result import Distributions
 from embodio.agent.runtime import Runtime
 from embodio.agent.session import Session
 from embodio.envs.embodiment import Embodiment
@@ -160,8 +162,14 @@ class Agent(BeyondActing):
             self._rows[index].reset(many[index] if many is not None else instruction, seeds[index])
 
     def open_session(self, seed: int = 0) -> Session:
-        """An episode of its own beside those of `reset` and `act`, for `act_sessions`; a server has one per client."""
+        """An episode of its own beside those of `reset` and `act`, for `act_sessions`."""
         return Session(self.format, self.replan, self.options.ensemble, seed)
+
+    def fork(self) -> Agent:
+        """An agent with the same network and options, but episodes of its own; a server has one per client."""
+        twin = copy.copy(self)
+        twin._rows = [self.open_session()]
+        return twin
 
     def act(self, observation: Observation) -> Floats:
         """The next action, float32 [A], or [N, A] for a batch; always finite and inside the embodiment's limits.
@@ -175,8 +183,7 @@ class Agent(BeyondActing):
             ObservationError: naming the field that is missing or malformed, and what was expected.
             Abstained: if the options ask for it, and the action is not to be trusted.
         """
-        count = batch_size(self.format.spec, observation)
-        sessions, moments = self._read(observation, count)
+        count, sessions, moments = self.read(observation)
         if self.options.abstain_below is not None:
             results = self._results(sessions, self._step(sessions, moments))
             if any(result.abstained for result in results):
@@ -198,30 +205,24 @@ class Agent(BeyondActing):
 
         An agent that abstains says so in `ActionResult.abstained`.
         """
-        count = batch_size(self.format.spec, observation)
-        sessions, moments = self._read(observation, count)
-        results = self.decide_sessions(sessions, moments, checked=True)
-        return results[0] if count is None else results
-
-    def decide_sessions(
-        self, sessions: Sequence[Session], observations: Sequence[Observation], *, checked: bool = False
-    ) -> list[ActionResult]:
-        """The next action of each session, planned together where that is needed.
-
-        Args:
-            sessions: from `open_session`, each reset with an instruction.
-            observations: one per session.
-            checked: they come from `read_observation`.
-        """
-        moments = list(observations) if checked else [read_observation(self.format.spec, o) for o in observations]
-        results = self._results(sessions, self._step(sessions, [dict(moment) for moment in moments]))
+        count, sessions, moments = self.read(observation)
+        results = self._results(sessions, self._step(sessions, moments))
         for session in sessions:
             session.advance()
-        return results
+        return results[0] if count is None else results
 
-    def act_sessions(self, sessions: Sequence[Session], observations: Sequence[Observation]) -> list[Floats]:
-        """The next action of each session, float32 [A]; see `decide_sessions`."""
-        actions = self._step(sessions, [read_observation(self.format.spec, o) for o in observations])
+    def act_sessions(
+        self, sessions: Sequence[Session], observations: Sequence[Observation], *, checked: bool = False
+    ) -> list[Floats]:
+        """The next action of each session, float32 [A], planned together where that is needed.
+
+        Args:
+            sessions: from `open_session`, each reset with an instruction, or from `read`.
+            observations: one per session.
+            checked: they come from `read`.
+        """
+        moments = list(observations) if checked else [read_observation(self.format.spec, o) for o in observations]
+        actions = self._step(sessions, [dict(moment) for moment in moments])
         for session in sessions:
             session.advance()
         self.runtime.times.collect()
@@ -232,8 +233,7 @@ class Agent(BeyondActing):
 
         The observation counts as the current step of the episode; a later `act` goes on behind the chunk.
         """
-        count = batch_size(self.format.spec, observation)
-        sessions, moments = self._read(observation, count)
+        count, sessions, moments = self.read(observation)
         for session, moment in zip(sessions, moments, strict=True):
             session.observe(moment)
         plans = self.runtime.plan(sessions, whole_chunk=True)
@@ -283,18 +283,27 @@ class Agent(BeyondActing):
             raise NotReset("example: nothing was observed since reset; call act(observation) first")
         return self.format.example(list(session.window), session.instruction)
 
-    def _read(self, observation: Observation, count: int | None) -> tuple[list[Session], list[dict[str, Any]]]:
-        """The rows that an observation is for, and what is read of it; nothing is remembered yet."""
+    def read(self, observation: Observation) -> tuple[int | None, list[Session], list[dict[str, Any]]]:
+        """Checks what `act` is given, and remembers nothing yet.
+
+        Returns:
+            N for a batch or None, the sessions of the rows, and what the policy reads of the observation of each.
+
+        Raises:
+            NotReset: if no instruction was ever given.
+            ObservationError: as for `act`.
+        """
         if all(session.instruction is None for session in self._rows):
             raise NotReset("act: there is no instruction yet; call agent.reset(instruction=...) first")
         spec = self.format.spec
+        count = batch_size(spec, observation)
         if count is None:
             if len(self._rows) != 1:
                 raise ObservationError(
                     f"observation: one was given, but the agent was reset with {len(self._rows)} instructions; give "
                     "a batch, or reset with one"
                 )
-            return self._rows, [read_observation(spec, observation)]
+            return None, self._rows, [read_observation(spec, observation)]
         if count != len(self._rows):
             if len(self._rows) != 1 or self._rows[0].window:
                 raise ObservationError(
@@ -305,7 +314,7 @@ class Agent(BeyondActing):
             self._rows += [self.open_session(seed=index) for index in range(1, count)]
             for session in self._rows[1:]:
                 session.reset(instruction)
-        return self._rows, [_row(spec, part, i) for i, part in enumerate(split_batch(spec, observation, count))]
+        return count, self._rows, [_row(spec, part, i) for i, part in enumerate(split_batch(spec, observation, count))]
 
     def _step(self, sessions: Sequence[Session], moments: Sequence[dict[str, Any]]) -> list[Floats]:
         """Lets sessions observe, plans where a plan is used up, and returns the actions of this step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from embodio.agent.answers import Judgement
 from embodio.agent.errors import ActionError, CannotDo, NotReset, ObservationError
 from embodio.agent.observation import Observation, batch_size, read_image, read_observation
 from embodio.agent.policy_format import PolicyFormat
-from embodio.agent.result import DimensionDistribution, Distributions
+from embodio.agent.result import Distributions
 from embodio.agent.session import Session
 from embodio.model.collation import collate
 from embodio.model.network import UnifiedIO2
@@ -24,43 +25,6 @@ from embodio.model.targets import shift_right
 from embodio.model.video_files import Clip
 
 Pixels = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What the policy thinks of an action that somebody proposes.
-
-    Attributes:
-        dimensions: for each number of the action, or of all actions of a chunk in order, the distribution that the
-            policy has for it after the numbers before it; `sample` is the level nearest to the proposed number.
-        threshold: of the verdict.
-    """
-
-    dimensions: tuple[DimensionDistribution, ...]
-    threshold: float
-
-    @property
-    def log_probability(self) -> float:
-        """Of the action among all that the robot can do, in nats."""
-        return sum(dimension.log_probability for dimension in self.dimensions)
-
-    @property
-    def probability(self) -> float:
-        """Of the action among all that the robot can do; small even for good ones, as there are many levels."""
-        return float(np.exp(self.log_probability))
-
-    @property
-    def typicality(self) -> float:
-        """How usual the most unusual number is: the probability of all levels that are no more probable, 0 to 1.
-
-        It is 1 for what the policy would do itself, and does not depend on how many levels there are.
-        """
-        return min(_typicality(dimension) for dimension in self.dimensions)
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the policy could have done this itself: `typicality` is at least `threshold`."""
-        return self.typicality >= self.threshold
 
 
 class BeyondActing:
@@ -262,11 +226,6 @@ def _peek(session: Session, moment: dict[str, Any]) -> Session:
     ahead.window, ahead.frames = session.window.copy(), session.frames.copy()
     ahead.observe(moment)
     return ahead
-
-
-def _typicality(dimension: DimensionDistribution) -> float:
-    p = dimension.probabilities
-    return float(min(1.0, p[p <= p[dimension.chosen] * (1 + 1e-9)].sum()))
 
 
 def _text(name: str, words: Any) -> str:

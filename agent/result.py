@@ -1,8 +1,7 @@
-"""What an agent can say about an action besides the action: distributions, how sure it was, how long it took."""
+"""Plans, and what the network thought of the numbers in them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +9,10 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
+from embodio.agent.answers import DimensionDistribution
 from embodio.agent.constrained import guided
 from embodio.agent.policy_format import PolicyFormat
 from embodio.model.network import UnifiedIO2
-
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,88 +30,6 @@ class Plan:
     actions: npt.NDArray[np.float32]
     hidden: torch.Tensor
     neutral: torch.Tensor | None
-
-
-@dataclass(frozen=True)
-class DimensionDistribution:
-    """What the network thought of one number of an action.
-
-    Attributes:
-        name: of the dimension.
-        values: [n] the levels that it may have, from low to high.
-        probabilities: [n] of the levels, with guidance, among the legal tokens.
-        chosen: the level that was decoded.
-        legal_mass: probability of all legal tokens together before anything was masked; a network that sees what it was
-            trained on is near 1.
-    """
-
-    name: str
-    values: Doubles
-    probabilities: Doubles
-    chosen: int
-    legal_mass: float
-
-    @property
-    def mode(self) -> float:
-        """The most probable value."""
-        return float(self.values[self.probabilities.argmax()])
-
-    @property
-    def mean(self) -> float:
-        """The expected value."""
-        return float(self.values @ self.probabilities)
-
-    @property
-    def sample(self) -> float:
-        """The value that was decoded: the mode, or one drawn by chance at a temperature above 0."""
-        return float(self.values[self.chosen])
-
-    @property
-    def log_probability(self) -> float:
-        """Of the decoded value, in nats."""
-        return float(np.log(max(self.probabilities[self.chosen], 1e-300)))
-
-    @property
-    def entropy(self) -> float:
-        """In nats; 0 when only one value is possible."""
-        p = self.probabilities[self.probabilities > 0]
-        return float(-(p * np.log(p)).sum())
-
-
-@dataclass(frozen=True)
-class ActionResult:
-    """An action and what is known about it.
-
-    Attributes:
-        action: float32 [A], finite and inside the limits.
-        dimensions: one per number.
-        chunk: float32 [n, A], the prediction that the action comes from, and what would follow.
-        position: place of the action in it.
-        abstained: whether the legal mass is below the agent's `abstain_below`: do not trust this action.
-        milliseconds: time of each stage of this call, and "total". Rows that were planned together share it.
-    """
-
-    action: npt.NDArray[np.float32]
-    dimensions: tuple[DimensionDistribution, ...]
-    chunk: npt.NDArray[np.float32]
-    position: int
-    abstained: bool
-    milliseconds: Mapping[str, float]
-
-    @property
-    def log_probability(self) -> float:
-        """Of the decoded action, in nats."""
-        return sum(d.log_probability for d in self.dimensions)
-
-    @property
-    def entropy(self) -> float:
-        """Sum over the dimensions, in nats."""
-        return sum(d.entropy for d in self.dimensions)
-
-    @property
-    def legal_mass(self) -> float:
-        """The smallest legal mass of a dimension: a sign of inputs unlike those of training when it is low."""
-        return min(d.legal_mass for d in self.dimensions)
 
 
 class Distributions:

@@ -8,8 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from embodio.agent.agent import Agent
-from embodio.agent.errors import Abstained, AgentError, NotReset
-from embodio.agent.observation import read_observation
+from embodio.agent.errors import AgentError
 from embodio.envs.embodiment import Embodiment
 
 
@@ -62,37 +61,21 @@ class AgentPolicy:
         self.agent.check_embodiment(embodiment)
 
     def open(self) -> Any:
-        """A new session."""
-        return self.agent.open_session()
+        """An agent that shares the network, with episodes of its own."""
+        return self.agent.fork()
 
     def reset(self, state: Any, instruction: Any, seed: int | None) -> None:
         """Begins an episode anew."""
         if isinstance(instruction, list) and len(instruction) == 2 and not isinstance(instruction[1], str | np.ndarray):
             instruction = tuple(instruction)  # sound with its rate; tuples travel as lists
-        state.reset(instruction, seed)
+        state.reset(instruction, seed=seed)
 
     def act(self, states: Sequence[Any], observations: Sequence[Any]) -> list[np.ndarray | AgentError]:
         """The next action of each, planned together where that is needed."""
         answers: list[np.ndarray | AgentError] = []
-        ready = []
-        for index, (state, observation) in enumerate(zip(states, observations, strict=True)):
+        for state, observation in zip(states, observations, strict=True):
             try:
-                if state.instruction is None:
-                    raise NotReset("act: there is no instruction yet; call agent.reset(instruction=...) first")
-                read_observation(self.agent.format.spec, observation)
-                ready.append(index)
+                answers.append(state.act(observation))
             except AgentError as error:
                 answers.append(error)
-            else:
-                answers.append(NotReset("act: not computed"))
-        if ready:
-            chosen, seen = [states[i] for i in ready], [observations[i] for i in ready]
-            for index, action in zip(ready, self._actions(chosen, seen), strict=True):
-                answers[index] = action
         return answers
-
-    def _actions(self, states: Sequence[Any], observations: Sequence[Any]) -> Sequence[np.ndarray | AgentError]:
-        if self.agent.options.abstain_below is None:
-            return self.agent.act_sessions(states, observations)
-        results = self.agent.decide_sessions(states, observations)
-        return [Abstained("act: the agent abstains; stop the robot") if r.abstained else r.action for r in results]

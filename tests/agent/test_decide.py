@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embodio.agent import Agent, AgentError, Checkpoint, ObservationError, PolicyConfig, PolicyFormat
+from embodio.agent.answers import ActionResult
 from embodio.agent.constrained import ConstrainedDecoder
 from embodio.agent.decoder import DecoderWeights
 from embodio.agent.errors import Abstained
 from embodio.agent.grammar import Grammar
 from embodio.agent.options import AgentOptions
-from embodio.agent.result import ActionResult
 from embodio.envs.embodiment import Microphone
 from embodio.model.audio_segments import SEGMENT_SAMPLES
 from embodio.model.token_sequence import TokenSequence
