@@ -212,7 +212,7 @@ class BeyondActing:
         cameras = replace(self.format.spec, state=(), goal_image=False, microphone=None)
         if batch_size(cameras, observation) is not None:
             raise ObservationError("observation: a batch was given; give the observation of one row")
-        return self.format.image(read_observation(cameras, observation))
+        return self.format.image(self.format.seen(read_observation(cameras, observation)))
 
     def _single(self, observation: Observation) -> dict[str, Any]:
         if batch_size(self.format.spec, observation) is not None:

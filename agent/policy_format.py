@@ -17,12 +17,13 @@ from embodio.agent.observation import Observation, ObservationSpec, read_observa
 from embodio.agent.sound import latest_segments
 from embodio.envs.embodiment import Camera, Dimension, Embodiment
 from embodio.model.example import Example
+from embodio.model.image_crop import crop
 from embodio.model.statistics import DatasetStatistics, Normaliser, NormaliserKind
 from embodio.model.vocabulary import HISTORY_SLOTS, Vocabulary
 
 Instruction = str | Sequence[Any]
 """Words, or words and images (uint8 [H, W, 3]) in order where the policy has `prompt_images`."""
-_LATER = {"separator", "goal_image", "prompt_images", "microphone"}
+_LATER = {"separator", "goal_image", "prompt_images", "microphone", "view"}
 """Keys that checkpoints of the first version do not have; there they are off."""
 _SLOT = re.compile(r"(\{instruction\}|\{state\})")
 
@@ -45,6 +46,8 @@ class PolicyConfig:
         prompt_images: how many images an instruction may hold; they come next in the image history, and the text
             refers to them by their tokens.
         microphone: sound is given: the last 4.08 s as the audio input, what was before as audio history.
+        view: share of the area of camera frames and goal that is seen, around the middle; less than 1 after training
+            with random crops, which embodio-train takes care of.
     """
 
     cameras: tuple[str, ...]
@@ -59,6 +62,7 @@ class PolicyConfig:
     goal_image: bool = False
     prompt_images: int = 0
     microphone: bool = False
+    view: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cameras", tuple(self.cameras))
@@ -76,6 +80,8 @@ class PolicyConfig:
                 f"prompt_images: history frames, goal and prompt images need {self.image_slots} slots, "
                 f"there are {HISTORY_SLOTS}"
             )
+        if not 0.0 < self.view <= 1.0:
+            raise CheckpointError(f"view: got {self.view}, expected more than 0 and at most 1 (whole frames)")
         if "{instruction}" not in self.prompt:
             raise CheckpointError(f"prompt: {self.prompt!r} has no {{instruction}}; the policy would never be told")
 
@@ -199,6 +205,22 @@ class PolicyFormat:
         state = self.embodiment.state if self.reads_state else ()
         microphone = self.embodiment.microphone if self.config.microphone else None
         return ObservationSpec(self.cameras, state, self.config.goal_image, microphone)
+
+    def seen(self, observation: Observation) -> dict[str, Any]:
+        """What an agent sees of an observation: camera frames and goal cut to the middle, as `config.view` says.
+
+        Training does not call this, since there the augmentation crops.
+        """
+        seen, view = dict(observation), self.config.view
+        if view == 1.0:
+            return seen
+        seen |= {camera.name: crop(observation[camera.name], view) for camera in self.cameras}
+        if "goal" in seen:  # the cameras side by side, at any scale
+            ends = np.cumsum([camera.width for camera in self.cameras])
+            cuts = np.rint(ends[:-1] * seen["goal"].shape[1] / ends[-1]).astype(np.int64)
+            parts = [part for part in np.split(seen["goal"], cuts, axis=1) if part.size]
+            seen["goal"] = np.concatenate([crop(part, view) for part in parts], axis=1)
+        return seen
 
     def image(self, observation: Observation) -> npt.NDArray[np.uint8]:
         """The cameras side by side, uint8 [H, sum of widths, 3]."""

@@ -87,6 +87,7 @@ class Session:
         """Takes in an observation that was read by `read_observation`."""
         if self.instruction is None:
             raise NotReset("act: there is no instruction yet; call agent.reset(instruction=...) first")
+        moment = self._format.seen(moment)
         if "microphone" in moment:
             self._sound = np.concatenate([self._sound, moment["microphone"]])[-longest_sound() :]
             moment["microphone"] = self._sound

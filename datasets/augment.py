@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.augment_config import AugmentConfig
-from embodio.datasets.augment_images import PictureChange, crop
+from embodio.datasets.augment_images import PictureChange
 from embodio.datasets.augment_sound import SoundChange
 from embodio.datasets.augment_words import WordChange
 from embodio.datasets.errors import DatasetError
+from embodio.model.image_crop import crop
 
 __all__ = ["AugmentConfig", "Augmentation", "EvaluationView"]
 
@@ -99,11 +100,11 @@ class EvaluationView:
     """What is left of the changes when nothing is drawn: frames are cropped to the middle, all else stays.
 
     Args:
-        config: of the training; `crop` decides how much of a frame is left, 1 - crop / 2 of its area.
+        config: of the training; see `AugmentConfig.view`.
     """
 
     def __init__(self, config: AugmentConfig) -> None:
-        self._area = 1.0 - config.crop / 2.0
+        self._area = config.view
 
     def __call__(self, camera: str, frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Changes one frame, uint8 [H, W, 3] -> uint8 [H, W, 3]; the same for every camera."""

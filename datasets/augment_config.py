@@ -24,9 +24,8 @@ class AugmentConfig:
         brightness: b, pixels are scaled by a factor in [1 - b, 1 + b].
         contrast: c, distances from the mean grey are scaled by a factor in [1 - c, 1 + c].
         colour: c, each channel is scaled by its own factor in [1 - c, 1 + c].
-        crop: c, a rectangle of a share in [1 - c, 1] of the area is cut out and resized to the whole frame. A task that
-            has this config but is given no generator uses the middle of the frame with the mean share 1 - c / 2.
-            Agents, and the validation of embodio-train, see whole frames.
+        crop: c, a rectangle of a share in [1 - c, 1] of the area is cut out and resized to the whole frame. Validation
+            and the trained agent see the middle of each frame with the mean share, 1 - c / 2; the checkpoint says so.
         crop_ratio: r, the rectangle is wider or narrower than the frame by a factor in [exp(-r), exp(r)].
         blur: largest standard deviation of a Gaussian blur, in pixels.
         noise: largest standard deviation of the noise of pixels, in grey levels.
@@ -96,6 +95,11 @@ class AugmentConfig:
             raise DatasetError("augment.paraphrase: there is nothing to reword with; give templates or synonyms")
         if self.background_level and not self.background_sounds:
             raise DatasetError("augment.background_level: there is no sound to mix in; give background_sounds")
+
+    @property
+    def view(self) -> float:
+        """Share of a frame's area, around its middle, that stands for the random crops where nothing is drawn."""
+        return 1.0 - self.crop / 2.0
 
     @property
     def changes_pictures(self) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.augment_config import AugmentConfig
+from embodio.model.image_crop import crop, rectangle
 
 Frame = npt.NDArray[np.uint8]
 
@@ -60,7 +61,7 @@ class PictureChange:
             noisy = frame + self._pattern_for(frame.shape) * np.float32(self._noise)
             frame = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
         if self._cutout:
-            top, left, height, width = _rectangle(frame, self._cutout, self._cutout, self._cutout_place)
+            top, left, height, width = rectangle(frame, self._cutout, self._cutout, self._cutout_place)
             frame = frame.copy()
             frame[top : top + height, left : left + width] = _GREY
         return frame
@@ -71,34 +72,6 @@ class PictureChange:
             generator.bit_generator.state = self._noise_state
             self._pattern = generator.standard_normal(shape, dtype=np.float32)
         return self._pattern
-
-
-def crop(frame: Frame, area: float, ratio: float = 0.0, place: tuple[float, ...] = (0.5, 0.5)) -> Frame:
-    """Cuts a rectangle out of a frame and resizes it to the frame's size.
-
-    Args:
-        frame: uint8 [H, W, 3].
-        area: share of the frame that is left, in (0, 1].
-        ratio: logarithm of width over height, relative to the frame; less where the rectangle would not fit.
-        place: where it is, down and right, from 0 (top, left) to 1 (bottom, right); the middle by default.
-    """
-    limit = -math.log(area)
-    ratio = min(max(ratio, -limit), limit)
-    down, right = math.sqrt(area * math.exp(-ratio)), math.sqrt(area * math.exp(ratio))
-    top, left, height, width = _rectangle(frame, down, right, place)
-    if (height, width) == frame.shape[:2]:
-        return frame
-    part = np.ascontiguousarray(frame[top : top + height, left : left + width])
-    resized = cv2.resize(part, (frame.shape[1], frame.shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, dtype=np.uint8)
-
-
-def _rectangle(frame: Frame, down: float, right: float, place: tuple[float, ...]) -> tuple[int, int, int, int]:
-    """Top, left, height and width of a rectangle with sides of these shares of the frame."""
-    height = min(max(round(frame.shape[0] * down), 1), frame.shape[0])
-    width = min(max(round(frame.shape[1] * right), 1), frame.shape[1])
-    top, left = round((frame.shape[0] - height) * place[0]), round((frame.shape[1] - width) * place[1])
-    return top, left, height, width
 
 
 def _colour_matrix(config: AugmentConfig, generator: np.random.Generator) -> npt.NDArray[np.float32]:

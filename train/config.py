@@ -102,6 +102,8 @@ class TrainConfig:
                 raise ConfigError(f"{name}: got {getattr(self, name)}, expected at least 1")
         if self.precision not in ("float32", "bfloat16"):
             raise ConfigError(f"precision: got {self.precision!r}, expected float32 or bfloat16")
+        if self.policy.view not in (1.0, self.augment.view):
+            raise ConfigError(f"policy.view: it follows from augment.crop, as {self.augment.view:g}; leave it out")
 
 
 # Settings that may change when a run goes on, because they do not change what it computes.

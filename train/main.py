@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -79,13 +80,14 @@ def make_trainer(config: TrainConfig) -> Trainer:
     training = range(len(reader) - config.holdout)
     vocabulary = Vocabulary.default()
     statistics = policy_statistics(reader, config.action_key)
-    policy_format = PolicyFormat(config.policy, reader.embodiment, statistics, vocabulary)
+    policy_config = dataclasses.replace(config.policy, view=config.augment.view)
+    policy_format = PolicyFormat(policy_config, reader.embodiment, statistics, vocabulary)
     model = UnifiedIO2(policy_network_config(config.size, policy_format))
     smooth_value_embeddings(model, vocabulary, config.value_smoothness, config.seed)
     model.to(config.device)
     processor = Processor(model.config, vocabulary)
     task = NextAction(reader, policy_format, training, config.action_key, config.augment)
-    held_out = NextAction(reader, policy_format, range(len(training), len(reader)), config.action_key)
+    held_out = NextAction(reader, policy_format, range(len(training), len(reader)), config.action_key, config.augment)
 
     def validation() -> Iterator[Batch]:
         return evaluation_batches(held_out, processor, VALIDATION_RECORDS, config.batch_size)

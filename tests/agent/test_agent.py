@@ -21,6 +21,7 @@ from embodio.agent import (
 )
 from embodio.envs.embodiment import Camera
 from embodio.envs.errors import EmbodimentMismatch
+from embodio.model.image_crop import crop
 from tests.agent.conftest import make_checkpoint, make_embodiment, make_format, make_observation
 
 
@@ -160,3 +161,24 @@ def test_shipped_checkpoints_are_small_and_load() -> None:
     for folder in shipped.values():
         assert sum(file.stat().st_size for file in folder.iterdir()) < 10_000_000
         load_checkpoint(folder)
+
+
+def test_a_policy_of_cropped_frames_sees_the_middle_of_each(tmp_path: Path) -> None:
+    """Frames and goal, in acting and in looking on; what the checkpoint says is enough."""
+    changes = {"history_frames": 1, "goal_image": True, "chunk": 1}
+    plain = make_checkpoint(make_format(**changes))
+    save_checkpoint(tmp_path / "cropped", plain.model, make_format(**changes, view=0.8))
+    whole, cropped = Agent(plain), Agent.load(tmp_path / "cropped")
+    for agent in (whole, cropped):
+        agent.reset(instruction="lift the cube")
+    for step in range(3):
+        given = make_observation(step)
+        goal = np.concatenate([make_observation(7)[name] for name in ("front", "hand")], axis=1)
+        cut = {name: crop(given[name], 0.8) for name in ("front", "hand")}
+        halves = [crop(goal[:, :128], 0.8), crop(goal[:, 128:], 0.8)]
+        expected = whole.act({**given, **cut, "goal": np.concatenate(halves, axis=1)})
+        np.testing.assert_array_equal(cropped.act({**given, "goal": goal}), expected)
+    np.testing.assert_array_equal(cropped._scene(given, 0), whole._scene({**given, **cut}, 0))
+    np.testing.assert_array_equal(cropped._scene(None, 0), whole._scene(None, 0))
+    with pytest.raises(CheckpointError, match="view: got 0"):
+        make_format(view=0.0)

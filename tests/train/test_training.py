@@ -18,10 +18,13 @@ from safetensors.numpy import load_file
 
 from embodio.agent import Agent, PolicyConfig
 from embodio.datasets.augment import AugmentConfig
+from embodio.datasets.rlds.reader import RLDSReader
+from embodio.model.collation import collate
 from embodio.train.config import OptimiserConfig, TrainConfig
 from embodio.train.errors import ResumeError
 from embodio.train.log import read_log
 from embodio.train.main import make_trainer, train
+from embodio.train.schema import ConfigError
 from tests.datasets.toy import write_toy_dataset
 
 
@@ -111,6 +114,22 @@ def test_other_settings_are_refused(data: Path, finished: Path) -> None:
         train(settings(data, finished, batch_size=5))
     with pytest.raises(ResumeError, match=r"optimiser\.ema=0\.999"):
         train(settings(data, finished, optimiser=OptimiserConfig(warmup=2, ema=0.5)))
+
+
+def test_an_agent_sees_what_validation_saw_after_training_with_crops(data: Path, tmp_path: Path) -> None:
+    config = settings(data, tmp_path, augment=AugmentConfig(crop=0.3), steps=1)
+    train(config)
+    agent = Agent.load(tmp_path / "checkpoint")
+    assert agent.format.config.view == pytest.approx(0.85)
+    episode = RLDSReader(data).episode(5)
+    agent.reset(instruction=episode.instruction)
+    agent.act({**{name: episode.frame(name, 0) for name in ("front", "hand")}, "state": episode.array("state")[0]})
+    shown = agent.format.example(list(agent.sessions[0].window), episode.instruction)
+    validated = next(iter(make_trainer(config).validation()))
+    features = collate([agent._tasks.processor(shown)])
+    assert torch.equal(features["inputs/image/input"][0], validated["inputs/image/input"][0])
+    with pytest.raises(ConfigError, match=r"policy\.view"):
+        settings(data, tmp_path, policy=PolicyConfig(cameras=("front", "hand"), view=0.5))
 
 
 def test_a_few_examples_are_learned_by_heart(data: Path, tmp_path: Path) -> None:
