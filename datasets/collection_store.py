@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from embodio.datasets.errors import CollectionError, CollectionMismatch
+from embodio.datasets.rlds.byte_files import LocalFile
 from embodio.datasets.rlds.features import features_of
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.tfrecord import frame, read_payload, scan
@@ -207,9 +208,9 @@ def _read_staged(path: Path) -> bytes:
         raise CollectionError(
             f"{path} is missing. Delete the .json file beside it, so that the episode is collected again"
         )
-    offset, length = (int(value) for value in scan(path)[0])
-    with path.open("rb") as file:
-        return read_payload(file.fileno(), path, 0, offset, length)
+    file = LocalFile(path)
+    offset, length = (int(value) for value in scan(file)[0])
+    return read_payload(file, 0, offset, length)
 
 
 def _dataset_name(environment: str) -> str:

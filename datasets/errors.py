@@ -13,17 +13,17 @@ class CorruptRecordError(DatasetError):
     """A record file is damaged or cut off.
 
     Attributes:
-        path: the file.
+        path: the file, or its URL.
         record: index of the first bad record in that file.
     """
 
-    def __init__(self, path: Path, record: int, problem: str, remedy: str) -> None:
+    def __init__(self, path: Path | str, record: int, problem: str, remedy: str) -> None:
         super().__init__(f"{path}, record {record}: {problem}. {remedy}")
         self.path = path
         self.record = record
         self._arguments = (path, record, problem, remedy)
 
-    def __reduce__(self) -> tuple[type[CorruptRecordError], tuple[Path, int, str, str]]:
+    def __reduce__(self) -> tuple[type[CorruptRecordError], tuple[Path | str, int, str, str]]:
         """Pickles with all arguments, so that the error survives the way out of a worker process."""
         return type(self), self._arguments
 

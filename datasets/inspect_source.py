@@ -10,6 +10,7 @@ import yaml
 
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.features import Feature, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.rlds.remote import is_url
 from embodio.datasets.source import EpisodeSource
 from embodio.datasets.sources.feature_text import format_features
 from embodio.datasets.sources.opening import layout_of
@@ -28,9 +29,9 @@ def propose(source: EpisodeSource, path: str | Path) -> str:
     Returns:
         The text of a YAML file; it is refused until every `FILL IN` is replaced.
     """
-    path = Path(path)
+    kind, folder = ("rlds", str(path)) if is_url(path) else (layout_of(Path(path)), str(Path(path).resolve()))
     steps = source.features.steps
-    data: dict[str, Any] = {"name": source.name, "kind": layout_of(path), "folder": str(path.resolve())}
+    data: dict[str, Any] = {"name": source.name, "kind": kind, "folder": folder}
     cameras = [name for name, feature in steps.items() if isinstance(feature, ImageFeature)]
     data["observation"] = {name.rpartition("/")[2]: name for name in cameras}
     state = _state(steps)

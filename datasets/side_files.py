@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.rlds.reader import INDEX_NAME
+from embodio.datasets.rlds.record_index import INDEX_NAME
 from embodio.datasets.source import EpisodeSource
 
 FOLDER = ".embodio"
@@ -53,6 +53,7 @@ def fingerprint(source: EpisodeSource, **transform: Any) -> str | None:
         "name": source.name,
         "kind": type(source).__qualname__,
         "split": getattr(source, "split", None),
+        "description": getattr(source, "description", None),
         "features": source.features.to_json(),
         "episodes": len(source),
         "files": files,

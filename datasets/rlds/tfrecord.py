@@ -6,15 +6,14 @@ Layout of one record, little endian:
 
 from __future__ import annotations
 
-import os
 import struct
-from pathlib import Path
 
 import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import CorruptRecordError
+from embodio.datasets.rlds.byte_files import Ahead, ByteFile
 
 HEADER_BYTES = 12
 FOOTER_BYTES = 4
@@ -36,43 +35,42 @@ def frame(payload: bytes) -> bytes:
     )
 
 
-def scan(path: Path) -> npt.NDArray[np.int64]:
-    """Finds all records of a file by their headers, without reading the payloads.
+def scan(file: ByteFile) -> npt.NDArray[np.int64]:
+    """Finds all records of a file by their headers, without reading large payloads.
 
     Args:
-        path: a TFRecord file.
+        file: a TFRecord file.
 
     Returns:
         int64 [N, 2]: offset and length in bytes of each payload.
 
     Raises:
         CorruptRecordError: a header is damaged, or the file ends inside a record.
+        DatasetError: the file cannot be read.
     """
     spans: list[tuple[int, int]] = []
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        offset = 0
-        while offset < size:
-            header = os.pread(file.fileno(), HEADER_BYTES, offset)
-            if len(header) < HEADER_BYTES:
-                raise CorruptRecordError(path, len(spans), "the file ends inside the header", _REMEDY)
-            length, crc = struct.unpack("<QI", header)
-            if masked_crc32c(header[:8]) != crc:
-                raise CorruptRecordError(path, len(spans), "the checksum of the length is wrong", _REMEDY)
-            end = offset + HEADER_BYTES + length + FOOTER_BYTES
-            if end > size:
-                raise CorruptRecordError(path, len(spans), f"the file ends {end - size} bytes too early", _REMEDY)
-            spans.append((offset + HEADER_BYTES, length))
-            offset = end
+    size, _ = file.stamp()
+    ahead, offset = Ahead(file), 0
+    while offset < size:
+        header = ahead.read(offset, HEADER_BYTES)
+        if len(header) < HEADER_BYTES:
+            raise CorruptRecordError(file.name, len(spans), "the file ends inside the header", _REMEDY)
+        length, crc = struct.unpack("<QI", header)
+        if masked_crc32c(header[:8]) != crc:
+            raise CorruptRecordError(file.name, len(spans), "the checksum of the length is wrong", _REMEDY)
+        end = offset + HEADER_BYTES + length + FOOTER_BYTES
+        if end > size:
+            raise CorruptRecordError(file.name, len(spans), f"the file ends {end - size} bytes too early", _REMEDY)
+        spans.append((offset + HEADER_BYTES, length))
+        offset = end
     return np.array(spans, dtype=np.int64).reshape(-1, 2)
 
 
-def read_payload(descriptor: int, path: Path, record: int, offset: int, length: int) -> bytes:
+def read_payload(file: ByteFile, record: int, offset: int, length: int) -> bytes:
     """Reads one payload and checks it.
 
     Args:
-        descriptor: an open file descriptor; its position is neither used nor moved, so threads and forks may share it.
-        path: name of the file, for the error.
+        file: a TFRecord file.
         record: index of the record in the file, for the error.
         offset: where the payload starts, in bytes.
         length: its size, in bytes.
@@ -82,11 +80,12 @@ def read_payload(descriptor: int, path: Path, record: int, offset: int, length: 
 
     Raises:
         CorruptRecordError: the payload is cut off or its checksum is wrong.
+        DatasetError: the file cannot be read.
     """
-    data = os.pread(descriptor, length + FOOTER_BYTES, offset)
+    data = file.read(offset, length + FOOTER_BYTES)
     if len(data) < length + FOOTER_BYTES:
-        raise CorruptRecordError(path, record, "the file ends inside the record", _REMEDY)
+        raise CorruptRecordError(file.name, record, "the file ends inside the record", _REMEDY)
     payload = data[:length]
     if masked_crc32c(payload) != struct.unpack("<I", data[length:])[0]:
-        raise CorruptRecordError(path, record, "the checksum of the payload is wrong", _REMEDY)
+        raise CorruptRecordError(file.name, record, "the checksum of the payload is wrong", _REMEDY)
     return payload

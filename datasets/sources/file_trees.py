@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.rlds.remote import cache_folder
 
 _COMPRESSED = (".tar.xz", ".tar.gz", ".tar.bz2", ".txz", ".tgz")
 _ARCHIVES = (".tar", ".zip", *_COMPRESSED)
@@ -177,7 +178,7 @@ def _plain_tar(path: Path) -> Path:
     """The tar without its compression, in the cache folder; made once for each content."""
     status = path.stat()
     key = hashlib.sha256(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()[:16]
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "embodio" / "archives"
+    folder = cache_folder("archives")
     plain = folder / f"{path.name.partition('.')[0]}-{key}.tar"
     if not plain.exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -46,6 +46,7 @@ class HDF5Source:
             FeatureError: an episode holds fields of a kind that cannot be read.
         """
         self.path = Path(path)
+        self.split = split
         self._instruction = instruction
         self._file: Any = None
         data = self._data()

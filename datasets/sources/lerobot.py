@@ -55,6 +55,7 @@ class LeRobotSource:
             CorruptRecordError: a file is damaged.
         """
         self.folder = Path(folder)
+        self.split = split
         self.name = self.folder.resolve().name
         self._info = _read_json(self.folder / "meta" / "info.json")
         version = str(self._info.get("codebase_version"))

@@ -18,6 +18,7 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
     TextFeature,
 )
+from embodio.datasets.side_files import data_folder
 from embodio.datasets.source import EpisodeSource, EpisodeView
 from embodio.datasets.sources.columns import INSTRUCTION, find
 from embodio.datasets.sources.description import Description, Filters, Instruction, Part
@@ -107,6 +108,8 @@ class MappedSource:
         name: of the description.
         features: under our names.
         description: what the YAML file says.
+        folder: of the files, where the source has one on this machine.
+        split: name of the split, where the source has one.
     """
 
     def __init__(self, base: EpisodeSource, description: Description) -> None:
@@ -119,6 +122,8 @@ class MappedSource:
         self.name = description.name
         self.description = description
         self._base = base
+        self.folder = data_folder(base)
+        self.split = getattr(base, "split", None)
         self.features = _features(base.features, description)
         self._embodiment = _embodiment(base, description, self.features)
         self._episodes = list(_passing(base, description.filters))

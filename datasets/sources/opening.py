@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from pathlib import Path
 
 from embodio.datasets.catalogue import catalogue_names, catalogue_path
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.rlds.dataset_info import INFO_NAME
 from embodio.datasets.rlds.reader import RLDSReader
+from embodio.datasets.rlds.remote import child_folders, is_url
 from embodio.datasets.source import EpisodeSource
 from embodio.datasets.sources.description import Description
 from embodio.datasets.sources.file_trees import is_archive
@@ -19,13 +23,15 @@ from embodio.datasets.sources.vima import VimaSource
 ROOT_VARIABLE = "EMBODIO_DATA"
 _HDF5 = (".hdf5", ".h5")
 _YAML = (".yaml", ".yml")
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_log = logging.getLogger(__name__)
 
 
 def open_any(name_or_path: str | Path, *, folder: str | Path | None, split: str | None) -> EpisodeSource:
     """Opens a data set; arguments and errors as in `embodio.datasets.source.open_source`."""
     text, path = str(name_or_path), Path(name_or_path)
-    if "://" in text:
-        raise DatasetError(f"{text} is not on this machine. Fetch it (gsutil -m cp -r for gs://), then give the folder")
+    if is_url(text):
+        return RLDSReader(_version_of(text), split or "train")
     if text in catalogue_names() and not path.exists():
         return open_described(Description.load(catalogue_path(text)), folder=folder, split=split)
     if path.suffix.lower() in _YAML and path.is_file():
@@ -43,8 +49,10 @@ def open_described(description: Description, *, folder: str | Path | None, split
     return MappedSource(base, description)
 
 
-def open_files(path: Path, kind: str, split: str | None, instruction: str = "") -> EpisodeSource:
-    """Opens files of a known layout, without a description."""
+def open_files(path: Path | str, kind: str, split: str | None, instruction: str = "") -> EpisodeSource:
+    """Opens files of a known layout, without a description; only RLDS may be behind a URL, which stays text."""
+    if isinstance(path, str) and kind != "rlds":
+        raise DatasetError(f"{path}: only RLDS data is read behind a URL. Fetch it, then give the folder")
     if kind == "hdf5":
         return HDF5Source(path, split=split, instruction=instruction)
     if kind == "lerobot":
@@ -67,7 +75,7 @@ def layout_of(path: Path) -> str:
             return "vima"
     elif (path / "meta" / "info.json").exists():
         return "lerobot"
-    elif (_version_of(path) / "dataset_info.json").exists():
+    elif any(any(path.glob(f"{below}{INFO_NAME}")) for below in ("", "*/", "*/*/")):
         return "rlds"
     elif any(path.rglob("trajectory.pkl")) or any(is_archive(file) for file in path.iterdir()):
         return "vima"
@@ -77,26 +85,50 @@ def layout_of(path: Path) -> str:
     )
 
 
-def _version_of(path: Path) -> Path:
-    """The folder itself, or the highest version below it ("1.0.0")."""
-    if (path / "dataset_info.json").exists() or not path.is_dir():
+def _version_of(path: Path | str) -> Path | str:
+    """The folder itself, or the highest version below it ("1.0.0"), also below the only configuration there."""
+    if isinstance(path, str):
+        return _version_behind(path.rstrip("/"))
+    if (path / INFO_NAME).exists() or not path.is_dir():
         return path
-    versions = [found.parent for found in path.glob("*/dataset_info.json")] or [
-        found.parent for found in path.glob("*/*/dataset_info.json")
+    versions = [found.parent for found in path.glob(f"*/{INFO_NAME}")] or [
+        found.parent for found in path.glob(f"*/*/{INFO_NAME}")
     ]
-    return max(versions, key=_version_key) if versions else path
+    parents = sorted({version.parent.name for version in versions})
+    if len(parents) > 1:
+        raise DatasetError(f"{path} holds several data sets: {', '.join(parents)}. Give the folder of one of them")
+    return path / _newest(path, [version.relative_to(path).as_posix() for version in versions]) if versions else path
 
 
-def _version_key(folder: Path) -> tuple[int, ...]:
-    return tuple(int(part) if part.isdigit() else -1 for part in folder.name.split("."))
+def _version_behind(url: str) -> str:
+    """As `_version_of`, for a URL."""
+    versions = [] if _VERSION.fullmatch(url.rpartition("/")[2]) else child_folders(url)
+    versions = [name for name in versions if _VERSION.fullmatch(name)]
+    return f"{url}/{_newest(url, versions)}" if versions else url
 
 
-def _place(description: Description, folder: str | Path | None) -> Path:
-    """Where the files of a description are."""
+def _newest(place: Path | str, versions: list[str]) -> str:
+    newest = max(versions, key=lambda name: _version_key(name.rpartition("/")[2]))
+    if len(versions) > 1:
+        others = ", ".join(sorted(name for name in versions if name != newest))
+        _log.warning("%s: version %s is the newest and is taken; there are also %s", place, newest, others)
+    return newest
+
+
+def _version_key(name: str) -> tuple[int, ...]:
+    return tuple(int(part) if part.isdigit() else -1 for part in name.split("."))
+
+
+def _place(description: Description, folder: str | Path | None) -> Path | str:
+    """Where the files of a description are: a path, or a URL as text."""
     if folder is not None:
-        return _existing(Path(folder), description)
+        return str(folder) if is_url(folder) else _existing(Path(folder), description)
+    if is_url(description.folder):
+        return description.folder
     named = Path(description.folder)
     root = os.environ.get(ROOT_VARIABLE)
+    if root and is_url(root) and description.folder and not named.is_absolute():
+        return f"{root.rstrip('/')}/{description.folder}"
     tried = [named] if named.is_absolute() else [description.path.parent / named]
     if root and not named.is_absolute():
         tried.append(Path(root) / named)

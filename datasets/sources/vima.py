@@ -92,6 +92,7 @@ class VimaSource:
             CorruptRecordError: an archive is damaged.
         """
         self.path = Path(path)
+        self.split = split
         self._trees = _trees(self.path)
         self._places = sorted(_places(self._trees), key=lambda place: (place.task, place.number))
         if split is not None:

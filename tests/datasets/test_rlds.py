@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from embodio.datasets import CorruptRecordError, DatasetError, FeatureError, RLDSReader, RLDSWriter
 from embodio.datasets.rlds import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature, features_of
-from embodio.datasets.rlds.reader import INDEX_NAME
+from embodio.datasets.rlds.record_index import INDEX_NAME
 from embodio.datasets.rlds.writer import write_dataset
 from tests.datasets.fake_robot import fake_embodiment
 
@@ -186,7 +186,7 @@ def test_damage_inside_a_record_is_named(tmp_path: Path) -> None:
     write(tmp_path, [1, 2, 1])
     (shard,) = tmp_path.glob("toy*")
     reader = RLDSReader(tmp_path)
-    offset = int(reader._shards[0].spans[1, 0])
+    offset = int(reader._shards[0]._spans[1, 0])
     content = bytearray(shard.read_bytes())
     content[offset + 5] ^= 1
     shard.write_bytes(content)
@@ -208,7 +208,7 @@ def test_truncated_shard_is_named(tmp_path: Path) -> None:
 def test_shard_that_lost_whole_records_is_named(tmp_path: Path) -> None:
     write(tmp_path, [1, 2])
     (shard,) = tmp_path.glob("toy*")
-    os.truncate(shard, int(RLDSReader(tmp_path)._shards[0].spans[1, 0]) - 12)
+    os.truncate(shard, int(RLDSReader(tmp_path)._shards[0]._spans[1, 0]) - 12)
     with pytest.raises(CorruptRecordError, match=r"1 records, but dataset_info\.json says 2"):
         RLDSReader(tmp_path)
 
@@ -233,8 +233,8 @@ def test_unknown_split_and_format_are_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no split 'test'; it has train"):
         RLDSReader(tmp_path, split="test")
     path = tmp_path / "dataset_info.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"fileFormat": "array_record"}))
-    with pytest.raises(DatasetError, match="array_record"):
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"fileFormat": "riegeli"}))
+    with pytest.raises(DatasetError, match="not riegeli"):
         RLDSReader(tmp_path)
 
 
@@ -242,7 +242,7 @@ def test_index_is_used_while_true_and_rebuilt_when_not(tmp_path: Path, monkeypat
     write(tmp_path / "a", [1, 2])
     RLDSReader(tmp_path / "a")
     with monkeypatch.context() as patch:
-        patch.setattr("embodio.datasets.rlds.reader.scan", lambda path: pytest.fail("scanned again"))
+        patch.setattr("embodio.datasets.rlds.record_index.scan", lambda file: pytest.fail("scanned again"))
         assert len(RLDSReader(tmp_path / "a")) == 2
     write(tmp_path / "b", [3, 1])
     (old,), (new,) = (list((tmp_path / name).glob("toy*")) for name in "ab")

@@ -11,17 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embodio.datasets import CorruptRecordError
+from embodio.datasets.rlds.byte_files import LocalFile
 from embodio.datasets.rlds.tfrecord import frame, masked_crc32c, read_payload, scan
 
 payloads = st.lists(st.binary(max_size=40), min_size=1, max_size=5)
 
 
 def read_all(path: Path) -> list[bytes]:
-    with path.open("rb") as file:
-        return [
-            read_payload(file.fileno(), path, record, int(offset), int(length))
-            for record, (offset, length) in enumerate(scan(path))
-        ]
+    file = LocalFile(path)
+    spans = enumerate(scan(file).tolist())
+    return [read_payload(file, record, offset, length) for record, (offset, length) in spans]
 
 
 def read_all_from(data: bytes) -> list[bytes]:
@@ -71,19 +70,19 @@ def test_error_names_file_record_and_remedy(tmp_path: Path) -> None:
     path = tmp_path / "shard"
     path.write_bytes(frame(b"one") + frame(b"two")[:-1])
     with pytest.raises(CorruptRecordError, match=rf"{path}, record 1: .*1 bytes too early.*again"):
-        scan(path)
+        scan(LocalFile(path))
 
 
 def test_a_file_that_shrinks_after_the_scan_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "shard"
     path.write_bytes(frame(b"payload"))
-    ((offset, length),) = scan(path).tolist()
+    ((offset, length),) = scan(LocalFile(path)).tolist()
     os.truncate(path, offset + 2)
-    with path.open("rb") as file, pytest.raises(CorruptRecordError, match="ends inside"):
-        read_payload(file.fileno(), path, 0, offset, length)
+    with pytest.raises(CorruptRecordError, match="ends inside"):
+        read_payload(LocalFile(path), 0, offset, length)
 
 
 def test_empty_file_has_no_records(tmp_path: Path) -> None:
     path = tmp_path / "shard"
     path.touch()
-    assert scan(path).shape == (0, 2)
+    assert scan(LocalFile(path)).shape == (0, 2)

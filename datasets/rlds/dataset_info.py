@@ -1,0 +1,107 @@
+"""What dataset_info.json says of a data set: its name, version, format, and the shards of its splits."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from embodio.datasets.errors import DatasetError
+
+INFO_NAME = "dataset_info.json"
+FORMATS = ("tfrecord", "array_record")
+_TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """The content of dataset_info.json, as far as reading needs it.
+
+    Attributes:
+        name: of the data set.
+        version: of the data.
+        file_format: "tfrecord" or "array_record".
+        splits: name -> what tfds says of the split.
+        path: of the file, for errors.
+    """
+
+    name: str
+    version: str
+    file_format: str
+    splits: dict[str, dict[str, Any]]
+    path: Path
+
+    @classmethod
+    def load(cls, folder: Path) -> DatasetInfo:
+        """Reads `folder`/dataset_info.json.
+
+        Raises:
+            DatasetError: it is missing, is not JSON, or is not what tfds writes.
+        """
+        path = folder / INFO_NAME
+        try:
+            info = json.loads(path.read_bytes())
+        except FileNotFoundError as error:
+            raise DatasetError(f"{path} is missing. Give the folder of a data set, or collect one into it") from error
+        except ValueError as error:
+            raise DatasetError(f"{path} is not JSON: {error}. Fetch it again") from error
+        missing = [key for key in ("name", "version", "splits") if not isinstance(info, dict) or key not in info]
+        if missing:
+            raise DatasetError(f"{path} lacks {missing}. It was not written by tfds 4 or by this library")
+        file_format = str(info.get("fileFormat") or "tfrecord")
+        if file_format not in FORMATS:
+            raise DatasetError(
+                f"{path}: only {' and '.join(FORMATS)} files can be read, not {file_format}. Convert them with tfds"
+            )
+        splits = {
+            str(entry["name"]): entry for entry in info["splits"] if isinstance(entry, dict) and entry.get("name")
+        }
+        return cls(str(info["name"]), str(info["version"]), file_format, splits, path)
+
+    def shards(self, split: str) -> list[tuple[str, int]]:
+        """File names and numbers of records of a split, in order.
+
+        Args:
+            split: name of the split, or several names with "+" between them.
+
+        Raises:
+            DatasetError: there is no such split, it is empty, or its shards are not described.
+        """
+        found: list[tuple[str, int]] = []
+        for name in split.split("+"):
+            if name not in self.splits:
+                known = ", ".join(sorted(self.splits)) or "none"
+                raise DatasetError(f"{self.path.parent} has no split {name!r}; it has {known}")
+            found += self._shards_of(name)
+        if not any(count for _, count in found):
+            raise DatasetError(f"{self.path.parent}: the split {split!r} is empty. Choose another one")
+        return found
+
+    def _shards_of(self, split: str) -> list[tuple[str, int]]:
+        entry = self.splits[split]
+        try:
+            lengths = [int(length) for length in entry.get("shardLengths", [])]
+        except (TypeError, ValueError) as error:
+            raise DatasetError(f"{self.path}: shardLengths of {split!r} are no numbers. Fetch it again") from error
+        if any(length < 0 for length in lengths):
+            raise DatasetError(f"{self.path}: shardLengths of {split!r} are below zero. Fetch it again")
+        names = [self._shard_name(entry, split, shard, len(lengths)) for shard in range(len(lengths))]
+        return list(zip(names, lengths, strict=True))
+
+    def _shard_name(self, entry: dict[str, Any], split: str, shard: int, total: int) -> str:
+        """Fills in the template of a split, such as "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"."""
+        known = {
+            "DATASET": self.name,
+            "SPLIT": split,
+            "FILEFORMAT": self.file_format,
+            "SHARD_INDEX": f"{shard:05d}",
+            "NUM_SHARDS": f"{total:05d}",
+            "SHARD_X_OF_Y": f"{shard:05d}-of-{total:05d}",
+        }
+        template = str(entry.get("filepathTemplate") or _TEMPLATE)
+        name = re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], found[0]), template)
+        if "/" in name or "{" in name:
+            raise DatasetError(f"{self.path}: {template!r} is no name of a file. Fetch it again")
+        return name

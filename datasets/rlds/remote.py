@@ -1,0 +1,141 @@
+"""Data sets behind a URL (`gs://`, `s3://`, `https://`, ...): small files are copied here, shards are read in place."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from embodio.datasets.errors import DatasetError
+
+T = TypeVar("T")
+
+_PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
+_PAUSES = (0.2, 1.0)  # seconds, before the second and the third try
+
+
+def is_url(text: str | Path) -> bool:
+    """Whether this is a URL rather than a path."""
+    return "://" in str(text)
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """The file system of a URL, by fsspec, and the path in it.
+
+    Raises:
+        DatasetError: a package is missing (it is named), or the protocol is not known.
+    """
+    return _file_system(url.partition("://")[0], os.getpid()), _path(url)
+
+
+def network_errors() -> tuple[type[Exception], ...]:
+    """What a file system raises when a file is missing or the connection fails."""
+    aiohttp = sys.modules.get("aiohttp")  # its errors are of a type of their own
+    return (OSError,) if aiohttp is None else (OSError, aiohttp.ClientError)
+
+
+def trying_again(action: Callable[[], T]) -> T:
+    """What `action` gives; a failing connection gets two more chances."""
+    for pause in _PAUSES:
+        try:
+            return action()
+        except (FileNotFoundError, PermissionError):
+            raise
+        except network_errors():
+            time.sleep(pause)
+    return action()
+
+
+def cache_folder(*parts: str) -> Path:
+    """A folder below the user's cache folder of this library; it need not exist."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").joinpath("embodio", *parts)
+
+
+def mirror(url: str, names: Sequence[str]) -> Path:
+    """Copies small files of a remote folder into a cache folder of its own; files that are not there are left out.
+
+    A copy is written anew only where the content differs, so its time of change tells whether the data set changed.
+
+    Args:
+        url: of the folder.
+        names: of the files.
+
+    Raises:
+        DatasetError: as `file_system`, or the connection fails.
+    """
+    system, path = file_system(url)
+    folder = cache_folder("remote", f"{url.rstrip('/').rpartition('/')[2]}-{_digest(url.rstrip('/'))}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        target = folder / name
+        try:
+            content: bytes = trying_again(lambda name=name: system.cat_file(f"{path}/{name}"))  # type: ignore[misc]
+        except FileNotFoundError:
+            target.unlink(missing_ok=True)
+            continue
+        except network_errors() as error:
+            raise DatasetError(
+                f"{url}/{name} cannot be read ({error}). Check the address and the connection"
+            ) from error
+        if not target.exists() or target.read_bytes() != content:
+            temporary = target.with_name(f".{name}.{os.getpid()}")
+            temporary.write_bytes(content)
+            temporary.replace(target)
+    return folder
+
+
+def fetch(url: str, folder: Path) -> Path:
+    """Copies one file into a folder, unless it is there with the same size; raises DatasetError as `mirror`."""
+    system, path = file_system(url)
+    target = folder / url.rpartition("/")[2]
+    try:
+        if not target.exists() or target.stat().st_size != system.info(path)["size"]:
+            temporary = target.with_name(f".{target.name}.{os.getpid()}")
+            trying_again(lambda: system.get_file(path, str(temporary)))
+            temporary.replace(target)
+    except network_errors() as error:
+        raise DatasetError(f"{url} cannot be fetched ({error}). Check the address and the connection") from error
+    return target
+
+
+def child_folders(url: str) -> list[str]:
+    """Names of the folders in a remote folder; empty where the server does not list them."""
+    system, path = file_system(url)
+    try:
+        return [str(entry["name"]).rstrip("/").rpartition("/")[2] for entry in system.ls(path, detail=True)]
+    except NotImplementedError:
+        return []
+    except network_errors():
+        return []
+
+
+@functools.cache
+def _file_system(protocol: str, process: int) -> Any:
+    """One for each process, because connections do not survive a fork."""
+    try:
+        import fsspec
+    except ImportError as error:
+        raise DatasetError("data behind a URL needs fsspec: pip install 'embodio[remote]'") from error
+    try:
+        return fsspec.filesystem(protocol)
+    except ImportError as error:
+        package = _PACKAGES.get(protocol, "a package of fsspec's list")
+        raise DatasetError(f"{protocol}:// needs {package}: pip install {package} ({error})") from error
+    except ValueError as error:
+        raise DatasetError(f"{protocol}:// is not known. Use gs://, s3://, https://, file:// or a path") from error
+
+
+def _path(url: str) -> str:
+    import fsspec  # was there for `_file_system`
+
+    stripped: str = fsspec.core.strip_protocol(url)
+    return stripped.rstrip("/")
+
+
+def _digest(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()[:16]

@@ -1,0 +1,158 @@
+"""The shards of a data set: numbered records in one file, in either of the formats of tfds."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, Protocol
+
+from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.rlds.byte_files import ByteFile, byte_file
+from embodio.datasets.rlds.record_index import RecordIndex
+from embodio.datasets.rlds.remote import fetch
+from embodio.datasets.rlds.tfrecord import read_payload
+
+_REMEDY = "Fetch it again"
+
+
+class Shard(Protocol):
+    """Numbered records. It can be pickled and forked; a copy opens files of its own.
+
+    Attributes:
+        name: of the file in its folder.
+        count: number of records.
+    """
+
+    name: str
+    count: int
+
+    def prepare(self) -> None:
+        """Finds the records; raises DatasetError or CorruptRecordError where the file is missing or damaged."""
+
+    def record(self, number: int) -> bytes:
+        """One record; raises CorruptRecordError where it is damaged."""
+
+    def stamp(self) -> tuple[int, int | str]:
+        """Size of the file, and something that changes with its content."""
+
+    def close(self) -> None:
+        """Closes the file; it opens again when it is needed."""
+
+
+def open_shard(folder: Path | str, name: str, count: int, index: RecordIndex, file_format: str) -> Shard:
+    """A shard of a folder, which is a path or a URL; nothing is opened yet.
+
+    Args:
+        folder: where the file is.
+        name: of the file.
+        count: number of its records, as dataset_info.json says.
+        index: where the places of records are remembered.
+        file_format: "tfrecord" or "array_record".
+    """
+    if file_format == "array_record":
+        return ArrayRecordShard(folder, name, count, index.folder)
+    return TFRecordShard(byte_file(folder, name), name, count, index)
+
+
+class TFRecordShard:
+    """A TFRecord file; its index is made once."""
+
+    def __init__(self, file: ByteFile, name: str, count: int, index: RecordIndex) -> None:
+        self.name, self.count = name, count
+        self._file, self._index = file, index
+        self._spans: Any = None
+
+    def prepare(self) -> None:
+        """Finds the records, from the index or in the file."""
+        if self._spans is None:
+            spans = self._index.spans(self.name, self._file)
+            if len(spans) != self.count:
+                raise _miscounted(self._file.name, len(spans), self.count)
+            self._spans = spans
+
+    def record(self, number: int) -> bytes:
+        """One record; raises CorruptRecordError where it is damaged."""
+        self.prepare()
+        offset, length = self._spans[number]
+        return read_payload(self._file, number, int(offset), int(length))
+
+    def stamp(self) -> tuple[int, int | str]:
+        """Size of the file, and something that changes with its content."""
+        return self._file.stamp()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+class ArrayRecordShard:
+    """An array_record file; one behind a URL is fetched whole when it is first needed."""
+
+    def __init__(self, folder: Path | str, name: str, count: int, cache: Path) -> None:
+        self.name, self.count = name, count
+        self._folder, self._cache = folder, cache
+        self._reader: Any = None
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Checks that the file is there; it is opened only when a record is read, because a reader dies in a fork."""
+        if isinstance(self._folder, Path):
+            self.stamp()
+
+    def record(self, number: int) -> bytes:
+        """One record; raises CorruptRecordError where it is damaged."""
+        with self._lock:
+            reader = self._open()
+            try:
+                (record,) = reader.read([number])
+            except RuntimeError as error:
+                raise CorruptRecordError(self._file.name, number, str(error), _REMEDY) from error
+        return bytes(record)
+
+    def stamp(self) -> tuple[int, int | str]:
+        """Size of the file, and something that changes with its content."""
+        return self._file.stamp()
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the open file behind."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_reader", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begins with a closed file."""
+        self.__dict__.update(state, _reader=None, _lock=threading.Lock())
+
+    @property
+    def _file(self) -> ByteFile:
+        return byte_file(self._folder, self.name)
+
+    def _open(self) -> Any:
+        if self._reader is None:
+            try:
+                from array_record.python.array_record_module import ArrayRecordReader
+            except ImportError as error:
+                raise DatasetError(
+                    f"{self._file.name} needs array_record: pip install 'embodio[array-record]'"
+                ) from error
+            self.stamp()
+            path = self._folder / self.name if isinstance(self._folder, Path) else self._fetched(self._folder)
+            reader = ArrayRecordReader(str(path), "readahead_buffer_size:0,max_parallelism:0")
+            found = reader.num_records()
+            if not reader.ok() or found != self.count:
+                raise _miscounted(self._file.name, found, self.count)
+            self._reader = reader
+        return self._reader
+
+    def _fetched(self, url: str) -> Path:
+        return fetch(f"{url}/{self.name}", self._cache)
+
+
+def _miscounted(name: Path | str, found: int, declared: int) -> CorruptRecordError:
+    return CorruptRecordError(
+        name, min(found, declared), f"{found} records, but dataset_info.json says {declared}", "Fetch both again"
+    )

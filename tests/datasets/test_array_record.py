@@ -1,0 +1,101 @@
+"""array_record files: the same episodes as in tfrecord, damage, and workers."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.rlds.reader import RLDSReader
+from embodio.datasets.source import open_source
+from tests.datasets.toy import write_toy_dataset
+
+module = pytest.importorskip("array_record.python.array_record_module")
+
+
+def as_array_record(folder: Path) -> Path:
+    """Turns a data set of ours into one of two array_record shards, as tfds writes them; returns the first."""
+    reader = RLDSReader(folder)
+    records = [reader.record(index) for index in range(len(reader))]
+    lengths = [1, len(records) - 1]
+    paths = [folder / f"toy-train.array_record-{shard:05d}-of-00002" for shard in range(2)]
+    for path, part in zip(paths, (records[:1], records[1:]), strict=True):
+        writer = module.ArrayRecordWriter(str(path), "group_size:1")
+        for record in part:
+            writer.write(record)
+        writer.close()
+    info = json.loads((folder / "dataset_info.json").read_text())
+    info["fileFormat"] = "array_record"
+    info["splits"][0]["shardLengths"] = [str(length) for length in lengths]
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    return paths[0]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_toy_dataset(tmp_path / "toy", episodes=4, steps=2)
+
+
+def test_values(folder: Path) -> None:
+    plain = RLDSReader(folder)
+    records = [plain.record(index) for index in range(4)]
+    as_array_record(folder)
+    source = RLDSReader(folder)
+    assert [source.record(index) for index in (3, 0, 1, 2)] == [records[index] for index in (3, 0, 1, 2)]
+    assert [source.episode_length(index) for index in range(4)] == [2] * 4
+    copy = pickle.loads(pickle.dumps(source))
+    source.close()
+    assert copy.record(2) == source.record(2) == records[2]
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_a_worker_opens_files_of_its_own(folder: Path, start: str) -> None:
+    as_array_record(folder)
+    source = RLDSReader(folder)
+    context = multiprocessing.get_context(start)
+    found = context.Queue()
+    child = context.Process(target=read_last, args=(source, found))
+    child.start()
+    assert found.get(timeout=60) == float(source.episode(3).array("action")[0, 0])
+    child.join()
+
+
+def read_last(source: RLDSReader, found: multiprocessing.Queue[float]) -> None:
+    found.put(float(source.episode(3).array("action")[0, 0]))
+
+
+def test_behind_a_url(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    as_array_record(folder)
+    source = open_source(f"file://{folder}")
+    assert np.array_equal(source.episode(1).array("action"), RLDSReader(folder).episode(1).array("action"))
+
+
+def test_damage_is_named(folder: Path) -> None:
+    path = as_array_record(folder).with_name("toy-train.array_record-00001-of-00002")
+    content = path.read_bytes()
+    damaged = bytearray(content)
+    damaged[len(content) // 3] ^= 1
+    path.write_bytes(damaged)
+    source = RLDSReader(folder)
+    broken = [index for index in range(4) if is_damaged(source, index)]
+    assert len(broken) == 1 and broken[0] > 0
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(CorruptRecordError, match=r"0 records, but dataset_info\.json says 3"):
+        RLDSReader(folder).record(1)
+    path.unlink()
+    with pytest.raises(DatasetError, match="00001-of-00002 is missing"):
+        RLDSReader(folder)
+
+
+def is_damaged(source: RLDSReader, index: int) -> bool:
+    try:
+        source.record(index)
+    except CorruptRecordError:
+        return True
+    return False
