@@ -18,7 +18,7 @@ from embodio.agent.sound import latest_segments
 from embodio.envs.embodiment import Camera, Dimension, Embodiment
 from embodio.model.example import Example
 from embodio.model.image_crop import crop
-from embodio.model.statistics import DatasetStatistics, Normaliser, NormaliserKind
+from embodio.model.statistics import DatasetStatistics, Normaliser, NormaliserKind, StatisticsError
 from embodio.model.vocabulary import HISTORY_SLOTS, Vocabulary
 
 Instruction = str | Sequence[Any]
@@ -319,4 +319,10 @@ class PolicyFormat:
 def _normaliser(kind: str, field: str, dimensions: Sequence[Dimension], statistics: DatasetStatistics) -> Normaliser:
     if kind == "limits":
         return Normaliser.from_limits([d.low for d in dimensions], [d.high for d in dimensions])
-    return Normaliser.from_statistics(cast(NormaliserKind, kind), statistics.field(field))
+    found, names = statistics.field(field), tuple(d.name for d in dimensions)
+    if found.names != names:
+        raise StatisticsError(
+            f"{field}: the statistics ({statistics.source}) are of {found.names}, but the robot has {names}; take "
+            "those of a data set of this robot"
+        )
+    return Normaliser.from_statistics(cast(NormaliserKind, kind), found)

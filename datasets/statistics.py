@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.dimension_names import dimension_names
 from embodio.datasets.episode_index import index_episodes
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.quantile_sketch import QuantileSketch
 from embodio.datasets.rlds.features import TensorFeature
 from embodio.datasets.side_files import fingerprint, load_side_file, save_side_file
@@ -17,15 +21,16 @@ from embodio.model.statistics import DatasetStatistics, FieldStatistics, Statist
 
 _ACTION_FIELDS = ("action", "expert_action")
 _STATE_FIELD = "state"
-_KIND, _REVISION = "statistics", 1
+_KIND, _REVISION = "statistics", 2
+_LISTED = 8
 
 
 class FieldAccumulator:
     """Gathers the statistics of one vector of numbers, batch by batch.
 
     Mean and variance are updated by the pairwise rule of Chan, Golub and LeVeque (1983), so batches and accumulators
-    may be merged in any grouping without loss of precision. Quantiles are exact for up to 65,536 vectors, and come from
-    a sketch of bounded size beyond that.
+    may be merged in any grouping: count, minimum and maximum are the same bits, mean and deviation differ by rounding.
+    Quantiles are exact for up to 65,536 vectors, and come from a sketch of bounded size beyond that.
     """
 
     def __init__(self) -> None:
@@ -42,15 +47,15 @@ class FieldAccumulator:
         """How far a quantile may be off at most, as a share of all values; 0 as long as it is exact."""
         return self._sketch.rank_error / max(1, self._count)
 
-    def update(self, values: npt.NDArray[np.float32]) -> None:
-        """Adds a batch, float32 [N, D].
+    def update(self, values: npt.NDArray[Any]) -> None:
+        """Adds a batch of numbers [N, D] of any type; only the quantiles see them as float32.
 
         Raises:
-            DatasetError: a value is not finite.
+            DatasetError: a value is not finite, or beyond float32.
         """
         if not len(values):
             return
-        if not np.isfinite(values).all():
+        if not _all_finite(values):
             raise DatasetError("values that are not finite have no statistics. Collect the data set again")
         exact = values.astype(np.float64)
         mean = exact.mean(axis=0)
@@ -107,44 +112,95 @@ class FieldAccumulator:
         self._count = total
 
 
-def compute_statistics(reader: EpisodeSource) -> DatasetStatistics:
+def compute_statistics(
+    reader: EpisodeSource,
+    *others: EpisodeSource,
+    fields: Sequence[str] = (),
+    episodes: int = 0,
+    done: Callable[[int], None] = lambda count: None,
+) -> DatasetStatistics:
     """Computes the statistics of the actions and of the state of a data set, or reads them from beside the data.
 
     They are kept under a hash of the files and of what is computed, so they are computed anew when either changes.
-    Damaged episodes are left out, which `source` of the result says; the loader counts and limits them.
+    Episodes that are damaged or hold values that are not finite are left out, which `source` of the result says; the
+    loader counts and limits them.
 
     Args:
         reader: of the data set; its embodiment gives the names of the dimensions.
+        others: more data sets of the same robot; the statistics are those of all steps together.
+        fields: numeric fields of a step; empty takes "action", "expert_action" and "state", as far as they are there.
+        episodes: of each data set only the first so many are read; 0 reads all.
+        done: called with the number of episodes that were read, after each.
 
     Returns:
-        Statistics of "action", "expert_action" and "state", as far as the data set has them.
+        Statistics of each field.
 
     Raises:
-        DatasetError: the data set has none of them or no embodiment, or a value is not finite.
+        DatasetError: a data set lacks a field, or nothing is left to compute.
     """
-    embodiment = reader.embodiment
-    action = tuple(dimension.name for dimension in embodiment.action.dimensions)
-    names = dict.fromkeys(_ACTION_FIELDS, action)
-    names[_STATE_FIELD] = tuple(dimension.name for dimension in embodiment.state)
-    present = {
-        field: names[field]
-        for field in names
-        if any(isinstance(reader.features.steps.get(path), TensorFeature) for path in (field, f"observation/{field}"))
-    }
-    if not present:
-        raise DatasetError(f"{reader.name} has none of the fields {', '.join(names)}, so there is nothing to compute")
-    key = fingerprint(reader, fields=present, revision=_REVISION)
+    readers = (reader, *others)
+    names = {field: _names(readers, field) for field in fields or _usual_fields(reader)}
+    keys = [
+        fingerprint(one, fields=names, revision=_REVISION, **({"first": episodes} if episodes else {}))
+        for one in readers
+    ]
+    key = keys[0] if len(keys) == 1 else _joined(keys)
     known = _load(reader, key)
     if known is not None:
         return known
-    version = getattr(reader, "version", "")
-    damaged = index_episodes(reader).damaged
-    source = f"{reader.name} {version}".strip() + f", {len(reader)} episodes"
-    if damaged:
-        source += f", of which {len(damaged)} are damaged and left out"
-    computed = DatasetStatistics(_accumulate(reader, present, set(damaged)), source=source)
+    left_out: list[str] = []
+    accumulators = {field: FieldAccumulator() for field in names}
+    count = 0
+    for one in readers:
+        for _ in _accumulate(one, accumulators, left_out, episodes):
+            count += 1
+            done(count)
+    source = _described(readers, left_out, episodes)
+    computed = DatasetStatistics({f: a.finish(names[f]) for f, a in accumulators.items()}, source=source)
     save_side_file(reader, _KIND, key, computed.to_dict())
     return computed
+
+
+def _described(readers: Sequence[EpisodeSource], left_out: Sequence[str], episodes: int) -> str:
+    """What was read, for people."""
+    parts = []
+    for reader in readers:
+        name = f"{reader.name} {getattr(reader, 'version', '')}".strip()
+        parts.append(f"{name}, {min(len(reader), episodes or len(reader))} episodes")
+    if left_out:
+        listed = ", ".join(left_out[:_LISTED]) + (", ..." if len(left_out) > _LISTED else "")
+        parts[-1] += f", of which {len(left_out)} are damaged or not finite and left out ({listed})"
+    return " and ".join(parts)
+
+
+def _usual_fields(reader: EpisodeSource) -> list[str]:
+    """Those of the usual fields that are there."""
+    steps = reader.features.steps
+    usual = (*_ACTION_FIELDS, _STATE_FIELD)
+    present = [f for f in usual if any(isinstance(steps.get(path), TensorFeature) for path in (f, f"observation/{f}"))]
+    if not present:
+        raise DatasetError(f"{reader.name} has none of the fields {', '.join(usual)}, so there is nothing to compute")
+    return present
+
+
+def _names(readers: Sequence[EpisodeSource], field: str) -> tuple[str, ...]:
+    """The names of the dimensions of a field, which must be the same in all data sets."""
+    found = []
+    for reader in readers:
+        steps = reader.features.steps
+        feature = steps.get(field, steps.get(f"observation/{field}"))
+        if not isinstance(feature, TensorFeature):
+            numeric = sorted(path for path, other in steps.items() if isinstance(other, TensorFeature))
+            raise DatasetError(f"fields: {reader.name} has no numbers named {field!r}; it has {', '.join(numeric)}")
+        found.append(dimension_names(reader, field, math.prod(length or 0 for length in feature.shape)))
+    if len(set(found)) > 1:
+        raise DatasetError(f"{field}: the data sets have the dimensions {found}; take those of one robot together")
+    return found[0]
+
+
+def _joined(keys: Sequence[str | None]) -> str | None:
+    known = [key for key in keys if key is not None]
+    return hashlib.sha256(" ".join(known).encode()).hexdigest()[:32] if len(known) == len(keys) else None
 
 
 def _load(source: EpisodeSource, key: str | None) -> DatasetStatistics | None:
@@ -156,14 +212,25 @@ def _load(source: EpisodeSource, key: str | None) -> DatasetStatistics | None:
 
 
 def _accumulate(
-    source: EpisodeSource, names: Mapping[str, tuple[str, ...]], damaged: Set[int]
-) -> dict[str, FieldStatistics]:
-    accumulators = {field: FieldAccumulator() for field in names}
-    for number in range(len(source)):
-        if number in damaged:
-            continue
-        episode = source.episode(number)
-        for field, accumulator in accumulators.items():
-            values = episode.array(field)
-            accumulator.update(values.reshape(len(values), -1))
-    return {field: accumulator.finish(names[field]) for field, accumulator in accumulators.items()}
+    source: EpisodeSource, accumulators: Mapping[str, FieldAccumulator], left_out: list[str], episodes: int
+) -> Iterator[None]:
+    """Adds the episodes of a data set one by one; the numbers of those that cannot be used go to `left_out`."""
+    damaged = index_episodes(source).damaged
+    for number in range(min(len(source), episodes or len(source))):
+        try:
+            episode = None if number in damaged else source.episode(number)
+            arrays = None if episode is None else {field: episode.array(field) for field in accumulators}
+        except (CorruptRecordError, FeatureError):
+            arrays = None
+        if arrays is None or not all(map(_all_finite, arrays.values())):
+            left_out.append(f"{source.name} {number}")
+        else:
+            for field, values in arrays.items():
+                accumulators[field].update(values.reshape(len(values), -1))
+        yield
+
+
+def _all_finite(values: npt.NDArray[Any]) -> bool:
+    """Whether all values are numbers that float32 can hold."""
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(values.astype(np.float32)).all())

@@ -185,7 +185,7 @@ class Normaliser:
         """
         array = self._checked(values)
         low, high = np.array(self.low), np.array(self.high)
-        constant = self._constant(low, high)
+        constant = self.constant
         scaled = (np.clip(array, low, high) - low) / np.where(constant, 1.0, high - low)
         return np.where(constant, 0.5, np.clip(scaled, 0.0, 1.0))
 
@@ -203,7 +203,7 @@ class Normaliser:
         """
         share = np.clip(self._checked(values), 0.0, 1.0)
         low, high = np.array(self.low), np.array(self.high)
-        share = np.where(self._constant(low, high), 0.5, share)
+        share = np.where(self.constant, 0.5, share)
         restored: npt.NDArray[np.float64] = np.clip(low * (1.0 - share) + high * share, low, high)
         return restored
 
@@ -228,8 +228,10 @@ class Normaliser:
             )
         return array
 
-    @staticmethod
-    def _constant(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    @property
+    def constant(self) -> npt.NDArray[np.bool_]:
+        """Which dimensions have no range, bool [D]."""
+        low, high = np.array(self.low), np.array(self.high)
         size = np.maximum(1.0, np.maximum(np.abs(low), np.abs(high)))
         constant: npt.NDArray[np.bool_] = high - low <= _CONSTANT * size
         return constant

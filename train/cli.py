@@ -30,7 +30,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from embodio.train.help import help_page
-from embodio.train.schema import ConfigError, Key, build, keys_of, nearest
+from embodio.train.schema import ConfigError, Key, build, element_schema, is_schema, keys_of, nearest
 
 Config = TypeVar("Config")
 
@@ -115,7 +115,36 @@ def compose(schema: type[Config], argv: Sequence[str], *, config_dir: Path | Non
     if missing:
         lines = [f"'{name}' must be given: {name}=... ({key.doc})" for name, key in keys.items() if name in missing]
         raise ConfigError("\n".join(lines))
-    return cast(Config, build(schema, cast("dict[str, Any]", plain)))
+    return cast(Config, build(schema, _with_elements(keys, cast("dict[str, Any]", plain))))
+
+
+def _with_elements(keys: dict[str, Key], values: dict[str, Any]) -> dict[str, Any]:
+    """The values with those of mappings checked against the dataclass of the mapping, and filled up from it."""
+    filled = dict(values)
+    for name in [name for name in values if name in keys]:
+        element = element_schema(keys[name].annotation)
+        if element is not None:
+            filled[name] = {k: _element(element, f"{name}.{k}", item) for k, item in (values[name] or {}).items()}
+    return filled
+
+
+def _element(schema: type, where: str, given: Any) -> dict[str, Any]:
+    known = keys_of(schema)
+    if not isinstance(given, dict):
+        raise ConfigError(f"'{where}' is a group of keys; set {where}.<key>=value: {', '.join(known)}.")
+    for key in given:
+        if key not in known:
+            raise ConfigError(f"There is no key '{where}.{key}'" + _hint(nearest(key, known), known=", ".join(known)))
+    try:
+        merged = OmegaConf.merge(_writable(OmegaConf.structured(schema)), given)
+    except OmegaConfBaseException as error:
+        key = str(getattr(error, "full_key", "") or "").partition("[")[0]
+        wanted = _article(known[key].type_name) if key in known else "of another type"
+        raise ConfigError(f"'{where}.{key}' must be {wanted}, got {given.get(key)!r}") from error
+    missing = sorted(OmegaConf.missing_keys(merged))
+    if missing:
+        raise ConfigError("\n".join(f"'{where}.{key}' must be given ({known[key].doc})" for key in missing))
+    return cast("dict[str, Any]", OmegaConf.to_container(merged, resolve=True))
 
 
 def _compose(schema: type, argv: Sequence[str], config_dir: Path | None) -> DictConfig:
@@ -151,11 +180,12 @@ def _override(argument: str, keys: dict[str, Key], groups: dict[str, list[str]],
             guess, known = nearest(value, groups[name]), ", ".join(groups[name]) or "none"
             raise ConfigError(f"There is no {name}={value}" + _hint(guess, known=known, prefix=f"{name}="))
         return f"{_group_key(name, nested)}={value}"
-    if name in keys:
-        return f"{name}={_quoted(value)}" if keys[name].is_literal and value != "null" else argument
+    key = keys.get(name) or keys.get(re.sub(r"\.\w+\.", ".<name>.", name, count=1))
     owner = keys.get(name.split(".")[0])
-    if owner is not None and owner.is_open:
-        return f"++{argument}"
+    opened = "++" if owner is not None and owner.is_open else ""
+    if key is not None or opened:
+        literal = key is not None and key.is_literal and value != "null"
+        return f"{opened}{name}={_quoted(value) if literal else value}"
     raise ConfigError(f"There is no key '{name}'" + _hint(nearest(name, [*keys, *groups])))
 
 
@@ -197,6 +227,8 @@ def _writable(config: DictConfig) -> DictConfig:
     OmegaConf.set_readonly(config, None)
     for name in config:
         child = config._get_node(name)
+        if isinstance(child, DictConfig) and is_schema(child._metadata.element_type):
+            child._metadata.element_type = Any  # so that keys can be set one by one; `_with_elements` checks them
         if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
             _writable(child)
     return config

@@ -10,21 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress, track
+from rich.progress import Progress
 from rich.table import Table
 
 from embodio.agent.errors import AgentError
 from embodio.datasets.convert_to_rlds import convert_to_rlds
-from embodio.datasets.dimension_names import dimension_names
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.inspect_source import propose
-from embodio.datasets.rlds.features import TensorFeature
-from embodio.datasets.source import EpisodeSource, open_source
-from embodio.datasets.sources.columns import find
+from embodio.datasets.source import open_source
 from embodio.datasets.sources.feature_text import format_feature
-from embodio.datasets.statistics import FieldAccumulator
+from embodio.datasets.statistics import compute_statistics
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
-from embodio.model.statistics import DatasetStatistics, FieldStatistics
+from embodio.model.statistics import FieldStatistics, Normaliser
 from embodio.train.cli import run as run_command
 from embodio.train.data_verify import VerifyConfig, check
 from embodio.train.data_visualise import VisualiseConfig, visualise
@@ -56,7 +53,7 @@ class StatsConfig:
         source: folder, file, YAML file, or name of the catalogue.
         folder: where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
-        fields: numeric fields of a step.
+        fields: numeric fields of a step; empty takes action, expert_action and state, as far as they are there.
         episodes: how many episodes to read; 0 reads all.
         out: JSON file to write them to; null only shows them.
     """
@@ -64,7 +61,7 @@ class StatsConfig:
     source: str
     folder: str | None = None
     split: str | None = None
-    fields: tuple[str, ...] = ("action",)
+    fields: tuple[str, ...] = ()
     episodes: int = 0
     out: Path | None = None
 
@@ -205,15 +202,19 @@ def convert(config: ConvertDataConfig) -> int:
 def stats(config: StatsConfig) -> int:
     """Computes, shows and perhaps writes the statistics; returns the exit code."""
     source = open_source(config.source, folder=config.folder, split=config.split)
-    found = _statistics(source, config)
-    console = Console(highlight=False)
+    progress_console = Console(stderr=True, highlight=False)
+    with Progress(console=progress_console, disable=not progress_console.is_terminal) as progress:
+        task = progress.add_task("episodes", total=min(len(source), config.episodes or len(source)))
+        found = compute_statistics(
+            source,
+            fields=config.fields,
+            episodes=config.episodes,
+            done=lambda count: progress.update(task, completed=count),
+        )
+    console = Console(highlight=False, markup=False)
+    console.print(found.source)
     for field, values in found.fields.items():
-        table = Table("", "min", "q01", "mean", "std", "q99", "max", title=f"{field}, {values.count} steps")
-        for row in zip(
-            values.names, values.min, values.q01, values.mean, values.std, values.q99, values.max, strict=True
-        ):
-            table.add_row(row[0], *(f"{number:.4g}" for number in row[1:]))
-        console.print(table)
+        console.print(_table(field, values))
     if config.out is not None:
         config.out.write_text(json.dumps(found.to_dict(), indent=2) + "\n", encoding="utf-8")
         console.print(f"statistics: {config.out}")
@@ -221,24 +222,14 @@ def stats(config: StatsConfig) -> int:
     return 0
 
 
-def _statistics(source: EpisodeSource, config: StatsConfig) -> DatasetStatistics:
-    accumulators: dict[str, FieldAccumulator] = {}
-    names: dict[str, tuple[str, ...]] = {}
-    for field in config.fields:
-        _, feature = find(source.features, field)
-        if not isinstance(feature, TensorFeature):
-            raise DatasetError(f"fields: {field!r} holds no numbers")
-        size = 1
-        for length in feature.shape:
-            size *= length
-        accumulators[field], names[field] = FieldAccumulator(), dimension_names(source, field, size)
-    count = min(len(source), config.episodes or len(source))
-    console = Console(stderr=True)
-    for index in track(range(count), "episodes", console=console, disable=not console.is_terminal):
-        episode = source.episode(index)
-        for field, accumulator in accumulators.items():
-            accumulator.update(episode.array(field).reshape(len(episode), -1).astype("float32"))
-    fields: dict[str, FieldStatistics] = {
-        field: accumulator.finish(names[field]) for field, accumulator in accumulators.items()
-    }
-    return DatasetStatistics(fields, source=f"{source.name}, {count} episodes")
+def _table(field: str, values: FieldStatistics) -> Table:
+    """One row for each dimension; those that never change are marked."""
+    constant = Normaliser.from_statistics("minmax", values).constant
+    table = Table("", title=f"{field}, {values.count} steps", title_justify="left", title_style="bold")
+    for column in ("min", "q01", "mean", "std", "q99", "max"):
+        table.add_column(column, justify="right")
+    table.add_column("")
+    columns = (values.min, values.q01, values.mean, values.std, values.q99, values.max)
+    for index, name in enumerate(values.names):
+        table.add_row(name, *(f"{column[index]:.4g}" for column in columns), "constant" if constant[index] else "")
+    return table

@@ -79,7 +79,7 @@ def type_in_words(annotation: Any) -> str:
     if origin in (list, tuple):
         return f"list of {type_in_words(arguments[0])}"
     if origin is dict:
-        return f"mapping of {type_in_words(arguments[1])}"
+        return "mapping" if is_schema(arguments[1]) else f"mapping of {type_in_words(arguments[1])}"
     if plain is Path:
         return "path"
     return str(getattr(plain, "__name__", plain))
@@ -90,8 +90,17 @@ def is_schema(annotation: Any) -> bool:
     return inspect.isclass(annotation) and dataclasses.is_dataclass(annotation)
 
 
+def element_schema(annotation: Any) -> type | None:
+    """The dataclass that every value of a mapping is of, or None if the annotation is no such mapping."""
+    plain = plain_type(annotation)
+    arguments = typing.get_args(plain)
+    return arguments[1] if typing.get_origin(plain) is dict and is_schema(arguments[1]) else None
+
+
 def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
     """All settings of a schema, nested ones by dotted names, in the order of their declaration.
+
+    Those of the values of a mapping come after it, with `<name>` in the place of its keys.
 
     Args:
         schema: A dataclass whose docstring describes every field in an `Attributes:` section.
@@ -117,6 +126,9 @@ def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
             default = field.default_factory()
         required = default is dataclasses.MISSING
         found[name] = Key(name, annotation, docs[field.name], required, None if required else default)
+        element = element_schema(annotation)
+        if element is not None:
+            found |= keys_of(element, f"{name}.<name>.")
     return found
 
 
@@ -148,8 +160,11 @@ def build(schema: type, values: Mapping[str, Any]) -> Any:
     arguments: dict[str, Any] = {}
     for field in dataclasses.fields(schema):
         value, annotation = values[field.name], annotations[field.name]
+        element = element_schema(annotation)
         if is_schema(annotation):
             value = build(annotation, value)
+        elif element is not None:
+            value = {name: build(element, item) for name, item in value.items()}
         elif typing.get_origin(plain_type(annotation)) is tuple and value is not None:
             value = tuple(value)
         arguments[field.name] = value

@@ -15,6 +15,7 @@ from embodio.agent import (
     CheckpointError,
     NotReset,
     ObservationError,
+    PolicyFormat,
     load_checkpoint,
     save_checkpoint,
     shipped_checkpoints,
@@ -22,6 +23,7 @@ from embodio.agent import (
 from embodio.envs.embodiment import Camera
 from embodio.envs.errors import EmbodimentMismatch
 from embodio.model.image_crop import crop
+from embodio.model.statistics import DatasetStatistics, StatisticsError
 from tests.agent.conftest import make_checkpoint, make_embodiment, make_format, make_observation
 
 
@@ -182,3 +184,17 @@ def test_a_policy_of_cropped_frames_sees_the_middle_of_each(tmp_path: Path) -> N
     np.testing.assert_array_equal(cropped._scene(None, 0), whole._scene(None, 0))
     with pytest.raises(CheckpointError, match="view: got 0"):
         make_format(view=0.0)
+
+
+def test_statistics_of_another_robot_are_refused() -> None:
+    policy_format = make_format()
+    state = policy_format.statistics.field("state")
+    foreign = dataclasses.replace(state, names=("a", "b"))
+    fields = {**policy_format.statistics.fields, "state": foreign}
+    with pytest.raises(StatisticsError, match=r"state: the statistics \(test\) are of \('a', 'b'\).*'height'"):
+        PolicyFormat(
+            policy_format.config,
+            policy_format.embodiment,
+            DatasetStatistics(fields, "test"),
+            policy_format.vocabulary,
+        )

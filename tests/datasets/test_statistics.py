@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -17,9 +17,12 @@ from embodio.datasets.collection_store import CollectedEpisode, CollectionSettin
 from embodio.datasets.demonstration import record_demonstration
 from embodio.datasets.quantile_sketch import QuantileSketch
 from embodio.datasets.rlds import EpisodeFeatures, TensorFeature, encode_episode, write_dataset
+from embodio.datasets.rlds.features import features_of
+from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.statistics import FieldAccumulator
+from tests.agent.conftest import make_embodiment
 from tests.datasets.fake_robot import FakeEnv, FakeExpert, FakeSource, fake_embodiment
-from tests.datasets.toy import write_toy_dataset
+from tests.datasets.toy import metadata_of, toy_rows, write_toy_dataset
 
 batches = st.lists(
     hnp.arrays(np.float32, st.tuples(st.integers(0, 6), st.just(2)), elements=st.floats(-1000, 1000, width=32)),
@@ -48,6 +51,29 @@ def test_equal_to_numpy_for_any_split(arrays: list[np.ndarray], split: int) -> N
         assert statistics.std == pytest.approx(values.std(axis=0), rel=1e-9, abs=1e-9)
         assert statistics.q01 == pytest.approx(np.quantile(values, 0.01, axis=0))
         assert statistics.q99 == pytest.approx(np.quantile(values, 0.99, axis=0))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 400), st.lists(st.integers(0, 400), max_size=6), st.booleans())
+def test_shards_merge_to_what_one_pass_gives(seed: int, size: int, cuts: list[int], from_the_right: bool) -> None:
+    """However the data is split, and in whatever order the parts are put together; also far from zero."""
+    generator = np.random.default_rng(seed)
+    scale = 10.0 ** generator.integers(-6, 6, 3)
+    values = generator.standard_normal((size, 3)) * scale + scale * generator.integers(-100, 100, 3)
+    values[:, 2] = values[0, 2]  # a constant dimension
+    parts = [accumulate([part]) for part in np.split(values, sorted(min(cut, size) for cut in cuts))]
+    if from_the_right:
+        parts.reverse()
+    merged = FieldAccumulator()
+    for part in parts:
+        merged.merge(part)
+    found, whole = merged.finish(("a", "b", "c")), accumulate([values]).finish(("a", "b", "c"))
+    assert (found.count, found.min, found.max) == (whole.count, whole.min, whole.max)
+    assert (found.q01, found.q99) == (whole.q01, whole.q99)  # exact for so few
+    largest = np.abs(values).max(axis=0)
+    assert np.all(np.abs(np.subtract(found.mean, whole.mean)) <= 1e-12 * largest)
+    assert np.all(np.abs(np.subtract(found.std, whole.std)) <= 1e-12 * largest)
+    assert found.std[2] <= 1e-12 * largest[2] and found.min[2] == found.max[2]
 
 
 def test_a_small_spread_far_from_zero_is_not_lost() -> None:
@@ -139,7 +165,7 @@ def test_damaged_episodes_are_left_out_and_that_is_said(tmp_path: Path) -> None:
     flipped[len(flipped) // 2] ^= 1  # in episode 1
     shard.write_bytes(flipped)
     found = compute_statistics(RLDSReader(folder))
-    assert found.source.endswith("3 episodes, of which 1 are damaged and left out")
+    assert found.source.endswith("3 episodes, of which 1 are damaged or not finite and left out (toy 1)")
     assert found.field("action").count == 8
     assert found.field("action").mean == pytest.approx(np.delete(whole, range(4, 8), axis=0).mean(axis=0), abs=1e-6)
 
@@ -150,3 +176,28 @@ def test_a_data_set_without_such_fields_is_refused(tmp_path: Path) -> None:
     write_dataset(tmp_path, "toy", fake_embodiment(), features, [record])
     with pytest.raises(DatasetError, match="none of the fields action, expert_action, state"):
         compute_statistics(RLDSReader(tmp_path))
+
+
+def test_several_data_sets_of_one_robot_have_statistics_together(tmp_path: Path) -> None:
+    readers = [RLDSReader(write_toy_dataset(tmp_path / name, episodes, 4)) for name, episodes in (("a", 2), ("b", 3))]
+    actions = np.concatenate([episode.array("action") for reader in readers for episode in reader]).astype(np.float64)
+    counted: list[int] = []
+    found = compute_statistics(*readers, fields=("action",), done=counted.append)
+    assert found.field("action").count == 20 and counted == [1, 2, 3, 4, 5]
+    assert found.field("action").mean == pytest.approx(actions.mean(axis=0), abs=1e-12)
+    again = compute_statistics(*readers, fields=("action",), done=counted.append)
+    assert again == found and len(counted) == 5, "kept beside the first data set"
+    with pytest.raises(DatasetError, match=r"no numbers named 'actoin'; it has .*action"):
+        compute_statistics(*readers, fields=("actoin",))
+
+
+def test_episodes_with_nan_are_left_out(tmp_path: Path) -> None:
+    embodiment = make_embodiment()
+    with RLDSWriter(tmp_path / "toy", "toy", features_of(embodiment)) as writer:
+        for episode in range(3):
+            rows = toy_rows(np.random.default_rng(episode), 4)
+            rows[2]["action"] = rows[2]["action"] * (np.nan if episode == 1 else 1.0)
+            writer.add(rows, metadata_of(episode))
+    embodiment.save(tmp_path / "toy" / "embodiment.json")
+    found = compute_statistics(RLDSReader(tmp_path / "toy"))
+    assert found.field("action").count == 8 and found.source.endswith("left out (toy 1)")

@@ -21,34 +21,39 @@ def toy_format(statistics: DatasetStatistics) -> PolicyFormat:
     )
 
 
-def write_toy_dataset(folder: Path, episodes: int, steps: int) -> Path:
+def write_toy_dataset(folder: Path, episodes: int, steps: int, name: str = "toy", seed: int = 7) -> Path:
     """Writes episodes of random images, states and actions."""
     embodiment = make_embodiment()
-    generator = np.random.default_rng(7)
-    with RLDSWriter(folder, "toy", features_of(embodiment)) as writer:
+    generator = np.random.default_rng(seed)
+    with RLDSWriter(folder, name, features_of(embodiment)) as writer:
         for episode in range(episodes):
-            rows = []
-            for step in range(steps):
-                action = generator.uniform(-0.3, 1.0, 3).astype(np.float32)
-                action[2] = np.sign(action[2])
-                rows.append(
-                    {
-                        "observation/front": generator.integers(0, 256, (128, 128, 3), dtype=np.uint8),
-                        "observation/hand": generator.integers(0, 256, (128, 128, 3), dtype=np.uint8),
-                        "observation/state": generator.uniform(0, 0.08, 2).astype(np.float32),
-                        "action": action,
-                        "expert_action": action,
-                        "reward": np.float32(step == steps - 1),
-                        "discount": np.float32(1.0),
-                        "is_first": step == 0,
-                        "is_last": step == steps - 1,
-                        "is_terminal": step == steps - 1,
-                        "language_instruction": "lift the cube",
-                    }
-                )
-            writer.add(rows, metadata_of(episode))
+            writer.add(toy_rows(generator, steps), metadata_of(episode))
     embodiment.save(folder / "embodiment.json")
     return folder
+
+
+def toy_rows(generator: np.random.Generator, steps: int) -> list[dict[str, object]]:
+    """The steps of an episode."""
+    rows: list[dict[str, object]] = []
+    for step in range(steps):
+        action = generator.uniform(-0.3, 1.0, 3).astype(np.float32)
+        action[2] = np.sign(action[2])
+        rows.append(
+            {
+                "observation/front": generator.integers(0, 256, (128, 128, 3), dtype=np.uint8),
+                "observation/hand": generator.integers(0, 256, (128, 128, 3), dtype=np.uint8),
+                "observation/state": generator.uniform(0, 0.08, 2).astype(np.float32),
+                "action": action,
+                "expert_action": action,
+                "reward": np.float32(step == steps - 1),
+                "discount": np.float32(1.0),
+                "is_first": step == 0,
+                "is_last": step == steps - 1,
+                "is_terminal": step == steps - 1,
+                "language_instruction": "lift the cube",
+            }
+        )
+    return rows
 
 
 def metadata_of(episode: int) -> dict[str, object]:
