@@ -54,7 +54,7 @@ class ActionSpec:
         dimensions: one per number, in order.
         mode: "delta" (relative to the present pose) or "absolute".
         frame: the frame in which translations and rotations are expressed, e.g. "base".
-        rotation: how rotation is written.
+        rotation: how rotation is written; "yaw" is a turn about the vertical.
         gripper: which end of the gripper's axis closes it.
         controller: name of the low-level controller that executes the action.
     """
@@ -62,7 +62,7 @@ class ActionSpec:
     dimensions: tuple[Dimension, ...]
     mode: Literal["delta", "absolute"]
     frame: str
-    rotation: Literal["axis_angle", "quaternion", "euler_xyz", "none"]
+    rotation: Literal["axis_angle", "quaternion", "euler_xyz", "yaw", "none"]
     gripper: Literal["closed_is_high", "closed_is_low", "none"]
     controller: str
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_LISTED = 20  # names that an error lists one by one
+
 
 class EnvError(Exception):
     """Base class of the errors of this room."""
@@ -33,7 +35,11 @@ class UnknownEnv(EnvError, KeyError):
         choices = sorted(known)
         nearest = difflib.get_close_matches(name, choices, n=1, cutoff=0.0)
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        self.message = f"unknown environment {name!r}.{hint} Known environments: {', '.join(choices)}."
+        families = sorted({choice.partition("/")[0] for choice in choices})
+        many = len(choices) > _LISTED
+        listed = ", ".join(f"{family}/..." for family in families) if many else ", ".join(choices)
+        more = "; `embodio.envs.known_envs()` lists them" if many else ""
+        self.message = f"unknown environment {name!r}.{hint} Known environments: {listed}{more}."
         super().__init__(self.message)
 
     def __str__(self) -> str:

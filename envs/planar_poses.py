@@ -1,25 +1,18 @@
-"""Planar poses: a pick and place (or push) as places in the workspace and turns about the vertical, and as shares.
+"""Planar poses: quaternions about the vertical as degrees, and back.
 
-An action of VIMA's benchmark is float [12]: (x, y) in metres and a quaternion xyzw of where to pick (or to begin a
-push), then the same of where to place (or to end it). All its rotations are about z, so that a turn is one angle. A
-policy writes each of the six numbers (x, y, turn, twice) as a share of its range: positions of the workspace's limits,
-turns of 360 degrees. Angles are degrees here and nowhere radians.
+VIMA's benchmark takes float [12] per action: (x, y) in metres and a quaternion xyzw of where to pick (or to begin a
+push), then the same of where to place (or to end it). All its rotations are about z, so that a turn is one angle and an
+action six numbers: (x, y, turn) twice. Angles are degrees here and nowhere radians.
 """
 
 from __future__ import annotations
-
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from embodio.envs.errors import InvalidAction
 
-POSITION_LOW, POSITION_HIGH = (0.25, -0.5), (0.75, 0.5)
-"""The workspace in metres, (x, y)."""
 FULL_TURN = 360.0
-ACTION_SIZE, SHARES = 12, 6
-_NAMES = ("pose0 x", "pose0 y", "pose0 rotation", "pose1 x", "pose1 y", "pose1 rotation")
 _TILT = 1e-3  # of the length of a quaternion: more in x or y is no turn about z
 
 Doubles = npt.NDArray[np.float64]
@@ -55,44 +48,27 @@ def quaternions_of(degrees: npt.ArrayLike) -> npt.NDArray[np.float32]:
     return np.stack([zero, zero, np.sin(half), np.cos(half)], axis=-1).astype(np.float32)
 
 
-def to_shares(actions: npt.ArrayLike, beyond: Literal["error", "clip"] = "error") -> Doubles:
-    """Actions [..., 12] -> shares float64 [..., 6] in [0, 1]: x, y, turn of pose 0, then of pose 1.
-
-    Args:
-        actions: as the benchmark takes them.
-        beyond: what becomes of positions outside the workspace.
+def to_planar(actions: npt.ArrayLike) -> Doubles:
+    """Actions [..., 12] with quaternions -> float64 [..., 6]: x, y (m), turn (degrees in [0, 360)) of both poses.
 
     Raises:
-        InvalidAction: wrong shape, not finite, outside the workspace, or a rotation that is no turn about z.
+        InvalidAction: wrong shape, not finite, or a rotation that is no turn about z.
     """
-    values = _numbers("action", actions, ACTION_SIZE)
-    low, high = np.array(POSITION_LOW), np.array(POSITION_HIGH)
-    parts = []
-    for pose in (values[..., :6], values[..., 6:]):
-        parts += [(pose[..., :2] - low) / (high - low), yaw_degrees(pose[..., 2:])[..., None] / FULL_TURN]
-    shares = np.concatenate(parts, axis=-1)
-    edge = 1e-6  # what float32 leaves of a position at the limit
-    outside = ((shares < -edge) | (shares > 1 + edge)).reshape(-1, SHARES).any(axis=0)
-    if outside.any() and beyond == "error":
-        names = ", ".join(name for name, is_out in zip(_NAMES, outside, strict=True) if is_out)
-        raise InvalidAction(f"action: {names} outside the workspace {POSITION_LOW} to {POSITION_HIGH} m; clip it first")
-    return np.clip(shares, 0.0, 1.0)
+    values = _numbers("action", actions, 12)
+    parts = [p for q in (values[..., :6], values[..., 6:]) for p in (q[..., :2], yaw_degrees(q[..., 2:])[..., None])]
+    return np.concatenate(parts, axis=-1)
 
 
-def from_shares(shares: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Inverse of `to_shares`: [..., 6] in [0, 1] -> actions float32 [..., 12], inside the workspace.
+def from_planar(actions: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Inverse of `to_planar`: float [..., 6] -> float32 [..., 12].
 
     Raises:
-        InvalidAction: wrong shape, not finite, or outside [0, 1].
+        InvalidAction: wrong shape, or not finite.
     """
-    values = _numbers("shares", shares, SHARES)
-    if ((values < 0) | (values > 1)).any():
-        raise InvalidAction("shares: a number is outside [0, 1]")
-    low, high = np.array(POSITION_LOW), np.array(POSITION_HIGH)
+    values = _numbers("action", actions, 6)
     parts: list[npt.NDArray[np.float32]] = []
     for pose in (values[..., :3], values[..., 3:]):
-        place = (low + pose[..., :2] * (high - low)).astype(np.float32)
-        parts += [place, quaternions_of(pose[..., 2] * FULL_TURN)]
+        parts += [pose[..., :2].astype(np.float32), quaternions_of(pose[..., 2])]
     return np.concatenate(parts, axis=-1)
 
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import UnknownEnv
+from embodio.envs.vima.tasks import TASKS as VIMA_TASKS
+from embodio.envs.vima.tasks import default_level
 
 
 class Policy(Protocol):
@@ -43,6 +45,21 @@ class EnvEntry:
     embodiment: str
 
 
+def _vima_entries() -> dict[str, EnvEntry]:
+    """Names of VIMA: vima/TASK at the first level that has it, and vima/TASK/LEVEL for each of its levels."""
+    entries: dict[str, EnvEntry] = {}
+    for task, about in VIMA_TASKS.items():
+        for level in (None, *about.levels):
+            entries[f"vima/{task}/{level}" if level else f"vima/{task}"] = EnvEntry(
+                gymnasium_id=f"embodio/vima-{task}{f'-{level}' if level else ''}-v0",
+                env="embodio.envs.vima.env:VimaEnv",
+                kwargs={"task": task, "level": level or default_level(task)},
+                expert="embodio.envs.experts.vima:VimaOracle",
+                embodiment="embodio.envs.vima.robot:vima_pick_place",
+            )
+    return entries
+
+
 _ENVS = {
     "robosuite/lift": EnvEntry(
         gymnasium_id="embodio/robosuite-lift-v0",
@@ -51,6 +68,7 @@ _ENVS = {
         expert="embodio.envs.experts.lift:LiftExpert",
         embodiment="embodio.envs.robosuite.panda:panda_osc_pose",
     ),
+    **_vima_entries(),
 }
 
 

@@ -1,4 +1,4 @@
-"""Planar poses: degrees and quaternions, limits of the workspace, and the way back."""
+"""Planar poses: degrees and quaternions, and the way back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from embodio.envs.errors import InvalidAction
-from embodio.envs.planar_poses import from_shares, quaternions_of, to_shares, yaw_degrees
+from embodio.envs.planar_poses import from_planar, quaternions_of, to_planar, yaw_degrees
 
 STAY = (0.5, 0.0, 0, 0, 0, 1)
 
@@ -42,28 +42,18 @@ def test_a_turn_comes_back(degrees: float) -> None:
 
 
 @given(arrays.arrays(np.float64, (3, 6), elements=st.floats(0, 1)))
-def test_shares_come_back_inside_the_workspace(shares: np.ndarray) -> None:
-    actions = from_shares(shares)
+def test_planar_actions_come_back(shares: np.ndarray) -> None:
+    planar = shares * np.array([0.5, 1.0, 360.0, 0.5, 1.0, 360.0])
+    actions = from_planar(planar)
     assert actions.dtype == np.float32 and actions.shape == (3, 12)
-    low, high = np.float32([0.25, -0.5]), np.float32([0.75, 0.5])
-    for start in (0, 6):
-        assert (actions[:, start : start + 2] >= low).all() and (actions[:, start : start + 2] <= high).all()
     assert np.allclose(np.linalg.norm(actions[:, 2:6], axis=1), 1, atol=1e-6)
-    back = to_shares(actions)
-    gap = np.abs(back - shares)
-    gap[:, [2, 5]] = np.minimum(gap[:, [2, 5]], 1 - gap[:, [2, 5]])  # a full turn is none
-    assert gap.max() < 1e-6
+    gap = np.abs(to_planar(actions) - planar)
+    gap[:, [2, 5]] = np.minimum(gap[:, [2, 5]], 360 - gap[:, [2, 5]])  # a full turn is none
+    assert gap.max() < 1e-4
 
 
 def test_a_tiny_negative_turn_is_less_than_a_full_one() -> None:
     assert 0 <= float(yaw_degrees((0, 0, -1e-300, 1))) < 360
-
-
-def test_what_is_outside_is_named_or_clipped() -> None:
-    action = np.array([*STAY, 0.8, -0.6, 0, 0, 0, 1])
-    with pytest.raises(InvalidAction, match="pose1 x, pose1 y outside the workspace"):
-        to_shares(action)
-    assert to_shares(action, beyond="clip")[3:5].tolist() == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -77,12 +67,12 @@ def test_what_is_outside_is_named_or_clipped() -> None:
 )
 def test_no_planar_pose(action: list[float], message: str) -> None:
     with pytest.raises(InvalidAction, match=message):
-        to_shares(action, beyond="clip")
+        to_planar(action)
 
 
-@pytest.mark.parametrize("shares", [[0.5] * 5, [1.1] * 6, [math.nan] * 6])
-def test_no_shares(shares: list[float]) -> None:
+@pytest.mark.parametrize("planar", [[0.5] * 5, [math.nan] * 6])
+def test_no_planar_action(planar: list[float]) -> None:
     with pytest.raises(InvalidAction):
-        from_shares(shares)
+        from_planar(planar)
     with pytest.raises(InvalidAction):
         quaternions_of(math.inf)

@@ -1,0 +1,87 @@
+"""The embodiment of VIMA's benchmark, and its actions in our form and in the benchmark's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
+from embodio.envs.errors import InvalidAction
+from embodio.envs.planar_poses import FULL_TURN, from_planar, to_planar
+
+VIEWS = ("front", "top")
+HEIGHT, WIDTH = 128, 256
+ACTION_PARTS = {"pose0_position": 2, "pose0_rotation": 4, "pose1_position": 2, "pose1_rotation": 4}
+"""The benchmark's action, a dict, and the sizes of its arrays."""
+LOW, HIGH = (0.25, -0.5), (0.75, 0.5)
+"""The workspace in metres, (x, y)."""
+TOOLS = ("suction", "spatula")
+"""End effectors; their places are the numbers that the benchmark observes."""
+VERBS = ("pick", "push")
+"""What each of them does; a pick ends with a place, a push with a push."""
+
+
+def vima_pick_place() -> Embodiment:
+    """The benchmark's robot: one action picks and places, or pushes, in the plane of the table.
+
+    An action is (verb, x, y, turn, x, y, turn): what is done, then where it begins and where it ends, in metres and in
+    degrees about the vertical. The verb is a word, its number the place in `VERBS`. The state is the end effector.
+    An action takes as long as it takes, so the control frequency is nominal.
+    """
+    dimensions = [Dimension("verb", "", 0.0, 1.0, "binary")]
+    for pose in ("pose0", "pose1"):
+        dimensions += [Dimension(f"{pose}_{axis}", "m", LOW[i], HIGH[i]) for i, axis in enumerate("xy")]
+        dimensions.append(Dimension(f"{pose}_turn", "degrees", 0.0, FULL_TURN))
+    action = ActionSpec(tuple(dimensions), "absolute", "workspace", "yaw", "none", "pick and place primitive")
+    state = (Dimension("spatula", "", 0.0, 1.0, "binary"),)
+    return Embodiment("vima/pick-place", action, state, tuple(Camera(v, HEIGHT, WIDTH) for v in VIEWS), None, 1.0)
+
+
+def to_actions(parts: Mapping[str, npt.ArrayLike], tool: str) -> npt.NDArray[np.float32]:
+    """The benchmark's actions -> ours.
+
+    Args:
+        parts: `ACTION_PARTS`, each [..., size].
+        tool: "suction" or "spatula".
+
+    Returns:
+        float32 [..., 7].
+
+    Raises:
+        InvalidAction: a part is missing or has another size, a number is not finite, a rotation is not about the
+            vertical, or there is no such tool.
+    """
+    if tool not in TOOLS:
+        raise InvalidAction(f"end effector {tool!r} is unknown; there are {', '.join(TOOLS)}")
+    missing = [name for name in ACTION_PARTS if name not in parts]
+    if missing:
+        raise InvalidAction(f"action: {', '.join(missing)} missing; there must be {', '.join(ACTION_PARTS)}")
+    planar = to_planar(np.concatenate([np.asarray(parts[name], np.float64) for name in ACTION_PARTS], axis=-1))
+    verb = np.full((*planar.shape[:-1], 1), TOOLS.index(tool), dtype=np.float64)
+    return np.concatenate([verb, planar], axis=-1).astype(np.float32)
+
+
+def from_action(action: npt.ArrayLike) -> dict[str, npt.NDArray[np.float32]]:
+    """Our action float [7] -> the benchmark's; the verb is left out, as the tool decides what is done.
+
+    Raises:
+        InvalidAction: wrong shape, not finite, or beyond the limits; names the dimension.
+    """
+    values = np.asarray(action, dtype=np.float64)
+    dimensions = vima_pick_place().action.dimensions
+    if values.shape != (len(dimensions),):
+        raise InvalidAction(f"an action has shape ({len(dimensions)},), got {values.shape}")
+    for dimension, value in zip(dimensions, values, strict=True):
+        edge = 1e-6 * (dimension.high - dimension.low)  # float32 does not hold every limit
+        if not dimension.low - edge <= value <= dimension.high + edge:  # also false for NaN
+            limits = f"[{dimension.low:g}, {dimension.high:g}]"
+            raise InvalidAction(f"action dimension {dimension.name!r} is {value}, outside {limits}; clip it first")
+    flat, parts, start = from_planar(values[1:]), dict[str, Any](), 0
+    for name, size in ACTION_PARTS.items():
+        part = flat[start : start + size]
+        parts[name] = np.clip(part, np.array(LOW, np.float32), np.array(HIGH, np.float32)) if name.endswith("position") else part
+        start += size
+    return parts
