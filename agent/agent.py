@@ -237,9 +237,9 @@ class Agent(BeyondActing):
         for session, moment in zip(sessions, moments, strict=True):
             session.observe(moment)
         plans = self.runtime.plan(sessions, whole_chunk=True)
-        for session in sessions:
-            session.skip(self.format.chunk)
         actions = [plan.actions.copy() for plan in plans]
+        for session, played in zip(sessions, actions, strict=True):
+            session.skip(played)
         return actions[0] if count is None else np.stack(actions)
 
     @property

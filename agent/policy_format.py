@@ -15,6 +15,7 @@ from embodio.agent.errors import ActionError, CheckpointError, ObservationError
 from embodio.agent.grammar import Grammar
 from embodio.agent.observation import Observation, ObservationSpec, read_observation
 from embodio.agent.sound import latest_segments
+from embodio.envs.action_space import describe_actions
 from embodio.envs.embodiment import Camera, Dimension, Embodiment
 from embodio.model.example import Example
 from embodio.model.image_crop import crop
@@ -23,9 +24,9 @@ from embodio.model.vocabulary import HISTORY_SLOTS, Vocabulary
 
 Instruction = str | Sequence[Any]
 """Words, or words and images (uint8 [H, W, 3]) in order where the policy has `prompt_images`."""
-_LATER = {"separator", "goal_image", "prompt_images", "microphone", "view"}
+_LATER = {"separator", "goal_image", "prompt_images", "microphone", "view", "previous_actions"}
 """Keys that checkpoints of the first version do not have; there they are off."""
-_SLOT = re.compile(r"(\{instruction\}|\{state\})")
+_SLOT = re.compile(r"(\{(?:instruction|state|action_space|previous_actions)\})")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +41,14 @@ class PolicyConfig:
         action_bins: levels of a continuous action dimension; an odd number makes zero a level.
         action_range: what the levels span: "limits" (the embodiment's), "minmax" or "quantiles" (the data set's).
         state_range: the same for the state; "minmax", "quantiles", "meanstd" or "limits".
-        prompt: input text. `{instruction}` is replaced by plain text, `{state}` by one value token per state number.
+        prompt: input text. `{instruction}` is replaced by plain text, `{state}` by one value token per state number,
+            `{action_space}` by what the numbers of an action mean, `{previous_actions}` by tokens of earlier actions.
         separator: text between two actions of a chunk; its tokens are forced when acting.
         goal_image: a picture of the goal is given, as the first frame of the image history.
         prompt_images: how many images an instruction may hold; they come next in the image history, and the text
             refers to them by their tokens.
         microphone: sound is given: the last 4.08 s as the audio input, what was before as audio history.
+        previous_actions: how many of the actions played before, at most, stand in the prompt.
         view: share of the area of camera frames and goal that is seen, around the middle; less than 1 after training
             with random crops, which embodio-train takes care of.
     """
@@ -63,6 +66,7 @@ class PolicyConfig:
     prompt_images: int = 0
     microphone: bool = False
     view: float = 1.0
+    previous_actions: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cameras", tuple(self.cameras))
@@ -84,6 +88,11 @@ class PolicyConfig:
             raise CheckpointError(f"view: got {self.view}, expected more than 0 and at most 1 (whole frames)")
         if "{instruction}" not in self.prompt:
             raise CheckpointError(f"prompt: {self.prompt!r} has no {{instruction}}; the policy would never be told")
+        if self.previous_actions < 0 or bool(self.previous_actions) != ("{previous_actions}" in self.prompt):
+            raise CheckpointError(
+                f"previous_actions: got {self.previous_actions}; give a number above 0 and {{previous_actions}} in the "
+                "prompt, or neither"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -164,6 +173,11 @@ class PolicyFormat:
         return self.config.window
 
     @property
+    def previous_actions(self) -> int:
+        """Earlier actions that the prompt tells of at most."""
+        return self.config.previous_actions
+
+    @property
     def chunk(self) -> int:
         """K, the actions that are predicted at once."""
         return self.config.chunk
@@ -233,12 +247,24 @@ class PolicyFormat:
             if part == "{instruction}":
                 parts.extend(self._words(instruction))
             elif part == "{state}" and self._state_normaliser is not None:
-                unit = self._state_normaliser.normalise(np.asarray(observation["state"], dtype=np.float64))
-                ids = self.vocabulary.values_to_ids(np.clip(unit, 0.0, 1.0), rounding="nearest")
-                parts.extend(int(token) for token in ids)
+                if observation["state"] is not None:  # training leaves it out now and then
+                    unit = self._state_normaliser.normalise(np.asarray(observation["state"], dtype=np.float64))
+                    ids = self.vocabulary.values_to_ids(np.clip(unit, 0.0, 1.0), rounding="nearest")
+                    parts.extend(int(token) for token in ids)
+            elif part == "{action_space}":
+                parts.append(describe_actions(self.embodiment.action))
+            elif part == "{previous_actions}":
+                parts.extend(self._action_ids(observation["previous_actions"]))
             else:
                 parts.append(part)
         return parts
+
+    def _action_ids(self, actions: npt.ArrayLike) -> list[int]:
+        """The tokens of actions [n, A], with the separator between them."""
+        tokens: list[int] = []
+        for index, ids in enumerate(self.codec.encode(actions)):
+            tokens += [*(self.separator_ids if index else ()), *ids.tolist()]
+        return tokens
 
     def _words(self, instruction: Instruction) -> list[str | int]:
         """The instruction with each image replaced by the token that refers to its slot."""
@@ -270,7 +296,7 @@ class PolicyFormat:
         Args:
             window: observations up to and including the current one, oldest first, one per control step; at most
                 `config.window` of them, fewer at the start of an episode. "microphone" in the last one is all the
-                sound so far, float32 [samples] at 16 kHz.
+                sound so far, float32 [samples] at 16 kHz; "previous_actions" the actions before it, [n, A].
             instruction: what the robot shall do.
             actions: [K, A] the next K actions, in training.
 
@@ -286,9 +312,7 @@ class PolicyFormat:
             chunk = np.asarray(actions)
             if chunk.shape != (self.config.chunk, self.codec.size):
                 raise ActionError(f"actions: expected {(self.config.chunk, self.codec.size)}, got {chunk.shape}")
-            target = []
-            for index, ids in enumerate(self.codec.encode(chunk)):
-                target += [*(self.separator_ids if index else ()), *ids.tolist()]
+            target = self._action_ids(chunk)
         sounds = latest_segments(current["microphone"]) if self.config.microphone else []
         return Example(
             text=self.prompt(current, instruction),

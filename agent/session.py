@@ -43,6 +43,8 @@ class Session:
         self.step = 0
         self._sound = np.zeros(0, dtype=np.float32)
         self._plans: deque[tuple[int, Plan]] = deque(maxlen=self._format.chunk)
+        size = self._format.codec.size
+        self._played: npt.NDArray[np.float32] = np.zeros((0, size), dtype=np.float32)  # as far as the prompt tells
 
     def reset(self, instruction: Any = None, seed: int | None = None) -> None:
         """Starts an episode: forgets history and plans.
@@ -91,6 +93,8 @@ class Session:
         if "microphone" in moment:
             self._sound = np.concatenate([self._sound, moment["microphone"]])[-longest_sound() :]
             moment["microphone"] = self._sound
+        if self._format.config.previous_actions:
+            moment["previous_actions"] = self._played
         if "goal" in moment:
             self.goal = reuse(self.goal, moment["goal"])
         self.frames.append(reuse(self.frames[-1] if self.frames else None, self._format.image(moment)))
@@ -140,9 +144,17 @@ class Session:
 
     def advance(self) -> None:
         """The action was given; go on to the next step."""
+        if self._format.config.previous_actions:
+            self._remember(self.action()[None])
         self.step += 1
 
-    def skip(self, steps: int) -> None:
-        """These steps are played from a plan that was handed out whole; what follows is planned anew."""
+    def skip(self, actions: npt.NDArray[np.float32]) -> None:
+        """These actions [n, A] of a plan were handed out at once; what follows is planned anew."""
+        self._remember(actions)
         self._plans.clear()
-        self.step += steps
+        self.step += len(actions)
+
+    def _remember(self, actions: npt.NDArray[np.float32]) -> None:
+        told = self._format.config.previous_actions
+        if told:
+            self._played = np.concatenate([self._played, actions])[-told:]

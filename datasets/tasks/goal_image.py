@@ -29,6 +29,13 @@ class GoalImageConfig(TaskConfig):
             raise DatasetError(f"farthest: got {self.farthest}, expected at least 1 step ahead, or None for the end")
 
 
+@dataclass(frozen=True, kw_only=True)
+class SubGoalImageConfig(GoalImageConfig):
+    """Settings of GoalImage where it draws a moment on the way."""
+
+    farthest: int | None = 8
+
+
 class GoalImage(MomentTask[GoalImageConfig]):
     """Frame and instruction in, goal or sub-goal image out (paper, section D.10). The last step makes no record."""
 

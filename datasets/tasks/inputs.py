@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.tasks.action_space import describe_actions
 from embodio.datasets.tasks.prompts import CLAUSES, Parts, fill
 from embodio.datasets.tasks.scene import Scene
+from embodio.envs.action_space import describe_actions
 from embodio.envs.embodiment import ActionSpec
 from embodio.model.vocabulary import HISTORY_SLOTS
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
 from embodio.datasets.record_task import Place
 from embodio.datasets.source import EpisodeSource, EpisodeView
 from embodio.datasets.tasks.episode_cache import DEFAULT_BYTES, EpisodeCache
+from embodio.datasets.tasks.hindsight import later_step
 from embodio.model.example import Example
 
 
@@ -32,6 +34,13 @@ class ExampleBuilder(Protocol):
     def camera_names(self) -> tuple[str, ...]:
         """The images it reads."""
 
+    @property
+    def previous_actions(self) -> int:
+        """Earlier actions that it reads at most."""
+
+    def image(self, observation: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
+        """The cameras of one moment as one picture, uint8 [H, W, 3]."""
+
     def example(
         self, window: Sequence[Mapping[str, Any]], instruction: str, actions: npt.ArrayLike | None = None
     ) -> Example:
@@ -39,6 +48,30 @@ class ExampleBuilder(Protocol):
 
 
 _Change = Augmentation | EvaluationView
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextActionConfig:
+    """What NextAction draws beside the augmentation.
+
+    Attributes:
+        goal_ahead: for builders that read a goal picture: it is that of a later step, at most so many ahead
+            (hindsight); 0 shows the end of the episode.
+        drop_state: chance that the state is left out.
+        drop_history: chance that earlier frames and actions are left out, all at once.
+    """
+
+    goal_ahead: int = 0
+    drop_state: float = 0.0
+    drop_history: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Checks ranges; raises DatasetError."""
+        if self.goal_ahead < 0:
+            raise DatasetError(f"goal_ahead: got {self.goal_ahead}, expected steps ahead, or 0 for the end")
+        for name in ("drop_state", "drop_history"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise DatasetError(f"{name}: got {getattr(self, name)}, expected a chance from 0 to 1")
 
 
 class NextAction:
@@ -53,6 +86,7 @@ class NextAction:
         action_key: "action" for what was executed, "expert_action" for the expert's clean label.
         augment: changes of images, state, instruction and sound; None for none.
         cache_bytes: memory for episodes that are kept open, in each process.
+        config: what else is drawn.
 
     Attributes:
         damaged: the episodes among `episodes` that were found to be damaged.
@@ -69,7 +103,9 @@ class NextAction:
         action_key: str = "action",
         augment: AugmentConfig | None = None,
         cache_bytes: int = DEFAULT_BYTES,
+        config: NextActionConfig | None = None,
     ) -> None:
+        self.config = config or NextActionConfig()
         if not episodes:
             raise DatasetError("episodes: none left to train on; collect more, or hold fewer out")
         index = index_episodes(reader)
@@ -113,8 +149,9 @@ class NextAction:
             augmentation = EvaluationView(self._augment)
         elif self._augment is not None and generator is not None:
             augmentation = Augmentation(self._augment, generator, self._builder.camera_names)
-        first = max(0, step - self._builder.window + 1)
-        window = [_Moment(episode, i, augmentation) for i in range(first, step + 1)]
+        drawn = self._draw(len(episode), step, generator)
+        first = max(0, step - (self._builder.window if drawn.history else 1) + 1)
+        window = [_Moment(episode, i, augmentation, self._builder, drawn) for i in range(first, step + 1)]
         actions = episode.array(self._action_key)
         chunk = actions[np.minimum(np.arange(step, step + self._builder.chunk), len(actions) - 1)]
         if not np.isfinite(chunk).all():
@@ -122,19 +159,44 @@ class NextAction:
         instruction = episode.instruction if augmentation is None else augmentation.instruction(episode.instruction)
         return self._builder.example(window, instruction, chunk)
 
+    def _draw(self, length: int, step: int, generator: np.random.Generator | None) -> _Drawn:
+        config = self.config
+        goal = later_step(length, step, config.goal_ahead or length, generator if config.goal_ahead else None)
+        if generator is None or not (config.drop_state or config.drop_history):
+            return _Drawn(goal, state=True, history=True)
+        chances = generator.random(2)
+        return _Drawn(goal, bool(chances[0] >= config.drop_state), bool(chances[1] >= config.drop_history))
+
+
+class _Drawn(NamedTuple):
+    """The step that serves as the goal, and what is not left out."""
+
+    goal: int
+    state: bool
+    history: bool
+
 
 class _Moment(Mapping[str, Any]):
     """The observation of one step; images are decoded when they are read, and all is augmented."""
 
-    def __init__(self, episode: EpisodeView, step: int, augmentation: _Change | None) -> None:
+    def __init__(
+        self, episode: EpisodeView, step: int, augmentation: _Change | None, builder: ExampleBuilder, drawn: _Drawn
+    ) -> None:
         self._episode, self._step, self._augmentation = episode, step, augmentation
+        self._builder, self._drawn = builder, drawn
 
     def __getitem__(self, key: str) -> Any:
-        change = self._augmentation
         if key in self._episode.cameras:
-            frame = self._episode.frame(key, self._step)
-            return frame if change is None else change(key, frame)
-        value = self._episode.array(f"observation/{key}")[self._step]
+            return self._frame(key, self._step)
+        if key == "goal":
+            return self._builder.image(
+                {name: self._frame(name, self._drawn.goal) for name in self._builder.camera_names}
+            )
+        if key == "previous_actions":
+            return self._previous_actions()
+        if key == "state" and not self._drawn.state:
+            return None
+        value, change = self._episode.array(f"observation/{key}")[self._step], self._augmentation
         if change is None or key not in ("state", "microphone"):
             return value
         return change.state(value) if key == "state" else change.sound(value)
@@ -144,3 +206,15 @@ class _Moment(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._episode.observation_keys)
+
+    def _frame(self, camera: str, step: int) -> npt.NDArray[np.uint8]:
+        frame = self._episode.frame(camera, step)
+        return frame if self._augmentation is None else self._augmentation(camera, frame)
+
+    def _previous_actions(self) -> npt.NDArray[Any]:
+        """What was executed before this step, as far as the builder tells of it."""
+        told = self._builder.previous_actions if self._drawn.history else 0
+        actions = self._episode.array("action")[max(0, self._step - told) : self._step]
+        if not np.isfinite(actions).all():
+            raise FeatureError("action is not finite shortly before this step. Fetch the data again")
+        return actions

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.record_task import RecordTask
 from embodio.datasets.tasks.action_right import ActionRight, ActionRightConfig
-from embodio.datasets.tasks.goal_image import GoalImage, GoalImageConfig
+from embodio.datasets.tasks.goal_image import GoalImage, GoalImageConfig, SubGoalImageConfig
 from embodio.datasets.tasks.instruction_from_video import InstructionFromVideo, InstructionFromVideoConfig
 from embodio.datasets.tasks.moment_task import TaskConfig
 from embodio.datasets.tasks.next_action import NextAction
@@ -33,6 +33,7 @@ class NamedTask(NamedTuple):
 TASKS: Mapping[str, NamedTask] = {
     "next_action": NamedTask(NextAction, None),
     "goal_image": NamedTask(GoalImage, GoalImageConfig),
+    "sub_goal_image": NamedTask(GoalImage, SubGoalImageConfig),
     "next_frame": NamedTask(NextFrame, NextFrameConfig),
     "next_state": NamedTask(NextState, NextStateConfig),
     "instruction_from_video": NamedTask(InstructionFromVideo, InstructionFromVideoConfig),

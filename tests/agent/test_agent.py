@@ -198,3 +198,30 @@ def test_statistics_of_another_robot_are_refused() -> None:
             DatasetStatistics(fields, "test"),
             policy_format.vocabulary,
         )
+
+
+def test_the_prompt_tells_of_played_actions_and_of_the_action_space() -> None:
+    policy_format = make_format(
+        prompt="{instruction} {action_space} So far: {previous_actions}", previous_actions=2, chunk=3, separator=";"
+    )
+    agent = Agent(make_checkpoint(policy_format), replan=1)
+    agent.reset(instruction="lift the cube")
+    played: list[np.ndarray] = []
+    for step in range(4):
+        played.append(agent.act(make_observation(step)))
+        told = agent.example().text
+        assert told[2] == " " and "3 changes in frame base" in str(told[3])
+        before = [policy_format.codec.encode(action).tolist() for action in played[:-1][-2:]]
+        joined = [*before[0], *policy_format.separator_ids, *before[1]] if len(before) == 2 else sum(before, [])
+        assert told[5:] == joined if step else told[-1] == " So far: "
+    chunk = agent.plan(make_observation(9))
+    agent.act(make_observation(4))
+    assert [token for token in agent.example().text[5:] if token not in policy_format.separator_ids] == [
+        int(token) for token in policy_format.codec.encode(chunk[-2:]).ravel()
+    ]
+    agent.reset()
+    agent.act(make_observation(0))
+    assert agent.example().text[-1] == " So far: "
+    for changes in ({"previous_actions": 2}, {"prompt": "{instruction} {previous_actions}"}, {"previous_actions": -1}):
+        with pytest.raises(CheckpointError, match="previous_actions"):
+            make_format(**changes)

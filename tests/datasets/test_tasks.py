@@ -19,7 +19,6 @@ from embodio.datasets.statistics import compute_statistics
 from embodio.datasets.stream import BatchStream, batches
 from embodio.datasets.tasks import TASKS, IdleConfig, InputConfig, UnknownTaskError, WithoutIdle, named_task
 from embodio.datasets.tasks.action_right import ActionRightConfig
-from embodio.datasets.tasks.action_space import describe_actions
 from embodio.datasets.tasks.goal_image import GoalImageConfig
 from embodio.datasets.tasks.hindsight import later_step
 from embodio.datasets.tasks.idle_steps import idle_steps
@@ -30,6 +29,7 @@ from embodio.datasets.tasks.next_state import NextStateConfig
 from embodio.datasets.tasks.plan import PlanConfig
 from embodio.datasets.tasks.prompts import WORDINGS, fill, tidy, wording
 from embodio.datasets.tasks.task_format import TaskFormat
+from embodio.envs.action_space import describe_actions
 from embodio.model.config import ModelConfig
 from embodio.model.example import Example
 from embodio.model.processor import Processor
@@ -315,7 +315,8 @@ def test_the_processor_takes_every_example(name: str, reader: RLDSReader, form: 
     processor = Processor(ModelConfig.named("large"), form.vocabulary)
     stream = BatchStream(make(name, reader, form), processor, seed=3, batch_size=2)
     batch = next(iter(batches(stream, 0, 1)))
-    assert any(key.startswith("targets/image") for key in batch) == (name in ("goal_image", "next_frame"))
+    draws = name in ("goal_image", "sub_goal_image", "next_frame")
+    assert any(key.startswith("targets/image") for key in batch) == draws
     assert len(batch["inputs/text/tokens"]) == 2
 
 
