@@ -1,7 +1,8 @@
 """VIMA's trajectories on disk: `<task>/<6 digits>/` with pickles and JPEGs, in a folder, a tar or a zip.
 
-An episode has T actions and T + 1 observations; the last one is given as `final_front` and `final_top` in the metadata,
-so that every step has both an observation and the action that was taken on it.
+An episode has T actions and T + 1 observations; the last one is given in the metadata (`final_front`,
+`final_segm_front`, ...), so that every step has both an observation and the action that was taken on it. The images of
+the prompt are there too.
 """
 
 from __future__ import annotations
@@ -10,27 +11,28 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.prompt_images import prompt_features, prompt_field
 from embodio.datasets.rlds.features import METADATA, EpisodeFeatures, Feature, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.rlds.image_codec import decode_image
 from embodio.datasets.sources.columns import INSTRUCTION, ColumnEpisode
 from embodio.datasets.sources.file_trees import FileTree, is_archive, open_tree
 from embodio.datasets.sources.restricted_pickle import read_pickle
-from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
+from embodio.envs.embodiment import Embodiment
+from embodio.envs.errors import InvalidAction
+from embodio.envs.vima.robot import ACTION_PARTS, HEIGHT, VIEWS, WIDTH, to_actions, vima_pick_place
 
-VIEWS = ("front", "top")
-HEIGHT, WIDTH = 128, 256
-ACTION_PARTS = {"pose0_position": 2, "pose0_rotation": 4, "pose1_position": 2, "pose1_rotation": 4}
 # Modules whose classes lie in the pickles; what they describe (textures, shapes) is not needed.
 _INERT = ("vima_bench", "vimasim", "functools")
 _EPISODE = re.compile(r"(?:^|(?P<folders>.*)/)(?P<number>\d{1,9})/trajectory\.pkl$")
-_FRAME = re.compile(r"(?P<episode>.*)/rgb_front/\d+\.jpg$")
+_FRAME = re.compile(r"(?P<episode>.*)/rgb_(?P<view>front|top)/\d+\.jpg$")
 _REMEDY = "Fetch the data set again"
 
 
@@ -73,7 +75,9 @@ class VimaEpisode(ColumnEpisode):
 class VimaSource:
     """All episodes of one or more tasks, by task and number.
 
-    `action` is float32 [T, 12]: pose0 position (x, y), pose0 rotation (quaternion xyzw), then pose1 likewise.
+    `action` is float32 [T, 7], see `embodio.envs.vima.robot`; `recorded_action` is float32 [T, 12] as the files have
+    it: position (x, y) and rotation (quaternion xyzw) of pose 0, then of pose 1. `state` is the end effector.
+    A compressed archive is unpacked once, to the user's cache folder, as it cannot be read at random places.
 
     Attributes:
         name: of the data set.
@@ -113,7 +117,7 @@ class VimaSource:
     @property
     def embodiment(self) -> Embodiment:
         """The benchmark's robot: each action is a pick and place (or a push) in the plane of the table."""
-        return vima_embodiment()
+        return vima_pick_place()
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -141,8 +145,9 @@ class VimaSource:
         where = place.tree.path / place.folder
         length = place.length
         columns: dict[str, Callable[[], npt.NDArray[Any]]] = {
-            "action": lambda: _actions(actions, length, where, index),
-            "observation/end_effector": lambda: _observed(observations, "ee", length, where, index),
+            "action": lambda: _actions(actions, values[f"{METADATA}/end_effector"], length, where, index),
+            "recorded_action": lambda: _recorded(actions, length, where, index),
+            "observation/state": lambda: _observed(observations, "ee", length, where, index)[:length, None],
             "is_first": lambda: np.arange(length) == 0,
             "is_last": lambda: np.arange(length) == length - 1,
         }
@@ -150,14 +155,19 @@ class VimaSource:
         values = _metadata(meta, place, where, index)
         for view in VIEWS:
             segm = f"observation/segm_{view}"
-            columns[segm] = lambda view=view: _segmentation(observations, view, length, where, index)  # type: ignore[misc]
+            seen = partial(_segmentation, observations, view, length, where, index)
+            columns[segm] = lambda seen=seen: seen()[:length]  # type: ignore[misc]
             frames[f"observation/{view}"] = lambda step, view=view: decode_image(  # type: ignore[misc]
                 read(f"{place.folder}/rgb_{view}/{step}.jpg")
             )
             values[f"{METADATA}/final_{view}"] = decode_image(read(f"{place.folder}/rgb_{view}/{length}.jpg"))
-        texts = {INSTRUCTION: lambda step: str(meta["prompt"])}
+            values[f"{METADATA}/final_segm_{view}"] = seen()[length]
+        prompt = _prompt(meta, where, index)
+        for view in VIEWS:
+            values |= _prompt_images(prompt, view, where, index)
+        texts = {INSTRUCTION: lambda step: prompt.text}
         episode = VimaEpisode(self.features, length, columns=columns, frames=frames, texts=texts, episode=values)
-        episode.prompt = _prompt(meta, where, index)
+        episode.prompt = prompt
         return episode
 
     def close(self) -> None:
@@ -169,17 +179,6 @@ class VimaSource:
         if not 0 <= index < len(self):
             raise IndexError(f"episode {index} of a data set of {len(self)}")
         return self._places[index]
-
-
-def vima_embodiment() -> Embodiment:
-    """The benchmark's robot as data. One action is a whole pick and place, so the control frequency is nominal."""
-    dimensions: list[Dimension] = []
-    for pose in ("pose0", "pose1"):
-        dimensions += [Dimension(f"{pose}_x", "m", 0.25, 0.75), Dimension(f"{pose}_y", "m", -0.5, 0.5)]
-        dimensions += [Dimension(f"{pose}_q{axis}", "quaternion", -1.0, 1.0) for axis in "xyzw"]
-    action = ActionSpec(tuple(dimensions), "absolute", "workspace", "quaternion", "none", "pick and place primitive")
-    cameras = tuple(Camera(view, HEIGHT, WIDTH) for view in VIEWS)
-    return Embodiment("vima/pick-place", action, (), cameras, None, 1.0)
 
 
 @dataclass(frozen=True)
@@ -202,13 +201,14 @@ def _places(trees: list[FileTree]) -> list[_Place]:
     places: list[_Place] = []
     for tree in trees:
         names = tree.names()
-        frames = Counter(found["episode"] for name in names if (found := _FRAME.match(name)))
+        frames = Counter((found["episode"], found["view"]) for name in names if (found := _FRAME.match(name)))
         for name in names:
             found = _EPISODE.match(name)
             if found:
                 folder = name.removesuffix("/trajectory.pkl")
                 task = (found["folders"] or tree.path.name.partition(".")[0]).rpartition("/")[2]
-                places.append(_Place(tree, task, int(found["number"]), folder, max(0, frames[folder] - 1)))
+                count = min(frames[folder, view] for view in VIEWS)
+                places.append(_Place(tree, task, int(found["number"]), folder, max(0, count - 1)))
     return places
 
 
@@ -216,12 +216,15 @@ def _features() -> EpisodeFeatures:
     image, flag = ImageFeature(HEIGHT, WIDTH, 3, "jpeg"), TensorFeature("bool")
     steps: dict[str, Feature] = {f"observation/{view}": image for view in VIEWS}
     steps |= {f"observation/segm_{view}": TensorFeature("uint8", (HEIGHT, WIDTH), "zlib") for view in VIEWS}
-    steps |= {"observation/end_effector": TensorFeature("int64"), "action": TensorFeature("float32", (12,))}
+    steps |= {"observation/state": TensorFeature("float32", (1,)), "action": TensorFeature("float32", (7,))}
+    steps |= {"recorded_action": TensorFeature("float32", (sum(ACTION_PARTS.values()),))}
     steps |= {"is_first": flag, "is_last": flag, INSTRUCTION: TextFeature()}
     episode: dict[str, Feature] = {f"{METADATA}/{name}": TextFeature() for name in ("task", "end_effector")}
     episode |= {f"{METADATA}/{name}": flag for name in ("success", "failure")}
     episode |= {f"{METADATA}/{name}": TensorFeature("int64") for name in ("seed", "number")}
     episode |= {f"{METADATA}/final_{view}": image for view in VIEWS}
+    episode |= {f"{METADATA}/final_segm_{view}": TensorFeature("uint8", (HEIGHT, WIDTH), "zlib") for view in VIEWS}
+    episode |= prompt_features(dict.fromkeys(VIEWS, (HEIGHT, WIDTH)))
     return EpisodeFeatures(steps, episode)
 
 
@@ -229,7 +232,24 @@ def _damaged(where: Path, index: int, problem: str) -> CorruptRecordError:
     return CorruptRecordError(where, index, problem, _REMEDY)
 
 
-def _actions(actions: Any, length: int, where: Path, index: int) -> npt.NDArray[np.float32]:
+def _actions(actions: Any, tool: str, length: int, where: Path, index: int) -> npt.NDArray[np.float32]:
+    """Our form; float32 [T, 7]."""
+    recorded = _recorded(actions, length, where, index)
+    ends = np.cumsum(list(ACTION_PARTS.values()))[:-1]
+    try:
+        found = to_actions(dict(zip(ACTION_PARTS, np.split(recorded, ends, axis=1), strict=True)), tool)
+    except InvalidAction as error:
+        raise _damaged(where, index, f"action.pkl: {error}") from error
+    for number, dimension in enumerate(vima_pick_place().action.dimensions):
+        low, high = found[:, number].min(), found[:, number].max()
+        if low < dimension.low or high > dimension.high:
+            limits = f"[{dimension.low:g}, {dimension.high:g}]"
+            raise _damaged(where, index, f"action.pkl: {dimension.name} goes from {low:g} to {high:g}, beyond {limits}")
+    return found
+
+
+def _recorded(actions: Any, length: int, where: Path, index: int) -> npt.NDArray[np.float32]:
+    """As it is in the files; float32 [T, 12]."""
     parts = []
     for name, size in ACTION_PARTS.items():
         part = actions.get(name) if isinstance(actions, dict) else None
@@ -241,15 +261,19 @@ def _actions(actions: Any, length: int, where: Path, index: int) -> npt.NDArray[
 
 
 def _observed(observations: Any, name: str, length: int, where: Path, index: int) -> npt.NDArray[Any]:
+    """All T + 1 values."""
     values = observations.get(name) if isinstance(observations, dict) else None
     if not isinstance(values, np.ndarray) or len(values) != length + 1:
         raise _damaged(where, index, f"obs.pkl: {name} does not hold {length + 1} values")
-    return values[:length]
+    return values
 
 
 def _segmentation(observations: Any, view: str, length: int, where: Path, index: int) -> npt.NDArray[Any]:
     segmentation = observations.get("segm") if isinstance(observations, dict) else None
-    return _observed(segmentation, view, length, where, index)
+    values = _observed(segmentation, view, length, where, index)
+    if values.shape[1:] != (HEIGHT, WIDTH):
+        raise _damaged(where, index, f"obs.pkl: segm {view} has shape {values.shape[1:]}, expected {(HEIGHT, WIDTH)}")
+    return values
 
 
 def _metadata(meta: Any, place: _Place, where: Path, index: int) -> dict[str, Any]:
@@ -276,6 +300,16 @@ def _prompt(meta: Any, where: Path, index: int) -> VimaPrompt:
     if not isinstance(assets, dict) or set(names) != set(assets):
         raise _damaged(where, index, f"the prompt {text!r} does not fit its assets")
     return VimaPrompt(text, {name: _asset(assets[name], name, where, index) for name in dict.fromkeys(names)})
+
+
+def _prompt_images(prompt: VimaPrompt, view: str, where: Path, index: int) -> dict[str, Any]:
+    images = {name: asset.rgb[view] for name, asset in prompt.assets.items() if view in asset.rgb}
+    if [image.shape for image in images.values()] != [(HEIGHT, WIDTH, 3)] * len(prompt.assets):
+        raise _damaged(where, index, f"the prompt's images of the {view} are not all {HEIGHT} x {WIDTH}")
+    try:
+        return prompt_field(prompt.text, view, images)
+    except FeatureError as error:
+        raise _damaged(where, index, str(error)) from error
 
 
 def _asset(asset: Any, name: str, where: Path, index: int) -> PromptAsset:

@@ -80,8 +80,9 @@ def from_action(action: npt.ArrayLike) -> dict[str, npt.NDArray[np.float32]]:
             limits = f"[{dimension.low:g}, {dimension.high:g}]"
             raise InvalidAction(f"action dimension {dimension.name!r} is {value}, outside {limits}; clip it first")
     flat, parts, start = from_planar(values[1:]), dict[str, Any](), 0
+    low, high = np.array(LOW, np.float32), np.array(HIGH, np.float32)
     for name, size in ACTION_PARTS.items():
         part = flat[start : start + size]
-        parts[name] = np.clip(part, np.array(LOW, np.float32), np.array(HIGH, np.float32)) if name.endswith("position") else part
+        parts[name] = np.clip(part, low, high) if name.endswith("position") else part
         start += size
     return parts

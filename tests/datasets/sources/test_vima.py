@@ -15,11 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.convert_to_rlds import convert_to_rlds
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.prompt_images import prompt_field, prompt_of
 from embodio.datasets.rlds.image_codec import encode_image
 from embodio.datasets.source import EpisodeSource, open_source
 from embodio.datasets.sources.restricted_pickle import Record, UnsafePickle, read_pickle
 from embodio.datasets.sources.vima import VimaSource
+from embodio.envs import embodiment_of
+from embodio.envs.planar_poses import from_planar
+from embodio.envs.vima.robot import from_action
 
 HERE = Path("x.pkl")
 
@@ -31,8 +36,9 @@ def write_episode(folder: Path, length: int, seed: int) -> None:
         for step in range(length + 1):
             image = np.full((128, 256, 3), 10 * step + 5, np.uint8)
             (folder / f"rgb_{view}" / f"{step}.jpg").write_bytes(encode_image(image, "jpeg"))
-    parts = {"pose0_position": 2, "pose0_rotation": 4, "pose1_position": 2, "pose1_rotation": 4}
-    action = {name: generator.normal(size=(length, size)).astype(np.float32) for name, size in parts.items()}
+    planar = generator.uniform(np.array([0.25, -0.5, 0] * 2), np.array([0.75, 0.5, 359] * 2), (length, 6))
+    parts = {"pose0_position": 2, "pose0_rotation": 6, "pose1_position": 8, "pose1_rotation": 12}
+    action = dict(zip(parts, np.split(from_planar(planar), list(parts.values())[:-1], axis=1), strict=True))
     segm = {view: generator.integers(0, 9, (length + 1, 128, 256)).astype(np.uint8) for view in ("front", "top")}
     scene = {
         "rgb": {view: np.moveaxis(np.full((128, 256, 3), seed, np.uint8), -1, 0) for view in ("front", "top")},
@@ -70,14 +76,23 @@ def test_all_containers_give_the_same(name: str, root: Path, tmp_path: Path, mon
     assert source.tasks == ("rotate",) and [source.episode_length(i) for i in range(len(source))] == [1, 2]
     episode = source.episode(1)
     raw = pickle.loads((root / "data/rotate/000001/action.pkl").read_bytes())
-    assert np.array_equal(episode.array("action"), np.concatenate(list(raw.values()), axis=1))
+    assert np.array_equal(episode.array("recorded_action"), np.concatenate(list(raw.values()), axis=1))
+    actions = episode.array("action")
+    assert actions.shape == (2, 7) and (actions[:, 0] == 0).all() and actions[:, [3, 6]].max() < 360
+    for step, action in enumerate(actions):  # what the environment would hand to the benchmark is what was recorded
+        for name, part in from_action(action).items():
+            assert np.allclose(part * np.sign(part[-1]), raw[name][step] * np.sign(raw[name][step][-1]), atol=1e-6)
+    assert episode.array("state").tolist() == [[0.0], [0.0]]
     assert episode.array("segm_front").shape == (2, 128, 256)
     assert [int(episode.frame("top", step).mean()) for step in range(2)] == [5, 15]
     assert int(episode.metadata["final_top"].mean()) == 25
     assert episode.instruction == "Rotate the {thing} 90 degrees." and episode.metadata["seed"] == 11
     asset = episode.prompt.assets["thing"]
     assert asset.kind == "object" and asset.rgb["front"].shape == (128, 256, 3) and asset.objects[0]["obj_id"] == 1
-    assert len(source.embodiment.action.dimensions) == 12
+    shown = prompt_of(episode)
+    assert [shown[0], shown[2]] == ["Rotate the", "90 degrees."] and np.array_equal(shown[1], asset.rgb["front"])
+    assert np.array_equal(prompt_of(episode, "top")[1], asset.rgb["top"])
+    assert source.embodiment == embodiment_of("vima/rotate")
     source.close()
 
 
@@ -101,6 +116,56 @@ def test_damage_is_named(root: Path, tmp_path: Path) -> None:
     broken.write_bytes((root / "rotate.zip").read_bytes()[:5000])
     with pytest.raises(CorruptRecordError, match="not a zip"):
         VimaSource(broken)
+
+
+def test_rlds_keeps_the_prompt_images(root: Path, tmp_path: Path) -> None:
+    source = VimaSource(root / "data", split="rotate")
+    convert_to_rlds(source, tmp_path / "rlds", "vima_rotate")
+    converted = open_source(tmp_path / "rlds")
+    assert converted.embodiment == source.embodiment
+    for number in range(2):
+        before, after = source.episode(number), converted.episode(number)
+        for view in ("front", "top"):
+            first, second = prompt_of(before, view), prompt_of(after, view)
+            assert len(first) == len(second) == 3
+            assert np.array_equal(first[1], second[1]) and [first[0], first[2]] == [second[0], second[2]]
+        for name in ("action", "recorded_action", "state"):
+            assert np.array_equal(before.array(name), after.array(name))
+
+
+def test_prompt_images_that_do_not_fit(root: Path) -> None:
+    image = np.zeros((2, 2, 3), np.uint8)
+    for text in ("nothing", " ".join(f"{{a{i}}}" for i in range(13))):
+        with pytest.raises(FeatureError, match="where 1 to 12 can be kept"):
+            prompt_field(text, "front", {f"a{i}": image for i in range(13)})
+    with pytest.raises(FeatureError, match="not seen from 'side'; there are front, top"):
+        prompt_of(VimaSource(root / "data").episode(0), "side")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("pose1_position", [0.9, 0.0], r"pose1_x goes from 0.9 to 0.9, beyond \[0.25, 0.75\]"),
+        ("pose1_position", [np.nan, 0.0], "not finite"),
+        ("pose0_rotation", [0.5, 0.0, 0.0, 0.8], "tilts"),
+        ("pose0_rotation", [0.0, 0.0, 0.0, 0.0], "is zero"),
+    ],
+)
+def test_actions_that_no_robot_can_do(name: str, value: list[float], message: str, tmp_path: Path) -> None:
+    folder = tmp_path / "rotate" / "000000"
+    write_episode(folder, 1, 3)
+    action = pickle.loads((folder / "action.pkl").read_bytes())
+    action[name][0] = value
+    (folder / "action.pkl").write_bytes(pickle.dumps(action))
+    with pytest.raises(CorruptRecordError, match=message):
+        VimaSource(tmp_path).episode(0).array("action")
+
+
+def test_both_views_must_be_there(tmp_path: Path) -> None:
+    write_episode(tmp_path / "rotate" / "000000", 2, 3)
+    (tmp_path / "rotate" / "000000" / "rgb_top" / "2.jpg").unlink()
+    with pytest.raises(CorruptRecordError, match="says 2 steps, but there are 1"):
+        VimaSource(tmp_path).episode(0)
 
 
 class Attack:
