@@ -32,8 +32,11 @@ class ServeConfig:
         threads: of the network.
         max_clients: robots at once.
         max_megabytes: of one message.
+        max_rows: environments of one robot's vector.
+        max_waiting: requests in the queue; more are refused.
         max_batch: requests that are computed together.
-        deadline: seconds that a request may wait.
+        deadline: seconds that a request may wait in the queue.
+        keep_seconds: an episode outlives a broken connection by so much.
         stop_seconds: running requests have at most so long when the server stops.
     """
 
@@ -49,8 +52,11 @@ class ServeConfig:
     threads: int = 1
     max_clients: int = 64
     max_megabytes: int = 16
+    max_rows: int = 64
+    max_waiting: int = 64
     max_batch: int = 16
     deadline: float = 10.0
+    keep_seconds: float = 60.0
     stop_seconds: float = 10.0
 
 
@@ -92,20 +98,39 @@ def serve(config: ServeConfig) -> int:
         certificate=config.certificate,
         key=config.key,
         max_clients=config.max_clients,
-        max_waiting=config.max_clients,
+        max_waiting=config.max_waiting,
         max_bytes=config.max_megabytes * 1_000_000,
         max_batch=config.max_batch,
         deadline=config.deadline,
+        keep_seconds=config.keep_seconds,
         stop_seconds=config.stop_seconds,
     )
     torch.set_num_threads(config.threads)
     agent = Agent.load(config.agent, replan=config.replan, device=config.device)
     agent.warmup()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     serve_until_signal(
-        AgentPolicy(agent), settings, lambda url: console.print(f"{config.agent} at {url}; ends with Ctrl-C")
+        AgentPolicy(agent, config.max_rows),
+        settings,
+        started=lambda url: console.print(_welcome(config, agent, url)),
+        stopping=lambda: console.print("finishing what runs; a second signal ends it at once"),
     )
     return 0
+
+
+def _welcome(config: ServeConfig, agent: Agent, url: str) -> str:
+    """Where the server is, and how to use it."""
+    token = "" if config.token_file is None else ", token=..."
+    page = url.replace("ws", "http", 1)
+    return "\n".join(
+        (
+            f"{config.agent} for {agent.embodiment.name} at {url}",
+            f'  robots   from embodio.agent.client import RemoteAgent; agent = RemoteAgent("{url}"{token})',
+            f"  people   {page}",
+            f"  programs {page}/healthz and {page}/metrics",
+            "Ctrl-C ends it.",
+        )
+    )
 
 
 def _token(path: Path) -> str:

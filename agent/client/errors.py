@@ -17,7 +17,7 @@ class ServerUnreachable(RemoteError):
 
 
 class ConnectionLost(RemoteError):
-    """The connection broke and the server no longer knows the episode; `reset` starts a new one."""
+    """The connection broke and the episode with it; `reset` starts a new one."""
 
 
 class Unauthorised(RemoteError):
@@ -56,23 +56,31 @@ class PolicyFailed(RemoteError):
     """The policy broke down while it worked on a request; the server's log says where."""
 
 
-_OF_ROBOTS = ("EmbodimentMismatch", "EmbodimentError")
+_ELSEWHERE = {
+    "EmbodimentMismatch": "embodio.envs.errors",
+    "EmbodimentError": "embodio.envs.errors",
+    "TaskError": "embodio.model.runner.errors",
+}
+"""Errors of other rooms that a server reports, and their modules, which may be missing here."""
 
 
 def error_named(name: str, message: str) -> Exception:
     """The error that a server reported.
 
     Args:
-        name: name of its class, here, in `embodio.agent.errors`, or one of the two that concern embodiments.
+        name: name of its class, here, in `embodio.agent.errors`, or one of a few of other rooms.
         message: what it says.
 
     Returns:
-        An error of that class; a RemoteError if the name is not known, as from a newer server.
+        An error of that class; EmbodimentRefused or RemoteError where it is not loaded or not known.
     """
-    if name in _OF_ROBOTS:
-        envs = sys.modules.get("embodio.envs.errors")
-        return EmbodimentRefused(message) if envs is None else getattr(envs, name)(message)
-    for found in (globals().get(name), getattr(agent_errors, name, None)):
-        if isinstance(found, type) and issubclass(found, AgentError):
-            return found(message)
+    if name in _ELSEWHERE:
+        home = sys.modules.get(_ELSEWHERE[name])
+        if home is not None:
+            found: Exception = getattr(home, name)(message)
+            return found
+        return EmbodimentRefused(message) if name.startswith("Embodiment") else RemoteError(f"{name}: {message}")
+    for kind in (globals().get(name), getattr(agent_errors, name, None)):
+        if isinstance(kind, type) and issubclass(kind, AgentError):
+            return kind(message)
     return RemoteError(f"{name}: {message}")

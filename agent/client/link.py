@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 import platform
+import socket
 import ssl
+import struct
 import time
 from typing import Any
 
@@ -120,16 +122,25 @@ class Link:
             AgentError: what the server reports.
         """
         try:
+            self._limit_sending(until - time.monotonic())
             self._socket.send(data)
             return self._receive(until, number)
         except ConnectionClosed as error:
             if error.rcvd is not None and error.rcvd.code == _TOO_LARGE:
                 raise MessageTooLarge(f"request: {len(data)} bytes are more than the server takes") from error
             raise Broken(str(error)) from error
+        except OSError as error:
+            raise Broken(str(error) or type(error).__name__) from error
 
     def close(self) -> None:
         """Says goodbye: the server forgets the episode."""
         self._socket.close()
+
+    def _limit_sending(self, seconds: float) -> None:
+        """A server that hangs and takes no bytes must not hold up `send` for ever."""
+        whole, part = divmod(max(0.1, seconds), 1.0)
+        limit = struct.pack("@ll", int(whole), int(part * 1e6))
+        self._socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
     def _receive(self, until: float, number: int | None) -> dict[str, Any]:
         while True:

@@ -1,16 +1,14 @@
 """Messages as bytes: msgpack, with NumPy arrays as dtype, shape and bytes; nothing in them is ever executed.
 
 A message is a map whose "type" is one of those below. Arrays may hold booleans, integers, floats and complex numbers of
-either byte order; objects, text and records are refused. Tuples arrive as lists, NumPy numbers as arrays without axes.
+either byte order; objects, text and records are refused. Tuples stay tuples, NumPy numbers become arrays without axes.
 
     client -> server
         hello   protocol, client, embodiment (or nil), session (or nil: a new one)
-        reset   id, instruction (or nil: keep)
-        act     id, observation, seconds (how long an answer is wanted)
+        call    id, verb, arguments, seconds (how long an answer is wanted); see `verbs.py`
     server -> client
-        welcome protocol, session, resumed, embodiment, info, limits
-        done    id
-        action  id, action, waited, computed (seconds)
+        welcome protocol, session, resumed, embodiment, keys, info, limits
+        answer  id, value, waited, computed (seconds)
         error   id (or nil), name, message
 
 Requests of one client are answered in order, one at a time. Those with an id that was answered already get the same
@@ -26,10 +24,11 @@ import numpy as np
 
 from embodio.agent.client.errors import MessageError
 
-PROTOCOL = 1
+PROTOCOL = 2
 WATCH_PROTOCOL = "embodio.watch"
 
-_ARRAY = 1
+_ARRAY, _TUPLE = 1, 2
+_MOST_NESTED_TUPLES = 4
 _MOST_AXES = 16
 _LONGEST_AXIS = 2**31
 _MOST_CONTAINERS = 10_000
@@ -45,12 +44,11 @@ def pack(message: dict[str, Any]) -> bytes:
         MessageError: if something in it is of a kind that cannot be sent, an array of objects for example.
     """
     try:
-        packed: bytes = msgpack.packb(message, default=_encode, use_bin_type=True)
+        return _packed(message)
     except (ValueError, OverflowError, TypeError, RecursionError) as error:
         if isinstance(error, MessageError):
             raise
         raise MessageError(f"message: cannot be sent ({error}); send arrays, numbers and text") from error
-    return packed
 
 
 def unpack(data: bytes) -> dict[str, Any]:
@@ -61,26 +59,8 @@ def unpack(data: bytes) -> dict[str, Any]:
     """
     if not isinstance(data, bytes):
         raise MessageError("message: expected bytes, got text; messages are msgpack")
-    containers = 0
-
-    def count(value: Any) -> Any:
-        nonlocal containers
-        containers += 1
-        if containers > _MOST_CONTAINERS:
-            raise MessageError(f"message: more than {_MOST_CONTAINERS} lists and maps; send numbers as arrays")
-        return value
-
     try:
-        message = msgpack.unpackb(
-            data,
-            ext_hook=_decode,
-            object_hook=count,
-            list_hook=count,
-            raw=False,
-            strict_map_key=True,
-            max_array_len=_LONGEST_CONTAINER,
-            max_map_len=_LONGEST_CONTAINER,
-        )
+        message = _Reader().read(data)
     except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
         if isinstance(error, MessageError):
             raise
@@ -108,8 +88,19 @@ def field(message: dict[str, Any], name: str, *kinds: type) -> Any:
     raise MessageError(f"{message['type']}.{name}: expected {wanted}, got {type(value).__name__}")
 
 
+def _packed(value: Any) -> bytes:
+    data: bytes = msgpack.packb(value, default=_encode, use_bin_type=True, strict_types=True)
+    return data
+
+
 def _encode(value: Any) -> Any:
-    """What msgpack does not know: arrays and NumPy numbers, as an extension."""
+    """What msgpack does not know: arrays, NumPy numbers and tuples, as extensions; kinds of maps and texts, as such."""
+    if isinstance(value, tuple):
+        return msgpack.ExtType(_TUPLE, _packed(list(value)))
+    if isinstance(value, dict):
+        return dict(value)
+    if isinstance(value, str):
+        return str(value)
     if not isinstance(value, (np.ndarray, np.generic)):
         raise MessageError(f"message: a {type(value).__name__} cannot be sent; send arrays, numbers and text")
     array = np.asarray(value)
@@ -120,10 +111,47 @@ def _encode(value: Any) -> Any:
     return msgpack.ExtType(_ARRAY, msgpack.packb([array.dtype.str, list(array.shape), array.tobytes()]))
 
 
-def _decode(code: int, data: bytes) -> Any:
-    """The inverse of `_encode`, checking everything that the bytes claim."""
-    if code != _ARRAY:
-        raise MessageError(f"message: unknown extension {code}; client and server may differ in version")
+class _Reader:
+    """Reads one message, and counts what could make it a bomb."""
+
+    def __init__(self) -> None:
+        self._containers = self._depth = 0
+
+    def read(self, data: bytes) -> Any:
+        return msgpack.unpackb(
+            data,
+            ext_hook=self._extension,
+            object_hook=self._count,
+            list_hook=self._count,
+            raw=False,
+            strict_map_key=True,
+            max_array_len=_LONGEST_CONTAINER,
+            max_map_len=_LONGEST_CONTAINER,
+        )
+
+    def _count(self, value: Any) -> Any:
+        self._containers += 1
+        if self._containers > _MOST_CONTAINERS:
+            raise MessageError(f"message: more than {_MOST_CONTAINERS} lists and maps; send numbers as arrays")
+        return value
+
+    def _extension(self, code: int, data: bytes) -> Any:
+        if code == _ARRAY:
+            return _array(data)
+        if code != _TUPLE:
+            raise MessageError(f"message: unknown extension {code}; client and server may differ in version")
+        if self._depth == _MOST_NESTED_TUPLES:
+            raise MessageError(f"message: tuples are nested deeper than {_MOST_NESTED_TUPLES}; send lists")
+        self._depth += 1
+        parts = self.read(data)
+        self._depth -= 1
+        if not isinstance(parts, list):
+            raise MessageError("tuple: expected a list")
+        return tuple(parts)
+
+
+def _array(data: bytes) -> np.ndarray:
+    """An array, after checking everything that the bytes claim."""
     parts = msgpack.unpackb(data, raw=False, max_array_len=_MOST_AXES, max_ext_len=0, max_map_len=0)
     if not isinstance(parts, list) or len(parts) != 3:
         raise MessageError("array: expected dtype, shape and bytes")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from embodio.agent.answers import ActionResult, Judgement
+from embodio.agent.client.answers import TextAnswer, action_result, judgement, text_answer
 from embodio.agent.client.errors import ConnectionLost, MessageTooLarge, ServerUnreachable
 from embodio.agent.client.link import Broken, Link
 from embodio.agent.client.messages import field, pack
 from embodio.agent.client.robot import robot_from, robot_to
+from embodio.agent.client.verbs import check_arguments
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,12 @@ class Timing:
 class RemoteAgent:
     """A served agent. Its state lives on the server; a broken connection is mended and the episode goes on.
 
-    Where the server does not know the episode any more, because it was started anew, `act` raises ConnectionLost
-    instead of going on with an agent that has forgotten what it saw. Meant for one thread.
+    Where the server does not know the episode any more, because it was started anew, ConnectionLost is raised instead
+    of going on with an agent that has forgotten what it saw. Meant for one thread.
+
+    The verbs are those of `Agent`, for one environment or a vector of them, with the same errors. All raise
+    ConnectionLost, DeadlineExceeded or another RemoteError besides; a step whose deadline was exceeded may have been
+    counted by the server.
 
     Example:
         >>> agent = RemoteAgent("ws://gpu-box:8700", token="...")
@@ -50,7 +58,7 @@ class RemoteAgent:
         url: "ws://host:port", or "wss://host:port" for TLS.
         token: that the server was started with.
         embodiment: of the environment to act in (`env.unwrapped.embodiment` or its `to_dict()`); refused if it differs.
-        deadline: seconds that one call may take.
+        deadline: seconds that one call may take; an attribute that may be changed, for `imagine` for example.
         patience: seconds to go on trying to connect.
         tls: context for wss where the server's certificate is not trusted by this machine.
 
@@ -73,11 +81,9 @@ class RemoteAgent:
     ) -> None:
         self.url, self.deadline, self.patience = url, deadline, patience
         self._token, self._tls, self._expected = token, tls, robot_to(embodiment)
-        self._instruction: Any = None
         self._number = 0
         self._closed = False
-        self._session: str | None = None
-        self._link: Link | None = self._connect(None)
+        self._link: Link | None = self._connect(None, time.monotonic() + patience)
         self.timing: Timing | None = None
 
     @property
@@ -90,30 +96,34 @@ class RemoteAgent:
         """Where the weights come from and their sha256, for reports."""
         return dict(self._info)
 
+    @property
+    def observation_keys(self) -> list[str]:
+        """The keys that an observation must have; nothing else of it is sent."""
+        return list(self._keys)
+
     def check_embodiment(self, embodiment: Any) -> None:
         """Raises EmbodimentMismatch (EmbodimentRefused without `embodio.envs`) unless it is the policy's robot."""
-        probe = RemoteAgent(
-            self.url, token=self._token, embodiment=embodiment, deadline=self.deadline, patience=0.0, tls=self._tls
-        )
-        probe.close()
+        self._call("check_embodiment", embodiment=robot_to(embodiment))
 
-    def reset(self, instruction: Any = None, *, seed: int | None = None) -> None:
-        """Starts an episode: forgets history and planned actions.
+    def reset(self, instruction: Any = None, *, seed: int | Sequence[int] | None = None, rows: Any = None) -> None:
+        """Starts an episode, or N of them: forgets history and planned actions.
 
         Args:
-            instruction: what the robot shall do; None keeps the instruction of the episode before.
-            seed: of the agent's random numbers; None keeps it.
+            instruction: what the robot shall do; None keeps the instruction of the episode before; a tuple of N for N
+                rows. Sound, or words and images, where the policy reads them.
+            seed: of the agent's random numbers, one per row or s for s, s + 1, ...; None keeps it.
+            rows: bool [N], which rows to reset; None for all.
 
         Raises:
-            ObservationError: if the policy cannot read the instruction.
-            RemoteError: of the connection.
+            ObservationError: if the policy cannot read the instruction, or the numbers of rows do not fit.
         """
-        wanted = self._instruction if instruction is None else instruction
-        self._call({"type": "reset", "instruction": wanted, "seed": seed})
-        self._instruction = wanted
+        if isinstance(instruction, np.ndarray) and instruction.dtype.kind in "UO":
+            instruction = tuple(str(text) for text in instruction)
+        seeds = seed if seed is None or isinstance(seed, int) else np.asarray(seed).tolist()
+        self._call("reset", instruction=instruction, seed=seeds, rows=None if rows is None else np.asarray(rows))
 
     def act(self, observation: Any) -> np.ndarray:
-        """The next action, float32 [A].
+        """The next action, float32 [A], or [N, A] for a batch.
 
         Args:
             observation: what the environment gives, as for `Agent.act`.
@@ -121,14 +131,51 @@ class RemoteAgent:
         Raises:
             ObservationError: naming the field that is missing or malformed.
             NotReset: if no instruction was ever given.
-            ConnectionLost: if the server has forgotten the episode.
-            RemoteError: of the connection, or of a server that cannot answer.
+            Abstained: if the agent was told to refuse actions that it does not trust.
         """
-        start = time.monotonic()
-        answer = self._call({"type": "act", "observation": dict(observation), "seconds": float(self.deadline)})
-        waited, computed = field(answer, "waited", float), field(answer, "computed", float)
-        self.timing = Timing(time.monotonic() - start, waited, computed)
-        return np.asarray(field(answer, "action", np.ndarray))
+        return np.asarray(self._call("act", observation=self._seen(observation)))
+
+    def decide(self, observation: Any) -> ActionResult | list[ActionResult]:
+        """Like `act`, but says all that is known about the action; one result per row for a batch."""
+        value = self._call("decide", observation=self._seen(observation))
+        return [action_result(item) for item in value] if isinstance(value, list) else action_result(value)
+
+    def plan(self, observation: Any) -> np.ndarray:
+        """All actions of a chunk at once, float32 [K, A] or [N, K, A]; a later `act` goes on behind the chunk."""
+        return np.asarray(self._call("plan", observation=self._seen(observation)))
+
+    def describe(self, frames: Any = None, *, row: int = 0) -> TextAnswer:
+        """Says what images show; None for what the last `act` saw. See `Agent.describe`."""
+        return text_answer(self._call("describe", frames=frames, row=row))
+
+    def ask(
+        self, question: str, observation: Any = None, *, answers: Sequence[str] | None = None, row: int = 0
+    ) -> TextAnswer:
+        """Answers a question about what the policy's cameras show. See `Agent.ask`."""
+        choices = None if answers is None else list(answers)
+        seen = self._seen(observation)
+        return text_answer(self._call("ask", question=question, observation=seen, answers=choices, row=row))
+
+    def imagine(
+        self,
+        instruction: str | None = None,
+        observation: Any = None,
+        *,
+        seed: int = 0,
+        guidance: float = 0.0,
+        row: int = 0,
+    ) -> np.ndarray:
+        """Draws what the cameras will show once an instruction is carried out, uint8 [H, W, 3]. See `Agent.imagine`."""
+        seen = self._seen(observation)
+        return np.asarray(
+            self._call("imagine", instruction=instruction, observation=seen, seed=seed, guidance=guidance, row=row)
+        )
+
+    def judge(self, action: Any, observation: Any = None, *, threshold: float = 0.05, row: int = 0) -> Judgement:
+        """Says how probable an action is for the policy. See `Agent.judge`."""
+        seen = self._seen(observation)
+        value = self._call("judge", action=np.asarray(action), observation=seen, threshold=threshold, row=row)
+        return judgement(value)
 
     def close(self) -> None:
         """Ends the connection and the episode; afterwards the agent cannot be used."""
@@ -143,55 +190,74 @@ class RemoteAgent:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _call(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _seen(self, observation: Any) -> Any:
+        """What the policy reads of an observation; all of it if something is missing, for the server to say what."""
+        if not isinstance(observation, Mapping):
+            return observation
+        chosen = self._keys if all(key in observation for key in self._keys) else observation
+        return {key: observation[key] for key in chosen}
+
+    def _call(self, verb: str, **arguments: Any) -> Any:
         """One request and its answer, over a new connection where the old one broke."""
         if self._closed:
             raise ConnectionLost("this RemoteAgent was closed; make a new one")
+        begin = time.monotonic()
+        until = begin + self.deadline
         self._number += 1
-        data = pack(dict(message, id=self._number))
-        until = time.monotonic() + self.deadline
+        request = {"type": "call", "id": self._number, "verb": verb, "seconds": float(self.deadline)}
+        check_arguments(verb, arguments)
+        data = pack(dict(request, arguments=arguments))
+        forgetful = verb == "reset" and arguments["instruction"] is not None and arguments["rows"] is None
         while True:
-            if self._link is None:
-                self._mend(forgetful=message["type"] == "reset")
-            link = self._link
-            if link is None:
-                raise ConnectionLost("the connection ended; call reset(instruction=...) to connect again")
+            link = self._link or self._mend(forgetful, until)
             if len(data) > link.most_bytes:
                 raise MessageTooLarge(
                     f"request: {len(data)} bytes, the server takes {link.most_bytes}; send smaller images, or raise "
                     "max_megabytes= of embodio-serve"
                 )
             try:
-                return link.exchange(data, self._number, until)
+                answer = link.exchange(data, self._number, until)
             except Broken as error:
                 self._link = None
                 if time.monotonic() > until:
                     raise ConnectionLost(f"{self.url}: the connection keeps breaking ({error})") from error
+                continue
+            waited, computed = field(answer, "waited", float), field(answer, "computed", float)
+            self.timing = Timing(time.monotonic() - begin, waited, computed)
+            return answer.get("value")
 
-    def _mend(self, forgetful: bool) -> None:
+    def _mend(self, forgetful: bool, until: float) -> Link:
         """Connects again and goes on with the episode, unless the server has forgotten it and that matters."""
-        link = self._connect(self._session)
-        self._link = link
+        try:
+            link = self._link = self._connect(self._session, min(until, time.monotonic() + self.patience))
+        except ServerUnreachable as error:
+            raise ConnectionLost(
+                f"the connection broke and cannot be mended ({error}); once the server runs again, call "
+                "reset(instruction=...) to start a new episode"
+            ) from error
         if not link.resumed and not forgetful:
             raise ConnectionLost(
                 f"{self.url}: the connection broke and the server no longer knows this episode; call "
                 "reset(instruction=...) to start a new one"
             )
+        return link
 
-    def _connect(self, session: str | None) -> Link:
-        until, pause = time.monotonic() + self.patience, 0.05
+    def _connect(self, session: str | None, until: float) -> Link:
+        begin, pause = time.monotonic(), 0.05
         while True:
+            seconds = max(1.0, until - time.monotonic())
             try:
-                link = Link(self.url, self._token, self._expected, session, self._tls, max(1.0, self.patience))
+                link = Link(self.url, self._token, self._expected, session, self._tls, seconds)
             except Broken as error:
                 if time.monotonic() + pause > until:
                     raise ServerUnreachable(
-                        f"{self.url}: no connection within {self.patience:g} s ({error}); check that embodio-serve "
-                        "runs there and that host and port are right"
+                        f"{self.url}: no connection within {max(0.0, until - begin):.3g} s ({error}); check that "
+                        "embodio-serve runs there and that host and port are right"
                     ) from error
                 time.sleep(pause)
                 pause = min(1.0, 2 * pause)
                 continue
-            self._session = link.session
-            self._robot, self._info = field(link.welcome, "embodiment", dict), field(link.welcome, "info", dict)
+            self._session, welcome = link.session, link.welcome
+            self._robot, self._info = field(welcome, "embodiment", dict), field(welcome, "info", dict)
+            self._keys = [str(key) for key in field(welcome, "keys", list)]
             return link

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -13,29 +14,42 @@ from embodio.agent.serving.policy import Policy
 from embodio.agent.serving.server import AgentServer
 from embodio.agent.serving.settings import ServerSettings
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-def serve_until_signal(policy: Policy, settings: ServerSettings, started: Callable[[str], None]) -> None:
-    """Serves until SIGINT or SIGTERM, then finishes what is running.
+
+def serve_until_signal(
+    policy: Policy, settings: ServerSettings, started: Callable[[str], None], stopping: Callable[[], None]
+) -> None:
+    """Serves until SIGINT or SIGTERM, then finishes what is running; a second signal ends the process at once.
+
+    If requests still run after `settings.stop_seconds`, the process ends with 1, as their thread cannot be stopped.
 
     Args:
         policy: to serve.
         settings: where and how.
         started: told the address.
+        stopping: called at the first signal.
 
     Raises:
         ServingError: if it cannot be served there.
     """
     server = AgentServer(policy, settings)
 
-    async def main() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        started(await server.start())
+    async def main() -> bool:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        address = await server.start()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, stop.set)
+        started(address)
         await stop.wait()
-        await server.stop()
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        stopping()
+        return await server.stop()
 
-    asyncio.run(main())
+    if not asyncio.run(main()):
+        os._exit(1)
 
 
 @contextmanager

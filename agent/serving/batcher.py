@@ -15,8 +15,12 @@ from embodio.agent.client.errors import DeadlineExceeded, Overloaded, PolicyFail
 from embodio.agent.errors import AgentError
 from embodio.agent.serving.metrics import Metrics
 from embodio.agent.serving.policy import Policy
+from embodio.envs.errors import EnvError
+from embodio.model import ModelError
 
 LOG = logging.getLogger("embodio.agent.serving")
+ANSWERS = (AgentError, EnvError, ModelError)
+"""Errors that are answers, told to the client as they are; all others are faults, whose details stay in the log."""
 
 
 @dataclass
@@ -24,17 +28,17 @@ class Job:
     """A request on its way.
 
     Attributes:
-        verb: "reset" or "act".
-        state: of the client's episode.
-        arguments: instruction and seed, or the observation.
-        expires: on the monotonic clock.
+        verb: one of `VERBS`, or "instruct".
+        state: of the client.
+        arguments: of the verb.
+        seconds: that it may wait.
         done: set to (result or error, waited, computed).
     """
 
     verb: str
     state: Any
-    arguments: tuple[Any, ...]
-    expires: float
+    arguments: dict[str, Any]
+    seconds: float
     done: asyncio.Future[tuple[Any, float, float]]
     arrived: float = field(default_factory=time.monotonic)
 
@@ -55,6 +59,7 @@ class Batcher:
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="policy")
         self._task = asyncio.create_task(self._work())
+        self.computing = False
 
     @property
     def waiting(self) -> int:
@@ -62,16 +67,21 @@ class Batcher:
         return len(self._queue)
 
     async def submit(self, job: Job) -> tuple[Any, float, float]:
-        """The result or error of a request, the seconds that it waited, and those of computing.
+        """The result of a request, the seconds that it waited, and those of computing.
 
         Raises:
             Overloaded: if too many are waiting.
+            DeadlineExceeded: if it waited too long.
+            AgentError, EnvError, ModelError: what the policy says.
         """
         if len(self._queue) >= self._max_waiting:
             raise Overloaded(f"{len(self._queue)} requests are waiting; try again later, or start another server")
         self._queue.append(job)
         self._wake.set()
-        return await asyncio.shield(job.done)
+        result, waited, computed = await asyncio.shield(job.done)
+        if isinstance(result, Exception):
+            raise result
+        return result, waited, computed
 
     async def stop(self) -> None:
         """Ends the worker; what is still in the queue is dropped."""
@@ -87,27 +97,31 @@ class Batcher:
                 self._wake.clear()
             begin, acts = time.monotonic(), []
             for job in jobs:
-                if begin > job.expires:
-                    late = DeadlineExceeded(f"{job.verb}: waited {begin - job.arrived:.2f} s, longer than it may")
+                waited = begin - job.arrived
+                if waited > job.seconds:
+                    late = DeadlineExceeded(f"{job.verb}: waited {waited:.2f} s, longer than it may")
                     self._finish(job, late, begin, begin)
-                elif job.verb == "reset":
-                    await self._compute([job], begin, self._policy.reset, job.state, *job.arguments)
-                else:
+                elif job.verb == "act":
                     acts.append(job)
+                elif job.verb == "instruct":
+                    await self._compute([job], self._policy.instruct, job.state, *job.arguments.values())
+                else:
+                    await self._compute([job], self._policy.call, job.state, job.verb, job.arguments)
             if acts:
                 self._metrics.rows.add(len(acts))
-                states, observations = [job.state for job in acts], [job.arguments[0] for job in acts]
-                await self._compute(acts, time.monotonic(), self._policy.act, states, observations)
+                states, observations = [job.state for job in acts], [job.arguments["observation"] for job in acts]
+                await self._compute(acts, self._policy.act, states, observations)
 
-    async def _compute(self, jobs: list[Job], begin: float, function: Callable[..., Any], *arguments: Any) -> None:
+    async def _compute(self, jobs: list[Job], function: Callable[..., Any], *arguments: Any) -> None:
         """Runs the policy in its thread; whatever breaks there becomes an answer."""
+        begin, self.computing = time.monotonic(), True
         running = asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
         await asyncio.wait([running])
-        end, error = time.monotonic(), running.exception()
+        end, self.computing, error = time.monotonic(), False, running.exception()
         if error is None:
-            results = running.result() if jobs[0].verb == "act" else [None]
+            results = running.result() if jobs[0].verb == "act" else [running.result()]
         else:
-            if not isinstance(error, AgentError):
+            if not isinstance(error, ANSWERS):
                 LOG.error("the policy failed", exc_info=error)
                 error = PolicyFailed(f"{jobs[0].verb}: {type(error).__name__}; see the server's log, then call reset")
             results = [error] * len(jobs)

@@ -20,6 +20,7 @@ class Client:
         key: that proves that a new connection belongs to it.
         instruction: what the robot was told.
         ordered: an instruction from the page, to be followed from the next step on.
+        refused: why the last one was not followed.
         answered: id of the newest request, and its packed answer; a future while it is computed.
         connection: that serves it now.
         lost: when the connection broke, on the monotonic clock.
@@ -31,6 +32,7 @@ class Client:
     key: str = field(default_factory=lambda: secrets.token_hex(16))
     instruction: Any = None
     ordered: str | None = None
+    refused: str | None = None
     answered: tuple[int, asyncio.Future[bytes]] | None = None
     connection: Any = None
     lost: float | None = None
@@ -41,10 +43,12 @@ class Clients:
 
     Args:
         keep_seconds: how long an episode is kept after its connection broke.
+        most_kept: episodes without a connection; beyond that, those that broke first are forgotten.
     """
 
-    def __init__(self, keep_seconds: float) -> None:
-        self._keep, self._by_key, self._count = keep_seconds, dict[str, Client](), 0
+    def __init__(self, keep_seconds: float, most_kept: int) -> None:
+        self._keep, self._most_kept = keep_seconds, most_kept
+        self._by_key, self._count = dict[str, Client](), 0
 
     def open(self, state: Any, name: str) -> Client:
         """A new client."""
@@ -72,7 +76,9 @@ class Clients:
         return [client for client in self._by_key.values() if client.connection is not None]
 
     def _sweep(self) -> None:
-        now = time.monotonic()
-        for key, client in list(self._by_key.items()):
-            if client.connection is None and client.lost is not None and now - client.lost > self._keep:
-                del self._by_key[key]
+        oldest = time.monotonic() - self._keep
+        lost = [client for client in self._by_key.values() if client.lost is not None]
+        lost.sort(key=lambda client: client.lost or 0.0)
+        for place, client in enumerate(lost):
+            if (client.lost or 0.0) < oldest or place < len(lost) - self._most_kept:
+                del self._by_key[client.key]

@@ -47,10 +47,20 @@ def may_enter(request: Request, token: str | None) -> bool:
     return any(hmac.compare_digest(one.encode(), token.encode()) for one in given)
 
 
-def from_own_page(request: Request) -> bool:
-    """Whether a browser's request comes from the page of this server; other programs send no origin."""
+def from_own_page(request: Request, *, trusted: bool) -> bool:
+    """Whether a browser's request comes from the page of this server; other programs send no origin.
+
+    Args:
+        request: of the browser.
+        trusted: any name of this host will do. Otherwise only its addresses and localhost: a page elsewhere could give
+            this machine a name of its own.
+    """
     origins, hosts = request.headers.get_all("Origin"), request.headers.get_all("Host")
-    return not origins or [urlsplit(origin).netloc for origin in origins] == hosts
+    if not origins:
+        return True
+    name = urlsplit(f"//{hosts[0]}").hostname or "" if hosts else ""
+    own = trusted or name == "localhost" or name.replace(".", "").isdigit() or ":" in name
+    return own and [urlsplit(origin).netloc for origin in origins] == hosts
 
 
 def is_websocket(request: Request) -> bool:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from embodio.agent.agent import Agent
+from embodio.agent.client.errors import MessageError
 from embodio.agent.errors import AgentError
+from embodio.agent.session import Session
 from embodio.envs.embodiment import Embodiment
 
 
 class Policy(Protocol):
-    """A policy with many episodes at once; all methods but the properties are called in one thread."""
+    """A policy with many episodes at once; `call`, `instruct` and `act` are called in one thread."""
 
     @property
     def embodiment(self) -> Embodiment:
@@ -23,28 +25,36 @@ class Policy(Protocol):
     def info(self) -> dict[str, Any]:
         """Where it comes from."""
 
+    @property
+    def observation_keys(self) -> list[str]:
+        """What it reads of an observation."""
+
     def check_embodiment(self, embodiment: Embodiment) -> None:
         """Raises EmbodimentMismatch for another robot."""
 
     def open(self) -> Any:
-        """A new episode's state."""
+        """The state of a new client."""
 
-    def reset(self, state: Any, instruction: Any, seed: int | None) -> None:
-        """Begins an episode anew."""
+    def call(self, state: Any, verb: str, arguments: Mapping[str, Any]) -> Any:
+        """The answer to a verb of `VERBS` other than "act"."""
+
+    def instruct(self, state: Any, instruction: str) -> None:
+        """A person wants something else: a new episode with this instruction, for all rows of a client."""
 
     def act(self, states: Sequence[Any], observations: Sequence[Any]) -> list[np.ndarray | AgentError]:
         """The next action of each, or why there is none; a fault of one must not touch the others."""
 
 
 class AgentPolicy:
-    """An Agent with one session per client.
+    """An Agent; each client has a fork of it.
 
     Args:
         agent: whose own episode is left alone.
+        max_rows: that one client may have, and that go through the network together.
     """
 
-    def __init__(self, agent: Agent) -> None:
-        self.agent = agent
+    def __init__(self, agent: Agent, max_rows: int = 64) -> None:
+        self.agent, self.max_rows = agent, max_rows
 
     @property
     def embodiment(self) -> Embodiment:
@@ -56,26 +66,67 @@ class AgentPolicy:
         """Where it comes from."""
         return self.agent.info
 
+    @property
+    def observation_keys(self) -> list[str]:
+        """What it reads of an observation."""
+        return self.agent.observation_keys
+
     def check_embodiment(self, embodiment: Embodiment) -> None:
         """Raises EmbodimentMismatch for another robot."""
         self.agent.check_embodiment(embodiment)
 
-    def open(self) -> Any:
-        """An agent that shares the network, with episodes of its own."""
+    def open(self) -> Agent:
+        """An agent with the same network and episodes of its own."""
         return self.agent.fork()
 
-    def reset(self, state: Any, instruction: Any, seed: int | None) -> None:
-        """Begins an episode anew."""
-        if isinstance(instruction, list) and len(instruction) == 2 and not isinstance(instruction[1], str | np.ndarray):
-            instruction = tuple(instruction)  # sound with its rate; tuples travel as lists
-        state.reset(instruction, seed=seed)
+    def call(self, state: Agent, verb: str, arguments: Mapping[str, Any]) -> Any:
+        """What the client's agent answers."""
+        self._require_few(arguments.get("instruction"))
+        self._require_few(arguments.get("observation"))
+        return getattr(state, verb)(**arguments)
 
-    def act(self, states: Sequence[Any], observations: Sequence[Any]) -> list[np.ndarray | AgentError]:
+    def instruct(self, state: Agent, instruction: str) -> None:
+        """All rows begin anew with this instruction."""
+        state.reset(instruction, rows=np.ones(len(state.sessions), dtype=np.bool_))
+
+    def act(self, states: Sequence[Agent], observations: Sequence[Any]) -> list[np.ndarray | AgentError]:
         """The next action of each, planned together where that is needed."""
-        answers: list[np.ndarray | AgentError] = []
-        for state, observation in zip(states, observations, strict=True):
+        if self.agent.options.abstain_below is not None:
+            return [self._one(state, observation) for state, observation in zip(states, observations, strict=True)]
+        answers: dict[int, np.ndarray | AgentError] = {}
+        sessions: list[Session] = []
+        moments: list[dict[str, Any]] = []
+        places = []
+        for index, (state, observation) in enumerate(zip(states, observations, strict=True)):
             try:
-                answers.append(state.act(observation))
+                self._require_few(observation)
+                count, rows, seen = state.read(observation)
             except AgentError as error:
-                answers.append(error)
-        return answers
+                answers[index] = error
+                continue
+            places.append((index, count, slice(len(sessions), len(sessions) + len(rows))))
+            sessions += rows
+            moments += seen
+        actions: list[np.ndarray] = []
+        for begin in range(0, len(sessions), self.max_rows):
+            part = slice(begin, begin + self.max_rows)
+            actions += self.agent.act_sessions(sessions[part], moments[part], checked=True)
+        for index, count, place in places:
+            answers[index] = actions[place.start] if count is None else np.stack(actions[place])
+        return [answers[index] for index in range(len(states))]
+
+    def _one(self, state: Agent, observation: Any) -> np.ndarray | AgentError:
+        try:
+            self._require_few(observation)
+            return state.act(observation)
+        except AgentError as error:
+            return error
+
+    def _require_few(self, given: Any) -> None:
+        """Raises MessageError for an instruction or observation of more rows than a client may have."""
+        values = given.values() if isinstance(given, Mapping) else [given]
+        arrays = (value for value in values if isinstance(value, tuple | np.ndarray))
+        batches = [value for value in arrays if isinstance(value, tuple) or value.ndim == 4]
+        rows = max((len(batch) for batch in batches), default=0)
+        if rows > self.max_rows:
+            raise MessageError(f"rows: {rows}, but a client may have {self.max_rows}; use several clients")

@@ -1,32 +1,23 @@
-"""AgentServer: robots connect, act and leave; nothing that one of them does harms another."""
+"""AgentServer: listens, lets in who may enter, and stops in good order."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import math
 import time
 from http import HTTPStatus
-from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from embodio.agent.client.errors import DeadlineExceeded, MessageError, ProtocolMismatch, ServerStopping
-from embodio.agent.client.messages import PROTOCOL, WATCH_PROTOCOL, field, pack, unpack
-from embodio.agent.errors import AgentError
+from embodio.agent.client.messages import WATCH_PROTOCOL
 from embodio.agent.serving import http
-from embodio.agent.serving.batcher import Batcher, Job
-from embodio.agent.serving.clients import Client, Clients
+from embodio.agent.serving.batcher import Batcher
+from embodio.agent.serving.clients import Clients
 from embodio.agent.serving.metrics import Metrics
 from embodio.agent.serving.policy import Policy
+from embodio.agent.serving.robots import Robots
 from embodio.agent.serving.settings import ServerSettings, ServingError
 from embodio.agent.serving.watch import Watch
-from embodio.envs.embodiment import Embodiment
-from embodio.envs.errors import EnvError
-
-GOING_AWAY, REFUSED, GOODBYE = 1001, 1008, 1000
 
 
 class AgentServer:
@@ -39,12 +30,7 @@ class AgentServer:
 
     def __init__(self, policy: Policy, settings: ServerSettings) -> None:
         self.policy, self.settings, self.metrics = policy, settings, Metrics()
-        self.clients = Clients(settings.keep_seconds)
-        self._embodiment, self._info = policy.embodiment.to_dict(), policy.info
-        self._watch = Watch(self.clients, self._embodiment, self._info)
-        self._robots: dict[ServerConnection, bool] = {}
         self._stopping = False
-        self._server: Server | None = None
 
     async def start(self) -> str:
         """Begins to serve; returns the address.
@@ -54,10 +40,13 @@ class AgentServer:
         """
         settings, tls = self.settings, self.settings.tls()
         self._batcher = Batcher(self.policy, settings.max_batch, settings.max_waiting, self.metrics)
+        clients = Clients(settings.keep_seconds, settings.max_clients)
+        self._watch = Watch(clients, self.policy.embodiment.to_dict(), self.policy.info)
+        self._robots = Robots(self.policy, settings, self.metrics, self._batcher, clients, self._watch)
         quiet = logging.getLogger("embodio.agent.serving.websockets")
         quiet.setLevel(logging.CRITICAL)
         try:
-            self._server = await serve(
+            self._server: Server = await serve(
                 self._handle,
                 settings.host,
                 settings.port,
@@ -80,19 +69,26 @@ class AgentServer:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         return f"{'ws' if tls is None else 'wss'}://{host}:{port}"
 
-    async def stop(self) -> None:
-        """Takes nothing new, finishes what is running, then closes everything."""
-        if self._server is None:
-            return
+    async def stop(self) -> bool:
+        """Takes nothing new, finishes what is running, then closes everything.
+
+        Returns:
+            Whether everything was finished in time; if not, the policy still computes in its thread.
+        """
         self._stopping = True
-        until = time.monotonic() + self.settings.stop_seconds
-        idle = [connection for connection, busy in self._robots.items() if not busy]
-        await asyncio.gather(*(connection.close(GOING_AWAY, "the server stops") for connection in idle))
-        while self._robots and time.monotonic() < until:
-            await asyncio.sleep(0.02)
+        await self._robots.stop(time.monotonic() + self.settings.stop_seconds)
+        finished = not self._batcher.computing
         self._server.close()
         await self._server.wait_closed()
         await self._batcher.stop()
+        return finished
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        request = connection.request
+        if request is not None and request.path.partition("?")[0] == "/watch":
+            await self._watch.serve(connection)
+        else:
+            await self._robots.serve(connection)
 
     def _before(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answers plain HTTP requests, and refuses those that may not enter."""
@@ -103,15 +99,14 @@ class AgentServer:
             self.metrics.refused["Unauthorised"] += 1
             told = "the token is missing or wrong; give token= as the server's owner set it"
             return http.refuse(HTTPStatus.UNAUTHORIZED, "Unauthorised", told)
-        if not http.from_own_page(request):
+        if not http.from_own_page(request, trusted=settings.token is not None or settings.open):
             self.metrics.refused["origin"] += 1
             return http.refuse(HTTPStatus.FORBIDDEN, "Unauthorised", "pages of other servers may not connect")
         if path not in ("/", "/watch"):
             return http.refuse(HTTPStatus.NOT_FOUND, "ServerUnreachable", "nothing is served at this path; use /")
         if self._stopping:
             return http.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "ServerStopping", "the server is shutting down")
-        full = len(self._robots) >= settings.max_clients if path == "/" else self._watch.pages >= settings.max_clients
-        if full:
+        if self._robots.full if path == "/" else self._watch.pages >= settings.max_clients:
             self.metrics.refused["Overloaded"] += 1
             told = f"the server has {settings.max_clients} clients, as many as it takes"
             return http.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Overloaded", told)
@@ -127,132 +122,7 @@ class AgentServer:
             return http.refuse(HTTPStatus.NOT_FOUND, "ServerUnreachable", "there are /, /healthz and /metrics")
         if not http.may_enter(request, self.settings.token):
             return http.refuse(HTTPStatus.UNAUTHORIZED, "Unauthorised", "metrics want the token as a bearer")
-        text = self.metrics.text(clients=len(self._robots), waiting=self._batcher.waiting, pages=self._watch.pages)
-        return http.respond(HTTPStatus.OK, text, "text/plain; version=0.0.4")
-
-    async def _handle(self, connection: ServerConnection) -> None:
-        request = connection.request
-        if request is not None and request.path.partition("?")[0] == "/watch":
-            await self._watch.serve(connection)
-            return
-        self._robots[connection] = False
-        client: Client | None = None
-        try:
-            client = await self._greet(connection)
-            while not self._stopping:
-                message = unpack(await self._receive(connection, None))
-                self._robots[connection] = True
-                await self._send(connection, await self._answer(client, message))
-                self._robots[connection] = False
-            await connection.close(GOING_AWAY, "the server stops")
-        except (AgentError, EnvError) as error:
-            self.metrics.refused[type(error).__name__] += 1
-            await self._refuse(connection, error)
-        except ConnectionClosed:
-            pass
-        finally:
-            self._robots.pop(connection, None)
-            if client is not None:
-                self.clients.leave(client, connection, connection.close_code == GOODBYE)
-
-    async def _greet(self, connection: ServerConnection) -> Client:
-        """The handshake: versions, robot, and the episode to go on with."""
-        hello = unpack(await self._receive(connection, self.settings.message_seconds))
-        if hello["type"] != "hello":
-            raise MessageError(f"{hello['type']}: expected hello first; client and server may differ in version")
-        if field(hello, "protocol", int) != PROTOCOL:
-            raise ProtocolMismatch(f"protocol: server {PROTOCOL}, client {hello['protocol']}; install one version")
-        robot = field(hello, "embodiment", dict, type(None))
-        if robot is not None:
-            self.policy.check_embodiment(Embodiment.from_dict(robot))
-        client = self.clients.resume(field(hello, "session", str, type(None)))
-        resumed = client is not None
-        if client is None:
-            client = self.clients.open(self.policy.open(), field(hello, "client", str)[:80])
-        before, client.connection, client.lost = client.connection, connection, None
-        if before is not None:
-            before.transport.abort()
-        welcome = {"type": "welcome", "protocol": PROTOCOL, "session": client.key, "resumed": resumed}
-        welcome |= {"embodiment": self._embodiment, "info": self._info, "limits": {"bytes": self.settings.max_bytes}}
-        await self._send(connection, pack(welcome))
-        return client
-
-    async def _answer(self, client: Client, message: dict[str, Any]) -> bytes:
-        """The packed answer; that of a request which was seen before is not computed again."""
-        number = field(message, "id", int)
-        if client.answered is None or client.answered[0] != number:
-            client.answered = (number, asyncio.ensure_future(self._compute(client, number, message)))
-        return await asyncio.shield(client.answered[1])
-
-    async def _compute(self, client: Client, number: int, message: dict[str, Any]) -> bytes:
-        try:
-            if message["type"] == "reset":
-                instruction, seed = message.get("instruction"), field(message, "seed", int, type(None))
-                await self._run(client, "reset", (instruction, seed), self.settings.deadline)
-                client.instruction = client.instruction if instruction is None else instruction
-                return pack({"type": "done", "id": number})
-            if message["type"] != "act":
-                raise MessageError(f"{message['type']}: no such request; there are reset and act")
-            seconds = float(field(message, "seconds", float, int))
-            if not (math.isfinite(seconds) and seconds > 0):
-                raise MessageError(f"act.seconds: expected a positive number, got {seconds}")
-            observation = field(message, "observation", dict)
-            if client.ordered is not None:
-                ordered, client.ordered = client.ordered, None
-                await self._run(client, "reset", (ordered, None), self.settings.deadline)
-                client.instruction = ordered
-            limit = min(seconds, self.settings.deadline)
-            action, waited, computed = await self._run(client, "act", (observation,), limit)
-            self._watch.step(client, observation, action, waited, computed)
-            answer = {"type": "action", "id": number, "action": action, "waited": waited, "computed": computed}
-            return pack(answer)
-        except AgentError as error:
-            return _error(error, number)
-
-    async def _run(
-        self, client: Client, verb: str, arguments: tuple[Any, ...], seconds: float
-    ) -> tuple[Any, float, float]:
-        done: asyncio.Future[tuple[Any, float, float]] = asyncio.get_running_loop().create_future()
-        job = Job(verb, client.state, arguments, time.monotonic() + seconds, done)
-        result, waited, computed = await self._batcher.submit(job)
-        if isinstance(result, AgentError):
-            raise result
-        return result, waited, computed
-
-    async def _receive(self, connection: ServerConnection, seconds: float | None) -> bytes:
-        """One message: it may take as long as it likes to begin unless `seconds` is given, but must then go on."""
-        fragments = aiter(connection.recv_streaming())
-        parts: list[Any] = []
-        try:
-            async with asyncio.timeout(seconds):
-                parts.append(await anext(fragments))
-            async with asyncio.timeout(self.settings.message_seconds):
-                async for part in fragments:
-                    parts.append(part)
-        except TimeoutError as error:
-            limit = self.settings.message_seconds
-            raise DeadlineExceeded(f"message: it did not arrive within {limit:g} s; check the network") from error
-        if not all(isinstance(part, bytes) for part in parts):
-            raise MessageError("message: expected bytes, got text; messages are msgpack")
-        return b"".join(parts)
-
-    async def _send(self, connection: ServerConnection, data: bytes) -> None:
-        """Sends; a client that does not take its answer is cut off."""
-        try:
-            async with asyncio.timeout(self.settings.message_seconds):
-                await connection.send(data)
-        except TimeoutError:
-            self.metrics.refused["slow reader"] += 1
-            connection.transport.abort()
-
-    async def _refuse(self, connection: ServerConnection, error: Exception) -> None:
-        try:
-            await self._send(connection, _error(error, None))
-            code = GOING_AWAY if isinstance(error, ServerStopping) else REFUSED
-            await connection.close(code, type(error).__name__)
-        except ConnectionClosed:
-            return
-
-
-def _error(error: Exception, number: int | None) -> bytes:
-    return pack({"type": "error", "id": number, "name": type(error).__name__, "message": str(error)})
+        text = self.metrics.text(
+            clients=len(self._robots), waiting_requests=self._batcher.waiting, pages=self._watch.pages
+        )
+        return http.respond(HTTPStatus.OK, text, "text/plain; version=0.0.4; charset=utf-8")

@@ -66,6 +66,9 @@ class ServerSettings:
         for name in ("max_clients", "max_bytes", "max_waiting", "max_batch"):
             if getattr(self, name) < 1:
                 raise ServingError(f"{name}: got {getattr(self, name)}, expected at least 1")
+        for name in ("deadline", "message_seconds", "keep_seconds", "stop_seconds", "ping_seconds"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ServingError(f"{name}: got {getattr(self, name)}, expected a number of seconds above 0")
 
     def tls(self) -> ssl.SSLContext | None:
         """The TLS context, or None.

@@ -1,4 +1,13 @@
-"""What people see: the newest step of each robot, sent to the pages that are open."""
+"""What people see: who is connected and the newest step of each robot, sent to the pages that are open.
+
+Messages are JSON. To a page:
+
+    hello   embodiment, agent, robots
+    robots  robots: a list of {client, name, instruction, ordered, refused}; whenever something of it changes
+    step    client, row 0 first: actions [N][A], milliseconds [waited, computed], frames {camera: [picture]}
+
+From a page: {client, instruction}, for a robot to follow from its next step on.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +16,7 @@ import base64
 import io
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +28,8 @@ from embodio.agent.serving.clients import Client, Clients
 
 _SECONDS_BETWEEN = 0.1
 _LONGEST_SIDE = 320
+_MOST_ROWS = 4
+_LONGEST_INSTRUCTION = 500
 
 
 class Watch:
@@ -30,7 +42,8 @@ class Watch:
     """
 
     def __init__(self, clients: Clients, embodiment: dict[str, Any], info: dict[str, Any]) -> None:
-        self._clients, self._embodiment, self._info = clients, embodiment, info
+        self._clients, self._embodiment = clients, embodiment
+        self._agent = Path(str(info.get("folder", ""))).name
         self._pages: dict[ServerConnection, asyncio.Queue[str]] = {}
         self._shown: dict[int, float] = {}
 
@@ -42,8 +55,8 @@ class Watch:
     async def serve(self, connection: ServerConnection) -> None:
         """Feeds one page, and takes its instructions, until it is closed."""
         queue: asyncio.Queue[str] = asyncio.Queue(maxsize=8)
-        hello = {"type": "hello", "embodiment": self._embodiment, "folder": str(self._info.get("folder", ""))}
-        await connection.send(json.dumps(hello))
+        hello = {"type": "hello", "embodiment": self._embodiment, "agent": self._agent, "robots": self._robots()}
+        queue.put_nowait(json.dumps(hello))
         self._pages[connection] = queue
         feeding = asyncio.create_task(self._feed(connection, queue))
         try:
@@ -55,33 +68,51 @@ class Watch:
             del self._pages[connection]
             feeding.cancel()
 
-    def step(self, client: Client, observation: Any, action: Any, waited: float, computed: float) -> None:
+    def robots_changed(self) -> None:
+        """Tells the pages who is connected and what each was told."""
+        if self._pages:
+            self._spread(json.dumps({"type": "robots", "robots": self._robots()}), must_arrive=True)
+
+    def step(self, client: Client, observation: Any, actions: np.ndarray, waited: float, computed: float) -> None:
         """Shows a step, unless nobody looks or the last one was a moment ago."""
         now = time.monotonic()
         if not self._pages or now - self._shown.get(client.number, 0.0) < _SECONDS_BETWEEN:
             return
+        here = {other.number for other in self._clients.active()}
+        self._shown = {number: shown for number, shown in self._shown.items() if number in here}
         self._shown[client.number] = now
-        asyncio.get_running_loop().run_in_executor(
-            None, self._draw, asyncio.get_running_loop(), client, observation, action, waited, computed
-        )
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, self._draw, loop, client.number, observation, actions, waited, computed)
 
     def _draw(
-        self, loop: asyncio.AbstractEventLoop, client: Client, observation: Any, action: Any, *times: float
+        self, loop: asyncio.AbstractEventLoop, number: int, observation: Any, actions: np.ndarray, *times: float
     ) -> None:
-        told = client.instruction if isinstance(client.instruction, str) else "(not text)"
+        cameras = [camera["name"] for camera in self._embodiment["cameras"]]
         message = {
             "type": "step",
-            "client": client.number,
-            "name": client.name,
-            "instruction": told,
-            "action": [float(value) for value in np.asarray(action)],
+            "client": number,
+            "actions": np.atleast_2d(actions)[:_MOST_ROWS].tolist(),
             "milliseconds": [1000 * seconds for seconds in times],
-            "frames": {name: _picture(value) for name, value in observation.items() if _is_image(value)},
+            "frames": {name: _pictures(observation[name]) for name in cameras if name in observation},
         }
         loop.call_soon_threadsafe(self._spread, json.dumps(message))
 
-    def _spread(self, text: str) -> None:
+    def _robots(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "client": client.number,
+                "name": client.name,
+                "instruction": _told(client.instruction),
+                "ordered": client.ordered,
+                "refused": client.refused,
+            }
+            for client in self._clients.active()
+        ]
+
+    def _spread(self, text: str, must_arrive: bool = False) -> None:
         for queue in self._pages.values():
+            if must_arrive and queue.full():
+                queue.get_nowait()
             if not queue.full():
                 queue.put_nowait(text)
 
@@ -97,20 +128,39 @@ class Watch:
         try:
             order = json.loads(text)
             number, instruction = order["client"], order["instruction"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return
         for client in self._clients.active():
             if client.number == number and isinstance(instruction, str) and instruction.strip():
-                client.ordered = instruction.strip()
+                client.ordered = instruction.strip()[:_LONGEST_INSTRUCTION]
+                self.robots_changed()
 
 
-def _is_image(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 3 and value.shape[2] == 3
+def _told(instruction: Any) -> str:
+    """An instruction for people to read."""
+    if isinstance(instruction, str):
+        return instruction
+    if isinstance(instruction, tuple) and all(isinstance(part, str) for part in instruction):
+        different = list(dict.fromkeys(instruction))
+        return f"{len(instruction)} rows: {'; '.join(different[:_MOST_ROWS])}"
+    if isinstance(instruction, list):
+        return " ".join(part if isinstance(part, str) else "[image]" for part in instruction)
+    return "" if instruction is None else "(spoken)"
+
+
+def _pictures(frames: Any) -> list[str]:
+    """The frames of a camera as data URLs, made small; one for each of the first rows."""
+    array = np.asarray(frames)
+    rows = array if array.ndim == 4 else array[None]
+    return [_picture(row) for row in rows[:_MOST_ROWS] if row.ndim == 3]
 
 
 def _picture(frame: np.ndarray) -> str:
-    """A frame as a data URL, made small."""
-    image = Image.fromarray(frame)
+    if frame.shape[2] != 3 and frame.shape[0] == 3:
+        frame = frame.transpose(1, 2, 0)
+    if frame.dtype != np.uint8:
+        frame = np.clip(frame * 255.0, 0.0, 255.0).astype(np.uint8)
+    image = Image.fromarray(np.ascontiguousarray(frame[..., 0] if frame.shape[2] == 1 else frame[..., :3]))
     image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=80)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from embodio.agent.errors import AgentError, NotReset, ObservationError
+from embodio.agent.errors import AgentError, CannotDo, NotReset, ObservationError
 from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
 
 
@@ -23,6 +23,7 @@ class StubPolicy:
     def __init__(self) -> None:
         self.embodiment = make_embodiment()
         self.info: dict[str, Any] = {"folder": "stub"}
+        self.observation_keys = ["front", "never there"]  # so that clients send all that there is
 
     def check_embodiment(self, embodiment: Embodiment) -> None:
         self.embodiment.require_same(embodiment, "use the stub's")
@@ -30,8 +31,19 @@ class StubPolicy:
     def open(self) -> dict[str, Any]:
         return {"told": None, "step": 0}
 
-    def reset(self, state: dict[str, Any], instruction: Any, seed: int | None) -> None:
-        state.update(told=state["told"] if instruction is None else float(instruction), step=0)
+    def call(self, state: dict[str, Any], verb: str, arguments: dict[str, Any]) -> Any:
+        if verb == "check_embodiment":
+            self.check_embodiment(**arguments)
+        elif verb == "reset":
+            told = arguments["instruction"]
+            state.update(told=state["told"] if told is None else float(told), step=0)
+        else:
+            raise CannotDo(f"{verb}: a stub cannot")
+
+    def instruct(self, state: dict[str, Any], instruction: str) -> None:
+        if not instruction.isdigit():
+            raise ObservationError("instruction: the stub wants a number")
+        self.call(state, "reset", {"instruction": instruction})
 
     def act(self, states: Sequence[Any], observations: Sequence[Any]) -> list[np.ndarray | AgentError]:
         answers: list[np.ndarray | AgentError] = []

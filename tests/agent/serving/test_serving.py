@@ -177,12 +177,14 @@ def test_forgotten_episode_and_killed_server() -> None:
     with serving(StubPolicy(), ServerSettings(port=0)) as url:
         agent = RemoteAgent(url, patience=0.3)
         agent.reset("4")
-    with pytest.raises(ServerUnreachable, match="embodio-serve"):
+    with pytest.raises(ConnectionLost, match="embodio-serve"):
         agent.act(SEEN)
     with serving(StubPolicy(), ServerSettings(port=int(url.rsplit(":", 1)[1]))):
         with pytest.raises(ConnectionLost, match="reset"):
             agent.act(SEEN)
-        agent.reset()
+        with pytest.raises(NotReset):
+            agent.act(SEEN)
+        agent.reset("4")
         assert agent.act(SEEN).tolist() == [4, 0]
         agent.close()
 
