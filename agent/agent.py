@@ -111,10 +111,11 @@ class Agent(BeyondActing):
 
     @property
     def info(self) -> dict[str, Any]:
-        """Where the weights come from and their sha256, for reports."""
+        """Where the weights come from and their sha256, for reports; an empty folder if they were never saved."""
+        folder = self.checkpoint.folder
         return {
-            "folder": str(self.checkpoint.folder),
-            "sha256": self.checkpoint.hashes(),
+            "folder": "" if folder is None else str(folder),
+            "sha256": {} if folder is None else self.checkpoint.hashes(),
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "chunk": self.format.config.chunk,
             "replan": self.replan,

@@ -31,6 +31,7 @@ class Robots:
 
     Args:
         policy: that they ask.
+        info: of the policy, which may take long to find out.
         settings: of the server.
         metrics: that count.
         batcher: that computes.
@@ -41,13 +42,14 @@ class Robots:
     def __init__(
         self,
         policy: Policy,
+        info: dict[str, Any],
         settings: ServerSettings,
         metrics: Metrics,
         batcher: Batcher,
         clients: Clients,
         watch: Watch,
     ) -> None:
-        self._policy, self._settings, self._metrics = policy, settings, metrics
+        self._policy, self._info, self._settings, self._metrics = policy, info, settings, metrics
         self._batcher, self._clients, self._watch = batcher, clients, watch
         self._busy: dict[ServerConnection, bool] = {}
         self._stopping = False
@@ -114,7 +116,7 @@ class Robots:
             before.transport.abort()
         welcome = {"type": "welcome", "protocol": PROTOCOL, "session": client.key, "resumed": resumed}
         welcome |= {"embodiment": self._policy.embodiment.to_dict(), "keys": list(self._policy.observation_keys)}
-        welcome |= {"info": self._policy.info, "limits": {"bytes": self._settings.max_bytes}}
+        welcome |= {"info": self._info, "limits": {"bytes": self._settings.max_bytes}}
         await self._send(connection, pack(welcome))
         return client
 

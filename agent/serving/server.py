@@ -38,11 +38,11 @@ class AgentServer:
         Raises:
             ServingError: if the port is taken or the certificate cannot be read.
         """
-        settings, tls = self.settings, self.settings.tls()
+        settings, tls, info = self.settings, self.settings.tls(), self.policy.info
         self._batcher = Batcher(self.policy, settings.max_batch, settings.max_waiting, self.metrics)
         clients = Clients(settings.keep_seconds, settings.max_clients)
-        self._watch = Watch(clients, self.policy.embodiment.to_dict(), self.policy.info)
-        self._robots = Robots(self.policy, settings, self.metrics, self._batcher, clients, self._watch)
+        self._watch = Watch(clients, self.policy.embodiment.to_dict(), str(info.get("folder", "")))
+        self._robots = Robots(self.policy, info, settings, self.metrics, self._batcher, clients, self._watch)
         quiet = logging.getLogger("embodio.agent.serving.websockets")
         quiet.setLevel(logging.CRITICAL)
         try:
@@ -79,7 +79,8 @@ class AgentServer:
         await self._robots.stop(time.monotonic() + self.settings.stop_seconds)
         finished = not self._batcher.computing
         self._server.close()
-        await self._server.wait_closed()
+        if finished:
+            await self._server.wait_closed()
         await self._batcher.stop()
         return finished
 

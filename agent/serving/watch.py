@@ -38,12 +38,11 @@ class Watch:
     Args:
         clients: whose steps are shown.
         embodiment: of the robots, as plain values.
-        info: of the agent.
+        folder: of the agent.
     """
 
-    def __init__(self, clients: Clients, embodiment: dict[str, Any], info: dict[str, Any]) -> None:
-        self._clients, self._embodiment = clients, embodiment
-        self._agent = Path(str(info.get("folder", ""))).name
+    def __init__(self, clients: Clients, embodiment: dict[str, Any], folder: str) -> None:
+        self._clients, self._embodiment, self._agent = clients, embodiment, Path(folder).name
         self._pages: dict[ServerConnection, asyncio.Queue[str]] = {}
         self._shown: dict[int, float] = {}
 
