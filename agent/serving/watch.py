@@ -4,7 +4,8 @@ Messages are JSON. To a page:
 
     hello   embodiment, agent, robots
     robots  robots: a list of {client, name, instruction, ordered, refused}; whenever something of it changes
-    step    client, row 0 first: actions [N][A], milliseconds [waited, computed], frames {camera: [picture]}
+    step    client, actions [N][A], frames {camera: [N pictures]}, milliseconds: [waited, computed] of each step since
+            the last one that was shown
 
 From a page: {client, instruction}, for a robot to follow from its next step on.
 """
@@ -16,6 +17,7 @@ import base64
 import io
 import json
 import time
+from collections import defaultdict, deque
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from embodio.agent.serving.clients import Client, Clients
 _SECONDS_BETWEEN = 0.1
 _LONGEST_SIDE = 320
 _MOST_ROWS = 4
+_MOST_TIMES = 200
 _LONGEST_INSTRUCTION = 500
 
 
@@ -45,6 +48,7 @@ class Watch:
         self._clients, self._embodiment, self._agent = clients, embodiment, Path(folder).name
         self._pages: dict[ServerConnection, asyncio.Queue[str]] = {}
         self._shown: dict[int, float] = {}
+        self._times: defaultdict[int, deque[list[float]]] = defaultdict(lambda: deque(maxlen=_MOST_TIMES))
 
     @property
     def pages(self) -> int:
@@ -69,29 +73,40 @@ class Watch:
 
     def robots_changed(self) -> None:
         """Tells the pages who is connected and what each was told."""
+        here = {client.number for client in self._clients.active()}
+        for kept in (self._shown, self._times):
+            for number in kept.keys() - here:
+                del kept[number]
         if self._pages:
             self._spread(json.dumps({"type": "robots", "robots": self._robots()}), must_arrive=True)
 
     def step(self, client: Client, observation: Any, actions: np.ndarray, waited: float, computed: float) -> None:
         """Shows a step, unless nobody looks or the last one was a moment ago."""
-        now = time.monotonic()
-        if not self._pages or now - self._shown.get(client.number, 0.0) < _SECONDS_BETWEEN:
+        now, number = time.monotonic(), client.number
+        if not self._pages:
             return
-        here = {other.number for other in self._clients.active()}
-        self._shown = {number: shown for number, shown in self._shown.items() if number in here}
-        self._shown[client.number] = now
+        self._times[number].append([1000 * waited, 1000 * computed])
+        if now - self._shown.get(number, 0.0) < _SECONDS_BETWEEN:
+            return
+        self._shown[number] = now
+        times = list(self._times.pop(number))
         loop = asyncio.get_running_loop()
-        loop.run_in_executor(None, self._draw, loop, client.number, observation, actions, waited, computed)
+        loop.run_in_executor(None, self._draw, loop, number, observation, actions, times)
 
     def _draw(
-        self, loop: asyncio.AbstractEventLoop, number: int, observation: Any, actions: np.ndarray, *times: float
+        self,
+        loop: asyncio.AbstractEventLoop,
+        number: int,
+        observation: Any,
+        actions: np.ndarray,
+        times: list[list[float]],
     ) -> None:
         cameras = [camera["name"] for camera in self._embodiment["cameras"]]
         message = {
             "type": "step",
             "client": number,
             "actions": np.atleast_2d(actions)[:_MOST_ROWS].tolist(),
-            "milliseconds": [1000 * seconds for seconds in times],
+            "milliseconds": times,
             "frames": {name: _pictures(observation[name]) for name in cameras if name in observation},
         }
         loop.call_soon_threadsafe(self._spread, json.dumps(message))
