@@ -19,6 +19,9 @@ Candidates = tuple[Tensor, Tensor, Tensor, Tensor]
 class Beam:
     """How to search.
 
+    With guidance the sums of guided scores are compared as they are, not made probabilities at every step: the search
+    is for the text as a whole that is most probable under (1 + scale) log p - scale log p_neutral.
+
     Attributes:
         width: hypotheses K per example; 1 is greedy decoding.
         length_penalty: finished hypotheses compare by log-probability / length ** length_penalty, the end id counted.
@@ -139,7 +142,7 @@ def _totals(decoder: RowDecoder, running: _Running, pipeline: ScorePipeline, ste
     """Log-probabilities [R, K, V] of all hypotheses one token longer."""
     count, width = running.sums.shape
     fed = running.history.flatten(0, 1)[:, : step + 1]
-    scores = decoder.step(fed[:, -1]).log_softmax(dim=-1)
+    scores = decoder.step(fed[:, -1], logarithms=True)
     scores = pipeline(scores, fed, running.examples.repeat_interleave(width))
     return running.sums.unsqueeze(-1) + scores.unflatten(0, (count, width))
 

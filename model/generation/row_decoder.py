@@ -39,10 +39,15 @@ class RowDecoder:
         """Where tokens are expected and scores come from."""
         return self._state.rotary.device
 
-    def step(self, tokens: Tensor) -> Tensor:
-        """Feed the next tokens int64 [N]; returns the scores float32 [N, V] of what follows."""
+    def step(self, tokens: Tensor, *, logarithms: bool = False) -> Tensor:
+        """Feed the next tokens int64 [N]; returns the scores float32 [N, V] of what follows.
+
+        Scores are logits, or log-probabilities with `logarithms`. With guidance they are always what `guide` makes of
+        log-probabilities, whose exponentials do not sum to 1.
+        """
         if not self._scale:
-            return self._model.decode_step(self._state, tokens.unsqueeze(1))[:, 0].float()
+            scores = self._model.decode_step(self._state, tokens.unsqueeze(1))[:, 0].float()
+            return scores.log_softmax(dim=-1) if logarithms else scores
         logits = self._model.decode_step(self._state, tokens.repeat(2).unsqueeze(1))[:, 0].float()
         conditional, neutral = logits.chunk(2)
         return guide(conditional, neutral, self._scale)

@@ -32,10 +32,11 @@ class HistoryDecoder:
         generator = torch.Generator().manual_seed(hash((self.seed, row)) % 2**31)
         return 2.0 * torch.randn(SIZE, generator=generator)
 
-    def step(self, tokens: Tensor) -> Tensor:
+    def step(self, tokens: Tensor, *, logarithms: bool) -> Tensor:
+        assert logarithms
         pairs = zip(self.rows, tokens.tolist(), strict=True)
         self.rows = [(example, (*fed, token)) for (example, fed), token in pairs]
-        return torch.stack([self.scores(row) for row in self.rows])
+        return torch.stack([self.scores(row) for row in self.rows]).log_softmax(dim=-1)
 
     def keep(self, examples: Tensor) -> None:
         self.rows = [self.rows[row * self.width + copy] for row in examples.tolist() for copy in range(self.width)]
@@ -46,7 +47,11 @@ class HistoryDecoder:
 
 
 def plain_search(
-    scores: Callable[[tuple[int, ...]], list[float]], legal: set[int], max_tokens: int, beam: Beam
+    scores: Callable[[tuple[int, ...]], list[float]],
+    legal: set[int],
+    max_tokens: int,
+    beam: Beam,
+    end_id: int | None = END,
 ) -> tuple[float, tuple[int, ...]]:
     """Best score and tokens of one example."""
 
@@ -59,13 +64,13 @@ def plain_search(
         longer = [
             (total + score, (*tokens, index))
             for total, tokens in running
-            for index, score in enumerate(scores((0, *tokens)))
+            for index, score in enumerate(scores(tokens))
             if index in legal
         ]
         longer = sorted(longer, reverse=True)[: 2 * beam.width]
-        finished += [rated(*one) for one in longer[: beam.width] if one[1][-1] == END]
+        finished += [rated(*one) for one in longer[: beam.width] if one[1][-1] == end_id]
         finished = sorted(finished, reverse=True)[: beam.width]
-        running = [one for one in longer if one[1][-1] != END][: beam.width]
+        running = [one for one in longer if one[1][-1] != end_id][: beam.width]
         enough = len(finished) == beam.width
         if not running or (
             enough and (beam.early_stopping or finished[-1][0] >= longer[0][0] / step**beam.length_penalty)
@@ -93,7 +98,7 @@ def test_equals_a_plain_search(
     for example in range(3):
 
         def scores(fed: tuple[int, ...], example: int = example) -> list[float]:
-            return decoder.scores((example, fed)).log_softmax(dim=-1).tolist()
+            return decoder.scores((example, (0, *fed))).log_softmax(dim=-1).tolist()
 
         score, expected = plain_search(scores, legal, max_tokens, beam)
         count = int(lengths[example])
