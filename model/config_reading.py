@@ -59,16 +59,20 @@ def from_plain(cls: type[ConfigType], data: Any, where: str) -> ConfigType:
     missing = [name for name in names if name not in data]
     if missing:
         raise ConfigError(f"{where} lacks {missing}; write it with to_dict(), which gives every field")
-    return cls(**{name: _read_value(hints[name], data[name], f"{where}.{name}") for name in names})
+    return cls(**{name: read_value(hints[name], data[name], f"{where}.{name}") for name in names})
 
 
-def _read_value(hint: Any, value: Any, where: str) -> Any:
-    """Check `value` against the type hint of its field, turning lists into tuples and dictionaries into dataclasses."""
+def read_value(hint: Any, value: Any, where: str) -> Any:
+    """Check `value` against the type hint of its field, turning lists into tuples and dictionaries into dataclasses.
+
+    Raises:
+        ConfigError: it is of another type; `where` is what the message calls it.
+    """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         if value is None:
             return None
-        return _read_value(next(item for item in arguments if item is not type(None)), value, where)
+        return read_value(next(item for item in arguments if item is not type(None)), value, where)
     if dataclasses.is_dataclass(hint):
         return from_plain(typing.cast(type, hint), value, where)
     if origin is Literal:
@@ -78,7 +82,7 @@ def _read_value(hint: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         if not isinstance(value, (list, tuple)) or (arguments[-1] is not Ellipsis and len(value) != len(arguments)):
             raise ConfigError(f"{where} is {value!r}; expected a list like {hint}")
-        return tuple(_read_value(arguments[0], item, where) for item in value)
+        return tuple(read_value(arguments[0], item, where) for item in value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):

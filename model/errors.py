@@ -1,5 +1,7 @@
 """Errors of the model: every one names what is wrong and what to do about it."""
 
+from collections.abc import Sequence
+
 
 class ModelError(Exception):
     """Base class of all errors raised by `embodio.model`."""
@@ -19,3 +21,9 @@ class DecodingError(ModelError, ValueError):
 
 class WeightsError(ModelError, ValueError):
     """A weight file does not fit the model; the message lists missing and unexpected names and wrong shapes."""
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """The first of some names as a list for a message, and how many more there are."""
+    rest = len(names) - most
+    return f"{list(names[:most])}" + (f" and {rest} more" if rest > 0 else "")

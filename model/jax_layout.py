@@ -7,7 +7,6 @@ JAX stores the kernel of a linear map as [in, out] and that of a convolution as 
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,8 @@ import torch
 from torch import Tensor
 
 from embodio.model.config import ModelConfig
-from embodio.model.errors import WeightsError
+from embodio.model.errors import WeightsError, listed
+from embodio.model.npz_files import read_npz
 from embodio.model.reference_layout import reference_names
 
 Array = npt.NDArray[Any]
@@ -111,20 +111,30 @@ def from_jax(config: ModelConfig, tree: Mapping[str, Any], *, tokenizers: bool =
 
     Args:
         config: the network that the arrays belong to.
-        tree: nested dictionaries of arrays, or a flat one whose names have dots or slashes between their parts.
+        tree: nested dictionaries of arrays, or a flat one whose names have dots or slashes between their parts; they
+            may be under "target", as T5X puts them, or "params".
         tokenizers: whether the VQ tokenisers' arrays are wanted; if not, they are not read.
 
     Raises:
         WeightsError: lists names that are missing or not known.
     """
-    arrays = {name: array for name, array in _flatten(tree) if name.partition(".")[0] in JAX_PREFIXES}
+    arrays = {}
+    for name, array in _flatten(tree):
+        bare = name.removeprefix("target.").removeprefix("params.")
+        if bare.partition(".")[0] in JAX_PREFIXES:
+            arrays[bare] = array
     wanted = {jax_name(name): name for name in reference_names(config, tokenizers=tokenizers)}
     known = {jax_name(name) for name in reference_names(config)}
     missing, unexpected = sorted(set(wanted) - set(arrays)), sorted(set(arrays) - known)
     if missing or unexpected:
-        raise WeightsError(f"not the JAX layout of this model: missing {missing}, unexpected {unexpected}")
+        raise WeightsError(
+            f"the arrays are not those of this configuration in the JAX layout: missing {listed(missing)}, "
+            f"unexpected {listed(unexpected)}; give the size that belongs to them"
+        )
     if other := sorted(name for name in wanted if arrays[name].dtype.kind != "f"):
-        raise WeightsError(f"these arrays are not floating point as NumPy knows it; convert them to float32: {other}")
+        raise WeightsError(
+            f"these arrays are not floating point as NumPy knows it; convert them to float32: {listed(other)}"
+        )
     return {
         ours: torch.from_numpy(np.array(_change(name).to_torch(arrays[name]), order="C"))
         for name, ours in wanted.items()
@@ -140,23 +150,15 @@ def to_jax(state: Mapping[str, Tensor]) -> dict[str, Array]:
     return result
 
 
-def read_jax_npz(path: Path | str) -> dict[str, Array]:
-    """The arrays of an npz file, flat, under names with dots or slashes.
+def read_jax_npz(path: Path | str) -> dict[str, Any]:
+    """The parameters in an npz file: flat under names with dots or slashes, or as nested dictionaries.
+
+    Nothing in the file is run; see `embodio.model.npz_files`.
 
     Raises:
-        WeightsError: the file is absent or damaged, or holds pickled dictionaries, which could execute code.
+        WeightsError: the file is absent or damaged, or holds more than arrays.
     """
-    path = Path(path)
-    if not path.exists():
-        raise WeightsError(f"{path} does not exist")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(
-            f"{path} is damaged, or holds pickled dictionaries ({error}); where you trust it, save it again with one "
-            "array per parameter under its full name, such as 'encoder.layers_0.mlp.wi_0.kernel'"
-        ) from error
+    return read_npz(Path(path))
 
 
 def _change(name: str) -> _Change:

@@ -19,14 +19,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from embodio.model.config import ModelConfig
-from embodio.model.errors import ConfigError, WeightsError
+from embodio.model.errors import ConfigError, WeightsError, listed
 from embodio.model.jax_layout import from_jax, read_jax_npz
 from embodio.model.network import UnifiedIO2
-from embodio.model.reference_layout import iterate_reference_state, reference_names, to_reference_state
+from embodio.model.reference_layout import Shapes, iterate_reference_state, reference_names, to_reference_state
 from embodio.model.weight_files import WEIGHT_FILES, open_weights
 from embodio.model.weights import CONFIG_FILE, WEIGHTS_FILE, load_state, read_json
 
-HUB_PATTERNS = (CONFIG_FILE, "*.safetensors", "*.bin", "*.index.json")
+SAFE_FILES = (CONFIG_FILE, "model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
+TORCH_FILES = (CONFIG_FILE, "pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
+"""What is fetched from the hub: weights in safetensors, or torch files where there are none."""
+
 REFERENCE_SECTION = "t5_config"
 """A section that every configuration of the reference has, and ours never."""
 
@@ -83,17 +86,13 @@ def load(
     """
     folder = _folder(source)
     data = read_json(folder / CONFIG_FILE)
-    weights = open_weights(folder)
-    if REFERENCE_SECTION in data:
-        config, tokenizers = ModelConfig.from_reference(data), True if tokenizers is None else tokenizers
-        pairs = _from_reference
-    else:
-        config, pairs = ModelConfig.from_dict(data), _from_ours
-        if tokenizers is None:
-            tokenizers = any(name.startswith("tokenizers.") for name in weights)
+    config, weights = _config(data), open_weights(folder)
+    pairs = _from_reference if REFERENCE_SECTION in data else _from_ours
+    if tokenizers is None:
+        tokenizers = REFERENCE_SECTION in data or any(name.startswith("tokenizers.") for name in weights)
     with torch.device("meta"):
         model = UnifiedIO2(_changed(config, changes), tokenizers=tokenizers)
-    wanted = set(model.state_dict())
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
     state = {
         name: tensor.to(device=device, dtype=dtypes.of(name) if dtypes else None)
         for name, tensor in pairs(config, weights, tokenizers, wanted)
@@ -102,15 +101,32 @@ def load(
     return model.to(device).eval()
 
 
+def read_model_config(path: Path | str) -> ModelConfig:
+    """Read a `config.json`, ours or the reference's; raises ConfigError if it is absent, unreadable or incomplete."""
+    return _config(read_json(Path(path)))
+
+
+def written_weights(folder: Path) -> list[Path]:
+    """The files of a network that are in a folder, of either layout, the configuration first; none if it is absent."""
+    patterns = dict.fromkeys((*SAFE_FILES, *TORCH_FILES))
+    return [path for pattern in patterns for path in sorted(folder.glob(pattern))]
+
+
 def load_jax(
-    path: Path | str, config: ModelConfig, *, tokenizers: bool = True, device: torch.device | str = "cpu"
+    path: Path | str,
+    config: ModelConfig,
+    *,
+    tokenizers: bool = True,
+    dtypes: DtypePolicy | None = None,
+    device: torch.device | str = "cpu",
 ) -> UnifiedIO2:
     """Load a network from the parameters of the JAX original.
 
     Args:
-        path: an npz file with one array per parameter, under its full name; see `embodio.model.jax_layout`.
+        path: an npz file of the parameters, flat or as nested dictionaries; see `embodio.model.jax_layout`.
         config: which network it is, such as `ModelConfig.named("large")`; the file does not say.
         tokenizers: whether to load the VQ tokenisers too.
+        dtypes: what to convert the weights to; None keeps the file's dtypes.
         device: where the network goes.
 
     Returns:
@@ -122,7 +138,11 @@ def load_jax(
     state = from_jax(config, read_jax_npz(path), tokenizers=tokenizers)
     with torch.device("meta"):
         model = UnifiedIO2(config, tokenizers=tokenizers)
-    load_state(model, dict(iterate_reference_state(config, state, tokenizers=tokenizers)), assign=True)
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    pairs = iterate_reference_state(config, state, tokenizers=tokenizers, shapes=wanted)
+    load_state(
+        model, {name: tensor.to(dtype=dtypes.of(name) if dtypes else None) for name, tensor in pairs}, assign=True
+    )
     return model.to(device).eval()
 
 
@@ -163,20 +183,24 @@ def save_reference(model: UnifiedIO2, folder: Path | str, max_shard_bytes: int |
     _write_json(folder / CONFIG_FILE, config)
 
 
+def _config(data: Mapping[str, Any]) -> ModelConfig:
+    return ModelConfig.from_reference(data) if REFERENCE_SECTION in data else ModelConfig.from_dict(data)
+
+
 def _from_reference(
-    config: ModelConfig, weights: Mapping[str, Tensor], tokenizers: bool, wanted: set[str]
+    config: ModelConfig, weights: Mapping[str, Tensor], tokenizers: bool, wanted: Shapes
 ) -> Iterator[tuple[str, Tensor]]:
-    return iterate_reference_state(config, weights, tokenizers=tokenizers, only=wanted)
+    return iterate_reference_state(config, weights, tokenizers=tokenizers, shapes=wanted)
 
 
 def _from_ours(
-    config: ModelConfig, weights: Mapping[str, Tensor], tokenizers: bool, wanted: set[str]
+    config: ModelConfig, weights: Mapping[str, Tensor], tokenizers: bool, wanted: Shapes
 ) -> Iterator[tuple[str, Tensor]]:
     """Those tensors of a folder of ours that are wanted; unknown ones are errors, missing ones are found later."""
     with torch.device("meta"):
         known = set(UnifiedIO2(config, tokenizers=True).state_dict())
     if unexpected := sorted(set(weights) - known):
-        raise WeightsError(f"the weights do not fit the model's configuration: unexpected {unexpected}")
+        raise WeightsError(f"the weights do not fit the model's configuration: unexpected {listed(unexpected)}")
     return ((name, weights[name]) for name in weights if name in wanted)
 
 
@@ -207,7 +231,10 @@ def _folder(source: Path | str) -> Path:
             "`pip install embodio[hub]`, or download config.json and the weights yourself and give their folder"
         ) from error
     try:
-        return Path(hub.snapshot_download(str(source), allow_patterns=list(HUB_PATTERNS)))
+        found = Path(hub.snapshot_download(str(source), allow_patterns=list(SAFE_FILES)))
+        if any((found / name).exists() for name in SAFE_FILES[1:]):
+            return found
+        return Path(hub.snapshot_download(str(source), allow_patterns=list(TORCH_FILES)))
     except (OSError, ValueError) as error:
         raise WeightsError(f"{source} could not be fetched from the hub: {error}") from error
 

@@ -6,6 +6,7 @@ value works for, are checked or skipped when reading and written with their rele
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from embodio.model.config import (
     Size,
     TransformerConfig,
 )
+from embodio.model.config_reading import read_value
 from embodio.model.errors import ConfigError
 
 POSITION_EMBEDDING = "llama_rope"
@@ -82,17 +84,22 @@ _RESAMPLER = {
     "num_latents": "latents_size",
     "max_frames": "max_frames",
 }
-_TOWER = ("emb_dim", "num_heads", "head_dim", "num_layers", "mlp_dim", "patch_size")
-_TRANSFORMER = (
-    "vocab_size",
-    "emb_dim",
-    "num_heads",
-    "head_dim",
-    "num_encoder_layers",
-    "num_decoder_layers",
-    "mlp_dim",
-    "dropout_rate",
-)
+_TOWER = {name: name for name in ("emb_dim", "num_heads", "head_dim", "num_layers", "mlp_dim", "patch_size")}
+_TRANSFORMER = {
+    name: name
+    for name in (
+        "vocab_size",
+        "emb_dim",
+        "num_heads",
+        "head_dim",
+        "num_encoder_layers",
+        "num_decoder_layers",
+        "mlp_dim",
+        "dropout_rate",
+    )
+}
+_TABLES = {"image_vocab_size": "image_vocab_size", "audio_vocab_size": "audio_vocab_size"}
+_TOP = {name: name for name in ("input_modalities", "target_modalities", "freeze_vit")}
 _IMAGE_TOKENIZER = {
     "num_codes": "n_embed",
     "code_dim": "z_channels",
@@ -152,8 +159,13 @@ class _Section:
             if (list(found) if isinstance(found, tuple) else found) != expected:
                 raise ConfigError(f"reference config: {self.where}.{name} is {found!r}; only {expected!r} is supported")
 
-    def pick(self, names: Mapping[str, str]) -> dict[str, Any]:
-        return {ours: self[theirs] for ours, theirs in names.items()}
+    def read(self, cls: type, names: Mapping[str, str]) -> dict[str, Any]:
+        """Values for fields of one of our dataclasses, of the types that it says; `names` are ours: theirs."""
+        hints = typing.get_type_hints(cls)
+        return {
+            ours: read_value(hints[ours], self[theirs], f"reference config: {self.where}.{theirs}")
+            for ours, theirs in names.items()
+        }
 
 
 def from_reference(data: Mapping[str, Any]) -> ModelConfig:
@@ -179,32 +191,29 @@ def from_reference(data: Mapping[str, Any]) -> ModelConfig:
         tower.require(_TOWER_FIXED | {"patch_size": transformer[name], "pos_patch_size": transformer[name]})
     audio_tower.require(_AUDIO_TOWER_FIXED)
     return ModelConfig(
-        transformer=TransformerConfig(**{name: transformer[name] for name in _TRANSFORMER}),
-        input_modalities=top["input_modalities"],
-        target_modalities=top["target_modalities"],
-        **transformer.pick(_SIZES),
+        transformer=TransformerConfig(**transformer.read(TransformerConfig, _TRANSFORMER)),
+        **top.read(ModelConfig, _TOP),
+        **transformer.read(ModelConfig, _SIZES | _TABLES),
         image_tower=ImageTowerConfig(
-            **{name: image_tower[name] for name in _TOWER}, position_grid=_square(image_tower["num_pos"])
+            **image_tower.read(ImageTowerConfig, _TOWER), position_grid=_square(image_tower["num_pos"])
         ),
-        audio_tower=AudioTowerConfig(**{name: audio_tower[name] for name in _TOWER}),
+        audio_tower=AudioTowerConfig(**audio_tower.read(AudioTowerConfig, _TOWER)),
         image_history=_read_resampler(top.section("image_history_cfg")),
         audio_history=_read_resampler(top.section("audio_history_cfg")),
-        image_vocab_size=transformer["image_vocab_size"],
-        audio_vocab_size=transformer["audio_vocab_size"],
         image_tokenizer=ImageTokenizerConfig(
-            **image_tokenizer.pick(_IMAGE_TOKENIZER), image_size=transformer["default_image_size"]
+            **image_tokenizer.read(ImageTokenizerConfig, _IMAGE_TOKENIZER),
+            **transformer.read(ImageTokenizerConfig, {"image_size": "default_image_size"}),
         ),
-        audio_tokenizer=AudioTokenizerConfig(**top.section("audio_vqgan").pick(_AUDIO_TOKENIZER)),
-        lengths=LengthConfig(**transformer.pick(_LENGTHS)),
-        sampling=SamplingConfig(**top.section("sequence_length").pick(_SAMPLING)),
-        freeze_vit=top["freeze_vit"],
+        audio_tokenizer=AudioTokenizerConfig(**top.section("audio_vqgan").read(AudioTokenizerConfig, _AUDIO_TOKENIZER)),
+        lengths=LengthConfig(**transformer.read(LengthConfig, _LENGTHS)),
+        sampling=SamplingConfig(**top.section("sequence_length").read(SamplingConfig, _SAMPLING)),
     )
 
 
-def _square(num_positions: int) -> Size:
+def _square(num_positions: Any) -> Size:
     """The square grid of a position table of `num_positions` rows, one of which is the class token's."""
-    side = round((num_positions - 1) ** 0.5)
-    if side * side + 1 != num_positions:
+    side = round((num_positions - 1) ** 0.5) if isinstance(num_positions, int) and num_positions > 1 else 0
+    if side < 1 or side * side + 1 != num_positions:
         raise ConfigError(
             f"reference config: image_vit_cfg.num_pos is {num_positions}; it must be a square number plus 1"
         )
@@ -212,7 +221,8 @@ def _square(num_positions: int) -> Size:
 
 
 def _read_resampler(section: _Section) -> ResamplerConfig:
-    section.require(_RESAMPLER_FIXED | {"xattention_index": list(range(section["num_layers"]))})
+    sizes = section.read(ResamplerConfig, _RESAMPLER)
+    section.require(_RESAMPLER_FIXED | {"xattention_index": list(range(sizes["num_layers"]))})
     attention: Literal["qk_norm", "cosine", "plain"] = "plain"
     if section["xattn_qk_norm"] and section["xattn_scaled_cosine"]:
         raise ConfigError(
@@ -222,15 +232,15 @@ def _read_resampler(section: _Section) -> ResamplerConfig:
         attention = "qk_norm"
     elif section["xattn_scaled_cosine"]:
         attention = "cosine"
-    return ResamplerConfig(**section.pick(_RESAMPLER), attention=attention)
+    return ResamplerConfig(**sizes, attention=attention)
 
 
 def to_reference(config: ModelConfig) -> dict[str, Any]:
     """The reference's `config.json` of a network.
 
     Raises:
-        ConfigError: the reference has no way to say it: a part is missing, the position table is not square, or the
-            masks of the paper are in force, which the reference's own switches for them do not achieve.
+        ConfigError: the reference has no way to say it: a part is missing, a position table has another form than the
+            reference's, or the masks of the paper are in force, which the reference's own switches do not achieve.
     """
     parts = ("image_tower", "audio_tower", "image_history", "audio_history", "image_tokenizer", "audio_tokenizer")
     missing = [name for name in parts if getattr(config, name) is None]
@@ -243,6 +253,11 @@ def to_reference(config: ModelConfig) -> dict[str, Any]:
     if vit is None or vit.position_grid[0] != vit.position_grid[1]:
         raise ConfigError(
             "the reference format knows square position tables only; image_tower.position_grid is not square"
+        )
+    if config.audio_tower is not None and config.audio_tower.num_positions != AudioTowerConfig.num_positions:
+        raise ConfigError(
+            f"the reference always has {AudioTowerConfig.num_positions} positions in its audio tower; "
+            f"audio_tower.num_positions is {config.audio_tower.num_positions}"
         )
     return {
         "t5_config": _write_transformer(config),
@@ -287,7 +302,7 @@ def _write(part: Any, names: Mapping[str, str]) -> dict[str, Any]:
 
 def _write_transformer(config: ModelConfig) -> dict[str, Any]:
     return {
-        **_write(config.transformer, {name: name for name in _TRANSFORMER}),
+        **_write(config.transformer, _TRANSFORMER),
         **_TRANSFORMER_FIXED,
         **_TRANSFORMER_INERT,
         **_write(config.lengths, _LENGTHS),
@@ -322,7 +337,7 @@ def _write_resampler(resampler: ResamplerConfig | None) -> dict[str, Any]:
 
 def _write_tower(tower: Any) -> dict[str, Any]:
     return {
-        **_write(tower, {name: name for name in _TOWER}),
+        **_write(tower, _TOWER),
         **_TOWER_FIXED,
         "pos_patch_size": tower.patch_size,
         "dropout_broadcast_dims": [],

@@ -6,15 +6,21 @@ fused into one matrix (query, key and value; gate and up).
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from embodio.model.config import ModelConfig
-from embodio.model.errors import WeightsError
+from embodio.model.errors import WeightsError, listed
 from embodio.model.tokenizer_layout import TOKENIZER_PREFIXES, audio_tokenizer_entries, image_tokenizer_entries
+
+MOST_MISFITS = 8
+"""Tensors of a wrong shape that a message names."""
+
+Shapes = Mapping[str, torch.Size]
+"""Shapes of tensors under our names."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class FromReference:
 
 
 def from_reference_state(
-    config: ModelConfig, state: Mapping[str, Tensor], *, tokenizers: bool = False
+    config: ModelConfig, state: Mapping[str, Tensor], *, tokenizers: bool = False, shapes: Shapes | None = None
 ) -> FromReference:
     """Rename and fuse a reference state dict.
 
@@ -43,17 +49,18 @@ def from_reference_state(
         config: the network that the tensors belong to.
         state: every tensor of the reference.
         tokenizers: True takes the VQ tokenisers' tensors, which must be there; False sets aside those that are there.
+        shapes: see `iterate_reference_state`.
 
     Raises:
-        WeightsError: lists names that are missing or not known.
+        WeightsError: lists names that are missing or not known, and tensors of a wrong shape.
     """
-    ours = dict(iterate_reference_state(config, state, tokenizers=tokenizers))
+    ours = dict(iterate_reference_state(config, state, tokenizers=tokenizers, shapes=shapes))
     aside = [] if tokenizers else [name for name in state if name.startswith(TOKENIZER_PREFIXES)]
     return FromReference(ours, {name: state[name] for name in aside})
 
 
 def iterate_reference_state(
-    config: ModelConfig, state: Mapping[str, Tensor], *, tokenizers: bool, only: Container[str] | None = None
+    config: ModelConfig, state: Mapping[str, Tensor], *, tokenizers: bool, shapes: Shapes | None = None
 ) -> Iterator[tuple[str, Tensor]]:
     """Our tensors one after the other, for a `state` that reads its tensors from disk when asked.
 
@@ -61,23 +68,50 @@ def iterate_reference_state(
         config: the network that all the tensors belong to.
         state: every tensor of the reference; each is asked for at most once, and let go before the next one of ours.
         tokenizers: as in `from_reference_state`.
-        only: those of our names that are wanted; the others must be there, but are not read.
+        shapes: of those of our tensors that are wanted, to check each of theirs by; the others must be there, but are
+            not read. None takes all as they are.
 
     Yields:
         Our name and the tensor.
 
     Raises:
-        WeightsError: lists names that are missing or not known.
+        WeightsError: lists names that are missing or not known, or tensors that are no numbers of the right shape.
     """
     entries = _entries(config, tokenizers)
     needed = {name for entry in entries for name in entry.theirs}
     aside: set[str] = set() if tokenizers else {name for name in state if name.startswith(TOKENIZER_PREFIXES)}
     missing, unexpected = sorted(needed - set(state)), sorted(set(state) - needed - aside)
     if missing or unexpected:
-        raise WeightsError(f"not the reference's layout of this model: missing {missing}, unexpected {unexpected}")
+        raise WeightsError(
+            f"the weights are not those of this configuration in the reference's layout: missing {listed(missing)}, "
+            f"unexpected {listed(unexpected)}; fetch them again, or give the config.json that belongs to them"
+        )
+    misfits: list[str] = []
     for entry in entries:
-        if only is None or entry.ours in only:
-            yield entry.ours, _join(entry, [state[name] for name in entry.theirs])
+        if shapes is not None and entry.ours not in shapes:
+            continue
+        pieces = {name: state[name] for name in entry.theirs}
+        if shapes is not None:
+            misfits += _misfits(entry, pieces, shapes[entry.ours])
+        if not misfits:
+            yield entry.ours, _join(entry, list(pieces.values()))
+    if misfits:
+        raise WeightsError(
+            f"the weights do not fit the model's configuration: {'; '.join(misfits[:MOST_MISFITS])}; "
+            "give the config.json that belongs to them"
+        )
+
+
+def _misfits(entry: _Entry, pieces: Mapping[str, Tensor], shape: torch.Size) -> list[str]:
+    """What is wrong with the reference's tensors for one of ours of this shape."""
+    wanted = tuple(shape[1:]) if entry.stack else (shape[0] // len(pieces), *shape[1:])
+    problems = []
+    for name, piece in pieces.items():
+        if tuple(piece.shape) != wanted:
+            problems.append(f"{name} has shape {tuple(piece.shape)}, the model needs {wanted}")
+        elif not piece.is_floating_point():
+            problems.append(f"{name} is {piece.dtype}, the model needs floating-point numbers")
+    return problems
 
 
 def to_reference_state(config: ModelConfig, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -93,7 +127,7 @@ def to_reference_state(config: ModelConfig, state: Mapping[str, Tensor]) -> dict
     entries = {entry.ours: entry for entry in _entries(config, tokenizers=True)}
     unknown = sorted(set(state) - set(entries))
     if unknown:
-        raise WeightsError(f"these tensors have no place in the reference's layout: {unknown}")
+        raise WeightsError(f"these tensors have no place in the reference's layout: {listed(unknown)}")
     result: dict[str, Tensor] = {}
     for name, tensor in state.items():
         entry = entries[name]

@@ -183,8 +183,8 @@ def read_torch_file(path: Path, entry: str | None = None) -> dict[str, Tensor]:
         loaded: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise WeightsError(
-            f"{path} is damaged, or holds more than tensors and would have to be executed to be read ({error}); "
-            "save it again as safetensors where you trust it"
+            f"{path} is damaged, or holds more than tensors and would have to be executed to be read; fetch it again, "
+            "or save it again as safetensors where you trust it"
         ) from error
     if entry is not None and isinstance(loaded, dict):
         if entry not in loaded:

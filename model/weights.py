@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from embodio.model.config import ModelConfig
-from embodio.model.errors import ConfigError, WeightsError
+from embodio.model.errors import ConfigError, WeightsError, listed
 from embodio.model.network import UnifiedIO2
-from embodio.model.reference_layout import from_reference_state
+from embodio.model.reference_layout import MOST_MISFITS, from_reference_state
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -68,7 +68,9 @@ def load_reference_weights(model: UnifiedIO2, path: Path | str) -> dict[str, Ten
     Raises:
         WeightsError: names or shapes differ.
     """
-    found = from_reference_state(model.config, read_safetensors(Path(path)), tokenizers=bool(model.tokenizers))
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    state, tokenizers = read_safetensors(Path(path)), bool(model.tokenizers)
+    found = from_reference_state(model.config, state, tokenizers=tokenizers, shapes=shapes)
     load_state(model, found.state)
     return found.tokenizers
 
@@ -87,14 +89,16 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], *, assign: bool = 
     own = model.state_dict()
     problems = []
     if missing := sorted(set(own) - set(state)):
-        problems.append(f"missing: {missing}")
+        problems.append(f"missing: {listed(missing)}")
     if unexpected := sorted(set(state) - set(own)):
-        problems.append(f"unexpected: {unexpected}")
-    problems += [
-        f"{name} has shape {tuple(state[name].shape)}, the model needs {tuple(tensor.shape)}"
+        problems.append(f"unexpected: {listed(unexpected)}")
+    wrong = [
+        f"{name} has shape {tuple(state[name].shape)} of {state[name].dtype}, the model needs {tuple(tensor.shape)} of "
+        "floating-point numbers"
         for name, tensor in own.items()
-        if name in state and state[name].shape != tensor.shape
+        if name in state and (state[name].shape != tensor.shape or not state[name].is_floating_point())
     ]
+    problems += wrong[:MOST_MISFITS]
     if problems:
         raise WeightsError("the weights do not fit the model's configuration: " + "; ".join(problems))
     model.load_state_dict(dict(state), assign=assign)
@@ -111,7 +115,7 @@ def read_json(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path} does not exist; give the folder of a saved model") from error
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise ConfigError(f"{path} is not JSON: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold a dictionary, found {type(data).__name__}")

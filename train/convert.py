@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from embodio.model import DtypePolicy, ModelConfig, ModelError, UnifiedIO2, load, load_jax, save_reference, save_weights
+from embodio.model.pretrained import read_model_config, written_weights
 from embodio.train.cli import run as run_command
 from embodio.train.schema import ConfigError
 
 LAYOUTS = ("embodio", "reference")
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {
+    "keep": None,
+    "float32": DtypePolicy(main=torch.float32),
+    "bfloat16": DtypePolicy(main=torch.bfloat16),
+}
 
 
 @dataclass(frozen=True)
@@ -24,12 +30,14 @@ class ConvertConfig:
 
     Attributes:
         source: folder in our layout or the released one, a name on the hub, or an npz file of the JAX original.
-        out: folder to write.
+        out: folder to write; it appears when all is done.
         to: layout to write, "embodio" or "reference".
-        size: named size of the network; only an npz file needs it.
+        size: named size of the network, or its config.json; only an npz file needs it.
         tokenizers: take the image and audio tokenisers along; the released layout includes them.
-        dtype: of encoder, decoder, embeddings and resamplers, float32 or bfloat16; towers and tokenisers stay float32.
+        dtype: of encoder, decoder, embeddings and resamplers, float32 or bfloat16, with towers and tokenisers in
+            float32; "keep" leaves all as they are.
         shard_megabytes: spread the released layout over files of at most this size; 0 writes one file.
+        overwrite: replace weights that are in `out` already.
     """
 
     source: str
@@ -37,8 +45,9 @@ class ConvertConfig:
     to: str = "embodio"
     size: str = ""
     tokenizers: bool = True
-    dtype: str = "float32"
+    dtype: str = "keep"
     shard_megabytes: int = 0
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         if self.to not in LAYOUTS:
@@ -49,6 +58,10 @@ class ConvertConfig:
             raise ConfigError("size: give it with an npz file (which does not say what it holds), and only then")
         if self.shard_megabytes < 0:
             raise ConfigError(f"shard_megabytes: got {self.shard_megabytes}, expected 0 or more")
+        if self.shard_megabytes and self.to != "reference":
+            raise ConfigError("shard_megabytes: our own layout is one file; give to=reference with it")
+        if self.to == "reference" and not self.tokenizers:
+            raise ConfigError("tokenizers: the released layout includes them; leave the setting out")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "embodio-convert source=weights/large to=reference out=weights/large-reference",
             "embodio-convert source=large.npz size=large out=weights/large",
         ),
-        user_errors=(ModelError,),
+        user_errors=(ModelError, OSError),
     )
 
 
@@ -72,21 +85,46 @@ def convert(config: ConvertConfig) -> int:
     """Reads, checks and writes; prints a table of what was converted; returns the exit code.
 
     Raises:
+        ConfigError: `out` holds weights already, or is what is being read.
         ModelError: files are missing, damaged or do not fit the network.
+        OSError: the folder cannot be written.
     """
-    dtypes = DtypePolicy(main=DTYPES[config.dtype])
+    _require_free(config)
+    dtypes = DTYPES[config.dtype]
     if config.size:
-        model = load_jax(config.source, ModelConfig.named(config.size), tokenizers=config.tokenizers)
-        for name, tensor in model.named_parameters():
-            tensor.data = tensor.data.to(dtypes.of(name))
+        network = read_model_config(config.size) if config.size.endswith(".json") else ModelConfig.named(config.size)
+        model = load_jax(config.source, network, tokenizers=config.tokenizers, dtypes=dtypes)
     else:
         model = load(config.source, tokenizers=config.tokenizers, dtypes=dtypes)
+    partial = config.out.with_name(f".{config.out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a conversion that was killed
     if config.to == "reference":
-        save_reference(model, config.out, config.shard_megabytes * 1_000_000 or None)
+        save_reference(model, partial, config.shard_megabytes * 1_000_000 or None)
     else:
-        save_weights(model, config.out)
+        save_weights(model, partial)
+    _move(partial, config.out)
     Console().print(summary(model, f"{config.source} -> {config.out} ({config.to} layout)"))
     return 0
+
+
+def _require_free(config: ConvertConfig) -> None:
+    """Checks that nothing is lost by writing to `out`."""
+    if Path(config.source).is_dir() and config.out.resolve() == Path(config.source).resolve():
+        raise ConfigError(f"out: {config.out} is what is converted; give another folder")
+    if config.out.exists() and not config.out.is_dir():
+        raise ConfigError(f"out: {config.out} is a file; give a folder")
+    if (found := written_weights(config.out)) and not config.overwrite:
+        raise ConfigError(f"out: {config.out} holds {found[0].name} already; give another folder, or overwrite=true")
+
+
+def _move(partial: Path, out: Path) -> None:
+    """Puts complete files in their place, the configuration last: without it a folder is not read."""
+    out.mkdir(parents=True, exist_ok=True)
+    for old in written_weights(out):
+        old.unlink()
+    for new in sorted(partial.iterdir(), key=lambda path: path.name == "config.json"):
+        new.replace(out / new.name)
+    partial.rmdir()
 
 
 def summary(model: UnifiedIO2, title: str) -> Table:

@@ -1,12 +1,19 @@
 """JAX parameter trees carry exactly the reference's tensors: names, shapes and values, there and back."""
 
+import io
 import json
+import pathlib
+import tempfile
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
@@ -177,11 +184,63 @@ def test_npz_files(tmp_path: Path) -> None:
     assert all(torch.equal(found[name], state[name]) for name in state)
     assert not model.training
     assert len(load_jax(tmp_path / "weights.npz", config, tokenizers=False).tokenizers) == 0
-    np.savez(tmp_path / "pickled.npz", encoder=np.array({"a": 1}, dtype=object))
-    with pytest.raises(WeightsError, match="holds pickled dictionaries"):
-        read_jax_npz(tmp_path / "pickled.npz")
     (tmp_path / "damaged.npz").write_bytes(b"PK\x03\x04 and nothing more")
     with pytest.raises(WeightsError, match="damaged"):
         read_jax_npz(tmp_path / "damaged.npz")
     with pytest.raises(WeightsError, match="does not exist"):
         read_jax_npz(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz_files_of_nested_dictionaries(tmp_path: Path, wrapped: bool, save: Callable[..., None]) -> None:
+    """The form that the reference's own converter reads."""
+    config, state = tiny()
+    tree = nested(to_jax(state))
+    save(tmp_path / "weights.npz", **({"target": tree, "state": {"step": np.int32(7)}} if wrapped else tree))
+    back = from_jax(config, read_jax_npz(tmp_path / "weights.npz"))
+    assert back.keys() == state.keys()
+    assert all(torch.equal(back[name], state[name]) for name in state)
+
+
+class Attack:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return pathlib.Path("was-run").write_text, ("x",)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (Attack(), "names .*, which is no plain data"),
+        ({"encoder": {"a": Attack()}}, "names"),
+        ({"encoder": {"a": "text"}}, "a value of the type str"),
+        ({"encoder": {"a": None}}, "a value of the type NoneType"),
+        ({"encoder": {"a": np.array([{}, []], dtype=object)}}, "several objects"),
+        ({"encoder": [np.zeros(1)]}, "a value of the type list"),
+        (Fraction(1, 2), r"names fractions\.Fraction"),
+    ],
+)
+def test_npz_files_that_hold_more_than_arrays_are_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: object, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("pickled.npz", x=np.array(entry, dtype=object))
+    with pytest.raises(WeightsError, match=message):
+        read_jax_npz(tmp_path / "pickled.npz")
+    assert [path.name for path in tmp_path.iterdir()] == ["pickled.npz"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 255))
+def test_damaged_npz_files_give_arrays_or_the_typed_error(place: int, byte: int) -> None:
+    memory = io.BytesIO()
+    np.savez(memory, encoder=np.array({"a": {"b": np.arange(5.0)}, "c": np.float32(1)}, dtype=object), x=np.ones(3))
+    data = bytearray(memory.getvalue())
+    data[place % len(data)] = byte
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.npz"
+        path.write_bytes(data)
+        try:
+            assert isinstance(read_jax_npz(path), dict)
+        except WeightsError as error:
+            assert str(path) in str(error)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from embodio.model import UnifiedIO2, load
+from embodio.model import ModelConfig, UnifiedIO2, load
 from embodio.model.generation import Beam, GenerationOptions, Guidance, allow, generate
 from tests.model.generation.test_beam import plain_search
 from tests.model.golden_network import OWN_FOLDER, load_network, read_arrays, worst
@@ -57,6 +57,12 @@ def test_the_plain_network_is_the_reference() -> None:
     codes = plain.sound_codes(latents)
     assert torch.equal(codes, expected["vitvqgan/ids"].long())
     assert worst(plain.sound_of(codes), expected["vitvqgan/decoded"]) < 1e-5
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_configurations_are_written_as_they_were_read(size: str) -> None:
+    config = network(size)[0].config
+    assert ModelConfig.from_reference(config).to_reference() == config
 
 
 @pytest.mark.parametrize("size", SIZES)
