@@ -12,7 +12,7 @@ from embodio.datasets.errors import CorruptRecordError, ExampleError, FeatureErr
 from embodio.datasets.side_files import fingerprint, load_side_file, save_side_file
 from embodio.datasets.source import EpisodeSource
 
-_KIND = "lengths"
+_KIND = "episodes"
 
 
 @dataclass(frozen=True)

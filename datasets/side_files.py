@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.rlds.record_index import INDEX_NAME
+from embodio.datasets.rlds.record_index import INDEX_NAME, SIDE_FOLDER
 from embodio.datasets.source import EpisodeSource
-
-FOLDER = ".embodio"
 
 
 def data_folder(source: EpisodeSource) -> Path | None:
@@ -87,4 +85,4 @@ def save_side_file(source: EpisodeSource, kind: str, key: str | None, content: M
 
 def _path(source: EpisodeSource, kind: str, key: str | None) -> Path | None:
     folder = data_folder(source)
-    return None if folder is None or key is None else folder / FOLDER / f"{kind}-{key}.json"
+    return None if folder is None or key is None else folder / SIDE_FOLDER / f"{kind}-{key}.json"

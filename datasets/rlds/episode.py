@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds.example_proto import DecodedExample
+from embodio.datasets.rlds.example_proto import DecodedExample, ExampleValues
 from embodio.datasets.rlds.features import (
     METADATA,
     STEPS,
@@ -33,18 +33,18 @@ class Episode:
         features: what the episode holds.
     """
 
-    def __init__(self, data: bytes, features: EpisodeFeatures) -> None:
-        """Takes a record as it lies in the file.
+    def __init__(self, data: bytes | ExampleValues, features: EpisodeFeatures) -> None:
+        """Takes a record as it lies in the file, or the values of one.
 
         Args:
-            data: a serialised `tf.train.Example`.
+            data: a serialised `tf.train.Example`, or what gives its values.
             features: its description.
 
         Raises:
             FeatureError: the bytes are not an Example, or it holds no steps.
         """
         self.features = features
-        self._example = DecodedExample(data)
+        self._example: ExampleValues = DecodedExample(data) if isinstance(data, bytes) else data
         self._arrays: dict[str, npt.NDArray[Any]] = {}
         self._length = self._count_steps()
 
@@ -88,6 +88,9 @@ class Episode:
         Raises:
             FeatureError: there is no such field, it is not numeric, or the record does not hold T values of its shape.
         """
+        known = self._arrays.get(path)
+        if known is not None:
+            return known
         path, feature = self._find(path)
         if not isinstance(feature, TensorFeature | DepthFeature):
             raise FeatureError(f"{path} is not numeric; read it with frame() or text()")
@@ -126,9 +129,9 @@ class Episode:
             IndexError: there is no such step.
         """
         path, feature = self._find(path)
-        return decode_image(
-            self.encoded_frame(path, step), feature.channels if isinstance(feature, ImageFeature) else 3
-        )
+        if not isinstance(feature, ImageFeature):
+            raise FeatureError(f"{path} is not an image; read it with array() or text()")
+        return decode_image(self._blob(path, step), feature.channels)
 
     def value(self, path: str) -> Any:
         """Returns a field of the whole episode ("episode_metadata/seed"); raises FeatureError where there is none."""
@@ -206,10 +209,10 @@ class Episode:
         for path, feature in self.features.steps.items():
             name = f"{STEPS}/{path}"
             if not isinstance(feature, TensorFeature) or feature.encoding != "none":
-                return len(self._example.blobs(name))
+                return self._example.count(name, "bytes_list")
             size = int(np.prod(feature.shape))
             if size:
-                return len(self._example.floats(name) if feature.is_float else self._example.integers(name)) // size
+                return self._example.count(name, "float_list" if feature.is_float else "int64_list") // size
         raise FeatureError("the steps of this data set have no fields. Check its features.json")
 
 

@@ -7,7 +7,7 @@ loaded in one process. The bytes on the wire are the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +37,8 @@ def _add_field(
     return field
 
 
-def _declare() -> Any:
-    """Builds the class of the Example message."""
+def _declare() -> tuple[Any, Any]:
+    """Builds the classes of the messages Example and Int64List."""
     file = descriptor_pb2.FileDescriptorProto(name="embodio/rlds/example.proto", package=_PACKAGE, syntax="proto3")
     for name, kind in (
         ("BytesList", _Field.TYPE_BYTES),
@@ -61,10 +61,33 @@ def _declare() -> Any:
     _add_field(file.message_type.add(name="Example"), "features", 1, _Field.TYPE_MESSAGE, type_name="Features")
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.Example"))
+    found = [pool.FindMessageTypeByName(f"{_PACKAGE}.{name}") for name in ("Example", "Int64List")]
+    return message_factory.GetMessageClass(found[0]), message_factory.GetMessageClass(found[1])
 
 
-_Example = _declare()
+_Example, _Int64List = _declare()
+
+
+class ExampleValues(Protocol):
+    """Read access to the values of one Example.
+
+    All but `names` raise FeatureError where there is no such name, or its values are of another kind.
+    """
+
+    def names(self) -> list[str]:
+        """The names of all values, sorted."""
+
+    def count(self, name: str, kind: str) -> int:
+        """The number of values called `name`; `kind` is "bytes_list", "float_list" or "int64_list"."""
+
+    def blobs(self, name: str) -> Sequence[bytes]:
+        """The byte strings called `name`."""
+
+    def floats(self, name: str) -> npt.NDArray[np.float32]:
+        """The numbers called `name`, float32 [N]."""
+
+    def integers(self, name: str) -> npt.NDArray[np.int64]:
+        """The whole numbers called `name`, int64 [N]."""
 
 
 def encode_example(values: Mapping[str, ExampleValue]) -> bytes:
@@ -93,6 +116,16 @@ def encode_example(values: Mapping[str, ExampleValue]) -> bytes:
     return bytes(example.SerializeToString(deterministic=True))
 
 
+def decode_integers(data: bytes) -> npt.NDArray[np.int64]:
+    """Returns the numbers of a serialised Int64List, int64 [N]; raises FeatureError if it is none."""
+    numbers = _Int64List()
+    try:
+        numbers.ParseFromString(data)
+    except message.DecodeError as error:
+        raise FeatureError(f"{len(data)} bytes are no list of whole numbers ({error}). Fetch the data again") from error
+    return np.fromiter(numbers.value, np.int64, count=len(numbers.value))
+
+
 class DecodedExample:
     """Read access to the values of one serialised Example; lists are converted only when asked for."""
 
@@ -117,6 +150,10 @@ class DecodedExample:
     def names(self) -> list[str]:
         """Returns the names of all values, sorted."""
         return sorted(self._features)
+
+    def count(self, name: str, kind: str) -> int:
+        """Returns the number of values called `name`; raises FeatureError as `blobs` does."""
+        return len(self._list(name, kind))
 
     def _list(self, name: str, kind: str) -> Any:
         if name not in self._features:

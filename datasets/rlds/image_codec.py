@@ -16,8 +16,13 @@ try:  # comes with the simulators; decodes twice as fast as Pillow, to the same 
     import cv2
 except ImportError:
     cv2 = None
+try:  # a third faster still, to the same pixels; JPEG only
+    import simplejpeg
+except ImportError:
+    simplejpeg = None  # type: ignore[assignment]
 
 JPEG_QUALITY = 95
+_JPEG = b"\xff\xd8"  # how such files begin
 
 
 def encode_image(image: npt.NDArray[np.uint8], encoding: str) -> bytes:
@@ -56,6 +61,13 @@ def decode_image(data: bytes, channels: int = 3) -> npt.NDArray[np.uint8]:
     Raises:
         FeatureError: the bytes are not an image.
     """
+    if simplejpeg is not None and channels == 3 and data.startswith(_JPEG):
+        try:
+            decoded: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB")
+        except ValueError:  # damaged, or of a kind that only the others read
+            pass
+        else:
+            return decoded
     if cv2 is not None and channels == 3 and data:
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)

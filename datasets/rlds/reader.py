@@ -11,9 +11,10 @@ from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureErr
 from embodio.datasets.rlds.dataset_info import INFO_NAME, DatasetInfo
 from embodio.datasets.rlds.episode import Episode
 from embodio.datasets.rlds.features import EpisodeFeatures
+from embodio.datasets.rlds.piece_table import PieceTableBuilder
 from embodio.datasets.rlds.record_index import RecordIndex
 from embodio.datasets.rlds.remote import is_url, mirror
-from embodio.datasets.rlds.shards import open_shard
+from embodio.datasets.rlds.shards import Shard, open_shard
 from embodio.datasets.rlds.writer import SPLIT
 from embodio.envs.embodiment import Embodiment
 
@@ -97,7 +98,8 @@ class RLDSReader:
             CorruptRecordError: its record is damaged.
             IndexError: there is no such episode.
         """
-        return Episode(self.record(index), self.features)
+        number, inside = self._place(index)
+        return Episode(self._shards[number].example(inside), self.features)
 
     def episode_length(self, index: int) -> int:
         """Returns the number of steps of one episode.
@@ -130,19 +132,26 @@ class RLDSReader:
         return number, index - (int(self._ends[number]) - self._shards[number].count)
 
     def _count_steps(self, number: int) -> list[int]:
-        """Steps of all episodes of a shard; -1 stands for a damaged record."""
+        """Steps of all episodes of a shard; -1 stands for a damaged record. Its pieces are remembered on the way."""
         shard = self._shards[number]
         stamp = shard.stamp()
         known = self._index.steps(shard.name, stamp, shard.count)
-        if known is not None:
+        if known is not None and not shard.wants_pieces():
             return known
-        first = int(self._ends[number]) - shard.count
-        steps = [self._steps_or_damage(index) for index in range(first, first + shard.count)]
+        steps, builder = [], PieceTableBuilder()
+        for inside in range(shard.count):
+            record, length = self._examined(shard, inside)
+            steps.append(length)
+            builder.add(record)
         self._index.keep_steps(shard.name, stamp, steps)
+        if shard.wants_pieces():
+            shard.keep_pieces(builder.build())
         return steps
 
-    def _steps_or_damage(self, index: int) -> int:
+    def _examined(self, shard: Shard, inside: int) -> tuple[bytes | None, int]:
+        """A record and its steps; None and -1 if it is damaged, which is told to whoever wants this episode."""
         try:
-            return len(self.episode(index))
-        except (CorruptRecordError, FeatureError):  # told to whoever wants this episode
-            return -1
+            record = shard.record(inside)
+            return record, len(Episode(record, self.features))
+        except (CorruptRecordError, FeatureError):
+            return None, -1

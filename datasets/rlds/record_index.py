@@ -15,6 +15,8 @@ from embodio.datasets.rlds.byte_files import ByteFile
 from embodio.datasets.rlds.tfrecord import scan
 
 INDEX_NAME = "record_index.json"
+SIDE_FOLDER = ".embodio"
+"""Beside the data: all that may be deleted at any time, and is made anew."""
 _SAVE_EVERY = 5.0  # seconds, while many shards are looked at
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any, Protocol
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
-from embodio.datasets.rlds.byte_files import ByteFile, byte_file
-from embodio.datasets.rlds.record_index import RecordIndex
+from embodio.datasets.rlds.byte_files import ByteFile, LocalFile, byte_file
+from embodio.datasets.rlds.example_proto import DecodedExample, ExampleValues
+from embodio.datasets.rlds.piece_table import PieceTable, Stamp
+from embodio.datasets.rlds.pieces import PiecedExample
+from embodio.datasets.rlds.record_index import SIDE_FOLDER, RecordIndex
 from embodio.datasets.rlds.remote import fetch
 from embodio.datasets.rlds.tfrecord import read_payload
 
@@ -32,8 +36,17 @@ class Shard(Protocol):
     def record(self, number: int) -> bytes:
         """One record; raises CorruptRecordError where it is damaged."""
 
+    def example(self, number: int) -> ExampleValues:
+        """The values of one record, read in pieces where that is possible; errors as `record`, now or then."""
+
     def stamp(self) -> tuple[int, int | str]:
         """Size of the file, and something that changes with its content."""
+
+    def wants_pieces(self) -> bool:
+        """Whether a table of the pieces of all records would be used, and is missing."""
+
+    def keep_pieces(self, table: PieceTable) -> None:
+        """Takes that table."""
 
     def close(self) -> None:
         """Closes the file; it opens again when it is needed."""
@@ -61,10 +74,15 @@ class TFRecordShard:
         self.name, self.count = name, count
         self._file, self._index = file, index
         self._spans: Any = None
+        self._pieces: PieceTable | None = None
+        self._pieces_sought = False
+        self._stamp: Stamp | None = None  # of the file when it was opened, as a local file only
 
     def prepare(self) -> None:
         """Finds the records, from the index or in the file."""
         if self._spans is None:
+            if isinstance(self._file, LocalFile):  # elsewhere a request costs more than reading a whole record
+                self._stamp = self._file.stamp()
             spans = self._index.spans(self.name, self._file)
             if len(spans) != self.count:
                 raise _miscounted(self._file.name, len(spans), self.count)
@@ -76,13 +94,48 @@ class TFRecordShard:
         offset, length = self._spans[number]
         return read_payload(self._file, number, int(offset), int(length))
 
+    def example(self, number: int) -> ExampleValues:
+        """The values of one record, in pieces where the table of them was made; errors as `record`, now or then."""
+        table = self._table()
+        if table is None or not table.knows(number):
+            return DecodedExample(self.record(number))
+        start = self._spans.item(number, 0)
+        return PiecedExample(
+            table, number, lambda offset, size: self._file.read(start + offset, size), lambda: self.record(number)
+        )
+
     def stamp(self) -> tuple[int, int | str]:
         """Size of the file, and something that changes with its content."""
         return self._file.stamp()
 
+    def wants_pieces(self) -> bool:
+        """Whether the table of pieces is missing and can be kept."""
+        return self._table() is None and self._stamp is not None and os.access(self._index.folder, os.W_OK)
+
+    def keep_pieces(self, table: PieceTable) -> None:
+        """Keeps the table of pieces of all records beside the data."""
+        if self._stamp is not None:
+            table.save(self._pieces_path(), self._stamp)
+            self._pieces_sought = False
+
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the table behind; a copy opens the same one."""
+        return self.__dict__ | {"_pieces": None, "_pieces_sought": False}
+
+    def _table(self) -> PieceTable | None:
+        if not self._pieces_sought:
+            self.prepare()
+            if self._stamp is not None:
+                self._pieces = PieceTable.load(self._pieces_path(), self._stamp, self.count)
+            self._pieces_sought = True
+        return self._pieces
+
+    def _pieces_path(self) -> Path:
+        return self._index.folder / SIDE_FOLDER / f"pieces-{self.name}"
 
 
 class ArrayRecordShard:
@@ -109,9 +162,20 @@ class ArrayRecordShard:
                 raise CorruptRecordError(self._file.name, number, str(error), _REMEDY) from error
         return bytes(record)
 
+    def example(self, number: int) -> ExampleValues:
+        """The values of one record; errors as `record`."""
+        return DecodedExample(self.record(number))
+
     def stamp(self) -> tuple[int, int | str]:
         """Size of the file, and something that changes with its content."""
         return self._file.stamp()
+
+    def wants_pieces(self) -> bool:
+        """No: records are read whole."""
+        return False
+
+    def keep_pieces(self, table: PieceTable) -> None:
+        """Does without."""
 
     def close(self) -> None:
         """Closes the file."""

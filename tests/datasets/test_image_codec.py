@@ -1,5 +1,7 @@
 """Images: PNG is exact, JPEG is close, and both decoders agree to the bit."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -42,16 +44,44 @@ def test_png_is_read_where_jpeg_was_declared() -> None:
     assert np.array_equal(decode_image(encode_image(image, "png"), 3), image)
 
 
+def decoded_by(data: bytes, without: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> np.ndarray | None:
+    """The pixels, or None where it is no image, without some of the decoders."""
+    with monkeypatch.context() as patch:
+        for name in without:
+            patch.setattr(image_codec, name, None)
+        try:
+            return decode_image(data)
+        except FeatureError:
+            return None
+
+
 @pytest.mark.parametrize("encoding", ["png", "jpeg"])
-@pytest.mark.skipif(image_codec.cv2 is None, reason="OpenCV is not installed")
 def test_decoders_agree(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (33, 47, 3), dtype=np.uint8)
     for image in (noise, smooth_image()):
         data = encode_image(image, encoding)
-        fast = decode_image(data)
-        with monkeypatch.context() as patch:
-            patch.setattr(image_codec, "cv2", None)
-            assert np.array_equal(decode_image(data), fast)
+        for without in (("simplejpeg",), ("simplejpeg", "cv2")):
+            assert np.array_equal(decoded_by(data, without, monkeypatch), decode_image(data))
+
+
+@pytest.mark.parametrize(
+    "how", [{"subsampling": 2}, {"subsampling": 1}, {"progressive": True}, {"restart_marker_blocks": 2}, {}]
+)
+def test_the_fastest_decoder_gives_the_same_pixels(how: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For JPEG files of every kind, turned ones and grey ones among them, and whatever is damaged in them."""
+    picture, buffer = Image.fromarray(smooth_image()), io.BytesIO()
+    if not how:
+        turned = Image.Exif()
+        turned[0x112] = 6
+        picture, how = picture.convert("L"), {"exif": turned}
+    picture.save(buffer, "JPEG", quality=90, **how)
+    data, generator = buffer.getvalue(), np.random.default_rng(2)
+    damaged = [data[: int(cut)] for cut in generator.integers(2, len(data), 8)]
+    for place, bit in zip(generator.integers(2, len(data), 12), generator.integers(0, 8, 12), strict=True):
+        damaged.append(data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :])
+    for content in (data, data + b"tail", *damaged):
+        fast, slow = (decoded_by(content, without, monkeypatch) for without in ((), ("simplejpeg",)))
+        assert (fast is None and slow is None) or np.array_equal(fast, slow)
 
 
 @pytest.mark.parametrize("data", [b"", b"not an image"])
