@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import multiprocessing
 import os
 import signal
@@ -24,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from embodio.datasets.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
 from embodio.datasets.demonstration import check_noise, record_demonstration
 from embodio.datasets.errors import CollectionError
+from embodio.datasets.folder_lock import sole_user
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.registry import Policy, make_env, make_expert
 
@@ -141,7 +141,7 @@ def collect(
     settings = _settings(source, env_name, seed, noise, keep_failures, env_options)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    with _sole_user(folder):
+    with sole_user(folder, "collecting into", CollectionError):
         store = CollectionStore(folder, settings)
         done = {row.index for row in [*store.published(), *store.staged()]}
         pending = [index for index in range(episodes) if index not in done]
@@ -295,22 +295,6 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _sole_user(folder: Path) -> Iterator[None]:
-    """Holds a lock on a folder; the system releases it when the process ends, however it ends."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CollectionError(
-                f"another process is collecting into {folder}. Wait for it, or choose another"
-            ) from error
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

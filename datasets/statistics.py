@@ -82,7 +82,7 @@ class FieldAccumulator:
         """
         if not self._count:
             raise DatasetError("there are no values to compute statistics of. Give a data set with episodes")
-        low, high = np.clip(self._sketch.quantiles((0.01, 0.99)), self._low, self._high)
+        low, high = self.quantiles((0.01, 0.99))
         columns = {
             "min": self._low,
             "max": self._high,
@@ -93,6 +93,10 @@ class FieldAccumulator:
         }
         exact = {name: tuple(column.tolist()) for name, column in columns.items()}
         return FieldStatistics(names=names, count=self._count, **exact)
+
+    def quantiles(self, shares: tuple[float, ...]) -> npt.NDArray[np.float64]:
+        """Returns quantiles, float64 [shares, D]; at least one batch must have been added."""
+        return np.clip(self._sketch.quantiles(shares), self._low, self._high)
 
     def _widen(self, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> None:
         """Takes in smallest and largest values; called before the first `_add`."""

@@ -1,4 +1,4 @@
-"""`embodio-data`: what a data set holds, its statistics, a page that shows it, and any data set as RLDS."""
+"""`embodio-data`: what a data set holds, its statistics, a page that shows it, checks, and other layouts of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from rich.progress import Progress
 from rich.table import Table
 
 from embodio.agent.errors import AgentError
-from embodio.datasets.convert_to_rlds import convert_to_rlds
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.inspect_source import propose
 from embodio.datasets.source import open_source
@@ -23,6 +22,7 @@ from embodio.datasets.statistics import compute_statistics
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 from embodio.model.statistics import FieldStatistics, Normaliser
 from embodio.train.cli import run as run_command
+from embodio.train.data_convert import ConvertDataConfig, convert_data
 from embodio.train.data_verify import VerifyConfig, check
 from embodio.train.data_visualise import VisualiseConfig, visualise
 from embodio.train.schema import ConfigError
@@ -71,25 +71,6 @@ class StatsConfig:
 
 
 @dataclass(frozen=True)
-class ConvertDataConfig:
-    """What to write as RLDS.
-
-    Attributes:
-        source: folder, file, YAML file, or name of the catalogue.
-        out: folder of the new data set.
-        name: of the new data set: small letters, digits and underscores.
-        folder: where the files of a catalogue name are; null looks in EMBODIO_DATA.
-        split: name of the split; null takes the usual one.
-    """
-
-    source: str
-    out: Path
-    name: str
-    folder: str | None = None
-    split: str | None = None
-
-
-@dataclass(frozen=True)
 class Verb:
     """One thing that `embodio-data` does.
 
@@ -114,6 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not action and not {"--help", "-h"} & set(arguments):
         Console(stderr=True, highlight=False).print(f"embodio-data: say what to do: {', '.join(verbs)}, then key=value")
         return 2
+    if action and arguments and _is_place(arguments[0]):
+        arguments[0] = f"source={_quoted(arguments[0])}"
     verb = verbs[action or "inspect"]
     return run_command(
         verb.schema,
@@ -126,6 +109,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
 
+def _is_place(argument: str) -> bool:
+    """Whether this is a name or a path rather than `key=value`."""
+    return not argument.startswith("-") and ("=" not in argument or "://" in argument.partition("=")[0])
+
+
+def _quoted(argument: str) -> str:
+    """Text as hydra takes it, whatever is in it."""
+    plain = all(letter.isalnum() or letter in "/._-" for letter in argument)
+    return argument if plain else "'" + argument.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def _verbs() -> dict[str, Verb]:
     return {
         "inspect": Verb(
@@ -133,8 +127,8 @@ def _verbs() -> dict[str, Verb]:
             inspect,
             "Show what a data set holds, and propose its YAML file. Others: stats, convert, visualise, verify.",
             (
-                "embodio-data inspect source=data/lift",
-                "embodio-data inspect source=droid folder=downloads/droid/1.0.0",
+                "embodio-data inspect data/lift",
+                "embodio-data inspect droid folder=gs://gresearch/robotics/droid/1.0.0",
             ),
         ),
         "stats": Verb(
@@ -145,9 +139,12 @@ def _verbs() -> dict[str, Verb]:
         ),
         "convert": Verb(
             ConvertDataConfig,
-            convert,
-            "Write any data set as RLDS, value for value (images as PNG).",
-            ("embodio-data convert source=lift.hdf5 out=data/lift name=lift",),
+            convert_data,
+            "Write any data set as RLDS or LeRobot v3; the same command goes on after it was interrupted.",
+            (
+                "embodio-data convert source=lift.hdf5 out=data/lift name=lift",
+                "embodio-data convert source=data/lift out=data/lift_lerobot to=lerobot",
+            ),
         ),
         "visualise": Verb(
             VisualiseConfig,
@@ -183,18 +180,6 @@ def inspect(config: InspectConfig) -> int:
         else:
             config.out.write_text(proposal, encoding="utf-8")
             console.print(f"proposed description: {config.out}")
-    source.close()
-    return 0
-
-
-def convert(config: ConvertDataConfig) -> int:
-    """Writes a data set as RLDS; returns the exit code."""
-    source = open_source(config.source, folder=config.folder, split=config.split)
-    console = Console(stderr=True, highlight=False)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("episodes", total=len(source))
-        convert_to_rlds(source, config.out, config.name, done=lambda count: progress.update(task, completed=count))
-    console.print(f"{config.out}: {len(source)} episodes")
     source.close()
     return 0
 

@@ -6,6 +6,7 @@ Layout of one record, little endian:
 
 from __future__ import annotations
 
+import math
 import struct
 
 import google_crc32c
@@ -35,11 +36,12 @@ def frame(payload: bytes) -> bytes:
     )
 
 
-def scan(file: ByteFile) -> npt.NDArray[np.int64]:
+def scan(file: ByteFile, *, unfinished: bool = False) -> npt.NDArray[np.int64]:
     """Finds all records of a file by their headers, without reading large payloads.
 
     Args:
         file: a TFRecord file.
+        unfinished: whether the file may end inside a record, which is then left out.
 
     Returns:
         int64 [N, 2]: offset and length in bytes of each payload.
@@ -53,6 +55,8 @@ def scan(file: ByteFile) -> npt.NDArray[np.int64]:
     ahead, offset = Ahead(file), 0
     while offset < size:
         header = ahead.read(offset, HEADER_BYTES)
+        if unfinished and _end_of(header, offset) > size:
+            break
         if len(header) < HEADER_BYTES:
             raise CorruptRecordError(file.name, len(spans), "the file ends inside the header", _REMEDY)
         length, crc = struct.unpack("<QI", header)
@@ -64,6 +68,13 @@ def scan(file: ByteFile) -> npt.NDArray[np.int64]:
         spans.append((offset + HEADER_BYTES, length))
         offset = end
     return np.array(spans, dtype=np.int64).reshape(-1, 2)
+
+
+def _end_of(header: bytes, offset: int) -> float:
+    """Where a record ends; infinity where its header is cut off."""
+    if len(header) < HEADER_BYTES:
+        return math.inf
+    return offset + HEADER_BYTES + int(struct.unpack("<Q", header[:8])[0]) + FOOTER_BYTES
 
 
 def read_payload(file: ByteFile, record: int, offset: int, length: int) -> bytes:

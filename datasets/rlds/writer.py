@@ -7,6 +7,7 @@ NAME-train.tfrecord-00000-of-00003, ... of framed episodes.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,11 +15,13 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from embodio.datasets.errors import DatasetError, FeatureError
+from embodio.datasets.rlds.byte_files import LocalFile
+from embodio.datasets.rlds.dataset_info import INFO_NAME
 from embodio.datasets.rlds.example_proto import ExampleValue, encode_example
 from embodio.datasets.rlds.features import STEPS, DepthFeature, EpisodeFeatures, Feature, ImageFeature, TextFeature
 from embodio.datasets.rlds.image_codec import encode_depth, encode_image
 from embodio.datasets.rlds.tensor_codec import encode_tensor
-from embodio.datasets.rlds.tfrecord import frame
+from embodio.datasets.rlds.tfrecord import FOOTER_BYTES, frame, scan
 from embodio.envs.embodiment import Embodiment
 
 SPLIT = "train"
@@ -66,7 +69,8 @@ class RLDSWriter:
         *,
         description: str = "",
         version: str = "1.0.0",
-        shard_bytes: int = SHARD_BYTES,
+        shard_bytes: int | None = None,
+        resume: bool = False,
     ) -> None:
         """Opens a folder for writing.
 
@@ -76,7 +80,9 @@ class RLDSWriter:
             features: of the episodes.
             description: one line for people.
             version: of the data, "major.minor.patch".
-            shard_bytes: a new shard begins when the present one has this size.
+            shard_bytes: a new shard begins when the present one has this size; None takes SHARD_BYTES.
+            resume: go on after the episodes that an earlier writer with the same arguments left in this folder when its
+                process was killed; the files become what they would have been without that.
 
         Raises:
             DatasetError: the folder holds a data set, or the name is not one that tfds takes.
@@ -84,14 +90,23 @@ class RLDSWriter:
         if not name.replace("_", "").isalnum() or name.lower() != name or not name[0].isalpha():
             raise DatasetError(f"data set name {name!r}: use small letters, digits and underscores, a letter first")
         self.folder = Path(folder)
-        if (self.folder / "dataset_info.json").exists():
+        if resume:
+            (self.folder / INFO_NAME).unlink(missing_ok=True)
+        elif (self.folder / INFO_NAME).exists():
             raise DatasetError(f"{self.folder} already holds a data set. Choose another folder, or delete it")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._name, self._features, self._description, self._version = name, features, description, version
-        self._shard_bytes = shard_bytes
+        self._shard_bytes = shard_bytes or SHARD_BYTES
         self._lengths: list[int] = []
         self._bytes = 0
         self._file: BinaryIO | None = None
+        if resume:
+            self._recover()
+
+    @property
+    def written(self) -> int:
+        """Number of episodes, with those of earlier writers that this one resumes."""
+        return sum(self._lengths)
 
     def __enter__(self) -> RLDSWriter:
         """Returns the writer."""
@@ -121,6 +136,7 @@ class RLDSWriter:
             self._file = self._unfinished(len(self._lengths)).open("wb")
             self._lengths.append(0)
         self._file.write(frame(record))
+        self._file.flush()
         self._lengths[-1] += 1
         self._bytes += len(record)
 
@@ -137,10 +153,25 @@ class RLDSWriter:
         for shard in range(total):
             self._unfinished(shard).rename(self.folder / shard_name(self._name, shard, total))
         self._features.save(self.folder)
-        (self.folder / "dataset_info.json").write_text(json.dumps(self._info(), indent=2) + "\n")
+        (self.folder / INFO_NAME).write_text(json.dumps(self._info(), indent=2) + "\n")
 
     def _unfinished(self, shard: int) -> Path:
         return self.folder / f"{shard:05d}.unfinished"
+
+    def _recover(self) -> None:
+        """Takes over the shards of a writer that was killed, and cuts off the record that it was writing."""
+        for path in self.folder.glob(f"{self._name}-{SPLIT}.tfrecord-*-of-*"):
+            path.rename(self._unfinished(int(path.name.split("-")[-3])))
+        while self._unfinished(len(self._lengths)).exists():
+            if self._file is not None:
+                self._file.close()
+            path = self._unfinished(len(self._lengths))
+            spans = scan(LocalFile(path), unfinished=True)
+            self._file = path.open("r+b")
+            self._file.truncate(int(spans[-1].sum()) + FOOTER_BYTES if len(spans) else 0)
+            self._file.seek(0, os.SEEK_END)
+            self._lengths.append(len(spans))
+            self._bytes += int(spans[:, 1].sum())
 
     def _drop(self) -> None:
         if self._file is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,12 @@ from embodio.datasets.rlds.features import (
 )
 from embodio.datasets.rlds.image_codec import decode_image
 from embodio.datasets.sources.columns import INSTRUCTION, ColumnEpisode
+from embodio.datasets.sources.lerobot_columns import load_value
 from embodio.datasets.sources.lerobot_names import BOOKKEEPING, OWN, rlds_path
+from embodio.datasets.sources.parquet import REMEDY, open_parquet, read_table, reading
 from embodio.datasets.sources.video_segments import VideoSegment
 from embodio.envs.embodiment import Embodiment
 
-_REMEDY = "Fetch the data set again"
 _TYPES = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "bool")
 
 
@@ -62,9 +62,11 @@ class LeRobotSource:
         if not version.startswith("v3"):
             raise DatasetError(f"{self.folder} is LeRobot data of version {version}. Convert it to v3.0 with LeRobot")
         self.fps = float(self._info["fps"])
-        self._columns = {rlds_path(name): name for name in self._info["features"] if name not in BOOKKEEPING}
         own = self.folder / "meta" / OWN
         self._own = _read_json(own) if own.exists() else None
+        self._columns = {rlds_path(name): name for name in self._info["features"] if name not in BOOKKEEPING}
+        if self._own is not None:
+            self._columns = dict(self._own["names"])
         self._tasks = self._read_tasks()
         rows = self._read_rows()
         self._first_of_file = _first_indices(rows)
@@ -79,7 +81,7 @@ class LeRobotSource:
     @property
     def embodiment(self) -> Embodiment:
         """The robot, where this library wrote the folder; else raises DatasetError."""
-        if self._own is None:
+        if self._own is None or "embodiment" not in self._own:
             raise DatasetError(f"{self.folder} does not describe its robot. Open it through a YAML file")
         return Embodiment.from_dict(self._own["embodiment"])
 
@@ -107,9 +109,7 @@ class LeRobotSource:
                 frames[path] = self._frames(row, path, feature)
             else:
                 columns[path] = lambda path=path, feature=feature: self._array(row, path, feature)  # type: ignore[misc]
-        values = {path: _plain(row.get(f"embodio/{path}")) for path in self.features.episode}
-        values[f"{METADATA}/episode_index"] = int(row["episode_index"])
-        values = {path: values[path] for path in self.features.episode}
+        values = {path: self._value(row, path, feature) for path, feature in self.features.episode.items()}
         length = int(row["length"])
         return ColumnEpisode(self.features, length, columns=columns, frames=frames, texts=texts, episode=values)
 
@@ -130,7 +130,7 @@ class LeRobotSource:
         return row
 
     def _read_tasks(self) -> list[str]:
-        table = _table(self.folder / "meta" / "tasks.parquet")
+        table = read_table(self.folder / "meta" / "tasks.parquet")
         names = [name for name in table.column_names if name != "task_index"]
         if "task_index" not in table.column_names or len(names) != 1:
             raise DatasetError(f"{self.folder}/meta/tasks.parquet has the columns {table.column_names}")
@@ -140,7 +140,7 @@ class LeRobotSource:
     def _read_rows(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         for path in sorted((self.folder / "meta" / "episodes").glob("chunk-*/file-*.parquet")):
-            rows += _table(path, lambda name: not name.startswith("stats/")).to_pylist()
+            rows += read_table(path, lambda name: not name.startswith("stats/")).to_pylist()
         rows.sort(key=lambda row: row["episode_index"])
         return rows
 
@@ -180,7 +180,7 @@ class LeRobotSource:
         key = (row["data/chunk_index"], row["data/file_index"])
         first = row["dataset_from_index"] - self._first_of_file[key]
         if file_path not in self._files:
-            self._files[file_path] = _open_parquet(file_path)
+            self._files[file_path] = open_parquet(file_path)
         file = self._files[file_path]
         groups: list[int] = []
         start, before = 0, 0
@@ -190,10 +190,10 @@ class LeRobotSource:
                 before = start if not groups else before
                 groups.append(group)
             start += rows
-        with _reading(file_path, int(row["episode_index"])):
+        with reading(file_path, int(row["episode_index"])):
             table = file.read_row_groups(groups, columns=[name])
         if name not in table.column_names or len(table) < first - before + row["length"]:
-            raise CorruptRecordError(file_path, int(row["episode_index"]), f"rows of {name} are missing", _REMEDY)
+            raise CorruptRecordError(file_path, int(row["episode_index"]), f"rows of {name} are missing", REMEDY)
         return table[name].slice(first - before, row["length"]).combine_chunks()
 
     def _array(self, row: Mapping[str, Any], path: str, feature: TensorFeature | DepthFeature) -> npt.NDArray[Any]:
@@ -209,13 +209,22 @@ class LeRobotSource:
         values = np.asarray(column.to_numpy(zero_copy_only=False))
         if values.size != length * int(np.prod(shape)):
             where = self._path("data_path", row, "data")
-            raise CorruptRecordError(where, int(row["episode_index"]), f"{path} has {values.size} numbers", _REMEDY)
+            raise CorruptRecordError(where, int(row["episode_index"]), f"{path} has {values.size} numbers", REMEDY)
         return values.reshape(length, *shape)
+
+    def _value(self, row: Mapping[str, Any], path: str, feature: Feature) -> Any:
+        """A value of the whole episode; only folders that this library wrote have others than the number."""
+        if path == f"{METADATA}/episode_index" and f"embodio/{path}" not in row:
+            return int(row["episode_index"])
+        if f"embodio/{path}" not in row:
+            where = self.folder / "meta" / "episodes"
+            raise CorruptRecordError(where, int(row["episode_index"]), f"{path} is missing", REMEDY)
+        return load_value(feature, row[f"embodio/{path}"])
 
     def _instruction(self, row: Mapping[str, Any], step: int) -> str:
         number = int(self._values(row, INSTRUCTION, "task_index")[step])
         if not 0 <= number < len(self._tasks):
-            raise CorruptRecordError(self.folder, int(row["episode_index"]), f"there is no task {number}", _REMEDY)
+            raise CorruptRecordError(self.folder, int(row["episode_index"]), f"there is no task {number}", REMEDY)
         return self._tasks[number]
 
     def _frames(
@@ -247,10 +256,6 @@ def _first_indices(rows: list[dict[str, Any]]) -> dict[tuple[int, int], int]:
     return first
 
 
-def _plain(value: Any) -> Any:
-    return np.array(value) if isinstance(value, list) else value
-
-
 def _feature(name: str, described: Mapping[str, Any]) -> Feature:
     dtype, shape = described["dtype"], tuple(int(size) for size in described["shape"])
     if dtype in ("video", "image"):
@@ -275,42 +280,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise DatasetError(f"{path} holds no object. Fetch it again")
     return found
-
-
-def parquet() -> types.ModuleType:
-    """pyarrow.parquet; raises DatasetError that says how to get it where it is missing."""
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise DatasetError("LeRobot data needs pyarrow: pip install 'embodio[lerobot]'") from error
-    module: types.ModuleType = pyarrow.parquet
-    return module
-
-
-class _reading:  # noqa: N801 - used like a function, in a `with` line
-    """Turns pyarrow's errors into ours."""
-
-    def __init__(self, path: Path, record: int) -> None:
-        self._path, self._record = path, record
-
-    def __enter__(self) -> None:
-        """Begins."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        """Raises CorruptRecordError for what pyarrow raises on damaged files."""
-        if isinstance(error, FileNotFoundError):
-            raise CorruptRecordError(self._path, self._record, "the file is missing", _REMEDY) from error
-        if isinstance(error, OSError | ValueError):  # pyarrow's own errors derive from these
-            raise CorruptRecordError(self._path, self._record, f"cannot be read ({error})", _REMEDY) from error
-
-
-def _open_parquet(path: Path) -> Any:
-    module = parquet()
-    with _reading(path, 0):
-        return module.ParquetFile(path)
-
-
-def _table(path: Path, keep: Callable[[str], bool] = lambda name: True) -> Any:
-    file = _open_parquet(path)
-    with _reading(path, 0):
-        return file.read(columns=[name for name in file.schema_arrow.names if keep(name)])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import CorruptRecordError
+from embodio.datasets.errors import CorruptRecordError, DatasetError
 
 CHUNK = 32
 _KEPT = 2  # chunks
@@ -95,3 +95,28 @@ def write_video(path: Path, frames: Iterable[npt.NDArray[np.uint8]], fps: float,
     finally:
         writer.close()
     temporary.replace(path)
+
+
+def join_videos(path: Path, parts: Sequence[Path]) -> None:
+    """Joins videos that `write_video` wrote with the same size and rate, without coding them again.
+
+    Args:
+        path: the file, replaced only when all is written.
+        parts: in order; they are deleted.
+
+    Raises:
+        DatasetError: ffmpeg refuses.
+    """
+    listed, temporary = path.with_name(f".{path.name}.txt"), path.with_name(f".{path.name}.part.mp4")
+    quoted = (str(part.resolve()).replace("'", "'\\''") for part in parts)
+    listed.write_text("".join(f"file '{part}'\n" for part in quoted), encoding="utf-8")
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", "-f", "concat", "-safe", "0"]
+    command += ["-i", str(listed), "-c", "copy", "-movflags", "+faststart", str(temporary)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    listed.unlink()
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        raise DatasetError(f"{path} cannot be written: {said}. Is the disk full?")
+    temporary.replace(path)
+    for part in parts:
+        part.unlink()

@@ -1,0 +1,101 @@
+"""Fields of episodes as columns of parquet files, in the types that LeRobot gives them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.errors import FeatureError
+from embodio.datasets.rlds.features import DepthFeature, Feature, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.rlds.image_codec import decode_image, encode_image
+
+_INDEX = "__index_level_0__"
+
+
+def described(path: str, feature: Feature, names: Sequence[str] | None, *, video: bool) -> dict[str, Any]:
+    """What info.json says of a field; raises FeatureError where LeRobot has no place for it."""
+    if isinstance(feature, TextFeature):
+        return {"dtype": "string", "shape": [1], "names": None}
+    if isinstance(feature, ImageFeature):
+        size = [feature.height, feature.width, feature.channels]
+        if None in size:
+            raise FeatureError(f"{path}: LeRobot needs images of one size, and these have any. Resize them first")
+        return {"dtype": "video" if video else "image", "shape": size, "names": ["height", "width", "channels"]}
+    shape, dtype = list(shape_of(feature)) or [1], dtype_of(feature).name
+    if 0 in shape or len(shape) > 5:
+        raise FeatureError(f"{path}: LeRobot has no fields of the shape {tuple(shape)}")
+    return {"dtype": dtype, "shape": shape, "names": list(names) if names else None}
+
+
+def shape_of(feature: TensorFeature | DepthFeature) -> tuple[int, ...]:
+    """The shape of one step."""
+    return (feature.height, feature.width, 1) if isinstance(feature, DepthFeature) else feature.shape
+
+
+def dtype_of(feature: TensorFeature | DepthFeature) -> np.dtype[Any]:
+    """The dtype of the values."""
+    return np.dtype(np.float32) if isinstance(feature, DepthFeature) else feature.numpy_dtype
+
+
+def number_column(values: npt.NDArray[Any]) -> Any:
+    """An arrow column of T numbers, vectors or arrays, [T, *shape]; one number alone is no vector."""
+    import pyarrow as pa
+
+    shape = values.shape[1:] if values.shape[1:] not in ((), (1,)) else ()
+    column = pa.array(np.ascontiguousarray(values).reshape(-1))
+    if len(shape) == 1:
+        return pa.FixedSizeListArray.from_arrays(column, shape[0])
+    for size in reversed(shape):
+        offsets = pa.array(np.arange(0, len(column) + 1, size, dtype=np.int32))
+        column = pa.ListArray.from_arrays(offsets, column)
+    return column
+
+
+def image_column(files: Sequence[bytes]) -> Any:
+    """An arrow column of image files."""
+    import pyarrow as pa
+
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    return pa.array([{"bytes": data, "path": None} for data in files], kind)
+
+
+def store_value(feature: Feature, value: Any) -> Any:
+    """A value of a whole episode as it stands in the table of episodes."""
+    if isinstance(feature, ImageFeature):
+        return encode_image(value, "png")
+    if isinstance(feature, TextFeature):
+        return str(value)
+    array = np.asarray(value, dtype_of(feature))
+    return array.item() if not shape_of(feature) else array.ravel().tolist()
+
+
+def load_value(feature: Feature, stored: Any) -> Any:
+    """Inverse of `store_value`."""
+    if isinstance(feature, ImageFeature):
+        return decode_image(stored or b"", feature.channels)
+    if isinstance(feature, TextFeature) or not shape_of(feature):
+        return stored
+    return np.array(stored, dtype_of(feature)).reshape(shape_of(feature))
+
+
+def task_table(tasks: Sequence[str]) -> Any:
+    """The table of tasks; its column of texts is what pandas calls the index, as LeRobot expects."""
+    import pyarrow as pa
+
+    columns = [
+        {"name": name, "field_name": field, "pandas_type": kind, "numpy_type": numpy, "metadata": None}
+        for name, field, kind, numpy in (
+            ("task_index", "task_index", "int64", "int64"),
+            (None, _INDEX, "unicode", "object"),
+        )
+    ]
+    levels = {"name": None, "field_name": None, "pandas_type": "unicode", "numpy_type": "object", "metadata": None}
+    about = {"index_columns": [_INDEX], "column_indexes": [levels], "columns": columns, "pandas_version": "2.0.0"}
+    table = pa.table(
+        {"task_index": pa.array(range(len(tasks)), pa.int64()), _INDEX: pa.array(list(tasks), pa.string())}
+    )
+    return table.replace_schema_metadata({"pandas": json.dumps(about)})
