@@ -1,10 +1,7 @@
 """The agent on another machine: `RemoteAgent(url)` has the verbs of `Agent` and needs no torch.
 
-This folder and `agent/errors.py` are all that a robot or an old simulator needs: they run on Python 3.8 and newer with
-numpy, msgpack and websockets (13 or newer). They can be copied alone, keeping their place below a folder on the path:
-
-    embodio/agent/errors.py
-    embodio/agent/client/
+This folder, `agent/answers.py` and `agent/errors.py` run on Python 3.8 and newer with numpy, msgpack and websockets
+(13 or newer). `pip install ./scripts/client` in a checkout installs them alone, where embodio itself cannot be.
 """
 
 from embodio.agent.client.errors import (

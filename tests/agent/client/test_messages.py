@@ -1,16 +1,12 @@
-"""The codec of messages, and that the client is light and runs on old Pythons."""
+"""Messages: what is sent comes back, what lies or grows beyond all bounds is refused."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+from collections import OrderedDict
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,9 +15,8 @@ from hypothesis.extra import numpy as hnp
 
 from embodio.agent.client.errors import MessageError
 from embodio.agent.client.messages import DTYPES, pack, unpack
+from embodio.agent.client.verbs import VERBS, check_arguments
 
-AGENT = Path(__file__).resolve().parents[3] / "agent"
-OLD = [Path(os.environ.get("EMBODIO_OLD_PYTHON", "/nowhere")), *Path.home().glob(".pyenv/versions/3.8*/bin/python")]
 shapes = hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=4)
 arrays = st.sampled_from(sorted(DTYPES)).flatmap(lambda dtype: hnp.arrays(np.dtype(dtype), shapes))
 
@@ -61,40 +56,84 @@ def test_refuses_what_is_no_number(value: Any) -> None:
         pack({"type": "x", "value": value})
 
 
-def test_refuses_a_bomb() -> None:
-    with pytest.raises(MessageError, match="lists and maps"):
-        unpack(b"\x82\xa4type\xa1x\xa1a\xdc\x30\x00" + b"\x80" * 0x3000)
+def test_tuples_stay_tuples_and_kinds_of_maps_and_texts_are_plain() -> None:
+    sent = {"type": "x", "a": ("lift", ["push", (1, 2.5)], OrderedDict(b=(np.str_("c"), np.float64(0.5))))}
+    back = unpack(pack(sent))["a"]
+    assert back == ("lift", ["push", (1, 2.5)], {"b": ("c", 0.5)}) and type(back[2]) is dict
 
 
-def test_import_is_light() -> None:
-    code = "import sys, embodio.agent.client; print(*{name.partition('.')[0] for name in sys.modules})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"torch", "gymnasium", "mujoco", "scipy", "cv2", "PIL", "hydra"} & set(done.stdout.split())
+def nested(levels: int) -> bytes:
+    """Tuples in tuples around a large text: each level that was read would hold a copy of it."""
+    value = msgpack.packb(["x" * 100_000])
+    for _ in range(levels):
+        value = msgpack.packb([msgpack.ExtType(2, value)])
+    return msgpack.packb({"type": "x", "a": msgpack.ExtType(2, value)})
 
 
-def test_parses_as_python_3_8() -> None:
-    for path in [AGENT / "__init__.py", AGENT / "errors.py", *(AGENT / "client").glob("*.py")]:
-        ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\x82\xa4type\xa1x\xa1a\xdc\x30\x00" + b"\x80" * 0x3000, "lists and maps"),
+        (nested(300), "nested deeper than 4"),
+        (msgpack.packb({"type": "x", "a": msgpack.ExtType(2, b"\xa1x")}), "expected a list"),
+        (msgpack.packb({"type": "x", "a": msgpack.ExtType(3, b"")}), "unknown extension 3"),
+        (msgpack.packb({"type": "x", 1: 2}), "not valid msgpack"),
+        (msgpack.packb(["type"]), "expected a map"),
+        (b"\xc1", "not valid msgpack"),
+        (b"\x81" * 5000, "not valid msgpack"),
+    ],
+)
+def test_refuses_bombs_and_what_is_no_message(data: bytes, message: str) -> None:
+    with pytest.raises(MessageError, match=message):
+        unpack(data)
 
 
-def test_a_copy_runs_in_an_old_python(tmp_path: Path) -> None:
-    wanted = "import numpy, msgpack, websockets.sync.client"
-    usable = [p for p in OLD if p.exists() and not subprocess.run([p, "-c", wanted], capture_output=True).returncode]
-    if not usable:
-        pytest.skip("no older Python with numpy, msgpack and websockets; name one in EMBODIO_OLD_PYTHON")
-    from embodio.agent.serving.background import serving
-    from embodio.agent.serving.settings import ServerSettings
-    from tests.agent.serving.stub import StubPolicy
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (["|O", [1], b"12345678"], "dtype"),
+        (["O", [1], b"12345678"], "dtype"),
+        (["<U1", [1], b"1234"], "dtype"),
+        (["<M8[s]", [1], b"12345678"], "dtype"),
+        (["<f4", [-1], b"1234"], "malformed shape"),
+        (["<f4", [2**31], b"1234"], "malformed shape"),
+        (["<f4", [2**30, 2**30, 2**30], b"1234"], "needs"),
+        (["<f4", [0, 2**30, 2**30, 2**30], b""], "message"),
+        (["<f4", [True], b"1234"], "malformed shape"),
+        (["<f4", [1.0], b"1234"], "malformed shape"),
+        (["<f4", [1], b"123"], "needs 4 bytes"),
+        (["<f4", [1], b"12345"], "needs 4 bytes"),
+        (["<f4", [1], "1234"], "needs 4 bytes"),
+        (["<f4", [1] * 17, b"1234"], "message"),
+        (["<f4", [1]], "dtype, shape and bytes"),
+        ({"<f4": 1}, "message"),
+        (7, "dtype, shape and bytes"),
+    ],
+    ids=str,
+)
+def test_refuses_arrays_that_lie(parts: Any, message: str) -> None:
+    with pytest.raises(MessageError, match=message):
+        unpack(msgpack.packb({"type": "x", "a": msgpack.ExtType(1, msgpack.packb(parts))}))
 
-    room = tmp_path / "embodio" / "agent"
-    shutil.copytree(AGENT / "client", room / "client")
-    shutil.copy(AGENT / "errors.py", room)
-    code = (
-        "import sys, numpy as np; from embodio.agent.client import RemoteAgent; a = RemoteAgent(sys.argv[1]);"
-        "a.reset(instruction='6'); print(a.act({'front': np.zeros((4, 4, 3), np.uint8)}).tolist(),"
-        "a.embodiment.cameras[0].name, 'torch' in sys.modules); a.close()"
-    )
-    with serving(StubPolicy(), ServerSettings(port=0)) as url:
-        command, where = [usable[0], "-c", code, url], {"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]}
-        done = subprocess.run(command, env=where, capture_output=True, text=True, check=False)
-    assert done.stdout.split() == ["[6.0,", "0.0]", "front", "False"], done.stderr
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_arguments_are_checked(verb: str) -> None:
+    good = {
+        name: None if type(None) in kinds else kinds[0]()
+        for name, kinds in VERBS[verb].items()
+        if kinds[0] is not np.ndarray
+    }
+    good |= {name: np.zeros(1) for name, kinds in VERBS[verb].items() if kinds[0] is np.ndarray}
+    check_arguments(verb, good)
+    for name, kinds in VERBS[verb].items():
+        with pytest.raises(MessageError, match="expected"):
+            check_arguments(verb, {key: value for key, value in good.items() if key != name})
+        if kinds != (object,):
+            with pytest.raises(MessageError, match=f"{verb}.{name}: expected"):
+                check_arguments(verb, good | {name: {1}})
+            with pytest.raises(MessageError, match=f"{verb}.{name}: expected"):
+                check_arguments(verb, good | {name: True})
+    with pytest.raises(MessageError, match="arguments"):
+        check_arguments(verb, good | {"__class__": 1})
+    with pytest.raises(MessageError, match="no such verb"):
+        check_arguments("__init__", {})
