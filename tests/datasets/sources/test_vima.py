@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embodio.datasets.convert_to_rlds import convert_to_rlds
+from embodio.datasets.conversion import convert
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.prompt_images import prompt_field, prompt_of
 from embodio.datasets.rlds.image_codec import encode_image
@@ -120,7 +120,7 @@ def test_damage_is_named(root: Path, tmp_path: Path) -> None:
 
 def test_rlds_keeps_the_prompt_images(root: Path, tmp_path: Path) -> None:
     source = VimaSource(root / "data", split="rotate")
-    convert_to_rlds(source, tmp_path / "rlds", "vima_rotate")
+    convert(source, tmp_path / "rlds")
     converted = open_source(tmp_path / "rlds")
     assert converted.embodiment == source.embodiment
     for number in range(2):
