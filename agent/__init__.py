@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     )
     from embodio.agent.imagined_goals import ImaginedGoals
     from embodio.agent.options import AgentOptions
-    from embodio.agent.policy_format import PolicyConfig, PolicyFormat
+    from embodio.agent.policy_config import PolicyConfig
+    from embodio.agent.policy_format import PolicyFormat
     from embodio.agent.session import Session
 
 _HOMES = {
@@ -47,7 +48,7 @@ _HOMES = {
     "Judgement": "answers",
     "NotReset": "errors",
     "ObservationError": "errors",
-    "PolicyConfig": "policy_format",
+    "PolicyConfig": "policy_config",
     "PolicyFormat": "policy_format",
     "PrecisionError": "errors",
     "Session": "session",

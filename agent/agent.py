@@ -12,9 +12,11 @@ import numpy.typing as npt
 import torch
 
 from embodio.agent.answers import ActionResult
+from embodio.agent.arrays import to_array
 from embodio.agent.beyond_acting import BeyondActing
 from embodio.agent.checkpoint import Checkpoint, load_checkpoint
 from embodio.agent.errors import Abstained, AgentError, NotReset, ObservationError
+from embodio.agent.instruction import instructions_of_rows
 from embodio.agent.observation import Observation, batch_size, read_observation, split_batch
 from embodio.agent.options import AgentOptions
 from embodio.agent.result import Distributions
@@ -71,7 +73,7 @@ class Agent(BeyondActing):
         if replan is not None and options.replan != replan:
             raise AgentError("replan: given beside options; set it in one of the two places")
         self.options, self.checkpoint, self.format = options, checkpoint, checkpoint.format
-        self.replan = options.replan_of(self.format.chunk)
+        self.replan = options.replan_of(self.format.chunk, self.format.whole_episode)
         if embodiment is not None:
             self.check_embodiment(embodiment)
         self.model = checkpoint.model.to(device).eval()
@@ -137,34 +139,37 @@ class Agent(BeyondActing):
         """Starts an episode, or N of them: forgets history and planned actions.
 
         Args:
-            instruction: what the robot shall do; None keeps the instruction of the episode before. A tuple of N, as
-                vector environments give it, begins N rows. Beside text, what `Session.reset` says.
+            instruction: what the robot shall do; None keeps the instruction of the episode before. Beside text it may
+                be spoken, or a list of texts, pictures and sounds, see `read_instruction`. A tuple of N instructions,
+                as vector environments give it, begins N rows.
             seed: of the random numbers at a temperature above 0: one per row, or s for s, s + 1, ...; None keeps it.
             rows: bool [N], which rows to reset; None for all.
 
         Raises:
-            ObservationError: if an instruction cannot be read, or the numbers of rows do not fit.
+            ObservationError: if an instruction cannot be read, or the numbers of rows do not fit; nothing is begun.
         """
-        many = _instructions(instruction)
-        mask = None if rows is None else np.asarray(rows)
-        if mask is None:
-            count = len(many) if many is not None else len(self._rows)
-            if many is None and _is_single(instruction):
-                count = 1
-            kept = self._rows[:count]
-            self._rows = kept + [self.open_session(seed=index) for index in range(len(kept), count)]
-            mask = np.ones(count, dtype=np.bool_)
-        if mask.dtype != np.bool_ or mask.shape != (len(self._rows),):
-            raise ObservationError(f"rows: expected bool [{len(self._rows)}], got {mask.dtype} {list(mask.shape)}")
-        if many is not None and len(many) != len(self._rows):
-            raise ObservationError(f"instruction: {len(many)} were given for {len(self._rows)} rows")
-        seeds = _seeds(seed, len(self._rows))
-        for index in np.flatnonzero(mask):
-            self._rows[index].reset(many[index] if many is not None else instruction, seeds[index])
+        many = instructions_of_rows(instruction)
+        kept = self._rows
+        if rows is None:
+            count = len(many) if many is not None else (len(kept) if instruction is None else 1)
+            kept = [*kept[:count], *(self.open_session(seed=index) for index in range(len(kept), count))]
+        mask = np.ones(len(kept), dtype=np.bool_) if rows is None else to_array("rows", rows)
+        if not kept or mask.dtype != np.bool_ or mask.shape != (len(kept),):
+            raise ObservationError(f"rows: expected bool [{max(1, len(kept))}], got {mask.dtype} {list(mask.shape)}")
+        if many is not None and len(many) != len(kept):
+            raise ObservationError(f"instruction: {len(many)} were given for {len(kept)} rows")
+        seeds = _seeds(seed, len(kept))
+        told = [many[index] if many is not None else instruction for index in range(len(kept))]
+        begun = [int(index) for index in np.flatnonzero(mask)]
+        read = [None if told[index] is None else kept[index].read_instruction(told[index]) for index in begun]
+        for index, words in zip(begun, read, strict=True):
+            kept[index].begin(words, seeds[index])
+        self._rows = kept
 
     def open_session(self, seed: int = 0) -> Session:
         """An episode of its own beside those of `reset` and `act`, for `act_sessions`."""
-        return Session(self.format, self.replan, self.options.ensemble, seed)
+        room = self.model.config.lengths.encoder_text
+        return Session(self.format, self.replan, self.options.ensemble, seed, room)
 
     def fork(self) -> Agent:
         """An agent with the same network and options, but episodes of its own; a server has one per client."""
@@ -229,10 +234,11 @@ class Agent(BeyondActing):
         self.runtime.times.collect()
         return actions
 
-    def plan(self, observation: Observation) -> Floats:
+    def plan(self, observation: Observation) -> Floats | list[Floats]:
         """All actions of a chunk at once, float32 [K, A] or [N, K, A]; plan mode plays them without looking again.
 
-        The observation counts as the current step of the episode; a later `act` goes on behind the chunk.
+        A policy of whole episodes says itself how many there are, and gives a list of N arrays [n, A] for a batch. The
+        observation counts as the current step of the episode; a later `act` goes on behind the plan.
         """
         count, sessions, moments = self.read(observation)
         for session, moment in zip(sessions, moments, strict=True):
@@ -241,7 +247,9 @@ class Agent(BeyondActing):
         actions = [plan.actions.copy() for plan in plans]
         for session, played in zip(sessions, actions, strict=True):
             session.skip(played)
-        return actions[0] if count is None else np.stack(actions)
+        if count is None:
+            return actions[0]
+        return actions if self.format.whole_episode else np.stack(actions)
 
     @property
     def sessions(self) -> tuple[Session, ...]:
@@ -279,10 +287,7 @@ class Agent(BeyondActing):
         Raises:
             NotReset: if there is no instruction, or nothing was observed since the reset.
         """
-        session = self._rows[row]
-        if session.instruction is None or not session.window:
-            raise NotReset("example: nothing was observed since reset; call act(observation) first")
-        return self.format.example(list(session.window), session.instruction)
+        return self._rows[row].example()
 
     def read(self, observation: Observation) -> tuple[int | None, list[Session], list[dict[str, Any]]]:
         """Checks what `act` is given, and remembers nothing yet.
@@ -305,17 +310,19 @@ class Agent(BeyondActing):
                     "a batch, or reset with one"
                 )
             return None, self._rows, [read_observation(spec, observation)]
-        if count != len(self._rows):
-            if len(self._rows) != 1 or self._rows[0].window:
+        rows = self._rows
+        if count != len(rows):
+            if len(rows) != 1 or rows[0].window:
                 raise ObservationError(
-                    f"observation: {count} rows were given, but the agent was reset with {len(self._rows)}; reset it "
+                    f"observation: {count} rows were given, but the agent was reset with {len(rows)}; reset it "
                     "with one instruction per row"
                 )
-            instruction = self._rows[0].instruction
-            self._rows += [self.open_session(seed=index) for index in range(1, count)]
-            for session in self._rows[1:]:
-                session.reset(instruction)
-        return count, self._rows, [_row(spec, part, i) for i, part in enumerate(split_batch(spec, observation, count))]
+            rows = [rows[0], *(self.open_session(seed=index) for index in range(1, count))]
+            for session in rows[1:]:
+                session.begin(rows[0].instruction, None)
+        moments = [_row(spec, part, i) for i, part in enumerate(split_batch(spec, observation, count))]
+        self._rows = rows
+        return count, rows, moments
 
     def _step(self, sessions: Sequence[Session], moments: Sequence[dict[str, Any]]) -> list[Floats]:
         """Lets sessions observe, plans where a plan is used up, and returns the actions of this step."""
@@ -359,27 +366,14 @@ def _row(spec: Any, part: dict[str, Any], index: int) -> dict[str, Any]:
         raise ObservationError(f"row {index}: {error}") from error
 
 
-def _is_single(instruction: Any) -> bool:
-    return instruction is not None
-
-
-def _instructions(instruction: Any) -> Sequence[Any] | None:
-    """The instructions of N rows, or None if this is one; a tuple or array of texts is N, a list is one of parts."""
-    if isinstance(instruction, str) or instruction is None:
-        return None
-    if isinstance(instruction, np.ndarray) and instruction.ndim == 1 and instruction.dtype.kind in "UO":
-        return [str(text) for text in instruction]
-    sound = isinstance(instruction, tuple) and len(instruction) == 2 and isinstance(instruction[0], np.ndarray)
-    if sound or isinstance(instruction, list) or not isinstance(instruction, Sequence):
-        return None
-    return tuple(instruction)
-
-
 def _seeds(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:
     if seed is None:
         return [None] * rows
-    if isinstance(seed, int | np.integer):
-        return [int(seed) + index for index in range(rows)]
-    if len(seed) != rows:
-        raise ObservationError(f"seed: {len(seed)} were given for {rows} rows")
-    return [int(value) for value in seed]
+    given = to_array("seed", seed)
+    if given.dtype.kind not in "iu" or given.ndim > 1 or bool((given < 0).any()):
+        raise ObservationError(f"seed: expected a whole number of at least 0, or one for each row, got {seed!r}")
+    if not given.ndim:
+        return [int(given) + index for index in range(rows)]
+    if len(given) != rows:
+        raise ObservationError(f"seed: {len(given)} were given for {rows} rows")
+    return [int(value) for value in given]

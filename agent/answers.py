@@ -18,10 +18,11 @@ class DimensionDistribution:
     Attributes:
         name: of the dimension.
         values: [n] the levels that it may have, from low to high.
-        probabilities: [n] of the levels, with guidance, among the legal tokens.
+        probabilities: [n] of the levels, with guidance, among the legal ones.
         chosen: the level that was decoded.
-        legal_mass: probability of all legal tokens together before anything was masked; a network that sees what it was
-            trained on is near 1.
+        legal_mass: probability of all legal levels together before anything was masked; a network that sees what it was
+            trained on is near 1. It is 0 where the network gave no finite numbers.
+        words: [n] what the levels stand for; empty for a dimension of numbers.
     """
 
     name: str
@@ -29,6 +30,12 @@ class DimensionDistribution:
     probabilities: np.ndarray
     chosen: int
     legal_mass: float
+    words: tuple[str, ...] = ()
+
+    @property
+    def word(self) -> str | None:
+        """The word that was decoded; None for a number."""
+        return self.words[self.chosen] if self.words else None
 
     @property
     def mode(self) -> float:

@@ -10,18 +10,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from embodio.agent.answers import Judgement
+from embodio.agent.arrays import to_array
 from embodio.agent.errors import ActionError, CannotDo, NotReset, ObservationError
 from embodio.agent.observation import Observation, batch_size, read_image, read_observation
 from embodio.agent.policy_format import PolicyFormat
 from embodio.agent.result import Distributions
+from embodio.agent.runtime import Runtime
 from embodio.agent.session import Session
-from embodio.model.collation import collate
 from embodio.model.network import UnifiedIO2
 from embodio.model.runner import TaskRunner, TextAnswer
-from embodio.model.targets import shift_right
 from embodio.model.video_files import Clip
 
 Pixels = npt.NDArray[np.uint8]
@@ -36,6 +35,7 @@ class BeyondActing:
 
     model: UnifiedIO2
     format: PolicyFormat
+    runtime: Runtime
     _rows: list[Session]
     _distributions: Distributions
 
@@ -152,38 +152,28 @@ class BeyondActing:
         """
         if not 0 <= threshold <= 1:
             raise ObservationError(f"threshold: got {threshold}, expected a probability from 0 to 1")
-        ids = self._answer_of(action)
+        proposed = self._proposed(action)
         session = self._session(row)
-        instruction = session.instruction
-        if instruction is None:
+        if session.instruction is None:
             raise NotReset("judge: there is no instruction yet; call agent.reset(instruction=...) first")
         if observation is not None:
             session = _peek(session, self._single(observation))
         self._require_seen(session, "judge")
-        example = self.format.example(list(session.window), instruction)
-        device = self.model.table("text").device
-        features = collate([self._tasks.processor(example)])
-        batch = {key: value.to(device) for key, value in features.items()}
-        with torch.inference_mode():
-            state = self.model.start_decoding(self.model.encode(batch), len(ids))
-            targets = torch.as_tensor(ids, device=device)
-            logits = self.model.decode_step(state, shift_right(targets[None]))[0].double()
-        size, stride = self.format.codec.size, self.format.codec.size + len(self.format.separator_ids)
-        places = [slice(begin, begin + size) for begin in range(0, len(ids), stride)]
-        found = [self._distributions.of_logits(logits[place], ids[place]) for place in places]
+        plan = self.runtime.judge(session, proposed)
+        found = [self._distributions(plan, position) for position in range(len(proposed))]
         return Judgement(tuple(dimension for part in found for dimension in part), threshold)
 
-    def _answer_of(self, action: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """The tokens of an action or several."""
+    def _proposed(self, action: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """One action or several, checked, as float64 [n, A]."""
         codec, chunk = self.format.codec, self.format.chunk
-        values = np.asarray(action)
+        values = to_array("action", action, ActionError)
         if values.ndim not in (1, 2) or values.shape[-1] != codec.size or values.dtype.kind not in "iuf":
             expected = f"numbers ({codec.size},) or (n, {codec.size})"
             raise ActionError(f"action: expected {expected}, got {values.dtype} {values.shape}")
         values = np.atleast_2d(values).astype(np.float64)
         if not 1 <= len(values) <= chunk:
             raise ActionError(f"action: {len(values)} were given, but a chunk of this policy holds {chunk}")
-        encoded = codec.encode(values)
+        codec.levels(values)
         for index, d in enumerate(codec.action.dimensions):
             low, high = values[:, index].min(), values[:, index].max()
             if low < d.low - 1e-6 or high > d.high + 1e-6:
@@ -191,8 +181,7 @@ class BeyondActing:
                     f"action: {d.name} is {low if low < d.low else high:g}, outside {d.low:g} to {d.high:g} {d.unit}; "
                     "give an action that the robot can do"
                 )
-        parts = [np.concatenate([self.format.separator_ids if i else (), ids]) for i, ids in enumerate(encoded)]
-        return np.concatenate(parts).astype(np.int64)
+        return values
 
     def _session(self, row: int) -> Session:
         if not 0 <= row < len(self._rows):

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from embodio.agent.errors import CheckpointError
-from embodio.agent.policy_format import PolicyConfig, PolicyFormat
+from embodio.agent.policy_config import PolicyConfig
+from embodio.agent.policy_format import PolicyFormat
 from embodio.envs.embodiment import Embodiment
 from embodio.model.network import UnifiedIO2
 from embodio.model.statistics import DatasetStatistics

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from embodio.agent.word_tree import WordTree
 from embodio.model.fused import norm_rotate_, rms_norm, swiglu
 from embodio.model.network import UnifiedIO2
 from embodio.model.token_sequence import TokenSequence, cross_attention_mask
@@ -33,10 +34,11 @@ class Product(Protocol):
 
 
 class RowProduct:
-    """`x @ weight.T` for each row of the batch on its own; `weight` is [out, in]."""
+    """`x @ weight.T` for each row of the batch on its own, for float weights."""
 
-    def __init__(self, weight: Tensor) -> None:
-        self.weight, self.turned = weight, weight.t()
+    def __init__(self, linear: nn.Module) -> None:
+        self.weight = cast(Tensor, linear.weight).detach()
+        self.turned = self.weight.t()
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map [B, t, in] to [B, t, out]."""
@@ -73,11 +75,11 @@ class DecoderWeights:
 
     Args:
         model: the network.
-        product: makes the linear maps from float weights [out, in].
+        product: makes row by row products from linear layers.
     """
 
-    def __init__(self, model: UnifiedIO2, product: Callable[[Tensor], Product] | None = None) -> None:
-        make: Callable[[Tensor], Product] = RowProduct if product is None else product
+    def __init__(self, model: UnifiedIO2, product: Callable[[nn.Module], Product] | None = None) -> None:
+        make: Callable[[nn.Module], Product] = RowProduct if product is None else product
         self.model = model
         self.heads = model.config.transformer.num_heads
         self.scale = model.config.transformer.emb_dim**-0.5
@@ -88,16 +90,16 @@ class DecoderWeights:
             self.layers.append(
                 LayerWeights(
                     self_norm=layer.self_attention_norm.scale,
-                    query_key_value=make(own.query_key_value.weight.detach()),
+                    query_key_value=make(own.query_key_value),
                     query_key_norm=own.query_key_norm,
-                    self_out=make(own.out.weight.detach()),
+                    self_out=make(own.out),
                     cross_norm=layer.cross_attention_norm.scale,
-                    query=make(cross.query.weight.detach()),
+                    query=make(cross.query),
                     query_norm=cross.query_norm,
-                    cross_out=make(cross.out.weight.detach()),
+                    cross_out=make(cross.out),
                     mlp_norm=layer.mlp_norm.scale,
-                    gate_up=make(layer.mlp.gate_up.weight.detach()),
-                    down=make(layer.mlp.down.weight.detach()),
+                    gate_up=make(layer.mlp.gate_up),
+                    down=make(layer.mlp.down),
                 )
             )
         self._caches: dict[tuple[int, int], Tensor] = {}
@@ -140,21 +142,48 @@ class RowDecoder:
         if own_cache:
             self._cache = torch.empty_like(self._cache)
 
-    def read(self, tokens: Tensor) -> Tensor:
-        """Reads the next tokens int64 [B, t]; returns what the network makes of the last one, [B, D].
+    def read(self, tokens: Tensor, valid: Tensor | None = None, tree: WordTree | None = None) -> Tensor:
+        """Reads the next tokens; returns what the network makes of the last one, and of the beginnings of words.
 
         Multiplied with rows of the text table it gives logits.
+
+        Args:
+            tokens: int64 [B, t].
+            valid: bool [B, begin + t] of all tokens so far and these; the others are hidden. None if all are valid.
+            tree: words that may follow; their beginnings are read as well, and forgotten again.
+
+        Returns:
+            [B, 1 + m, D].
         """
         begin, count = self._length, tokens.shape[1]
         end = self._length = begin + count
         rotary, mask = self._rotary[:, begin:end], None
-        if count > 1:
+        if valid is not None:
+            tokens, rotary, mask = self._ragged(tokens, valid, tree)
+        elif count > 1:
             mask = torch.ones(count, end, dtype=torch.bool, device=tokens.device).tril(begin)
         model = self._weights.model
         x = model.target("text").embed(tokens, model.table("text"))
         for index, layer in enumerate(self._weights.layers):
             x = self._layer(layer, index, x, begin, rotary, mask)
-        return rms_norm(x[:, -1], self._weights.norm) * self._weights.scale
+        return rms_norm(x[:, count - 1 :], self._weights.norm) * self._weights.scale
+
+    def _ragged(self, tokens: Tensor, valid: Tensor, tree: WordTree | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens with the beginnings of words, and for each its rotary factors and which tokens it sees."""
+        rows, count = tokens.shape
+        end = valid.shape[1]
+        places = (valid.cumsum(dim=1) - 1)[:, end - count :]
+        own = torch.ones(count, end, dtype=torch.bool, device=tokens.device)
+        # A token that is not valid sees itself, so that it has something to see.
+        mask = (own.tril(end - count) & valid[:, None]) | (own.tril(end - count) & own.triu(end - count))
+        if tree is not None and len(tree.tokens):
+            extra = len(tree.tokens)
+            tokens = torch.cat((tokens, tree.tokens.expand(rows, -1)), dim=1)
+            places = torch.cat((places, valid.sum(dim=1, keepdim=True) + tree.depth), dim=1)
+            above = torch.cat((mask, mask.new_zeros(rows, count, extra)), dim=2)
+            below = torch.cat((valid[:, None].expand(-1, extra, -1), tree.sees.expand(rows, -1, -1)), dim=2)
+            mask = torch.cat((above, below), dim=1)
+        return tokens, self._rotary[0][places.clamp(min=0)], mask[:, None]
 
     def _layer(
         self, layer: LayerWeights, index: int, x: Tensor, begin: int, rotary: Tensor, mask: Tensor | None

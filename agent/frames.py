@@ -1,4 +1,4 @@
-"""Frames: images that the network may see several times, with everything that was computed from them so far."""
+"""Frames: images and sounds that the network may meet several times, with what was computed from them so far."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from embodio.model.processor import Features
 
 @dataclass(eq=False)
 class Frame:
-    """One image, uint8 [H, W, 3], and what is known of it.
+    """One image, uint8 [H, W, 3], or one segment of sound, float32 [samples], and what is known of it.
 
     Attributes:
-        image: the pixels; not to be changed.
-        main: features and tokens as the main image, once they were needed.
-        history: the same as a frame of the image history.
+        content: the pixels or samples; not to be changed.
+        main: features and tokens as the main image or sound, once they were needed.
+        history: the same as a frame of the history.
     """
 
-    image: npt.NDArray[Any]
+    content: npt.NDArray[Any]
     main: Encoded = field(default_factory=lambda: Encoded())
     history: Encoded = field(default_factory=lambda: Encoded())
 
-    def same_as(self, image: npt.NDArray[Any]) -> bool:
-        """Whether these are the same pixels."""
-        return np.array_equal(self.image, image)
+    def same_as(self, content: npt.NDArray[Any]) -> bool:
+        """Whether these are the same pixels or samples."""
+        return np.array_equal(self.content, content)
 
 
 @dataclass(eq=False)
@@ -39,6 +39,6 @@ class Encoded:
     tokens: Tensor | None = None
 
 
-def reuse(frame: Frame | None, image: npt.NDArray[Any]) -> Frame:
-    """The frame if it shows the same image, else a new one."""
-    return frame if frame is not None and frame.same_as(image) else Frame(image)
+def reuse(frame: Frame | None, content: npt.NDArray[Any]) -> Frame:
+    """The frame if it shows the same, else a new one."""
+    return frame if frame is not None and frame.same_as(content) else Frame(content)

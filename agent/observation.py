@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from embodio.agent.arrays import to_array
 from embodio.agent.errors import ObservationError
 from embodio.agent.sound import read_sound
 from embodio.envs.embodiment import Camera, Dimension, Microphone
 
 Observation = Mapping[str, Any]
+THINNEST = 50
+"""How many times as long as the other a side of an image may be."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,28 @@ class ObservationSpec:
         keys += ["goal"] if self.goal_image else []
         return keys + (["microphone"] if self.microphone else [])
 
+    @property
+    def expected(self) -> dict[str, str]:
+        """What each key must hold, for error messages."""
+        found = {c.name: f"uint8 or float in [0, 1] ({c.height}, {c.width}, {c.channels})" for c in self.cameras}
+        if self.state:
+            found["state"] = f"float ({len(self.state)},): {', '.join(d.name for d in self.state)}"
+        if self.goal_image:
+            found["goal"] = "RGB image of any size, uint8 or float in [0, 1]"
+        if self.microphone:
+            found["microphone"] = f"sound at {self.microphone.rate} Hz, float in [-1, 1] or signed integers"
+        return found
+
     def describe(self) -> str:
-        """What is expected, for error messages."""
-        parts = [f"{c.name} uint8 or float in [0, 1] ({c.height}, {c.width}, {c.channels})" for c in self.cameras]
-        parts += [f"state float ({len(self.state)},)"] if self.state else []
-        parts += ["goal RGB image of any size"] if self.goal_image else []
-        parts += [f"microphone sound at {self.microphone.rate} Hz"] if self.microphone else []
-        return "; ".join(parts)
+        """All that is expected, in one line."""
+        return "; ".join(f"{key} {form}" for key, form in self.expected.items())
+
+    @property
+    def first(self) -> tuple[str, int]:
+        """The key whose number of dimensions tells a batch from a single observation, and that of a single one."""
+        if self.cameras:
+            return self.cameras[0].name, 3
+        return ("state", 1) if self.state else ("goal", 3)
 
 
 def read_observation(spec: ObservationSpec, observation: Observation) -> dict[str, Any]:
@@ -58,7 +76,8 @@ def read_observation(spec: ObservationSpec, observation: Observation) -> dict[st
     if spec.goal_image:
         read["goal"] = read_image("goal", observation["goal"])
     if spec.microphone is not None:
-        read["microphone"] = read_sound("microphone", observation["microphone"], spec.microphone.rate)
+        rate, channels = spec.microphone.rate, spec.microphone.channels
+        read["microphone"] = read_sound("microphone", observation["microphone"], rate, channels)
     return read
 
 
@@ -78,9 +97,11 @@ def require_keys(spec: ObservationSpec, observation: object) -> None:
 def batch_size(spec: ObservationSpec, observation: Observation) -> int | None:
     """N if this is a batch of N observations, as vector environments give them; None if it is a single one."""
     require_keys(spec, observation)
-    name = spec.cameras[0].name
-    images = np.asarray(observation[name])
-    return len(images) if images.ndim == 4 else None
+    name, dimensions = spec.first
+    if name not in spec.keys:
+        return None
+    array = to_array(name, observation[name])
+    return len(array) if array.ndim == dimensions + 1 else None
 
 
 def split_batch(spec: ObservationSpec, observation: Observation, rows: int) -> list[dict[str, Any]]:
@@ -90,7 +111,9 @@ def split_batch(spec: ObservationSpec, observation: Observation, rows: int) -> l
         ObservationError: an array has another first dimension than N.
     """
     for key in spec.keys:
-        count = len(observation[key]) if hasattr(observation[key], "__len__") else 0
+        value = observation[key]
+        single = isinstance(value, np.ndarray) and not value.ndim
+        count = len(value) if isinstance(value, np.ndarray | Sequence) and not single else 0
         if count != rows:
             raise ObservationError(f"{key}: expected {rows} rows, one for each observation of the batch, got {count}")
     return [{key: observation[key][row] for key in spec.keys} for row in range(rows)]
@@ -102,17 +125,19 @@ def read_image(name: str, value: Any) -> npt.NDArray[np.uint8]:
     Raises:
         ObservationError: it is no such image.
     """
-    array = np.asarray(value)
+    array = to_array(name, value)
     if array.ndim == 3 and array.shape[2] != 3 and array.shape[0] == 3:
         array = array.transpose(1, 2, 0)
     if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         raise ObservationError(f"{name}: expected an RGB image (height, width, 3), got {array.dtype} {array.shape}")
+    if max(array.shape[:2]) > THINNEST * min(array.shape[:2]):
+        raise ObservationError(f"{name}: {array.shape} is too thin; one side may be {THINNEST} times the other")
     return _pixels(name, array, "(height, width, 3)")
 
 
 def _camera(camera: Camera, value: Any) -> npt.NDArray[np.uint8]:
     shape = (camera.height, camera.width, camera.channels)
-    array = np.asarray(value)
+    array = to_array(camera.name, value)
     if array.shape != shape and array.shape == (shape[2], shape[0], shape[1]):
         array = array.transpose(1, 2, 0)
     if array.shape != shape:
@@ -135,7 +160,7 @@ def _pixels(name: str, array: npt.NDArray[Any], shape: str) -> npt.NDArray[np.ui
 
 
 def _state(dimensions: tuple[Dimension, ...], value: Any) -> npt.NDArray[Any]:
-    state = np.array(value)
+    state = np.array(to_array("state", value))
     if state.shape != (len(dimensions),) or state.dtype.kind != "f":
         raise ObservationError(
             f"state: expected float of shape {(len(dimensions),)} ({', '.join(d.name for d in dimensions)}), "

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from embodio.agent.errors import AgentError
 
-Precision = Literal["float32", "bfloat16", "int8"]
+Precision = Literal["float32", "bfloat16", "int8", "int8_weights"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,14 +17,15 @@ class AgentOptions:
 
     Attributes:
         replan: actions of a chunk that are played before the next is predicted (receding horizon), 1 to the chunk's
-            length; None for half a chunk.
+            length; None for half a chunk, or for all that a policy of whole episodes has planned.
         ensemble: average the predictions that several chunks make for the same step, the i-th oldest with the weight
             exp(-ensemble * i); 0 weighs them alike; None plays the newest. Binary dimensions take the weighted vote.
         temperature: 0 takes the best level; above 0 draws one, with the random numbers of the row's seed.
         guidance: how far to move away from what the network would do without the instruction; 0 is off.
         neutral: the instruction that stands for none, for guidance.
         abstain_below: refuse to act when the legal mass (see `ActionResult.legal_mass`) is below; None never refuses.
-        precision: of the weights. "int8" quantises them, and activations on the fly; rows are then run one by one.
+        precision: of the weights. "int8" quantises them, and activations on the fly; "int8_weights" the weights alone,
+            which is more exact and slower.
         compile: use torch.compile for the encoder; needs a C++ compiler.
         batch_rows: run rows of a vector together where that gives the same bits as one by one.
     """
@@ -46,16 +47,18 @@ class AgentOptions:
                 raise AgentError(f"{name}: got {value}, expected a number of at least 0")
         if self.abstain_below is not None and not 0 <= self.abstain_below <= 1:
             raise AgentError(f"abstain_below: got {self.abstain_below}, expected a probability from 0 to 1")
-        if self.precision not in ("float32", "bfloat16", "int8"):
-            raise AgentError(f"precision: got {self.precision!r}, expected float32, bfloat16 or int8")
+        if self.precision not in get_args(Precision):
+            expected = ", ".join(get_args(Precision))
+            raise AgentError(f"precision: got {self.precision!r}, expected one of {expected}")
 
-    def replan_of(self, chunk: int) -> int:
+    def replan_of(self, chunk: int, whole_episode: bool = False) -> int:
         """Actions played before planning anew, for chunks of a length.
 
         Raises:
             AgentError: `replan` is out of range.
         """
-        replan = max(1, chunk // 2) if self.replan is None else self.replan
+        usual = chunk if whole_episode else max(1, chunk // 2)
+        replan = usual if self.replan is None else self.replan
         if not 1 <= replan <= chunk:
             raise AgentError(f"replan: got {replan}, but a chunk of this policy holds {chunk} actions")
         return replan

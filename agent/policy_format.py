@@ -2,124 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from embodio.agent.action_text import ActionText
 from embodio.agent.codec import ActionCodec
 from embodio.agent.errors import ActionError, CheckpointError, ObservationError
 from embodio.agent.grammar import Grammar
+from embodio.agent.instruction import Instruction, distinct, place_among
 from embodio.agent.observation import Observation, ObservationSpec, read_observation
-from embodio.agent.sound import latest_segments
+from embodio.agent.policy_config import PolicyConfig
+from embodio.agent.sound import Waveform, latest_segments, longest_sound, read_sound
 from embodio.envs.action_space import describe_actions
 from embodio.envs.embodiment import Camera, Dimension, Embodiment
 from embodio.model.example import Example
 from embodio.model.image_crop import crop
 from embodio.model.statistics import DatasetStatistics, Normaliser, NormaliserKind, StatisticsError
-from embodio.model.vocabulary import HISTORY_SLOTS, Vocabulary
+from embodio.model.vocabulary import Vocabulary
 
-Instruction = str | Sequence[Any]
-"""Words, or words and images (uint8 [H, W, 3]) in order where the policy has `prompt_images`."""
-_LATER = {"separator", "goal_image", "prompt_images", "microphone", "view", "previous_actions"}
-"""Keys that checkpoints of the first version do not have; there they are off."""
 _SLOT = re.compile(r"(\{(?:instruction|state|action_space|previous_actions)\})")
-
-
-@dataclasses.dataclass(frozen=True)
-class PolicyConfig:
-    """How a policy reads a robot and writes its actions; travels in the checkpoint as `policy.json`.
-
-    Attributes:
-        cameras: names of the cameras, drawn side by side from left to right as the one image input.
-        history_frames: how many earlier frames are given as image history (0 to 8).
-        history_stride: control steps between those frames.
-        chunk: K, actions that are predicted at once.
-        action_bins: levels of a continuous action dimension; an odd number makes zero a level.
-        action_range: what the levels span: "limits" (the embodiment's), "minmax" or "quantiles" (the data set's).
-        state_range: the same for the state; "minmax", "quantiles", "meanstd" or "limits".
-        prompt: input text. `{instruction}` is replaced by plain text, `{state}` by one value token per state number,
-            `{action_space}` by what the numbers of an action mean, `{previous_actions}` by tokens of earlier actions.
-        separator: text between two actions of a chunk; its tokens are forced when acting.
-        goal_image: a picture of the goal is given, as the first frame of the image history.
-        prompt_images: how many images an instruction may hold; they come next in the image history, and the text
-            refers to them by their tokens.
-        microphone: sound is given: the last 4.08 s as the audio input, what was before as audio history.
-        previous_actions: how many of the actions played before, at most, stand in the prompt.
-        view: share of the area of camera frames and goal that is seen, around the middle; less than 1 after training
-            with random crops, which embodio-train takes care of.
-    """
-
-    cameras: tuple[str, ...]
-    history_frames: int = 0
-    history_stride: int = 1
-    chunk: int = 4
-    action_bins: int = 201
-    action_range: str = "limits"
-    state_range: str = "minmax"
-    prompt: str = "{instruction} State: {state}"
-    separator: str = ""
-    goal_image: bool = False
-    prompt_images: int = 0
-    microphone: bool = False
-    view: float = 1.0
-    previous_actions: int = 0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "cameras", tuple(self.cameras))
-        if not self.cameras:
-            raise CheckpointError("cameras: a policy needs at least one camera")
-        if self.chunk < 1:
-            raise CheckpointError(f"chunk: got {self.chunk}, expected at least 1 action")
-        if not 0 <= self.history_frames <= 8 or self.history_stride < 1:
-            raise CheckpointError(
-                f"history: got {self.history_frames} frames every {self.history_stride} steps, "
-                "expected 0 to 8 frames and a stride of at least 1"
-            )
-        if self.prompt_images < 0 or self.image_slots > HISTORY_SLOTS:
-            raise CheckpointError(
-                f"prompt_images: history frames, goal and prompt images need {self.image_slots} slots, "
-                f"there are {HISTORY_SLOTS}"
-            )
-        if not 0.0 < self.view <= 1.0:
-            raise CheckpointError(f"view: got {self.view}, expected more than 0 and at most 1 (whole frames)")
-        if "{instruction}" not in self.prompt:
-            raise CheckpointError(f"prompt: {self.prompt!r} has no {{instruction}}; the policy would never be told")
-        if self.previous_actions < 0 or bool(self.previous_actions) != ("{previous_actions}" in self.prompt):
-            raise CheckpointError(
-                f"previous_actions: got {self.previous_actions}; give a number above 0 and {{previous_actions}} in the "
-                "prompt, or neither"
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return dataclasses.asdict(self) | {"cameras": list(self.cameras)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> PolicyConfig:
-        """The inverse of `to_dict`.
-
-        Raises:
-            CheckpointError: if a key is unknown or missing.
-        """
-        known = {field.name for field in dataclasses.fields(cls)}
-        wrong = sorted((set(values) ^ known) - (_LATER - set(values)))
-        if wrong:
-            raise CheckpointError(f"policy.json: unknown or missing keys {wrong}; expected exactly {sorted(known)}")
-        return cls(**values)
-
-    @property
-    def image_slots(self) -> int:
-        """Slots of the image history that the policy uses."""
-        return self.history_frames + self.prompt_images + int(self.goal_image)
-
-    @property
-    def window(self) -> int:
-        """Control steps an agent must remember: the current one and those that the history reaches back to."""
-        return 1 + self.history_frames * self.history_stride
 
 
 class PolicyFormat:
@@ -148,8 +53,6 @@ class PolicyFormat:
         if unknown:
             raise CheckpointError(f"cameras: {unknown} are not on {embodiment.name}, which has {sorted(by_name)}")
         self.cameras: tuple[Camera, ...] = tuple(by_name[name] for name in config.cameras)
-        if len({camera.height for camera in self.cameras}) > 1:
-            raise CheckpointError("cameras: side by side they must have one height; resize them in the environment")
         self.codec = ActionCodec(
             embodiment.action,
             _normaliser(config.action_range, "action", embodiment.action.dimensions, statistics),
@@ -163,7 +66,9 @@ class PolicyFormat:
         )
         self._prompt_parts = [part for part in _SLOT.split(config.prompt) if part]
         self._prefix = vocabulary.prefix_id("text", "S")
-        self.separator_ids = tuple(vocabulary.encode(config.separator)) if config.separator else ()
+        self.action_text = ActionText(
+            self.codec, vocabulary, config.action_text, config.separator, config.whole_episode
+        )
         if config.microphone and embodiment.microphone is None:
             raise CheckpointError(f"microphone: {embodiment.name} has none; train the policy without sound")
 
@@ -188,9 +93,13 @@ class PolicyFormat:
         return self.config.cameras
 
     @property
-    def answer_length(self) -> int:
-        """Target tokens of one chunk, without the end of the text."""
-        return self.grammar().length
+    def whole_episode(self) -> bool:
+        """Whether an answer holds all actions up to the end of the episode."""
+        return self.config.whole_episode
+
+    def answer_length(self, actions: int | None = None) -> int:
+        """Most target tokens of so many actions (all of the chunk by default), without the end of the text."""
+        return self.grammar(actions).length
 
     @property
     def reads_state(self) -> bool:
@@ -199,11 +108,7 @@ class PolicyFormat:
 
     def grammar(self, actions: int | None = None) -> Grammar:
         """What an answer of `actions` actions (all of the chunk by default) may look like."""
-        return Grammar.of_chunk(self.codec.legal_ids, actions or self.config.chunk, self.separator_ids)
-
-    def legal_ids(self, actions: int | None = None) -> list[npt.NDArray[np.int64]]:
-        """The ids that may stand at each position of an answer of `actions` actions (all of the chunk by default)."""
-        return list(self.grammar(actions).legal)
+        return self.action_text.grammar(actions or self.config.chunk)
 
     def check(self, observation: Observation) -> None:
         """Checks keys, shapes, dtypes, ranges and finiteness of one observation.
@@ -237,8 +142,12 @@ class PolicyFormat:
         return seen
 
     def image(self, observation: Observation) -> npt.NDArray[np.uint8]:
-        """The cameras side by side, uint8 [H, sum of widths, 3]."""
-        return np.concatenate([observation[camera.name] for camera in self.cameras], axis=1)
+        """The cameras side by side, uint8 [H, sum of widths, 3]; below lower ones it is black."""
+        frames = [observation[camera.name] for camera in self.cameras]
+        height = max(len(frame) for frame in frames)
+        if any(len(frame) < height for frame in frames):
+            frames = [np.pad(frame, ((0, height - len(frame)), (0, 0), (0, 0))) for frame in frames]
+        return np.concatenate(frames, axis=1)
 
     def prompt(self, observation: Observation, instruction: Instruction) -> list[str | int]:
         """The input text: strings are plain text, integers are ids."""
@@ -254,39 +163,82 @@ class PolicyFormat:
             elif part == "{action_space}":
                 parts.append(describe_actions(self.embodiment.action))
             elif part == "{previous_actions}":
-                parts.extend(self._action_ids(observation["previous_actions"]))
+                parts.extend(self.write(observation["previous_actions"]))
             else:
                 parts.append(part)
         return parts
 
-    def _action_ids(self, actions: npt.ArrayLike) -> list[int]:
-        """The tokens of actions [n, A], with the separator between them."""
-        tokens: list[int] = []
-        for index, ids in enumerate(self.codec.encode(actions)):
-            tokens += [*(self.separator_ids if index else ()), *ids.tolist()]
-        return tokens
+    def prompt_length(self, instruction: Instruction) -> int:
+        """Tokens of the input text for an instruction, without the end of the text."""
+        played = np.tile([d.low for d in self.embodiment.action.dimensions], (self.previous_actions, 1))
+        blank = {"state": np.zeros(len(self.embodiment.state)), "previous_actions": played}
+        return len(self.vocabulary.encode(self.prompt(blank, instruction)))
 
     def _words(self, instruction: Instruction) -> list[str | int]:
-        """The instruction with each image replaced by the token that refers to its slot."""
+        """The instruction with each image and sound replaced by the tokens that refer to where they are."""
         if isinstance(instruction, str):
             return [instruction]
-        slot, words = 1 + int(self.config.goal_image), list[str | int]()
+        pictures, sounds, before = distinct(instruction, 3), distinct(instruction, 1), int(self.config.goal_image)
+        last = len(sounds) if self._only_spoken(instruction) else None
+        words = list[str | int]()
         for part in instruction:
             if isinstance(part, str):
                 words.append(part)
+            elif part.ndim == 3:
+                words.append(self.vocabulary.image_history_id(before + place_among(part, pictures)))
+            elif place_among(part, sounds) == last:
+                words.append(self.vocabulary.audio_input_id)
             else:
-                words.append(self.vocabulary.image_history_id(slot))
-                slot += 1
+                words.append(self.vocabulary.audio_history_id(place_among(part, sounds)))
         return words
+
+    def _only_spoken(self, instruction: Instruction) -> bool:
+        """Whether the last sound of the instruction is the audio input."""
+        heard = not isinstance(instruction, str) and len(instruction) > 0
+        return (
+            heard
+            and not self.config.microphone
+            and all(not isinstance(part, str) and part.ndim == 1 for part in instruction)
+        )
+
+    def sounds(self, observation: Observation, instruction: Instruction) -> tuple[Waveform | None, list[Waveform]]:
+        """The audio input and the audio history: sounds of the instruction, then earlier ones of the microphone.
+
+        Args:
+            observation: the present one; "microphone" in it is all the sound so far, float32 [samples] at 16 kHz.
+            instruction: its sounds have at most one segment each.
+        """
+        told = distinct(instruction, 1)
+        if self.config.microphone:
+            heard = latest_segments(observation["microphone"])
+            return heard[-1] if heard else None, told + heard[:-1]
+        if self._only_spoken(instruction):
+            return told[-1], told[:-1]
+        return None, told
 
     def history(self, window: Sequence[Observation], instruction: Instruction) -> list[npt.NDArray[Any]]:
         """The images of the history slots in order: the goal, the images of the instruction, earlier frames."""
         images = [window[-1]["goal"]] if self.config.goal_image else []
-        if not isinstance(instruction, str):
-            images += [part for part in instruction if not isinstance(part, str)]
+        images += distinct(instruction, 3)
         stride = self.config.history_stride
         reach = range(-1 - stride * self.config.history_frames, -1, stride)
         return images + [self.image(window[i]) for i in reach if -i <= len(window)]
+
+    def sound(self, pieces: Sequence[Any]) -> Waveform:
+        """All the sound so far, as far as it is heard: pieces of the microphone in order, as observations give them.
+
+        Raises:
+            ObservationError: a piece is no sound.
+        """
+        microphone = self.embodiment.microphone
+        if microphone is None:
+            raise ObservationError(f"microphone: {self.embodiment.name} has none")
+        read: list[Waveform] = []
+        for piece in reversed(pieces):
+            read.append(read_sound("microphone", piece, microphone.rate, microphone.channels))
+            if sum(map(len, read)) >= longest_sound():
+                break
+        return np.concatenate(read[::-1])[-longest_sound() :]
 
     def example(
         self, window: Sequence[Observation], instruction: Instruction, actions: npt.ArrayLike | None = None
@@ -298,46 +250,48 @@ class PolicyFormat:
                 `config.window` of them, fewer at the start of an episode. "microphone" in the last one is all the
                 sound so far, float32 [samples] at 16 kHz; "previous_actions" the actions before it, [n, A].
             instruction: what the robot shall do.
-            actions: [K, A] the next K actions, in training.
+            actions: [K, A] the next K actions, in training; for whole episodes [n, A] with n from 1 to K.
 
         Raises:
-            ActionError: if `actions` has another shape than [K, A].
+            ActionError: if `actions` has another shape.
             ObservationError: if the window is empty.
         """
         if not window:
             raise ObservationError("window: no observation given")
         current = window[-1]
-        target = None
-        if actions is not None:
-            chunk = np.asarray(actions)
-            if chunk.shape != (self.config.chunk, self.codec.size):
-                raise ActionError(f"actions: expected {(self.config.chunk, self.codec.size)}, got {chunk.shape}")
-            target = self._action_ids(chunk)
-        sounds = latest_segments(current["microphone"]) if self.config.microphone else []
+        sound, earlier = self.sounds(current, instruction)
         return Example(
             text=self.prompt(current, instruction),
-            image=self.image(current),
+            image=self.image(current) if self.cameras else None,
             image_history=tuple(self.history(window, instruction)),
-            audio=sounds[-1] if sounds else None,
-            audio_history=tuple(sounds[:-1]),
-            text_target=target,
+            audio=sound,
+            audio_history=tuple(earlier),
+            text_target=None if actions is None else self._target(actions),
         )
 
+    def _target(self, actions: npt.ArrayLike) -> list[str | int]:
+        chunk = np.asarray(actions)
+        longest = self.config.chunk
+        fits = chunk.ndim == 2 and (1 <= len(chunk) <= longest if self.whole_episode else len(chunk) == longest)
+        if not fits or chunk.shape[1] != self.codec.size:
+            expected = f"(1 to {longest}, {self.codec.size})" if self.whole_episode else (longest, self.codec.size)
+            raise ActionError(f"actions: expected {expected}, got {chunk.shape}")
+        return list(self.write(chunk))
+
+    def write(self, actions: npt.ArrayLike) -> list[int]:
+        """Actions [n, A] as the token ids of an answer, without the end of the text; raises ActionError."""
+        return self.action_text.write(actions)
+
     def actions(self, ids: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Answer tokens [..., T] of n actions -> actions float32 [..., n, A]; separators are left out.
+        """Answer tokens [T] of n actions -> actions float32 [n, A]; of equal answers [..., T] -> [..., n, A].
 
         Raises:
             ActionError: if the length is not that of some actions, or an id is not legal at its place.
         """
         tokens = np.asarray(ids)
-        gap = len(self.separator_ids)
-        if (tokens.shape[-1] + gap) % (self.codec.size + gap):
-            raise ActionError(
-                f"action tokens: {tokens.shape[-1]} are no whole number of actions; decode with `grammar`"
-            )
-        pad = [(0, 0)] * (tokens.ndim - 1) + [(0, gap)]
-        whole = np.pad(tokens, pad).reshape(*tokens.shape[:-1], -1, self.codec.size + gap)
-        return self.codec.decode(whole[..., : self.codec.size])
+        if tokens.ndim < 2:
+            return self.action_text.read(tokens)
+        return np.stack([self.actions(row) for row in tokens])
 
 
 def _normaliser(kind: str, field: str, dimensions: Sequence[Dimension], statistics: DatasetStatistics) -> Normaliser:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 from embodio.agent.policy_format import PolicyFormat
-from embodio.agent.sound import LONGEST_HISTORY
 from embodio.model.config import AudioTowerConfig, ModelConfig, ResamplerConfig
 
 # What a small policy with a microphone hears with, beside the other parts of size nano.
@@ -28,16 +27,17 @@ def policy_network_config(size: str, policy_format: PolicyFormat) -> ModelConfig
         ConfigError: if there is no such size.
     """
     config = ModelConfig.named(size)
-    frames, hears = policy_format.config.image_slots, policy_format.config.microphone
-    modalities = (
-        ["text", "image"] + (["image_history"] if frames else []) + (["audio", "audio_history"] if hears else [])
-    )
+    policy = policy_format.config
+    frames, sounds = policy.image_slots, policy.sound_slots
+    modalities = ["text"] + (["image"] if policy.cameras or frames else []) + (["image_history"] if frames else [])
+    hears = policy.microphone or sounds > 0
+    modalities += ["audio", "audio_history"] if hears else []
     if hears and config.audio_tower is None:
         config = dataclasses.replace(config, audio_tower=_NANO_AUDIO_TOWER, audio_history=_NANO_AUDIO_HISTORY)
     return dataclasses.replace(
         config,
         transformer=dataclasses.replace(config.transformer, vocab_size=policy_format.vocabulary.padded_size),
-        sampling=dataclasses.replace(config.sampling, num_frames=max(1, frames, LONGEST_HISTORY if hears else 0)),
+        sampling=dataclasses.replace(config.sampling, num_frames=max(1, frames, sounds)),
         input_modalities=tuple(modalities),
         target_modalities=("text",),
     )

@@ -14,8 +14,11 @@ from torch import Tensor, nn
 from embodio.agent.decoder import Product, RowProduct
 from embodio.agent.errors import PrecisionError
 from embodio.agent.options import AgentOptions
-from embodio.model.layers import Linear
+from embodio.model.errors import ModelError
 from embodio.model.network import UnifiedIO2
+from embodio.model.quantised import Mode, quantise
+
+_INT8: dict[str, Mode] = {"int8": "dynamic", "int8_weights": "weight_only"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class FastModel:
 
     model: UnifiedIO2
     encoder: Callable[..., Any]
-    product: Callable[[Tensor], Product]
+    product: Callable[[nn.Module], Product]
 
 
 def convert(model: UnifiedIO2, options: AgentOptions) -> FastModel:
@@ -33,12 +36,14 @@ def convert(model: UnifiedIO2, options: AgentOptions) -> FastModel:
     Raises:
         PrecisionError: this machine lacks what an option needs.
     """
-    product: Callable[[Tensor], Product] = RowProduct
+    product: Callable[[nn.Module], Product] = RowProduct
     if options.precision == "bfloat16":
         model = copy.deepcopy(model).to(torch.bfloat16)
-    elif options.precision == "int8":
-        _require_int8(model)
-        model = _quantised(copy.deepcopy(model))
+    elif options.precision in _INT8:
+        try:
+            model = quantise(model, _INT8[options.precision])
+        except ModelError as error:
+            raise PrecisionError(f"precision: {error}; or use float32 or bfloat16") from error
         product = Int8Product
     encoder: Callable[..., Any] = model.encoder
     if options.compile:
@@ -49,66 +54,18 @@ def convert(model: UnifiedIO2, options: AgentOptions) -> FastModel:
 
 
 class Int8Product:
-    """A linear map with int8 weights, one scale per output; activations are quantised on the fly, row by row."""
+    """A linear map with int8 weights, each row of the batch on its own."""
 
-    def __init__(self, weight: Tensor) -> None:
-        self._packed = torch.ops.quantized.linear_prepack(quantise(weight), None)
+    def __init__(self, linear: nn.Module) -> None:
+        self._linear = linear
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map [B, t, in] to [B, t, out]."""
-        return torch.stack([torch.ops.quantized.linear_dynamic(row, self._packed, reduce_range=False) for row in x])
+        if x.shape[0] == 1:
+            mapped: Tensor = self._linear(x)
+            return mapped
+        return torch.stack([self._linear(row) for row in x])
 
     def plus(self, residual: Tensor, x: Tensor) -> Tensor:
         """Map [B, t, in] and add it to [B, t, out]."""
         return residual + self(x)
-
-
-class Int8Linear(nn.Module):
-    """Stands in the place of a linear layer; has int8 weights."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__()
-        self._packed = torch.ops.quantized.linear_prepack(quantise(weight), bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [..., in] to [..., out]."""
-        mapped: Tensor = torch.ops.quantized.linear_dynamic(x, self._packed, reduce_range=False)
-        return mapped
-
-
-def quantise(weight: Tensor) -> Tensor:
-    """Float weights [out, in] as int8 with one scale per output."""
-    weight = weight.detach().float().contiguous()
-    scales = weight.abs().amax(dim=1).clamp(min=1e-12).double() / 127.0
-    zeros = torch.zeros(weight.shape[0], dtype=torch.int64)
-    return torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
-
-
-def _quantised(model: UnifiedIO2) -> UnifiedIO2:
-    """Replaces the linear layers that the encoder side uses; the decoder's are read by `Int8Product`."""
-    for root in (model.towers, model.inputs, model.encoder):
-        for module in list(root.modules()):
-            for name, child in list(module.named_children()):
-                if isinstance(child, Linear):
-                    setattr(module, name, _Int8Like(child.weight, None))
-                elif isinstance(child, nn.Linear):
-                    setattr(module, name, _Int8Like(child.weight, child.bias))
-    for layer in model.decoder.layer_list():
-        layer.cross_attention.key_value = _Int8Like(layer.cross_attention.key_value.weight, None)  # type: ignore[assignment]
-    return model
-
-
-class _Int8Like(Int8Linear):
-    """Int8 weights, and an empty `weight` that says which dtype comes out."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__(weight, None if bias is None else bias.detach().float())
-        self.weight = torch.empty(0, dtype=torch.float32)
-
-
-def _require_int8(model: UnifiedIO2) -> None:
-    if model.table("text").device.type != "cpu":
-        raise PrecisionError("precision: int8 weights run on the CPU only; use device='cpu', or bfloat16")
-    engines = [name for name in torch.backends.quantized.supported_engines if name != "none"]
-    if not engines:
-        raise PrecisionError("precision: this build of torch has no int8 kernels; use float32 or bfloat16")

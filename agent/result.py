@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,26 +11,32 @@ import torch
 from torch.nn import functional
 
 from embodio.agent.answers import DimensionDistribution
-from embodio.agent.constrained import guided
+from embodio.agent.constrained import Answer, guided
 from embodio.agent.policy_format import PolicyFormat
+from embodio.agent.word_tree import UNDEFINED, WordTree
 from embodio.model.network import UnifiedIO2
 
+Doubles = npt.NDArray[np.float64]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Actions that were predicted together for one row.
 
     Attributes:
-        ids: int64 [T], the answer.
         actions: float32 [n, A].
-        hidden: [n * A, D], what the network made of the position of each number.
-        neutral: the same for the neutral instruction under guidance.
+        answer: what they were read from.
+        row: of the answer.
     """
 
-    ids: npt.NDArray[np.int64]
     actions: npt.NDArray[np.float32]
-    hidden: torch.Tensor
-    neutral: torch.Tensor | None
+    answer: Answer
+    row: int
+
+    @property
+    def ids(self) -> npt.NDArray[np.int64]:
+        """The tokens [T] of the answer, without the end of the text."""
+        return self.answer.grammar.write(self.answer.choices[self.row])
 
 
 class Distributions:
@@ -42,53 +49,43 @@ class Distributions:
 
     def __init__(self, model: UnifiedIO2, policy_format: PolicyFormat) -> None:
         self._table = model.table("text").detach()
-        codec = policy_format.codec
-        self._names = [dimension.name for dimension in codec.action.dimensions]
-        self._legal = codec.legal_ids
-        self._levels = []
-        for index, ids in enumerate(self._legal):
-            tokens = np.tile(np.array([legal[0] for legal in self._legal]), (len(ids), 1))
-            tokens[:, index] = ids
-            self._levels.append(codec.decode(tokens)[:, index].astype(np.float64))
-        self._stride = codec.size + len(policy_format.separator_ids)
+        self._text, codec = policy_format.action_text, policy_format.codec
+        self._dimensions = codec.action.dimensions
+        self._levels: list[Doubles] = []
+        self._weighers: list[torch.Tensor | WordTree] = []
+        for index, spelled in enumerate(codec.spellings):
+            levels = np.zeros((len(spelled), codec.size), dtype=np.int64)
+            levels[:, index] = np.arange(len(spelled))
+            self._levels.append(codec.from_levels(levels)[:, index].astype(np.float64))
+            words = spelled if isinstance(spelled, tuple) else tuple((int(token),) for token in spelled)
+            single = torch.tensor([word[0] for word in words], device=self._table.device)
+            several = any(len(word) > 1 for word in words)
+            self._weighers.append(WordTree(words, self._table.device) if several else single)
 
     def __call__(self, plan: Plan, position: int, guidance: float = 0.0) -> tuple[DimensionDistribution, ...]:
         """The distributions of action `position` of a plan."""
-        size = len(self._names)
-        place = slice(position * size, (position + 1) * size)
-        with torch.inference_mode():
-            logits = functional.linear(plan.hidden[place], self._table).double()
-            away = None
-            if plan.neutral is not None:
-                away = torch.nan_to_num(functional.linear(plan.neutral[place], self._table).double(), nan=-1e30)
-        begin = position * self._stride
-        return self.of_logits(logits, plan.ids[begin : begin + size], away, guidance)
-
-    def of_logits(
-        self,
-        logits: torch.Tensor,
-        chosen_ids: npt.NDArray[np.int64],
-        away: torch.Tensor | None = None,
-        guidance: float = 0.0,
-    ) -> tuple[DimensionDistribution, ...]:
-        """The distributions of one action from float64 logits [A, V] and the ids int64 [A] that were chosen.
-
-        Args:
-            logits: of the positions of its numbers.
-            chosen_ids: legal ids.
-            away: the logits of the neutral instruction, under guidance.
-            guidance: see `AgentOptions`.
-        """
-        logits = torch.nan_to_num(logits, nan=-1e30, posinf=1e30, neginf=-1e30)
         found = []
-        for index, ids in enumerate(self._legal):
-            allowed = torch.as_tensor(ids, device=logits.device)
-            scores = logits[index, allowed]
-            mass = float((scores.logsumexp(0) - logits[index].logsumexp(0)).exp())
-            if away is not None:
-                scores = guided(scores, away[index, allowed], guidance)
+        for index, dimension in enumerate(self._dimensions):
+            choice = self._text.choice_of(position, index)
+            scores = self._scores(index, plan.answer.hidden[choice][plan.row])
+            mass = float(scores.logsumexp(0).exp())
+            if plan.answer.neutral:
+                scores = guided(scores, self._scores(index, plan.answer.neutral[choice][plan.row]), guidance)
             probabilities = scores.softmax(0).cpu().numpy()
-            chosen = int(np.flatnonzero(ids == chosen_ids[index])[0])
-            name = self._names[index]
-            found.append(DimensionDistribution(name, self._levels[index], probabilities, chosen, min(mass, 1.0)))
+            chosen = int(plan.answer.choices[plan.row, choice])
+            mass = min(mass, 1.0) if math.isfinite(mass) else 0.0
+            found.append(
+                DimensionDistribution(dimension.name, self._levels[index], probabilities, chosen, mass, dimension.words)
+            )
         return tuple(found)
+
+    def _scores(self, dimension: int, hidden: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities float64 [n] of the levels among all texts, from hidden [1 + m, D]."""
+        with torch.inference_mode():
+            logits = functional.linear(hidden, self._table).double()
+            if not bool(logits.isfinite().all()):
+                logits = torch.full_like(logits, float("nan"))
+            weigher = self._weighers[dimension]
+            if isinstance(weigher, WordTree):
+                return weigher.scores(logits[None])[0]
+            return torch.nan_to_num(logits[0].log_softmax(dim=-1)[weigher], nan=UNDEFINED)

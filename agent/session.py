@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.agent.embedding import RowInputs
 from embodio.agent.errors import NotReset, ObservationError
 from embodio.agent.frames import Frame, reuse
-from embodio.agent.observation import read_image
-from embodio.agent.policy_format import Instruction, PolicyFormat
+from embodio.agent.instruction import Instruction, distinct, read_instruction
+from embodio.agent.policy_format import PolicyFormat
 from embodio.agent.result import Plan
-from embodio.agent.sound import longest_sound, read_sound
+from embodio.agent.sound import longest_sound
+from embodio.model.example import Example
 
 
 class Session:
@@ -24,14 +26,22 @@ class Session:
         replan: actions of a plan that are played before the next is made.
         ensemble: see `AgentOptions`.
         seed: of its random numbers, until `reset` gives another.
+        text_room: tokens of text that the network reads; None for any number.
     """
 
-    def __init__(self, policy_format: PolicyFormat, replan: int, ensemble: float | None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        policy_format: PolicyFormat,
+        replan: int,
+        ensemble: float | None,
+        seed: int = 0,
+        text_room: int | None = None,
+    ) -> None:
         self._format, self._replan, self._ensemble = policy_format, replan, ensemble
-        self._binary = np.array([d.kind == "binary" for d in policy_format.codec.action.dimensions])
+        self._text_room = text_room
+        self._voted = np.array([d.kind != "continuous" for d in policy_format.codec.action.dimensions])
         self.instruction: Instruction | None = None
-        self.prompt_frames: list[Frame] = []
-        self._spoken: npt.NDArray[np.float32] | None = None
+        self._told: dict[int, Frame] = {}
         self._seed = seed
         self._clear()
 
@@ -50,40 +60,33 @@ class Session:
         """Starts an episode: forgets history and plans.
 
         Args:
-            instruction: text; words and images in order where the policy has `prompt_images`; sound with its rate,
-                (samples, rate), where it has a microphone; None keeps the instruction of the episode before.
+            instruction: see `read_instruction`; None keeps that of the episode before.
             seed: of the random numbers; None keeps the one before, so that an episode can be repeated.
 
         Raises:
             ObservationError: if the policy cannot read such an instruction.
         """
+        self.begin(None if instruction is None else self.read_instruction(instruction), seed)
+
+    def read_instruction(self, given: Any) -> Instruction:
+        """What the robot is told, checked; raises ObservationError if the policy cannot read it."""
+        instruction = read_instruction(self._format.config, given)
+        needed = self._format.prompt_length(instruction) + 1
+        if self._text_room is not None and needed > self._text_room:
+            raise ObservationError(
+                f"instruction: the prompt has {needed} tokens, but this network reads {self._text_room}; say it shorter"
+            )
+        return instruction
+
+    def begin(self, instruction: Instruction | None, seed: int | None) -> None:
+        """`reset` with an instruction that was read."""
         if instruction is not None:
-            self._instruct(instruction)
+            self.instruction = instruction
+            contents = [*distinct(instruction, 3), *distinct(instruction, 1)]
+            self._told = {id(content): Frame(content) for content in contents}
         if seed is not None:
             self._seed = seed
         self._clear()
-        if self._spoken is not None:
-            self._sound = self._spoken
-
-    def _instruct(self, instruction: Any) -> None:
-        config = self._format.config
-        spoken = None
-        if isinstance(instruction, tuple) and len(instruction) == 2 and isinstance(instruction[0], np.ndarray):
-            if not config.microphone:
-                raise ObservationError("instruction: sound was given, but this policy hears nothing; give text")
-            spoken, instruction = read_sound("instruction", instruction, int(instruction[1])), ""
-        if isinstance(instruction, str):
-            words: Any = instruction
-        elif isinstance(instruction, list | tuple) and config.prompt_images:
-            words = [part if isinstance(part, str) else read_image("instruction", part) for part in instruction]
-        else:
-            expected = "text or a list of words and images" if config.prompt_images else "text"
-            raise ObservationError(f"instruction: expected {expected}, got {type(instruction).__name__}")
-        images = [] if isinstance(words, str) else [part for part in words if not isinstance(part, str)]
-        if len(images) > config.prompt_images:
-            raise ObservationError(f"instruction: {len(images)} images, but there are slots for {config.prompt_images}")
-        self.instruction, self._spoken = words, spoken
-        self.prompt_frames = [Frame(image) for image in images]
 
     def observe(self, moment: dict[str, Any]) -> None:
         """Takes in an observation that was read by `read_observation`."""
@@ -97,14 +100,33 @@ class Session:
             moment["previous_actions"] = self._played
         if "goal" in moment:
             self.goal = reuse(self.goal, moment["goal"])
-        self.frames.append(reuse(self.frames[-1] if self.frames else None, self._format.image(moment)))
+        if self._format.cameras:
+            self.frames.append(reuse(self.frames[-1] if self.frames else None, self._format.image(moment)))
         self.window.append(moment)
 
-    def history_frames(self) -> list[Frame]:
+    def example(self) -> Example:
+        """The Example of the present moment."""
+        if self.instruction is None or not self.window:
+            raise NotReset("example: nothing was observed since reset; call act(observation) first")
+        return self._format.example(list(self.window), self.instruction)
+
+    def inputs(self) -> RowInputs:
+        """What the present Example shows, as frames that are kept between steps; in the same slots."""
+        sound, earlier = self._format.sounds(self.window[-1], self.instruction or "")
+        main = {"image": self.frames[-1]} if self.frames else {}
+        if sound is not None:
+            main["audio"] = self._heard(sound)
+        return RowInputs(main, {"image": self._history_frames(), "audio": [self._heard(part) for part in earlier]})
+
+    def _heard(self, sound: npt.NDArray[np.float32]) -> Frame:
+        """The frame of a sound: that of the instruction, or one of its own."""
+        return self._told.get(id(sound)) or Frame(sound)
+
+    def _history_frames(self) -> list[Frame]:
         """The frames of the image history in the order of their slots; the same images as `PolicyFormat.history`."""
         config = self._format.config
         frames = [self.goal] if self.goal is not None else []
-        frames += self.prompt_frames
+        frames += [frame for frame in self._told.values() if frame.content.ndim == 3]
         stride = config.history_stride
         reach = range(-1 - stride * config.history_frames, -1, stride)
         return frames + [self.frames[i] for i in reach if -i <= len(self.frames)]
@@ -117,7 +139,10 @@ class Session:
     @property
     def needs_plan(self) -> bool:
         """Whether the plan is played as far as it shall be."""
-        return not self._plans or self.step - self._plans[-1][0] >= self._replan
+        if not self._plans:
+            return True
+        begin, plan = self._plans[-1]
+        return self.step - begin >= min(self._replan, len(plan.actions))
 
     def take(self, plan: Plan) -> None:
         """A new plan, beginning with the current step."""
@@ -136,11 +161,13 @@ class Session:
             return plan.actions[position].copy()
         covering = [p.actions[self.step - begin] for begin, p in self._plans if self.step - begin < len(p.actions)]
         weights = np.exp(-self._ensemble * np.arange(len(covering), dtype=np.float64))
-        stacked = np.stack(covering).astype(np.float64)
-        mean = (weights / weights.sum()) @ stacked
-        low, high = stacked.min(axis=0), stacked.max(axis=0)
-        vote = np.where(mean > (low + high) / 2, high, low)
-        return np.where(self._binary, vote, np.clip(mean, low, high)).astype(np.float32)
+        stacked = np.stack(covering)
+        mean = (weights / weights.sum()) @ stacked.astype(np.float64)
+        action = np.clip(mean, stacked.min(axis=0), stacked.max(axis=0)).astype(np.float32)
+        for dimension in np.flatnonzero(self._voted):
+            options, which = np.unique(stacked[:, dimension], return_inverse=True)
+            action[dimension] = options[np.bincount(which, weights).argmax()]
+        return action
 
     def advance(self) -> None:
         """The action was given; go on to the next step."""

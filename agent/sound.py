@@ -7,33 +7,62 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.agent.arrays import to_array
 from embodio.agent.errors import ObservationError
 from embodio.model.audio_features import AudioError
 from embodio.model.audio_resample import resample, to_mono
 from embodio.model.audio_segments import SEGMENT_SAMPLES
 
 Waveform = npt.NDArray[np.float32]
+SLOWEST, FASTEST = 1_000, 192_000
+"""Rates of recordings in Hz that are taken."""
 LONGEST_HISTORY = 4
 """Segments before the last one that are kept."""
 
 
-def read_sound(name: str, value: Any, rate: int) -> Waveform:
+def is_sound(value: Any) -> bool:
+    """Whether this looks like a recording with its rate: a pair of an array and a number."""
+    if not isinstance(value, tuple | list) or len(value) != 2 or isinstance(value[1], bool):
+        return False
+    return isinstance(value[0], np.ndarray) and isinstance(value[1], int | float | np.number)
+
+
+def read_sound(name: str, value: Any, rate: int | None = None, channels: int | None = None) -> Waveform:
     """A recording as float32 [samples] at 16 kHz.
 
     Args:
         name: of the field, for the error.
-        value: [samples] or [samples, channels], float in [-1, 1] or integer; or a pair of such an array and its rate.
-        rate: samples per second where no rate is given.
+        value: [samples] or [samples, channels], float in [-1, 1] or signed integers; or a pair of such an array and its
+            rate in Hz.
+        rate: samples per second where none is given.
+        channels: how many are expected; None for any.
 
     Raises:
-        ObservationError: another shape, type or range, or no samples.
+        ObservationError: another shape, type, rate or range, or no samples.
     """
-    if isinstance(value, tuple) and len(value) == 2:
-        value, rate = value[0], int(value[1])
+    if is_sound(value):
+        value, rate = value[0], _rate(name, value[1])
+    if rate is None:
+        raise ObservationError(f"{name}: expected sound with its rate, (samples, rate), got {type(value).__name__}")
+    array = to_array(name, value)
+    expected = f"[samples] or [samples, {channels or 'channels'}], float in [-1, 1] or signed integers"
+    if array.ndim not in (1, 2) or 0 in array.shape or array.dtype.kind not in "fi":
+        raise ObservationError(f"{name}: expected sound {expected}, got {array.dtype} {array.shape}")
+    found = array.shape[1] if array.ndim == 2 else 1
+    if channels is not None and found not in (1, channels):
+        raise ObservationError(f"{name}: expected {channels} channels, got {found}; expected {expected}")
+    if array.dtype.kind == "f":
+        array = array.astype(np.float32 if array.dtype.itemsize <= 4 else np.float64, copy=False)
     try:
-        return resample(to_mono(np.asarray(value)), rate)
+        return np.array(resample(to_mono(array), rate))
     except AudioError as error:
         raise ObservationError(f"{name}: {error}") from error
+
+
+def _rate(name: str, rate: Any) -> int:
+    if not (rate == rate and SLOWEST <= rate <= FASTEST and int(rate) == rate):
+        raise ObservationError(f"{name}: the rate must be a whole number of {SLOWEST} to {FASTEST} Hz, got {rate}")
+    return int(rate)
 
 
 def latest_segments(sound: Waveform) -> list[Waveform]:

@@ -20,6 +20,8 @@ def describe_actions(action: ActionSpec) -> str:
 
 def _describe(dimension: Dimension) -> str:
     unit = f" {dimension.unit}" if dimension.unit else ""
+    if dimension.kind == "word":
+        return f"{dimension.name} one of {', '.join(dimension.words)}"
     if dimension.kind == "binary":
         return f"{dimension.name} either {dimension.low:g} or {dimension.high:g}{unit}"
     return f"{dimension.name} from {dimension.low:g} to {dimension.high:g}{unit}"

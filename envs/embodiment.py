@@ -11,7 +11,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,8 @@ from typing import Any, Literal
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 
 _ABSENT = "<absent>"
+_OMITTED = "omitted when empty"
+"""Mark of fields that files leave out where they are empty; files of earlier versions do not have them."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +32,41 @@ class Dimension:
         unit: what the value 1.0 stands for, e.g. "m", or "0.05 m" for a normalised axis.
         low: smallest legal value.
         high: largest legal value.
-        kind: "continuous", or "binary" where a policy may only choose `low` or `high`.
+        kind: "continuous"; "binary" where a policy may only choose `low` or `high`; "word" where it chooses one of
+            `words`, and the number is its place among them.
+        words: what can be chosen, such as ("forward", "left", "right", "stop"); low is 0 and high the last place.
     """
 
     name: str
     unit: str
     low: float
     high: float
-    kind: Literal["continuous", "binary"] = "continuous"
+    kind: Literal["continuous", "binary", "word"] = "continuous"
+    words: tuple[str, ...] = dataclasses.field(default=(), metadata={_OMITTED: True})
+
+    @classmethod
+    def of_words(cls, name: str, words: Sequence[str]) -> Dimension:
+        """A choice among words."""
+        return cls(name, "", 0.0, float(len(words) - 1), "word", tuple(words))
 
     def __post_init__(self) -> None:
         if not self.name:
             raise EmbodimentError("dimension.name is empty; give every dimension a name")
+        self._require_words()
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise EmbodimentError(f"dimension {self.name!r}: need finite low < high, got {self.low} and {self.high}")
+
+    def _require_words(self) -> None:
+        if (self.kind == "word") != bool(self.words):
+            raise EmbodimentError(f"dimension {self.name!r}: kind 'word' and `words` go together; give both or neither")
+        if not self.words:
+            return
+        if len(self.words) < 2 or len(set(self.words)) < len(self.words) or not all(map(str.strip, self.words)):
+            raise EmbodimentError(f"dimension {self.name!r}: need at least 2 different words, got {self.words}")
+        if (self.low, self.high) != (0.0, len(self.words) - 1.0):
+            raise EmbodimentError(
+                f"dimension {self.name!r}: {len(self.words)} words go from 0 to {len(self.words) - 1}"
+            )
 
 
 @dataclass(frozen=True)
@@ -197,7 +220,8 @@ def _require_unique(field: str, items: tuple[Dimension, ...] | tuple[Camera, ...
 
 def _to_plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
-        return {field.name: _to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = [f for f in dataclasses.fields(value) if getattr(value, f.name) or not f.metadata.get(_OMITTED)]
+        return {field.name: _to_plain(getattr(value, field.name)) for field in fields}
     if isinstance(value, tuple):
         return [_to_plain(item) for item in value]
     return value
@@ -210,8 +234,9 @@ def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
         for key, item in value.items():
             flat |= _flatten(item, f"{prefix}.{key}" if prefix else key)
     elif isinstance(value, list):
-        flat[f"{prefix}.order"] = [item["name"] for item in value]
-        for item in value:
+        named = all(isinstance(item, dict) for item in value)
+        flat[f"{prefix}.order" if named else prefix] = [item["name"] for item in value] if named else value
+        for item in value if named else ():
             flat |= _flatten(item, f"{prefix}.{item['name']}")
     else:
         flat[prefix] = value
@@ -243,10 +268,12 @@ def _dataclass_from_plain(cls: type, value: Any, where: str) -> Any:
     if not isinstance(value, Mapping):
         raise EmbodimentError(f"{where}: expected an object with named fields, got {value!r}")
     annotations = typing.get_type_hints(cls)
+    optional = {field.name for field in dataclasses.fields(cls) if field.metadata.get(_OMITTED)}
     for name in annotations:
-        if name not in value:
+        if name not in value and name not in optional:
             raise EmbodimentError(f"{where}.{name} is missing; record the embodiment again with this version")
     for name in value:
         if name not in annotations:
             raise EmbodimentError(f"{where}.{name} is not a known field; known: {', '.join(annotations)}")
-    return cls(**{name: _from_plain(hint, value[name], f"{where}.{name}") for name, hint in annotations.items()})
+    given = {name: hint for name, hint in annotations.items() if name in value}
+    return cls(**{name: _from_plain(hint, value[name], f"{where}.{name}") for name, hint in given.items()})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from embodio.agent.policy_format import PolicyConfig
+from embodio.agent.policy_config import PolicyConfig
 from embodio.datasets.augment import AugmentConfig
 from embodio.train.schema import ConfigError
 

@@ -10,7 +10,8 @@ from rich.progress import Progress
 
 from embodio.agent.checkpoint import load_checkpoint
 from embodio.agent.errors import AgentError
-from embodio.agent.policy_format import PolicyConfig, PolicyFormat
+from embodio.agent.policy_config import PolicyConfig
+from embodio.agent.policy_format import PolicyFormat
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.source import EpisodeSource, EpisodeView, open_source
 from embodio.datasets.visualise import write_page
@@ -100,11 +101,11 @@ def token_table(policy: PolicyFormat, episode: EpisodeView, note: str) -> TokenT
         instruction = episode.instruction
         actions = episode.array("action")
         states = episode.array("state") if policy.reads_state else None
-        ids = [policy.codec.encode(action) for action in actions]
+        ids = [policy.write(action) for action in actions]
         rows = []
         for step in range(len(episode)):
             prompt = policy.prompt({} if states is None else {"state": states[step]}, instruction)
-            bins = " ".join(f"<{vocabulary.value_bin(int(token))}>" for token in ids[step])
+            bins = " ".join(_sign(vocabulary, token) for token in ids[step])
             text = "".join(part if isinstance(part, str) else _sign(vocabulary, part) for part in prompt)
             rows.append((str(step), text, str(len(vocabulary.encode(prompt))), bins))
     except (DatasetError, AgentError) as error:

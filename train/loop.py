@@ -108,7 +108,7 @@ class Trainer:
         if run.average is not None:
             run.average.update(run.step)
         run.step += 1
-        return value, *action_accuracy(outputs["text"], self.policy_format.answer_length)
+        return value, *action_accuracy(outputs["text"])
 
     def _forward(self, batch: Batch) -> tuple[Any, torch.Tensor]:
         device = torch.device(self.config.device)
@@ -128,7 +128,7 @@ class Trainer:
         total, weight, right, tokens = 0.0, 0, 0, 0
         for batch in self.validation():
             outputs, value = self._forward(batch)
-            hits, count = action_accuracy(outputs["text"], self.policy_format.answer_length)
+            hits, count = action_accuracy(outputs["text"])
             total, weight = total + value.item() * count, weight + count
             right, tokens = right + hits, tokens + count
         if run.average is not None:

@@ -46,14 +46,14 @@ class ActionRight(MomentTask[ActionRightConfig]):
         return length
 
     def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
-        rows = scene.action_rows()
+        bins = self._form.codec.units(scene.actions()) * (VALUE_BINS - 1)
         right = index % 2 == 0 if generator is None else bool(generator.random() < self.config.right)
-        wrong = np.flatnonzero(np.abs(rows - rows[step]).max(axis=1) >= self.config.apart)
+        wrong = np.flatnonzero(np.rint(np.abs(bins - bins[step])).max(axis=1) >= self.config.apart)
         shown = step
         if not right and len(wrong):
             shown = int(wrong[0] if generator is None else generator.choice(wrong))
         given = self._given(scene, step, generator)
-        slots = {"instruction": scene.instruction, "actions": rows[shown].tolist()}
+        slots: dict[str, str | list[int]] = {"instruction": scene.instruction, "actions": scene.action_ids([shown])}
         return Example(
             text=self._prompt("text", "action_right", slots, given.clauses, generator),
             image=scene.picture(step),

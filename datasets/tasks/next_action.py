@@ -31,6 +31,10 @@ class ExampleBuilder(Protocol):
         """K, the actions it predicts."""
 
     @property
+    def whole_episode(self) -> bool:
+        """Whether it predicts all actions up to the end of the episode, at most `chunk`."""
+
+    @property
     def camera_names(self) -> tuple[str, ...]:
         """The images it reads."""
 
@@ -40,6 +44,9 @@ class ExampleBuilder(Protocol):
 
     def image(self, observation: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
         """The cameras of one moment as one picture, uint8 [H, W, 3]."""
+
+    def sound(self, pieces: Sequence[Any]) -> npt.NDArray[np.float32]:
+        """All the sound so far, float32 [samples] at 16 kHz, of what the microphone gave at each step."""
 
     def example(
         self, window: Sequence[Mapping[str, Any]], instruction: str, actions: npt.ArrayLike | None = None
@@ -77,7 +84,8 @@ class NextActionConfig:
 class NextAction:
     """Behaviour cloning: image, state and instruction in, the next K actions out (paper, section D.10).
 
-    Near the end of an episode the last action is repeated to fill the chunk.
+    Near the end of an episode the last action is repeated to fill the chunk. A policy of whole episodes is shown the
+    steps from which no more than K actions are left, and all of these.
 
     Args:
         reader: trajectories.
@@ -119,7 +127,9 @@ class NextAction:
         self._action_key = action_key
         self._augment = augment
         self._episodes = EpisodeCache(reader, cache_bytes)
-        self._ends = np.cumsum(index.lengths[self._episode_ids])
+        lengths = index.lengths[self._episode_ids]
+        self._first = np.maximum(0, lengths - builder.chunk) if builder.whole_episode else np.zeros_like(lengths)
+        self._ends = np.cumsum(lengths - self._first)
 
     def __len__(self) -> int:
         """Steps, each of which makes one Example."""
@@ -131,7 +141,7 @@ class NextAction:
             raise DatasetError(f"record {index}: there are {len(self)}")
         place = int(np.searchsorted(self._ends, index, side="right"))
         start = int(self._ends[place - 1]) if place else 0
-        return self._episode_ids[place], index - start
+        return self._episode_ids[place], index - start + int(self._first[place])
 
     def place(self, index: int) -> Place:
         """Where record `index` comes from, for messages."""
@@ -153,7 +163,9 @@ class NextAction:
         first = max(0, step - (self._builder.window if drawn.history else 1) + 1)
         window = [_Moment(episode, i, augmentation, self._builder, drawn) for i in range(first, step + 1)]
         actions = episode.array(self._action_key)
-        chunk = actions[np.minimum(np.arange(step, step + self._builder.chunk), len(actions) - 1)]
+        chunk = actions[step:]
+        if not self._builder.whole_episode:
+            chunk = actions[np.minimum(np.arange(step, step + self._builder.chunk), len(actions) - 1)]
         if not np.isfinite(chunk).all():
             raise FeatureError(f"{self._action_key} is not finite at this step or soon after. Fetch the data again")
         instruction = episode.instruction if augmentation is None else augmentation.instruction(episode.instruction)
@@ -177,7 +189,7 @@ class _Drawn(NamedTuple):
 
 
 class _Moment(Mapping[str, Any]):
-    """The observation of one step; images are decoded when they are read, and all is augmented."""
+    """The observation of one step; images are decoded when they are read, sound is all so far, and all is augmented."""
 
     def __init__(
         self, episode: EpisodeView, step: int, augmentation: _Change | None, builder: ExampleBuilder, drawn: _Drawn
@@ -196,7 +208,8 @@ class _Moment(Mapping[str, Any]):
             return self._previous_actions()
         if key == "state" and not self._drawn.state:
             return None
-        value, change = self._episode.array(f"observation/{key}")[self._step], self._augmentation
+        values, change = self._episode.array(f"observation/{key}"), self._augmentation
+        value = self._builder.sound(list(values[: self._step + 1])) if key == "microphone" else values[self._step]
         if change is None or key not in ("state", "microphone"):
             return value
         return change.state(value) if key == "state" else change.sound(value)

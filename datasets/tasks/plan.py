@@ -33,8 +33,7 @@ class Plan(MomentTask[PlanConfig]):
     """First frame and instruction in, the actions of the whole episode out, as in VIMA (paper, section D.10)."""
 
     def _records(self, length: int) -> int:
-        gap = len(self._form.separator_ids)
-        return int(length * (self._form.codec.size + gap) - gap <= self.config.longest)
+        return int(self._form.answer_length(length) <= self.config.longest)
 
     def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
         given = self._given(scene, 0, generator)
@@ -42,5 +41,5 @@ class Plan(MomentTask[PlanConfig]):
             text=self._prompt("text", "plan", {"instruction": scene.instruction}, given.clauses, generator),
             image=scene.picture(0),
             image_history=given.history,
-            text_target=scene.action_ids(range(len(scene))),
+            text_target=list(scene.action_ids()),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,20 +62,21 @@ class Scene:
             frames = {name: self._augmentation(name, frame) for name, frame in frames.items()}
         return self._form.image(frames)
 
-    def action_rows(self) -> npt.NDArray[np.int64]:
-        """The tokens of all actions, [T, A].
+    def actions(self, steps: Sequence[int] | None = None) -> npt.NDArray[np.floating[Any]]:
+        """The actions of some steps, or of all, [n, A].
 
         Raises:
             FeatureError: an action is not finite.
         """
-        return self._rows(slice(None))
+        found = self._episode.array(self._action_key)
+        found = found if steps is None else found[np.asarray(steps, dtype=np.int64)]
+        if not np.isfinite(found).all():
+            raise FeatureError(f"{self._action_key} is not finite at a step that is needed. Fetch the data again")
+        return found
 
-    def action_ids(self, steps: Sequence[int]) -> list[int]:
-        """The tokens of the actions of some steps, with the separator between them; raises as `action_rows` does."""
-        ids: list[int] = []
-        for place, row in enumerate(self._rows(np.asarray(steps, dtype=np.int64))):
-            ids += [*(self._form.separator_ids if place else ()), *row.tolist()]
-        return ids
+    def action_ids(self, steps: Sequence[int] | None = None) -> list[int]:
+        """The actions of some steps, or of all, as the policy answers them; raises as `actions` does."""
+        return self._form.write(self.actions(steps))
 
     def state_ids(self, step: int, recorded: bool = False) -> list[int]:
         """The state at one step as value tokens; `recorded` leaves out the augmentation's sensor noise.
@@ -91,9 +93,3 @@ class Scene:
             values = self._augmentation.state(values)
         ids = self._form.vocabulary.values_to_ids(np.clip(self._state.normalise(values), 0.0, 1.0))
         return [int(token) for token in ids]
-
-    def _rows(self, steps: slice | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        actions = self._episode.array(self._action_key)[steps]
-        if not np.isfinite(actions).all():
-            raise FeatureError(f"{self._action_key} is not finite at a step that is needed. Fetch the data again")
-        return self._form.codec.encode(actions)

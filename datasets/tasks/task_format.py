@@ -13,15 +13,11 @@ from embodio.model.statistics import DatasetStatistics
 from embodio.model.vocabulary import Vocabulary
 
 
-class ActionWriter(Protocol):
-    """Turns actions into tokens; `embodio.agent.codec.ActionCodec` is one."""
+class Levels(Protocol):
+    """Cuts actions into levels; `embodio.agent.codec.ActionCodec` is one."""
 
-    @property
-    def size(self) -> int:
-        """Tokens of one action."""
-
-    def encode(self, actions: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """Actions [..., A] -> token ids [..., A]."""
+    def units(self, actions: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Where the levels of actions [..., A] lie between the lowest (0) and the highest (1)."""
 
 
 class TaskFormat(Protocol):
@@ -30,11 +26,16 @@ class TaskFormat(Protocol):
     embodiment: Embodiment
     statistics: DatasetStatistics
     vocabulary: Vocabulary
-    separator_ids: tuple[int, ...]
 
     @property
-    def codec(self) -> ActionWriter:
-        """Writes actions."""
+    def codec(self) -> Levels:
+        """Cuts actions into levels."""
+
+    def write(self, actions: npt.ArrayLike) -> list[int]:
+        """Actions [n, A] as token ids, as the policy answers them."""
+
+    def answer_length(self, actions: int | None = None) -> int:
+        """Most tokens of so many actions."""
 
     @property
     def camera_names(self) -> tuple[str, ...]:

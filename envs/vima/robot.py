@@ -31,7 +31,7 @@ def vima_pick_place() -> Embodiment:
     degrees about the vertical. The verb is a word, its number the place in `VERBS`. The state is the end effector.
     An action takes as long as it takes, so the control frequency is nominal.
     """
-    dimensions = [Dimension("verb", "", 0.0, 1.0, "binary")]
+    dimensions = [Dimension.of_words("verb", VERBS)]
     for pose in ("pose0", "pose1"):
         dimensions += [Dimension(f"{pose}_{axis}", "m", LOW[i], HIGH[i]) for i, axis in enumerate("xy")]
         dimensions.append(Dimension(f"{pose}_turn", "degrees", 0.0, FULL_TURN))

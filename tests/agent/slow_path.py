@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from embodio.agent import Checkpoint
+from embodio.agent import Checkpoint, PolicyFormat
 from embodio.model.collation import collate
 from embodio.model.processor import Processor
+
+
+def legal_ids(policy_format: PolicyFormat, actions: int | None = None) -> list[np.ndarray]:
+    """What may stand at each position of an answer in numbers."""
+    return [choice.ids for choice in policy_format.grammar(actions).choices]
 
 
 class SlowAgent:
@@ -16,7 +21,7 @@ class SlowAgent:
     def __init__(self, checkpoint: Checkpoint, replan: int) -> None:
         self.model, self.format, self.replan = checkpoint.model, checkpoint.format, replan
         self.processor = Processor(self.model.config, self.format.vocabulary)
-        self.legal = self.format.legal_ids(replan)
+        self.legal = legal_ids(self.format, replan)
 
     def reset(self, instruction: str) -> None:
         self.instruction = instruction

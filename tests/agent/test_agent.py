@@ -211,14 +211,11 @@ def test_the_prompt_tells_of_played_actions_and_of_the_action_space() -> None:
         played.append(agent.act(make_observation(step)))
         told = agent.example().text
         assert told[2] == " " and "3 changes in frame base" in str(told[3])
-        before = [policy_format.codec.encode(action).tolist() for action in played[:-1][-2:]]
-        joined = [*before[0], *policy_format.separator_ids, *before[1]] if len(before) == 2 else sum(before, [])
+        joined = policy_format.write(np.array(played[:-1][-2:])) if step else []
         assert told[5:] == joined if step else told[-1] == " So far: "
     chunk = agent.plan(make_observation(9))
     agent.act(make_observation(4))
-    assert [token for token in agent.example().text[5:] if token not in policy_format.separator_ids] == [
-        int(token) for token in policy_format.codec.encode(chunk[-2:]).ravel()
-    ]
+    assert agent.example().text[5:] == policy_format.write(chunk[-2:])
     agent.reset()
     agent.act(make_observation(0))
     assert agent.example().text[-1] == " So far: "

@@ -83,7 +83,7 @@ def test_judging_is_the_score_of_the_answer_among_legal_ones() -> None:
     with torch.inference_mode():
         state = model.start_decoding(model.encode(batch), len(ids) + 1)
         losses = -model.decode_step(state, torch.tensor([[0, *ids]]))[0].double().log_softmax(-1)
-    separators = range(3, 3 + len(policy_format.separator_ids))
+    separators = range(3, 3 + len(policy_format.vocabulary.encode(";")))
     beside = float(losses[len(ids), 1]) + sum(float(losses[i, ids[i]]) for i in separators)
     assert separators
     expected = beside - loss

@@ -10,6 +10,7 @@ from embodio.agent import Agent, Checkpoint, decode_legal
 from embodio.model.collation import collate
 from embodio.model.processor import Processor
 from tests.agent.conftest import make_checkpoint, make_format, make_observation
+from tests.agent.slow_path import legal_ids
 
 
 def answers(checkpoint: Checkpoint, observations: int = 3) -> np.ndarray:
@@ -18,7 +19,7 @@ def answers(checkpoint: Checkpoint, observations: int = 3) -> np.ndarray:
     examples = [policy_format.example([make_observation(i)], "lift the cube") for i in range(observations)]
     with torch.inference_mode():
         encoded = checkpoint.model.encode(collate([processor(example) for example in examples]))
-    return decode_legal(checkpoint.model, encoded, policy_format.legal_ids())
+    return decode_legal(checkpoint.model, encoded, legal_ids(policy_format))
 
 
 def spoil(checkpoint: Checkpoint, how: str) -> None:
@@ -41,7 +42,7 @@ def test_every_answer_is_a_valid_action(how: str) -> None:
     checkpoint = make_checkpoint(make_format(chunk=2), seed=7)
     spoil(checkpoint, how)
     ids = answers(checkpoint)
-    for position, legal in enumerate(checkpoint.format.legal_ids()):
+    for position, legal in enumerate(legal_ids(checkpoint.format)):
         assert set(ids[:, position]) <= set(legal.tolist())
     actions = checkpoint.format.actions(ids)
     assert actions.shape == (3, 2, 3)
@@ -63,7 +64,7 @@ def test_decoding_takes_the_best_legal_id(checkpoint: Checkpoint) -> None:
     """Against the slow way: one full forward pass per token, all illegal logits set to minus infinity."""
     policy_format, model = checkpoint.format, checkpoint.model
     processor = Processor(model.config, policy_format.vocabulary)
-    legal = policy_format.legal_ids()
+    legal = legal_ids(policy_format)
     fast = answers(checkpoint, observations=1)[0]
     slow: list[int] = []
     for ids in legal:

@@ -139,7 +139,7 @@ def test_goals_prompts_and_sound() -> None:
     pictures = make_checkpoint(make_format(chunk=1, goal_image=True, prompt_images=1, history_frames=1))
     goal = np.random.default_rng(3).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     robot = dataclasses.replace(make_embodiment(), microphone=Microphone(rate=8000, channels=1))
-    config = PolicyConfig(cameras=("front", "hand"), chunk=1, microphone=True)
+    config = PolicyConfig(cameras=("front", "hand"), chunk=1, microphone=True, prompt_sounds=1)
     hearing = make_checkpoint(PolicyFormat(config, robot, make_statistics(robot), Vocabulary.default()))
     sound = np.sin(np.arange(16000) / 9).astype(np.float32)
     with both(pictures) as agents:
