@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.finding import Finding
 from embodio.datasets.rlds.features import METADATA
 from embodio.datasets.source import EpisodeSource, EpisodeView
-from embodio.datasets.verify import Finding
 from embodio.envs.vima.robot import HEIGHT, VERBS, WIDTH
 
 CHECK = "poses in the pictures"

@@ -9,12 +9,14 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from embodio.datasets.finding import Finding
 from embodio.datasets.source import open_source
 from embodio.datasets.verify import verify
-from embodio.datasets.verify_replay import environment_of, replay
+from embodio.datasets.verify_poses import check_poses, has_masks
+from embodio.datasets.verify_replay import check_robot, environment_of, replay
 from embodio.train.schema import ConfigError
 
-_COLOURS = {"ok": "green", "warning": "yellow", "unknown": "dim"}
+_COLOURS = {"ok": "green", "warning": "yellow", "note": "cyan", "unknown": "dim"}
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,25 @@ def check(config: VerifyConfig) -> int:
         findings = verify(
             source, config.episodes, config.bins, done=lambda count: progress.update(task, completed=count)
         )
+        if has_masks(source):
+            findings.append(check_poses(source, range(min(len(source), config.episodes or len(source)))))
+        if environment_of(source) is not None:
+            findings.append(check_robot(source))
         if config.replay and environment_of(source) is not None:
             numbers = range(min(config.replay, len(source)))
             play = progress.add_task("replaying", total=len(numbers))
             findings += replay(source, numbers, done=lambda count: progress.update(play, completed=count))
-    table = Table("check", "status", "found", "what to do", title=Text(source.name))
-    for finding in findings:
-        status = Text(finding.status, style=_COLOURS[finding.status])
-        table.add_row(finding.check, status, Text(finding.found), Text(finding.remedy))
-    Console(highlight=False).print(table)
+    Console(highlight=False).print(_table(source.name, findings))
     source.close()
     return int(config.strict and any(finding.status == "warning" for finding in findings))
+
+
+def _table(name: str, findings: list[Finding]) -> Table:
+    """One row for each check; what to do stands below the figures, so that a narrow terminal has room for both."""
+    table = Table("check", "status", "found, and what to do", title=Text(name), show_lines=True)
+    for finding in findings:
+        found = Text(finding.found)
+        if finding.remedy:
+            found.append(f"\n-> {finding.remedy}", style=_COLOURS[finding.status])
+        table.add_row(Text(finding.check), Text(finding.status, style=_COLOURS[finding.status]), found)
+    return table

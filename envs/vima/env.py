@@ -50,6 +50,7 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         horizon: int | None = None,
         cameras: bool = True,
         prompt_view: Literal["front", "top"] = "front",
+        oracle_goals: bool = False,
         render_mode: str | None = None,
     ) -> None:
         """Describes the environment; the benchmark itself starts at the first `reset`.
@@ -61,6 +62,7 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             horizon: steps after which an episode is truncated; None for those of the published protocol.
             cameras: whether observations hold images; they are drawn in any case.
             prompt_view: which of the two views of each thing in the prompt is shown.
+            oracle_goals: whether steps that only the oracle takes count as goals of their own, as when it plays.
             render_mode: None, or "rgb_array" for both views side by side from `render`.
 
         Raises:
@@ -79,8 +81,7 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         require_benchmark()
         self.horizon = horizon or TASKS[task].oracle_steps + _EXTRA_STEPS
         self.cameras, self.prompt_view, self.render_mode = cameras, prompt_view, render_mode
-        self.oracle_goals = False
-        """Whether steps that only the oracle takes count as goals of their own; its expert sets this."""
+        self.oracle_goals = oracle_goals
         self.embodiment = vima_pick_place()
         dimensions = self.embodiment.action.dimensions
         low, high = (np.array([getattr(d, end) for d in dimensions], np.float32) for end in ("low", "high"))

@@ -10,11 +10,14 @@ import numpy.typing as npt
 import pytest
 
 from embodio.datasets import verify_replay
+from embodio.datasets.errors import FeatureError
+from embodio.datasets.replay_hypotheses import Attempt, as_recorded, hypotheses
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.verify import check_bins, check_clipping, check_constant, check_finite, verify
 from embodio.datasets.verify_gripper import check_gripper
-from embodio.datasets.verify_replay import environment_of, nearest_turn, replay
-from embodio.envs.embodiment import Embodiment
+from embodio.datasets.verify_motion import check_motion
+from embodio.datasets.verify_replay import check_robot, environment_of, nearest_turn, replay
+from embodio.envs.embodiment import Dimension, Embodiment
 from tests.agent.conftest import make_embodiment
 from tests.datasets.toy import write_toy_dataset
 
@@ -43,16 +46,17 @@ def test_constant_dimensions() -> None:
     assert check_constant({"action": values}, NAMES).status == "ok"
     values[:, 0] = 0.25
     finding = check_constant({"action": values}, NAMES)
-    assert (finding.status, finding.found) == ("warning", "action x")
+    assert (finding.status, finding.found) == ("note", "action x")
+    assert finding.remedy
 
 
 def test_clipping() -> None:
     values = actions()
     assert check_clipping(values, DIMENSIONS).status == "ok"
-    values[:120, 0] = 1.0
+    values[:240, 0] = 1.0
     finding = check_clipping(values, DIMENSIONS)
     assert finding.status == "warning"
-    assert "x 30.0%, turn 0.0%" in finding.found
+    assert "x 60.0%, turn 0.0%" in finding.found
     values = actions()
     values[:4, 1] = 2.5
     assert "beyond the limits: turn 1.0%" in check_clipping(values, DIMENSIONS).found
@@ -66,6 +70,9 @@ def test_bin_use_counts_the_levels_of_the_codec() -> None:
     finding = check_bins(values, DIMENSIONS, 201)
     assert finding.status == "warning"
     assert "x 0.5%" in finding.found
+    assert "close together: x" in finding.found
+    values[:, 0] = 0.0
+    assert check_bins(values, DIMENSIONS, 201).status == "ok"  # constants are told elsewhere
     every = np.linspace(-1, 1, 201)
     full = np.stack([every, every * 0 + 1, every], axis=1)
     assert "x 100.0%, turn 0.5%" in check_bins(full, DIMENSIONS, 201).found
@@ -130,6 +137,95 @@ def test_a_data_set_with_and_without_a_robot(tmp_path: Path) -> None:
     assert {bare[check] for check in ("clipping", "bin use", "gripper sign", "image orientation")} == {"unknown"}
 
 
+def moving(
+    delay: int, steps: int = 60
+) -> tuple[Embodiment, list[npt.NDArray[np.float64]], list[npt.NDArray[np.float64]]]:
+    """A robot that moves so many steps after it was told to."""
+    generator = np.random.default_rng(0)
+    told = [np.convolve(generator.normal(size=steps + 6), [0.25, 0.5, 0.25], "same") for _ in range(3)]
+    robot = make_embodiment()
+    robot = replace(robot, state=(Dimension("eef_x", "m", -1, 1), *robot.state[1:]))
+    spec = replace(robot.action, dimensions=(Dimension("delta_x", "0.05 m", -1, 1), *robot.action.dimensions[1:]))
+    actions = [np.stack([row, row * 0, row * 0], axis=1) for row in told]
+    states = [np.stack([0.02 * np.cumsum(np.roll(row, 1 + delay)), row * 0], axis=1) for row in told]
+    return replace(robot, action=spec), [a[6:-6] for a in actions], [s[6:-6] for s in states]
+
+
+@pytest.mark.parametrize(("delay", "status"), [(-3, "warning"), (-1, "warning"), (0, "ok"), (2, "ok")])
+def test_motion_comes_after_its_command(delay: int, status: str) -> None:
+    finding = check_motion(*moving(delay))
+    assert finding.status == status and f"best after {delay} steps" in finding.found
+    assert (f"at least {-delay} steps late" in finding.remedy) == (delay < 0)
+
+
+def test_motion_of_a_robot_that_is_told_where_to_be() -> None:
+    robot, actions, states = moving(1)
+    absolute = replace(robot, action=replace(robot.action, mode="absolute"))
+    summed = [np.cumsum(action, axis=0) for action in actions]
+    assert "best after 1 steps" in check_motion(absolute, summed, states).found
+
+
+def test_what_motion_cannot_tell() -> None:
+    robot, actions, states = moving(0)
+    assert check_motion(None, actions, states).status == "unknown"
+    assert check_motion(robot, actions, []).status == "unknown"
+    assert check_motion(make_embodiment(), actions, states).status == "unknown"
+    assert check_motion(robot, actions, [state * 0 for state in states]).status == "unknown"
+    assert check_motion(robot, [a[:1] for a in actions], [s[:1] for s in states]).status == "unknown"
+
+
+def test_damaged_episodes_are_counted(tmp_path: Path) -> None:
+    source = RLDSReader(write_toy_dataset(tmp_path / "toy", episodes=3, steps=8))
+    read = source.episode
+
+    def episode(index: int) -> object:
+        if index == 1:
+            raise FeatureError("the frames are gone")
+        return read(index)
+
+    source.episode = episode  # type: ignore[method-assign,assignment]
+    finding = verify(source)[0]
+    assert finding.status == "warning" and finding.found == "1 of 3 are damaged: 1; the frames are gone"
+
+
+FAULTS = {
+    "": lambda a: a,
+    "too late by 1 step": lambda a: a[np.maximum(np.arange(len(a)) - 1, 0)],
+    "too early by 2 steps": lambda a: a[np.minimum(np.arange(len(a)) + 2, len(a) - 1)],
+    "each lasts as long as two": lambda a: a[::2],
+    "two last as long as one": lambda a: np.repeat(a, 2, axis=0),
+    "gripper has the wrong sign": lambda a: a * [1, 1, -1],
+}
+
+
+def integrator(actions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """States [T, 3] of a robot that adds up what it is told."""
+    return np.concatenate([np.zeros((1, 3)), np.cumsum(actions, axis=0)[:-1]])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_hypotheses_name_the_fault(fault: str) -> None:
+    """Of all hypotheses, the one that brings the recorded states about is the fault."""
+    generator = np.random.default_rng(1)
+    told = generator.choice([-0.5, 0.25, 0.5], size=(40, 3))
+    told[:4] = told[0]  # what came before an early recording is not known; a robot sets off gently
+    told = np.repeat(told[::2], 2, axis=0) if "each lasts" in fault else told
+    recorded = FAULTS[fault](told)
+    states = integrator(told)[::2] if "each lasts" in fault else integrator(told)
+    states = np.repeat(states, 2, axis=0) if "two last" in fault else states
+
+    def gap(attempt: Attempt) -> float:
+        reached = np.concatenate([integrator(attempt.actions), attempt.actions.sum(axis=0, keepdims=True)])
+        known = attempt.moments >= 0
+        return float(np.abs(reached[known] - states[attempt.moments[known]]).mean())
+
+    first = as_recorded(recorded)
+    assert (gap(first) == 0) == (not fault)
+    if fault:
+        best = min(hypotheses(recorded, make_embodiment()), key=gap)
+        assert fault in best.found and best.remedy and gap(best) < 0.4 * gap(first)
+
+
 class ReplayEnv:
     """Shows the first frames of an episode, and succeeds when all its actions arrive in order."""
 
@@ -160,6 +256,7 @@ def test_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify_replay, "known_envs", lambda: ("toy",))
     monkeypatch.setattr(verify_replay, "embodiment_of", lambda name: make_embodiment())
     monkeypatch.setattr(verify_replay, "make_env", lambda name: ReplayEnv(source))
+    assert check_robot(source).status == "ok"
     good = replay(source, [0, 1])
     assert (good[0].status, good[0].found) == ("ok", "2 of 2 episodes end as recorded, 2 succeed")
     assert good[1].status == "ok"
@@ -169,3 +266,14 @@ def test_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = replay(source, [0, 1])[0]
     assert (wrong.status, wrong.found) == ("warning", "0 of 2 episodes end as recorded, 0 succeed")
     assert wrong.remedy
+
+
+def test_a_robot_that_is_described_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = RLDSReader(write_toy_dataset(tmp_path / "toy", episodes=1, steps=4))
+    monkeypatch.setattr(verify_replay, "known_envs", lambda: ("toy",))
+    monkeypatch.setattr(verify_replay, "embodiment_of", lambda name: replace(make_embodiment(), control_hz=40.0))
+    finding = check_robot(source)
+    assert environment_of(source) == "toy"
+    assert finding.status == "warning" and "control_hz: expected 40.0, found" in finding.found and finding.remedy
+    monkeypatch.setattr(verify_replay, "embodiment_of", lambda name: replace(make_embodiment(), name="other"))
+    assert environment_of(source) is None and check_robot(source).status == "unknown"

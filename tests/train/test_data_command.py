@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.finding import Finding
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.source import open_source
-from embodio.datasets.verify import Finding
 from embodio.model.statistics import DatasetStatistics
 from embodio.train import data_verify
 from embodio.train.data import main
