@@ -15,7 +15,11 @@ from embodio.agent import Agent
 from embodio.benchmarks.latency import TimedPolicy
 from embodio.benchmarks.results import EpisodeRow
 from embodio.benchmarks.video import EpisodeVideo
+from embodio.datasets.collection_store import CollectedEpisode, stage
+from embodio.datasets.recording import EpisodeRecorder
 from embodio.envs import Policy, StepRecord, make_env, make_expert, run_episode
+from embodio.envs.embodiment import Embodiment
+from embodio.envs.rollout import EpisodeResult, OnStep
 
 EXPERT = "expert"
 VIDEOS = "videos"
@@ -35,6 +39,7 @@ class PlayerConfig:
         seed: Seed of the first episode.
         video: The first so many episodes get a video.
         folder: Where the folder of videos is.
+        staging: Where recorded episodes wait to become a data set; None records none.
     """
 
     agent: str
@@ -46,6 +51,7 @@ class PlayerConfig:
     seed: int
     video: int
     folder: Path
+    staging: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -68,30 +74,37 @@ class Player:
         torch.set_num_threads(config.threads)
         self._config = config
         options: dict[str, Any] = {"horizon": config.horizon} if config.horizon is not None else {}
-        if config.agent == EXPERT:
+        if config.agent == EXPERT and config.staging is None:
             options["cameras"] = False
         if config.video:
             options["render_mode"] = "rgb_array"
         self._env = make_env(config.env, **options)
-        policy, self.info = self._load()
-        self._policy = TimedPolicy(policy)
+        self._untimed, self.info = self._load()
+        self._policy = TimedPolicy(self._untimed)
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The robot of the environment."""
+        embodiment: Embodiment = self._env.get_wrapper_attr("embodiment")
+        return embodiment
 
     def _load(self) -> tuple[Policy, dict[str, Any]]:
         """The policy, and what identifies it."""
         config = self._config
         if config.agent == EXPERT:
             return make_expert(config.env, self._env), {"kind": "scripted expert", "sha256": {}}
-        embodiment = self._env.get_wrapper_attr("embodiment")
-        agent = Agent.load(config.agent, embodiment=embodiment, replan=config.replan, device=config.device)
+        agent = Agent.load(config.agent, embodiment=self.embodiment, replan=config.replan, device=config.device)
         return agent, dict(agent.info)
 
     def play(self, seed: int) -> Played:
         """Plays the episode with this seed."""
         self._policy.forget()
         with self._video(seed) as video:
-            on_step = None if video is None else lambda record: self._film(video, record)
-            result = run_episode(self._env, self._policy, seed, on_step=on_step)
+            recorder = None if self._config.staging is None else EpisodeRecorder(self._untimed, self.embodiment)
+            result = run_episode(self._env, self._policy, seed, on_step=self._watcher(video, recorder))
             name = None if video is None else video.finish(result.status)
+        if recorder is not None and result.status != "error":
+            self._stage(result, recorder)
         row = EpisodeRow(seed, result.status, result.steps, round(result.seconds, 3), result.message, name)
         return Played(row, self._policy.milliseconds)
 
@@ -106,8 +119,25 @@ class Player:
         with EpisodeVideo(config.folder / VIDEOS, stem, fps=self._env.metadata["render_fps"]) as video:
             yield video
 
-    def _film(self, video: EpisodeVideo, record: StepRecord) -> None:
-        video.add(np.asarray(self._env.render(), np.uint8))
+    def _watcher(self, video: EpisodeVideo | None, recorder: EpisodeRecorder | None) -> OnStep:
+        """What is done with every step."""
+
+        def watch(record: StepRecord) -> None:
+            if video is not None:
+                video.add(np.asarray(self._env.render(), np.uint8))
+            if recorder is not None:
+                recorder(record)
+
+        return watch
+
+    def _stage(self, result: EpisodeResult, recorder: EpisodeRecorder) -> None:
+        """Puts the record of an episode where the parent makes a data set of it."""
+        config = self._config
+        record = recorder.encode(result, environment=config.env, agent=config.agent)
+        index, seconds = result.seed - config.seed, round(result.seconds, 3)
+        row = CollectedEpisode(index, result.seed, 0.0, result.status, result.steps, seconds, kept=True)
+        if config.staging is not None:
+            stage(config.staging, row, record)
 
     def close(self) -> None:
         """Stops the simulator."""

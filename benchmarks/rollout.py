@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,12 @@ from embodio.benchmarks.interrupt import Interruption
 from embodio.benchmarks.latency import Latency, append_times, read_times
 from embodio.benchmarks.machine import machine, usable_cores, versions
 from embodio.benchmarks.player import VIDEOS, Played, Player, PlayerConfig
+from embodio.benchmarks.recording import recording
 from embodio.benchmarks.report import write_report
 from embodio.benchmarks.results import STATUSES, Results
 from embodio.benchmarks.workers import play_here, play_in_workers
+from embodio.datasets.collection_store import STAGING
+from embodio.datasets.errors import CollectionError
 from embodio.envs.errors import EnvError
 from embodio.train.cli import run
 from embodio.train.schema import ConfigError
@@ -38,6 +42,7 @@ class RolloutConfig:
         seed: Seed of the first episode; episode i uses seed + i.
         out: Folder for results.json, report.html, latency.csv and the videos.
         video: The first so many episodes are filmed.
+        record: Folder for the episodes as RLDS, with success in their metadata; null records none.
         workers: Processes that play at the same time.
         threads: Threads of the network in each of them; 0 shares the cores out.
         replan: Actions played before the agent plans anew; null for the agent's own.
@@ -52,6 +57,7 @@ class RolloutConfig:
     episodes: int = 100
     seed: int = 10000
     video: int = 3
+    record: Path | None = None
     workers: int = 1
     threads: int = 0
     replan: int | None = None
@@ -91,6 +97,7 @@ class RolloutConfig:
             seed=self.seed,
             video=self.video,
             folder=self.out,
+            staging=None if self.record is None else self.record / STAGING,
         )
 
 
@@ -109,30 +116,38 @@ def rollout(config: RolloutConfig, console: Console | None = None) -> Results:
         AgentError: There is no such agent.
         ResultsError: The folder holds another run.
         WorkerDied: A worker process died.
+        CollectionError: The folder to record into holds something else, or is in use.
     """
     console = console or Console(stderr=True)
     config.out.mkdir(parents=True, exist_ok=True)
     if config.restart:
         _clear(config.out)
     player = Player(config.player)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(player.close)
         results = _open(config, player)
-        seeds = [config.seed + index for index in range(config.episodes)]
-        missing = [seed for seed in seeds if seed not in {row.seed for row in results.rows}]
-        if len(missing) < len(seeds):
-            console.print(f"{len(seeds) - len(missing)} of {len(seeds)} episodes are there already, in {config.out}")
-        if config.workers > 1:
-            player.close()
-            played = play_in_workers(config.player, missing, min(config.workers, max(1, len(missing))))
-        else:
-            played = play_here(player, missing)
-        try:
-            _collect(results, played, len(missing), config, console)
-        finally:
-            _finish(results, config, console)
-    finally:
-        player.close()
+        if config.record is not None:
+            given = (config.record, config.identity, results.agent, player.embodiment, console)
+            stack.enter_context(recording(*given))
+        _play_missing(results, player, config, console)
     return results
+
+
+def _play_missing(results: Results, player: Player, config: RolloutConfig, console: Console) -> None:
+    """Plays the episodes that the results lack."""
+    seeds = [config.seed + index for index in range(config.episodes)]
+    missing = [seed for seed in seeds if seed not in {row.seed for row in results.rows}]
+    if len(missing) < len(seeds):
+        console.print(f"{len(seeds) - len(missing)} of {len(seeds)} episodes are there already, in {config.out}")
+    if config.workers > 1:
+        player.close()
+        played = play_in_workers(config.player, missing, min(config.workers, max(1, len(missing))))
+    else:
+        played = play_here(player, missing)
+    try:
+        _collect(results, played, len(missing), config, console)
+    finally:
+        _finish(results, config, console)
 
 
 def _clear(folder: Path) -> None:
@@ -225,7 +240,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Plays an agent in an environment and reports how often it succeeds, with videos.",
         examples=(
             "embodio-rollout agent=lift-nano env=robosuite/lift episodes=100 seed=10000 video=3 out=runs/lift-nano",
+            "embodio-rollout agent=lift-nano episodes=20 record=data/lift_nano out=runs/recorded",
             "embodio-rollout agent=expert episodes=20 out=runs/expert",
         ),
-        user_errors=(EnvError, AgentError, BenchmarkError),
+        user_errors=(EnvError, AgentError, BenchmarkError, CollectionError),
     )

@@ -17,15 +17,40 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from embodio.datasets.errors import CollectionError, CollectionMismatch
 from embodio.datasets.rlds.byte_files import LocalFile
-from embodio.datasets.rlds.features import features_of
+from embodio.datasets.rlds.features import EpisodeFeatures, features_of
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.tfrecord import frame, read_payload, scan
 from embodio.datasets.rlds.writer import SHARD_BYTES, write_dataset
 from embodio.envs.embodiment import Embodiment
+
+STAGING = ".staging"
+
+
+class StoreSettings(Protocol):
+    """What a store needs to know; folders are extended with the same settings only."""
+
+    @property
+    def environment(self) -> str:
+        """Name of the environment."""
+
+    @property
+    def embodiment(self) -> Mapping[str, Any]:
+        """The robot, as `Embodiment.to_dict` gives it."""
+
+    @property
+    def features(self) -> EpisodeFeatures:
+        """What an episode holds."""
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values of all settings."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +72,16 @@ class CollectionSettings:
     keep_failures: bool
     env_options: Mapping[str, Any]
     embodiment: Mapping[str, Any]
+
+    @property
+    def features(self) -> EpisodeFeatures:
+        """What an episode holds."""
+        return features_of(Embodiment.from_dict(self.embodiment))
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+        return f"Scripted demonstrations of {self.environment}."
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain JSON values."""
@@ -80,7 +115,7 @@ class CollectedEpisode:
 class CollectionStore:
     """Opens, or begins, the collection in a folder."""
 
-    def __init__(self, folder: Path, settings: CollectionSettings) -> None:
+    def __init__(self, folder: Path, settings: StoreSettings) -> None:
         """Checks the folder and completes what an earlier process left half done.
 
         Args:
@@ -93,7 +128,7 @@ class CollectionStore:
         """
         self.folder = folder
         self.settings = settings
-        self.staging = folder / ".staging"
+        self.staging = folder / STAGING
         self._commit = folder / ".commit"
         self._building = folder / ".building"
         self._index = folder / "collection.json"
@@ -129,20 +164,19 @@ class CollectionStore:
         published, staged = self.published(), self.staged()
         if not staged:
             return
-        rows = sorted([*published, *staged], key=lambda row: row.index)
+        rows = sorted({row.index: row for row in [*staged, *published]}.values(), key=lambda row: row.index)
         if not any(row.kept for row in rows):
             raise CollectionError(
                 f"{self.folder}: none of {len(rows)} episodes succeeded, so there is nothing to keep. "
                 "Check the expert, or collect with keep_failures"
             )
-        embodiment = Embodiment.from_dict(self.settings.embodiment)
         write_dataset(
             self._building,
             _dataset_name(self.settings.environment),
-            embodiment,
-            features_of(embodiment),
+            Embodiment.from_dict(self.settings.embodiment),
+            self.settings.features,
             self._records(rows, published),
-            description=f"Scripted demonstrations of {self.settings.environment}.",
+            description=self.settings.description,
             shard_bytes=shard_bytes,
         )
         content = {"settings": self.settings.to_json(), "episodes": [dataclasses.asdict(row) for row in rows]}

@@ -25,8 +25,8 @@ class ConversionSettings:
     Attributes:
         to: "rlds" or "lerobot".
         name: of the new data set; None takes that of the source, in small letters.
-        images: how images are stored. RLDS: "png" (every value is kept) or "jpeg". LeRobot: "video" (H.264 at a
-            quality that keeps the difference near 1 of 255 on camera images) or "png" (every value is kept). None takes
+        images: how images are stored. RLDS: "png" (every value is kept) or "jpeg". LeRobot: "video" (H.264;
+            camera images of 128 px differ by less than 2 of 255 on average) or "png" (every value is kept). None takes
             the first one.
         fps: steps per second for LeRobot; None takes that of the source's robot.
     """

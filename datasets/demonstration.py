@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import CollectionError
+from embodio.datasets.recording import observed
 from embodio.datasets.rlds.features import METADATA, features_of
-from embodio.datasets.rlds.image_codec import encode_image
 from embodio.datasets.rlds.writer import encode_episode
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.registry import Policy
@@ -104,18 +104,11 @@ class Recorder:
     def _write(
         self, observation: Mapping[str, Any], executed: npt.NDArray[np.float32], reward: float, discount: float
     ) -> None:
-        cameras = [camera.name for camera in self._embodiment.cameras]
-        needed = [*cameras, *(("state",) if self._embodiment.state else ()), "instruction"]
-        missing = [name for name in needed if name not in observation]
-        if missing:
-            raise CollectionError(f"observations lack {missing}. Collect from an environment that gives all of them")
-        step: dict[str, Any] = {f"observation/{name}": encode_image(observation[name], "jpeg") for name in cameras}
-        if self._embodiment.state:
-            step["observation/state"] = np.array(observation["state"], dtype=np.float32)
+        step = observed(observation, self._embodiment)
         step |= {"action": executed, "expert_action": self._policy.clean}
         step |= {"reward": np.float32(reward), "discount": np.float32(discount)}
         step |= {"is_first": not self.steps, "is_last": False, "is_terminal": False}
-        self.steps.append(step | {"language_instruction": str(observation["instruction"])})
+        self.steps.append(step)
 
 
 def record_demonstration(

@@ -1,106 +1,137 @@
-"""A proposal of the YAML file for a data set that nobody has described yet."""
+"""A proposal of the YAML file for a data set that nobody has described yet; it opens as it is."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
-from embodio.datasets.errors import DatasetError
-from embodio.datasets.rlds.features import Feature, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.errors import CorruptRecordError, FeatureError
+from embodio.datasets.guess_embodiment import guess_embodiment
+from embodio.datasets.rlds.features import EpisodeFeatures, Feature, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.rlds.remote import is_url
 from embodio.datasets.source import EpisodeSource
 from embodio.datasets.sources.feature_text import format_features
 from embodio.datasets.sources.opening import layout_of
 
-_UNKNOWN = "FILL IN"
-_STATES = ("state", "proprio", "robot_state")
+_STATES = ("state", "proprio", "robot_state", "robot_obs")
+_ROBOMIMIC = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
+_LARGEST_STATE = 32  # numbers of a field; more are an embedding
+_TEXTS = ("instruction", "language", "task", "command", "goal", "text")
 
 
-def propose(source: EpisodeSource, path: str | Path) -> str:
-    """Writes the YAML of a data set as far as its files tell, with `FILL IN` where only a person can know.
+def propose(source: EpisodeSource, path: str | Path, *, split: str | None = None) -> str:
+    """Writes the YAML of a data set: what its files tell, and guesses that are listed at the top.
 
     Args:
         source: opened without a description.
-        path: of its files.
+        path: of its files, or their URL.
+        split: name of the split that was opened.
 
     Returns:
-        The text of a YAML file; it is refused until every `FILL IN` is replaced.
+        The text of a YAML file that `open_source` opens as it is.
     """
     kind, folder = ("rlds", str(path)) if is_url(path) else (layout_of(Path(path)), str(Path(path).resolve()))
-    steps = source.features.steps
+    notes: list[str] = []
     data: dict[str, Any] = {"name": source.name, "kind": kind, "folder": folder}
-    cameras = [name for name, feature in steps.items() if isinstance(feature, ImageFeature)]
-    data["observation"] = {name.rpartition("/")[2]: name for name in cameras}
+    if split is not None:
+        data["split"] = split
+    steps = source.features.steps
+    data["observation"] = _cameras(steps)
     state = _state(steps)
     if state:
         data["observation"]["state"] = state
-    action = _action(steps)
-    data["action"] = action or [_UNKNOWN]
-    texts = [name for name, feature in steps.items() if isinstance(feature, TextFeature) and "instruction" in name]
-    data["instruction"] = {"keys": texts} if texts else {"text": _UNKNOWN}
-    data["embodiment"] = _robot(source, action, state)
+    action = _action(steps, notes)
+    if action:
+        data["action"] = action
+    data["instruction"] = _instruction(source, notes)
+    data["filters"] = {"min_steps": 1}
+    if action:
+        guess = guess_embodiment(source, action, state)
+        data["embodiment"], notes = guess.data, notes + guess.notes
     data["features"] = {key: value for key, value in format_features(source.features).items() if value}
     body = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
-    return f"# embodio-data inspect source={source.name}.yaml\n# Replace every {_UNKNOWN}.\n{body}"
+    return "\n".join([f"# embodio-data inspect {source.name}.yaml", *_header(notes, source.features), body])
 
 
-def _state(steps: dict[str, Feature] | Any) -> list[str]:
-    named = [f"observation/{name}" for name in _STATES if _is_vector(steps.get(f"observation/{name}"))]
-    return named[:1]
+def _header(notes: list[str], features: EpisodeFeatures) -> list[str]:
+    lines = ["# Guessed; check it before you train, and look at `embodio-data verify`:"] if notes else []
+    lines += [f"#   {note}" for note in notes]
+    flags = [path for path, feature in features.episode.items() if feature == TensorFeature("bool")]
+    if flags:
+        lines.append(f"# To take some episodes only: filters: {{values: {{{flags[0]}: true}}, episodes: '0:100'}}")
+    return lines
 
 
-def _action(steps: Any) -> list[str]:
+def _cameras(steps: Mapping[str, Feature]) -> dict[str, Any]:
+    """Name -> field; names that occur twice are written with the folders before them."""
+    paths = [path for path, feature in steps.items() if isinstance(feature, ImageFeature)]
+    short = [path.rpartition("/")[2] for path in paths]
+    found: dict[str, Any] = {}
+    for path, name in zip(paths, short, strict=True):
+        taken = short.count(name) > 1 or name == "state"
+        found[path.removeprefix("observation/").replace("/", "_") if taken else name] = path
+    return found
+
+
+def _state(steps: Mapping[str, Feature]) -> list[str]:
+    for names in (*((name,) for name in _STATES), _ROBOMIMIC):
+        paths = [f"observation/{name}" for name in names]
+        if all(_is_vector(steps.get(path)) for path in paths):
+            return paths
+    small = (path for path, feature in steps.items() if path.startswith("observation") and _is_small(feature))
+    return [path for path in small if not path.endswith("embedding")]
+
+
+def _action(steps: Mapping[str, Feature], notes: list[str]) -> list[str]:
     if _is_vector(steps.get("action")):
         return ["action"]
-    parts = [name for name, feature in steps.items() if name.startswith("action/") and _is_numeric(feature)]
-    return [name for name in parts if "terminate" not in name]
+    parts = [path for path, feature in steps.items() if path.startswith("action/") and _is_numeric(feature)]
+    if parts:
+        return [path for path in parts if "terminate" not in path]
+    named = [path for path, feature in steps.items() if "action" in path and _is_numeric(feature)]
+    others = [path for path, feature in steps.items() if not path.startswith("observation") and _is_small(feature)]
+    found = [*(path for path in named if _is_vector(steps[path])), *named, *others][:1]
+    notes.append(f"action: {found[0]}" if found else "action: no field looks like one, so there is none, nor a robot")
+    return found
+
+
+def _instruction(source: EpisodeSource, notes: list[str]) -> dict[str, Any]:
+    features = source.features
+    every = {**features.steps, **features.episode}
+    texts = [path for path, feature in every.items() if isinstance(feature, TextFeature)]
+    named = (path for word in _TEXTS for path in texts if word in path.rpartition("/")[2])
+    keys = [path for path in dict.fromkeys(named) if _says_something(source, path)]
+    if keys:
+        return {"keys": keys}
+    coded = [path for path, feature in features.steps.items() if path.endswith("instruction") and _is_vector(feature)]
+    if coded:
+        notes.append(f"instruction: numbers of characters in {coded[0]}")
+        return {"keys": coded, "encoding": "codepoints"}
+    told = source.name.replace("_", " ").strip() or "do the task"
+    notes.append(f"instruction: {told!r}, after the name of the data set; no field says one")
+    return {"text": told}
+
+
+def _says_something(source: EpisodeSource, path: str) -> bool:
+    """Whether a text field is not empty in the first episode."""
+    try:
+        episode = source.episode(0)
+        return bool(str(episode.text(path, 0) if path in source.features.steps else episode.value(path)).strip())
+    except (CorruptRecordError, FeatureError):
+        return True  # it cannot be seen; a person has to
 
 
 def _is_vector(feature: Feature | None) -> bool:
     return isinstance(feature, TensorFeature) and len(feature.shape) == 1
 
 
-def _is_numeric(feature: Feature | None) -> bool:
+def _is_small(feature: Feature) -> bool:
+    vector = isinstance(feature, TensorFeature) and feature.is_float and len(feature.shape) == 1
+    return vector and feature.shape[0] <= _LARGEST_STATE  # type: ignore[union-attr]
+
+
+def _is_numeric(feature: Feature) -> bool:
     return isinstance(feature, TensorFeature) and len(feature.shape) <= 1
-
-
-def _robot(source: EpisodeSource, action: list[str], state: list[str]) -> dict[str, Any]:
-    try:
-        known = source.embodiment.to_dict()
-        rows = {
-            key: _rows(known[key] if key == "state" else known["action"]["dimensions"]) for key in ("state", "action")
-        }
-        spec = {key: value for key, value in known["action"].items() if key != "dimensions"}
-        return {
-            "name": known["name"],
-            "control_hz": known["control_hz"],
-            "action": {**spec, "dimensions": rows["action"]},
-            "state": rows["state"],
-        }
-    except DatasetError:
-        fixed = dict.fromkeys(("mode", "frame", "rotation", "gripper", "controller"), _UNKNOWN)
-        return {
-            "name": _UNKNOWN,
-            "control_hz": _UNKNOWN,
-            "action": {**fixed, "dimensions": _ranges(source, action)},
-            "state": _ranges(source, state),
-        }
-
-
-def _rows(dimensions: list[dict[str, Any]]) -> list[list[Any]]:
-    return [[row["name"], row["unit"], row["low"], row["high"], row["kind"]] for row in dimensions]
-
-
-def _ranges(source: EpisodeSource, paths: list[str]) -> list[list[Any]]:
-    """One row for each number, with the range in the first episode for orientation."""
-    episode = source.episode(0)
-    rows: list[list[Any]] = []
-    for path in paths:
-        values = np.asarray(episode.array(path), np.float64).reshape(len(episode), -1)
-        for number, (low, high) in enumerate(zip(values.min(axis=0), values.max(axis=0), strict=True)):
-            ends = [round(float(low), 4), round(float(max(high, low + 1e-3)), 4)]
-            rows.append([f"{path.rpartition('/')[2]}_{number}", _UNKNOWN, *ends])
-    return rows

@@ -174,7 +174,7 @@ def inspect(config: InspectConfig) -> int:
         table.add_row(f"{path} (episode)", format_feature(feature))
     console.print(table)
     if not hasattr(source, "description"):
-        proposal = propose(source, config.source)
+        proposal = propose(source, getattr(source, "location", config.source), split=config.split)
         if config.out is None:
             console.print(proposal)
         else:

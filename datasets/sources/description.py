@@ -243,11 +243,11 @@ def _embodiment(data: object, name: str) -> Embodiment:
 
 
 def _dimensions(data: object, where: str) -> list[dict[str, Any]]:
-    """Rows of name, unit, low, high and perhaps "binary"."""
+    """Rows of name, unit, low, high and perhaps "binary", or "word" and the list of words."""
     rows: list[dict[str, Any]] = []
     for row in data if isinstance(data, list) else [None]:
-        if not isinstance(row, list) or len(row) not in (4, 5):
+        if not isinstance(row, list) or len(row) not in (4, 5, 6):
             raise DescriptionError(f"{where}: {row!r} is no dimension. Write [name, unit, low, high] or with `binary`")
-        name, unit, low, high, *kind = row
-        rows.append({"name": name, "unit": unit, "low": low, "high": high, "kind": kind[0] if kind else "continuous"})
+        keys = ("name", "unit", "low", "high", "kind", "words")
+        rows.append({"kind": "continuous", **dict(zip(keys, row, strict=False))})
     return rows

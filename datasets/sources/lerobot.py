@@ -85,6 +85,18 @@ class LeRobotSource:
             raise DatasetError(f"{self.folder} does not describe its robot. Open it through a YAML file")
         return Embodiment.from_dict(self._own["embodiment"])
 
+    @property
+    def robot(self) -> str:
+        """What info.json calls the robot; empty if nothing."""
+        return str(self._info.get("robot_type") or "")
+
+    def dimension_names(self, path: str) -> list[str]:
+        """What info.json calls the numbers of a field; empty if nothing."""
+        names = self._info["features"].get(self._columns.get(path, ""), {}).get("names")
+        if isinstance(names, dict):  # older folders have a name for the list
+            names = next(iter(names.values()), None)
+        return [str(name) for name in names] if isinstance(names, list) else []
+
     def episode_length(self, index: int) -> int:
         """Returns the number of steps of one episode."""
         return int(self._row(index)["length"])

@@ -1,0 +1,49 @@
+"""Keeps the episodes of a rollout as an RLDS data set, resumed together with the rollout."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from embodio.datasets.collection_store import CollectionStore
+from embodio.datasets.errors import CollectionError
+from embodio.datasets.folder_lock import sole_user
+from embodio.datasets.recording import RecordingSettings
+from embodio.envs.embodiment import Embodiment
+
+
+@contextlib.contextmanager
+def recording(
+    folder: Path, identity: Mapping[str, Any], agent: Mapping[str, Any], embodiment: Embodiment, console: Console
+) -> Iterator[None]:
+    """While this is open, players stage episodes in `folder`; then all of them become one data set.
+
+    Args:
+        folder: of the data set; is made if it is not there.
+        identity: the settings of the rollout that decide how an episode goes.
+        agent: what identifies the agent.
+        embodiment: of the robot.
+        console: where the result is told.
+
+    Raises:
+        CollectionMismatch: the folder holds a recording of other settings or another agent.
+        CollectionError: it holds something else, or another process uses it.
+    """
+    options = {name: value for name, value in identity.items() if name not in ("env", "agent", "seed")}
+    options["weights"] = dict(agent.get("sha256") or {})
+    settings = RecordingSettings(
+        str(identity["env"]), str(identity["agent"]), int(identity["seed"]), options, embodiment.to_dict()
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    with sole_user(folder, "recording into", CollectionError):
+        store = CollectionStore(folder, settings)
+        try:
+            yield
+        finally:
+            store.assemble()
+            count = len(store.published())
+            console.print(f"Data set: {folder.resolve()}, {count} episodes", soft_wrap=True)

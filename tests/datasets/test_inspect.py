@@ -1,0 +1,130 @@
+"""What inspect proposes opens as it is, whatever the layout, and names what it guessed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from embodio.datasets.conversion import convert
+from embodio.datasets.conversion_targets import ConversionSettings
+from embodio.datasets.inspect_source import propose
+from embodio.datasets.rlds.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.rlds.writer import RLDSWriter
+from embodio.datasets.source import EpisodeSource, open_source
+from embodio.train.data import main
+from tests.datasets.sources.test_vima import write_episode
+from tests.datasets.test_conversion import write_rich
+from tests.datasets.toy import write_toy_dataset
+
+
+def write_odd(folder: Path) -> Path:
+    """A data set of a kind that nobody has seen: odd names, no robot, an instruction of the episode."""
+    steps = {
+        "sensors/kamera": ImageFeature(8, 10, 3, "png"),
+        "wrist/kamera": ImageFeature(8, 10, 3, "png"),
+        "observation_joints": TensorFeature("float32", (4,)),
+        "robot_action_vec": TensorFeature("float64", (7,)),
+        "is_first": TensorFeature("bool"),
+    }
+    episode = {"language_goal": TextFeature(), "worked": TensorFeature("bool")}
+    generator = np.random.default_rng(1)
+    with RLDSWriter(folder, "odd", EpisodeFeatures(steps, episode)) as writer:
+        for number in range(3):
+            rows = [
+                {
+                    "sensors/kamera": np.full((8, 10, 3), 10 * step, np.uint8),
+                    "wrist/kamera": np.full((8, 10, 3), 100 + step, np.uint8),
+                    "observation_joints": generator.normal(size=4).astype(np.float32),
+                    "robot_action_vec": np.append(generator.normal(size=6), float(step % 2)),
+                    "is_first": step == 0,
+                }
+                for step in range(4)
+            ]
+            writer.add(rows, {"language_goal": f"stack {number}", "worked": number > 0})
+    return folder
+
+
+def write_robomimic(path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    controller = {"type": "OSC_POSE", "control_delta": True, "output_max": [0.05]}
+    kwargs = {"control_freq": 25, "controller_configs": controller, "robots": ["Panda"]}
+    with h5py.File(path, "w") as file:
+        data = file.create_group("data")
+        data.attrs["env_args"] = json.dumps({"env_name": "NutAssemblySquare", "type": 1, "env_kwargs": kwargs})
+        for number in range(2):
+            group = data.create_group(f"demo_{number}")
+            group["actions"] = np.clip(generator.normal(size=(5, 7)), -1, 1)
+            group["obs/agentview_image"] = generator.integers(0, 256, (5, 8, 9, 3), np.uint8)
+            for name, size in (("eef_pos", 3), ("eef_quat", 4), ("gripper_qpos", 2), ("joint_pos", 7)):
+                group[f"obs/robot0_{name}"] = generator.normal(size=(5, size))
+    return path
+
+
+def reopened(path: Path | str, tmp_path: Path) -> tuple[EpisodeSource, str]:
+    source = open_source(path)
+    text = propose(source, path)
+    proposal = tmp_path / "proposal.yaml"
+    proposal.write_text(text)
+    found = open_source(proposal)
+    assert len(found) == len(source)
+    embodiment = found.embodiment
+    assert set(found.episode(0).cameras) == {camera.name for camera in embodiment.cameras} != set()
+    assert found.episode(0).array("action").shape[1] == len(embodiment.action.dimensions)
+    if embodiment.state:
+        assert found.episode(0).array("state").shape[1] == len(embodiment.state)
+    assert found.episode(0).instruction
+    return found, text
+
+
+def test_odd_names(tmp_path: Path) -> None:
+    found, text = reopened(write_odd(tmp_path / "odd"), tmp_path)
+    assert found.episode(2).instruction == "stack 2"
+    assert found.episode(0).cameras == ("sensors_kamera", "wrist_kamera")
+    assert found.embodiment.action.gripper == "closed_is_high" and "embodiment.action.gripper" in text
+    assert found.embodiment.action.dimensions[-1].kind == "binary"
+    assert "action: robot_action_vec" in text and "{worked: true}" in text
+
+
+def test_robomimic(tmp_path: Path) -> None:
+    found, text = reopened(write_robomimic(tmp_path / "square.hdf5"), tmp_path)
+    action = found.embodiment.action
+    assert (action.mode, action.rotation, action.gripper) == ("delta", "axis_angle", "closed_is_high")
+    assert found.embodiment.control_hz == 25 and len(found.embodiment.state) == 9
+    assert "control_hz" not in text.partition("name:")[0]
+    assert found.episode(0).instruction == "nutassemblysquare"
+
+
+def test_layouts_that_know_their_robot(tmp_path: Path) -> None:
+    write_episode(tmp_path / "vima" / "rotate" / "000000", 2, 3)
+    toy = write_toy_dataset(tmp_path / "toy", episodes=2, steps=3)
+    convert(open_source(toy), tmp_path / "lerobot", ConversionSettings("lerobot", images="png"))
+    for path in (tmp_path / "vima", toy, tmp_path / "lerobot", f"file://{toy}"):
+        found, text = reopened(path, tmp_path)
+        assert found.embodiment == open_source(path).embodiment
+        assert "Guessed" not in text
+
+
+def test_lerobot_of_others(tmp_path: Path) -> None:
+    toy = write_toy_dataset(tmp_path / "toy", episodes=2, steps=3)
+    convert(open_source(toy), tmp_path / "lerobot", ConversionSettings("lerobot", images="png"))
+    (tmp_path / "lerobot" / "meta" / "embodio.json").unlink()
+    found, _ = reopened(tmp_path / "lerobot", tmp_path)
+    assert found.embodiment.control_hz == open_source(toy).embodiment.control_hz
+    assert [row.name for row in found.embodiment.action.dimensions][:2] == ["x", "turn"]
+
+
+def test_nan_and_everything_at_once(tmp_path: Path) -> None:
+    found, _ = reopened(write_rich(tmp_path / "rich"), tmp_path)
+    assert found.episode(0).instruction == "push"
+
+
+@pytest.mark.parametrize("form", ["{}", "source={}"])
+def test_a_path_may_be_given_plainly(form: str, tmp_path: Path) -> None:
+    folder = write_odd(tmp_path / "an odd (name)")
+    argument = form.format(folder) if form == "{}" else f"source='{folder}'"
+    assert main(["inspect", argument, f"out={tmp_path / 'odd.yaml'}"]) == 0
+    assert len(open_source(tmp_path / "odd.yaml")) == 3
