@@ -26,12 +26,14 @@ class Conversion:
     Attributes:
         folder: of the new one.
         episodes: that it holds.
+        left_out: fields that the new layout has no place for: sequences, and those that cannot be read.
         skipped: number of each damaged episode of the source -> what is wrong with it.
         resumed: episodes that an earlier run had written.
     """
 
     folder: Path
     episodes: int
+    left_out: tuple[str, ...]
     skipped: Mapping[int, str]
     resumed: int
 
@@ -87,7 +89,8 @@ def convert(
         writer.close()
         _require_free(folder)
         staging.replace(folder)
-    return Conversion(folder, writer.written, dict(report.skipped), resumed)
+    left_out = (*source.features.sequences, *source.features.unread)
+    return Conversion(folder, writer.written, left_out, dict(report.skipped), resumed)
 
 
 class _Report:
@@ -141,4 +144,5 @@ def _identity(source: EpisodeSource, settings: ConversionSettings) -> dict[str, 
     text = json.dumps([source.name, len(source), source.features.to_json()], sort_keys=True)
     digest = fingerprint(source) or hashlib.sha256(text.encode()).hexdigest()[:32]
     chosen = {"to": settings.to, "name": settings.name, "images": settings.image_encoding, "fps": settings.fps}
-    return {"source": source.name, **chosen, "content of the source": digest}
+    left = sorted([*source.features.sequences, *source.features.unread])
+    return {"source": source.name, **chosen, "content of the source": digest, "fields left out": left}

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from embodio.agent.errors import AgentError
 from embodio.datasets.errors import DatasetError
@@ -172,6 +173,10 @@ def inspect(config: InspectConfig) -> int:
         table.add_row(path, format_feature(feature))
     for path, feature in sorted(source.features.episode.items()):
         table.add_row(f"{path} (episode)", format_feature(feature))
+    for path, several in sorted(source.features.sequences.items()):
+        table.add_row(f"{path} (any number)", format_feature(several.item))
+    for path, reason in sorted(source.features.unread.items()):
+        table.add_row(path, Text(f"not read: {reason.partition(': ')[2] or reason}"))
     console.print(table)
     if not hasattr(source, "description"):
         proposal = propose(source, getattr(source, "location", config.source), split=config.split)

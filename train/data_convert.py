@@ -70,6 +70,8 @@ def convert_data(config: ConvertDataConfig) -> int:
     source.close()
     if result.resumed:
         console.print(f"{result.resumed} episodes were there from a run that did not finish")
+    if result.left_out:
+        console.print(f"fields left out: {', '.join(result.left_out)}")
     for index, problem in list(result.skipped.items())[:_SHOWN]:
         console.print(f"left out: episode {index}: {problem}")
     more = len(result.skipped) - _SHOWN

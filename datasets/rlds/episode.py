@@ -21,6 +21,7 @@ from embodio.datasets.rlds.features import (
     TextFeature,
 )
 from embodio.datasets.rlds.image_codec import decode_depth, decode_image
+from embodio.datasets.rlds.sequences import read_sequence
 from embodio.datasets.rlds.tensor_codec import decode_tensor
 
 
@@ -140,21 +141,45 @@ class Episode:
             raise FeatureError(f"the episode has no field {path!r}; it has {known}")
         return self._episode_value(path)
 
+    def sequence(self, path: str, step: int | None = None) -> npt.NDArray[Any] | tuple[Any, ...]:
+        """Returns values that a step, or the episode, has in any number.
+
+        Args:
+            path: within the episode, one of `features.sequences` ("steps/notes", "episode_metadata/views").
+            step: from 0 to T - 1, for a field of the steps.
+
+        Returns:
+            Numbers as an array [n, *shape], texts and images as a tuple.
+
+        Raises:
+            FeatureError: there is no such field, or the record does not hold it whole.
+            IndexError: there is no such step.
+        """
+        if path not in self.features.sequences:
+            known = ", ".join(sorted(self.features.sequences)) or "none"
+            raise FeatureError(f"the episode has no sequence {path!r}; it has {known}")
+        item = self.features.sequences[path].item
+        if not path.startswith(f"{STEPS}/"):
+            return read_sequence(self._example, path, item)
+        if step is None or not 0 <= step < self._length:
+            raise IndexError(f"step {step} of an episode of {self._length} steps")
+        return read_sequence(self._example, path, item, step=step, steps=self._length)
+
     def steps(self) -> Iterator[dict[str, Any]]:
         """Yields each step as nested dicts of arrays, images and strings, in the structure that tfds gives."""
         numeric = (TensorFeature, DepthFeature)
         columns = {path: self.array(path) for path, f in self.features.steps.items() if isinstance(f, numeric)}
+        repeated = [path for path in self.features.sequences if path.startswith(f"{STEPS}/")]
         for step in range(self._length):
             values: dict[str, Any] = {}
             for path, feature in self.features.steps.items():
-                *parents, name = path.split("/")
-                node = values
-                for parent in parents:
-                    node = node.setdefault(parent, {})
                 if path in columns:
-                    node[name] = columns[path][step]
+                    _put(values, path, columns[path][step])
                 else:
-                    node[name] = self.frame(path, step) if isinstance(feature, ImageFeature) else self.text(path, step)
+                    is_image = isinstance(feature, ImageFeature)
+                    _put(values, path, self.frame(path, step) if is_image else self.text(path, step))
+            for path in repeated:
+                _put(values, path.removeprefix(f"{STEPS}/"), self.sequence(path, step))
             yield values
 
     def _find(self, path: str) -> tuple[str, Feature]:
@@ -162,6 +187,9 @@ class Episode:
         for candidate in (path, f"observation/{path}"):
             if candidate in known:
                 return candidate, known[candidate]
+        reason = self.features.unread.get(f"{STEPS}/{path}")
+        if reason is not None:
+            raise FeatureError(reason)
         raise FeatureError(f"steps have no field {path!r}; they have {', '.join(sorted(known))}")
 
     def _blob(self, path: str, step: int) -> bytes:
@@ -214,6 +242,14 @@ class Episode:
             if size:
                 return self._example.count(name, "float_list" if feature.is_float else "int64_list") // size
         raise FeatureError("the steps of this data set have no fields. Check its features.json")
+
+
+def _put(tree: dict[str, Any], path: str, value: Any) -> None:
+    """Sets a value in nested dicts."""
+    *parents, name = path.split("/")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+    tree[name] = value
 
 
 def _as_text(path: str, data: bytes) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,13 +20,6 @@ STEPS = "steps"
 METADATA = "episode_metadata"
 _TFDS = "tensorflow_datasets.core.features"
 _FLOATS = ("float16", "float32", "float64", "bfloat16")
-_ENCODINGS: dict[str, Literal["none", "bytes", "zlib"]] = {
-    "none": "none",
-    "encoding_unspecified": "none",
-    "bytes": "bytes",
-    "zlib": "zlib",
-}
-_INTEGERS = ("bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "int64")
 
 
 @dataclass(frozen=True)
@@ -59,12 +52,13 @@ class TensorFeature:
     Attributes:
         dtype: name of a numpy dtype: "float32", "int64", "bool", ...
         shape: sizes.
-        encoding: "none" for plain numbers, "bytes" or "zlib" for the (compressed) memory of the array, row by row.
+        encoding: "none" for plain numbers, "bytes" or "zlib" for the (compressed) memory of the array, row by row,
+            "png" for uint16 images [height, width, 1] such as depth in millimetres.
     """
 
     dtype: str
     shape: tuple[int, ...] = ()
-    encoding: Literal["none", "bytes", "zlib"] = "none"
+    encoding: Literal["none", "bytes", "zlib", "png"] = "none"
 
     @property
     def is_float(self) -> bool:
@@ -79,6 +73,9 @@ class TensorFeature:
     def to_json(self) -> dict[str, Any]:
         """Returns the tfds description."""
         shape = {"dimensions": [str(size) for size in self.shape]} if self.shape else {}
+        if self.encoding == "png":
+            image = {"dtype": self.dtype, "encodingFormat": "png", "shape": shape}
+            return {"pythonClassName": f"{_TFDS}.image_feature.Image", "image": image}
         name = "tensor_feature.Tensor" if self.shape else "scalar.Scalar"
         return {
             "pythonClassName": f"{_TFDS}.{name}",
@@ -118,19 +115,34 @@ Feature = ImageFeature | DepthFeature | TensorFeature | TextFeature
 
 
 @dataclass(frozen=True)
+class SequenceFeature:
+    """Any number of values at each step, or of the whole episode; read with `Episode.sequence`.
+
+    Attributes:
+        item: one value.
+    """
+
+    item: ImageFeature | TensorFeature | TextFeature
+
+
+@dataclass(frozen=True)
 class EpisodeFeatures:
     """All features of an episode.
 
     Attributes:
         steps: path within a step ("action", "observation/wrist") -> feature.
         episode: path within the episode ("episode_metadata/seed") -> feature.
+        sequences: path within the episode ("steps/notes") -> what is there in any number.
+        unread: path within the episode -> why what is there cannot be read.
     """
 
     steps: Mapping[str, Feature]
     episode: Mapping[str, Feature]
+    sequences: Mapping[str, SequenceFeature] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the content of features.json."""
+        """Returns the content of features.json, without sequences and what is unread."""
         tree: dict[str, Any] = _nest(self.episode)
         tree[STEPS] = self.steps
         return _dict_to_json(tree)
@@ -141,26 +153,17 @@ class EpisodeFeatures:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> EpisodeFeatures:
-        """Reads the content of features.json.
+        """Reads the content of features.json; fields of kinds that are not known are listed as unread.
 
         Args:
             data: the parsed JSON of any tfds data set whose examples are RLDS episodes.
 
         Raises:
-            FeatureError: there are no steps, or a feature is of a kind that this reader does not know.
+            FeatureError: there are no steps, or none of their fields can be read.
         """
-        children = _children(data, "the data set")
-        if STEPS not in children or "sequence" not in children[STEPS]:
-            raise FeatureError(
-                f"features.json has no data set of steps called {STEPS!r}, so its examples are not episodes"
-            )
-        steps: dict[str, Feature] = {}
-        episode: dict[str, Feature] = {}
-        _flatten(children[STEPS]["sequence"].get("feature", {}), "", steps)
-        for name, child in children.items():
-            if name != STEPS:
-                _flatten(child, name, episode)
-        return cls(steps, episode)
+        from embodio.datasets.rlds.feature_json import read_features  # it imports this module
+
+        return read_features(data)
 
     @classmethod
     def load(cls, folder: Path) -> EpisodeFeatures:
@@ -228,59 +231,3 @@ def _dict_to_json(tree: Mapping[str, Any]) -> dict[str, Any]:
         else:
             features[name] = _dict_to_json(child) if isinstance(child, dict) else child.to_json()
     return {"pythonClassName": f"{_TFDS}.features_dict.FeaturesDict", "featuresDict": {"features": features}}
-
-
-def _children(data: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    if "featuresDict" not in data:
-        raise FeatureError(
-            f"{where} is described by {sorted(data)} in features.json, where a FeaturesDict was expected"
-        )
-    children: Mapping[str, Any] = data["featuresDict"].get("features", {})
-    return children
-
-
-def _flatten(data: Mapping[str, Any], path: str, into: dict[str, Feature]) -> None:
-    """Adds the leaves below `path` to `into`."""
-    if "featuresDict" in data or not path:
-        for name, child in _children(data, path or STEPS).items():
-            _flatten(child, f"{path}/{name}" if path else name, into)
-    elif "image" in data:
-        into[path] = _image(data["image"], path)
-    elif "text" in data or data.get("tensor", {}).get("dtype") in ("string", "object"):
-        into[path] = TextFeature()
-    elif "tensor" in data or "classLabel" in data:
-        into[path] = _tensor(data.get("tensor", {"dtype": "int64"}), path)
-    else:
-        raise FeatureError(f"{path}: features of the kind {data.get('pythonClassName', '?')} cannot be read")
-
-
-def _image(data: Mapping[str, Any], path: str) -> ImageFeature | DepthFeature:
-    height, width, channels = _shape(data, path, fixed=False)
-    encoding, dtype = data.get("encodingFormat", "png"), data.get("dtype", "uint8")
-    if dtype == "float32" and channels == 1 and encoding in ("", "png"):
-        if height is None or width is None:
-            raise FeatureError(f"{path}: depth images whose size differs from step to step cannot be read")
-        return DepthFeature(height, width)
-    if dtype != "uint8" or encoding not in ("", "png", "jpeg"):
-        raise FeatureError(
-            f"{path}: only uint8 images stored as jpeg or png, and float32 ones of one channel, can be read"
-        )
-    return ImageFeature(height, width, channels or 3, "jpeg" if encoding == "jpeg" else "png")
-
-
-def _tensor(data: Mapping[str, Any], path: str) -> TensorFeature:
-    dtype = data.get("dtype", "")
-    if dtype not in _FLOATS + _INTEGERS:
-        raise FeatureError(f"{path}: arrays of {dtype or 'no dtype'} cannot be read")
-    name = str(data.get("encoding", "none")).lower()
-    encoding = _ENCODINGS.get(name)
-    if encoding is None or (encoding != "none" and dtype == "bfloat16"):
-        raise FeatureError(f"{path}: arrays with encoding {name!r} cannot be read; only plain ones, bytes and zlib can")
-    return TensorFeature(dtype, tuple(size for size in _shape(data, path, fixed=True) if size is not None), encoding)
-
-
-def _shape(data: Mapping[str, Any], path: str, *, fixed: bool) -> list[int | None]:
-    sizes = [int(size) for size in data.get("shape", {}).get("dimensions", [])]
-    if fixed and any(size < 0 for size in sizes):
-        raise FeatureError(f"{path}: an array whose size differs from step to step cannot be read")
-    return [None if size < 0 else size for size in sizes]

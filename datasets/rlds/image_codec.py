@@ -109,3 +109,26 @@ def decode_depth(data: bytes, height: int, width: int) -> npt.NDArray[np.float32
     if channels.shape != (height, width, 4) or channels.dtype != np.uint8:
         raise FeatureError(f"a depth image of shape {channels.shape}, where {(height, width, 4)} bytes were declared")
     return np.ascontiguousarray(channels).view("<f4").reshape(height, width, 1)
+
+
+def encode_grey16(image: npt.NDArray[np.uint16]) -> bytes:
+    """Compresses a uint16 image [H, W, 1] as a grey PNG, without loss."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image[..., 0])).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def decode_grey16(data: bytes, height: int, width: int) -> npt.NDArray[np.uint16]:
+    """Inverse of `encode_grey16`, uint16 [height, width, 1].
+
+    Raises:
+        FeatureError: the bytes are not such an image.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            mode, pixels = picture.mode, np.array(picture)
+    except (UnidentifiedImageError, OSError) as error:
+        raise FeatureError(f"{len(data)} bytes cannot be decoded as a PNG image: {error}") from error
+    if pixels.shape != (height, width) or not mode.startswith("I"):
+        raise FeatureError(f"an image {mode} of shape {pixels.shape}, where 16 bits of {(height, width)} were declared")
+    return pixels.astype(np.uint16).reshape(height, width, 1)

@@ -10,10 +10,13 @@ import numpy.typing as npt
 
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.features import TensorFeature
+from embodio.datasets.rlds.image_codec import decode_grey16, encode_grey16
 
 
 def encode_tensor(feature: TensorFeature, array: npt.NDArray[Any]) -> bytes:
-    """Returns an array of the declared shape as bytes; `feature.encoding` is "bytes" or "zlib"."""
+    """Returns an array of the declared shape as bytes; `feature.encoding` is "bytes", "zlib" or "png"."""
+    if feature.encoding == "png":
+        return encode_grey16(np.asarray(array, np.uint16))
     data = np.ascontiguousarray(array, feature.numpy_dtype).tobytes()
     return zlib.compress(data) if feature.encoding == "zlib" else data
 
@@ -29,6 +32,8 @@ def decode_tensor(name: str, feature: TensorFeature, data: bytes) -> npt.NDArray
     Raises:
         FeatureError: the bytes cannot be unpacked, or are of another size than declared.
     """
+    if feature.encoding == "png":
+        return decode_grey16(data, feature.shape[0], feature.shape[1])
     size = feature.numpy_dtype.itemsize * int(np.prod(feature.shape))
     if feature.encoding == "zlib":
         inflater = zlib.decompressobj()

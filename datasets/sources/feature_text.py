@@ -7,15 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from embodio.datasets.errors import FeatureError
+from embodio.datasets.rlds.feature_json import read_feature
 from embodio.datasets.rlds.features import (
     DepthFeature,
     EpisodeFeatures,
     Feature,
     ImageFeature,
+    TensorFeature,
     TextFeature,
 )
 
-_LINE = re.compile(r"^(?P<kind>[a-z]+\d*)(?: (?P<shape>(?:\d+|any)(?:x(?:\d+|any))*))?(?: (?P<encoding>bytes|zlib))?$")
+_LINE = re.compile(
+    r"^(?P<kind>[a-z]+\d*)(?: (?P<shape>(?:\d+|any)(?:x(?:\d+|any))*))?(?: (?P<encoding>bytes|zlib|png))?$"
+)
 
 
 def parse_feature(text: str) -> Feature:
@@ -34,12 +38,15 @@ def parse_feature(text: str) -> Feature:
     fixed = tuple(size for size in sizes if size is not None)
     if kind == "depth" and len(fixed) == 2:
         return DepthFeature(*fixed)
-    described = {"dtype": kind, "shape": {"dimensions": [str(size) for size in fixed]}}
-    described["encoding"] = found["encoding"] or "none"
-    data = {"featuresDict": {"features": {"x": {"tensor": described}}}}
-    feature = EpisodeFeatures.from_json(
-        {"featuresDict": {"features": {"steps": {"sequence": {"feature": data}}}}}
-    ).steps["x"]
+    if found["encoding"] == "png":
+        feature: Feature = TensorFeature(kind, fixed, "png")
+        if kind != "uint16" or len(fixed) != 3:
+            raise FeatureError(f"{text!r}: only uint16 images are arrays in PNG")
+    else:
+        shape = {"dimensions": [str(size) for size in fixed]}
+        feature = read_feature(
+            {"tensor": {"dtype": kind, "shape": shape, "encoding": found["encoding"] or "none"}}, text
+        )
     if len(fixed) != len(sizes):
         raise FeatureError(f"{text!r}: only images may have any size")
     return feature
@@ -69,7 +76,7 @@ def parse_features(data: object) -> EpisodeFeatures:
         if not isinstance(fields, Mapping):
             raise FeatureError(f"features.{key}: expected one line for each field")
         both.append({str(path): parse_feature(str(line)) for path, line in fields.items()})
-    return EpisodeFeatures(*both)
+    return EpisodeFeatures(both[0], both[1])
 
 
 def format_features(features: EpisodeFeatures) -> dict[str, dict[str, str]]:

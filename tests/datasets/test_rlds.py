@@ -306,16 +306,23 @@ def test_features_of_published_data_sets(description: dict[str, Any], feature: A
 @pytest.mark.parametrize(
     ("description", "message"),
     [
-        ({"sequence": {}, "pythonClassName": "Sequence"}, "x: features of the kind Sequence"),
+        ({"audio": {}, "pythonClassName": "Audio"}, "x: features of the kind Audio"),
         ({"tensor": {"dtype": "complex64", "shape": {}}}, "x: arrays of complex64"),
         ({"tensor": {"dtype": "float32", "encoding": "lzma", "shape": {}}}, "x: arrays with encoding 'lzma'"),
         ({"tensor": {"dtype": "float32", "shape": {"dimensions": ["-1"]}}}, "x: an array whose size differs"),
         ({"image": {"shape": {"dimensions": ["2", "2", "3"]}, "dtype": "float32"}}, "x: only uint8 images"),
+        ({"image": {"shape": {"dimensions": ["2", "2", "4"]}, "dtype": "uint8"}}, "x: only uint8 images"),
+        ({"sequence": {"feature": {"sequence": {"feature": {"text": {}}}}}}, "x: sequences of sequences"),
     ],
 )
-def test_features_that_cannot_be_read_are_named(description: dict[str, Any], message: str) -> None:
+def test_features_that_cannot_be_read_are_named_and_left_out(description: dict[str, Any], message: str) -> None:
     with pytest.raises(FeatureError, match=message):
         EpisodeFeatures.from_json(step_feature(description))
+    both = step_feature(description)
+    both["featuresDict"]["features"]["steps"]["sequence"]["feature"]["featuresDict"]["features"]["y"] = {"text": {}}
+    features = EpisodeFeatures.from_json(both)
+    assert features.steps == {"y": TextFeature()}
+    assert message in features.unread["steps/x"]
 
 
 def test_data_sets_without_steps_are_refused() -> None:

@@ -6,13 +6,16 @@ import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from embodio.datasets.demonstration import record_demonstration
 from embodio.datasets.rlds import features_of, write_dataset
+from embodio.datasets.rlds.reader import RLDSReader
 from tests.datasets.fake_robot import FakeEnv, FakeExpert, FakeSource, fake_embodiment
 
 pytestmark = [
@@ -43,22 +46,48 @@ def test_tfds_and_rlds_read_the_same_steps(tmp_path: Path) -> None:
     assert summary["largest"] < 64
 
 
-def test_what_tfds_writes_is_read(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What tfds writes, in both formats, and what it reads."""
+    folder = tmp_path_factory.mktemp("tfds")
     program = Path(__file__).with_name("write_with_tfds.py")
-    done = subprocess.run([sys.executable, str(program), str(tmp_path)], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, str(program), str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+    return folder
 
-    from embodio.datasets import RLDSReader
 
-    reader = RLDSReader(tmp_path / "tiny" / "1.0.0")
-    seeds = sorted(episode.metadata["seed"] for episode in reader)
-    assert seeds == [0, 1, 2]
-    for episode in reader:
-        seed = episode.metadata["seed"]
-        assert episode.instruction == f"go to {seed} é"
-        assert episode.array("action").tolist() == [[seed, step] for step in range(seed + 2)]
-        assert np.array_equal(episode.frame("camera", 1), np.full((4, 5, 3), seed * 10 + 1, np.uint8))
-        assert episode.array("label").tolist() == [1] * (seed + 2)
-        assert episode.array("packed").tolist() == [[seed, step, 0.1] for step in range(seed + 2)]
-        assert episode.array("raw").tolist() == [step == 1 for step in range(seed + 2)]
-        assert episode.array("depth")[1].tolist() == np.full((3, 2, 1), seed + 1 / 3, np.float32).tolist()
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_what_tfds_writes_is_read(file_format: str, made: Path) -> None:
+    read, folder = np.load(made / "read.npz", allow_pickle=True), made / file_format / "tiny" / "1.0.0"
+    compared = 0
+    for split in ("train", "test"):
+        reader = RLDSReader(folder, split)
+        assert not reader.features.unread
+        for number, episode in enumerate(reader):
+            seed = episode.metadata["seed"]
+            assert len(episode) == seed + 2 and episode.instruction == f"go to {seed} é"
+            assert episode.sequence("episode_metadata/names") == ("x",) * seed
+            for step, values in enumerate(episode.steps()):
+                for path, value in leaves(values, ""):
+                    same(value, read[f"{split}|{number}|{step}|{path}"], path)
+                    compared += 1
+    assert compared == len(read.files)
+    whole = RLDSReader(folder, "train+test")
+    assert sorted(episode.metadata["seed"] for episode in whole) == [0, 1, 2, 5]
+
+
+def leaves(tree: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        yield from leaves(value, f"{prefix}{name}/") if isinstance(value, dict) else [(f"{prefix}{name}", value)]
+
+
+def same(ours: Any, theirs: np.ndarray, path: str) -> None:
+    """Texts are bytes for tfds, and a tuple of ours is one array."""
+    if isinstance(ours, str):
+        assert ours.encode() == theirs.item(), path
+    elif isinstance(ours, tuple) and all(isinstance(item, str) for item in ours):
+        assert [item.encode() for item in ours] == theirs.tolist(), path
+    elif isinstance(ours, tuple):
+        assert np.array_equal(np.stack(ours), theirs), path
+    else:
+        assert np.array_equal(ours, theirs) and np.asarray(ours).dtype == theirs.dtype, path
