@@ -85,7 +85,7 @@ class ActionSpec:
     dimensions: tuple[Dimension, ...]
     mode: Literal["delta", "absolute"]
     frame: str
-    rotation: Literal["axis_angle", "quaternion", "euler_xyz", "yaw", "none"]
+    rotation: Literal["axis_angle", "quaternion", "euler_xyz", "euler_zyx", "yaw", "none"]
     gripper: Literal["closed_is_high", "closed_is_low", "none"]
     controller: str
 

@@ -19,7 +19,7 @@ from embodio.envs.errors import EmbodimentError
 KINDS = ("rlds", "hdf5", "lerobot", "vima")
 _KEYS = {
     "name", "about", "kind", "folder", "origin", "split", "observation", "action", "fields", "instruction",
-    "filters", "embodiment", "features",
+    "filters", "embodiment", "features", "see",
 }  # fmt: skip
 _PART = re.compile(r"^(?P<path>[^\[\]]+?)(?:\[(?P<first>\d*)(?P<colon>:?)(?P<last>\d*)\])?$")
 
@@ -107,6 +107,7 @@ class Description:
         filters: which episodes to take.
         embodiment: the robot, cameras apart; None takes that of the files.
         features: what the files hold, if the description says so.
+        see: where the facts are from.
         path: of the YAML file.
     """
 
@@ -121,6 +122,7 @@ class Description:
     filters: Filters
     embodiment: Embodiment | None
     features: EpisodeFeatures | None
+    see: tuple[str, ...]
     path: Path
 
     @classmethod
@@ -170,6 +172,7 @@ class Description:
             filters=_filters(_mapping(data, "filters")),
             embodiment=None if embodiment is None else _embodiment(embodiment, str(data["name"])),
             features=None if features is None else parse_features(features),
+            see=tuple(str(place) for place in data.get("see") or ()),
             path=path,
         )
 

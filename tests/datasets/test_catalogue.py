@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +26,11 @@ from embodio.datasets.rlds.features import (
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.source import EpisodeSource, EpisodeView, open_source
 from embodio.datasets.sources.description import Description
+from tests.datasets import published_fields
 
 RLDS = [name for name in catalogue_names() if Description.load(catalogue_path(name)).kind == "rlds"]
 STEPS = 2
+PUBLISHED = sorted(published_fields.STEPS)
 
 
 def value(feature: Feature, path: str, generator: np.random.Generator) -> Any:
@@ -55,6 +61,52 @@ def miniature(folder: Path, features: EpisodeFeatures) -> Path:
             rows = [{path: value(f, path, generator) for path, f in steps.items()} for _ in range(STEPS)]
             writer.add(rows, {path: value(f, path, generator) for path, f in features.episode.items()})
     return folder
+
+
+def plain(features: Mapping[str, Feature]) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """In the words of `published_fields`."""
+    found: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for path, feature in features.items():
+        if isinstance(feature, TextFeature):
+            found[path] = ("text", ())
+        elif isinstance(feature, TensorFeature):
+            found[path] = (feature.dtype, feature.shape)
+        else:
+            kind, channels = ("depth", 1) if isinstance(feature, DepthFeature) else ("image", feature.channels)
+            found[path] = (kind, (feature.height or 0, feature.width or 0, channels))
+    return found
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_entry_has_the_published_fields_and_frequency(name: str) -> None:
+    description = Description.load(catalogue_path(name))
+    assert description.features is not None and description.embodiment is not None
+    assert plain(description.features.steps) == published_fields.parse(published_fields.STEPS[name])
+    assert plain(description.features.episode) == published_fields.parse(published_fields.EPISODE[name])
+    assert description.embodiment.control_hz == published_fields.CONTROL_HZ[name]
+
+
+def test_every_entry_is_checked_against_its_publisher_and_says_where_its_facts_are_from() -> None:
+    assert set(RLDS) == {*PUBLISHED, "robomimic_ph", "robomimic_mh", "robomimic_mg"}
+    assert all(Description.load(catalogue_path(name)).see for name in catalogue_names())
+
+
+@pytest.mark.tf
+@pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="the extra `tf` is not installed")
+def test_robomimic_entries_have_the_fields_of_tfds(tmp_path: Path) -> None:
+    program = (
+        "import sys, tensorflow_datasets as tfds\n"
+        "for kind in ('ph', 'mh', 'mg'):\n"
+        "    builder = tfds.builder(f'robomimic_{kind}/lift_{kind}_image', data_dir=sys.argv[1])\n"
+        "    folder = f'{sys.argv[1]}/robomimic_{kind}/lift_{kind}_image/{builder.version}'\n"
+        "    __import__('os').makedirs(folder)\n"
+        "    builder.info.features.save_config(folder)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for name in ("robomimic_ph", "robomimic_mh", "robomimic_mg"):
+        description = Description.load(catalogue_path(name))
+        assert description.features == EpisodeFeatures.load(tmp_path / description.folder)
 
 
 @pytest.mark.parametrize("name", RLDS)
