@@ -94,17 +94,20 @@ class Mixture:
         return tuple(error for entry in self.entries for error in entry.task.damaged)
 
     def rates(self) -> npt.NDArray[np.float64]:
-        """The share of each task in an infinite stream, float64 [tasks], sum 1 (before rounding to 1 / BLOCK)."""
+        """The share of each task in the stream, float64 [tasks], sum 1 (before rounding to 1 / BLOCK)."""
         sizes = np.array(self._sizes, dtype=np.float64)
+        if self.config.mode == "epoch":
+            return sizes / sizes.sum()
         exponent = 1.0 / self.config.temperature if self.config.temperature else 0.0
-        weights = np.array([_checked(entry.name, entry.weight) for entry in self.entries]) * sizes**exponent
+        weights = np.array([checked_weight(entry.name, entry.weight) for entry in self.entries])
+        weights = weights / weights.max() * sizes**exponent
         categories = self.config.categories
         if not categories:
             return weights / weights.sum()
         wrong = sorted({entry.category for entry in self.entries} ^ set(categories))
         if wrong:
             raise DatasetError(f"categories: {wrong} are only in the config or only in the tasks; they must agree")
-        total = sum(_checked(name, rate) for name, rate in categories.items())
+        total = sum(checked_weight(name, rate) for name, rate in categories.items())
         rates = np.zeros(len(self.entries))
         for name, rate in categories.items():
             inside = np.array([entry.category == name for entry in self.entries])
@@ -157,7 +160,8 @@ def quotas(rates: npt.NDArray[np.float64], total: int) -> list[int]:
     return [int(count) for count in counts]
 
 
-def _checked(name: str, weight: float) -> float:
+def checked_weight(name: str, weight: float) -> float:
+    """The weight of something; raises DatasetError unless it is a positive number."""
     if not (math.isfinite(weight) and weight > 0):
         raise DatasetError(
             f"weight of {name!r}: got {weight}, expected a positive number; leave out what shall not count"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from embodio.datasets.rlds.record_index import INDEX_NAME, SIDE_FOLDER
+from embodio.datasets.sealed_json import sealed, unsealed
 from embodio.datasets.source import EpisodeSource
 
 
@@ -61,11 +62,11 @@ def fingerprint(source: EpisodeSource, **transform: Any) -> str | None:
 
 
 def load_side_file(source: EpisodeSource, kind: str, key: str | None) -> Any:
-    """What was saved under `key`, or None."""
+    """What was saved under `key`, or None if that is not there or damaged."""
     path = _path(source, kind, key)
     try:
-        return None if path is None else json.loads(path.read_text())
-    except (OSError, ValueError):  # not there, or cut off by a crash: it is only a shortcut
+        return None if path is None else unsealed(path.read_bytes())
+    except OSError:  # not there: it is only a shortcut
         return None
 
 
@@ -77,7 +78,7 @@ def save_side_file(source: EpisodeSource, kind: str, key: str | None, content: M
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(exist_ok=True)
-        temporary.write_text(json.dumps(content))
+        temporary.write_text(sealed(content))
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)

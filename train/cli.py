@@ -181,8 +181,8 @@ def _override(argument: str, keys: dict[str, Key], groups: dict[str, list[str]],
             raise ConfigError(f"There is no {name}={value}" + _hint(guess, known=known, prefix=f"{name}="))
         return f"{_group_key(name, nested)}={value}"
     key = keys.get(name) or keys.get(re.sub(r"\.\w+\.", ".<name>.", name, count=1))
-    owner = keys.get(name.split(".")[0])
-    opened = "++" if owner is not None and owner.is_open else ""
+    owners = [keys[name[:end]] for end in range(1, len(name) + 1) if name[:end] in keys and name[end:][:1] in ("", ".")]
+    opened = "++" if any(owner.is_open for owner in owners) else ""
     if key is not None or opened:
         literal = key is not None and key.is_literal and value != "null"
         return f"{opened}{name}={_quoted(value) if literal else value}"

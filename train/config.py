@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from embodio.agent.policy_config import PolicyConfig
 from embodio.datasets.augment import AugmentConfig
 from embodio.train.schema import ConfigError
+from embodio.train.task_config import MixtureSettings, SourceConfig, TaskSettings
+
+DRAWING = frozenset({"goal_image", "sub_goal_image", "next_frame"})
+"""Tasks whose target is an image."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,22 @@ class OptimiserConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Behaviour cloning of a policy from RLDS trajectories.
+    """Training of a policy on trajectories: of one data set (`data`) or a mixture (`sources`), on one task or several.
 
     Attributes:
-        data: folder of an RLDS data set, such as embodio-collect writes.
+        data: folder, file, YAML description or catalogue name of a data set, such as embodio-collect writes.
+        sources: several data sets instead, name -> settings.
+        tasks: what is learned, task -> weight, such as {next_action:0.8,goal_image:0.2}; empty is next_action alone.
+            next_action: the next policy.chunk actions. goal_image: the last frame. sub_goal_image: a later frame.
+            next_frame: the coming frames. next_state: the state as value tokens. instruction_from_video: what the robot
+            was told. action_right: yes or no to an action. plan: all actions of the episode at once.
+        task: settings of the tasks.
+        mixture: how data sets and tasks share the stream.
+        robot: which of the sources the checkpoint's agent acts for; empty is the first.
+        image_tokenizer: folder or hub name of a network whose frozen image tokeniser makes the targets of goal_image,
+            sub_goal_image and next_frame; with them only.
+        prompt_tokens: room for the prompt; 0 takes that of the size. A longer text is an error, never cut.
+        answer_tokens: room for a written answer, the same way.
         out: folder for log, plot and checkpoint; a run that was interrupted there goes on.
         seed: of initial weights, order, augmentation.
         size: named size of the network.
@@ -71,8 +87,16 @@ class TrainConfig:
         stop_after: leave after this many steps in this session, with a checkpoint; 0 to go on to the end.
     """
 
-    data: str
     out: str
+    data: str = ""
+    sources: dict[str, SourceConfig] = field(default_factory=dict)
+    tasks: dict[str, float] = field(default_factory=dict)
+    task: TaskSettings = field(default_factory=TaskSettings)
+    mixture: MixtureSettings = field(default_factory=MixtureSettings)
+    robot: str = ""
+    image_tokenizer: str = ""
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
     seed: int = 0
     size: str = "nano"
     steps: int = 6000
@@ -97,6 +121,15 @@ class TrainConfig:
     stop_after: int = 0
 
     def __post_init__(self) -> None:
+        if bool(self.data) == bool(self.sources):
+            raise ConfigError("data: give data=... for one data set, or sources.<name>.data=... for each of several")
+        if self.robot and self.robot not in self.sources:
+            raise ConfigError(f"robot: got {self.robot!r}, expected one of the sources: {', '.join(self.sources)}")
+        if bool(self.image_tokenizer) != bool(DRAWING.intersection(self.tasks)):
+            raise ConfigError(
+                f"image_tokenizer: {', '.join(sorted(DRAWING))} need one, other tasks have no use for it; got "
+                f"{self.image_tokenizer!r}"
+            )
         for name in ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every", "threads"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: got {getattr(self, name)}, expected at least 1")
@@ -119,3 +152,6 @@ FREE_ON_RESUME = (
     "checkpoint_every",
     "stop_after",
 )
+
+MOVABLE = ("data", "folder")
+"""The same for each of the sources."""

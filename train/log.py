@@ -58,7 +58,11 @@ def plot_log(path: Path, out: Path) -> None:
     for place, key, label in ((1, "loss", "loss"), (2, "accuracy", "action-token accuracy")):
         axes = figure.add_subplot(1, 2, place)
         for kind, width in (("train", 1.0), ("validation", 2.0)):
-            points = [(line["step"], line[key]) for line in lines if line["kind"] == kind and key in line]
+            points = [
+                (line["step"], line[key])
+                for line in lines
+                if line["kind"] == kind and key in line and "task" not in line
+            ]
             if points:
                 axes.plot(*zip(*points, strict=True), linewidth=width, label=kind)
         axes.set_xlabel("step")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import torch
 
@@ -18,16 +18,29 @@ from embodio.datasets.errors import ExampleError
 from embodio.datasets.loader import LoaderConfig
 from embodio.datasets.stream import BatchStream, batches
 from embodio.model.collation import Batch
+from embodio.model.loss import LossOutput, TargetOutput
 from embodio.train.config import TrainConfig
 from embodio.train.errors import Diverged
 from embodio.train.log import RunLog
-from embodio.train.metrics import action_accuracy
+from embodio.train.metrics import text_accuracy
 from embodio.train.optimiser import learning_rate
 from embodio.train.progress import TrainProgress
 from embodio.train.state import Run, save_run
 
 CHECKPOINT = "checkpoint"
 LOG = "log.jsonl"
+
+
+_FIGURES = ("loss", "accuracy")
+
+
+class StepResult(NamedTuple):
+    """What one step gave: its loss, right and all text tokens, and the cross-entropy of each modality."""
+
+    loss: float
+    right: int
+    tokens: int
+    parts: Mapping[str, float]
 
 
 @dataclass
@@ -39,14 +52,16 @@ class Trainer:
         run: network, optimiser, average, step.
         policy_format: goes into the checkpoint.
         stream: training batches by number.
-        validation: makes the validation batches anew each time.
+        validation: name of a task -> makes its validation batches anew each time.
+        rates: name of a task -> its share of the stream.
     """
 
     config: TrainConfig
     run: Run
     policy_format: PolicyFormat
     stream: BatchStream
-    validation: Callable[[], Iterator[Batch]]
+    validation: Mapping[str, Callable[[], Iterator[Batch]]]
+    rates: Mapping[str, float]
 
     def train(self) -> bool:
         """Goes on from `run.step`.
@@ -76,9 +91,9 @@ class Trainer:
                     log.write(kind="train", **line)
                     progress.update(run.step, line)
                 if run.step % config.validate_every == 0 or run.step == last:
-                    line = self.validate()
-                    log.write(kind="validation", step=run.step, **line)
-                    progress.note(run.step, line)
+                    for name, line in self.validate().items():
+                        log.write(kind="validation", step=run.step, **line, **({"task": name} if name else {}))
+                        progress.note(run.step, name, line)
                     meter = _Meter()
                 if run.step % config.checkpoint_every == 0 or run.step == last or interrupted():
                     save_run(out / CHECKPOINT, run, self.policy_format, config)
@@ -87,14 +102,15 @@ class Trainer:
         log.close()
         return run.step >= config.steps
 
-    def _step(self, batch: Batch) -> tuple[float, int, int]:
-        """One optimiser step; returns loss, right and all action tokens."""
+    def _step(self, batch: Batch) -> StepResult:
+        """One optimiser step."""
         run, optimiser = self.run, self.run.optimiser
         rate = learning_rate(run.step, self.config.steps, self.config.optimiser)
         for group in optimiser.param_groups:
             group["lr"] = rate
         run.model.train()
-        outputs, total = self._forward(batch)
+        outputs, loss = self._forward(batch)
+        total = loss.total
         optimiser.zero_grad(set_to_none=True)
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), self.config.optimiser.clip, foreach=True)
@@ -108,31 +124,43 @@ class Trainer:
         if run.average is not None:
             run.average.update(run.step)
         run.step += 1
-        return value, *action_accuracy(outputs["text"])
+        parts = {name: part.cross_entropy.item() for name, part in loss.modalities.items()}
+        return StepResult(value, *text_accuracy(outputs), parts)
 
-    def _forward(self, batch: Batch) -> tuple[Any, torch.Tensor]:
+    def _forward(self, batch: Batch) -> tuple[dict[str, TargetOutput], LossOutput]:
         device = torch.device(self.config.device)
         batch = {key: value.to(device, non_blocking=True) for key, value in batch.items()}
         half = self.config.precision == "bfloat16"
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
             outputs = self.run.model(batch)
-        return outputs, self.run.model.loss(outputs, z_loss=self.config.z_loss).total
+        return outputs, self.run.model.loss(outputs, z_loss=self.config.z_loss)
 
     @torch.no_grad()
-    def validate(self) -> dict[str, float]:
-        """Loss and action-token accuracy of the averaged weights on held-out episodes."""
+    def validate(self) -> dict[str, dict[str, float]]:
+        """Loss and accuracy of the averaged weights on held-out episodes.
+
+        Returns:
+            The figures of each task where there are several; under "" their means, as the tasks are mixed.
+        """
         run = self.run
         run.model.eval()
         if run.average is not None:
             run.average.swap()
-        total, weight, right, tokens = 0.0, 0, 0, 0
-        for batch in self.validation():
-            outputs, value = self._forward(batch)
-            hits, count = action_accuracy(outputs["text"])
-            total, weight = total + value.item() * count, weight + count
-            right, tokens = right + hits, tokens + count
+        found = {name: self._validate(make()) for name, make in self.validation.items()}
         if run.average is not None:
             run.average.swap()
+        share = sum(self.rates[name] for name in found)
+        mean = {key: sum(self.rates[name] * line[key] for name, line in found.items()) / share for key in _FIGURES}
+        return {"": mean} | (found if len(found) > 1 else {})
+
+    def _validate(self, batches: Iterator[Batch]) -> dict[str, float]:
+        total, weight, right, tokens = 0.0, 0, 0, 0
+        for batch in batches:
+            outputs, loss = self._forward(batch)
+            hits, count = text_accuracy(outputs)
+            size = count or len(next(iter(outputs.values())).targets)
+            total, weight = total + loss.total.item() * size, weight + size
+            right, tokens = right + hits, tokens + count
         return {"loss": total / max(1, weight), "accuracy": right / max(1, tokens)}
 
 
@@ -144,13 +172,16 @@ class _Meter:
 
     def _restart(self) -> None:
         self._loss, self._steps, self._right, self._tokens, self._examples = 0.0, 0, 0, 0, 0
+        self._parts: dict[str, list[float]] = {}
         self._since = time.monotonic()
 
-    def add(self, result: tuple[float, int, int], examples: int) -> None:
+    def add(self, result: StepResult, examples: int) -> None:
         """Takes in one step."""
-        self._loss += result[0]
-        self._right += result[1]
-        self._tokens += result[2]
+        self._loss += result.loss
+        self._right += result.right
+        self._tokens += result.tokens
+        for name, part in result.parts.items():
+            self._parts.setdefault(name, []).append(part)
         self._steps += 1
         self._examples += examples
 
@@ -164,6 +195,8 @@ class _Meter:
             "examples_per_second": self._examples / max(1e-9, seconds),
             "seconds_per_step": seconds / max(1, self._steps),
         }
+        if set(self._parts) - {"text"}:
+            values |= {f"loss_{name}": sum(parts) / len(parts) for name, parts in self._parts.items()}
         self._restart()
         return values
 

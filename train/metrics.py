@@ -1,6 +1,8 @@
-"""What is measured of a batch besides its loss: how often the right action token was the most likely one."""
+"""What is measured of a batch besides its loss: how often the right text token was the most likely one."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 
@@ -9,12 +11,15 @@ from embodio.model.vocabulary import EOS_ID
 
 
 @torch.no_grad()
-def action_accuracy(output: TargetOutput) -> tuple[int, int]:
-    """Right and all action tokens of a batch, the end of the text not counted.
+def text_accuracy(outputs: Mapping[str, TargetOutput]) -> tuple[int, int]:
+    """Right and all text tokens of a batch, the end of the text not counted.
 
     Args:
-        output: of the text target, logits [B, L, V].
+        outputs: of the network; the text target, if there is one, has logits [B, L, V].
     """
+    output = outputs.get("text")
+    if output is None:
+        return 0, 0
     right, counted = output.logits.argmax(dim=-1) == output.targets, output.targets != EOS_ID
     if output.loss_mask is not None:
         counted = counted & (output.loss_mask != 0)

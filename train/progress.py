@@ -59,8 +59,11 @@ class TrainProgress:
         """Prints which record was skipped."""
         self._console.print(f"skipped a damaged record: {what}", highlight=False)
 
-    def note(self, step: int, line: dict[str, float]) -> None:
-        """Prints a validation."""
+    def note(self, step: int, task: str, line: dict[str, float]) -> None:
+        """Prints a validation, of one task or of all together ("")."""
+        of = f" of {task}" if task else ""
         self._console.print(
-            f"validation at step {step}: loss {line['loss']:.3f}, accuracy {line['accuracy']:.1%}", highlight=False
+            f"validation{of} at step {step}: loss {line['loss']:.3f}, accuracy {line['accuracy']:.1%}",
+            highlight=False,
+            markup=False,
         )

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from embodio.agent.checkpoint import recover_folder, replace_folder, write_checkpoint_files
 from embodio.agent.policy_format import PolicyFormat
 from embodio.model.network import UnifiedIO2
-from embodio.train.config import FREE_ON_RESUME, TrainConfig
+from embodio.train.config import FREE_ON_RESUME, MOVABLE, TrainConfig
 from embodio.train.errors import ResumeError
 from embodio.train.optimiser import WeightAverage
 
@@ -130,7 +130,7 @@ def _with_defaults(saved: dict[str, Any], config: Any) -> dict[str, Any]:
 
 def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> None:
     for key in sorted(set(old) | set(new)):
-        if not prefix and key in FREE_ON_RESUME:
+        if (not prefix and key in FREE_ON_RESUME) or (prefix.startswith("sources.") and key in MOVABLE):
             continue
         if isinstance(old.get(key), dict) and isinstance(new.get(key), dict):
             _check_same(folder, old[key], new[key], f"{prefix}{key}.")

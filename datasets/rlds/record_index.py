@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from embodio.datasets.rlds.byte_files import ByteFile
 from embodio.datasets.rlds.tfrecord import scan
+from embodio.datasets.sealed_json import sealed, unsealed
 
 INDEX_NAME = "record_index.json"
 SIDE_FOLDER = ".embodio"
@@ -65,7 +65,7 @@ class RecordIndex:
         index |= {name: entry for name, entry in self._all().items() if name in self._used}
         temporary = self.folder / f".{INDEX_NAME}.{os.getpid()}"
         try:
-            temporary.write_text(json.dumps({name: index[name] for name in sorted(index)}))
+            temporary.write_text(sealed({name: index[name] for name in sorted(index)}))
             temporary.replace(self.folder / INDEX_NAME)
         except OSError:
             temporary.unlink(missing_ok=True)
@@ -93,7 +93,7 @@ class RecordIndex:
 
     def _load(self) -> dict[str, Any]:
         try:
-            index = json.loads((self.folder / INDEX_NAME).read_text())
-        except (OSError, ValueError):  # not there, or cut off by a crash
+            index = unsealed((self.folder / INDEX_NAME).read_bytes())
+        except OSError:  # not there
             return {}
         return index if isinstance(index, dict) else {}

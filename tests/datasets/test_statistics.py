@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from embodio.datasets.quantile_sketch import QuantileSketch
 from embodio.datasets.rlds import EpisodeFeatures, TensorFeature, encode_episode, write_dataset
 from embodio.datasets.rlds.features import features_of
 from embodio.datasets.rlds.writer import RLDSWriter
+from embodio.datasets.sealed_json import sealed, unsealed
 from embodio.datasets.statistics import FieldAccumulator
 from tests.agent.conftest import make_embodiment
 from tests.datasets.fake_robot import FakeEnv, FakeExpert, FakeSource, fake_embodiment
@@ -145,8 +145,8 @@ def test_statistics_are_kept_beside_the_data_until_it_changes(tmp_path: Path) ->
     folder = write_toy_dataset(tmp_path / "toy", 3, 4)
     first = compute_statistics(RLDSReader(folder))
     (kept,) = (folder / ".embodio").glob("statistics-*.json")
-    marked = json.loads(kept.read_text()) | {"source": "from the file"}
-    kept.write_text(json.dumps(marked))
+    marked = unsealed(kept.read_text()) | {"source": "from the file"}
+    kept.write_text(sealed(marked))
     again = compute_statistics(RLDSReader(folder))
     assert again.source == "from the file" and again.fields == first.fields
     kept.write_text("{}")

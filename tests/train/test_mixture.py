@@ -1,0 +1,211 @@
+"""Training on mixtures: several data sets and all tasks at once, with one robot or two; what cannot be mixed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from embodio.agent import Agent, PolicyConfig
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.mixture import Mixture
+from embodio.datasets.tasks import TASKS, UnknownTaskError
+from embodio.datasets.tasks.inputs import InputConfig
+from embodio.model.config import ImageTokenizerConfig, ModelConfig
+from embodio.model.errors import ModelError
+from embodio.model.network import UnifiedIO2
+from embodio.model.weights import save_weights
+from embodio.train.cli import compose
+from embodio.train.config import TrainConfig
+from embodio.train.errors import TrainError
+from embodio.train.log import read_log
+from embodio.train.main import make_trainer, train
+from embodio.train.material import gather
+from embodio.train.schema import ConfigError
+from embodio.train.task_config import MixtureSettings, SourceConfig, TaskSettings
+from tests.datasets.toy import write_toy_dataset
+from tests.train.test_training import same_files, settings
+
+TOKENIZER = ImageTokenizerConfig(
+    num_codes=40,
+    channels=32,
+    channel_multipliers=(1, 2),
+    num_res_blocks=1,
+    resolution=16,
+    attention_resolutions=(8,),
+    image_size=(16, 16),
+    patch_size=(2, 2),
+)
+
+
+@pytest.fixture(scope="module")
+def near(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy_dataset(tmp_path_factory.mktemp("data") / "near", 4, 7)
+
+
+@pytest.fixture(scope="module")
+def far(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy_dataset(tmp_path_factory.mktemp("data") / "far", 3, 5, name="far", seed=8)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network whose image tokeniser is small and knows nothing."""
+    torch.manual_seed(0)
+    config = ModelConfig.named("nano").replace(
+        target_modalities=("text", "image"), image_tokenizer=TOKENIZER, image_vocab_size=128
+    )
+    folder = tmp_path_factory.mktemp("tokenizer")
+    save_weights(UnifiedIO2(config, tokenizers=True), folder)
+    return folder
+
+
+def mixed(near: Path, far: Path, out: Path, **changes: Any) -> TrainConfig:
+    sources = {"near": SourceConfig(str(near), 0.7), "far": SourceConfig(str(far), 0.2)}
+    return dataclasses.replace(settings(near, out), **{"data": "", "sources": sources} | changes)
+
+
+def test_all_tasks_of_two_data_sets_are_learned_together_and_resumed(
+    near: Path, far: Path, tokenizer: Path, tmp_path: Path
+) -> None:
+    changes: dict[str, Any] = {
+        "tasks": dict.fromkeys(TASKS, 1.0),
+        "task": TaskSettings(
+            inputs=InputConfig(
+                history_frames=2, state=True, previous_actions=2, action_space=True, drop_state=0.3, drop_history=0.3
+            ),
+            goal_ahead=3,
+            video_frames=3,
+            frames=2,
+        ),
+        "policy": PolicyConfig(
+            cameras=("front", "hand"),
+            chunk=2,
+            goal_image=True,
+            history_frames=1,
+            previous_actions=2,
+            prompt="{instruction} State: {state} {action_space} So far: {previous_actions}",
+        ),
+        "image_tokenizer": str(tokenizer),
+        "prompt_tokens": 400,
+        "batch_size": 8,
+        "steps": 2,
+        "checkpoint_every": 1,
+    }
+    assert train(mixed(near, far, tmp_path / "whole", **changes)) == 0
+    lines = read_log(tmp_path / "whole" / "log.jsonl")
+    assert all(np.isfinite(line["loss_image"]) for line in lines if line["kind"] == "train")
+    validated = {line["task"] for line in lines if line["kind"] == "validation" and "task" in line}
+    assert validated == {f"{source}/{task}" for source in ("near", "far") for task in TASKS}
+    for workers in (0, 1):
+        train(mixed(near, far, tmp_path / "parts", **changes, workers=workers, stop_after=1))
+    assert same_files(tmp_path / "whole" / "checkpoint", tmp_path / "parts" / "checkpoint")
+    agent = Agent.load(tmp_path / "whole" / "checkpoint")
+    agent.reset(instruction="lift the cube")
+    frames = {name: np.zeros((128, 128, 3), np.uint8) for name in ("front", "hand")}
+    action = agent.act({**frames, "state": np.zeros(2, np.float32), "goal": np.zeros((128, 256, 3), np.uint8)})
+    assert action.shape == (3,) and agent.imagine("lift the cube").shape == (128, 256, 3)
+
+
+def test_rates_are_the_products_of_weights_and_sum_to_one(near: Path, far: Path, tmp_path: Path) -> None:
+    config = mixed(near, far, tmp_path, tasks={"next_action": 0.8, "plan": 0.4})
+    rates = make_trainer(config).rates
+    assert sum(rates.values()) == pytest.approx(1.0)
+    assert rates["near/next_action"] == pytest.approx(7 / 9 * 2 / 3)
+    assert rates["far/plan"] == pytest.approx(2 / 9 / 3)
+    by_size = make_trainer(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(temperature=2.0))).rates
+    ratio = 0.7 * (3 * 7) ** 0.5 / (0.2 * (2 * 5) ** 0.5)
+    assert by_size["near/next_action"] / by_size["far/next_action"] == pytest.approx(ratio)
+    shared = make_trainer(dataclasses.replace(config, mixture=MixtureSettings(categories={"near": 1, "far": 3}))).rates
+    assert shared["near/next_action"] + shared["near/plan"] == pytest.approx(0.25)
+    epoch = make_trainer(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(mode="epoch")))
+    assert epoch.rates["near/next_action"] == pytest.approx(21 / 31)
+    task = epoch.stream._task
+    assert isinstance(task, Mixture) and len({task.place(0, position) for position in range(31)}) == 31
+
+
+def test_one_robot_has_one_scale_and_two_robots_have_two(near: Path, far: Path, tmp_path: Path) -> None:
+    other = write_toy_dataset(tmp_path / "other", 3, 4, name="other", seed=9)
+    robot = json.loads((other / "embodiment.json").read_text())
+    robot["name"] = "another"
+    (other / "embodiment.json").write_text(json.dumps(robot))
+    config = mixed(near, far, tmp_path / "run")
+    third = SourceConfig(str(other), cameras=("hand",), holdout=2)
+    config = dataclasses.replace(config, sources={**config.sources, "other": third}, robot="other", steps=1)
+    trainer = make_trainer(config)
+    material = gather(config, trainer.policy_format.vocabulary)
+    assert material.formats["near"].statistics == material.formats["far"].statistics
+    assert material.formats["near"].statistics != material.formats["other"].statistics
+    assert trainer.policy_format.embodiment.name == "another" and trainer.policy_format.camera_names == ("hand",)
+    assert trainer.train()
+    assert Agent.load(tmp_path / "run" / "checkpoint").format.embodiment.name == "another"
+
+
+def test_text_is_never_cut_and_mistakes_have_names(near: Path, far: Path, tmp_path: Path) -> None:
+    for tasks, error, match in (
+        ({"next_action": 0.0}, DatasetError, "weight of 'next_action': got 0"),
+        ({"next_action": -1.0}, DatasetError, "expected a positive number"),
+        ({"plan": float("nan")}, DatasetError, "weight of 'plan': got nan"),
+        ({"next_acton": 1.0}, UnknownTaskError, "next_acton.*next_action"),
+    ):
+        with pytest.raises(error, match=match):
+            make_trainer(mixed(near, far, tmp_path, tasks=tasks))
+    with pytest.raises(ConfigError, match="image_tokenizer: goal_image, next_frame"):
+        mixed(near, far, tmp_path, tasks={"goal_image": 1.0})
+    with pytest.raises(ConfigError, match="robot: got 'nobody', expected one of the sources: near, far"):
+        mixed(near, far, tmp_path, robot="nobody")
+    with pytest.raises(ConfigError, match="data: give data="):
+        dataclasses.replace(mixed(near, far, tmp_path), data=str(near))
+    with pytest.raises(ConfigError, match="give both or none"):
+        TaskSettings(idle_action=0.1)
+    short = make_trainer(mixed(near, far, tmp_path, answer_tokens=4))
+    with pytest.raises(DatasetError, match=r"episode \d+, step \d+: the answer has 7 tokens.*raise answer_tokens"):
+        short.stream.make(0)
+    keys = {"near": SourceConfig(str(near)), "far": SourceConfig(str(far), action_key="expert_action")}
+    with pytest.raises(TrainError, match="must imitate the same field"):
+        make_trainer(mixed(near, far, tmp_path, sources=keys))
+    save_weights(UnifiedIO2(ModelConfig.named("nano")), tmp_path / "blind")
+    with pytest.raises((TrainError, ModelError), match="image_tokenizer"):
+        make_trainer(mixed(near, far, tmp_path, tasks={"goal_image": 1.0}, image_tokenizer=str(tmp_path / "blind")))
+
+
+def test_idle_steps_are_left_out_where_asked(near: Path, tmp_path: Path) -> None:
+    config = settings(near, tmp_path)
+    everything = make_trainer(config).stream._task
+    busy = make_trainer(dataclasses.replace(config, task=TaskSettings(idle_action=0.4, idle_state=0.8))).stream._task
+    assert 0 < len(busy) < len(everything)
+
+
+def test_a_mixture_on_the_command_line() -> None:
+    config = compose(
+        TrainConfig,
+        [
+            "out=o",
+            "sources.a.data=data/a,1",
+            "sources.a.weight=3",
+            "sources.b={data:b,cameras:[x,y]}",
+            "tasks={next_action:0.7,plan:0.2}",
+            "mixture.categories={a:1,b:2}",
+            "task.inputs.state=true",
+        ],
+    )
+    assert config.sources == {
+        "a": SourceConfig("data/a,1", 3.0),
+        "b": SourceConfig("b", cameras=("x", "y")),
+    }
+    assert config.tasks == {"next_action": 0.7, "plan": 0.2} and config.mixture.categories == {"a": 1.0, "b": 2.0}
+    assert config.task.inputs.state
+    for argument, match in (
+        ("sources.a.wieght=1", r"no key 'sources.a.wieght'. Did you mean 'weight'"),
+        ("sources.a.weight=much", r"'sources.a.weight' must be a float, got 'much'"),
+        ("sources.a=x", r"'sources.a' is a group of keys"),
+        ("sources.a.weight=2", r"'sources.a.data' must be given"),
+        ("tasks.plan=often", r"'tasks(\.plan)?' must be a"),
+    ):
+        with pytest.raises(ConfigError, match=match):
+            compose(TrainConfig, ["out=o", argument])

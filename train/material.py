@@ -1,0 +1,193 @@
+"""What a run learns from: data sets opened, robots with their formats, tasks made and mixed, and what is held out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from embodio.agent.policy_format import PolicyFormat
+from embodio.datasets.augment import AugmentConfig
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.mixture import Mixture, MixtureEntry, checked_weight
+from embodio.datasets.record_task import RecordTask
+from embodio.datasets.source import EpisodeSource, open_source
+from embodio.datasets.statistics import compute_statistics
+from embodio.datasets.tasks import IdleConfig, NextAction, WithoutIdle, named_task
+from embodio.datasets.tasks.episode_cache import DEFAULT_BYTES
+from embodio.datasets.tasks.next_action import NextActionConfig
+from embodio.model.statistics import DatasetStatistics
+from embodio.model.vocabulary import Vocabulary
+from embodio.train.config import TrainConfig
+from embodio.train.errors import TrainError
+from embodio.train.task_config import SourceConfig, TaskSettings
+
+_LEAST_CACHE = 16 << 20
+_USUAL_TASKS = {"next_action": 1.0}
+
+
+@dataclass(frozen=True)
+class OpenSource:
+    """One data set of a run.
+
+    Attributes:
+        name: in the settings.
+        config: its settings.
+        episodes: the data set.
+        action_key: what is imitated.
+        training: numbers of the episodes to learn from.
+        held_out: numbers of those for validation.
+    """
+
+    name: str
+    config: SourceConfig
+    episodes: EpisodeSource
+    action_key: str
+    training: range
+    held_out: range
+
+
+@dataclass(frozen=True)
+class Material:
+    """All of it.
+
+    Attributes:
+        formats: name of a data set -> how its robot is read and written.
+        entries: tasks of all data sets, for training.
+        training: their mixture, or the task if there is one only.
+        held_out: name of an entry -> the same task on held-out episodes; without those that no episode fits.
+    """
+
+    formats: Mapping[str, PolicyFormat]
+    entries: Sequence[MixtureEntry]
+    training: RecordTask | Mixture
+    held_out: Mapping[str, RecordTask]
+
+    @property
+    def rates(self) -> Mapping[str, float]:
+        """Name of an entry -> its share of the stream."""
+        if not isinstance(self.training, Mixture):
+            return {self.entries[0].name: 1.0}
+        return dict(zip((entry.name for entry in self.entries), self.training.rates().tolist(), strict=True))
+
+
+def gather(config: TrainConfig, vocabulary: Vocabulary) -> Material:
+    """Opens the data sets of a run and makes its tasks.
+
+    Raises:
+        DatasetError: a data set is missing, damaged or too small, or weights make no mixture.
+        TrainError: settings contradict each other or the data.
+        AgentError, ModelError: a robot cannot be read or written as the policy says.
+    """
+    opened = open_sources(config)
+    formats = make_formats(config, opened, vocabulary)
+    tasks = config.tasks or _USUAL_TASKS
+    budget = max(_LEAST_CACHE, DEFAULT_BYTES // (len(opened) * len(tasks)))
+    entries, held_out = list[MixtureEntry](), dict[str, RecordTask]()
+    for one in opened:
+        for task, weight in tasks.items():
+            name = task if len(opened) == 1 else f"{one.name}/{task}"
+            rate = checked_weight(one.name, one.config.weight) * checked_weight(task, weight)
+            made = make_task(config, one, formats[one.name], task, one.training, budget)
+            if config.task.idle_action:
+                idle = IdleConfig(
+                    action=config.task.idle_action, state=config.task.idle_state, action_key=one.action_key
+                )
+                made = WithoutIdle(made, one.episodes, idle)
+            entries.append(MixtureEntry(name, made, rate, one.config.category or one.name))
+            with suppress(DatasetError):  # no held-out episode is long enough for it
+                held_out[name] = make_task(config, one, formats[one.name], task, one.held_out, budget)
+    mixture = config.mixture.config()
+    training = entries[0].task if len(entries) == 1 else Mixture(entries, mixture)
+    return Material(formats, entries, training, held_out)
+
+
+def open_sources(config: TrainConfig) -> list[OpenSource]:
+    """Opens the data sets; raises as `gather` does."""
+    named = config.sources or {"data": SourceConfig(config.data)}
+    opened = []
+    for name, settings in named.items():
+        source = open_source(settings.data, folder=settings.folder, split=settings.split)
+        holdout = config.holdout if settings.holdout is None else settings.holdout
+        if not 0 < holdout < len(source):
+            raise TrainError(f"holdout: got {holdout}, but {settings.data} has {len(source)} episodes")
+        split = len(source) - holdout
+        key = settings.action_key or config.action_key
+        opened.append(OpenSource(name, settings, source, key, range(split), range(split, len(source))))
+    return opened
+
+
+def make_formats(config: TrainConfig, opened: Sequence[OpenSource], vocabulary: Vocabulary) -> dict[str, PolicyFormat]:
+    """How each data set is read and written; data sets of one robot share their statistics."""
+    formats = {}
+    for one in opened:
+        robot = one.episodes.embodiment
+        alike = [other for other in opened if other.episodes.embodiment == robot]
+        policy = dataclasses.replace(
+            config.policy, view=config.augment.view, cameras=one.config.cameras or config.policy.cameras
+        )
+        formats[one.name] = PolicyFormat(policy, robot, policy_statistics(alike), vocabulary)
+    return formats
+
+
+def policy_statistics(alike: Sequence[OpenSource]) -> DatasetStatistics:
+    """Statistics of what a policy reads and writes: "state", and as "action" the field that it imitates.
+
+    Args:
+        alike: data sets of one robot.
+    """
+    keys = {one.action_key for one in alike}
+    if len(keys) > 1:
+        names = ", ".join(one.name for one in alike)
+        raise TrainError(
+            f"action_key: {names} are of one robot, so they must imitate the same field, not {sorted(keys)}"
+        )
+    key = alike[0].action_key
+    has_state = bool(alike[0].episodes.embodiment.state)
+    computed = compute_statistics(
+        *(one.episodes for one in alike), fields=((key, "state") if has_state else (key,)) if len(alike) > 1 else ()
+    )
+    fields = {"action": computed.field(key)} | ({"state": computed.field("state")} if has_state else {})
+    return DatasetStatistics(fields, f"{computed.source}, {key}")
+
+
+def make_task(
+    config: TrainConfig, one: OpenSource, form: PolicyFormat, task: str, episodes: range, cache_bytes: int
+) -> RecordTask:
+    """A task of a data set by its name; raises UnknownTaskError, and DatasetError where no episode fits."""
+    settings, augment = config.task, config.augment
+    found = named_task(task)
+    if found.config is None:
+        drawn = NextActionConfig(
+            goal_ahead=settings.goal_ahead,
+            drop_state=settings.inputs.drop_state,
+            drop_history=settings.inputs.drop_history,
+        )
+        return NextAction(one.episodes, form, episodes, one.action_key, augment, cache_bytes, drawn)
+    own = _own_settings(task, settings)
+    common: dict[str, Any] = {
+        "action_key": one.action_key,
+        "state_range": config.policy.state_range,
+        "cache_bytes": cache_bytes,
+    }
+    return found.make(one.episodes, form, episodes, found.config(**common, **own, augment=_used(augment)))
+
+
+def _used(augment: AugmentConfig) -> AugmentConfig | None:
+    return None if augment == AugmentConfig() else augment
+
+
+def _own_settings(task: str, settings: TaskSettings) -> dict[str, Any]:
+    """What a task other than next_action is made with."""
+    if task == "instruction_from_video":
+        return {"frames": settings.video_frames}
+    own: dict[str, dict[str, Any]] = {
+        "sub_goal_image": {"farthest": settings.sub_goal_ahead},
+        "next_frame": {"frames": settings.frames, "stride": settings.stride},
+        "next_state": {"ahead": settings.state_ahead},
+        "action_right": {"right": settings.right},
+        "plan": {"longest": settings.longest_plan},
+    }
+    return {"inputs": settings.inputs} | own.get(task, {})

@@ -1,0 +1,93 @@
+"""Settings of what a run learns from: data sets, tasks, and how they are mixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from embodio.datasets.mixture import MixtureConfig
+from embodio.datasets.tasks.inputs import InputConfig
+from embodio.train.schema import ConfigError
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """One data set of a mixture.
+
+    Attributes:
+        data: folder, file, YAML description, or name of the catalogue.
+        weight: its rate among the data sets, up to a common factor.
+        category: what it shares its rate with where mixture.categories are given; empty is its own name.
+        folder: where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        split: name of the split; null takes the usual one.
+        cameras: of this robot, drawn side by side; empty takes policy.cameras.
+        action_key: what is imitated; empty takes that of the run.
+        holdout: episodes, the last ones, that are kept for validation; null takes that of the run.
+    """
+
+    data: str
+    weight: float = 1.0
+    category: str = ""
+    folder: str | None = None
+    split: str | None = None
+    cameras: tuple[str, ...] = ()
+    action_key: str = ""
+    holdout: int | None = None
+
+
+@dataclass(frozen=True)
+class MixtureSettings:
+    """How data sets and tasks share the stream of examples.
+
+    Attributes:
+        mode: infinite draws at fixed rates; epoch visits every record of all tasks once in an epoch, whatever the
+            weights.
+        temperature: T; a task with n records counts n^(1/T) times its weight. 1 is by size, 2 the square root of the
+            size, larger is more equal; 0 leaves sizes out.
+        categories: rate of each category of data sets; within a category they share as above. Empty for none.
+    """
+
+    mode: str = "infinite"
+    temperature: float = 0.0
+    categories: dict[str, float] = field(default_factory=dict)
+
+    def config(self) -> MixtureConfig:
+        """The same for `Mixture`; raises DatasetError where a value makes no sense."""
+        return MixtureConfig(self.mode, self.temperature, self.categories)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class TaskSettings:
+    """Settings of the tasks; each reads those that it needs.
+
+    Attributes:
+        inputs: what tasks other than next_action are given; next_action reads what `policy` says, and takes drop_state
+            and drop_history from here.
+        goal_ahead: next_action with policy.goal_image: the goal is a later step, at most so many ahead (hindsight); 0
+            shows the end of the episode.
+        sub_goal_ahead: sub_goal_image: steps ahead at most.
+        frames: next_frame: frames to draw, on one sheet.
+        stride: next_frame: steps from one to the next.
+        state_ahead: next_state: steps ahead.
+        video_frames: instruction_from_video: frames before the last one, 1 to 8.
+        right: action_right: chance that the action is the right one.
+        longest_plan: plan: tokens of an answer at most; longer episodes make no record.
+        idle_action: leaves out idle steps: largest norm of an idle action, as a share of each dimension's range; 0 is
+            no filter.
+        idle_state: the same for the change of the state until the next step.
+    """
+
+    inputs: InputConfig = field(default_factory=InputConfig)
+    goal_ahead: int = 0
+    sub_goal_ahead: int = 8
+    frames: int = 1
+    stride: int = 1
+    state_ahead: int = 1
+    video_frames: int = 4
+    right: float = 0.5
+    longest_plan: int = 255
+    idle_action: float = 0.0
+    idle_state: float = 0.0
+
+    def __post_init__(self) -> None:
+        if (self.idle_action > 0) != (self.idle_state > 0):
+            raise ConfigError("task.idle_action and task.idle_state: give both or none; a step is idle below both")
