@@ -83,6 +83,11 @@ class PolicyFormat:
         return self.config.previous_actions
 
     @property
+    def prompt_images(self) -> int:
+        """How many images an instruction may hold."""
+        return self.config.prompt_images
+
+    @property
     def chunk(self) -> int:
         """K, the actions that are predicted at once."""
         return self.config.chunk

@@ -43,6 +43,19 @@ def prompt_field(text: str, view: str, images: Mapping[str, npt.NDArray[np.uint8
     return {f"{_FIELD}{view}": field}
 
 
+def told_in(episode: EpisodeView, slots: int) -> str | InterleavedPrompt:
+    """What the robot was told, for a policy that has so many slots for the images of a prompt; words only for none.
+
+    Raises:
+        FeatureError: the prompt shows more different things than there are slots.
+    """
+    told = prompt_of(episode) if slots else episode.instruction
+    shown = 0 if isinstance(told, str) else len(set(placeholders(episode.instruction)))
+    if shown > slots:
+        raise FeatureError(f"the prompt has {shown} images, the policy slots for {slots}; raise policy.prompt_images")
+    return told
+
+
 def prompt_of(episode: EpisodeView, view: str | None = None) -> str | InterleavedPrompt:
     """What the robot was told: words and images in order where the episode has prompt images, else the words.
 

@@ -130,7 +130,7 @@ class MomentTask(ABC, Generic[ConfigT]):
         self,
         modality: Literal["text", "image"],
         task: str,
-        slots: Mapping[str, str | Sequence[int]],
+        slots: Mapping[str, str | Sequence[str | int]],
         clauses: Parts,
         generator: np.random.Generator | None,
     ) -> Parts:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from embodio.datasets.augment import Augmentation, AugmentConfig, EvaluationView
 from embodio.datasets.episode_index import index_episodes
 from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
+from embodio.datasets.prompt_images import told_in
 from embodio.datasets.record_task import Place
 from embodio.datasets.source import EpisodeSource, EpisodeView
 from embodio.datasets.tasks.episode_cache import DEFAULT_BYTES, EpisodeCache
@@ -42,6 +43,10 @@ class ExampleBuilder(Protocol):
     def previous_actions(self) -> int:
         """Earlier actions that it reads at most."""
 
+    @property
+    def prompt_images(self) -> int:
+        """How many images an instruction may hold."""
+
     def image(self, observation: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
         """The cameras of one moment as one picture, uint8 [H, W, 3]."""
 
@@ -49,7 +54,10 @@ class ExampleBuilder(Protocol):
         """All the sound so far, float32 [samples] at 16 kHz, of what the microphone gave at each step."""
 
     def example(
-        self, window: Sequence[Mapping[str, Any]], instruction: str, actions: npt.ArrayLike | None = None
+        self,
+        window: Sequence[Mapping[str, Any]],
+        instruction: str | Sequence[Any],
+        actions: npt.ArrayLike | None = None,
     ) -> Example:
         """The Example of one moment."""
 
@@ -168,7 +176,9 @@ class NextAction:
             chunk = actions[np.minimum(np.arange(step, step + self._builder.chunk), len(actions) - 1)]
         if not np.isfinite(chunk).all():
             raise FeatureError(f"{self._action_key} is not finite at this step or soon after. Fetch the data again")
-        instruction = episode.instruction if augmentation is None else augmentation.instruction(episode.instruction)
+        instruction = told_in(episode, self._builder.prompt_images)
+        if isinstance(instruction, str) and augmentation is not None:
+            instruction = augmentation.instruction(instruction)
         return self._builder.example(window, instruction, chunk)
 
     def _draw(self, length: int, step: int, generator: np.random.Generator | None) -> _Drawn:

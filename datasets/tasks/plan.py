@@ -30,16 +30,19 @@ class PlanConfig(TaskConfig):
 
 
 class Plan(MomentTask[PlanConfig]):
-    """First frame and instruction in, the actions of the whole episode out, as in VIMA (paper, section D.10)."""
+    """First frame and instruction in, the actions of the whole episode out, as in VIMA (paper, section D.10).
+
+    Images of the instruction are the image history, where the policy has slots for them.
+    """
 
     def _records(self, length: int) -> int:
         return int(self._form.answer_length(length) <= self.config.longest)
 
     def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
-        given = self._given(scene, 0, generator)
+        given, (told, shown) = self._given(scene, 0, generator), scene.told()
         return Example(
-            text=self._prompt("text", "plan", {"instruction": scene.instruction}, given.clauses, generator),
+            text=self._prompt("text", "plan", {"instruction": told}, given.clauses, generator),
             image=scene.picture(0),
-            image_history=given.history,
+            image_history=shown,  # at the first moment there are no earlier frames
             text_target=list(scene.action_ids()),
         )

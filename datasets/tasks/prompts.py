@@ -80,8 +80,8 @@ def wording(task: str, generator: np.random.Generator | None) -> str:
     return found[0] if generator is None else found[int(generator.integers(len(found)))]
 
 
-def fill(template: str, slots: Mapping[str, str | Sequence[int]]) -> Parts:
-    """Replaces "{name}" in a template by texts or token ids. Braces in what is filled in are left as they are.
+def fill(template: str, slots: Mapping[str, str | Sequence[str | int]]) -> Parts:
+    """Replaces "{name}" in a template by texts, token ids or both. Braces in what is filled in are left as they are.
 
     Raises:
         DatasetError: a slot is not given.
@@ -94,7 +94,7 @@ def fill(template: str, slots: Mapping[str, str | Sequence[int]]) -> Parts:
         if piece[1:-1] not in slots:
             raise DatasetError(f"slot {piece} of {template!r} is not given; given are {sorted(slots)}")
         value = slots[piece[1:-1]]
-        parts.extend([value] if isinstance(value, str) else [int(token) for token in value])
+        parts.extend([value] if isinstance(value, str) else [v if isinstance(v, str) else int(v) for v in value])
     return parts
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from embodio.datasets.augment import Augmentation, EvaluationView
 from embodio.datasets.errors import FeatureError
+from embodio.datasets.prompt_images import told_in
 from embodio.datasets.source import EpisodeView
 from embodio.datasets.tasks.task_format import TaskFormat
 from embodio.model.statistics import Normaliser
@@ -49,6 +50,28 @@ class Scene:
         """What the robot was told to do, as the augmentation has it: in other words, or nothing."""
         told = self._episode.instruction
         return told if self._augmentation is None else self._augmentation.instruction(told)
+
+    def told(self) -> tuple[str | list[str | int], tuple[npt.NDArray[np.uint8], ...]]:
+        """The instruction for a prompt, and its images in the order of the image history, each once.
+
+        Images stand in the text as the ids that refer to the history's slots from 1 on.
+
+        Raises:
+            FeatureError: there are more images than the policy has slots for.
+        """
+        told = told_in(self._episode, self._form.prompt_images)
+        if isinstance(told, str):
+            return self.instruction, ()
+        images: list[npt.NDArray[np.uint8]] = []
+        parts: list[str | int] = []
+        for part in told:
+            if isinstance(part, str):
+                parts.append(part)
+                continue
+            slot = next((i for i, image in enumerate(images) if np.array_equal(image, part)), len(images))
+            images += [part] if slot == len(images) else []
+            parts.append(self._form.vocabulary.image_history_id(slot + 1))
+        return parts, tuple(images)
 
     @property
     def recorded_instruction(self) -> str:

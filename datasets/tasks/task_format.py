@@ -38,6 +38,10 @@ class TaskFormat(Protocol):
         """Most tokens of so many actions."""
 
     @property
+    def prompt_images(self) -> int:
+        """How many images an instruction may hold."""
+
+    @property
     def camera_names(self) -> tuple[str, ...]:
         """The cameras that are read."""
 

@@ -23,6 +23,12 @@ TOOLS = ("suction", "spatula")
 VERBS = ("pick", "push")
 """What each of them does; a pick ends with a place, a push with a push."""
 
+ACTION_TEXT = (
+    "{step}: {verb} from ( {pose0_x} {pose0_y} {pose0_turn} ) "
+    "and {verb|place|push} to ( {pose1_x} {pose1_y} {pose1_turn} )"
+)
+"""How a policy writes an action in the paper's form (appendix D.10), for `action_text` of its settings."""
+
 
 def vima_pick_place() -> Embodiment:
     """The benchmark's robot: one action picks and places, or pushes, in the plane of the table.

@@ -17,7 +17,6 @@ from embodio.agent.grammar import Echo, Forced, Grammar, Stop, Word
 from embodio.envs.embodiment import Dimension
 from embodio.envs.errors import EmbodimentError
 from embodio.model.collation import collate
-from embodio.model.plan_text import Plan, read_plan, write_plan
 from embodio.model.processor import Processor
 from embodio.model.token_sequence import TokenSequence
 from embodio.model.vocabulary import EOS_ID
@@ -83,14 +82,21 @@ def test_what_is_written_is_legal_and_read_back(kind: str, data: st.DataObject) 
 def test_poses_are_written_as_the_released_models_do() -> None:
     policy_format = FORMATS["poses"]
     shares = np.linspace(0, 1, 18).reshape(3, 6)
-    for tool, verb in (("suction", 0.0), ("spatula", 1.0)):
+    for verb, (first, second) in enumerate((("pick", "place"), ("push", "push"))):
         low = np.array([d.low for d in policy_format.embodiment.action.dimensions[1:]])
         high = np.array([d.high for d in policy_format.embodiment.action.dimensions[1:]])
-        actions = np.concatenate([np.full((3, 1), verb), low + shares * (high - low)], axis=1)
+        actions = np.concatenate([np.full((3, 1), float(verb)), low + shares * (high - low)], axis=1)
         ids = policy_format.write(actions)
         vocabulary = policy_format.vocabulary
-        assert ids == vocabulary.encode(write_plan(Plan(tool, shares), vocabulary))
-        np.testing.assert_allclose(read_plan(ids, vocabulary).shares, shares, atol=0.5 / 999 + 1e-9)
+        spelled = vocabulary.decode(vocabulary.values_to_ids(shares).reshape(-1)).split()
+        steps = [spelled[6 * step : 6 * step + 6] for step in range(len(shares))]
+        text = " ".join(
+            f"{number}: {first} from ( {' '.join(step[:3])} ) and {second} to ( {' '.join(step[3:])} )"
+            for number, step in enumerate(steps, start=1)
+        )
+        assert ids == vocabulary.encode(text, parse_special=True) and vocabulary.decode(ids) == text
+        back = (policy_format.actions(np.array(ids))[:, 1:] - low) / (high - low)
+        np.testing.assert_allclose(back, shares, atol=0.5 / 999 + 1e-6)
 
 
 def test_words_are_plain_text() -> None:

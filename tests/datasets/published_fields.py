@@ -21,8 +21,8 @@ TABLE = (
 )
 
 STEPS = {
-    "austin_buds": CONVERTED
-    + "float32: action[7] observation/state[24]; image: observation/image[128,128,3] observation/wrist_image[128,128,3]",
+    "austin_buds": CONVERTED + "float32: action[7] observation/state[24]; "
+    "image: observation/image[128,128,3] observation/wrist_image[128,128,3]",
     "austin_sailor": CONVERTED
     + "float32: action[7] observation/state[8] observation/state_ee[16] observation/state_gripper[1] "
     "observation/state_joint[7]; image: observation/image[128,128,3] observation/wrist_image[128,128,3]",
@@ -44,22 +44,18 @@ STEPS = {
     + ARM
     + "float32: action/terminate_episode observation/robot_state[7]; image: observation/image[128,128,3] "
     "observation/top_image[128,128,3] observation/wrist225_image[128,128,3] observation/wrist45_image[128,128,3]",
-    "bridge": GOOGLE
-    + ARM
-    + "bool: action/open_gripper; float32: action/terminate_episode observation/state[7]; "
+    "bridge": GOOGLE + ARM + "bool: action/open_gripper; float32: action/terminate_episode observation/state[7]; "
     "image: observation/image[480,640,3]",
     "bridge_v2": CONVERTED
     + "float32: action[7] observation/state[7]; image: observation/image_0[256,256,3] observation/image_1[256,256,3] "
     "observation/image_2[256,256,3] observation/image_3[256,256,3]",
-    "droid": RLDS
-    + "float32: discount; text: language_instruction language_instruction_2 language_instruction_3; "
+    "droid": RLDS + "float32: discount; text: language_instruction language_instruction_2 language_instruction_3; "
     "float64: action[7] action_dict/cartesian_position[6] action_dict/cartesian_velocity[6] "
     "action_dict/gripper_position[1] action_dict/gripper_velocity[1] action_dict/joint_position[7] "
     "action_dict/joint_velocity[7] observation/cartesian_position[6] observation/gripper_position[1] "
     "observation/joint_position[7]; image: observation/exterior_image_1_left[180,320,3] "
     "observation/exterior_image_2_left[180,320,3] observation/wrist_image_left[180,320,3]",
-    "fmb": CONVERTED
-    + "float32: action[7] observation/eef_force[3] observation/eef_pose[7] observation/eef_torque[3] "
+    "fmb": CONVERTED + "float32: action[7] observation/eef_force[3] observation/eef_pose[7] observation/eef_torque[3] "
     "observation/eef_vel[6] observation/joint_pos[7] observation/joint_vel[7] observation/state_gripper_pose "
     "observation/image_side_1_depth[256,256] observation/image_side_2_depth[256,256] "
     "observation/image_wrist_1_depth[256,256] observation/image_wrist_2_depth[256,256]; "
@@ -67,9 +63,7 @@ STEPS = {
     "text: observation/length observation/primitive observation/size; "
     "image: observation/image_side_1[256,256,3] observation/image_side_2[256,256,3] "
     "observation/image_wrist_1[256,256,3] observation/image_wrist_2[256,256,3]",
-    "fractal": GOOGLE
-    + OXE_ARM
-    + "float32: observation/base_pose_tool_reached[7] observation/gripper_closed[1] "
+    "fractal": GOOGLE + OXE_ARM + "float32: observation/base_pose_tool_reached[7] observation/gripper_closed[1] "
     "observation/gripper_closedness_commanded[1] observation/height_to_bottom[1] observation/orientation_box[2,3] "
     "observation/orientation_start[4] observation/robot_orientation_positions_box[3,3] "
     "observation/rotation_delta_to_go[3] observation/src_rotation[4] observation/vector_to_go[3] "
@@ -78,9 +72,7 @@ STEPS = {
     + "float32: action/world_vector[3] action/gripper_closedness_action[1] observation/end_effector_cartesian_pos[7] "
     "observation/end_effector_cartesian_velocity[6] observation/joint_pos[8]; int32: action/terminate_episode[3]; "
     "image: observation/image[224,224,3] observation/image_wrist[224,224,3]",
-    "kuka": GOOGLE
-    + OXE_ARM
-    + "float32: observation/clip_function_input/base_pose_tool_reached[7] "
+    "kuka": GOOGLE + OXE_ARM + "float32: observation/clip_function_input/base_pose_tool_reached[7] "
     "observation/clip_function_input/workspace_bounds[3,3] observation/gripper_closed[1] "
     "observation/height_to_bottom[1] observation/task_id[1]; image: observation/image[512,640,3]",
     "language_table": TABLE,
@@ -88,13 +80,11 @@ STEPS = {
     "nyu_door_opening": GOOGLE
     + ARM
     + "float32: action/gripper_closedness_action[1] action/terminate_episode; image: observation/image[720,960,3]",
-    "nyu_franka_play": CONVERTED
-    + "float32: action[15] observation/state[13]; "
+    "nyu_franka_play": CONVERTED + "float32: action[15] observation/state[13]; "
     "int32: observation/depth[128,128,1] observation/depth_additional_view[128,128,1]; "
     "image: observation/image[128,128,3] observation/image_additional_view[128,128,3]",
     "nyu_rot": CONVERTED + "float32: action[7] observation/state[7]; image: observation/image[84,84,3]",
-    "stanford_hydra": CONVERTED
-    + "bool: is_dense; float32: action[7] observation/state[27]; "
+    "stanford_hydra": CONVERTED + "bool: is_dense; float32: action[7] observation/state[27]; "
     "image: observation/image[240,320,3] observation/wrist_image[240,320,3]",
     "taco_play": GOOGLE
     + "float32: action/actions[7] action/rel_actions_gripper[7] action/rel_actions_world[7] action/terminate_episode "
@@ -102,18 +92,15 @@ STEPS = {
     "text: observation/structured_language_instruction; "
     "image: observation/rgb_gripper[84,84,3] observation/rgb_static[150,200,3]",
     "ucsd_kitchen": CONVERTED + "float32: action[8] observation/state[21]; image: observation/image[480,640,3]",
-    "ucsd_pick_and_place": CONVERTED
-    + "float32: action[4] observation/state[7]; image: observation/image[224,224,3]",
+    "ucsd_pick_and_place": CONVERTED + "float32: action[4] observation/state[7]; image: observation/image[224,224,3]",
 }
 """Name in our catalogue -> fields of a step."""
 
-EPISODE = dict.fromkeys(STEPS, "") | {
-    name: FILE
-    for name in (
-        *("austin_buds", "austin_sailor", "austin_sirius", "nyu_franka_play", "nyu_rot", "stanford_hydra"),
-        *("ucsd_kitchen", "droid", "bridge_v2", "fmb", "ucsd_pick_and_place"),
-    )
-}
+WITH_FILE = (
+    *("austin_buds", "austin_sailor", "austin_sirius", "nyu_franka_play", "nyu_rot", "stanford_hydra"),
+    *("ucsd_kitchen", "droid", "bridge_v2", "fmb", "ucsd_pick_and_place"),
+)
+EPISODE = dict.fromkeys(STEPS, "") | dict.fromkeys(WITH_FILE, FILE)
 EPISODE["bridge_v2"] += (
     "int32: episode_metadata/episode_id; bool: episode_metadata/has_image_0 episode_metadata/has_image_1 "
     "episode_metadata/has_image_2 episode_metadata/has_image_3 episode_metadata/has_language"
