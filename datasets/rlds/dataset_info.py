@@ -55,6 +55,8 @@ class DatasetInfo:
             raise DatasetError(
                 f"{path}: only {' and '.join(FORMATS)} files can be read, not {file_format}. Convert them with tfds"
             )
+        if not isinstance(info["splits"], list):
+            raise DatasetError(f"{path}: splits is no list. Fetch it again")
         splits = {
             str(entry["name"]): entry for entry in info["splits"] if isinstance(entry, dict) and entry.get("name")
         }

@@ -26,6 +26,7 @@ _ENCODINGS: dict[str, Literal["none", "bytes", "zlib"]] = {
     "bytes": "bytes",
     "zlib": "zlib",
 }
+_MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # what reading JSON of another structure ends in
 
 
 @dataclass
@@ -39,6 +40,13 @@ class _Found:
 
 def read_features(data: Mapping[str, Any]) -> EpisodeFeatures:
     """Reads the content of features.json; see `EpisodeFeatures.from_json`."""
+    try:
+        return _read(data)
+    except _MALFORMED as error:
+        raise FeatureError(f"features.json is not as tfds writes it ({error!r}). Fetch it again") from error
+
+
+def _read(data: Mapping[str, Any]) -> EpisodeFeatures:
     children = _children(data, "the data set")
     if STEPS not in children or "sequence" not in children[STEPS]:
         raise FeatureError(f"features.json has no data set of steps called {STEPS!r}, so its examples are not episodes")

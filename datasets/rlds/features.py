@@ -175,7 +175,7 @@ class EpisodeFeatures:
             raise FeatureError(
                 f"{path} is missing. Give the folder that holds dataset_info.json and features.json"
             ) from error
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             raise FeatureError(f"{path} is not JSON: {error}. Fetch it again") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -49,21 +50,23 @@ class HDF5Source:
         self.split = split
         self._instruction = instruction
         self._file: Any = None
-        data = self._data()
-        self._env = _env_of(data)
-        self.name = re.sub(r"\W+", "_", str(self._env.get("env_name") or self.path.stem)).lower().strip("_")
-        self._masks = {key: frozenset(_names(value)) for key, value in self._open().get("mask", {}).items()}
-        self._keys = sorted(data, key=_number)
-        if split is not None:
-            if split not in self._masks:
-                known = ", ".join(sorted(self._masks)) or "none"
-                raise DatasetError(f"{self.path} has no filter key {split!r}; it has {known}")
-            self._keys = [key for key in self._keys if key in self._masks[split]]
-        if not self._keys:
-            raise DatasetError(f"{self.path} holds no episode")
-        self._paths = dict(_fields(data[self._keys[0]]))
-        self.features = self._features(data[self._keys[0]])
-        self._lengths = [self._length_of(data, index) for index in range(len(self._keys))]
+        with _readable(self.path, 0):
+            data = self._data()
+            self._env = _env_of(data)
+            self.name = re.sub(r"\W+", "_", str(self._env.get("env_name") or self.path.stem)).lower().strip("_")
+            self._masks = {key: frozenset(_names(value)) for key, value in self._open().get("mask", {}).items()}
+            self._keys = sorted(data, key=_number)
+            if split is not None:
+                if split not in self._masks:
+                    known = ", ".join(sorted(self._masks)) or "none"
+                    raise DatasetError(f"{self.path} has no filter key {split!r}; it has {known}")
+                self._keys = [key for key in self._keys if key in self._masks[split]]
+            if not self._keys:
+                raise DatasetError(f"{self.path} holds no episode")
+            _require_observations(self.path, data[self._keys[0]])
+            self._paths = dict(_fields(data[self._keys[0]]))
+            self.features = self._features(data[self._keys[0]])
+            self._lengths = [self._length_of(data, index) for index in range(len(self._keys))]
 
     def __len__(self) -> int:
         """Returns the number of episodes."""
@@ -168,15 +171,30 @@ class HDF5Source:
 
     def _read(self, index: int, path: str, place: int | slice) -> npt.NDArray[Any]:
         name = self._paths[path]
-        try:
+        with _readable(self.path, index, name):
             values: npt.NDArray[Any] = self._data()[self._keys[index]][name][place]
-        except (KeyError, OSError, ValueError) as error:
-            raise CorruptRecordError(self.path, index, f"{name} cannot be read ({error})", _REMEDY) from error
         return values.astype(bool) if path == "is_terminal" else values
 
     def _require(self, index: int) -> None:
         if not 0 <= index < len(self):
             raise IndexError(f"episode {index} of a data set of {len(self)}")
+
+
+@contextlib.contextmanager
+def _readable(path: Path, index: int, name: str = "the file") -> Iterator[None]:
+    """Turns what h5py raises on damaged files into CorruptRecordError."""
+    try:
+        yield
+    except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise CorruptRecordError(path, index, f"{name} cannot be read ({error})", _REMEDY) from error
+
+
+def _require_observations(path: Path, group: Any) -> None:
+    if "obs" not in group and "states" in group:
+        raise DatasetError(
+            f"{path} holds states of the simulator and no observations, as robosuite records demonstrations. Let "
+            f"robomimic's dataset_states_to_obs.py play them and write what the cameras see, then give that file"
+        )
 
 
 def _fields(group: Any) -> Iterator[tuple[str, str]]:

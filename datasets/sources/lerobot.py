@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.datasets.rlds.features import (
     METADATA,
     DepthFeature,
-    EpisodeFeatures,
     Feature,
     ImageFeature,
     TensorFeature,
@@ -23,8 +21,8 @@ from embodio.datasets.rlds.features import (
 from embodio.datasets.rlds.image_codec import decode_image
 from embodio.datasets.sources.columns import INSTRUCTION, ColumnEpisode
 from embodio.datasets.sources.lerobot_columns import load_value
-from embodio.datasets.sources.lerobot_names import BOOKKEEPING, OWN, rlds_path
-from embodio.datasets.sources.parquet import REMEDY, open_parquet, read_table, reading
+from embodio.datasets.sources.lerobot_layout import LeRobotLayout
+from embodio.datasets.sources.parquet import REMEDY, open_parquet, reading
 from embodio.datasets.sources.video_segments import VideoSegment
 from embodio.envs.embodiment import Embodiment
 
@@ -57,21 +55,11 @@ class LeRobotSource:
         self.folder = Path(folder)
         self.split = split
         self.name = self.folder.resolve().name
-        self._info = _read_json(self.folder / "meta" / "info.json")
-        version = str(self._info.get("codebase_version"))
-        if not version.startswith("v3"):
-            raise DatasetError(f"{self.folder} is LeRobot data of version {version}. Convert it to v3.0 with LeRobot")
-        self.fps = float(self._info["fps"])
-        own = self.folder / "meta" / OWN
-        self._own = _read_json(own) if own.exists() else None
-        self._columns = {rlds_path(name): name for name in self._info["features"] if name not in BOOKKEEPING}
-        if self._own is not None:
-            self._columns = dict(self._own["names"])
-        self._tasks = self._read_tasks()
-        rows = self._read_rows()
-        self._first_of_file = _first_indices(rows)
-        self._rows = self._part(rows, split)
-        self.features = self._features()
+        self._layout = LeRobotLayout.load(self.folder)
+        self.fps, self.features = self._layout.fps, self._layout.features
+        self._info, self._columns = self._layout.info, self._layout.columns
+        self._first_of_file = self._layout.first_of_file()
+        self._rows = self._layout.part(split)
         self._files: dict[Path, Any] = {}
 
     def __len__(self) -> int:
@@ -81,9 +69,9 @@ class LeRobotSource:
     @property
     def embodiment(self) -> Embodiment:
         """The robot, where this library wrote the folder; else raises DatasetError."""
-        if self._own is None or "embodiment" not in self._own:
+        if self._layout.embodiment is None:
             raise DatasetError(f"{self.folder} does not describe its robot. Open it through a YAML file")
-        return Embodiment.from_dict(self._own["embodiment"])
+        return Embodiment.from_dict(self._layout.embodiment)
 
     @property
     def robot(self) -> str:
@@ -141,46 +129,6 @@ class LeRobotSource:
         row: Mapping[str, Any] = self._rows[index]
         return row
 
-    def _read_tasks(self) -> list[str]:
-        table = read_table(self.folder / "meta" / "tasks.parquet")
-        names = [name for name in table.column_names if name != "task_index"]
-        if "task_index" not in table.column_names or len(names) != 1:
-            raise DatasetError(f"{self.folder}/meta/tasks.parquet has the columns {table.column_names}")
-        pairs = zip(table["task_index"].to_pylist(), table[names[0]].to_pylist(), strict=True)
-        return [str(task) for _, task in sorted(pairs)]
-
-    def _read_rows(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        for path in sorted((self.folder / "meta" / "episodes").glob("chunk-*/file-*.parquet")):
-            rows += read_table(path, lambda name: not name.startswith("stats/")).to_pylist()
-        rows.sort(key=lambda row: row["episode_index"])
-        return rows
-
-    def _part(self, rows: list[dict[str, Any]], split: str | None) -> list[dict[str, Any]]:
-        """The episodes of a split, written "first:last" in info.json."""
-        if split is not None:
-            splits = self._info.get("splits", {})
-            if split not in splits:
-                raise DatasetError(f"{self.folder} has no split {split!r}; it has {', '.join(sorted(splits))}")
-            first, _, last = str(splits[split]).partition(":")
-            rows = [row for row in rows if int(first) <= row["episode_index"] < int(last)]
-        if not rows:
-            raise DatasetError(f"{self.folder} holds no episode")
-        return rows
-
-    def _features(self) -> EpisodeFeatures:
-        if self._own is not None:
-            return EpisodeFeatures.from_json(self._own["features"])
-        steps: dict[str, Feature] = {}
-        for path, name in self._columns.items():
-            steps[path] = _feature(name, self._info["features"][name])
-        steps[INSTRUCTION] = TextFeature()
-        return EpisodeFeatures(steps, {f"{METADATA}/episode_index": TensorFeature("int64")})
-
-    def _path(self, template: str, row: Mapping[str, Any], prefix: str, **names: str) -> Path:
-        chunk, file = int(row[f"{prefix}/chunk_index"]), int(row[f"{prefix}/file_index"])
-        return self.folder / str(self._info[template]).format(chunk_index=chunk, file_index=file, **names)
-
     def _values(self, row: Mapping[str, Any], path: str, name: str | None = None) -> list[Any]:
         """One column of an episode as plain values."""
         column = self._column(row, name or self._columns[path])
@@ -188,7 +136,7 @@ class LeRobotSource:
         return values
 
     def _column(self, row: Mapping[str, Any], name: str) -> Any:
-        file_path = self._path("data_path", row, "data")
+        file_path = self._layout.path("data_path", row, "data")
         key = (row["data/chunk_index"], row["data/file_index"])
         first = row["dataset_from_index"] - self._first_of_file[key]
         if file_path not in self._files:
@@ -220,7 +168,7 @@ class LeRobotSource:
         shape = (feature.height, feature.width, 1) if isinstance(feature, DepthFeature) else feature.shape
         values = np.asarray(column.to_numpy(zero_copy_only=False))
         if values.size != length * int(np.prod(shape)):
-            where = self._path("data_path", row, "data")
+            where = self._layout.path("data_path", row, "data")
             raise CorruptRecordError(where, int(row["episode_index"]), f"{path} has {values.size} numbers", REMEDY)
         return values.reshape(length, *shape)
 
@@ -235,16 +183,16 @@ class LeRobotSource:
 
     def _instruction(self, row: Mapping[str, Any], step: int) -> str:
         number = int(self._values(row, INSTRUCTION, "task_index")[step])
-        if not 0 <= number < len(self._tasks):
+        if not 0 <= number < len(self._layout.tasks):
             raise CorruptRecordError(self.folder, int(row["episode_index"]), f"there is no task {number}", REMEDY)
-        return self._tasks[number]
+        return self._layout.tasks[number]
 
     def _frames(
         self, row: Mapping[str, Any], path: str, feature: ImageFeature
     ) -> Callable[[int], npt.NDArray[np.uint8]]:
         name = self._columns[path]
         if self._info["features"][name]["dtype"] == "video":
-            file = self._path("video_path", row, f"videos/{name}", video_key=name)
+            file = self._layout.path("video_path", row, f"videos/{name}", name)
             start = float(row[f"videos/{name}/from_timestamp"])
             height, width, channels = self._info["features"][name]["shape"]
             segment = VideoSegment(file, start, int(row["length"]), self.fps, height, width)
@@ -257,38 +205,3 @@ class LeRobotSource:
             return decode_image(cells[step]["bytes"] or b"", feature.channels)
 
         return frame
-
-
-def _first_indices(rows: list[dict[str, Any]]) -> dict[tuple[int, int], int]:
-    """Number of the first step of each data file."""
-    first: dict[tuple[int, int], int] = {}
-    for row in rows:
-        key = (row["data/chunk_index"], row["data/file_index"])
-        first[key] = min(first.get(key, row["dataset_from_index"]), row["dataset_from_index"])
-    return first
-
-
-def _feature(name: str, described: Mapping[str, Any]) -> Feature:
-    dtype, shape = described["dtype"], tuple(int(size) for size in described["shape"])
-    if dtype in ("video", "image"):
-        names = described.get("names") or ["height", "width", "channels"]
-        if str(names[0]).startswith("channel"):
-            shape = (*shape[1:], shape[0])
-        return ImageFeature(shape[0], shape[1], shape[2], "jpeg")
-    if dtype == "string":
-        return TextFeature()
-    if dtype not in _TYPES:
-        raise FeatureError(f"{name}: fields of {dtype} cannot be read")
-    return TensorFeature(dtype, () if name in ("next.reward", "next.done") else shape)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path} is missing. Give the folder of a LeRobot data set, version 3") from error
-    except ValueError as error:
-        raise DatasetError(f"{path} is not JSON: {error}. Fetch it again") from error
-    if not isinstance(found, dict):
-        raise DatasetError(f"{path} holds no object. Fetch it again")
-    return found

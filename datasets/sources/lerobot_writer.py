@@ -35,6 +35,7 @@ from embodio.datasets.sources.video_segments import join_videos, write_video
 from embodio.envs.embodiment import Embodiment
 
 GROUP_STEPS = 4000
+_PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
 class LeRobotWriter:
@@ -122,7 +123,7 @@ class LeRobotWriter:
         if not self._safe:
             raise DatasetError(f"{self.folder}: a data set needs at least one episode")
         shutil.rmtree(self._segments, ignore_errors=True)
-        self._parquet.write_table(task_table(list(self._tasks)), self.folder / "meta" / "tasks.parquet")
+        self._parquet.write_table(task_table(list(self._tasks)), self.folder / "meta" / "tasks.parquet", **_PARQUET)
         own = {"features": self._source.to_json(), "names": self._names, "description": self._about}
         if self._embodiment is not None:
             own["embodiment"] = self._embodiment.to_dict()
@@ -213,12 +214,12 @@ class LeRobotWriter:
             segments = [self._segments / name / f"{number:06d}.mp4" for number in range(len(self._rows))]
             join_videos(self._place(VIDEOS, name), segments)
         path = self._place(DATA)
-        with self._parquet.ParquetWriter(_part(path), self._tables[0].schema, compression="zstd") as writer:
+        with self._parquet.ParquetWriter(_part(path), self._tables[0].schema, **_PARQUET) as writer:
             for table in self._tables:  # a group of rows each, so that an episode is read without others
                 writer.write_table(table, row_group_size=len(table))
         _part(path).replace(path)
         path = self._place(EPISODES)
-        self._parquet.write_table(_episode_table(self._rows), _part(path), compression="zstd")
+        self._parquet.write_table(_episode_table(self._rows), _part(path), **_PARQUET)
         _part(path).replace(path)
         self._safe += len(self._rows)
         self._steps = self._rows[-1]["dataset_to_index"]

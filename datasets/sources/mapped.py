@@ -90,8 +90,10 @@ class MappedEpisode:
         return self.base.frame(parts[0].path if parts else path, step)
 
     def text(self, path: str, step: int) -> str:
-        """Returns a text field at one step."""
+        """Returns a text field at one step; raises IndexError outside [0, T)."""
         path, _ = find(self.features, path)
+        if not 0 <= step < len(self):
+            raise IndexError(f"step {step} of an episode of {len(self)} steps")
         if path == INSTRUCTION:
             return _instruction(self.base, self._description.instruction, step)
         parts = self._description.fields.get(path)

@@ -22,6 +22,14 @@ def parquet() -> types.ModuleType:
     return module
 
 
+def _arrow_error() -> type[Exception]:
+    """What all errors of pyarrow derive from."""
+    import pyarrow
+
+    error: type[Exception] = pyarrow.ArrowException
+    return error
+
+
 class reading:  # noqa: N801 - used like a function, in a `with` line
     """Turns pyarrow's errors into ours."""
 
@@ -35,7 +43,7 @@ class reading:  # noqa: N801 - used like a function, in a `with` line
         """Raises CorruptRecordError for what pyarrow raises on damaged files."""
         if isinstance(error, FileNotFoundError):
             raise CorruptRecordError(self._path, self._record, "the file is missing", REMEDY) from error
-        if isinstance(error, OSError | ValueError):  # pyarrow's own errors derive from these
+        if isinstance(error, OSError | ValueError | _arrow_error()):
             raise CorruptRecordError(self._path, self._record, f"cannot be read ({error})", REMEDY) from error
 
 
@@ -43,7 +51,7 @@ def open_parquet(path: Path) -> Any:
     """An open file; raises CorruptRecordError where it is missing or damaged."""
     module = parquet()
     with reading(path, 0):
-        return module.ParquetFile(path)
+        return module.ParquetFile(path, page_checksum_verification=True)
 
 
 def read_table(path: Path, keep: Callable[[str], bool] = lambda name: True) -> Any:
