@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from embodio.model.audio_tokenizer import AudioTokenizer
 from embodio.model.audio_transformer import AudioTower
+from embodio.model.batch_checks import check_input, check_rows, check_target
 from embodio.model.config import ModelConfig
 from embodio.model.decoding import DecoderState, decode_step, start_decoding
 from embodio.model.errors import BatchError, ConfigError
@@ -98,6 +99,7 @@ class UnifiedIO2(nn.Module):
         parts = {}
         for name in self.config.input_modalities:
             if name in fields:
+                check_input(name, fields[name], self.config)
                 lent = self.table("text") if name == "text" else self.towers[name.split("_")[0]]
                 parts[name] = self.inputs[name](fields[name], lent)
         if not parts:
@@ -122,6 +124,7 @@ class UnifiedIO2(nn.Module):
         return {name: self._embed_target(name, fields[name]) for name in names}
 
     def _embed_target(self, name: str, fields: Fields) -> Target:
+        check_target(name, fields, self.config)
         if name in self.tokenizers:
             target: Target = self.targets[name](fields, self.table(name), self.tokenizers[name])
         else:
@@ -240,6 +243,7 @@ def _split(batch: Batch, config: ModelConfig) -> dict[str, dict[str, Fields]]:
     """Sort the keys of a batch by side and modality; raises BatchError for a key that this model cannot read."""
     sides: dict[str, dict[str, Fields]] = {"inputs": {}, "targets": {}}
     built = {"inputs": config.input_modalities, "targets": config.target_modalities}
+    check_rows(batch)
     for key, value in batch.items():
         owner, _, name = key.rpartition("/")
         if name not in _FIELDS.get(owner, ()):

@@ -111,6 +111,7 @@ def generate(
     *,
     guidance: Guidance | None = None,
     seeds: int | Sequence[int] = 0,
+    task_mask: Tensor | None = None,
 ) -> Generation:
     """Make one target for every example.
 
@@ -122,17 +123,20 @@ def generate(
         guidance: classifier-free guidance away from a neutral prompt.
         seeds: of sampling; one for each row, or one number s for s, s + 1, ... A row's seed and inputs alone decide
             what it becomes.
+        task_mask: [B, L], 1 for codes that are hidden in the inputs, of the longest target of the modality; matters
+            only for a model with `ModelConfig.dynamic_masking`.
 
     Raises:
         BatchError: the batch does not fit the model, or the model has no such target.
-        DecodingError: the options contradict each other or the model, or a constraint leaves no legal id.
+        DecodingError: the options contradict each other or the model, `task_mask` has another shape, or a constraint
+            leaves no legal id.
     """
     if options.beam is None:
-        steps = list(stream(model, inputs, modality, options, guidance=guidance, seeds=seeds))
+        steps = list(stream(model, inputs, modality, options, guidance=guidance, seeds=seeds, task_mask=task_mask))
         lengths = torch.stack([step.active for step in steps]).sum(dim=0)
         log_probability = torch.stack([step.log_probability for step in steps]).sum(dim=0)
         return Generation(modality, torch.stack([step.tokens for step in steps], dim=1), lengths, log_probability)
-    request = _Request.of(model, inputs, modality, options)
+    request = _Request.of(model, inputs, modality, options, task_mask)
     decoder = request.decoder(guidance, options.beam.width)
     finished = beam_search(decoder, request.rows, request.max_tokens, options.beam, request.pipeline, request.end_id)
     tokens, lengths, log_probability = finished.best()
@@ -147,6 +151,7 @@ def stream(
     *,
     guidance: Guidance | None = None,
     seeds: int | Sequence[int] = 0,
+    task_mask: Tensor | None = None,
 ) -> Iterator[TokenStep]:
     """Yield tokens as they are made, one `TokenStep` per step, until every row has ended; arguments as `generate`.
 
@@ -158,7 +163,7 @@ def stream(
     """
     if options.beam is not None:
         raise DecodingError("a beam search cannot be streamed, as a later token may change earlier ones; use generate")
-    request = _Request.of(model, inputs, modality, options)
+    request = _Request.of(model, inputs, modality, options, task_mask)
     noise = None
     if options.sampling is not None:
         # Always as many numbers as the longest target has, so that max_tokens does not change what is drawn.
@@ -177,6 +182,7 @@ class _Request:
     rows: int
     max_tokens: int
     pipeline: ScorePipeline
+    task_mask: Tensor | None
 
     @property
     def end_id(self) -> int | None:
@@ -190,6 +196,7 @@ class _Request:
         inputs: Mapping[str, Tensor] | TokenSequence,
         modality: str,
         options: GenerationOptions,
+        task_mask: Tensor | None,
     ) -> _Request:
         target = decodable(model, modality)
         max_tokens = target.max_length if options.max_tokens is None else options.max_tokens
@@ -199,10 +206,20 @@ class _Request:
         if modality != "text" and options.codes_only:
             legal = _code_mask(model, modality)
         pipeline = ScorePipeline(legal, options.repetition, options.rules, options.constraint)
-        return cls(model, encoded, modality, encoded.embeddings.shape[0], max_tokens, pipeline)
+        rows = encoded.embeddings.shape[0]
+        if task_mask is not None:
+            if task_mask.shape != (rows, target.max_length):
+                raise DecodingError(
+                    f"task_mask has the shape {tuple(task_mask.shape)}; {rows} examples of {target.max_length} codes "
+                    "were expected"
+                )
+            task_mask = task_mask[:, :max_tokens]
+        return cls(model, encoded, modality, rows, max_tokens, pipeline, task_mask)
 
     def decoder(self, guidance: Guidance | None, copies: int = 1) -> RowDecoder:
-        return RowDecoder(self.model, self.encoded, self.modality, self.max_tokens, guidance, copies)
+        return RowDecoder(
+            self.model, self.encoded, self.modality, self.max_tokens, guidance, copies, task_mask=self.task_mask
+        )
 
 
 def _code_mask(model: UnifiedIO2, modality: str) -> Tensor:

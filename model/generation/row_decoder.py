@@ -25,12 +25,14 @@ class RowDecoder:
         max_tokens: int,
         guidance: Guidance | None = None,
         copies: int = 1,
+        task_mask: Tensor | None = None,
     ) -> None:
         self._model = model
         self._scale = 0.0 if guidance is None else guidance.scale
         if guidance is not None and self._scale:
             encoded = guidance.beside(encoded)
-        self._state = model.start_decoding(encoded, max_tokens, modality)
+            task_mask = None if task_mask is None else torch.cat((task_mask, task_mask))
+        self._state = model.start_decoding(encoded, max_tokens, modality, task_mask)
         if copies > 1:
             self._state = self._state.fork(copies)
 

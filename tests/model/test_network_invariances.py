@@ -161,7 +161,8 @@ def test_bfloat16_transformer_is_near_the_float32_one() -> None:
     ],
 )
 def test_wrong_batches_are_refused(change: dict[str, Tensor], message: str) -> None:
-    batch = without(golden().batch, "inputs/text/pos_ids", "inputs/text/mask")
+    said = [f"inputs/{name}/{field}" for name in ("text", "image_history") for field in ("pos_ids", "mask")]
+    batch = without(golden().batch, *said)
     with pytest.raises(BatchError, match=message):
         run(batch | change)
 

@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from embodio.model import ModelConfig, UnifiedIO2
 from embodio.model.config import ImageTokenizerConfig, ImageTowerConfig, LengthConfig, TransformerConfig
 from embodio.model.errors import DecodingError
+from embodio.model.generation import Beam, GenerationOptions, Guidance, generate
 from embodio.model.sparse_masks import Placement, fed_visible, layer_masks, layer_pattern, pattern_mask
 from embodio.model.targets import shift_right
 from tests.model.golden_network import OWN_FOLDER, load_network, worst
@@ -193,10 +194,42 @@ def test_forked_and_selected_states_keep_their_masks() -> None:
     assert worst(found, expected[rows].repeat_interleave(2, dim=0)) < SAME
 
 
+@pytest.mark.parametrize("scale", [0.0, 1.5])
+@pytest.mark.parametrize("beam", [None, Beam(width=3)])
+def test_generation_in_paper_mode_equals_teacher_forcing(scale: float, beam: Beam | None) -> None:
+    """What is written is scored as the whole target is, with hidden codes, guidance and beams."""
+    model, count = network(sparse_decoding=True, dynamic_masking=True), 40
+    hidden = task_mask(0, 7, 8, 9, 30)
+    inputs = {"inputs/text/tokens": batch()["inputs/text/tokens"]}
+    neutral = {"inputs/text/tokens": torch.tensor([[40, 41, 1]])}
+    guidance = Guidance.encode(model, neutral, scale) if scale else None
+    options = GenerationOptions(max_tokens=count, beam=beam)
+    made = generate(model, inputs, "image", options, guidance=guidance, task_mask=hidden)
+
+    def logarithms(given: dict[str, Tensor], **fields: Tensor) -> Tensor:
+        targets = {"tokens": made.tokens, "task_mask": hidden[:, :count], **fields}
+        with torch.no_grad():
+            logits = model(given | {f"targets/image/{name}": value for name, value in targets.items()})["image"].logits
+        return logits.log_softmax(dim=-1)
+
+    scores = logarithms(inputs)
+    if scale:
+        scores = (1 + scale) * scores - scale * logarithms({key: value.expand(2, -1) for key, value in neutral.items()})
+        scores = scores if beam else scores.log_softmax(dim=-1)
+    chosen = scores.gather(-1, made.tokens.unsqueeze(-1)).squeeze(-1)
+    assert worst(chosen.sum(dim=1), made.log_probability) < 1e-3
+    if beam is None:
+        assert torch.equal(scores[..., 2:].argmax(dim=-1) + 2, made.tokens)
+    plain = generate(model, inputs, "image", options, guidance=guidance)
+    assert worst(plain.log_probability, made.log_probability) > 0.01
+
+
 def test_a_task_mask_of_another_length_is_refused() -> None:
     model = network(dynamic_masking=True)
     with pytest.raises(DecodingError, match="task_mask has the shape"):
         model.start_decoding(model.encode(batch()), 40, "image", task_mask(3))
+    with pytest.raises(DecodingError, match="2 examples of 256 codes were expected"):
+        generate(model, model.encode(batch()), "image", task_mask=task_mask(3)[:, :40])
 
 
 def test_visible_follows_the_shift() -> None:
