@@ -15,6 +15,7 @@ Floats = npt.NDArray[np.float32]
 _CROSSINGS = 32
 _EDGE = 0.95
 _KAISER = 8.0
+_MOST_CHANNELS = 64
 
 
 def to_mono(sound: npt.NDArray[np.generic]) -> Floats:
@@ -31,6 +32,8 @@ def to_mono(sound: npt.NDArray[np.generic]) -> Floats:
     """
     if not isinstance(sound, np.ndarray) or sound.ndim not in (1, 2):
         raise AudioError("sound: expected an array [samples] or [samples, channels]")
+    if sound.ndim == 2 and sound.shape[1] > _MOST_CHANNELS:
+        raise AudioError(f"sound: expected [samples, channels], found {list(sound.shape)}; transpose it")
     values = sound
     if np.issubdtype(sound.dtype, np.signedinteger):
         values = sound.astype(np.float64) / 2.0 ** (8 * sound.dtype.itemsize - 1)
@@ -53,8 +56,8 @@ def resample(waveform: Floats, rate: int, new_rate: int = SAMPLE_RATE) -> Floats
         AudioError: the waveform is not mono float samples, or a rate is below 1.
     """
     sound = require_waveform(waveform)
-    if rate < 1 or new_rate < 1:
-        raise AudioError(f"cannot change the rate {rate} Hz to {new_rate} Hz; rates are at least 1")
+    if not all(isinstance(one, (int, np.integer)) and one >= 1 for one in (rate, new_rate)):
+        raise AudioError(f"cannot change the rate {rate} Hz to {new_rate} Hz; rates are whole numbers of at least 1")
     if rate == new_rate:
         return sound
     common = gcd(rate, new_rate)

@@ -32,6 +32,9 @@ _INPUT_FIELDS = ("image", "image_history", "audio", "audio_history")
 _TARGET_FIELDS = {"text_target": "text", "image_target": "image", "audio_target": "audio"}
 
 
+_HINTS = {1: "; repeat grey three times", 4: "; leave out the fourth channel, such as alpha"}
+
+
 class ProcessorError(ModelError, ValueError):
     """An example that the model cannot take; the message names the field of the example."""
 
@@ -47,7 +50,8 @@ class Processor:
     * `inputs/image_history/input` float32 [F, N, C], `/mask`, `/pos_ids` int32 [F, N]; unused slots come last, masked.
     * `inputs/audio/...` and `inputs/audio_history/...`: the same of log-mel spectrograms (paper, section 3.1).
     * `targets/text/targets` int32 [L] ending with end of sequence, `/inputs` the same shifted right by one with begin
-      of sequence in front, `/mask`, `/pos_ids`, `/segment_ids` int32 [L].
+      of sequence in front, `/mask`, `/pos_ids`, `/segment_ids` int32 [L]; several answers one after the other, with
+      segment ids 1, 2, ..., positions that begin anew, and an end each.
     * `targets/image/image` float32 [H, W, 3] in [-1, 1] and `targets/audio/audio` float32 [T, M, 1] normalised log-mel,
       as their tokenisers take them, with `/mask`, `/loss_mask` (the same) and `/task_mask` (0: no code was hidden in
       the input) int32 [N].
@@ -98,7 +102,7 @@ class Processor:
         if example.audio is not None or len(example.audio_history):
             features.update(self._sounds(example, rng))
         if example.text_target is not None:
-            features.update(self._text_target(example.text_target))
+            features.update(self._text_target([example.text_target, *example.other_answers]))
         if example.image_target is not None:
             features.update(self._image_target(example.image_target))
         if example.audio_target is not None:
@@ -113,6 +117,10 @@ class Processor:
         for name, modality in _TARGET_FIELDS.items():
             if modality not in targets and getattr(example, name) is not None:
                 raise ProcessorError(f"{name}: this model does not write {modality}, only {targets}; leave it out")
+        if isinstance(example.other_answers, str):
+            raise ProcessorError("other_answers: expected a list of answers, found one text")
+        if len(example.other_answers) and example.text_target is None:
+            raise ProcessorError("other_answers: there is no text_target beside them; give the first answer as that")
 
     def _text_input(self, prompt: Prompt) -> Features:
         tokens = self._tokens(prompt, self.config.lengths.encoder_text)
@@ -122,18 +130,19 @@ class Processor:
             "inputs/text/pos_ids": np.arange(len(tokens), dtype=np.int32),
         }
 
-    def _text_target(self, prompt: Prompt) -> Features:
-        targets = self._tokens(prompt, self.config.lengths.decoder_text)
-        inputs = np.concatenate([np.array([BOS_ID], dtype=np.int32), targets[:-1]])
-        left_out = len(targets) == 1 and self.config.empty_text_target == "masked"
-        mask = np.zeros_like(targets) if left_out else np.ones_like(targets)
-        return {
-            "targets/text/inputs": inputs,
-            "targets/text/targets": targets,
-            "targets/text/mask": mask,
-            "targets/text/pos_ids": np.arange(len(targets), dtype=np.int32),
-            "targets/text/segment_ids": np.ones_like(targets),
+    def _text_target(self, answers: Sequence[Prompt]) -> Features:
+        """Turns answers into one row, each a segment with positions of its own."""
+        parts = [self._tokens(answer, self.config.lengths.decoder_text) for answer in answers]
+        leave_out = self.config.empty_text_target == "masked"
+        start = np.array([BOS_ID], dtype=np.int32)
+        fields = {
+            "inputs": [np.concatenate([start, part[:-1]]) for part in parts],
+            "targets": parts,
+            "mask": [np.full_like(part, not (leave_out and len(part) == 1)) for part in parts],
+            "pos_ids": [np.arange(len(part), dtype=np.int32) for part in parts],
+            "segment_ids": [np.full_like(part, number) for number, part in enumerate(parts, 1)],
         }
+        return {f"targets/text/{name}": np.concatenate(arrays) for name, arrays in fields.items()}
 
     def _tokens(self, prompt: Prompt, longest: int) -> Ints:
         return np.array([*self.vocabulary.encode(prompt)[: longest - 1], EOS_ID], dtype=np.int32)
@@ -296,8 +305,12 @@ def _named(prefix: str, parts: _Parts) -> Features:
 
 def _require_image(image: Image, name: str) -> None:
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != CHANNELS or not image.size:
-        found = f"shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise ProcessorError(f"{name}: expected an RGB array [height, width, 3], found {found}")
+        found, hint = type(image).__name__, "; give it as a NumPy array"
+        if isinstance(image, np.ndarray):
+            found, hint = f"shape {image.shape}", _HINTS.get(image.shape[-1] if image.ndim == 3 else 0, "")
+            hint = "; repeat grey three times" if image.ndim == 2 else hint
+            hint = "; transpose it" if image.ndim == 3 and image.shape[0] == CHANNELS else hint
+        raise ProcessorError(f"{name}: expected an RGB array [height, width, 3], found {found}{hint}")
     if image.dtype == np.uint8:
         return
     if not np.issubdtype(image.dtype, np.floating):

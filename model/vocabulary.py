@@ -16,7 +16,7 @@ Over a SentencePiece model of `n` pieces (paper appendix B.1; n = 32000 for the 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -234,11 +234,15 @@ class Vocabulary:
             Token ids.
 
         Raises:
-            VocabularyError: an id is outside the vocabulary, a part is neither text nor id, or a text holds a lone
-                surrogate, which is not a Unicode character.
+            VocabularyError: the prompt is neither text nor a sequence, an id is outside the vocabulary, a part is
+                neither text nor id, or a text holds a lone surrogate, which is not a Unicode character.
         """
         if isinstance(prompt, str):
             return list(self._ids_of_text(prompt, parse_special))
+        if not isinstance(prompt, Iterable):
+            raise VocabularyError(
+                f"a prompt is text, or texts and token ids in sequence; found {type(prompt).__name__}"
+            )
         ids: list[int] = []
         size = self.size
         for part in prompt:

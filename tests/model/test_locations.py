@@ -1,7 +1,6 @@
 """Places and numbers as value tokens: the reference's ids, round trips within a bin, and what is refused."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,8 +34,9 @@ from embodio.model.spatial_locations import (
     write_position,
 )
 from embodio.model.vocabulary import EOS_ID, Vocabulary, VocabularyError
+from tests.model.golden_network import golden_folders
 
-GOLDEN = Path(os.environ.get("EMBODIO_GOLDEN", Path(__file__).parent / "golden"))
+GOLDEN = golden_folders()[-1]
 LLAMA = os.environ.get("EMBODIO_LLAMA_TOKENIZER")
 VOCABULARY = Vocabulary.default()
 CODEC = LocationCodec(VOCABULARY)

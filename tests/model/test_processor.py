@@ -1,25 +1,27 @@
 """Examples to features: against the reference's numbers, and the rules of the processor's own."""
 
 import math
-import os
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embodio.model.audio_features import Spectrogram
+from embodio.model.collation import collate
 from embodio.model.config import ModelConfig
 from embodio.model.example import Example
 from embodio.model.image_geometry import ImageFit
 from embodio.model.image_patches import PIXEL_MEAN, PIXEL_STD, image_to_patches
 from embodio.model.image_resize import resize
+from embodio.model.network import UnifiedIO2
 from embodio.model.processor import Processor, ProcessorError
 from embodio.model.vocabulary import EOS_ID, Vocabulary
+from tests.model.golden_network import golden_folders
 
-GOLDEN = Path(os.environ.get("EMBODIO_GOLDEN", Path(__file__).parent / "golden"))
+GOLDEN = golden_folders()[-1]
 VOCABULARY = Vocabulary.default()
 NANO = ModelConfig.named("nano", vocab_size=VOCABULARY.padded_size)
 TOLERANCE = 5e-6  # float32 patches of magnitude 2, scaled, normalised and summed in another order
@@ -267,3 +269,54 @@ def test_a_robot_example_takes_about_a_millisecond() -> None:
         processor(Example(text=prompt, image=pixels, text_target=state))
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 3e-3  # 0.6 ms on a quiet core; a slow path (no cached matrices, no cached text) is far above
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.text("ab c", max_size=6), min_size=1, max_size=4))
+def test_several_answers_are_segments_of_one_row(answers: list[str]) -> None:
+    processor = Processor(NANO, VOCABULARY)
+    together = processor(Example(text="", text_target=answers[0], other_answers=answers[1:]))
+    alone = [processor(Example(text="", text_target=answer)) for answer in answers]
+    for name in ("targets", "inputs", "mask", "pos_ids"):
+        parts = [features[f"targets/text/{name}"] for features in alone]
+        np.testing.assert_array_equal(together[f"targets/text/{name}"], np.concatenate(parts))
+        assert together[f"targets/text/{name}"].dtype == np.int32
+    lengths = [len(features["targets/text/targets"]) for features in alone]
+    segments = together["targets/text/segment_ids"]
+    assert segments.tolist() == [number for number, length in enumerate(lengths, 1) for _ in range(length)]
+
+
+def test_several_answers_are_trained_as_if_each_were_alone() -> None:
+    torch.manual_seed(0)
+    model, processor = UnifiedIO2(NANO).eval(), Processor(NANO, VOCABULARY)
+    answers = ["a cup", "a red cup on a table", "cup"]
+    examples = [Example(text="what is it?", text_target=answer) for answer in answers]
+    several = Example(text="what is it?", text_target=answers[0], other_answers=answers[1:])
+    with torch.no_grad():
+        alone = [model(collate([processor(example)]))["text"] for example in examples]
+        batch = collate([processor(several), processor(examples[1])])
+        together = model(batch)["text"]
+        loss = model.loss({"text": together}).modalities["text"]
+    logits = torch.cat([output.logits[0] for output in alone])
+    torch.testing.assert_close(together.logits[0], logits, atol=1e-5, rtol=0)
+    counts = [len(output.targets[0]) for output in alone]
+    assert int(loss.weight) == sum(counts) + counts[1]
+    means = [model.loss({"text": output}).modalities["text"].cross_entropy.item() for output in alone]
+    total = sum(mean * count for mean, count in zip(means, counts, strict=True)) + means[1] * counts[1]
+    assert loss.cross_entropy.item() == pytest.approx(total / (sum(counts) + counts[1]), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"other_answers": ["a"]}, "no text_target beside them"),
+        ({"other_answers": "ab", "text_target": "a"}, "found one text"),
+        ({"image": np.zeros((4, 4), np.uint8)}, "repeat grey three times"),
+        ({"image": np.zeros((4, 4, 4), np.uint8)}, "leave out the fourth channel"),
+        ({"image": np.zeros((3, 4, 5), np.uint8)}, "transpose it"),
+        ({"image": [[1]]}, "give it as a NumPy array"),
+    ],
+)
+def test_refusals_say_what_to_do(parts: dict, message: str) -> None:
+    with pytest.raises(ProcessorError, match=message):
+        Processor(NANO, VOCABULARY)(Example(text="", **parts))

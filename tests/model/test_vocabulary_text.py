@@ -81,6 +81,12 @@ def test_parts_that_are_neither_text_nor_id_are_refused(part: object) -> None:
         VOCABULARY.encode(["lift", part])  # type: ignore[list-item]
 
 
+@pytest.mark.parametrize("prompt", [None, 5, 1.5])
+def test_prompts_that_are_none_are_refused(prompt: object) -> None:
+    with pytest.raises(VocabularyError, match=f"found {type(prompt).__name__}"):
+        Vocabulary.default().encode(prompt)  # type: ignore[arg-type]
+
+
 def test_a_lone_surrogate_is_refused() -> None:
     for special in (False, True):
         with pytest.raises(VocabularyError, match="surrogate at character 2"):
