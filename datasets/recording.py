@@ -100,13 +100,18 @@ def observed(observation: Mapping[str, Any], embodiment: Embodiment) -> dict[str
     """An observation as the fields of a step: cameras as JPEG, state, instruction.
 
     Raises:
-        CollectionError: the observation lacks something that the embodiment has.
+        CollectionError: the observation lacks something that the embodiment has, or its instruction holds images.
     """
     cameras = [camera.name for camera in embodiment.cameras]
     needed = [*cameras, *(("state",) if embodiment.state else ()), "instruction"]
     missing = [name for name in needed if name not in observation]
     if missing:
         raise CollectionError(f"observations lack {missing}. Collect from an environment that gives all of them")
+    if not isinstance(observation["instruction"], str):
+        raise CollectionError(
+            "the instruction holds more than words, which recordings do not keep. VIMA's own script makes data with "
+            "prompt images, and `open_source` reads them"
+        )
     step: dict[str, Any] = {f"observation/{name}": encode_image(observation[name], "jpeg") for name in cameras}
     if embodiment.state:
         step["observation/state"] = np.array(observation["state"], dtype=np.float32)

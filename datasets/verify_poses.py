@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.errors import DatasetError
 from embodio.datasets.finding import Finding
 from embodio.datasets.rlds.features import METADATA
 from embodio.datasets.source import EpisodeSource, EpisodeView
@@ -32,8 +33,12 @@ Mask = npt.NDArray[np.bool_]
 def has_masks(source: EpisodeSource) -> bool:
     """Whether there are VIMA's actions, with object masks from above."""
     names = [f"{pose}_{part}" for pose in ("pose0", "pose1") for part in ("x", "y", "turn")]
-    known = _MASKS in source.features.steps and _FINAL in source.features.episode
-    return known and [d.name for d in source.embodiment.action.dimensions] == ["verb", *names]
+    if _MASKS not in source.features.steps or _FINAL not in source.features.episode:
+        return False
+    try:
+        return [d.name for d in source.embodiment.action.dimensions] == ["verb", *names]
+    except DatasetError:  # nobody says which robot it is
+        return False
 
 
 def check_poses(source: EpisodeSource, episodes: Sequence[int]) -> Finding:

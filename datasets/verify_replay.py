@@ -62,7 +62,7 @@ def check_robot(source: EpisodeSource) -> Finding:
         return Finding(
             "robot", "warning", text, "correct embodiment.json or the YAML file, or convert the data to ours"
         )
-    return Finding("robot", "ok", f"that of {name}")
+    return Finding("robot", "ok", f"{robot.name}, as in {name}")
 
 
 def replay(

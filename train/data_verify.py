@@ -12,10 +12,12 @@ from rich.text import Text
 from embodio.datasets.finding import Finding
 from embodio.datasets.source import open_source
 from embodio.datasets.verify import verify
+from embodio.datasets.verify_masks import check_masks, masked_cameras
 from embodio.datasets.verify_poses import check_poses, has_masks
 from embodio.datasets.verify_replay import check_robot, environment_of, replay
 from embodio.train.schema import ConfigError
 
+_MASKED = 20  # episodes whose first frames are compared with masks
 _COLOURS = {"ok": "green", "warning": "yellow", "note": "cyan", "unknown": "dim"}
 
 
@@ -56,8 +58,11 @@ def check(config: VerifyConfig) -> int:
         findings = verify(
             source, config.episodes, config.bins, done=lambda count: progress.update(task, completed=count)
         )
+        read = range(min(len(source), config.episodes or len(source)))
+        if masked_cameras(source):
+            findings.append(check_masks(source, read[:_MASKED]))
         if has_masks(source):
-            findings.append(check_poses(source, range(min(len(source), config.episodes or len(source)))))
+            findings.append(check_poses(source, read))
         if environment_of(source) is not None:
             findings.append(check_robot(source))
         if config.replay and environment_of(source) is not None:
