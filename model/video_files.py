@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.audio_segments import segments_of_parts
+from embodio.model.audio_segments import SEGMENT_SAMPLES, segments_of_parts
 from embodio.model.ffmpeg import MediaError, run_ffmpeg
 from embodio.model.sound_files import read_sound
 
@@ -61,7 +61,9 @@ class Clip:
         return fields
 
 
-def read_video(path: str | Path, frames: int = 5, sound: bool = True, trim: bool = True) -> Clip:
+def read_video(
+    path: str | Path, frames: int = 5, sound: bool = True, trim: bool = True, segment: int = SEGMENT_SAMPLES
+) -> Clip:
     """Reads frames at the middle of equal parts of a video, and the sound of each part.
 
     Args:
@@ -69,6 +71,8 @@ def read_video(path: str | Path, frames: int = 5, sound: bool = True, trim: bool
         frames: how many; for the main image and all slots of the history, `config.sampling.num_frames + 1`.
         sound: read the sound as well, if the video has one: the middle 4.08 s of each part, or all of a shorter part.
         trim: cut off black bars (`trim_black_bars`).
+        segment: samples of a segment of sound, `segment_samples(config.audio_size[0])` of a model that does not have
+            the released ones' 4.08 s.
 
     Raises:
         MediaError: the file is absent or damaged, has no pictures, or `frames` is below 1.
@@ -79,7 +83,7 @@ def read_video(path: str | Path, frames: int = 5, sound: bool = True, trim: bool
     pictures = np.stack([_frame_at(path, time) for time in midpoints(seconds, frames)])
     if trim:
         pictures = trim_black_bars(pictures)
-    sounds = segments_of_parts(read_sound(path), seconds, frames) if sound and has_sound else []
+    sounds = segments_of_parts(read_sound(path), seconds, frames, segment) if sound and has_sound else []
     return Clip(tuple(pictures), tuple(sounds))
 
 

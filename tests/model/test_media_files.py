@@ -108,6 +108,7 @@ def test_the_sound_of_each_part_belongs_to_its_frame(video: Path) -> None:
     assert loud == [True, True, False]  # the tone is as long as two of the three parts
     peak = np.abs(np.fft.rfft(clip.sounds[0])).argmax() * 16_000 / 65_280
     assert abs(peak - 500) < 2
+    assert [len(sound) for sound in read_video(video, 3, segment=4_000).sounds] == [4_000] * 3
 
 
 def test_more_parts_than_frames_end_with_the_last_frame(video: Path) -> None:

@@ -49,6 +49,22 @@ def test_absent_input_equals_fully_masked_input(absent: str) -> None:
     assert_same_logits(run(masked), run(golden().only(others, TARGETS)))
 
 
+@pytest.mark.parametrize("present", range(1, 31))
+def test_every_combination_of_inputs_alone_in_a_mixed_batch_and_masked(present: int) -> None:
+    """Three ways to lack modalities give the same: not in the batch, masked, and masked in one row of a full batch."""
+    kept = tuple(name for bit, name in enumerate(INPUTS) if present >> bit & 1)
+    missing = [f"inputs/{name}/mask" for name in INPUTS if name not in kept]
+    alone = run(golden().only(kept, TARGETS))
+    masked = dict(golden().batch) | {key: torch.zeros_like(golden().batch[key]) for key in missing}
+    assert_same_logits(run(masked), alone)
+    mixed = {key: torch.cat([value, masked[key]]) for key, value in golden().batch.items()}
+    rows = run(mixed)
+    last = {name: TargetOutput(output.logits[2:], output.targets[2:], None) for name, output in rows.items()}
+    first = {name: TargetOutput(output.logits[:2], output.targets[:2], None) for name, output in rows.items()}
+    assert_same_logits(last, alone)
+    assert_same_logits(first, run(golden().batch))
+
+
 def test_row_without_any_valid_input_stays_finite_and_trains() -> None:
     model, batch = golden().model, golden().only(("text", "image_history"), ("text",))
     for name in ("text", "image_history"):
