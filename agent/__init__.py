@@ -1,5 +1,18 @@
 """The agent: observation in, action out; `Agent.load`, `agent.reset`, `agent.act`.
 
+The way of an observation through `act`, file by file:
+
+    agent        `Agent`: rows, checks, what users call       options       how to act, beyond the checkpoint
+    observation  what may come in; `sound`, `arrays`          instruction   words, pictures and sounds of `reset`
+    session      `Session`: one episode's memory; `frames`    policy_config, policy_format   what a policy reads, writes
+    runtime      `Runtime`: plans for many sessions           embedding     encoder input, what is known is reused
+    constrained  `ConstrainedDecoder`: only legal choices     decoder, word_tree   the network in steps, row by row
+    grammar      what an answer may look like                 action_text, codec   actions <-> text <-> levels
+    result       distributions of a plan; `answers`           latency       how long each stage took
+
+Beside it: `checkpoint` (the folder), `precision` (int8 and the like), `beyond_acting` and `imagined_goals` (the other
+verbs), `contract` (`check_agent`), `serving` and `client` (the same over a network).
+
 What is named here is loaded when it is first used, so `embodio.agent.client` can be imported where there is no torch.
 """
 

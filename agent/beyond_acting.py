@@ -194,6 +194,8 @@ class BeyondActing:
 
     def _scene(self, observation: Observation | None, row: int) -> Pixels:
         """The policy's cameras side by side."""
+        if not self.format.cameras:
+            raise CannotDo("cameras: this policy has none, so it sees nothing that it could speak of")
         if observation is None:
             session = self._session(row)
             self._require_seen(session, "observation")

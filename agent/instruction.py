@@ -60,9 +60,9 @@ def instructions_of_rows(given: Any) -> Sequence[Any] | None:
         return None
     if isinstance(given, np.ndarray) and given.ndim == 1 and given.dtype.kind in "UO":
         return [str(text) for text in given]
-    if is_sound(given) or not isinstance(given, tuple):
+    if is_sound(given) or isinstance(given, list) or not isinstance(given, Sequence):
         return None
-    return given
+    return tuple(given)
 
 
 def distinct(instruction: Instruction, dimensions: int) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from collections.abc import Sequence
@@ -30,21 +31,22 @@ from embodio.model.token_sequence import TokenSequence
 
 @dataclass(eq=False)
 class _Row:
-    """One row to be planned: what it shows, its text, and its random numbers."""
+    """One row to be planned: what it shows, its text, its random numbers, and the same without the instruction."""
 
     inputs: RowInputs
     text: Features
     noise: npt.NDArray[np.float64] | None
-    neutral: Features | None
+    neutral: tuple[RowInputs, Features] | None
 
     @property
     def signature(self) -> tuple[Any, ...]:
         """Equal for rows whose batch has the form that each of them alone would have."""
         parts: list[Any] = []
-        for name, features in (("", self.text), ("neutral", self.neutral or {})):
-            for key, array in features.items():
-                parts.append((name, key, array.shape, array.tobytes() if key.endswith("/mask") else b""))
-        return (*map(repr, parts), *self.inputs.signature)
+        for inputs, text in ((self.inputs, self.text), *((self.neutral,) if self.neutral else ())):
+            parts += inputs.signature
+            for key, array in text.items():
+                parts.append(repr((key, array.shape, array.tobytes() if key.endswith("/mask") else b"")))
+        return tuple(parts)
 
 
 class Runtime:
@@ -114,7 +116,9 @@ class Runtime:
             noise = session.random.random(choices)
         neutral = None
         if self.options.guidance > 0:
-            neutral = self._processor(Example(text=self.format.prompt(moment, self.options.neutral)))
+            prompt = self.format.prompt(moment, self.options.neutral)
+            neutral = session.inputs(self.options.neutral), self._processor(Example(text=prompt))
+            self._embedder.prepare(neutral[0])
         text = self._processor(Example(text=self.format.prompt(moment, instruction)))
         return _Row(inputs, text, noise, neutral)
 
@@ -148,7 +152,8 @@ class Runtime:
 
     def _warn_if_undefined(self, answer: Answer) -> None:
         """An action is legal whatever the network says, but one that says nothing must not pass unnoticed."""
-        if not all(bool(hidden.isfinite().all()) for hidden in answer.hidden):
+        largest = torch.cat([hidden.flatten() for hidden in answer.hidden]).abs().max()
+        if not math.isfinite(float(largest)):
             warnings.warn(
                 "the network gave no finite numbers, so its actions mean nothing (their legal mass is 0); set "
                 "abstain_below to refuse them, and load other weights",
@@ -156,11 +161,10 @@ class Runtime:
             )
 
     def _answer(self, rows: list[_Row], decoder: ConstrainedDecoder) -> Answer:
-        inputs = [row.inputs for row in rows]
-        encoded = self._encode(inputs, [row.text for row in rows])
-        neutral = None
-        if self.options.guidance > 0:
-            neutral = self._encode(inputs, [row.neutral or {} for row in rows])
+        encoded = self._encode([row.inputs for row in rows], [row.text for row in rows])
+        others, neutral = [row.neutral for row in rows if row.neutral is not None], None
+        if others:
+            neutral = self._encode([inputs for inputs, _ in others], [text for _, text in others])
         noise = None
         if self.options.temperature > 0:
             noise = np.stack([row.noise for row in rows if row.noise is not None])

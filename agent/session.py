@@ -110,23 +110,30 @@ class Session:
             raise NotReset("example: nothing was observed since reset; call act(observation) first")
         return self._format.example(list(self.window), self.instruction)
 
-    def inputs(self) -> RowInputs:
-        """What the present Example shows, as frames that are kept between steps; in the same slots."""
-        sound, earlier = self._format.sounds(self.window[-1], self.instruction or "")
+    def inputs(self, instruction: Instruction | None = None) -> RowInputs:
+        """What the present Example shows, as frames that are kept between steps; in the same slots.
+
+        Args:
+            instruction: text in the place of what the robot is told, whose pictures and sounds are then left out.
+        """
+        told = list(self._told.values()) if instruction is None else []
+        sound, earlier = self._format.sounds(
+            self.window[-1], (self.instruction or "") if instruction is None else instruction
+        )
         main = {"image": self.frames[-1]} if self.frames else {}
         if sound is not None:
             main["audio"] = self._heard(sound)
-        return RowInputs(main, {"image": self._history_frames(), "audio": [self._heard(part) for part in earlier]})
+        return RowInputs(main, {"image": self._history_frames(told), "audio": [self._heard(part) for part in earlier]})
 
     def _heard(self, sound: npt.NDArray[np.float32]) -> Frame:
         """The frame of a sound: that of the instruction, or one of its own."""
         return self._told.get(id(sound)) or Frame(sound)
 
-    def _history_frames(self) -> list[Frame]:
+    def _history_frames(self, told: list[Frame]) -> list[Frame]:
         """The frames of the image history in the order of their slots; the same images as `PolicyFormat.history`."""
         config = self._format.config
         frames = [self.goal] if self.goal is not None else []
-        frames += [frame for frame in self._told.values() if frame.content.ndim == 3]
+        frames += [frame for frame in told if frame.content.ndim == 3]
         stride = config.history_stride
         reach = range(-1 - stride * config.history_frames, -1, stride)
         return frames + [self.frames[i] for i in reach if -i <= len(self.frames)]

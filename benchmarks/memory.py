@@ -1,4 +1,4 @@
-"""How much memory a process has used at most, as the operating system counted it."""
+"""How much memory a process uses, now and at most, as the operating system counts it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,20 @@ def peak_memory() -> float:
 
     On Linux it is that of this program alone; `getrusage` would count the program that started it too.
     """
-    if _STATUS.exists():
-        for line in _STATUS.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
+    found = _status("VmHWM:")
+    if found is not None:
+        return found
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def resident_memory() -> float | None:
+    """The resident size of this process now in MB (10^6 bytes); None where the system does not say."""
+    return _status("VmRSS:")
+
+
+def _status(name: str) -> float | None:
+    if not _STATUS.exists():
+        return None
+    lines = (line.split() for line in _STATUS.read_text().splitlines() if line.startswith(name))
+    return next((int(words[1]) * 1024 / 1e6 for words in lines), None)

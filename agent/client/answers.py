@@ -48,7 +48,7 @@ def text_answer(value: Any) -> TextAnswer:
 
 
 def _dimensions(value: Any) -> Any:
-    return tuple(_build(DimensionDistribution, item) for item in value)
+    return tuple(_build(DimensionDistribution, item, words=tuple) for item in value)
 
 
 def _build(kind: Any, value: Any, **readers: Any) -> Any:

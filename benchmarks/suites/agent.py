@@ -1,7 +1,9 @@
-"""Suite agent: how long an agent thinks, how much a vector of rows gains, and whether memory stays flat."""
+"""Suite agent: how long an agent thinks, how much a vector of rows gains, whether memory stays flat, and size large."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import gc
 import time
 import tracemalloc
@@ -13,7 +15,9 @@ from rich.progress import Progress
 
 from embodio.agent.agent import Agent, blank_observation
 from embodio.agent.errors import CheckpointError
-from embodio.benchmarks.suites import BenchmarkConfig, Row
+from embodio.agent.options import AgentOptions
+from embodio.benchmarks.memory import resident_memory
+from embodio.benchmarks.suites import BenchmarkConfig, Row, agent_large
 
 ROWS = 8
 _NAME = "lift-nano"
@@ -33,12 +37,12 @@ def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
         agent = Agent.load(_NAME)
     except CheckpointError as error:
         raise CheckpointError(f"suite=agent measures {_NAME}, which cannot be loaded: {error}") from error
-    task = progress.add_task("agent", total=4)
+    task = progress.add_task("agent", total=5)
     rows: list[Row] = []
-    for measure in (_latency, _stages, _vector, _memory):
+    for measure in (_latency, _stages, _options, _vector, _memory):
         rows += measure(agent, config)
         progress.advance(task)
-    return rows
+    return rows + agent_large.measure(config, progress)
 
 
 def frames(agent: Agent, count: int) -> list[dict[str, Any]]:
@@ -68,7 +72,7 @@ def _latency(agent: Agent, config: BenchmarkConfig) -> list[Row]:
     planned: list[float] = []
     played: list[float] = []
     for step in range(20 if config.quick else 150 * config.repeats):
-        milliseconds = _timed(lambda step=step: agent.act(seen[step % len(seen)]))  # type: ignore[misc]
+        milliseconds = _timed(functools.partial(agent.act, seen[step % len(seen)]))
         (planned if step % agent.replan == 0 else played).append(milliseconds)
     note = f"replan={agent.replan}, p95 {np.percentile(planned, 95):.1f} ms, p99 {np.percentile(planned, 99):.1f} ms"
     found = [Row("act that plans, p50", float(np.median(planned)), "ms", goal="<= 60", note=note)]
@@ -83,6 +87,34 @@ def _stages(agent: Agent, config: BenchmarkConfig) -> list[Row]:
         Row(f"stage {name}, p50", times["p50"], "ms", note=f"p95 {times['p95']:.2f}, p99 {times['p99']:.2f} ms")
         for name, times in agent.latency().items()
         if name != "total"
+    ]
+
+
+def _options(agent: Agent, config: BenchmarkConfig) -> list[Row]:
+    """Planning with each option that is there for speed, in turn with the plain agent."""
+    options = {
+        "bfloat16": AgentOptions(precision="bfloat16"),
+        "int8": AgentOptions(precision="int8"),
+        "int8_weights": AgentOptions(precision="int8_weights"),
+        "compile": AgentOptions(compile=True),
+    }
+    agents = {"float32": agent} | {
+        name: Agent(agent.checkpoint, options=dataclasses.replace(option, replan=agent.replan))
+        for name, option in options.items()
+    }
+    seen = frames(agent, 10)
+    times: dict[str, list[float]] = {name: [] for name in agents}
+    for chosen in agents.values():
+        chosen.warmup()
+    for step in range(4 if config.quick else 20 * config.repeats):
+        for name, chosen in agents.items():
+            chosen.reset("lift the red cube")
+            times[name].append(_timed(functools.partial(chosen.act, seen[step % len(seen)])))
+    medians = {name: float(np.median(found)) for name, found in times.items()}
+    plain, note = medians["float32"], "reference: float32 as it is"
+    return [
+        Row(f"act that plans, {name}, p50", medians[name], "ms", plain, plain / medians[name], note=note)
+        for name in options
     ]
 
 
@@ -105,7 +137,7 @@ def _vector(agent: Agent, config: BenchmarkConfig) -> list[Row]:
 
         one.append(_timed(one_by_one))
         agent.reset(("lift the red cube",) * ROWS)
-        many.append(_timed(lambda: agent.act(together)))
+        many.append(_timed(functools.partial(agent.act, together)))
     agent.reset("lift the red cube")
     fast, slow = ROWS / min(many) * 1e3, ROWS / min(one) * 1e3
     note = "reference: the same rows one by one; both plan at every step, so the gain is that of the network"
@@ -113,20 +145,25 @@ def _vector(agent: Agent, config: BenchmarkConfig) -> list[Row]:
 
 
 def _memory(agent: Agent, config: BenchmarkConfig) -> list[Row]:
-    """Python's memory over many steps: what is held at the end beyond what was held after the first tenth."""
+    """Memory over many steps: what is held at the end beyond what was held after the first tenth."""
     steps = 200 if config.quick else 10_000
+    agent = Agent(agent.checkpoint, replan=agent.format.chunk)
     seen = frames(agent, 8)
     agent.reset("lift the red cube")
-    held = 0
+    held, resident = 0, 0.0
     tracemalloc.start()
     try:
         for step in range(steps):
             agent.act(seen[step % len(seen)])
             if step == steps // 10:
                 gc.collect()
-                held = tracemalloc.get_traced_memory()[0]
+                held, resident = tracemalloc.get_traced_memory()[0], resident_memory() or 0.0
         gc.collect()
-        grown = tracemalloc.get_traced_memory()[0] - held
+        grown, resident = tracemalloc.get_traced_memory()[0] - held, (resident_memory() or 0.0) - resident
     finally:
         tracemalloc.stop()
-    return [Row(f"memory grown over {steps} steps", grown / 1024, "KB", goal="<= 64")]
+    name = f"grown over {steps} steps"
+    return [
+        Row(f"Python's memory {name}", grown / 1024, "KB", goal="<= 64"),
+        Row(f"resident memory {name}", resident, "MB", goal="<= 8"),
+    ]

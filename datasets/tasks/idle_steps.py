@@ -41,7 +41,8 @@ def idle_steps(
 ) -> npt.NDArray[np.bool_]:
     """Finds the idle steps of one episode.
 
-    A binary dimension, such as a gripper command, counts only where it changes. The last step has no next state, so
+    A binary dimension, such as a gripper command, counts only where it changes; a robot that is steered by words is
+    never idle, as each of them means something. The last step has no next state, so
     only its action counts. What is not finite is not idle: it is left for the task to report.
 
     Args:
@@ -68,6 +69,8 @@ def idle_steps(
     moved = np.diff(is_at, axis=0, append=is_at[-1:])
     commanded = np.linalg.norm(change / _spans(action.dimensions), axis=1)
     went = np.linalg.norm(moved / _spans(state), axis=1)
+    if any(d.kind == "word" for d in action.dimensions):
+        return np.zeros(len(told), dtype=np.bool_)
     idle: npt.NDArray[np.bool_] = (commanded < config.action) & (went < config.state)
     return idle
 

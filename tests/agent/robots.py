@@ -70,7 +70,8 @@ def observation_of(policy_format: PolicyFormat, seed: int = 0) -> dict[str, obje
         c.name: generator.integers(0, 256, (c.height, c.width, 3), dtype=np.uint8) for c in policy_format.cameras
     }
     state = policy_format.embodiment.state
-    seen["state"] = np.array([generator.uniform(d.low, d.high) for d in state], dtype=np.float32)
+    if state:
+        seen["state"] = np.array([generator.uniform(d.low, d.high) for d in state], dtype=np.float32)
     return seen
 
 

@@ -1,0 +1,115 @@
+"""An agent of size large with random weights: one image in, one action of seven numbers out, against plain code."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import torch
+from rich.progress import Progress
+
+from embodio.agent.agent import Agent
+from embodio.agent.checkpoint import Checkpoint
+from embodio.agent.options import AgentOptions, Precision
+from embodio.agent.policy_config import PolicyConfig
+from embodio.agent.policy_format import PolicyFormat
+from embodio.agent.policy_network import policy_network_config
+from embodio.benchmarks.memory import peak_memory
+from embodio.benchmarks.reference_like import ReferenceLike, ReferenceLikeDecoder
+from embodio.benchmarks.suites import BenchmarkConfig, Row
+from embodio.benchmarks.suites.model import fastest, random_network
+from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
+from embodio.model.collation import collate
+from embodio.model.config import ModelConfig
+from embodio.model.network import UnifiedIO2
+from embodio.model.processor import Processor
+from embodio.model.statistics import DatasetStatistics
+from embodio.model.targets import START_ID
+from embodio.model.vocabulary import Vocabulary
+
+SIDE, NUMBERS = 384, 7
+_GOALS = {"float32": ">= 3", "int8": ">= 8", "int8_weights": "", "bfloat16": ""}
+_QUICK = {
+    "emb_dim": 64,
+    "num_heads": 4,
+    "head_dim": 16,
+    "mlp_dim": 96,
+    "num_encoder_layers": 2,
+    "num_decoder_layers": 2,
+}
+
+
+def measure(config: BenchmarkConfig, progress: Progress) -> list[Row]:
+    """Times one action at replanning, in each precision, all in turn with the plain network.
+
+    Args:
+        config: `repeats`, `threads` and `quick` are read.
+        progress: shows how far it is.
+    """
+    task = progress.add_task("agent of size large", total=2)
+    policy_format = large_policy()
+    network = random_network(_network_config(policy_format, config.quick))
+    generator = np.random.default_rng(0)
+    frames = [generator.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8) for _ in range(2)]
+    agents = {precision: _agent(network, policy_format, precision, frames[1]) for precision in _GOALS}
+    progress.advance(task)
+    turn = itertools.count()
+    work: dict[str, Callable[[], object]] = {
+        # Another frame each time, so that nothing of the one before can be used.
+        precision: lambda agent=agent: agent.act({"front": frames[next(turn) % 2]})  # type: ignore[misc]
+        for precision, agent in agents.items()
+    }
+    work["plain"] = functools.partial(act_plainly, ReferenceLike(network), agents["float32"])
+    times = fastest(work, 1 if config.quick else min(2, config.repeats), config.threads)
+    plain = times["plain"]
+    note = f"reference: the plain network encodes and writes {NUMBERS} tokens and the end, computing all again for each"
+    rows = [
+        Row(f"large, one action, {name}", times[name], "ms", plain, plain / times[name], goal, note)
+        for name, goal in _GOALS.items()
+    ]
+    progress.advance(task)
+    return [*rows, Row("peak memory, size large", peak_memory(), "MB", note="the network in four precisions at once")]
+
+
+def _agent(network: UnifiedIO2, policy_format: PolicyFormat, precision: str, frame: Any) -> Agent:
+    options = AgentOptions(precision=cast(Precision, precision), replan=1)
+    agent = Agent(Checkpoint(network, policy_format), options=options)
+    agent.reset("pick up the red cube and put it into the box")
+    agent.act({"front": frame})
+    return agent
+
+
+@torch.no_grad()
+def act_plainly(plain: ReferenceLike, agent: Agent) -> list[int]:
+    """The tokens of one action of what the agent saw last, and of the end, in the published way."""
+    processor = Processor(plain.model.config, agent.format.vocabulary)
+    decoder = ReferenceLikeDecoder(plain, *plain.encode(collate([processor(agent.example())])))
+    ids = [START_ID]
+    for _ in range(NUMBERS + 1):
+        ids.append(int(decoder.step(torch.tensor([ids[-1:]]))[0, -1].argmax()))
+    return ids[1:]
+
+
+def large_policy() -> PolicyFormat:
+    """One camera of 384 pixels, and seven numbers one after the other; no state."""
+    dimensions = tuple(Dimension(f"x{index}", "", -1.0, 1.0) for index in range(NUMBERS))
+    action = ActionSpec(dimensions, "delta", "base", "none", "none", "benchmark")
+    robot = Embodiment("benchmark/large", action, (), (Camera("front", SIDE, SIDE),), None, 5.0)
+    config = PolicyConfig(cameras=("front",), chunk=1, prompt="{instruction}")
+    return PolicyFormat(config, robot, DatasetStatistics({}, source="benchmark"), Vocabulary.default())
+
+
+def _network_config(policy_format: PolicyFormat, quick: bool) -> ModelConfig:
+    config = policy_network_config("large", policy_format)
+    whole = dataclasses.replace(config.transformer, vocab_size=ModelConfig.named("large").transformer.vocab_size)
+    config = config.replace(transformer=whole)
+    if quick and config.image_tower is not None:
+        tower = dataclasses.replace(config.image_tower, emb_dim=32, num_heads=2, head_dim=16, num_layers=2, mlp_dim=64)
+        config = config.replace(
+            transformer=dataclasses.replace(whole, **cast(dict[str, Any], _QUICK)), image_tower=tower
+        )
+    return config
