@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,25 @@ Column = Callable[[], npt.NDArray[Any]]
 Frames = Callable[[int], npt.NDArray[np.uint8]]
 Texts = Callable[[int], str]
 INSTRUCTION = "language_instruction"
+
+
+class Lazy(Mapping[str, Any]):
+    """Named values that are read when they are asked for."""
+
+    def __init__(self, names: Iterable[str], read: Callable[[str], Any]) -> None:
+        """Takes the names and the function that reads a value."""
+        self._names, self._read = tuple(names), read
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class ColumnEpisode:
@@ -71,7 +90,7 @@ class ColumnEpisode:
 
     def value(self, path: str) -> Any:
         """Returns a field of the whole episode ("episode_metadata/seed"); raises FeatureError where there is none."""
-        if path not in self._episode:
+        if path not in self.features.episode:
             raise FeatureError(
                 f"the episode has no field {path!r}; it has {', '.join(sorted(self._episode)) or 'none'}"
             )

@@ -13,15 +13,14 @@ from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.datasets.rlds.features import (
     METADATA,
     DepthFeature,
-    Feature,
     ImageFeature,
     TensorFeature,
     TextFeature,
 )
 from embodio.datasets.rlds.image_codec import decode_image
-from embodio.datasets.sources.columns import INSTRUCTION, ColumnEpisode
+from embodio.datasets.sources.columns import INSTRUCTION, ColumnEpisode, Lazy
 from embodio.datasets.sources.lerobot_columns import load_value
-from embodio.datasets.sources.lerobot_layout import LeRobotLayout
+from embodio.datasets.sources.lerobot_layout import PLACE, VALUES, LeRobotLayout
 from embodio.datasets.sources.parquet import REMEDY, open_parquet, reading
 from embodio.datasets.sources.video_segments import VideoSegment
 from embodio.envs.embodiment import Embodiment
@@ -109,7 +108,7 @@ class LeRobotSource:
                 frames[path] = self._frames(row, path, feature)
             else:
                 columns[path] = lambda path=path, feature=feature: self._array(row, path, feature)  # type: ignore[misc]
-        values = {path: self._value(row, path, feature) for path, feature in self.features.episode.items()}
+        values = Lazy(self.features.episode, lambda path: self._value(row, path))
         length = int(row["length"])
         return ColumnEpisode(self.features, length, columns=columns, frames=frames, texts=texts, episode=values)
 
@@ -139,9 +138,7 @@ class LeRobotSource:
         file_path = self._layout.path("data_path", row, "data")
         key = (row["data/chunk_index"], row["data/file_index"])
         first = row["dataset_from_index"] - self._first_of_file[key]
-        if file_path not in self._files:
-            self._files[file_path] = open_parquet(file_path)
-        file = self._files[file_path]
+        file = self._open(file_path)
         groups: list[int] = []
         start, before = 0, 0
         for group in range(file.num_row_groups):
@@ -172,14 +169,28 @@ class LeRobotSource:
             raise CorruptRecordError(where, int(row["episode_index"]), f"{path} has {values.size} numbers", REMEDY)
         return values.reshape(length, *shape)
 
-    def _value(self, row: Mapping[str, Any], path: str, feature: Feature) -> Any:
+    def _value(self, row: Mapping[str, Any], path: str) -> Any:
         """A value of the whole episode; only folders that this library wrote have others than the number."""
-        if path == f"{METADATA}/episode_index" and f"embodio/{path}" not in row:
+        place, number = row[PLACE]
+        file, name = self._open(place), f"{VALUES}{path}"
+        if path == f"{METADATA}/episode_index" and name not in file.schema_arrow.names:
             return int(row["episode_index"])
-        if f"embodio/{path}" not in row:
-            where = self.folder / "meta" / "episodes"
-            raise CorruptRecordError(where, int(row["episode_index"]), f"{path} is missing", REMEDY)
-        return load_value(feature, row[f"embodio/{path}"])
+        before = 0
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if number < before + rows:
+                break
+            before += rows
+        with reading(place, number):
+            cells = file.read_row_group(group, columns=[name])
+        if name not in cells.column_names:
+            raise CorruptRecordError(place, number, f"{path} is missing", REMEDY)
+        return load_value(self.features.episode[path], cells[name][number - before].as_py())
+
+    def _open(self, path: Path) -> Any:
+        if path not in self._files:
+            self._files[path] = open_parquet(path)
+        return self._files[path]
 
     def _instruction(self, row: Mapping[str, Any], step: int) -> str:
         number = int(self._values(row, INSTRUCTION, "task_index")[step])

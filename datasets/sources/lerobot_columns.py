@@ -14,6 +14,7 @@ from embodio.datasets.rlds.features import DepthFeature, Feature, ImageFeature, 
 from embodio.datasets.rlds.image_codec import decode_image, encode_image
 
 _INDEX = "__index_level_0__"
+_LISTED = 64  # larger arrays of a whole episode are stored as their bytes
 
 
 def described(path: str, feature: Feature, names: Sequence[str] | None, *, video: bool) -> dict[str, Any]:
@@ -69,7 +70,9 @@ def store_value(feature: Feature, value: Any) -> Any:
         return encode_image(value, "png")
     if isinstance(feature, TextFeature):
         return str(value)
-    array = np.asarray(value, dtype_of(feature))
+    array = np.ascontiguousarray(value, dtype_of(feature))
+    if array.size > _LISTED:
+        return array.tobytes()
     return array.item() if not shape_of(feature) else array.ravel().tolist()
 
 
@@ -79,7 +82,11 @@ def load_value(feature: Feature, stored: Any) -> Any:
         return decode_image(stored or b"", feature.channels)
     if isinstance(feature, TextFeature) or not shape_of(feature):
         return stored
-    return np.array(stored, dtype_of(feature)).reshape(shape_of(feature))
+    dtype, shape = dtype_of(feature), shape_of(feature)
+    values = np.frombuffer(stored, dtype) if isinstance(stored, bytes) else np.array(stored, dtype)
+    if values.size != np.prod(shape, dtype=int):
+        raise FeatureError(f"{values.size} numbers where {shape} were declared. Fetch the data set again")
+    return values.reshape(shape)
 
 
 def task_table(tasks: Sequence[str]) -> Any:

@@ -16,6 +16,8 @@ from embodio.datasets.sources.lerobot_names import BOOKKEEPING, OWN, rlds_path
 from embodio.datasets.sources.parquet import REMEDY, read_table
 
 _TYPES = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "bool")
+VALUES = "embodio/"  # before the names of what RLDS says of whole episodes
+PLACE = "place"  # of a row: its file, and its number in it
 _WHOLE = ("episode_index", "length", "data/chunk_index", "data/file_index", "dataset_from_index")
 
 
@@ -31,7 +33,7 @@ class LeRobotLayout:
         features: what an episode holds, with the paths of RLDS.
         embodiment: of the robot, as `Embodiment.to_dict` gives it; None where nobody says.
         tasks: the instructions.
-        rows: the table of episodes, in order, without statistics.
+        rows: the table of episodes, in order, without statistics and `VALUES`, with the `PLACE` of each.
     """
 
     folder: Path
@@ -157,9 +159,10 @@ def _read_rows(folder: Path, info: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     videos = [name for name, field in info["features"].items() if field["dtype"] == "video"]
     for path in sorted((folder / "meta" / "episodes").glob("chunk-*/file-*.parquet")):
-        for row in read_table(path, lambda name: not name.startswith("stats/")).to_pylist():
-            _check_row(path, len(rows), row, videos, info.get("total_frames"))
-            rows.append(row)
+        table = read_table(path, lambda name: not name.startswith(("stats/", VALUES)))
+        for number, row in enumerate(table.to_pylist()):
+            _check_row(path, number, row, videos, info.get("total_frames"))
+            rows.append(row | {PLACE: (path, number)})
     rows.sort(key=lambda row: row["episode_index"])
     return rows
 

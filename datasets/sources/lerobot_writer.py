@@ -17,6 +17,7 @@ from embodio.datasets.rlds.image_codec import encode_image
 from embodio.datasets.source import EpisodeView
 from embodio.datasets.sources.columns import INSTRUCTION
 from embodio.datasets.sources.lerobot_columns import image_column, number_column, store_value, task_table
+from embodio.datasets.sources.lerobot_layout import VALUES
 from embodio.datasets.sources.lerobot_meta import (
     CHUNK,
     DATA,
@@ -35,6 +36,7 @@ from embodio.datasets.sources.video_segments import join_videos, write_video
 from embodio.envs.embodiment import Embodiment
 
 GROUP_STEPS = 4000
+_ROWS = 16  # of the table of episodes in a row group
 _PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
@@ -205,7 +207,7 @@ class LeRobotWriter:
         row |= {f"stats/{name}/{key}": value for name, found in stats.items() for key, value in found.items()}
         row |= {f"meta/episodes/{key}": value for key, value in where.items()}
         for path, feature in self._source.episode.items():
-            row[f"embodio/{path}"] = store_value(feature, episode.value(path))
+            row[f"{VALUES}{path}"] = store_value(feature, episode.value(path))
         return row
 
     def _finish_group(self) -> None:
@@ -219,7 +221,7 @@ class LeRobotWriter:
                 writer.write_table(table, row_group_size=len(table))
         _part(path).replace(path)
         path = self._place(EPISODES)
-        self._parquet.write_table(_episode_table(self._rows), _part(path), **_PARQUET)
+        self._parquet.write_table(_episode_table(self._rows), _part(path), row_group_size=_ROWS, **_PARQUET)
         _part(path).replace(path)
         self._safe += len(self._rows)
         self._steps = self._rows[-1]["dataset_to_index"]
