@@ -57,6 +57,9 @@ def guess_embodiment(source: EpisodeSource, action: list[str], state: list[str])
     guess.data["state"] = [
         _row(name, column) for name, column in zip(_names(source, state, watched.shape[1]), watched.T, strict=True)
     ]
+    if _environment(source):
+        guess.data["flipped"] = []
+        guess.notes.append("embodiment.flipped: no camera; robomimic writes images upright, robosuite upside down")
     guess.notes.append("embodiment: bounds are those of the first episodes, units are not known")
     return guess
 

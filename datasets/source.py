@@ -95,11 +95,12 @@ def open_source(
     """Opens a data set.
 
     Args:
-        name_or_path: a folder or file with data of any known layout, a YAML file that describes a data set, or a name
-            of the catalogue.
-        folder: where the files of a catalogue name are; None looks in the folder that the environment variable
-            EMBODIO_DATA names.
-        split: name of the split of an RLDS data set; None takes that of the description, else "train".
+        name_or_path: a folder or file with data of any known layout, the URL of an RLDS folder, a YAML file that
+            describes a data set, or a name of the catalogue.
+        folder: where the files of a catalogue name are, a path or a URL; None looks in the folder (or at the URL) that
+            the environment variable EMBODIO_DATA names.
+        split: name of the split: of RLDS data ("train+test" joins several), LeRobot data, a filter key of HDF5, a task
+            of VIMA; None takes that of the description, else "train" of RLDS and everything of the others.
 
     Raises:
         DatasetError: there is nothing of that name, or it is of no known layout; says what there is.

@@ -49,7 +49,7 @@ class TrainConfig:
     """Training of a policy on trajectories: of one data set (`data`) or a mixture (`sources`), on one task or several.
 
     Attributes:
-        data: folder, file, YAML description or catalogue name of a data set, such as embodio-collect writes.
+        data: folder, file, URL, YAML description or catalogue name of a data set, such as embodio-collect writes.
         sources: several data sets instead, name -> settings.
         tasks: what is learned, task -> weight, such as {next_action:0.8,goal_image:0.2}; empty is next_action alone.
             next_action: the next policy.chunk actions. goal_image: the last frame. sub_goal_image: a later frame.

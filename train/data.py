@@ -34,8 +34,8 @@ class InspectConfig:
     """Which data set to look at.
 
     Attributes:
-        source: folder, file, YAML file, or name of the catalogue.
-        folder: where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        source: folder, file, URL, YAML file, or name of the catalogue.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
         out: YAML file to write the proposed description to; null shows it.
     """
@@ -51,8 +51,8 @@ class StatsConfig:
     """Whose statistics to compute.
 
     Attributes:
-        source: folder, file, YAML file, or name of the catalogue.
-        folder: where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        source: folder, file, URL, YAML file, or name of the catalogue.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
         fields: numeric fields of a step; empty takes action, expert_action and state, as far as they are there.
         episodes: how many episodes to read; 0 reads all.

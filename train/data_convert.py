@@ -28,7 +28,7 @@ class ConvertDataConfig:
         name: of the new data set: small letters, digits and underscores; null makes it from the source's.
         images: png keeps every value; RLDS also takes jpeg, LeRobot video; null takes png for RLDS, video for LeRobot.
         fps: steps per second for LeRobot; null takes that of the robot.
-        folder: where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
     """
 

@@ -26,8 +26,8 @@ class VerifyConfig:
     """What to check.
 
     Attributes:
-        source: folder, file, YAML file, or name of the catalogue.
-        folder: where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        source: folder, file, URL, YAML file, or name of the catalogue.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
         episodes: how many episodes to read; 0 reads all.
         bins: levels of a continuous action dimension.

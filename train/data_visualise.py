@@ -26,9 +26,9 @@ class VisualiseConfig:
     """Which episodes to show.
 
     Attributes:
-        source: folder, file, YAML file, or name of the catalogue.
+        source: folder, file, URL, YAML file, or name of the catalogue.
         out: the HTML file to write.
-        folder: where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
         episodes: numbers of the episodes; empty takes the first `count`.
         count: how many episodes where `episodes` is empty.

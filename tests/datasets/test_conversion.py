@@ -231,16 +231,16 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
 
 @pytest.mark.parametrize("to", ["rlds", "lerobot"])
 def test_killed_by_the_system_it_goes_on_to_the_same_bytes(to: str, tmp_path: Path) -> None:
-    folder = write_toy_dataset(tmp_path / "toy", episodes=10, steps=3)
+    folder = write_toy_dataset(tmp_path / "toy", episodes=6, steps=3)
     program = (
         "import sys; from embodio.datasets.conversion import convert, ConversionSettings;"
         "from embodio.datasets.source import open_source;"
-        "import embodio.datasets.sources.lerobot_writer as w; w.GROUP_STEPS = 6;"
+        "import embodio.datasets.sources.lerobot_writer as w; w.GROUP_STEPS = 3;"
         "convert(open_source(sys.argv[1]), sys.argv[3], ConversionSettings(sys.argv[2]))"
     )
     command = [sys.executable, "-c", program, str(folder), to]
     killed = 0
-    for wanted in (1, 3):
+    for wanted in (1, 2):
         process = subprocess.Popen([*command, str(tmp_path / "parts")], stderr=subprocess.DEVNULL)
         staging = tmp_path / ".parts.converting"
         begin = time.monotonic()
@@ -254,10 +254,10 @@ def test_killed_by_the_system_it_goes_on_to_the_same_bytes(to: str, tmp_path: Pa
     subprocess.run([*command, str(tmp_path / "parts")], check=True, capture_output=True)
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
     assert files_of(tmp_path / "parts") == files_of(tmp_path / "whole")
-    assert len(open_source(tmp_path / "parts")) == 10
+    assert len(open_source(tmp_path / "parts")) == 6
 
 
 def pieces(staging: Path) -> int:
-    """How far a conversion is: groups of LeRobot, or half megabytes of a shard."""
+    """How far a conversion is: groups of LeRobot, or quarters of a megabyte of a shard."""
     groups = len(list(staging.glob("meta/episodes/*/file-*.parquet")))
-    return groups + sum(path.stat().st_size for path in staging.glob("*.unfinished")) // 500_000
+    return groups + sum(path.stat().st_size for path in staging.glob("*.unfinished")) // 250_000

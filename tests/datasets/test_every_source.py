@@ -145,7 +145,7 @@ def test_any_damage_gives_a_typed_error_or_none(kind: str, tmp_path: Path) -> No
     files = sorted(path for path in ([whole] if whole.is_file() else whole.rglob("*")) if path.is_file())
     files = [path for path in files if not {path.name, path.parent.name} & SHORTCUTS]
     found = 0
-    for number in range(24):
+    for number in range(16):
         copy = tmp_path / "copy"
         shutil.rmtree(copy, ignore_errors=True)
         if whole.is_file():
