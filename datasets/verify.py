@@ -54,7 +54,8 @@ def verify(
             damaged[index] = str(error)
         done(index + 1)
     if not sum(map(len, actions)):
-        raise DatasetError(f"{source.name}: there is no step to verify")
+        why = f"; {next(iter(damaged.values()))}" if damaged else ""
+        raise DatasetError(f"{source.name}: there is no step to verify{why}")
     fields = {"action": np.concatenate([rows for rows in actions if len(rows)])}
     if has_state:
         fields["state"] = np.concatenate([rows for rows in states if len(rows)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import logging
 import lzma
 import os
 import shutil
@@ -20,6 +21,7 @@ from embodio.datasets.rlds.remote import cache_folder
 _COMPRESSED = (".tar.xz", ".tar.gz", ".tar.bz2", ".txz", ".tgz")
 _ARCHIVES = (".tar", ".zip", *_COMPRESSED)
 _REMEDY = "Fetch the file again"
+_log = logging.getLogger(__name__)
 
 
 class FileTree(Protocol):
@@ -182,6 +184,7 @@ def _plain_tar(path: Path) -> Path:
     plain = folder / f"{path.name.partition('.')[0]}-{key}.tar"
     if not plain.exists():
         folder.mkdir(parents=True, exist_ok=True)
+        _log.warning("%s is compressed: it is unpacked once, to %s", path, plain)
         temporary = plain.with_suffix(f".{os.getpid()}")
         try:
             _unpack(path, temporary)
