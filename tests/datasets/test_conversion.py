@@ -18,7 +18,7 @@ import pytest
 from embodio.datasets.conversion import REPORT, convert
 from embodio.datasets.conversion_targets import ConversionSettings, dataset_name
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.rlds.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.rlds.features import DepthFeature, EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.source import EpisodeSource, open_source
@@ -69,6 +69,8 @@ def write_rich(folder: Path) -> Path:
             "observation/grey": ImageFeature(6, 8, 1, "png"),
             "observation/state": TensorFeature("float64", (3,)),
             "observation/segm": TensorFeature("uint8", (4, 5), "zlib"),
+            "observation/millimetres": TensorFeature("uint16", (4, 5, 1), "png"),
+            "observation/depth": DepthFeature(3, 4),
             "observation/deep/force": TensorFeature("float32", (2, 2, 2)),
             "action": TensorFeature("float32", (2,)),
             "reward": TensorFeature("float32"),
@@ -93,6 +95,8 @@ def write_rich(folder: Path) -> Path:
                     "observation/image": np.full((16, 20, 3), 30 * number + 5 * step, np.uint8),
                     "observation/grey": generator.integers(0, 256, (6, 8, 1), np.uint8),
                     "observation/state": generator.normal(size=3),
+                    "observation/millimetres": generator.integers(0, 65536, (4, 5, 1), np.uint16),
+                    "observation/depth": generator.normal(size=(3, 4, 1)).astype(np.float32),
                     "observation/segm": generator.integers(0, 9, (4, 5), np.uint8),
                     "observation/deep/force": generator.normal(size=(2, 2, 2)).astype(np.float32),
                     "action": np.array([np.nan, 1] if step == 1 else [0, 1], np.float32),

@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embodio.datasets.conversion import convert
 from embodio.datasets.demonstration import record_demonstration
 from embodio.datasets.rlds import features_of, write_dataset
 from embodio.datasets.rlds.reader import RLDSReader
+from embodio.datasets.source import open_source
 from tests.datasets.fake_robot import FakeEnv, FakeExpert, FakeSource, fake_embodiment
+from tests.datasets.test_conversion import write_rich
 
 pytestmark = [
     pytest.mark.tf,
@@ -44,6 +47,15 @@ def test_tfds_and_rlds_read_the_same_steps(tmp_path: Path) -> None:
     # The frames are pure noise, the worst there is for the fast decoder; those of a camera differ by 1 on average.
     assert summary["mean"] < 2.5
     assert summary["largest"] < 64
+
+
+def test_tfds_reads_fields_of_every_kind(tmp_path: Path) -> None:
+    convert(open_source(write_rich(tmp_path / "rich")), tmp_path / "out")
+    program = Path(__file__).with_name("compare_with_tfds.py")
+    command = [sys.executable, str(program), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == {"episodes": 3, "steps": 12, "largest": 0, "mean": 0.0}
 
 
 @pytest.fixture(scope="module")
