@@ -1,9 +1,10 @@
 """A plain network that does the work of the published PyTorch code, to compare the speed of ours with in the same run.
 
 It gives the same numbers as ours from the same weights, in the published way: queries, keys and values are separate
-products, as are the two halves of the gated MLP; attention is written out, with a float mask as large as the logits;
-rotary embedding turns real numbers pair by pair; while decoding, keys and values of the encoder's tokens are computed
-again for every token in every layer, and the caches of the target's own grow by copying.
+products, as are the two halves of the gated MLP; attention is written out, and every layer turns the mask into a float
+bias as large as a head's logits; rotary embedding turns real numbers pair by pair; while decoding, keys and values of
+the encoder's tokens are computed again for every token in every layer, the caches of the target's own grow by copying,
+and sparse patterns of image targets become biases that nothing uses. The loop that picks tokens is not part of it.
 """
 
 from __future__ import annotations
@@ -44,17 +45,23 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
     return torch.stack((first * cos - second * sin, second * cos + first * sin), dim=-1).flatten(-2).to(x.dtype)
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-    """Softmax attention of [B, L, H, Dh] with a bias [B, 1, Lq, Lk], written out; returns [B, Lq, H * Dh]."""
-    logits = torch.einsum("bqhd,bkhd->bhqk", query.float() / query.shape[-1] ** 0.5, key.float()) + bias
+def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    """Softmax attention of [B, L, H, Dh] with a float mask [B, 1, Lq, Lk], written out; returns [B, Lq, H * Dh]."""
+    logits = torch.einsum("bqhd,bkhd->bhqk", query.float() / query.shape[-1] ** 0.5, key.float())
+    if mask is not None:
+        logits = logits + bias_of(mask)
     weights = torch.softmax(logits, dim=-1).to(value.dtype)
     return torch.einsum("bhqk,bkhd->bqhd", weights, value).flatten(2)
 
 
-def full_bias(rows: Tensor, columns: Tensor) -> Tensor:
-    """Additive float mask [B, 1, Lq, Lk] of two masks [B, L], 1 where a token is valid."""
-    allowed = rows[:, None, :, None] * columns[:, None, None, :]
-    return torch.where(allowed > 0, 0.0, MASKED)
+def bias_of(mask: Tensor) -> Tensor:
+    """A mask, positive where attention is allowed, as what is added to logits."""
+    return torch.zeros_like(mask).masked_fill_(~(mask > 0), MASKED)
+
+
+def full_mask(rows: Tensor, columns: Tensor) -> Tensor:
+    """Float mask [B, 1, Lq, Lk] of two masks [B, L], 1 where both tokens are valid."""
+    return rows[:, None, :, None] * columns[:, None, None, :]
 
 
 def split(weight: Tensor, parts: int) -> tuple[Tensor, ...]:
@@ -87,9 +94,9 @@ class ReferenceLike:
             embedded, tables = [*embedded, x], [*tables, table]
         x, table = torch.cat(embedded, dim=1), torch.cat(tables)
         valid = x.new_ones(x.shape[:2])
-        bias = full_bias(valid, valid)
+        mask = full_mask(valid, valid)
         for layer in self.model.encoder.layers:
-            x = self._encoder_layer(layer, x, table, bias)
+            x = self._encoder_layer(layer, x, table, mask)
         return rms_norm(x, self.model.encoder.norm.scale), table
 
     def _text(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,18 +111,18 @@ class ReferenceLike:
         first = (tower.class_token + tower.positions[0]).expand(patches.shape[0], 1, -1)
         x = tower.pre_norm(torch.cat((first, x), dim=1))
         valid = x.new_ones(x.shape[:2])
-        bias, features = full_bias(valid, valid), []
+        mask, features = full_mask(valid, valid), []
         for block in tower.blocks:
-            x = _tower_block(_of(block, TowerBlock), x, bias)
+            x = _tower_block(_of(block, TowerBlock), x, mask)
             features.append(x[:, 1:])
         joined = torch.cat((features[-1], features[1]), dim=-1)
         table = grid_rotary(*part.grid, self.head_dim, part.scale, patches.device)
         return functional.linear(joined, part.projection.weight) + part.modality_vector, interleave(table)
 
-    def _encoder_layer(self, layer: nn.Module, x: Tensor, table: Tensor, bias: Tensor) -> Tensor:
+    def _encoder_layer(self, layer: nn.Module, x: Tensor, table: Tensor, mask: Tensor) -> Tensor:
         layer = _of(layer, EncoderLayer)
         query, key, value = self.project(layer.attention, rms_norm(x, layer.attention_norm.scale), table)
-        x = x + functional.linear(attention(query, key, value, bias), layer.attention.out.weight)
+        x = x + functional.linear(attention(query, key, value, mask), layer.attention.out.weight)
         return x + gated_mlp(layer.mlp, rms_norm(x, layer.mlp_norm.scale))
 
     def project(self, own: SelfAttention, x: Tensor, table: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -135,40 +142,46 @@ class ReferenceLike:
 
 
 class ReferenceLikeDecoder:
-    """Decodes text token by token, as `ReferenceLike` encodes."""
+    """Decodes text or image codes token by token, as `ReferenceLike` encodes."""
 
-    def __init__(self, network: ReferenceLike, encoded: Tensor, table: Tensor) -> None:
-        self._network, self._encoded, self._source_table = network, encoded, table
-        self._target = network.model.target("text")
+    def __init__(self, network: ReferenceLike, encoded: Tensor, table: Tensor, modality: str = "text") -> None:
+        self._network, self._encoded, self._source_table, self._modality = network, encoded, table, modality
+        self._target = network.model.target(modality)
         self._table = interleave(self._target.rotary(encoded.device))
         self._caches: list[tuple[Tensor, Tensor] | None] = [None] * len(network.model.decoder.layers)
         self._length = 0
+        side = 1 if modality == "text" else self._table.shape[0]
+        self._pattern = encoded.new_ones(1, 4, side, side)
 
     @torch.no_grad()
     def step(self, tokens: Tensor) -> Tensor:
         """Feed one token int [B, 1] per row; returns logits [B, 1, V]."""
         network, model = self._network, self._network.model
-        x = self._target.embed(tokens, model.table("text"))
+        x = self._target.embed(tokens, model.table(self._modality))
         row = self._table[self._length : self._length + 1]
         self._length += 1
-        one = x.new_ones(x.shape[0], 1)
-        own_bias = full_bias(one, x.new_ones(x.shape[0], self._length))
-        cross_bias = full_bias(one, self._encoded.new_ones(self._encoded.shape[:2]))
+        cross_mask = full_mask(x.new_ones(x.shape[0], 1), self._encoded.new_ones(self._encoded.shape[:2]))
+        pattern = self._pattern.expand(x.shape[0], -1, -1, -1)
         for index, layer in enumerate(model.decoder.layer_list()):
             own, cross = layer.self_attention, layer.cross_attention
             query, key, value = network.project(own, rms_norm(x, layer.self_attention_norm.scale), row)
-            cached = self._caches[index]
-            if cached is not None:
-                key, value = torch.cat((cached[0], key), dim=1), torch.cat((cached[1], value), dim=1)
-            self._caches[index] = (key, value)
-            x = x + functional.linear(attention(query, key, value, own_bias), own.out.weight)
+            bias_of(pattern[:, index % 4 : index % 4 + 1])
+            x = x + functional.linear(attention(query, *self._cached(index, key, value), None), own.out.weight)
             query = network.heads_of(rms_norm(x, layer.cross_attention_norm.scale), cross.query.weight)
             query = rotate(rms_norm(query, cross.query_norm[0]), row)
             key, value = network.project_cross(cross, self._encoded, self._source_table)
-            x = x + functional.linear(attention(query, key, value, cross_bias), cross.out.weight)
+            x = x + functional.linear(attention(query, key, value, cross_mask), cross.out.weight)
             x = x + gated_mlp(layer.mlp, rms_norm(x, layer.mlp_norm.scale))
         hidden = rms_norm(x, model.decoder.norm.scale)
-        return functional.linear(hidden, model.table("text")) / hidden.shape[-1] ** 0.5
+        return functional.linear(hidden, model.table(self._modality)) / hidden.shape[-1] ** 0.5
+
+    def _cached(self, index: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values [B, T, H, Dh] of a layer so far, with those of the next token; kept as [B, H, T, Dh]."""
+        new, cached = (key.transpose(1, 2), value.transpose(1, 2)), self._caches[index]
+        if cached is not None:
+            new = (torch.cat((cached[0], new[0]), dim=2), torch.cat((cached[1], new[1]), dim=2))
+        self._caches[index] = new
+        return new[0].transpose(1, 2), new[1].transpose(1, 2)
 
 
 def gated_mlp(mlp: GatedMLP, x: Tensor) -> Tensor:
@@ -177,13 +190,13 @@ def gated_mlp(mlp: GatedMLP, x: Tensor) -> Tensor:
     return functional.linear(functional.silu(functional.linear(x, gate)) * functional.linear(x, up), mlp.down.weight)
 
 
-def _tower_block(block: TowerBlock, x: Tensor, bias: Tensor) -> Tensor:
+def _tower_block(block: TowerBlock, x: Tensor, mask: Tensor) -> Tensor:
     normed, joined = block.attention_norm(x), block.query_key_value
     query, key, value = (
         functional.linear(normed, weight, offset).unflatten(-1, (block.num_heads, -1))
         for weight, offset in zip(split(joined.weight, 3), split(joined.bias, 3), strict=True)
     )
-    x = x + block.out(attention(query, key, value, bias))
+    x = x + block.out(attention(query, key, value, mask))
     return x + block.down(functional.gelu(block.up(block.mlp_norm(x)), approximate=block.gelu))
 
 

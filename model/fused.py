@@ -68,6 +68,16 @@ def rms_norm(x: Tensor, scale: Tensor) -> Tensor:
     return (inner * _inverse_rms(inner)).to(x.dtype).mul_(scale)
 
 
+def rms_norm_of_few(x: Tensor, scale: Tensor) -> Tensor:
+    """`rms_norm` in one call, for a few rows while decoding; for many it would go over memory more often.
+
+    Whatever the number of rows, each becomes the same, bit for bit.
+    """
+    if x.dtype != torch.float32:
+        return rms_norm(x, scale)
+    return functional.rms_norm(x, scale.shape, scale, RMS_EPSILON)
+
+
 class _NormRotate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, rotary: Tensor | None) -> tuple[Tensor, ...]:

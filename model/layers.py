@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from embodio.model.fused import rms_norm, swiglu
+from embodio.model.products import linear
 
 DropoutForm = Literal["broadcast", "elementwise"]
 
@@ -37,7 +38,15 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [..., in] to [..., out]."""
-        return functional.linear(x, self.weight)
+        return linear(x, self.weight)
+
+
+class BiasedLinear(nn.Linear):
+    """Linear map [..., in] -> [..., out] with a bias, as the towers have; whoever builds it initialises it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [..., in] to [..., out]."""
+        return linear(x, self.weight, self.bias)
 
 
 class RMSNorm(nn.Module):

@@ -8,7 +8,6 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from embodio.model.audio_tokenizer import AudioTokenizer
 from embodio.model.audio_transformer import AudioTower
@@ -20,6 +19,7 @@ from embodio.model.image_tokenizer import ImageTokenizer
 from embodio.model.inputs import Fields, HistoryInput, PatchInput, TextInput
 from embodio.model.loss import Z_LOSS, LossOutput, TargetOutput, compute_loss
 from embodio.model.port_initialisation import initialise_as_port
+from embodio.model.products import linear
 from embodio.model.targets import CODE_OFFSET, CodeTarget, Target, TextTarget, Tokenizer
 from embodio.model.token_sequence import TokenSequence, concatenate
 from embodio.model.transformer import Decoder, Encoder
@@ -162,12 +162,12 @@ class UnifiedIO2(nn.Module):
         """Tied logits [..., V] of decoder states [..., D], divided by sqrt(D); see `ModelConfig.logits_dtype`."""
         table, scale = self.table(modality), self.config.transformer.emb_dim**-0.5
         if self.config.logits_dtype == "parameter":
-            return functional.linear(hidden * scale, table)
+            return linear(hidden * scale, table)
         hidden, table = hidden.float() * scale, table.float()
         if not torch.is_autocast_enabled(hidden.device.type):
-            return functional.linear(hidden, table)
+            return linear(hidden, table)
         with torch.autocast(hidden.device.type, enabled=False):
-            return functional.linear(hidden, table)
+            return linear(hidden, table)
 
     def forward(self, batch: Batch) -> dict[str, TargetOutput]:
         """Teacher-forced logits of every target in the batch, keyed by its own modality.

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from embodio.model.attention import attend
 from embodio.model.config import IMAGE_CHANNELS, ImageTowerConfig, Size, TowerConfig
-from embodio.model.layers import init_glorot
+from embodio.model.layers import BiasedLinear, init_glorot
 from embodio.model.token_sequence import cross_attention_mask
 
 SECOND_BLOCK = 1
@@ -36,11 +36,11 @@ class TowerBlock(nn.Module):
         dim, width = config.emb_dim, config.num_heads * config.head_dim
         self.num_heads, self.gelu = config.num_heads, gelu
         self.attention_norm = nn.LayerNorm(dim, eps=epsilon)
-        self.query_key_value = nn.Linear(dim, 3 * width)
-        self.out = nn.Linear(width, dim)
+        self.query_key_value = BiasedLinear(dim, 3 * width)
+        self.out = BiasedLinear(width, dim)
         self.mlp_norm = nn.LayerNorm(dim, eps=epsilon)
-        self.up = nn.Linear(dim, config.mlp_dim)
-        self.down = nn.Linear(config.mlp_dim, dim)
+        self.up = BiasedLinear(dim, config.mlp_dim)
+        self.down = BiasedLinear(config.mlp_dim, dim)
         for layer in (self.query_key_value, self.out, self.up, self.down):
             init_glorot(layer.weight, layer.out_features, layer.in_features)
             nn.init.zeros_(layer.bias)

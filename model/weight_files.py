@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import mmap
 import pickle
 import struct
 import zipfile
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor
 
 from embodio.model.errors import WeightsError
+from embodio.model.memory import room
 
 WEIGHT_FILES = (
     "model.safetensors",
@@ -29,8 +29,6 @@ WEIGHT_FILES = (
     "pytorch_model.bin.index.json",
 )
 """File names of weights in a folder, in the order in which they are looked for."""
-
-_MAPPED_BYTES = 1 << 16
 
 _DTYPES = {
     "F64": torch.float64,
@@ -96,7 +94,7 @@ class SafetensorsFile(Mapping[str, Tensor]):
 
     def __getitem__(self, name: str) -> Tensor:
         place = self._places[name]
-        tensor = _room(place)
+        tensor = room(place.shape, place.dtype)
         if place.size == 0:
             return tensor
         target = tensor.reshape(-1).view(torch.uint8).numpy().data
@@ -109,16 +107,6 @@ class SafetensorsFile(Mapping[str, Tensor]):
                     raise WeightsError(f"{self.path} ends inside {name}; fetch or save it again")
                 done += count
         return tensor
-
-
-def _room(place: _Place) -> Tensor:
-    """An empty tensor for what is at a place; large ones are mapped, so that their memory is given back at once.
-
-    From the heap, the pieces of fused tensors would leave holes: a quarter more memory at size large.
-    """
-    if place.size < _MAPPED_BYTES:
-        return torch.empty(place.shape, dtype=place.dtype)
-    return torch.frombuffer(mmap.mmap(-1, place.size), dtype=place.dtype).view(place.shape)
 
 
 def _contents(path: Path) -> dict[str, _Place]:

@@ -20,36 +20,41 @@ from torch import Tensor
 from torch.nn import functional
 
 from embodio.benchmarks.errors import BenchmarkError
+from embodio.benchmarks.int8_error import golden_errors, logit_errors
 from embodio.benchmarks.memory import peak_memory
 from embodio.benchmarks.reference_like import ReferenceLike, ReferenceLikeDecoder
 from embodio.benchmarks.suites import BenchmarkConfig, Row
-from embodio.model import ModelConfig, UnifiedIO2, save_weights
+from embodio.model import ModelConfig, UnifiedIO2, load_weights, prepare, quantise, save_weights
 from embodio.model.layers import Linear
-from embodio.model.quantised import QuantisedUnifiedIO2, quantise
+from embodio.model.products import linear
 
-TEXT_TOKENS, SHORT_TARGET, STEPS = 64, 16, 4
+TEXT_TOKENS, STEPS, LATE = 64, 4, 1000
 PLAIN = "reference: the plain network (published way of computing)"
 _LOAD = (
-    "import sys; from embodio.benchmarks.memory import peak_memory; from embodio.model import load; "
-    "before = peak_memory(); model = load(sys.argv[1]); print(peak_memory() - before)"
+    "import sys; from embodio.benchmarks.memory import peak_memory; from embodio.model import load, prepare; "
+    "before = peak_memory(); model = load(sys.argv[1]); loaded = peak_memory(); prepare(model); "
+    "print(loaded - before, peak_memory() - before)"
 )
 
 
 def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
     """Measure encoding, decoding, int8 weights and loading; returns the figures."""
-    task = progress.add_task("building the network", total=5)
-    bench = _Bench(config)
-    rows = []
-    for what, measure in (
-        ("encoding", bench.encoding),
-        ("decoding", bench.decoding),
-        ("error of int8 weights", bench.errors),
-        ("loading", bench.loading),
-    ):
-        progress.update(task, description=what, advance=1)
-        rows += measure()
+    task = progress.add_task("building the network", total=6)
+    with tempfile.TemporaryDirectory() as folder:
+        bench = _Bench(config, Path(folder))
+        rows = []
+        for what, measure in (
+            ("encoding", bench.encoding),
+            ("decoding text", bench.decoding),
+            ("decoding image codes", bench.image_codes),
+            ("error of int8 weights", bench.errors),
+            ("loading", bench.loading),
+        ):
+            progress.update(task, description=what, advance=1)
+            rows += measure()
     progress.update(task, advance=1)
-    return [*rows, Row("peak memory of all of this", peak_memory(), "MB", note="float32 and int8 networks at once")]
+    note = "the plain network, ours and int8 at once"
+    return [*rows, Row("peak memory of all of this", peak_memory(), "MB", note=note)]
 
 
 def random_network(config: ModelConfig) -> UnifiedIO2:
@@ -82,56 +87,53 @@ def fastest(work: Mapping[str, Callable[[], object]], repeats: int, threads: int
 class _Bench:
     """The networks and the batch that all measurements share."""
 
-    def __init__(self, config: BenchmarkConfig) -> None:
-        self.repeats, self.threads = config.repeats, config.threads
-        large = ModelConfig.named("large")
-        if config.quick:
-            size = dataclasses.replace(
-                large.transformer, emb_dim=64, num_heads=4, head_dim=16, mlp_dim=96, num_encoder_layers=2,
-                num_decoder_layers=2, vocab_size=large.transformer.vocab_size,
-            )  # fmt: skip
-            large = large.replace(transformer=size, input_modalities=("text", "image"))
-            if large.image_tower is not None:
-                tower = dataclasses.replace(large.image_tower, emb_dim=32, num_heads=2, head_dim=16, num_layers=2)
-                large = large.replace(image_tower=dataclasses.replace(tower, mlp_dim=64))
-        self.model = random_network(large)
-        self.small: QuantisedUnifiedIO2 = quantise(self.model)
-        rows, columns = large.patch_grid("image")
+    def __init__(self, config: BenchmarkConfig, folder: Path) -> None:
+        self.repeats, self.threads, self.folder = config.repeats, config.threads, folder
+        size = quick_size() if config.quick else ModelConfig.named("large")
+        self.plain = ReferenceLike(random_network(size))
+        save_weights(self.plain.model, folder)
+        self.model = prepare(load_weights(folder))
+        self.small = quantise(self.model)
+        rows, columns = size.patch_grid("image")
         generator = torch.Generator().manual_seed(1)
         self.batch = {
             "inputs/text/tokens": torch.randint(3, 30000, (1, TEXT_TOKENS), generator=generator),
             "inputs/image/input": torch.randn(1, rows * columns, 768, generator=generator),
         }
-        self.plain = ReferenceLike(self.model)
 
     @torch.no_grad()
     def encoding(self) -> list[Row]:
         """Text and one image, the image tower included."""
-        shapes = self._products()
+        ours, plain_ones = self._products(self.model), self._products(self.plain.model)
         times = fastest(
             {
                 "plain": lambda: self.plain.encode(self.batch),
                 "float": lambda: self.model.encode(self.batch),
                 "int8": lambda: self.small.encode(self.batch),
-                "products": lambda: [functional.linear(x, weight) for x, weight in shapes],
+                "products": lambda: [linear(x, weight) for x, weight in ours],
+                "plain products": lambda: [functional.linear(x, weight) for x, weight in plain_ones],
             },
             self.repeats,
             self.threads,
         )
         plain, name = times["plain"], f"encode {TEXT_TOKENS + self.batch['inputs/image/input'].shape[1]} tokens"
-        floor = "reference: the bare matrix products, without attention; no float32 code can be below 1"
+        floor = min(times["products"], times["plain products"])
         return [
             Row(f"{name}, float32", times["float"], "ms", plain, plain / times["float"], ">= 1.8", PLAIN),
-            Row(f"{name}, float32, floor", times["float"], "ms", times["products"],
-                times["float"] / times["products"], "", floor),
+            Row(f"{name}, float32, floor", times["float"], "ms", floor, times["float"] / floor, "",
+                "reference: the bare matrix products without attention; no float32 code can be below 1"),
+            Row(f"{name}, most that float32 allows", floor, "ms", plain, plain / floor, "",
+                f"{PLAIN}, against those bare products"),
+            Row(f"{name}, bare products", times["products"], "ms", times["plain products"],
+                times["plain products"] / times["products"], "", "reference: those of the plain network"),
             Row(f"{name}, int8", times["int8"], "ms", plain, plain / times["int8"], ">= 4", PLAIN),
         ]  # fmt: skip
 
-    def _products(self) -> list[tuple[Tensor, Tensor]]:
+    def _products(self, model: UnifiedIO2) -> list[tuple[Tensor, Tensor]]:
         """Inputs and weights of the products of encoding; weights of the transformer meet all tokens."""
         found = []
         count = self.batch["inputs/image/input"].shape[1]
-        for part, rows in ((self.model.encoder, count + TEXT_TOKENS), (self.model.towers["image"], count + 1)):
+        for part, rows in ((model.encoder, count + TEXT_TOKENS), (model.towers["image"], count + 1)):
             for module in part.modules():
                 if isinstance(module, Linear | torch.nn.Linear):
                     found.append((torch.randn(rows, module.weight.shape[1]), module.weight))
@@ -140,62 +142,102 @@ class _Bench:
     @torch.no_grad()
     def decoding(self) -> list[Row]:
         """One token of text with text and one image in the context, and the time to read the weights that it needs."""
-        encoded, small_encoded = self.model.encode(self.batch), self.small.encode(self.batch)
-        plain_encoded, table = self.plain.encode(self.batch)
-        rounds = STEPS * self.repeats + 2
-        state, small = (
-            self.model.start_decoding(encoded, rounds), self.small.start_decoding(small_encoded, rounds)
-        )  # fmt: skip
-        plain = ReferenceLikeDecoder(self.plain, plain_encoded, table)
+        rounds = STEPS * self.repeats
+        state = self.model.start_decoding(self.model.encode(self.batch), rounds)
+        small = self.small.start_decoding(self.small.encode(self.batch), rounds)
+        plain = ReferenceLikeDecoder(self.plain, *self.plain.encode(self.batch))
         token = torch.zeros(1, 1, dtype=torch.int64)
-        skipped = {layer.cross_attention.key_value.weight for layer in self.model.decoder.layer_list()}
-        weights = [
-            weight for weight in self.model.decoder.parameters() if not any(weight is other for other in skipped)
-        ]
-        weights.append(torch.nn.Parameter(self.model.table("text"), requires_grad=False))
+        weights = self._step_weights()
+        rows = [(torch.randn(1, weight.shape[1]), weight) for weight in weights if weight.shape[0] > 2 < weight.dim()]
         times = fastest(
             {
                 "plain": lambda: plain.step(token),
                 "float": lambda: self.model.decode_step(state, token),
                 "int8": lambda: self.small.decode_step(small, token),
                 "read": lambda: [weight.sum() for weight in weights],
+                "products": lambda: [linear(x, weight) for x, weight in rows],
             },
-            rounds - 2,
+            rounds,
             self.threads,
         )
         read, base = times["read"], times["plain"]
         size = sum(weight.nbytes for weight in weights) / 1e6
+        note = f"reference: reading the {size:,.0f} MB of weights that a step needs once"
         return [
             Row("decode a token, float32", times["float"], "ms", base, base / times["float"], ">= 6", PLAIN),
-            Row("decode a token, float32, floor", times["float"], "ms", read, times["float"] / read, "<= 1.3",
-                f"reference: reading the {size:,.0f} MB of weights that a step needs once"),
+            Row("decode a token, float32, floor", times["float"], "ms", read, times["float"] / read, "<= 1.3", note),
+            Row("decode a token, bare products", times["products"], "ms", read, times["products"] / read, "", note),
             Row("decode a token, int8", times["int8"], "ms", base, base / times["int8"], ">= 15", PLAIN),
-        ]  # fmt: skip
+        ]
+
+    def _step_weights(self) -> list[Tensor]:
+        """The weights that decoding a token of text reads: not those of the encoder's keys and values."""
+        skipped = {id(layer.cross_attention.key_value.weight) for layer in self.model.decoder.layer_list()}
+        weights: list[Tensor] = [weight for weight in self.model.decoder.parameters() if id(weight) not in skipped]
+        return [*weights, self.model.table("text")]
 
     @torch.no_grad()
+    def image_codes(self) -> list[Row]:
+        """One code of an image, the first and a late one: what a step costs must not grow with masks never used."""
+        late = LATE - self.repeats
+        encoded = self.model.encode(self.batch)
+        first, last = (self.model.start_decoding(encoded, modality="image") for _ in range(2))
+        for layer in last.layers:
+            layer.cache.normal_()
+        last.length = late
+        plain = ReferenceLikeDecoder(self.plain, *self.plain.encode(self.batch), "image")
+        token = torch.zeros(1, 1, dtype=torch.int64)
+        times = fastest(
+            {
+                "plain": lambda: plain.step(token),
+                "first": lambda: self.model.decode_step(first, token),
+                "late": lambda: self.model.decode_step(last, token),
+            },
+            self.repeats,
+            self.threads,
+        )
+        own = sum(layer.cache[..., :late, :].nbytes for layer in last.layers) / 1e6
+        note = f"reference: one of the first; what it also reads are keys and values of earlier ones, {own:,.0f} MB"
+        return [
+            Row("decode an image code", times["first"], "ms", times["plain"], times["plain"] / times["first"], "",
+                PLAIN),
+            Row(f"decode image code {LATE:,}", times["late"], "ms", times["first"], times["late"] / times["first"], "",
+                note),
+        ]  # fmt: skip
+
     def errors(self) -> list[Row]:
-        """Logits of int8 weights against those of float32 ones, per modality."""
-        rows = []
-        for modality in self.model.config.target_modalities:
-            ids = torch.randint(2, 8000, (1, SHORT_TARGET), generator=torch.Generator().manual_seed(2))
-            key = "targets/text/targets" if modality == "text" else f"targets/{modality}/tokens"
-            batch = {**self.batch, key: ids}
-            exact, found = self.model(batch)[modality].logits, self.small(batch)[modality].logits
-            error = float((found - exact).norm() / exact.norm())
-            same = float((found.argmax(-1) == exact.argmax(-1)).float().mean())
-            note = f"root mean square of the difference / of the logits; same best id at {same:.0%} of positions"
-            rows.append(Row(f"error of int8, {modality} logits", 100 * error, "%", note=f"{note}; random weights"))
-        return rows
+        """Logits of int8 weights against those of float32 ones, per modality: here, and on the golden network."""
+        note = "root mean square of the difference / of the logits; same best id at"
+        found = {"random weights": logit_errors(self.model, self.small, self.batch), "golden network": golden_errors()}
+        return [
+            Row(f"error of int8, {modality} logits, {which}", 100 * error, "%", note=f"{note} {same:.0%} of positions")
+            for which, errors in found.items()
+            for modality, (error, same) in errors.items()
+        ]
 
     def loading(self) -> list[Row]:
         """Peak memory of a fresh process that loads the network from a folder, against the size of its weights."""
         size = sum(parameter.nbytes for parameter in self.model.parameters()) / 1e6
-        with tempfile.TemporaryDirectory() as folder:
-            save_weights(self.model, Path(folder))
-            done = subprocess.run([sys.executable, "-c", _LOAD, folder], capture_output=True, text=True, check=False)
+        command = [sys.executable, "-c", _LOAD, str(self.folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BenchmarkError(f"loading the network in another process failed: {done.stderr.strip()[-500:]}")
-        used = float(done.stdout)
+        loaded, prepared = (float(part) for part in done.stdout.split())
+        note = "reference: the size of the weights"
         return [
-            Row("load, memory added", used, "MB", size, used / size, "<= 1.1", "reference: the size of the weights")
+            Row("build, load: memory added", loaded, "MB", size, loaded / size, "<= 1.1", note),
+            Row("build, load, prepare: memory added", prepared, "MB", size, prepared / size, "<= 1.1", note),
         ]
+
+
+def quick_size() -> ModelConfig:
+    """A toy with the vocabulary and the grids of size large."""
+    large = ModelConfig.named("large")
+    transformer = dataclasses.replace(
+        large.transformer, emb_dim=64, num_heads=4, head_dim=16, mlp_dim=96, num_encoder_layers=2, num_decoder_layers=2
+    )
+    large = large.replace(transformer=transformer, input_modalities=("text", "image"))
+    if large.image_tower is None:
+        return large
+    tower = dataclasses.replace(large.image_tower, emb_dim=32, num_heads=2, head_dim=16, num_layers=2, mlp_dim=64)
+    return large.replace(image_tower=tower)

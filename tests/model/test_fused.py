@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from embodio.model.fused import cross_entropy, norm_rotate, norm_rotate_, rms_norm, swiglu
+from embodio.model.fused import cross_entropy, norm_rotate, norm_rotate_, rms_norm, rms_norm_of_few, swiglu
 
 
 def plain_norm(x: Tensor, scale: Tensor) -> Tensor:
@@ -28,6 +28,15 @@ def test_rms_norm() -> None:
     assert torch.autograd.gradcheck(rms_norm, (x, scale))
     with torch.no_grad():
         assert torch.allclose(rms_norm(x, scale), plain_norm(x, scale))
+
+
+def test_rms_norm_of_few() -> None:
+    x, scale = double(5, 8).detach().float(), double(8).detach().float()
+    found = rms_norm_of_few(x, scale)
+    torch.testing.assert_close(found, plain_norm(x, scale))
+    assert torch.equal(rms_norm_of_few(x[3:4], scale)[0], found[3])
+    half = x.bfloat16()
+    assert torch.equal(rms_norm_of_few(half, scale.bfloat16()), rms_norm(half, scale.bfloat16()))
 
 
 @pytest.mark.parametrize("factors", [rotary(1, 5, 2, 2), rotary(3, 5, 1, 2), None])
