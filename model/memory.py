@@ -1,4 +1,4 @@
-"""Room for large tensors outside the heap: given back at once when freed, and in huge pages where the system has them."""
+"""Room for large tensors outside the heap: given back as soon as they are freed, in huge pages where there are any."""
 
 from __future__ import annotations
 

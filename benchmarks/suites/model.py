@@ -24,7 +24,7 @@ from embodio.benchmarks.int8_error import golden_errors, logit_errors
 from embodio.benchmarks.memory import peak_memory
 from embodio.benchmarks.reference_like import ReferenceLike, ReferenceLikeDecoder
 from embodio.benchmarks.suites import BenchmarkConfig, Row
-from embodio.model import ModelConfig, UnifiedIO2, load_weights, prepare, quantise, save_weights
+from embodio.model import ModelConfig, UnifiedIO2, load, prepare, quantise, save_weights
 from embodio.model.layers import Linear
 from embodio.model.products import linear
 
@@ -92,7 +92,7 @@ class _Bench:
         size = quick_size() if config.quick else ModelConfig.named("large")
         self.plain = ReferenceLike(random_network(size))
         save_weights(self.plain.model, folder)
-        self.model = prepare(load_weights(folder))
+        self.model = prepare(load(folder))
         self.small = quantise(self.model)
         rows, columns = size.patch_grid("image")
         generator = torch.Generator().manual_seed(1)
@@ -148,7 +148,7 @@ class _Bench:
         plain = ReferenceLikeDecoder(self.plain, *self.plain.encode(self.batch))
         token = torch.zeros(1, 1, dtype=torch.int64)
         weights = self._step_weights()
-        rows = [(torch.randn(1, weight.shape[1]), weight) for weight in weights if weight.shape[0] > 2 < weight.dim()]
+        rows = [(torch.randn(1, weight.shape[1]), weight) for weight in weights if weight.dim() == 2 and len(weight) > 2]
         times = fastest(
             {
                 "plain": lambda: plain.step(token),

@@ -9,6 +9,7 @@ import torch
 
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.reference_like import ReferenceLike, ReferenceLikeDecoder
+from embodio.benchmarks.suites.model import quick_size, random_network
 from embodio.model import ModelConfig, UnifiedIO2
 
 
@@ -38,6 +39,18 @@ def test_it_equals_ours(model: UnifiedIO2, batch: dict[str, torch.Tensor]) -> No
     torch.testing.assert_close(encoded, ours.embeddings, atol=2e-5, rtol=1e-4)
     state, decoder = model.start_decoding(ours, 8), ReferenceLikeDecoder(plain, encoded, table)
     for tokens in torch.randint(3, 1000, (5, 2, 1)):
+        torch.testing.assert_close(decoder.step(tokens), model.decode_step(state, tokens), atol=2e-5, rtol=1e-4)
+
+
+def test_image_codes_equal_ours() -> None:
+    model = random_network(quick_size())
+    plain = ReferenceLike(model)
+    batch = {"inputs/text/tokens": torch.randint(3, 1000, (2, 9))}
+    encoded, table = plain.encode(batch)
+    with torch.no_grad():
+        state = model.start_decoding(model.encode(batch), 8, "image")
+    decoder = ReferenceLikeDecoder(plain, encoded, table, "image")
+    for tokens in torch.randint(2, 1000, (3, 2, 1)):
         torch.testing.assert_close(decoder.step(tokens), model.decode_step(state, tokens), atol=2e-5, rtol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""A prepared network: equal to a plain one but for rounding, whatever is done with it, and turned weights by themselves."""
+"""A prepared network equals a plain one but for rounding, whatever is done with it; turned weights by themselves."""
 
 from __future__ import annotations
 
