@@ -12,7 +12,7 @@ from torch.nn import functional
 from embodio.model.errors import BatchError, DecodingError
 from embodio.model.fused import norm_rotate_, rms_norm_of_few, swiglu
 from embodio.model.layers import Linear
-from embodio.model.products import linear
+from embodio.model.products import is_turned, linear
 from embodio.model.sparse_masks import Placement, layer_masks
 from embodio.model.token_sequence import TokenSequence, cross_attention_mask
 from embodio.model.transformer import DecoderLayer, head_rotary
@@ -31,6 +31,7 @@ class LayerState:
     """What one decoder layer reads at every step: its weights, looked up once, and its keys and values.
 
     Attributes:
+        self_out: a float weight of these three is transposed, [in, out]; as are `cross_out` and `down`.
         cross_key: [B, H, L, Dh] of the encoder's tokens, as is `cross_value`.
         cache: [B * copies, 2, H, T, Dh], keys and values of the tokens fed so far and room for more; head by head, so
             that a head reads its own front to back.
@@ -176,28 +177,39 @@ def _layer_state(layer: DecoderLayer, encoded: TokenSequence, source_rotary: Ten
         self_norm=layer.self_attention_norm.scale,
         query_key_value=_linear_map(own.query_key_value),
         query_key_norm=own.query_key_norm,
-        self_out=_linear_map(own.out),
+        self_out=_linear_map(own.out, transposed=True),
         cross_norm=layer.cross_attention_norm.scale,
         query=_linear_map(cross.query),
         query_norm=cross.query_norm,
-        cross_out=_linear_map(cross.out),
+        cross_out=_linear_map(cross.out, transposed=True),
         mlp_norm=layer.mlp_norm.scale,
         gate_up=_linear_map(layer.mlp.gate_up),
-        down=_linear_map(layer.mlp.down),
+        down=_linear_map(layer.mlp.down, transposed=True),
         cross_key=key.transpose(1, 2).contiguous(),
         cross_value=value.transpose(1, 2).contiguous(),
         cache=key.new_empty(key.shape[0], 2, key.shape[2], max_length, key.shape[3]),
     )
 
 
-def _linear_map(module: nn.Module) -> LinearMap:
+def _linear_map(module: nn.Module, *, transposed: bool = False) -> LinearMap:
     """The weight of a float map, which saves a call per step; any other map as it is."""
-    return module.weight if isinstance(module, Linear) else module
+    if not isinstance(module, Linear):
+        return module
+    return module.weight.t() if transposed else module.weight
 
 
 def _apply(linear_map: LinearMap, x: Tensor) -> Tensor:
     """The map of x [N, in]."""
     return linear(x, linear_map) if isinstance(linear_map, Tensor) else linear_map(x)
+
+
+def _add_applied(x: Tensor, linear_map: LinearMap, y: Tensor) -> Tensor:
+    """Add the map of y [N, in] to x [N, out]; a float weight is given transposed."""
+    if not isinstance(linear_map, Tensor):
+        return x + linear_map(y)
+    if len(x) > 1 and is_turned(linear_map.t()):
+        return x + linear(y, linear_map.t())
+    return torch.addmm(x, y, linear_map)
 
 
 def decode_step(model: UnifiedIO2, state: DecoderState, tokens: Tensor) -> Tensor:
@@ -255,16 +267,16 @@ def _layer_step(
     end = begin + shape[1]
     fused = _apply(layer.query_key_value, rms_norm_of_few(x, layer.self_norm)).view(*shape, 3, heads, width)
     norm_rotate_(fused, layer.query_key_norm, rotary)
-    layer.cache[..., begin:end, :] = fused[:, :, 1:].permute(0, 2, 3, 1, 4)
-    keys, values = layer.cache[..., :end, :].unbind(1)
+    layer.cache[:, :, :, begin:end] = fused[:, :, 1:].permute(0, 2, 3, 1, 4)
+    keys, values = layer.cache[:, :, :, :end].unbind(1)
     mixed = functional.scaled_dot_product_attention(fused[:, :, 0].transpose(1, 2), keys, values, attn_mask=mask)
-    x = x + _apply(layer.self_out, mixed.transpose(1, 2).reshape(x.shape[0], -1))
+    x = _add_applied(x, layer.self_out, mixed.transpose(1, 2).reshape(x.shape[0], -1))
 
     query = _apply(layer.query, rms_norm_of_few(x, layer.cross_norm)).view(*shape, 1, heads, width)
     norm_rotate_(query, layer.query_norm, rotary)
     # Copies of a row ask the same keys, so they line up as if they were further tokens of that row.
     query = query.view(layer.cross_key.shape[0], -1, heads, width).transpose(1, 2)
     mixed = functional.scaled_dot_product_attention(query, layer.cross_key, layer.cross_value, attn_mask=cross_mask)
-    x = x + _apply(layer.cross_out, mixed.transpose(1, 2).reshape(x.shape[0], -1))
+    x = _add_applied(x, layer.cross_out, mixed.transpose(1, 2).reshape(x.shape[0], -1))
 
-    return x + _apply(layer.down, swiglu(_apply(layer.gate_up, rms_norm_of_few(x, layer.mlp_norm))))
+    return _add_applied(x, layer.down, swiglu(_apply(layer.gate_up, rms_norm_of_few(x, layer.mlp_norm))))
