@@ -148,14 +148,15 @@ class _Bench:
         plain = ReferenceLikeDecoder(self.plain, *self.plain.encode(self.batch))
         token = torch.zeros(1, 1, dtype=torch.int64)
         weights = self._step_weights()
-        rows = [(torch.randn(1, weight.shape[1]), weight) for weight in weights if weight.dim() == 2 and len(weight) > 2]
+        matrices = [weight for weight in weights if weight.dim() == 2 and len(weight) > 2]
+        inputs = {weight.shape[1]: torch.randn(1, weight.shape[1]) for weight in matrices}
         times = fastest(
             {
                 "plain": lambda: plain.step(token),
                 "float": lambda: self.model.decode_step(state, token),
                 "int8": lambda: self.small.decode_step(small, token),
                 "read": lambda: [weight.sum() for weight in weights],
-                "products": lambda: [linear(x, weight) for x, weight in rows],
+                "products": lambda: [linear(inputs[weight.shape[1]], weight) for weight in matrices],
             },
             rounds,
             self.threads,
