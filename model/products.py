@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from embodio.model.memory import room
@@ -46,7 +46,7 @@ def _has_onednn() -> bool:
     return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
-def turn(weight: nn.Parameter) -> None:
+def turn(weight: Tensor) -> None:
     """Store a weight [out, in] turned, in place; one that is not in float32 on the CPU stays as it is."""
     if weight.dtype != torch.float32 or weight.device.type != "cpu" or is_turned(weight):
         return
