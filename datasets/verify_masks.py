@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.errors import CorruptRecordError, FeatureError
 from embodio.datasets.finding import Finding
 from embodio.datasets.rlds.features import ImageFeature, TensorFeature
 from embodio.datasets.source import EpisodeSource
@@ -41,11 +42,14 @@ def check_masks(source: EpisodeSource, episodes: Sequence[int]) -> Finding:
     for camera in masked_cameras(source):
         fits: dict[str, float] = defaultdict(float)
         for number in episodes:
-            episode = source.episode(number)
-            mask = episode.array(_PREFIX + camera)[0]
-            for way, image in _turned(episode.frame(camera, 0)).items():
+            try:
+                episode = source.episode(number)
+                mask, frame = episode.array(_PREFIX + camera)[0], episode.frame(camera, 0)
+            except (CorruptRecordError, FeatureError):  # damaged; `verify` counts these
+                continue
+            for way, image in _turned(frame).items():
                 fits[way] += explained(image, mask) / len(episodes)
-        best = max(fits, key=lambda way: fits[way])
+        best = max(fits, key=lambda way: fits[way], default="upright")
         if fits[best] > fits["upright"] + _MARGIN:
             wrong.append(f"{camera} {best}")
     if wrong:

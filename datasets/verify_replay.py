@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.finding import Finding
 from embodio.datasets.replay_hypotheses import Attempt, as_recorded, hypotheses
 from embodio.datasets.source import EpisodeSource, EpisodeView
@@ -87,12 +87,16 @@ def replay(
     found, envs = _Replayed(), dict[str, Any]()
     try:
         for count, number in enumerate(episodes, start=1):
-            episode = source.episode(number)
-            seed, success = _recorded(episode, "seed"), _recorded(episode, "success")
-            if seed is not None and seed >= 0 and success is not None:
-                env = _environment(envs, name, episode)
-                _replay_one(env, embodiment_of(name), episode, int(seed), bool(success), found)
-            done(count)
+            try:
+                episode = source.episode(number)
+                seed, success = _recorded(episode, "seed"), _recorded(episode, "success")
+                if seed is not None and seed >= 0 and success is not None:
+                    env = _environment(envs, name, episode)
+                    _replay_one(env, embodiment_of(name), episode, int(seed), bool(success), found)
+            except (CorruptRecordError, FeatureError):  # damaged; `verify` counts these
+                continue
+            finally:
+                done(count)
     except EnvError as error:
         return [Finding("open-loop replay", "unknown", str(error))]
     finally:

@@ -14,6 +14,7 @@ import pytest
 from embodio.datasets.errors import CollectionError
 from embodio.datasets.recording import observed
 from embodio.datasets.rlds.image_codec import encode_image
+from embodio.datasets.source import open_source
 from embodio.datasets.sources.vima import VimaSource
 from embodio.datasets.verify_masks import check_masks, explained, masked_cameras
 from embodio.datasets.verify_poses import check_poses, has_masks
@@ -118,6 +119,22 @@ def test_turned_images_are_told_by_the_masks(turned: bool, tmp_path: Path) -> No
     finding = check_masks(source, range(12))
     assert finding.status == ("warning" if turned else "ok")
     assert ("front upside down, top upside down" in finding.found) == turned
+
+
+def test_damaged_episodes_are_passed_over(tmp_path: Path) -> None:
+    source = write(tmp_path)
+    (tmp_path / "rotate" / "000003" / "action.pkl").write_bytes(b"nothing")
+    (tmp_path / "rotate" / "000004" / "rgb_top" / "0.jpg").write_bytes(b"nothing")
+    assert "of 11 actions begin" in check_poses(source, range(12)).found
+    assert check_masks(source, range(12)).status == check_masks(source, [3]).status == "ok"
+    assert replay(source, [3])[0].status == "unknown"
+
+
+def test_the_catalogue_keeps_what_the_checks_need(tmp_path: Path) -> None:
+    write(tmp_path)
+    source = open_source("vima", folder=tmp_path)
+    assert has_masks(source) and masked_cameras(source) == ("front", "top")
+    assert check_poses(source, range(12)).status == "ok"
 
 
 def test_what_a_mask_explains() -> None:
