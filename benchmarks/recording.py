@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from embodio.datasets.collection_store import CollectionStore
+from embodio.datasets.collection_store import INDEX, STAGING, CollectionStore
 from embodio.datasets.errors import CollectionError
 from embodio.datasets.folder_lock import sole_user
 from embodio.datasets.recording import RecordingSettings
@@ -39,6 +39,8 @@ def recording(
         str(identity["env"]), str(identity["agent"]), int(identity["seed"]), options, embodiment.to_dict()
     )
     folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / INDEX).exists() and any(path.name != STAGING for path in folder.iterdir()):
+        raise CollectionError(f"{folder} holds something else than a recording. Choose another folder")
     with sole_user(folder, "recording into", CollectionError):
         store = CollectionStore(folder, settings)
         try:

@@ -28,6 +28,7 @@ from embodio.datasets.rlds.writer import SHARD_BYTES, write_dataset
 from embodio.envs.embodiment import Embodiment
 
 STAGING = ".staging"
+INDEX = "collection.json"
 
 
 class StoreSettings(Protocol):
@@ -131,7 +132,7 @@ class CollectionStore:
         self.staging = folder / STAGING
         self._commit = folder / ".commit"
         self._building = folder / ".building"
-        self._index = folder / "collection.json"
+        self._index = folder / INDEX
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self._building, ignore_errors=True)
         if self._commit.exists():
@@ -180,7 +181,7 @@ class CollectionStore:
             shard_bytes=shard_bytes,
         )
         content = {"settings": self.settings.to_json(), "episodes": [dataclasses.asdict(row) for row in rows]}
-        _write_json(self._building / "collection.json", content)
+        _write_json(self._building / INDEX, content)
         self._building.rename(self._commit)
         self._publish()
         self.staging.mkdir()

@@ -96,7 +96,7 @@ def test_other_recordings_and_folders_are_refused(tmp_path: Path, policy: Moving
     with pytest.raises(CollectionMismatch, match="seed"):
         play(tmp_path / "other", record=tmp_path / "data", episodes=1, seed=6)
     (tmp_path / "data" / "collection.json").unlink()
-    with pytest.raises(CollectionError, match="not collected here"):
+    with pytest.raises(CollectionError, match="something else than a recording"):
         play(tmp_path / "run", record=tmp_path / "data", episodes=2)
 
 
