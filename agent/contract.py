@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,138 +17,223 @@ from embodio.envs.errors import EmbodimentMismatch
 STEPS = 6
 """Steps of each try; more than the half chunk that agents play before they plan anew."""
 
+Actions = list[npt.NDArray[Any]]
+Play = list[dict[str, Any]]
+
 
 class ContractError(AgentError):
-    """An agent breaks a promise; the message says which, and where."""
+    """An agent breaks promises; the message says which, and where.
 
+    Attributes:
+        broken: name of each broken promise -> how it is broken.
+    """
 
-class Acting(Protocol):
-    """What is checked: an `Agent`, a `RemoteAgent`, or anything else that acts."""
-
-    def reset(self, instruction: Any = None) -> None:
-        """Begin an episode, or N of them."""
-
-    def act(self, observation: Any) -> npt.NDArray[np.float32]:
-        """The next action."""
+    def __init__(self, broken: dict[str, str]) -> None:
+        self.broken = broken
+        super().__init__("\n".join(f"{name}: {how}" for name, how in broken.items()))
 
 
 def check_agent(agent: Any, env: Any, *, seed: int = 0, batch: bool = True) -> list[str]:
     """Tries an agent in an environment.
 
     Args:
-        agent: anything with `reset(instruction=...)` and `act(observation)`. `check_embodiment` is tried where it
-            exists, and demanded from nothing.
+        agent: an `Agent`, a `RemoteAgent`, or anything else with `reset(instruction=...)` and `act(observation)`.
+            `check_embodiment` is tried where it exists, and demanded from nothing.
         env: a gymnasium environment with an `embodiment`.
         seed: of the episode that is played.
-        batch: also try a batch of observations; False for agents that take one at a time by design.
+        batch: also try batches of observations; False for agents that take one at a time by design.
 
     Returns:
-        What was checked.
+        The promises that were tried, and kept.
 
     Raises:
-        ContractError: at the first promise that is broken.
+        ContractError: if one is broken; all that are broken are in it.
     """
     embodiment: Embodiment = env.unwrapped.embodiment
-    observations, instruction = _play(agent, env, embodiment.action, seed)
-    checked = ["dtype, shape, bounds and finiteness", "observations are not changed"]
-    _require_fresh_memory(agent, observations, instruction)
-    checked.append("returned arrays are not shared")
-    _require_same_again(agent, observations, instruction)
-    checked.append("reset begins the same episode again")
-    if batch:
-        _require_rows_alone(agent, observations, instruction)
-        checked.append("a row of a batch acts as it does alone")
+    found: dict[str, str | None] = {}
+    play, instruction = _play(agent, env, embodiment.action, seed, found)
+    if found["form"] is None:
+        trial = _Trial(agent, play, instruction)
+        found["memory"] = _first(trial.shared_memory())
+        found["reset"] = _first(trial.another_after_reset())
+        if found["reset"] is None:
+            found["memory"] = found["memory"] or _first(trial.written_into())
+            if batch:
+                found["rows"] = _first(trial.rows_that_differ())
+                found["reset of rows"] = _first(trial.rows_that_are_disturbed()) if found["rows"] is None else None
     if hasattr(agent, "check_embodiment"):
-        _require_refusal(agent, embodiment)
-        checked.append("another robot is refused")
+        found["robot"] = _accepts_another(agent, embodiment)
+    broken = {name: how for name, how in found.items() if how is not None}
+    if broken:
+        raise ContractError(broken)
     agent.reset(instruction=instruction)
-    return checked
+    return list(found)
 
 
-def _play(agent: Acting, env: Any, action: ActionSpec, seed: int) -> tuple[list[dict[str, Any]], Any]:
+def _first(faults: Iterator[str]) -> str | None:
+    try:
+        return next(faults, None)
+    except AgentError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _play(agent: Any, env: Any, action: ActionSpec, seed: int, found: dict[str, str | None]) -> tuple[Play, Any]:
+    """Plays an episode, and judges what each step shows by itself."""
     observation, _ = env.reset(seed=seed)
     instruction = observation.get("instruction", "do the task")
     agent.reset(instruction=instruction)
-    seen = []
+    judges: dict[str, Callable[[Any, ActionSpec], str | None]]
+    judges = {"form": _form, "finite": _finite, "bounds": _bounds, "levels": _levels}
+    found |= dict.fromkeys([*judges, "observation"])
+    seen: Play = []
     for step in range(STEPS):
         kept = {key: copy.deepcopy(value) for key, value in observation.items()}
         chosen = agent.act(observation)
+        for name, judge in judges.items():
+            how = judge(chosen, action)
+            found[name] = found[name] or (how and f"step {step}: {how}")
         for key, value in kept.items():
             if not np.array_equal(np.asarray(value), np.asarray(observation[key])):
-                raise ContractError(f"step {step}: act changed the observation's {key!r}; copy before writing")
-        _require_action(chosen, action, step)
+                changed = f"step {step}: act changed the observation's {key!r}; copy before writing"
+                found["observation"] = found["observation"] or changed
         seen.append(kept)
+        if found["form"] or found["finite"] or found["bounds"]:
+            break  # such an action is not for a robot
         observation, _, terminated, truncated, _ = env.step(chosen)
         if terminated or truncated:
             break
     return seen, instruction
 
 
-def _require_action(chosen: Any, action: ActionSpec, step: int) -> None:
+def _form(chosen: Any, action: ActionSpec) -> str | None:
     size = len(action.dimensions)
-    if not isinstance(chosen, np.ndarray) or chosen.dtype != np.float32 or chosen.shape != (size,):
-        found = f"{chosen.dtype} {chosen.shape}" if isinstance(chosen, np.ndarray) else type(chosen).__name__
-        raise ContractError(f"step {step}: expected an action float32 ({size},), got {found}")
-    for number, dimension in zip(chosen.tolist(), action.dimensions, strict=True):
-        if not np.isfinite(number):
-            raise ContractError(f"step {step}: {dimension.name} is {number}; actions must be finite")
-        if not dimension.low <= number <= dimension.high:
-            raise ContractError(
-                f"step {step}: {dimension.name} is {number}, outside {dimension.low} to {dimension.high}"
+    if isinstance(chosen, np.ndarray) and chosen.dtype == np.float32 and chosen.shape == (size,):
+        return None
+    got = f"{chosen.dtype} {chosen.shape}" if isinstance(chosen, np.ndarray) else type(chosen).__name__
+    return f"expected an action float32 ({size},), got {got}"
+
+
+def _numbers(chosen: Any, action: ActionSpec) -> Iterator[tuple[float, Any]]:
+    """The numbers of an action and their dimensions, if it has any form that can be read."""
+    values = np.asarray(chosen)
+    if values.shape == (len(action.dimensions),) and values.dtype.kind in "fiu":
+        yield from zip(values.tolist(), action.dimensions, strict=True)
+
+
+def _finite(chosen: Any, action: ActionSpec) -> str | None:
+    wrong = [(x, d) for x, d in _numbers(chosen, action) if not np.isfinite(x)]
+    return f"{wrong[0][1].name} is {wrong[0][0]}; actions must be finite" if wrong else None
+
+
+def _bounds(chosen: Any, action: ActionSpec) -> str | None:
+    for number, d in _numbers(chosen, action):
+        if np.isfinite(number) and not d.low <= number <= d.high:
+            return f"{d.name} is {number}, outside {d.low} to {d.high}"
+    return None
+
+
+def _levels(chosen: Any, action: ActionSpec) -> str | None:
+    for number, d in _numbers(chosen, action):
+        if d.kind == "binary" and d.low < number < d.high:
+            return f"{d.name} is {number}, but it is binary: {d.low} or {d.high}"
+        if d.kind == "word" and not float(number).is_integer():
+            return f"{d.name} is {number}, but it is the place of a word: 0, 1, ..., {d.high:g}"
+    return None
+
+
+def _differ(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
+    return not np.array_equal(a, b, equal_nan=True)
+
+
+class _Trial:
+    """Plays recorded observations again in several ways; each method gives the faults that it finds."""
+
+    def __init__(self, agent: Any, play: Play, instruction: Any) -> None:
+        self.agent, self.play, self.instruction = agent, play, instruction
+
+    def episode(self, play: Play) -> Actions:
+        self.agent.reset(instruction=self.instruction)
+        return [np.array(self.agent.act(observation)) for observation in play]
+
+    def shared_memory(self) -> Iterator[str]:
+        """An action that is the same memory as an earlier one, or as the observation."""
+        self.agent.reset(instruction=self.instruction)
+        given: Actions = []
+        for step, observation in enumerate(self.play):
+            chosen = self.agent.act(observation)
+            inputs = [value for value in observation.values() if isinstance(value, np.ndarray)]
+            if any(np.shares_memory(chosen, other) for other in [*given, *inputs]):
+                yield f"step {step}: the action shares memory with an earlier one or the observation; return a copy"
+            given.append(chosen)
+
+    def written_into(self) -> Iterator[str]:
+        """An action that changes when somebody writes into an earlier one."""
+        expected = self.episode(self.play)
+        self.agent.reset(instruction=self.instruction)
+        for step, observation in enumerate(self.play):
+            chosen = self.agent.act(observation)
+            if not chosen.flags.writeable:
+                yield f"step {step}: the action cannot be written into; return a copy"
+                return
+            if _differ(chosen, expected[step]):
+                yield f"step {step}: writing into an earlier action changed this one; return a copy"
+            chosen[:] = 0.123
+
+    def another_after_reset(self) -> Iterator[str]:
+        """Another action for the same observations, with another episode in between."""
+        first = self.episode(self.play)
+        self.episode(self.play[::-1][:2])
+        for step, (a, b) in enumerate(zip(first, self.episode(self.play), strict=True)):
+            if _differ(a, b):
+                yield f"step {step}: after a reset the same observations led to another action"
+
+    def rows(self) -> list[Play]:
+        return [self.play, self.play[::-1], self.play[1:] + self.play[:1]]
+
+    def step_together(self, rows: list[Play], step: int) -> npt.NDArray[Any]:
+        return np.array(
+            self.agent.act(
+                {
+                    key: np.stack([row[step][key] for row in rows])
+                    for key, value in self.play[0].items()
+                    if not isinstance(value, str)
+                }
             )
-        if dimension.kind == "binary" and number not in (np.float32(dimension.low), np.float32(dimension.high)):
-            raise ContractError(f"step {step}: {dimension.name} is {number}, but it is binary")
+        )
+
+    def rows_that_differ(self) -> Iterator[str]:
+        """A row of a batch that acts otherwise than alone."""
+        rows = self.rows()
+        alone = [self.episode(row) for row in rows]
+        self.agent.reset(instruction=(self.instruction,) * len(rows))
+        for step in range(len(self.play)):
+            chosen = self.step_together(rows, step)
+            for index, expected in enumerate(alone):
+                if _differ(chosen[index], expected[step]):
+                    yield f"step {step}: row {index} of a batch acts differently from the same row alone"
+
+    def rows_that_are_disturbed(self) -> Iterator[str]:
+        """A row that does not begin anew when it is reset, or another that does not go on."""
+        rows, middle = self.rows(), len(self.play) // 2
+        alone = [self.episode(row) for row in rows]
+        begun = self.episode(rows[1][middle:])
+        self.agent.reset(instruction=(self.instruction,) * len(rows))
+        for step in range(len(self.play)):
+            if step == middle:
+                mask = np.arange(len(rows)) == 1
+                self.agent.reset(instruction=(self.instruction,) * len(rows), rows=mask)
+            chosen = self.step_together(rows, step)
+            for index, expected in enumerate(alone):
+                wanted = begun[step - middle] if index == 1 and step >= middle else expected[step]
+                if _differ(chosen[index], wanted):
+                    yield f"step {step}: row 1 was reset alone, and row {index} does not act as it would by itself"
 
 
-def _episode(agent: Acting, observations: list[dict[str, Any]], instruction: Any) -> list[npt.NDArray[np.float32]]:
-    agent.reset(instruction=instruction)
-    return [np.array(agent.act(observation)) for observation in observations]
-
-
-def _require_fresh_memory(agent: Acting, observations: list[dict[str, Any]], instruction: Any) -> None:
-    expected = _episode(agent, observations, instruction)
-    agent.reset(instruction=instruction)
-    given: list[npt.NDArray[np.float32]] = []
-    for step, observation in enumerate(observations):
-        chosen = agent.act(observation)
-        if any(np.shares_memory(chosen, earlier) for earlier in given):
-            raise ContractError(f"step {step}: the action shares memory with an earlier one; return a copy")
-        if not np.array_equal(chosen, expected[step]):
-            raise ContractError(f"step {step}: writing into an earlier action changed this one; return a copy")
-        given.append(chosen)
-        chosen[:] = 0.123
-
-
-def _require_same_again(agent: Acting, observations: list[dict[str, Any]], instruction: Any) -> None:
-    first = _episode(agent, observations, instruction)
-    _episode(agent, observations[::-1][:2], instruction)
-    for step, (a, b) in enumerate(zip(first, _episode(agent, observations, instruction), strict=True)):
-        if not np.array_equal(a, b):
-            raise ContractError(f"step {step}: after a reset the same observations led to another action")
-
-
-def _require_rows_alone(agent: Acting, observations: list[dict[str, Any]], instruction: Any) -> None:
-    orders: list[Callable[[list[Any]], list[Any]]] = [list, lambda x: x[::-1], lambda x: x[1:] + x[:1]]
-    rows = [order(observations) for order in orders]
-    alone = [_episode(agent, row, instruction) for row in rows]
-    agent.reset(instruction=(instruction,) * len(rows))
-    for step in range(len(observations)):
-        batch = {
-            key: np.stack([row[step][key] for row in rows])
-            for key, value in observations[0].items()
-            if not isinstance(value, str)
-        }
-        chosen = agent.act(batch)
-        for index, expected in enumerate(alone):
-            if not np.array_equal(chosen[index], expected[step]):
-                raise ContractError(f"step {step}: row {index} of a batch acts differently from the same row alone")
-
-
-def _require_refusal(agent: Any, embodiment: Embodiment) -> None:
-    foreign = dataclasses.replace(embodiment, name=f"{embodiment.name}-foreign", control_hz=embodiment.control_hz * 2)
+def _accepts_another(agent: Any, embodiment: Embodiment) -> str | None:
     agent.check_embodiment(embodiment)
+    foreign = dataclasses.replace(embodiment, name=f"{embodiment.name}-foreign", control_hz=embodiment.control_hz * 2)
     try:
         agent.check_embodiment(foreign)
     except EmbodimentMismatch:
-        return
-    raise ContractError("check_embodiment: a robot with another control_hz was accepted")
+        return None
+    return "a robot with another control_hz was accepted"

@@ -1,4 +1,4 @@
-"""check_agent passes on ours and finds each planted fault."""
+"""check_agent passes on ours, at home and served, and finds each planted fault, and that one only."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embodio.agent import Agent, Checkpoint
+from embodio.agent import Agent
+from embodio.agent.client import RemoteAgent
 from embodio.agent.contract import ContractError, check_agent
-from tests.agent.conftest import make_embodiment, make_observation
+from embodio.agent.errors import ObservationError
+from embodio.agent.serving.background import serving
+from embodio.agent.serving.policy import AgentPolicy
+from embodio.agent.serving.settings import ServerSettings
+from tests.agent.conftest import make_checkpoint, make_embodiment, make_format, make_observation
+
+CHECKPOINT = make_checkpoint(make_format(chunk=4, history_frames=1))
+PROMISES = ["form", "finite", "bounds", "levels", "observation", "memory", "reset", "rows", "reset of rows", "robot"]
 
 
 class ToyEnv:
@@ -32,10 +40,16 @@ class Faulty:
     """An agent with one fault."""
 
     def __init__(self, agent: Agent, fault: str) -> None:
-        self.agent, self.fault, self.calls, self.memory = agent, fault, 0, np.zeros(3, np.float32)
+        self.agent, self.fault, self.calls, self.memory = agent, fault, 0, np.zeros((20, 3), np.float32)
+        self.before = np.zeros(3, np.float32)
 
-    def reset(self, instruction: Any = None) -> None:
-        self.agent.reset(instruction=instruction)
+    def reset(self, instruction: Any = None, rows: Any = None) -> None:
+        if rows is not None and self.fault == "resets all rows":
+            rows = np.ones_like(rows)
+        if rows is not None and self.fault == "resets another row":
+            rows = np.roll(rows, 1)
+        self.agent.reset(instruction=instruction, rows=rows)
+        self.before = self.before * 0
 
     def check_embodiment(self, embodiment: Any) -> None:
         if self.fault != "accepts anything":
@@ -43,45 +57,74 @@ class Faulty:
 
     def act(self, observation: dict[str, Any]) -> Any:
         self.calls += 1
+        if self.fault == "refuses batches" and np.ndim(observation["front"]) == 4:
+            raise ObservationError("one at a time")
         action = self.agent.act(observation)
-        if self.fault == "float64":
-            return action.astype(np.float64)
-        if self.fault == "out of bounds":
-            return action * 0 + np.float32(1.5)
-        if self.fault == "NaN":
-            return action * np.float32(np.nan)
-        if self.fault == "half a gripper":
-            action[..., 2] *= 0.5
+        changed = {
+            "float64": lambda: action.astype(np.float64),
+            "a list": lambda: action.tolist(),
+            "one axis more": lambda: action[None],
+            "out of bounds": lambda: action * 0 + np.float32([1.5, 0, 1]),
+            "NaN": lambda: action * np.float32([np.nan, 1, 1]),
+            "infinite": lambda: action + np.float32([np.inf, 0, 0]),
+            "half a gripper": lambda: action * np.float32([1, 1, 0.5]),
+            "never the same": lambda: np.array([np.sin(self.calls), 0, 1], np.float32),
+            "read only": lambda: np.frombuffer(action.tobytes(), np.float32).reshape(action.shape),
+            "part of the observation": lambda: observation["state"].repeat(2)[:3] * 0,
+        }
+        if self.fault in changed:
+            return changed[self.fault]()
         if self.fault == "writes into the observation":
-            observation["front"][:] = 0
-        if self.fault == "shared memory":
-            self.memory[:] = action
-            return self.memory
-        if self.fault == "never the same":
-            action[..., 0] = np.float32(np.sin(self.calls))
+            observation["front"][0, 0] ^= 255
+        if self.fault == "the same memory" and action.ndim == 1:
+            self.memory[0] = action
+            return self.memory[0]
+        if self.fault == "plays what it handed out":
+            if action.ndim == 2:
+                return action * 0 + np.float32([0, 0, 1])
+            action = self.memory[self.calls % 20]
+            action[:] = self.before * 0.5
+            action[2] = 1.0
+            self.before = action
         if self.fault == "rows mixed" and action.ndim == 2:
             action[..., 0] = action[::-1, 0] * 0.5
         return action
 
 
-def test_ours_keeps_the_contract(checkpoint: Checkpoint) -> None:
-    assert len(check_agent(Agent(checkpoint), ToyEnv())) == 6
+def test_ours_keeps_the_contract() -> None:
+    assert check_agent(Agent(CHECKPOINT), ToyEnv()) == PROMISES
+    with serving(AgentPolicy(Agent(CHECKPOINT)), ServerSettings(port=0)) as url, RemoteAgent(url) as remote:
+        assert check_agent(remote, ToyEnv()) == PROMISES
+    assert check_agent(Agent(CHECKPOINT), ToyEnv(), batch=False) == [p for p in PROMISES if "rows" not in p]
+
+
+def test_a_faulty_agent_without_a_fault_passes() -> None:
+    assert check_agent(Faulty(Agent(CHECKPOINT), ""), ToyEnv()) == PROMISES
 
 
 @pytest.mark.parametrize(
-    ("fault", "message"),
+    ("fault", "promise", "message"),
     [
-        ("float64", "expected an action float32"),
-        ("out of bounds", "x is 1.5, outside"),
-        ("NaN", "must be finite"),
-        ("half a gripper", "gripper is .*binary"),
-        ("writes into the observation", "changed the observation's 'front'"),
-        ("shared memory", "shares memory|writing into an earlier"),
-        ("never the same", "."),
-        ("rows mixed", "row . of a batch"),
-        ("accepts anything", "control_hz was accepted"),
+        ("float64", "form", r"expected an action float32 \(3,\), got float64"),
+        ("a list", "form", "got list"),
+        ("one axis more", "form", r"got float32 \(1, 3\)"),
+        ("out of bounds", "bounds", "x is 1.5, outside -1.0 to 1.0"),
+        ("NaN", "finite", "x is nan"),
+        ("infinite", "finite", "x is inf"),
+        ("half a gripper", "levels", "gripper is .*binary"),
+        ("writes into the observation", "observation", "changed the observation's 'front'"),
+        ("the same memory", "memory", "shares memory"),
+        ("plays what it handed out", "memory", "writing into an earlier"),
+        ("read only", "memory", "cannot be written"),
+        ("never the same", "reset", "led to another action"),
+        ("rows mixed", "rows", "row . of a batch"),
+        ("refuses batches", "rows", "ObservationError: one at a time"),
+        ("resets all rows", "reset of rows", "row 1 was reset alone, and row [02]"),
+        ("resets another row", "reset of rows", "row 1 was reset alone"),
+        ("accepts anything", "robot", "control_hz was accepted"),
     ],
 )
-def test_planted_faults_are_found(checkpoint: Checkpoint, fault: str, message: str) -> None:
-    with pytest.raises(ContractError, match=message):
-        check_agent(Faulty(Agent(checkpoint), fault), ToyEnv())
+def test_each_planted_fault_is_found_and_no_other(fault: str, promise: str, message: str) -> None:
+    with pytest.raises(ContractError, match=message) as found:
+        check_agent(Faulty(Agent(CHECKPOINT), fault), ToyEnv())
+    assert list(found.value.broken) == [promise]
