@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Literal
 
 import torch
+from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +28,18 @@ from embodio.train.cli import run
 Verdict = Literal["ok", "look", "wrong"]
 _COLOURS = {"ok": "green", "look": "yellow", "wrong": "red"}
 _LEAST_MEMORY = 2.0
+_LEAST_DISK = 1.0
+_RENDER_SECONDS = 60
+_RENDER = """
+import mujoco
+scene = "<mujoco><worldbody><light pos='0 0 3'/><geom size='.1'/><camera pos='0 0 1'/></worldbody></mujoco>"
+model = mujoco.MjModel.from_xml_string(scene)
+data = mujoco.MjData(model)
+mujoco.mj_forward(model, data)
+renderer = mujoco.Renderer(model, 32, 32)
+renderer.update_scene(data, camera=0)
+print(int(renderer.render().max()))
+"""
 
 
 @dataclass(frozen=True)
@@ -59,41 +74,82 @@ class Finding:
 
 def examine(config: DoctorConfig) -> list[Finding]:
     """Everything that was found, in the order in which it was looked at."""
-    findings = [finding for look in (graphics, packages, threads, cuda, memory) for finding in look()]
+    findings = [finding for look in (graphics, packages, threads, cuda, memory, disk) for finding in look()]
     return findings + list(checkpoint(config))
 
 
 def graphics() -> Iterator[Finding]:
-    """The graphics library that MuJoCo renders with, by the variable MUJOCO_GL."""
-    chosen = os.environ.get("MUJOCO_GL", "")
-    if sys.platform == "linux" and not os.environ.get("DISPLAY") and chosen not in ("", "egl", "osmesa"):
-        yield Finding("graphics", "wrong", f"MUJOCO_GL={chosen} without a display", "set MUJOCO_GL=egl or osmesa")
+    """Whether MuJoCo renders a picture here, tried in a process of its own, as a broken driver may bring it down."""
+    chosen = os.environ.get("MUJOCO_GL", "egl")
+    remedy = "run scripts/graphics.py" if chosen == "egl" else "set MUJOCO_GL=egl, or osmesa with libosmesa6 installed"
+    environment = {**os.environ, "MUJOCO_GL": chosen}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _RENDER], env=environment, capture_output=True, text=True, timeout=_RENDER_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        yield Finding("graphics", "wrong", f"MUJOCO_GL={chosen}: no picture in {_RENDER_SECONDS} s", remedy)
         return
-    if sys.platform == "linux":
-        names = {"osmesa": "libOSMesa.so*", "": "libEGL.so*", "egl": "libEGL.so*"}
-        pattern = names.get(chosen, "libGL.so*")
-        folders = [Path(folder) for folder in ("/usr/lib", "/usr/lib64", "/lib")]
-        if not any(next(folder.rglob(pattern), None) for folder in folders if folder.is_dir()):
-            yield Finding("graphics", "wrong", f"{pattern} is not installed", "run scripts/graphics.py")
-            return
-    yield Finding("graphics", "ok", f"MUJOCO_GL={chosen or 'not set: the environment chooses'}")
+    if done.returncode != 0 or not done.stdout.strip().isdigit():
+        said = (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1]
+        yield Finding("graphics", "wrong", f"MUJOCO_GL={chosen} does not render: {said}", remedy)
+    elif int(done.stdout) == 0:
+        yield Finding("graphics", "wrong", f"MUJOCO_GL={chosen} renders black pictures", remedy)
+    else:
+        yield Finding("graphics", "ok", f"MUJOCO_GL={chosen} renders")
 
 
 def packages() -> Iterator[Finding]:
-    """Whether what is needed to simulate and act is installed."""
-    there = []
-    for name in PACKAGES:
+    """Whether what embodio needs is installed in versions that it runs with, and in those that were tried together."""
+    try:
+        needed = [Requirement(line) for line in requires("embodio") or ()]
+    except PackageNotFoundError:
+        yield Finding("versions", "look", "embodio itself is not installed", "pip install -e . -c constraints.txt")
+        return
+    tried, there, sound = _tried(), [], True
+    for requirement in needed:
+        name, optional = requirement.name, requirement.marker is not None
         try:
-            there.append(f"{name} {version(name)}")
+            found = version(name)
         except PackageNotFoundError:
-            yield Finding("versions", "wrong", f"{name} is not installed", "pip install -e . -c constraints.txt")
-    yield Finding("versions", "ok", ", ".join(there))
+            if not optional:
+                sound = False
+                remedy = f"pip install '{name}{requirement.specifier}' -c constraints.txt"
+                yield Finding("versions", "wrong", f"{name} is not installed", remedy)
+            continue
+        remedy = f"pip install '{name}{requirement.specifier}' -c constraints.txt"
+        if not requirement.specifier.contains(found, prereleases=True):
+            sound = False
+            told = f"{name} {found} is installed, {requirement.specifier} is needed"
+            yield Finding("versions", "look" if optional else "wrong", told, remedy)
+        elif name in PACKAGES and not optional:
+            there.append(f"{name} {found}")
+            if tried.get(name, found) != found.partition("+")[0]:
+                remedy = f"pip install {name}=={tried[name]} if something does not work"
+                yield Finding("versions", "look", f"{name} {found} is installed, {tried[name]} was tried", remedy)
+    if sound:
+        yield Finding("versions", "ok", ", ".join(there))
+
+
+def _tried() -> dict[str, str]:
+    """Package -> version of constraints.txt, which a checkout has."""
+    path = Path(__file__).resolve().parents[1] / "constraints.txt"
+    if not path.is_file():
+        return {}
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    pins = [Requirement(line) for line in lines]
+    return {
+        pin.name: str(pin.specifier).removeprefix("==") for pin in pins if pin.marker is None or pin.marker.evaluate()
+    }
 
 
 def threads() -> Iterator[Finding]:
     """More threads than cores, or threads that spin, make decoding many times slower."""
-    used, cores = torch.get_num_threads(), usable_cores()
-    if used > cores:
+    used, cores, wanted = torch.get_num_threads(), usable_cores(), os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdigit() and int(wanted) > cores:
+        remedy = f"set OMP_NUM_THREADS={cores} or fewer"
+        yield Finding("threads", "wrong", f"OMP_NUM_THREADS={wanted}, there are {cores} cores", remedy)
+    elif used > cores:
         remedy = f"set OMP_NUM_THREADS={cores} or fewer"
         yield Finding("threads", "wrong", f"torch uses {used} threads, there are {cores} cores", remedy)
     elif used > 1 and os.environ.get("OMP_WAIT_POLICY", "").lower() != "passive":
@@ -127,6 +183,15 @@ def memory() -> Iterator[Finding]:
         yield Finding("memory", "ok", f"{free:.1f} GB free")
 
 
+def disk() -> Iterator[Finding]:
+    """Free space where runs are written."""
+    free = shutil.disk_usage(Path.cwd()).free / 1024**3
+    if free < _LEAST_DISK:
+        yield Finding("disk", "wrong", f"{free:.1f} GB free in {Path.cwd()}", "free some, or run in another folder")
+    else:
+        yield Finding("disk", "ok", f"{free:.1f} GB free in {Path.cwd()}")
+
+
 def checkpoint(config: DoctorConfig) -> Iterator[Finding]:
     """Whether the checkpoint loads, is for the robot of the environment, and has sound statistics."""
     try:
@@ -153,6 +218,8 @@ def statistics(loaded: Checkpoint) -> Iterator[Finding]:
     robot, known = loaded.format.embodiment, loaded.format.statistics
     sound = True
     for name, dimensions in (("action", robot.action.dimensions), ("state", robot.state)):
+        if name not in known.fields:
+            continue  # a policy of words or of plain limits needs none
         field = known.field(name)
         for dimension, low, high in zip(dimensions, field.min, field.max, strict=True):
             span = (high - low) / (dimension.high - dimension.low)
@@ -161,7 +228,10 @@ def statistics(loaded: Checkpoint) -> Iterator[Finding]:
                 found = f"{name} {dimension.name} hardly moved in the data: {low:.3g} to {high:.3g}"
                 yield Finding("statistics", "look", found, "collect data in which it moves, if the task needs it")
     if sound:
-        yield Finding("statistics", "ok", f"the data of {known.source or 'the data set'} covers every dimension")
+        told = "this policy needs none"
+        if known.fields:
+            told = f"the data of {known.source or 'the data set'} covers every dimension"
+        yield Finding("statistics", "ok", told)
 
 
 def report(findings: Sequence[Finding]) -> Table:
