@@ -1,4 +1,4 @@
-"""Suite agent: how long an agent thinks, how much a vector of rows gains, whether memory stays flat, and size large."""
+"""Suite agent: how long an agent thinks, what rows gain, what serving costs, whether memory is flat; size large."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.progress import Progress
 from embodio.agent.agent import Agent, blank_observation
 from embodio.agent.errors import CheckpointError
 from embodio.agent.options import AgentOptions
+from embodio.benchmarks import remote
 from embodio.benchmarks.memory import resident_memory
 from embodio.benchmarks.suites import BenchmarkConfig, Row, agent_large
 
@@ -37,9 +38,9 @@ def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
         agent = Agent.load(_NAME)
     except CheckpointError as error:
         raise CheckpointError(f"suite=agent measures {_NAME}, which cannot be loaded: {error}") from error
-    task = progress.add_task("agent", total=5)
+    task = progress.add_task("agent", total=6)
     rows: list[Row] = []
-    for measure in (_latency, _stages, _options, _vector, _memory):
+    for measure in (_latency, _stages, _options, _vector, _served, _memory):
         rows += measure(agent, config)
         progress.advance(task)
     return rows + agent_large.measure(config, progress)
@@ -142,6 +143,13 @@ def _vector(agent: Agent, config: BenchmarkConfig) -> list[Row]:
     fast, slow = ROWS / min(many) * 1e3, ROWS / min(one) * 1e3
     note = "reference: the same rows one by one; both plan at every step, so the gain is that of the network"
     return [Row(f"{ROWS} rows together", fast, "actions/s", slow, fast / slow, ">= 3", note)]
+
+
+def _served(agent: Agent, config: BenchmarkConfig) -> list[Row]:
+    """What a socket adds to `act`, and what a server gains by computing clients together."""
+    seen = frames(agent, 20)
+    rows = remote.overhead(_NAME, agent, seen, 20 if config.quick else 100 * config.repeats)
+    return rows + remote.together(_NAME, seen, 1 if config.quick else config.repeats, 2 if config.quick else 20)
 
 
 def _memory(agent: Agent, config: BenchmarkConfig) -> list[Row]:
