@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from rich.console import Console
 
 from embodio.agent.agent import Agent
 from embodio.agent.errors import AgentError
+from embodio.agent.options import AgentOptions, Precision
+from embodio.agent.serving.background import serve_until_signal
+from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings, ServingError
 from embodio.train.cli import run as run_command
 
@@ -28,6 +33,7 @@ class ServeConfig:
         certificate: PEM file for TLS.
         key: PEM file of the certificate's private key.
         replan: actions played before the agent plans anew; null for the agent's own.
+        precision: of the weights: float32, bfloat16, int8 or int8_weights.
         device: where the network runs, cpu or cuda.
         threads: of the network.
         max_clients: robots at once.
@@ -48,6 +54,7 @@ class ServeConfig:
     certificate: Path | None = None
     key: Path | None = None
     replan: int | None = None
+    precision: str = "float32"
     device: str = "cpu"
     threads: int = 1
     max_clients: int = 64
@@ -82,14 +89,6 @@ def serve(config: ServeConfig) -> int:
     Raises:
         AgentError: the checkpoint cannot be loaded, or not be served like this.
     """
-    try:
-        import msgpack  # noqa: F401
-        import websockets  # noqa: F401
-    except ImportError as error:
-        raise ServingError(f"{error.name} is not installed; run: pip install 'embodio[serve]'") from error
-    from embodio.agent.serving.background import serve_until_signal
-    from embodio.agent.serving.policy import AgentPolicy
-
     settings = ServerSettings(
         host=config.host,
         port=config.port,
@@ -106,7 +105,8 @@ def serve(config: ServeConfig) -> int:
         stop_seconds=config.stop_seconds,
     )
     torch.set_num_threads(config.threads)
-    agent = Agent.load(config.agent, replan=config.replan, device=config.device)
+    options = AgentOptions(replan=config.replan, precision=cast(Precision, config.precision))
+    agent = Agent.load(config.agent, device=config.device, options=options)
     agent.warmup()
     console = Console(highlight=False, soft_wrap=True, markup=False)
     serve_until_signal(
@@ -120,6 +120,8 @@ def serve(config: ServeConfig) -> int:
 
 def _welcome(config: ServeConfig, agent: Agent, url: str) -> str:
     """Where the server is, and how to use it."""
+    for everywhere in ("0.0.0.0", "[::]"):
+        url = url.replace(everywhere, socket.gethostname())
     token = "" if config.token_file is None else ", token=..."
     page = url.replace("ws", "http", 1)
     return "\n".join(

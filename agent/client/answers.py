@@ -24,11 +24,11 @@ class TextAnswer:
 
 
 def to_plain(value: Any) -> Any:
-    """An answer as maps, lists, arrays, numbers and text."""
+    """An answer as maps, lists, tuples, arrays, numbers and text."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, (list, tuple)):
-        return [to_plain(item) for item in value]
+        return type(value)([to_plain(item) for item in value])
     return dict(value) if isinstance(value, Mapping) else value
 
 

@@ -30,7 +30,16 @@ _TEMPORARY = 503
 
 
 class Broken(Exception):
-    """The connection ended; internal, `RemoteAgent` mends it or says what that means."""
+    """The connection ended; internal, `RemoteAgent` mends it or says what that means.
+
+    Args:
+        told: what happened.
+        reason: the error of a server that takes nobody just now.
+    """
+
+    def __init__(self, told: str, reason: Exception | None = None) -> None:
+        super().__init__(told)
+        self.reason = reason
 
 
 class Link:
@@ -169,4 +178,5 @@ def _refusal(url: str, error: InvalidStatus) -> Exception:
         name, message = str(told["name"]), str(told["message"])
     except (ValueError, KeyError, TypeError):
         return ServerUnreachable(f"{url}: no server of agents answers there (HTTP {status}); check address and port")
-    return Broken(message) if status == _TEMPORARY else error_named(name, f"{url}: {message}")
+    reason = error_named(name, f"{url}: {message}")
+    return Broken(message, reason) if status == _TEMPORARY else reason

@@ -12,7 +12,13 @@ import numpy as np
 
 from embodio.agent.answers import ActionResult, Judgement
 from embodio.agent.client.answers import TextAnswer, action_result, judgement, text_answer
-from embodio.agent.client.errors import ConnectionLost, MessageTooLarge, ServerUnreachable
+from embodio.agent.client.errors import (
+    ConnectionLost,
+    MessageTooLarge,
+    Overloaded,
+    ServerStopping,
+    ServerUnreachable,
+)
 from embodio.agent.client.link import Broken, Link
 from embodio.agent.client.messages import field, pack
 from embodio.agent.client.robot import robot_from, robot_to
@@ -64,6 +70,7 @@ class RemoteAgent:
 
     Raises:
         ServerUnreachable: if nothing answers there.
+        Overloaded, ServerStopping: if the server takes nobody just now.
         Unauthorised: if the token is missing or wrong.
         ProtocolMismatch: if the server speaks another version.
         EmbodimentMismatch: if the policy was made for another robot (EmbodimentRefused without `embodio.envs`).
@@ -140,9 +147,10 @@ class RemoteAgent:
         value = self._call("decide", observation=self._seen(observation))
         return [action_result(item) for item in value] if isinstance(value, list) else action_result(value)
 
-    def plan(self, observation: Any) -> np.ndarray:
-        """All actions of a chunk at once, float32 [K, A] or [N, K, A]; a later `act` goes on behind the chunk."""
-        return np.asarray(self._call("plan", observation=self._seen(observation)))
+    def plan(self, observation: Any) -> np.ndarray | list[np.ndarray]:
+        """All actions of a chunk at once, float32 [K, A] or [N, K, A]; a list for a batch of whole episodes."""
+        value = self._call("plan", observation=self._seen(observation))
+        return value if isinstance(value, list) else np.asarray(value)
 
     def describe(self, frames: Any = None, *, row: int = 0) -> TextAnswer:
         """Says what images show; None for what the last `act` saw. See `Agent.describe`."""
@@ -230,7 +238,9 @@ class RemoteAgent:
         """Connects again and goes on with the episode, unless the server has forgotten it and that matters."""
         try:
             link = self._link = self._connect(self._session, min(until, time.monotonic() + self.patience))
-        except ServerUnreachable as error:
+        except (ServerUnreachable, ServerStopping, Overloaded) as error:
+            if forgetful:
+                raise
             raise ConnectionLost(
                 f"the connection broke and cannot be mended ({error}); once the server runs again, call "
                 "reset(instruction=...) to start a new episode"
@@ -250,7 +260,7 @@ class RemoteAgent:
                 link = Link(self.url, self._token, self._expected, session, self._tls, seconds)
             except Broken as error:
                 if time.monotonic() + pause > until:
-                    raise ServerUnreachable(
+                    raise error.reason or ServerUnreachable(
                         f"{self.url}: no connection within {max(0.0, until - begin):.3g} s ({error}); check that "
                         "embodio-serve runs there and that host and port are right"
                     ) from error

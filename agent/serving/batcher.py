@@ -23,6 +23,10 @@ ANSWERS = (AgentError, EnvError, ModelError)
 """Errors that are answers, told to the client as they are; all others are faults, whose details stay in the log."""
 
 
+_GATHER_SECONDS = 0.003
+"""Robots that were answered together ask again almost together; so long, the first of them waits for the others."""
+
+
 @dataclass
 class Job:
     """A request on its way.
@@ -90,8 +94,11 @@ class Batcher:
         self._thread.shutdown(wait=False)
 
     async def _work(self) -> None:
+        together = 1
         while True:
             await self._wake.wait()
+            if len(self._queue) < together:
+                await asyncio.sleep(_GATHER_SECONDS)
             jobs = [self._queue.popleft() for _ in range(min(self._max_batch, len(self._queue)))]
             if not self._queue:
                 self._wake.clear()
@@ -107,6 +114,7 @@ class Batcher:
                     await self._compute([job], self._policy.instruct, job.state, *job.arguments.values())
                 else:
                     await self._compute([job], self._policy.call, job.state, job.verb, job.arguments)
+            together = len(jobs)
             if acts:
                 self._metrics.rows.add(len(acts))
                 states, observations = [job.state for job in acts], [job.arguments["observation"] for job in acts]

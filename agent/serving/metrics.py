@@ -24,9 +24,9 @@ class Histogram:
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
-    def lines(self, name: str) -> list[str]:
+    def lines(self, name: str, help_text: str) -> list[str]:
         """In Prometheus' text format."""
-        total, found = 0, [f"# TYPE {name} histogram"]
+        total, found = 0, _head(name, "histogram", help_text)
         for bound, count in zip((*self._bounds, "+Inf"), self._counts, strict=True):
             total += count
             found.append(f'{name}_bucket{{le="{bound}"}} {total}')
@@ -44,13 +44,18 @@ class Metrics:
 
     def text(self, **gauges: float) -> str:
         """All of it in Prometheus' text format, and what is true just now."""
-        lines = ["# TYPE embodio_answers_total counter"]
+        lines = _head("embodio_answers_total", "counter", "Requests that were answered, and how.")
         for (verb, outcome), count in sorted(self.answers.items()):
             lines.append(f'embodio_answers_total{{verb="{verb}",outcome="{outcome}"}} {count}')
-        lines.append("# TYPE embodio_refused_total counter")
+        lines += _head("embodio_refused_total", "counter", "Connections that were refused or cut off, and why.")
         lines += [f'embodio_refused_total{{reason="{name}"}} {count}' for name, count in sorted(self.refused.items())]
-        lines += self.waited.lines("embodio_queue_seconds") + self.computed.lines("embodio_compute_seconds")
-        lines += self.rows.lines("embodio_batch_rows")
+        lines += self.waited.lines("embodio_queue_seconds", "How long requests waited.")
+        lines += self.computed.lines("embodio_compute_seconds", "How long requests were computed.")
+        lines += self.rows.lines("embodio_batch_requests", "Requests to act that were computed together.")
         for name, value in gauges.items():
-            lines += [f"# TYPE embodio_{name} gauge", f"embodio_{name} {value:g}"]
+            lines += [*_head(f"embodio_{name}", "gauge", "Just now."), f"embodio_{name} {value:g}"]
         return "\n".join(lines) + "\n"
+
+
+def _head(name: str, kind: str, help_text: str) -> list[str]:
+    return [f"# HELP {name} {help_text}", f"# TYPE {name} {kind}"]

@@ -13,6 +13,8 @@ from embodio.agent.errors import AgentError
 from embodio.agent.session import Session
 from embodio.envs.embodiment import Embodiment
 
+_MOST_ANSWERS = 256
+
 
 class Policy(Protocol):
     """A policy with many episodes at once; `call`, `instruct` and `act` are called in one thread."""
@@ -83,6 +85,9 @@ class AgentPolicy:
         """What the client's agent answers."""
         self._require_few(arguments.get("instruction"))
         self._require_few(arguments.get("observation"))
+        answers = len(arguments.get("answers") or ())
+        if answers > _MOST_ANSWERS:
+            raise MessageError(f"answers: {answers}, but at most {_MOST_ANSWERS} can be weighed at once")
         return getattr(state, verb)(**arguments)
 
     def instruct(self, state: Agent, instruction: str) -> None:

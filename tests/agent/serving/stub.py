@@ -18,7 +18,10 @@ def make_embodiment(name: str = "stub") -> Embodiment:
 
 
 class StubPolicy:
-    """Gives [number in the instruction, step, seed]; "sleep" in an observation takes so long, "break" breaks."""
+    """Gives [number in the instruction, step]; "sleep" in an observation takes so long, "break" breaks.
+
+    Its descriptions are long.
+    """
 
     def __init__(self) -> None:
         self.embodiment = make_embodiment()
@@ -37,8 +40,11 @@ class StubPolicy:
         elif verb == "reset":
             told = arguments["instruction"]
             state.update(told=state["told"] if told is None else float(told), step=0)
+        elif verb == "describe":
+            return np.zeros(900_000, np.uint8)
         else:
             raise CannotDo(f"{verb}: a stub cannot")
+        return None
 
     def instruct(self, state: dict[str, Any], instruction: str) -> None:
         if not instruction.isdigit():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from embodio.envs.embodiment import Microphone
 from embodio.model.runner.errors import TaskError
 from embodio.model.vocabulary import Vocabulary
 from tests.agent.conftest import make_checkpoint, make_embodiment, make_format, make_observation, make_statistics
+from tests.agent.robots import observation_of, poses, words
 from tests.agent.test_beyond_acting import artist
 
 
@@ -47,7 +48,7 @@ def same(a: Any, b: Any) -> None:
         assert a.keys() == b.keys()
         for key in a.keys() - {"milliseconds"}:
             same(a[key], b[key])
-    elif isinstance(a, list):
+    elif isinstance(a, list | tuple):
         assert len(a) == len(b)
         for one, other in zip(a, b, strict=True):
             same(one, other)
@@ -119,6 +120,8 @@ def test_errors_are_those_of_home() -> None:
                 agent.reset(("a", "b"), rows=np.array([True]))
             with pytest.raises(TaskError):
                 agent.ask("why " * 5000, make_observation(0))
+        with pytest.raises(MessageError, match="answers: 300"):
+            remote.ask("which?", make_observation(0), answers=["yes"] * 300)
         with pytest.raises(MessageError, match="seed"):
             remote.reset("lift", seed=2.5)
 
@@ -154,4 +157,18 @@ def test_goals_prompts_and_sound() -> None:
             agent.reset((sound, 16000))
             seen = [{**make_observation(0), "microphone": m} for m in (sound, (sound[:4000], 16000))]
             found.append([agent.act(observation) for observation in seen])
+        same(*found)
+
+
+@pytest.mark.parametrize("make", [words, poses])
+def test_words_and_plans_of_whole_episodes(make: Callable[[], PolicyFormat]) -> None:
+    policy_format = make()
+    with both(make_checkpoint(policy_format)) as agents:
+        found = []
+        for agent in agents:
+            agent.reset(("go", "stop"))
+            seen = [observation_of(policy_format, seed) for seed in range(2)]
+            pair = {key: np.stack([one[key] for one in seen]) for key in seen[0]}
+            result = agent.decide(pair)
+            found.append([agent.plan(pair), agent.act(pair), result, [r.dimensions[0].word for r in result]])
         same(*found)
