@@ -88,7 +88,7 @@ class Link:
             ) from error
         except InvalidHandshake as error:
             raise ServerUnreachable(f"{url}: no server of agents answers there ({error}); check the port") from error
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, ConnectionClosed) as error:
             raise Broken(str(error) or type(error).__name__) from error
         try:
             self._socket.send(

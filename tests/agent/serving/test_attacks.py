@@ -15,10 +15,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 
-from embodio.agent.client import DeadlineExceeded, MessageError, Overloaded, ProtocolMismatch, RemoteAgent
+from embodio.agent.client import (
+    DeadlineExceeded,
+    MessageError,
+    Overloaded,
+    ProtocolMismatch,
+    RemoteAgent,
+    ServerUnreachable,
+)
 from embodio.agent.client import link as client_link
 from embodio.agent.client.messages import pack, unpack
 from embodio.agent.serving.background import serving
@@ -83,6 +90,15 @@ def test_an_older_client_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(client_link, "PROTOCOL", 1)
     with pytest.raises(ProtocolMismatch, match="install one version"):
         RemoteAgent(url)
+
+
+def test_a_server_that_dies_while_it_is_greeted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dying(*_: object, **__: object) -> None:
+        raise ConnectionClosedError(None, None)
+
+    monkeypatch.setattr(client_link, "connect", dying)
+    with pytest.raises(ServerUnreachable):
+        RemoteAgent("ws://127.0.0.1:1", patience=0.1)
 
 
 def test_nobody_takes_over_an_episode(url: str) -> None:
