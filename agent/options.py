@@ -26,6 +26,8 @@ class AgentOptions:
         abstain_below: refuse to act when the legal mass (see `ActionResult.legal_mass`) is below; None never refuses.
         precision: of the weights. "int8" quantises them, and activations on the fly; "int8_weights" the weights alone,
             which is more exact and slower.
+        prepare: store float32 weights as inference on a processor reads them, see `embodio.model.prepare`. Large
+            networks are faster, results differ by the rounding of float32, and the network that was given is changed.
         compile: use torch.compile for the encoder; needs a C++ compiler.
         batch_rows: run rows of a vector together where that gives the same bits as one by one.
     """
@@ -37,6 +39,7 @@ class AgentOptions:
     neutral: str = ""
     abstain_below: float | None = None
     precision: Precision = "float32"
+    prepare: bool = False
     compile: bool = False
     batch_rows: bool = True
 
@@ -47,6 +50,8 @@ class AgentOptions:
                 raise AgentError(f"{name}: got {value}, expected a number of at least 0")
         if self.abstain_below is not None and not 0 <= self.abstain_below <= 1:
             raise AgentError(f"abstain_below: got {self.abstain_below}, expected a probability from 0 to 1")
+        if self.prepare and self.precision != "float32":
+            raise AgentError(f"prepare: it is for float32 weights, but precision is {self.precision!r}; leave it out")
         if self.precision not in get_args(Precision):
             expected = ", ".join(get_args(Precision))
             raise AgentError(f"precision: got {self.precision!r}, expected one of {expected}")

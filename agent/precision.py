@@ -16,6 +16,7 @@ from embodio.agent.errors import PrecisionError
 from embodio.agent.options import AgentOptions
 from embodio.model.errors import ModelError
 from embodio.model.network import UnifiedIO2
+from embodio.model.prepared import prepare
 from embodio.model.quantised import Mode, quantise
 
 _INT8: dict[str, Mode] = {"int8": "dynamic", "int8_weights": "weight_only"}
@@ -31,13 +32,15 @@ class FastModel:
 
 
 def convert(model: UnifiedIO2, options: AgentOptions) -> FastModel:
-    """The network in the precision of the options; the network that was given stays as it is.
+    """The network in the precision of the options; the one that was given stays as it is, `prepare` apart.
 
     Raises:
         PrecisionError: this machine lacks what an option needs.
     """
     product: Callable[[nn.Module], Product] = RowProduct
-    if options.precision == "bfloat16":
+    if options.prepare:
+        prepare(model)
+    elif options.precision == "bfloat16":
         model = copy.deepcopy(model).to(torch.bfloat16)
     elif options.precision in _INT8:
         try:

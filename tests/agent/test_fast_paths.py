@@ -12,6 +12,7 @@ from tests.agent.lift_nano_frames import INSTRUCTIONS, drawn_observation
 
 FAST = {
     # Largest difference of the mean action to float32, as a share of the range, over the frames of lift-nano.
+    "prepared": (AgentOptions(prepare=True, replan=1), 1e-4),
     "bfloat16": (AgentOptions(precision="bfloat16", replan=1), 0.02),
     "int8": (AgentOptions(precision="int8", replan=1), 0.03),
     "int8_weights": (AgentOptions(precision="int8_weights", replan=1), 0.02),

@@ -13,10 +13,11 @@ from tests.agent.conftest import make_checkpoint, make_format
 from tests.agent.toy_env import ToyEnv
 
 ROWS, STEPS = 3, 9
-CHECKPOINT = make_checkpoint(make_format(chunk=3, history_frames=1), seed=6)
+FORMAT = make_format(chunk=3, history_frames=1)
 OPTIONS = {
     "greedy": AgentOptions(replan=2),
     "drawn": AgentOptions(replan=2, temperature=1.0),
+    "prepared": AgentOptions(replan=2, prepare=True),
     "int8": AgentOptions(replan=2, precision="int8"),
     "int8_weights": AgentOptions(replan=2, precision="int8_weights"),
     "bfloat16": AgentOptions(replan=2, precision="bfloat16"),
@@ -27,7 +28,7 @@ OPTIONS = {
 def play_vector(env: Any, options: AgentOptions) -> list[list[np.ndarray]]:
     """The actions of each row; an agent's row begins anew when the environment's has."""
     same_step = env.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
-    agent = Agent(CHECKPOINT, options=options)
+    agent = Agent(make_checkpoint(FORMAT, seed=6), options=options)
     observations, _ = env.reset(seed=5)
     agent.reset(instruction=observations["instruction"], seed=[0] * ROWS)
     played: list[list[np.ndarray]] = [[] for _ in range(ROWS)]
@@ -48,7 +49,7 @@ def play_vector(env: Any, options: AgentOptions) -> list[list[np.ndarray]]:
 
 def play_alone(row: int, options: AgentOptions, same_step: bool) -> list[np.ndarray]:
     """The same in an environment of its own, begun anew by hand."""
-    env, agent = ToyEnv(), Agent(CHECKPOINT, options=options)
+    env, agent = ToyEnv(), Agent(make_checkpoint(FORMAT, seed=6), options=options)
     observation, _ = env.reset(seed=5 + row)
     agent.reset(instruction=observation["instruction"], seed=0)
     played: list[np.ndarray] = []
