@@ -62,7 +62,7 @@ def episode_page(source: EpisodeSource, number: int, tokens: Tokens) -> EpisodeP
     steps = len(episode)
     if not steps:
         raise DatasetError(f"episode {number} of {source.name} has no steps; leave it out of `episodes`")
-    facts = {"steps": str(steps)} | {name: _short(value) for name, value in episode.metadata.items()}
+    facts = {"steps": ""} | {name: _short(value) for name, value in episode.metadata.items()} | {"steps": str(steps)}
     videos = {name: mp4((episode.frame(name, step) for step in range(steps)), _fps(source)) for name in episode.cameras}
     plots = {field: _plots(source, episode, field) for field in _fields(source)}
     return EpisodePage(f"Episode {number}", _instruction(episode), facts, videos, plots, tokens(episode))

@@ -22,6 +22,9 @@ _PAGE = """<!doctype html>
 <main>
 {body}
 </main>
+<script>
+{script}
+</script>
 </body>
 </html>
 """
@@ -71,14 +74,19 @@ def page_html(title: str, facts: Mapping[str, str], episodes: Sequence[EpisodePa
         facts: about the data set, name -> value.
         episodes: in order.
     """
-    style = resources.files("embodio.datasets").joinpath("visualise.css").read_text(encoding="utf-8")
+    style, script = _part("visualise.css"), _part("visualise.js")
     links = "".join(
         f'<a href="#episode-{number}">{_text(episode.title)}</a>' for number, episode in enumerate(episodes)
     )
     parts = [f"<h1>{_text(title)}</h1>", f"<nav>{links}</nav>", _card("Data set", _facts(facts))]
     parts += [_episode(number, episode) for number, episode in enumerate(episodes)]
-    page = _PAGE.format(title=_text(title), style=style, body="\n".join(parts))
+    page = _PAGE.format(title=_text(title), style=style, script=script, body="\n".join(parts))
     return page.encode("utf-8", errors="replace")
+
+
+def _part(name: str) -> str:
+    """A file that goes into every page."""
+    return resources.files("embodio.datasets").joinpath(name).read_text(encoding="utf-8")
 
 
 def _text(value: str) -> str:
@@ -97,7 +105,7 @@ def _facts(facts: Mapping[str, str]) -> str:
 
 
 def _episode(number: int, episode: EpisodePage) -> str:
-    parts = [f'<p class="instruction">{_text(episode.instruction)}</p>', _videos(episode.videos)]
+    parts = [f'<p class="instruction">{_text(episode.instruction)}</p>', _videos(episode.videos), _slider(episode)]
     for position, (field, plots) in enumerate(episode.plots.items()):
         shown = " open" if position < 2 else ""
         drawn = "".join(plots)
@@ -108,12 +116,24 @@ def _episode(number: int, episode: EpisodePage) -> str:
     steps = episode.facts.get("steps")
     title = f"{episode.title}, {steps} steps" if steps else episode.title
     content = "\n".join(filter(None, parts))
-    return f'<div id="episode-{number}">{_card(title, content)}</div>'
+    counted = f' data-steps="{_text(steps)}"' if steps else ""
+    return f'<div id="episode-{number}"{counted}>{_card(title, content)}</div>'
+
+
+def _slider(episode: EpisodePage) -> str:
+    """Chooses the step that videos, plots and tokens show."""
+    if "steps" not in episode.facts:
+        return ""
+    last = int(episode.facts["steps"]) - 1
+    return (
+        '<div class="steps"><button type="button">Pause</button><label>step <output>0</output></label>'
+        f'<input type="range" min="0" max="{last}" value="0" aria-label="step"></div>'
+    )
 
 
 def _videos(videos: Mapping[str, bytes]) -> str:
     figures = "".join(
-        '<figure><video controls loop muted autoplay playsinline src="data:video/mp4;base64,'
+        '<figure><video loop muted autoplay playsinline src="data:video/mp4;base64,'
         f'{base64.b64encode(data).decode("ascii")}"></video><figcaption>{_text(camera)}</figcaption></figure>'
         for camera, data in videos.items()
     )

@@ -23,7 +23,8 @@ def plot_svg(name: str, values: npt.NDArray[np.float64]) -> str:
     label = f"{low:.4g} … {high:.4g}" + (f", {bad} not finite" if bad else "")
     return (
         f'<figure class="plot"><figcaption>{escape(name)} <span class="soft">{escape(label)}</span></figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(f"{name}: {label}")}">'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" data-margin="{_MARGIN}" role="img" '
+        f'aria-label="{escape(f"{name}: {label}")}">'
         f'{_zero(low, high)}<path class="line" d="{_path(values, finite, low, high)}"/></svg></figure>'
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -27,6 +28,8 @@ from embodio.train.data_convert import ConvertDataConfig, convert_data
 from embodio.train.data_verify import VerifyConfig, check
 from embodio.train.data_visualise import VisualiseConfig, visualise
 from embodio.train.schema import ConfigError
+
+_WIDTH = 120  # characters in a line of a table that goes into a file
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,8 @@ def stats(config: StatsConfig) -> int:
             done=lambda count: progress.update(task, completed=count),
         )
     console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
     console.print(found.source)
     for field, values in found.fields.items():
         console.print(_table(field, values))
@@ -215,11 +220,14 @@ def stats(config: StatsConfig) -> int:
 def _table(field: str, values: FieldStatistics) -> Table:
     """One row for each dimension; those that never change are marked."""
     constant = Normaliser.from_statistics("minmax", values).constant
-    table = Table("", title=f"{field}, {values.count} steps", title_justify="left", title_style="bold")
+    table = Table(title=f"{field}, {values.count} steps", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table.add_column("", no_wrap=True)
     for column in ("min", "q01", "mean", "std", "q99", "max"):
         table.add_column(column, justify="right")
-    table.add_column("")
+    if constant.any():
+        table.add_column("")
     columns = (values.min, values.q01, values.mean, values.std, values.q99, values.max)
     for index, name in enumerate(values.names):
-        table.add_row(name, *(f"{column[index]:.4g}" for column in columns), "constant" if constant[index] else "")
+        mark = ["constant" if constant[index] else ""] if constant.any() else []
+        table.add_row(name, *(f"{column[index]:.4g}" for column in columns), *mark)
     return table

@@ -104,7 +104,9 @@ def token_table(policy: PolicyFormat, episode: EpisodeView, note: str) -> TokenT
         ids = [policy.write(action) for action in actions]
         rows = []
         for step in range(len(episode)):
-            prompt = policy.prompt({} if states is None else {"state": states[step]}, instruction)
+            moment = {"previous_actions": actions[max(0, step - policy.previous_actions) : step]}
+            moment |= {} if states is None else {"state": states[step]}
+            prompt = policy.prompt(moment, instruction)
             bins = " ".join(_sign(vocabulary, token) for token in ids[step])
             text = "".join(part if isinstance(part, str) else _sign(vocabulary, part) for part in prompt)
             rows.append((str(step), text, str(len(vocabulary.encode(prompt))), bins))

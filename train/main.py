@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "the same out= to go on after an interrupt.",
         examples=(
             "embodio-train experiment=lift data=data/lift out=runs/lift",
-            "embodio-train experiment=mixture out=runs/mixture sources.near.weight=3",
+            "embodio-train experiment=mixture out=runs/mixture sources.calm.weight=3",
             "embodio-train data=data/lift out=runs/both tasks={next_action:0.8,instruction_from_video:0.2}",
         ),
         config_dir=CONFIGS,

@@ -109,7 +109,7 @@ def damage(content: bytes, kind: str, place: int, amount: int) -> bytes:
 damages = st.tuples(
     st.sampled_from(["flip", "flip", "cut", "lose", "zero", "repeat"]), st.integers(0, 2**20), st.integers(1, 64)
 )
-quiet = settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quiet = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @quiet

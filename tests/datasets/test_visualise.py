@@ -74,6 +74,14 @@ def test_no_text_breaks_the_page(text: str) -> None:
     assert found.instruction == shown.encode("utf-8", "replace").decode()
 
 
+def test_one_slider_goes_over_the_steps_of_an_episode() -> None:
+    plot = plot_svg("x", np.arange(3.0))
+    episode = EpisodePage("Episode 0", "lift", {"steps": "3"}, {}, {"x": [plot]})
+    page = page_html("toy", {}, [episode]).decode()
+    assert page.count('<input type="range" min="0" max="2"') == page.count('data-steps="3"') == 1
+    assert page.count("<script>") == 1 and "data-margin" in plot
+
+
 @pytest.mark.parametrize("values", [[np.nan, np.nan], [np.inf, 1, 2], [3, 3, 3], [5], [-1e308, 1e308], []])
 def test_plots_of_odd_numbers_stay_inside(values: list[float]) -> None:
     svg = plot_svg("x", np.array(values, np.float64))

@@ -88,6 +88,15 @@ def test_the_tokens_of_the_page_are_those_of_the_policy(folder: Path) -> None:
         assert episode.instruction in row[1]
 
 
+def test_the_tokens_of_a_policy_with_earlier_actions(folder: Path) -> None:
+    source = RLDSReader(folder)
+    policy = make_format(state_range="limits", chunk=1, prompt="{instruction} {previous_actions}", previous_actions=1)
+    table = token_table(policy, source.episode(0), "")
+    assert [row[1].count("<") for row in table.rows[:3]] == [0, 3, 3] and table.rows[1][1].endswith(
+        table.rows[0][3].replace(" ", "")
+    )
+
+
 def test_verify(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", f"source={folder}", "episodes=1"]) == 0
     shown = capsys.readouterr().out

@@ -84,13 +84,18 @@ def test_stopping_and_going_on_gives_the_same_bits(data: Path, finished: Path, t
     assert logged == [(x["step"], x["loss"]) for x in read_log(finished / "log.jsonl") if x["kind"] == "train"]
 
 
-SCRIPT = """
-import sys
-from pathlib import Path
-from tests.train.test_training import settings
-from embodio.train.main import train
-train(settings(Path(sys.argv[1]), Path(sys.argv[2])))
-"""
+COMMAND = (
+    *("-c", "import sys; from embodio.train.main import main; sys.exit(main())"),
+    *("steps=6", "batch_size=4", "holdout=1", "threads=1", "log_every=1", "validate_every=3", "checkpoint_every=2"),
+    *("policy.cameras=[front,hand]", "policy.chunk=2", "augment.shift=2", "augment.brightness=0.1"),
+    *("augment.contrast=0.1", "augment.colour=0.1", "optimiser.warmup=2"),
+)
+
+
+def start_training(data: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
+    """`embodio-train` in a process of its own, with the settings of `settings`."""
+    command = [sys.executable, *COMMAND, f"data={data}", f"out={out}", *more]
+    return subprocess.Popen(command, cwd=Path(__file__).parents[2], env=dict(os.environ))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -98,14 +103,31 @@ def test_killed_and_started_again_gives_the_same_bits(
     data: Path, finished: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     out = tmp_path / "run"
-    root = Path(__file__).parents[2]
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(data), str(out)], cwd=root, env=dict(os.environ))
+    process = start_training(data, out, "workers=0")
     deadline = time.monotonic() + 120
     while not (out / "checkpoint" / "training.json").exists() and time.monotonic() < deadline:
         time.sleep(0.002)
     process.send_signal(number)
     process.wait(timeout=60)
     train(settings(data, out))
+    assert same_files(finished / "checkpoint", out / "checkpoint")
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_at_any_moment_gives_the_same_bits(data: Path, finished: Path, tmp_path: Path) -> None:
+    """Before the first checkpoint, while one is written, and with workers; once it runs through, all is equal."""
+    out, random = tmp_path / "run", np.random.default_rng()
+    for _ in range(8):
+        process = start_training(data, out, f"workers={random.integers(3)}", "checkpoint_every=1")
+        deadline, wanted = time.monotonic() + 120, int(random.integers(1, 3))
+        before = len(read_log(out / "log.jsonl"))
+        while process.poll() is None and len(read_log(out / "log.jsonl")) < before + wanted:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        time.sleep(random.uniform(0, 0.05))
+        process.kill()
+        process.wait(timeout=60)
+    assert start_training(data, out, "workers=1").wait(timeout=300) == 0
     assert same_files(finished / "checkpoint", out / "checkpoint")
 
 
