@@ -55,7 +55,7 @@ def _shows_videos(config: TrainConfig) -> bool:
 
 
 def _with_history(config: ModelConfig, frames: int) -> ModelConfig:
-    """The same with room for frames of the image history, which is skipped where an example has none."""
+    """The same with room for frames of the image history."""
     if config.image_history is None:
         raise TrainError("size: this network has no image history; choose another, or tasks without earlier frames")
     inputs = config.input_modalities
@@ -63,9 +63,7 @@ def _with_history(config: ModelConfig, frames: int) -> ModelConfig:
         place = inputs.index("image") + 1
         inputs = (*inputs[:place], "image_history", *inputs[place:])
     slots = min(HISTORY_SLOTS, max(config.sampling.num_frames, frames))
-    return config.replace(
-        input_modalities=inputs, sampling=dataclasses.replace(config.sampling, num_frames=slots), absent_rows="skipped"
-    )
+    return config.replace(input_modalities=inputs, sampling=dataclasses.replace(config.sampling, num_frames=slots))
 
 
 def _with_drawing(config: ModelConfig, tokenizer: ImageTokenizer) -> ModelConfig:
