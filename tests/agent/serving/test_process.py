@@ -22,6 +22,8 @@ from tests.agent.serving.test_serving import FRAME, SEEN
 
 REPO = Path(__file__).resolve().parents[3]
 SERVE = "from embodio.train.serve import main; raise SystemExit(main())"
+IN_TIME = 10.0
+"""Seconds: a robot must not wait longer, on a machine that other tests keep busy."""
 
 
 @contextmanager
@@ -100,7 +102,7 @@ def test_death_under_load_and_a_server_that_comes_back() -> None:
             running = [pool.submit(play, number) for number in range(8)]
             time.sleep(1.0)
             process.kill()
-            assert all(0 < future.result() < 3.0 for future in running)
+            assert all(0 < future.result() < IN_TIME for future in running)
     with server(port=int(url.rsplit(":", 1)[1])):
         for number, agent in enumerate(agents):
             with pytest.raises(ConnectionLost, match="no longer knows"):
@@ -121,7 +123,7 @@ def test_a_server_that_hangs() -> None:
             begin = time.monotonic()
             with pytest.raises((DeadlineExceeded, ConnectionLost)):
                 agent.act({"front": np.zeros(size, np.uint8)})
-            assert time.monotonic() - begin < 3.0
+            assert time.monotonic() - begin < IN_TIME
         process.send_signal(signal.SIGCONT)
 
 
