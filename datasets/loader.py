@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from embodio.datasets.errors import DatasetError, ExampleError, LoaderError, TooMuchDamage
-from embodio.datasets.shared_memory import ALIGNMENT, Layout, SharedBlock
+from embodio.datasets.shared_memory import ALIGNMENT, SharedBlock
+from embodio.datasets.maker_thread import MakerThread
 from embodio.datasets.worker import Failure, Made, run_worker
-from embodio.model.collation import Batch
+from embodio.model.collation import Allocate, Batch
 
 _REPORTED = 5  # damaged episodes that are listed in an error
 _MEGABYTE = 1 << 20
@@ -31,8 +35,11 @@ class BatchMaker(Protocol):
     def damaged(self) -> tuple[ExampleError, ...]:
         """Episodes that are damaged and were left out from the start."""
 
-    def make(self, step: int) -> tuple[Batch, tuple[ExampleError, ...]]:
-        """Batch number `step`, and what was wrong with the records that were replaced in it."""
+    def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
+        """Batch number `step`, and what was wrong with the records that were replaced in it.
+
+        Tensors whose memory comes from `allocate` are handed over without a copy; others may be in it too.
+        """
 
 
 @dataclass(frozen=True)
@@ -40,24 +47,30 @@ class LoaderConfig:
     """How batches are made ahead of time; nothing here changes what is in them.
 
     Attributes:
-        workers: processes that make batches; 0 makes them where they are asked for.
-        prefetch: batches that each worker has ready at most.
-        memory_mb: shared memory for batches that are ready, of all workers together. Beside it each worker holds the
-            one batch that it is making.
-        timeout: seconds without a sign from a worker whose batch is waited for, after which it counts as stuck.
+        workers: processes that make batches; 0 makes them in this process.
+        threads: threads that make batches if there are no workers; 0 makes them where they are asked for. They help
+            where most of the work is decoding images, which runs on all of them at once.
+        prefetch: batches that each worker or thread has ready at most.
+        memory_mb: memory for batches that are made, ready, or in use, of all workers or threads together. Where it is
+            not enough, what is in use is copied, and what is ready waits.
+        timeout: seconds without a sign from a worker or thread whose batch is waited for, after which it counts as
+            stuck.
         damaged_limit: damaged episodes that are skipped; one more stops the run.
     """
 
     workers: int = 0
+    threads: int = 0
     prefetch: int = 4
     memory_mb: int = 1024
     timeout: float = 300.0
     damaged_limit: int = 100
 
     def __post_init__(self) -> None:
-        for name, least in (("workers", 0), ("prefetch", 1), ("memory_mb", 1), ("damaged_limit", 0)):
+        for name, least in (("workers", 0), ("threads", 0), ("prefetch", 1), ("memory_mb", 1), ("damaged_limit", 0)):
             if getattr(self, name) < least:
                 raise DatasetError(f"{name}: got {getattr(self, name)}, expected {least} or more")
+        if self.workers and self.threads:
+            raise DatasetError(f"threads: got {self.threads} beside {self.workers} workers; one of them must be 0")
         if not self.timeout > 0:
             raise DatasetError(f"timeout: got {self.timeout}, expected a positive number of seconds")
 
@@ -65,8 +78,10 @@ class LoaderConfig:
 class Loader(Iterator[Batch]):
     """Batches number `start` to `stop - 1` in order, the same ones whatever the number of workers.
 
-    Batch `s` is made by worker `(s - start) mod workers`. Workers die with this process, however it ends, and leave
-    nothing behind. Use it in a `with` statement, or call `close`.
+    Batch `s` is made by worker `(s - start) mod workers`, or thread. Each has a copy of the maker to itself. Workers
+    die with this process, however it ends, and leave nothing behind. A batch is in memory that is used again once
+    nothing refers to its tensors any more; it may be kept for as long as one likes. Use the loader in a `with`
+    statement, or call `close`.
 
     Args:
         maker: makes the batches.
@@ -92,15 +107,20 @@ class Loader(Iterator[Batch]):
         self._maker, self._config, self._on_damage = maker, config, on_damage
         self._start, self._step, self._stop = start, start, stop
         self._damaged: dict[tuple[str, int], ExampleError] = {}
-        self._workers: list[_Worker] = []
+        self._workers: list[_Worker | MakerThread] = []
         self._count(maker.damaged)
-        count = min(config.workers, max(0, stop - start))
-        if count:
+        count = min(config.workers or config.threads, max(0, stop - start))
+        if config.workers and count:
             one_thread_each()
+        size = config.memory_mb * _MEGABYTE // max(1, count) // ALIGNMENT * ALIGNMENT
         with ExitStack() as cleanup:  # a maker that cannot travel, or an interrupt: no worker shall stay
             cleanup.callback(self.close)
             for number in range(count):
-                self._workers.append(_Worker(maker, range(start + number, stop, count), config, count))
+                steps = range(start + number, stop, count)
+                if config.workers:
+                    self._workers.append(_Worker(maker, steps, config, size))
+                else:
+                    self._workers.append(MakerThread(maker, steps, config.prefetch, size, config.timeout))
             cleanup.pop_all()
 
     @property
@@ -111,14 +131,14 @@ class Loader(Iterator[Batch]):
     @property
     def processes(self) -> tuple[int, ...]:
         """Process ids of the workers."""
-        return tuple(worker.process.pid or 0 for worker in self._workers)
+        return tuple(worker.process.pid or 0 for worker in self._workers if isinstance(worker, _Worker))
 
     def __next__(self) -> Batch:
-        """The next batch, in memory of its own."""
+        """The next batch."""
         if self._step >= self._stop:
             self.close()
             raise StopIteration
-        if self._config.workers:
+        if self._config.workers or self._config.threads:
             if not self._workers:
                 raise LoaderError("the loader is closed; make another one to go on")
             worker = self._workers[(self._step - self._start) % len(self._workers)]
@@ -167,9 +187,11 @@ class Loader(Iterator[Batch]):
 class _Worker:
     """One worker process as the loader sees it."""
 
-    def __init__(self, maker: BatchMaker, steps: range, config: LoaderConfig, workers: int) -> None:
+    def __init__(self, maker: BatchMaker, steps: range, config: LoaderConfig, size: int) -> None:
         self._timeout = config.timeout
-        size = config.memory_mb * _MEGABYTE // workers // ALIGNMENT * ALIGNMENT
+        self._lent = 0  # bytes
+        self._returned: deque[int] = deque()  # offsets of arrays that nobody uses any more
+        self._sizes: dict[int, int] = {}  # of lent arrays, by offset
         self._block = SharedBlock(size)
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
@@ -179,7 +201,7 @@ class _Worker:
         theirs.close()
 
     def receive(self, step: int) -> tuple[Batch, tuple[ExampleError, ...]]:
-        """Batch number `step`, copied out of the shared memory, whose room is then free again."""
+        """Batch number `step`, in the shared memory if much of that stays free, else as a copy."""
         ready = wait([self._connection, self.process.sentinel], self._timeout)
         if not ready:
             raise LoaderError(
@@ -197,10 +219,7 @@ class _Worker:
             if message.error is None:
                 raise LoaderError(f"batch {step}: a worker process failed:\n{message.trace}")
             raise message.error from LoaderError(f"in a worker process:\n{message.trace}")
-        batch = {name: self._copy(layout) for name, layout in message.layouts.items()}
-        with suppress(BrokenPipeError, ConnectionResetError):  # it may have died since, which its next batch will tell
-            self._connection.send(message.end)
-        return batch, message.damage
+        return self._unpacked(message), message.damage
 
     def end(self) -> None:
         """Ends the process; it holds nothing that must be written."""
@@ -213,8 +232,23 @@ class _Worker:
         self.process.close()
         self._block.close()
 
-    def _copy(self, layout: Layout) -> torch.Tensor:
-        return torch.from_numpy(np.array(self._block.view(layout)))
+    def _unpacked(self, made: Made) -> Batch:
+        """The tensors of a batch; tells the worker what room is free again."""
+        free = [self._returned.popleft() for _ in range(len(self._returned))]
+        self._lent -= sum(self._sizes.pop(offset) for offset in free)
+        arrays: dict[str, npt.NDArray[Any]] = dict(made.loose)
+        for name, layout in made.layouts.items():
+            size = np.dtype(layout.dtype).itemsize * math.prod(layout.shape)
+            if self._lent + size <= self._block.size // 2:
+                self._lent += size
+                self._sizes[layout.offset] = size
+                arrays[name] = self._block.lend(layout, self._returned.append)
+            else:  # the trainer keeps many batches: the worker needs the other half
+                arrays[name] = np.array(self._block.view(layout))
+                free.append(layout.offset)
+        with suppress(BrokenPipeError, ConnectionResetError):  # it may have died since, which its next batch will tell
+            self._connection.send(free)
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _receive(connection: Connection) -> Made | Failure | None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.features import EpisodeFeatures
 from embodio.envs.embodiment import Embodiment
 
@@ -87,6 +88,28 @@ class EpisodeSource(Protocol):
 
     def close(self) -> None:
         """Closes files; they open again when they are needed."""
+
+
+def put_frame(episode: EpisodeView, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
+    """Puts the image of one step into an array; without a copy in between where the episode has `frame_into`.
+
+    Args:
+        episode: of a data set.
+        path: name of a camera.
+        step: from 0 to T - 1.
+        out: uint8 [H, W, C].
+
+    Raises:
+        FeatureError: the image has another shape, or as `EpisodeView.frame`.
+    """
+    fill = getattr(episode, "frame_into", None)
+    if fill is not None:
+        fill(path, step, out)
+        return
+    frame = episode.frame(path, step)
+    if frame.shape != out.shape:
+        raise FeatureError(f"{path}: an image of shape {frame.shape} at step {step}, where {out.shape} was expected")
+    out[...] = frame
 
 
 def open_source(

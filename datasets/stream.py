@@ -7,22 +7,15 @@ from typing import Protocol
 
 import numpy as np
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, FeatureError
+from embodio.datasets.errors import ExampleError
 from embodio.datasets.loader import Loader, LoaderConfig
 from embodio.datasets.mixture import Mixture
-from embodio.datasets.order import generator_at, mask_generator_at, record_at, spare_record_at
+from embodio.datasets.numbered_batches import NumberedBatches
+from embodio.datasets.order import generator_at, mask_generator_at
 from embodio.datasets.record_task import RecordTask
-from embodio.model.collation import Batch, collate
-from embodio.model.errors import ModelError
+from embodio.model.collation import Allocate, Batch, collate
 from embodio.model.example import Example
 from embodio.model.processor import Features
-
-SPARES = 16
-"""Records that are tried in place of a damaged one, each drawn anew."""
-
-_DAMAGE = (CorruptRecordError, FeatureError, UnicodeDecodeError)
-_PROBLEMS = (DatasetError, ModelError, ValueError, LookupError, OSError)
-
 
 class FeatureMaker(Protocol):
     """Makes Features of an Example; `embodio.model.Processor` is one."""
@@ -31,11 +24,8 @@ class FeatureMaker(Protocol):
         """The Features; `rng` draws what is random in it."""
 
 
-class BatchStream:
-    """Batches by number; nothing in it changes while it is read, so any worker may make any batch.
-
-    A record that is damaged is replaced by another one of its task, which is drawn from (seed, position) too. With
-    several ranks each makes its own part of every batch; the parts in the order of the ranks are the whole batch.
+class BatchStream(NumberedBatches[RecordTask]):
+    """Batches of Examples of a task or mixture, see `NumberedBatches`.
 
     Args:
         task: where Examples come from.
@@ -59,60 +49,18 @@ class BatchStream:
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
-        if not 0 <= rank < ranks:
-            raise DatasetError(f"rank: got {rank} of {ranks}, expected 0 to {ranks - 1}")
-        if batch_size < 1 or batch_size % ranks:
-            raise DatasetError(f"batch_size: {batch_size} examples cannot be shared out evenly to {ranks} ranks")
-        self._task, self._processor = task, processor
-        self._seed, self._batch_size = seed, batch_size
-        self._rank, self._ranks = rank, ranks
+        super().__init__(task, seed, batch_size, rank=rank, ranks=ranks)
+        self._processor = processor
 
-    @property
-    def damaged(self) -> tuple[ExampleError, ...]:
-        """Episodes that are damaged and were left out from the start."""
-        return self._task.damaged
-
-    def __getitem__(self, step: int) -> Batch:
-        """Batch number `step`."""
-        return self.make(step)[0]
-
-    def make(self, step: int) -> tuple[Batch, tuple[ExampleError, ...]]:
-        """Batch number `step`, and what was wrong with the records that were replaced in it.
-
-        Raises:
-            ExampleError: an example cannot be made, and its record is not damaged, or no spare one is whole.
-        """
+    def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
+        """Batch number `step`, and what was wrong with the records that were replaced in it."""
         damage: list[ExampleError] = []
-        return collate([self._features(position, damage) for position in self.positions(step)]), tuple(damage)
+        rows = [self._first_whole(position, damage, self._features) for position in self.positions(step)]
+        return collate(rows, allocate=allocate), tuple(damage)
 
-    def positions(self, step: int) -> range:
-        """The places of the global stream that this rank makes in batch `step`."""
-        share = self._batch_size // self._ranks
-        first = step * self._batch_size + self._rank * share
-        return range(first, first + share)
-
-    def draw(self, position: int, attempt: int = 0) -> tuple[RecordTask, int]:
-        """The task and the record at a place of the global stream; `attempt` counts spare records."""
-        if isinstance(self._task, Mixture):
-            return self._task.draw(self._seed, position, attempt)
-        record = record_at(self._seed, position, len(self._task))
-        if attempt:
-            record = spare_record_at(self._seed, position, attempt, len(self._task))
-        return self._task, record
-
-    def _features(self, position: int, damage: list[ExampleError]) -> Features:
-        for attempt in range(1 + SPARES):
-            task, record = self.draw(position, attempt)
-            try:
-                example = task.example(record, generator_at(self._seed, position))
-                return self._processor(example, mask_generator_at(self._seed, position))
-            except _PROBLEMS as error:
-                place = task.place(record)
-                located = ExampleError(place.dataset, place.episode, place.step, _text(error))
-                if not isinstance(error, _DAMAGE):
-                    raise located from error
-                damage.append(located)
-        raise damage[-1]
+    def _features(self, task: RecordTask, record: int, position: int) -> Features:
+        example = task.example(record, generator_at(self._seed, position))
+        return self._processor(example, mask_generator_at(self._seed, position))
 
 
 def batches(
@@ -147,7 +95,3 @@ def evaluation_batches(
     chosen = np.unique(np.linspace(0, len(task) - 1, min(records, len(task))).astype(np.int64))
     for first in range(0, len(chosen), batch_size):
         yield collate([processor(task.example(int(i))) for i in chosen[first : first + batch_size]])
-
-
-def _text(error: Exception) -> str:
-    return str(error) if isinstance(error, DatasetError | ModelError) else f"{type(error).__name__}: {error}"

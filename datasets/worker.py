@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import pickle
@@ -15,11 +16,12 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import numpy.typing as npt
 import torch
 
 from embodio.datasets.errors import ExampleError
-from embodio.datasets.shared_memory import Layout, Ring, SharedBlock, arrange
+from embodio.datasets.shared_memory import Layout, Room, SharedBlock
 
 if TYPE_CHECKING:
     from embodio.datasets.loader import BatchMaker
@@ -27,10 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Made:
-    """A batch is ready: where its arrays are, where it ends, and which records were replaced in it."""
+    """A batch is ready.
+
+    Attributes:
+        layouts: where its arrays are in the shared block.
+        loose: those for which there was no room, as their bytes.
+        damage: which records were replaced in it.
+    """
 
     layouts: Mapping[str, Layout]
-    end: int
+    loose: Mapping[str, npt.NDArray[Any]]
     damage: tuple[ExampleError, ...]
 
 
@@ -46,7 +54,7 @@ def run_worker(connection: Connection, block: SharedBlock, maker: BatchMaker, st
     """Makes the batches of `steps` in order; ends when all are fetched, or when the loader is gone.
 
     Args:
-        connection: to the loader; each message of the loader takes one batch back.
+        connection: to the loader, which answers each batch with the offsets of arrays that are no longer used.
         block: where batches are put.
         maker: makes them.
         steps: their numbers.
@@ -55,47 +63,80 @@ def run_worker(connection: Connection, block: SharedBlock, maker: BatchMaker, st
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the main process's business
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
-    ring = Ring(block.size)
+    desk = _Desk(connection, block)
     with _Reporting(connection):
         for step in steps:
-            batch, damage = maker.make(step)
-            arrays = {name: tensor.numpy() for name, tensor in batch.items()}
-            _put(arrays, damage, connection, block, ring, prefetch)
-        while len(ring):
-            _take_back(connection, ring)
+            batch, damage = maker.make(step, desk.allocate)
+            made = desk.packed({name: tensor.numpy() for name, tensor in batch.items()}, damage)
+            while desk.waiting >= prefetch:
+                desk.hear()
+            desk.send(made)
+        while desk.waiting:
+            desk.hear()
 
 
-def _put(
-    arrays: Mapping[str, npt.NDArray[Any]],
-    damage: tuple[ExampleError, ...],
-    connection: Connection,
-    block: SharedBlock,
-    ring: Ring,
-    prefetch: int,
-) -> None:
-    """Waits for room, copies a batch there and tells the loader."""
-    _, size = arrange(arrays, 0)
-    start = ring.reserve(size) if len(ring) < prefetch else None
-    while start is None:
-        _take_back(connection, ring)
-        start = ring.reserve(size) if len(ring) < prefetch else None
-    layouts, end = arrange(arrays, start)
-    for name, array in arrays.items():
-        block.view(layouts[name])[...] = array
-    _send(connection, Made(layouts, end, damage))
+class _Desk:
+    """Where a worker's batches are made and handed out.
+
+    Attributes:
+        waiting: batches that the loader has not fetched yet.
+    """
+
+    def __init__(self, connection: Connection, block: SharedBlock) -> None:
+        self.waiting = 0
+        self._connection, self._block, self._room = connection, block, Room(block.size)
+        self._fresh: dict[int, int] = {}  # address -> offset, of arrays of the batch that is being made
+
+    def allocate(self, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
+        """An array in the block; in memory of this process if all of the block is used by the trainer."""
+        dtype = np.dtype(dtype)
+        size = dtype.itemsize * math.prod(shape)
+        offset = self._room.reserve(size) if size else None
+        while size and offset is None and self.waiting:
+            self.hear()
+            offset = self._room.reserve(size)
+        if offset is None:
+            return np.empty(shape, dtype)
+        array = self._block.view(Layout(dtype.str, shape, offset))
+        self._fresh[array.ctypes.data] = offset
+        return array
+
+    def packed(self, arrays: Mapping[str, npt.NDArray[Any]], damage: tuple[ExampleError, ...]) -> Made:
+        """Describes a batch; arrays that were not made in the block are copied there."""
+        layouts, loose, given = {}, {}, self._fresh
+        self._fresh = {}
+        for name, array in arrays.items():
+            offset = given.pop(array.ctypes.data, None) if array.flags.c_contiguous else None
+            if offset is None:
+                copy = self.allocate(array.shape, array.dtype)
+                copy[...] = array
+                array, offset = copy, self._fresh.pop(copy.ctypes.data, None)
+            if offset is None:
+                loose[name] = array
+            else:
+                layouts[name] = Layout(array.dtype.str, array.shape, offset)
+        for offset in given.values():  # asked for, and then left out of the batch
+            self._room.release(offset)
+        return Made(layouts, loose, damage)
+
+    def send(self, made: Made) -> None:
+        """Tells the loader of a batch."""
+        _send(self._connection, made)
+        self.waiting += 1
+
+    def hear(self) -> None:
+        """Waits until the loader has fetched a batch, and takes back what is no longer used."""
+        try:
+            offsets = self._connection.recv()
+        except (EOFError, ConnectionResetError) as error:
+            raise _LoaderGone from error
+        self.waiting -= 1
+        for offset in offsets:
+            self._room.release(offset)
 
 
 class _LoaderGone(Exception):
     """The loader is closed or dead, so there is nothing left to do."""
-
-
-def _take_back(connection: Connection, ring: Ring) -> None:
-    """Waits until the loader has fetched the oldest batch."""
-    try:
-        connection.recv()
-    except (EOFError, ConnectionResetError) as error:
-        raise _LoaderGone from error
-    ring.release()
 
 
 def _send(connection: Connection, message: Made | Failure) -> None:

@@ -1,6 +1,6 @@
 """Features of several examples -> one Batch of torch tensors: stacked, padded with zeros, needless masks left out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ Batch = dict[str, torch.Tensor]
 """Stacked features; every tensor has the batch as its first dimension."""
 
 _Array = npt.NDArray[np.generic]
+Allocate = Callable[[tuple[int, ...], np.dtype[np.generic]], _Array]
+"""Gives an array of a shape and dtype; what is in it does not matter."""
 
 
 class CollateError(ModelError, ValueError):
@@ -23,6 +25,7 @@ def collate(
     features: Sequence[Features],
     drop_full_masks: bool = True,
     lengths: Mapping[str, int] | None = None,
+    allocate: Allocate = np.empty,
 ) -> Batch:
     """Stacks features into a batch.
 
@@ -35,6 +38,7 @@ def collate(
             everywhere, positions that count 0, 1, 2, ... and segment ids that are all 1 (masked entries do not matter),
             loss masks equal to the mask, and task masks that are 0 everywhere.
         lengths: length to pad to for some parts, for example {"inputs/text": 64}; fixed lengths give fixed shapes.
+        allocate: gives the memory of the tensors.
 
     Returns:
         The batch, on the CPU.
@@ -46,7 +50,7 @@ def collate(
     if not features:
         raise CollateError("features: there is nothing to collate; give at least one example")
     keys = dict.fromkeys(key for item in features for key in item)
-    arrays = {key: _stack(key, [item.get(key) for item in features], _length(key, lengths)) for key in keys}
+    arrays = {key: _stack(key, [item.get(key) for item in features], _length(key, lengths), allocate) for key in keys}
     if drop_full_masks:
         arrays = {key: array for key, array in arrays.items() if not _is_needless(key, arrays)}
     return {key: torch.from_numpy(array) for key, array in arrays.items()}
@@ -56,22 +60,24 @@ def _length(key: str, lengths: Mapping[str, int] | None) -> int | None:
     return lengths.get(key.rpartition("/")[0]) if lengths else None
 
 
-def _stack(key: str, arrays: Sequence[_Array | None], length: int | None) -> _Array:
-    """Stacks arrays [L, ...] to [B, longest L, ...]; absent ones become zeros."""
+def _stack(key: str, arrays: Sequence[_Array | None], length: int | None, allocate: Allocate) -> _Array:
+    """Stacks arrays [L, ...] to [B, longest L, ...], or single numbers to [B]; absent ones become zeros."""
     present = [array for array in arrays if array is not None]
     first = present[0]
-    if any(array.shape[1:] != first.shape[1:] for array in present):
-        raise CollateError(f"{key}: the examples have different shapes {sorted({array.shape for array in present})}")
-    longest = max(len(array) for array in present)
+    shapes = {array.shape for array in present}
+    if len({shape[1:] for shape in shapes}) > 1 or len({len(shape) for shape in shapes}) > 1:
+        raise CollateError(f"{key}: the examples have different shapes {sorted(shapes)}")
+    longest = max((shape[0] for shape in shapes if shape), default=0)
     if length is not None and longest > length:
         raise CollateError(f"{key}: {longest} entries do not fit the fixed length {length}; raise it in `lengths`")
-    longest = length or longest
-    if len(present) == len(arrays) and all(len(array) == longest for array in present):
-        return np.stack(present)
-    out = np.zeros((len(arrays), longest, *first.shape[1:]), dtype=first.dtype)
-    for row, array in zip(out, arrays, strict=True):
+    size = (length or longest, *first.shape[1:]) if first.shape else ()
+    out = allocate((len(arrays), *size), first.dtype)
+    if len(present) == len(arrays) and shapes == {size}:
+        return np.stack(present, out=out)
+    out[...] = 0
+    for row, array in enumerate(arrays):
         if array is not None:
-            row[: len(array)] = array
+            out[(row, slice(len(array))) if size else row] = array
     return out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.rlds.image_codec import decode_depth, decode_image
+from embodio.datasets.rlds.image_codec import decode_depth, decode_image, decode_image_into
 from embodio.datasets.rlds.sequences import read_sequence
 from embodio.datasets.rlds.tensor_codec import decode_tensor
 
@@ -47,6 +47,7 @@ class Episode:
         self.features = features
         self._example: ExampleValues = DecodedExample(data) if isinstance(data, bytes) else data
         self._arrays: dict[str, npt.NDArray[Any]] = {}
+        self._blobs: dict[str, Sequence[bytes]] = {}
         self._length = self._count_steps()
 
     def __len__(self) -> int:
@@ -134,6 +135,13 @@ class Episode:
             raise FeatureError(f"{path} is not an image; read it with array() or text()")
         return decode_image(self._blob(path, step), feature.channels)
 
+    def frame_into(self, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
+        """As `frame`, put into an array [H, W, C]; also raises FeatureError where the image has another shape."""
+        path, feature = self._find(path)
+        if not isinstance(feature, ImageFeature):
+            raise FeatureError(f"{path} is not an image; read it with array() or text()")
+        decode_image_into(self._blob(path, step), out)
+
     def value(self, path: str) -> Any:
         """Returns a field of the whole episode ("episode_metadata/seed"); raises FeatureError where there is none."""
         if path not in self.features.episode:
@@ -184,9 +192,11 @@ class Episode:
 
     def _find(self, path: str) -> tuple[str, Feature]:
         known: Mapping[str, Any] = self.features.steps
-        for candidate in (path, f"observation/{path}"):
-            if candidate in known:
-                return candidate, known[candidate]
+        if path in known:
+            return path, known[path]
+        full = f"observation/{path}"
+        if full in known:
+            return full, known[full]
         reason = self.features.unread.get(f"{STEPS}/{path}")
         if reason is not None:
             raise FeatureError(reason)
@@ -195,11 +205,14 @@ class Episode:
     def _blob(self, path: str, step: int) -> bytes:
         if not 0 <= step < self._length:
             raise IndexError(f"step {step} of an episode of {self._length} steps")
-        blobs = self._example.blobs(f"{STEPS}/{path}")
-        if len(blobs) != self._length:
-            raise FeatureError(
-                f"{path}: {len(blobs)} values in an episode of {self._length} steps. Fetch the data set again"
-            )
+        blobs = self._blobs.get(path)
+        if blobs is None:
+            blobs = self._example.blobs(f"{STEPS}/{path}")
+            if len(blobs) != self._length:
+                raise FeatureError(
+                    f"{path}: {len(blobs)} values in an episode of {self._length} steps. Fetch the data set again"
+                )
+            self._blobs[path] = blobs
         return blobs[step]
 
     def _numbers(self, name: str, feature: TensorFeature | DepthFeature, count: int) -> npt.NDArray[Any]:

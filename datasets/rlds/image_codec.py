@@ -77,6 +77,30 @@ def decode_image(data: bytes, channels: int = 3) -> npt.NDArray[np.uint8]:
     return _decode_with_pillow(data, channels)
 
 
+def decode_image_into(data: bytes, out: npt.NDArray[np.uint8]) -> None:
+    """As `decode_image`, put into an array.
+
+    Args:
+        data: the bytes of a JPEG or PNG file.
+        out: uint8 [H, W, channels], contiguous.
+
+    Raises:
+        FeatureError: the bytes are not an image, or it has another size.
+    """
+    if simplejpeg is not None and out.shape[-1] == 3 and data.startswith(_JPEG):
+        try:
+            found = simplejpeg.decode_jpeg(data, "RGB", buffer=out)
+        except ValueError:  # damaged, of another size, or of a kind that only the others read
+            pass
+        else:
+            if found.shape == out.shape:
+                return
+    pixels = decode_image(data, out.shape[-1])
+    if pixels.shape != out.shape:
+        raise FeatureError(f"an image of shape {pixels.shape}, where {out.shape} was declared. Fetch the data set again")
+    out[...] = pixels
+
+
 def _decode_with_pillow(data: bytes, channels: int) -> npt.NDArray[np.uint8]:
     mode = "L" if channels == 1 else "RGB"
     try:

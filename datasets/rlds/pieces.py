@@ -108,9 +108,10 @@ class _Blobs(Sequence[bytes]):
     def __getitem__(self, place: int | slice) -> bytes | Sequence[bytes]:
         if isinstance(place, slice):
             return [self[number] for number in range(*place.indices(self._count))]
-        if not -self._count <= place < self._count:
-            raise IndexError(f"value {place} of {self._count}")
-        place %= self._count
+        if not 0 <= place < self._count:
+            if not -self._count <= place < 0:
+                raise IndexError(f"value {place} of {self._count}")
+            place += self._count
         data = self._example.piece(self._first + place)
         return self._example.decoded().blobs(self._name)[place] if data is None else data
 

@@ -19,7 +19,7 @@ from embodio.datasets.rlds.features import (
     TextFeature,
 )
 from embodio.datasets.side_files import data_folder
-from embodio.datasets.source import EpisodeSource, EpisodeView
+from embodio.datasets.source import EpisodeSource, EpisodeView, put_frame
 from embodio.datasets.sources.columns import INSTRUCTION, find
 from embodio.datasets.sources.description import Description, Filters, Instruction, Part
 from embodio.envs.embodiment import Camera, Embodiment
@@ -88,6 +88,12 @@ class MappedEpisode:
         path, _ = find(self.features, path)
         parts = self._description.fields.get(path)
         return self.base.frame(parts[0].path if parts else path, step)
+
+    def frame_into(self, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
+        """Puts the image of one step into an array, see `embodio.datasets.source.put_frame`."""
+        path, _ = find(self.features, path)
+        parts = self._description.fields.get(path)
+        put_frame(self.base, parts[0].path if parts else path, step, out)
 
     def text(self, path: str, step: int) -> str:
         """Returns a text field at one step; raises IndexError outside [0, T)."""

@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, LoaderError, TooMuchDamage
 from embodio.datasets.loader import Loader, LoaderConfig
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.shared_memory import Ring
+from embodio.datasets.shared_memory import SHIFT, Layout, Room, SharedBlock
 from embodio.datasets.statistics import compute_statistics
 from embodio.datasets.stream import BatchStream
 from embodio.datasets.tasks.next_action import NextAction
+from embodio.model.collation import Allocate
 from embodio.model.config import ModelConfig
 from embodio.model.processor import Processor
 from tests.datasets.toy import toy_format, write_toy_dataset
@@ -41,7 +42,9 @@ class Counting:
     size: int = 8
     damaged: tuple[ExampleError, ...] = ()
 
-    def make(self, step: int) -> tuple[dict[str, torch.Tensor], tuple[ExampleError, ...]]:
+    def make(
+        self, step: int, allocate: Allocate = np.empty
+    ) -> tuple[dict[str, torch.Tensor], tuple[ExampleError, ...]]:
         damage: tuple[ExampleError, ...] = ()
         if self.action == "damage":
             damage = (ExampleError("toy", step // 2, 3, "flipped bits"),)
@@ -55,8 +58,11 @@ class Counting:
             if self.action == "sleep":
                 time.sleep(1000)
         rows = 1 + step % 3
+        number = torch.from_numpy(allocate((rows, self.size), np.dtype(np.int64)))
+        left_out = allocate((rows, self.size), np.dtype(np.float32))
+        left_out.fill(np.nan)
         tensors = {
-            "number": torch.full((rows, self.size), step),
+            "number": number.fill_(step),
             "mask": torch.ones(rows, 2, dtype=torch.bool),
             "none": torch.zeros(0, 4),
         }
@@ -67,9 +73,9 @@ def numbers(loader: Loader) -> list[int]:
     return [int(batch["number"][0, 0]) for batch in loader]
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2])
-def test_order_content_and_end(workers: int) -> None:
-    config = LoaderConfig(workers=workers, prefetch=2)
+@pytest.mark.parametrize(("workers", "threads"), [(0, 0), (1, 0), (2, 0), (0, 1), (0, 3)])
+def test_order_content_and_end(workers: int, threads: int) -> None:
+    config = LoaderConfig(workers=workers, threads=threads, prefetch=2)
     with Loader(Counting(), 3, 12, config) as loader:
         kept = list(loader)
         assert not loader.processes, "the workers end with the last batch"
@@ -138,7 +144,7 @@ def test_damage_is_counted_by_episode_and_limited() -> None:
 
 
 def test_wrong_settings_are_refused() -> None:
-    for changes in ({"workers": -1}, {"prefetch": 0}, {"memory_mb": 0}, {"timeout": 0.0}, {"damaged_limit": -1}):
+    for changes in ({"workers": -1}, {"prefetch": 0}, {"memory_mb": 0}, {"timeout": 0.0}, {"damaged_limit": -1}, {"threads": -1}):
         with pytest.raises(DatasetError, match=next(iter(changes))):
             LoaderConfig(**changes)
 
@@ -186,21 +192,70 @@ def alive(pid: int) -> bool:
         return False
 
 
-@given(st.integers(64, 400), st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3)), max_size=60))
-def test_room_in_a_ring_never_overlaps(size: int, moves: list[tuple[int, int]]) -> None:
-    ring, taken = Ring(size), deque[tuple[int, int]]()
-    for length, releases in moves:
-        start = ring.reserve(length * 16)
+@given(st.integers(64, 1400), st.lists(st.tuples(st.integers(1, 300), st.integers(0, 5)), max_size=60))
+def test_room_in_a_block_never_overlaps(size: int, moves: list[tuple[int, int]]) -> None:
+    room, taken = Room(size), list[tuple[int, int]]()
+    for length, chosen in moves:
+        if length > (size - SHIFT) // 64 * 64:
+            continue
+        start = room.reserve(length)
         if start is not None:
-            assert start >= 0 and start + length * 16 <= size
-            assert all(start + length * 16 <= low or high <= start for low, high in taken)
-            taken.append((start, start + length * 16))
+            assert start % 64 == SHIFT and start >= 0 and start + length <= size
+            assert all(start + length <= low or high <= start for low, high in taken)
+            taken.append((start, start + length))
         else:
-            assert taken, "an empty ring has room"
-        for _ in range(min(releases, len(taken))):
-            ring.release()
-            taken.popleft()
-        assert len(ring) == len(taken)
+            assert taken, "an empty block has room"
+        if chosen < len(taken):
+            room.release(taken.pop(chosen)[0])
+        assert len(room) == len(taken)
+
+
+def test_lent_memory_comes_back_when_nothing_is_made_of_it_any_more() -> None:
+    block, back = SharedBlock(4096), list[int]()
+    tensor = torch.from_numpy(block.lend(Layout("<f4", (4, 8), 128), back.append))
+    part = tensor[1].numpy()[2:]
+    tensor.fill_(3)
+    del tensor
+    assert back == [] and part.tolist() == [3.0] * 6
+    block.close()
+    assert part.tolist() == [3.0] * 6, "memory in use outlives the block"
+    del part
+    assert back == [128]
+
+
+@pytest.mark.parametrize("how", [{"workers": 1}, {"workers": 2}, {"threads": 2}])
+@pytest.mark.parametrize("keep", [0, 1, 3, 30])
+def test_batches_may_be_kept_for_as_long_as_one_likes(how: dict, keep: int) -> None:
+    """Memory for five batches or so: the loader neither waits for ever nor writes over what is in use."""
+    kept: deque[tuple[int, dict[str, torch.Tensor]]] = deque(maxlen=keep)
+    with Loader(Counting(size=10_000), 0, 30, LoaderConfig(**how, prefetch=2, memory_mb=2, timeout=60)) as loader:
+        for step, batch in enumerate(loader):
+            kept.append((step, batch))
+            for number, earlier in kept:
+                assert bool((earlier["number"] == number).all()) and bool(earlier["mask"].all())
+    assert all(bool((batch["number"] == number).all()) for number, batch in kept), "and after the end"
+
+
+def test_memory_is_used_again() -> None:
+    """The same few places over and over, so that pages are written by the system once only."""
+    for how in ({"workers": 1}, {"threads": 1}):
+        places = set()
+        with Loader(Counting(size=10_000), 0, 60, LoaderConfig(**how, prefetch=2, memory_mb=64)) as loader:
+            for batch in loader:
+                places.add(batch["number"].data_ptr())
+                del batch
+        assert max(places) - min(places) < 2 << 20, "the first 2 of 64 MB"
+
+
+def test_a_thread_passes_errors_on_and_ends() -> None:
+    with Loader(Counting(2, "raise"), 0, 9, LoaderConfig(threads=2, prefetch=1)) as loader:
+        assert [int(next(loader)["number"][0, 0]) for _ in range(2)] == [0, 1]
+        with pytest.raises(ExampleError, match="toy, episode 7, step 5: the state is upside down"):
+            next(loader)
+    with pytest.raises(LoaderError, match="closed"):
+        next(loader)
+    with pytest.raises(DatasetError, match="threads: got 2 beside 1 workers"):
+        LoaderConfig(workers=1, threads=2)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,148 @@
+"""StepBatches: the steps of a data set as they are, in batches: for other networks, and to see what there is."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from embodio.datasets.episode_index import index_episodes
+from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
+from embodio.datasets.numbered_batches import NumberedBatches
+from embodio.datasets.record_task import Place
+from embodio.datasets.rlds.features import EpisodeFeatures, Feature, ImageFeature, TextFeature
+from embodio.datasets.source import EpisodeSource, EpisodeView, put_frame
+from embodio.datasets.tasks.episode_cache import DEFAULT_BYTES, EpisodeCache
+from embodio.model.collation import Allocate, Batch
+
+
+class StepRecords:
+    """The steps of a data set by number, in order of the episodes.
+
+    Args:
+        source: the data set.
+        fields: paths of numeric fields and images; None takes all there are.
+        episodes: which ones; None takes all. Damaged ones are left out and listed in `damaged`.
+        cache_bytes: memory for episodes that are kept open, in each process.
+
+    Attributes:
+        damaged: the episodes that were found to be damaged.
+
+    Raises:
+        FeatureError: a field is missing, or is text.
+        DatasetError: no episode is left.
+    """
+
+    def __init__(
+        self,
+        source: EpisodeSource,
+        fields: Sequence[str] | None = None,
+        episodes: Sequence[int] | None = None,
+        cache_bytes: int = DEFAULT_BYTES,
+    ) -> None:
+        index = index_episodes(source)
+        chosen = range(len(source)) if episodes is None else episodes
+        wanted = set(chosen)
+        self.damaged: tuple[ExampleError, ...] = tuple(e for e in index.errors(source.name) if e.episode in wanted)
+        self._numbers = [number for number in chosen if index.lengths[number]]
+        if not self._numbers:
+            raise DatasetError(f"{source.name}: all of the {len(chosen)} chosen episodes are empty or damaged")
+        self._ends: list[int] = np.cumsum(index.lengths[self._numbers]).tolist()
+        self._name = source.name
+        self._cache = EpisodeCache(source, cache_bytes)
+        self._images, self._arrays = _sorted_out(source.features, fields)
+        self._layout = self._laid_out(source.features)
+
+    def __len__(self) -> int:
+        """Steps of all episodes together."""
+        return self._ends[-1]
+
+    def locate(self, index: int) -> tuple[int, int]:
+        """Episode and step of record `index`."""
+        if not 0 <= index < len(self):
+            raise DatasetError(f"record {index}: there are {len(self)}")
+        place = bisect_right(self._ends, index)
+        return self._numbers[place], index - (self._ends[place - 1] if place else 0)
+
+    def place(self, index: int) -> Place:
+        """Where record `index` comes from, for messages."""
+        return Place(self._name, *self.locate(index))
+
+    def room(self, rows: int, allocate: Allocate) -> dict[str, npt.NDArray[Any]]:
+        """Arrays [rows, ...] for each field, to be filled by `read`."""
+        return {path: allocate((rows, *shape), dtype) for path, (shape, dtype) in self._layout.items()}
+
+    def read(self, index: int, room: Mapping[str, npt.NDArray[Any]], row: int) -> None:
+        """Puts the fields of record `index` into one row: images uint8 [H, W, C], numbers as they are declared.
+
+        Raises:
+            CorruptRecordError, FeatureError: what is asked for is damaged.
+        """
+        number, inside = self.locate(index)
+        episode: EpisodeView = self._cache.episode(number)
+        for path in self._images:
+            put_frame(episode, path, inside, room[path][row])
+        for path in self._arrays:
+            room[path][row] = episode.array(path)[inside]
+
+    def _laid_out(self, features: EpisodeFeatures) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+        """Shape and dtype of each field; images whose size is not declared must all be as the first one."""
+        layout: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
+        for path in self._images:
+            feature = _feature(features, path)
+            if not isinstance(feature, ImageFeature) or feature.height is None or feature.width is None:
+                shape = self._cache.episode(self._numbers[0]).frame(path, 0).shape
+            else:
+                shape = (feature.height, feature.width, feature.channels)
+            layout[path] = (shape, np.dtype(np.uint8))
+        for path in self._arrays:
+            array = self._cache.episode(self._numbers[0]).array(path)
+            layout[path] = (array.shape[1:], array.dtype)
+        return layout
+
+
+class StepBatches(NumberedBatches[StepRecords]):
+    """Batches of steps in random order, each once an epoch; every tensor is [batch, ...]. See `NumberedBatches`.
+
+    The `Loader` makes them ahead of time:
+
+        stream = StepBatches(StepRecords(source), seed=0, batch_size=64)
+        with Loader(stream, 0, 1000, LoaderConfig(threads=2)) as loader:
+            for batch in loader: ...
+    """
+
+    def __init__(self, task: StepRecords, seed: int, batch_size: int, *, rank: int = 0, ranks: int = 1) -> None:
+        super().__init__(task, seed, batch_size, rank=rank, ranks=ranks)
+        self._records = task
+
+    def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
+        """Batch number `step`, and what was wrong with the records that were replaced in it."""
+        damage: list[ExampleError] = []
+        positions = self.positions(step)
+        room = self._records.room(len(positions), allocate)
+        for row, position in enumerate(positions):
+            self._first_whole(position, damage, lambda task, record, _, row=row: task.read(record, room, row))
+        return {path: torch.from_numpy(array) for path, array in room.items()}, tuple(damage)
+
+
+def _sorted_out(features: EpisodeFeatures, fields: Sequence[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The images and the numeric fields among those that are asked for."""
+    known = features.steps
+    if fields is None:
+        fields = [path for path, feature in known.items() if not isinstance(feature, TextFeature)]
+    images, arrays = [], []
+    for field in fields:
+        feature = _feature(features, field)
+        if feature is None or isinstance(feature, TextFeature):
+            there = ", ".join(sorted(path for path, kind in known.items() if not isinstance(kind, TextFeature)))
+            raise FeatureError(f"steps have no numeric field or image {field!r}; they have {there}")
+        (images if isinstance(feature, ImageFeature) else arrays).append(field)
+    return tuple(images), tuple(arrays)
+
+
+def _feature(features: EpisodeFeatures, field: str) -> Feature | None:
+    return features.steps.get(field, features.steps.get(f"observation/{field}"))
