@@ -19,8 +19,8 @@ import numpy.typing as npt
 import torch
 
 from embodio.datasets.errors import DatasetError, ExampleError, LoaderError, TooMuchDamage
-from embodio.datasets.shared_memory import ALIGNMENT, SharedBlock
 from embodio.datasets.maker_thread import MakerThread
+from embodio.datasets.shared_memory import ALIGNMENT, SharedBlock
 from embodio.datasets.worker import Failure, Made, run_worker
 from embodio.model.collation import Allocate, Batch
 

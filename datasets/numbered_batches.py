@@ -101,9 +101,7 @@ class NumberedBatches(ABC, Generic[Task]):
             record = spare_record_at(self._seed, position, attempt, len(self._task))
         return self._task, record
 
-    def _first_whole(
-        self, position: int, damage: list[ExampleError], make: Callable[[Task, int, int], Made]
-    ) -> Made:
+    def _first_whole(self, position: int, damage: list[ExampleError], make: Callable[[Task, int, int], Made]) -> Made:
         """What `make` gives for the first record of those for this place that is not damaged.
 
         Args:

@@ -69,7 +69,9 @@ class SharedBlock:
         """
         shape, dtype = layout.shape, np.dtype(layout.dtype)
         size = dtype.itemsize * math.prod(shape)
-        owner = np.ndarray(size, np.uint8, self._memory, layout.offset)  # whatever is made of it keeps it alive
+        owner: npt.NDArray[np.uint8] = np.ndarray(
+            size, np.uint8, self._memory, layout.offset
+        )  # whatever is made of it keeps it alive
         if back is not None:
             weakref.finalize(owner, back, layout.offset).atexit = False
         return owner.view(dtype).reshape(shape)

@@ -124,8 +124,12 @@ class StepBatches(NumberedBatches[StepRecords]):
         damage: list[ExampleError] = []
         positions = self.positions(step)
         room = self._records.room(len(positions), allocate)
-        for row, position in enumerate(positions):
-            self._first_whole(position, damage, lambda task, record, _, row=row: task.read(record, room, row))
+
+        def read(task: StepRecords, record: int, position: int) -> None:
+            task.read(record, room, position - positions.start)
+
+        for position in positions:
+            self._first_whole(position, damage, read)
         return {path: torch.from_numpy(array) for path, array in room.items()}, tuple(damage)
 
 
@@ -134,7 +138,8 @@ def _sorted_out(features: EpisodeFeatures, fields: Sequence[str] | None) -> tupl
     known = features.steps
     if fields is None:
         fields = [path for path, feature in known.items() if not isinstance(feature, TextFeature)]
-    images, arrays = [], []
+    images: list[str] = []
+    arrays: list[str] = []
     for field in fields:
         feature = _feature(features, field)
         if feature is None or isinstance(feature, TextFeature):

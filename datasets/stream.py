@@ -17,6 +17,7 @@ from embodio.model.collation import Allocate, Batch, collate
 from embodio.model.example import Example
 from embodio.model.processor import Features
 
+
 class FeatureMaker(Protocol):
     """Makes Features of an Example; `embodio.model.Processor` is one."""
 

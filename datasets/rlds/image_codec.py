@@ -97,7 +97,9 @@ def decode_image_into(data: bytes, out: npt.NDArray[np.uint8]) -> None:
                 return
     pixels = decode_image(data, out.shape[-1])
     if pixels.shape != out.shape:
-        raise FeatureError(f"an image of shape {pixels.shape}, where {out.shape} was declared. Fetch the data set again")
+        raise FeatureError(
+            f"an image of shape {pixels.shape}, where {out.shape} was declared. Fetch the data set again"
+        )
     out[...] = pixels
 
 

@@ -144,7 +144,14 @@ def test_damage_is_counted_by_episode_and_limited() -> None:
 
 
 def test_wrong_settings_are_refused() -> None:
-    for changes in ({"workers": -1}, {"prefetch": 0}, {"memory_mb": 0}, {"timeout": 0.0}, {"damaged_limit": -1}, {"threads": -1}):
+    for changes in (
+        {"workers": -1},
+        {"prefetch": 0},
+        {"memory_mb": 0},
+        {"timeout": 0.0},
+        {"damaged_limit": -1},
+        {"threads": -1},
+    ):
         with pytest.raises(DatasetError, match=next(iter(changes))):
             LoaderConfig(**changes)
 
