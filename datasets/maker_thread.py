@@ -7,6 +7,8 @@ import pickle
 import queue
 import threading
 from collections import deque
+from contextlib import ExitStack
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,13 +72,20 @@ class MakerThread:
         self._block.close()
 
     def _run(self, steps: range) -> None:
-        try:
+        with ExitStack() as reporting:
+            reporting.push(self._report)
             for step in steps:
                 if self._ending:
                     return
                 self._ready.put(self._maker.make(step, self._allocate))
-        except BaseException as error:  # noqa: BLE001 - told to whoever waits for the batch
+
+    def _report(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Tells the error that ended the thread to whoever waits for the batch."""
+        if error is not None:
             self._ready.put(error)
+        return True
 
     def _allocate(self, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
         """An array in memory that is used again once nobody refers to it."""
