@@ -32,7 +32,8 @@ class ImaginedGoals:
         guidance: see `Agent.imagine`.
 
     Raises:
-        CannotDo: the policy reads no goal image.
+        CannotDo: the policy reads no goal image, or sees the middle of frames only, so that what it imagines, which is
+            what it sees, would be cut once more.
         AgentError: `every` is below 1.
     """
 
@@ -40,6 +41,11 @@ class ImaginedGoals:
         if not agent.format.config.goal_image:
             raise CannotDo(
                 "goal_image: this policy reads no goal, so imagined ones do not help it; train one that does"
+            )
+        if agent.format.config.view < 1.0:
+            raise CannotDo(
+                f"view: this policy sees the middle {agent.format.config.view:.0%} of each frame and imagines no more, "
+                "so its goals would be cut twice; train one with augment.crop=0"
             )
         if every < 1:
             raise AgentError(f"every: got {every}, expected at least 1 plan")

@@ -63,6 +63,8 @@ while start is None or time.perf_counter() - start < seconds:
 print(count / (time.perf_counter() - start))
 """
 
+LEROBOT_PYTHON = "LEROBOT_PYTHON"
+
 
 def processors() -> int:
     """How many processors this program may use."""
@@ -77,6 +79,8 @@ def tensorflow_rate(folder: Path, seconds: float) -> float:
 def lerobot_row(folder: Path, scratch: Path, seconds: float, ours: float) -> Row:
     """LeRobot's loader on the same steps in its own layout; says so where it is not installed.
 
+    LeRobot may also be in an environment of its own, whose Python the variable LEROBOT_PYTHON names.
+
     Args:
         folder: of an RLDS data set.
         scratch: where the copy goes.
@@ -87,19 +91,24 @@ def lerobot_row(folder: Path, scratch: Path, seconds: float, ours: float) -> Row
         BenchmarkError: its program fails.
     """
     name = "LeRobot's loader"
-    if importlib.util.find_spec("lerobot") is None:
-        return Row(name, 0.0, "steps/s", note="lerobot is not installed, so there is no figure")
+    python = os.environ.get(LEROBOT_PYTHON)
+    if python is None and importlib.util.find_spec("lerobot") is None:
+        note = f"lerobot is not installed, so there is no figure; {LEROBOT_PYTHON} may name a Python that has it"
+        return Row(name, 0.0, "steps/s", note=note)
     reader = RLDSReader(folder)
     writer = LeRobotWriter(scratch, reader.features, fps=20.0, images="png")
     for episode in reader:
         writer.add(episode)
     writer.close()
-    rate = _run(_LEROBOT, scratch, seconds)
+    rate = _run(_LEROBOT, scratch, seconds, python)
     return Row(name, rate, "steps/s", ours, rate / ours, note="frames as PNG, one process, against ours from RLDS")
 
 
-def _run(program: str, folder: Path, seconds: float) -> float:
-    done = subprocess.run([sys.executable, "-c", program, str(folder), str(seconds)], capture_output=True, text=True)
+def _run(program: str, folder: Path, seconds: float, python: str | None = None) -> float:
+    command = [python or sys.executable, "-c", program, str(folder.resolve()), str(seconds)]
+    environment = {name: value for name, value in os.environ.items() if python is None or name != "PYTHONPATH"}
+    # There, for Python looks into the present folder first, where our `datasets` would be taken for another package.
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
     if done.returncode:
         raise BenchmarkError(f"a program that reads {folder} failed:\n{done.stderr[-2000:]}")
     return float(done.stdout.split()[-1])

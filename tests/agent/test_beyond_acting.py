@@ -220,6 +220,8 @@ def test_imagined_goals_need_a_policy_that_reads_them() -> None:
         ImaginedGoals(Agent(artist()))
     with pytest.raises(AgentError, match="every"):
         ImaginedGoals(Agent(artist(goal_image=True)), every=0)
+    with pytest.raises(CannotDo, match="middle 80%"):
+        ImaginedGoals(Agent(artist(goal_image=True, view=0.8)))
     blind = ImaginedGoals(Agent(make_checkpoint(make_format(goal_image=True))))
     blind.reset(instruction="lift")
     with pytest.raises(CannotDo, match="imagine"):
