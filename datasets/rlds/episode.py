@@ -111,10 +111,7 @@ class Episode:
 
     def encoded_frame(self, path: str, step: int) -> bytes:
         """Returns the compressed image of one step; errors as in `frame`."""
-        path, feature = self._find(path)
-        if not isinstance(feature, ImageFeature):
-            raise FeatureError(f"{path} is not an image; read it with array() or text()")
-        return self._blob(path, step)
+        return self._blob(self._find_image(path)[0], step)
 
     def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:
         """Returns the image of one step, decompressed.
@@ -130,17 +127,12 @@ class Episode:
             FeatureError: there is no such camera or its bytes cannot be decoded.
             IndexError: there is no such step.
         """
-        path, feature = self._find(path)
-        if not isinstance(feature, ImageFeature):
-            raise FeatureError(f"{path} is not an image; read it with array() or text()")
+        path, feature = self._find_image(path)
         return decode_image(self._blob(path, step), feature.channels)
 
     def frame_into(self, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
         """As `frame`, put into an array [H, W, C]; also raises FeatureError where the image has another shape."""
-        path, feature = self._find(path)
-        if not isinstance(feature, ImageFeature):
-            raise FeatureError(f"{path} is not an image; read it with array() or text()")
-        decode_image_into(self._blob(path, step), out)
+        decode_image_into(self._blob(self._find_image(path)[0], step), out)
 
     def value(self, path: str) -> Any:
         """Returns a field of the whole episode ("episode_metadata/seed"); raises FeatureError where there is none."""
@@ -201,6 +193,12 @@ class Episode:
         if reason is not None:
             raise FeatureError(reason)
         raise FeatureError(f"steps have no field {path!r}; they have {', '.join(sorted(known))}")
+
+    def _find_image(self, path: str) -> tuple[str, ImageFeature]:
+        path, feature = self._find(path)
+        if not isinstance(feature, ImageFeature):
+            raise FeatureError(f"{path} is not an image; read it with array() or text()")
+        return path, feature
 
     def _blob(self, path: str, step: int) -> bytes:
         if not 0 <= step < self._length:

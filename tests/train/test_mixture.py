@@ -16,7 +16,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.mixture import Mixture
 from embodio.datasets.tasks import TASKS, UnknownTaskError
 from embodio.datasets.tasks.inputs import InputConfig
-from embodio.model.config import ImageTokenizerConfig, ModelConfig
+from embodio.model.config import ModelConfig
 from embodio.model.errors import ModelError
 from embodio.model.network import UnifiedIO2
 from embodio.model.weights import save_weights
@@ -29,18 +29,8 @@ from embodio.train.material import gather
 from embodio.train.schema import ConfigError
 from embodio.train.task_config import MixtureSettings, SourceConfig, TaskSettings
 from tests.datasets.toy import write_toy_dataset
+from tests.model.runner.small import CONFIG
 from tests.train.test_training import same_files, settings
-
-TOKENIZER = ImageTokenizerConfig(
-    num_codes=40,
-    channels=32,
-    channel_multipliers=(1, 2),
-    num_res_blocks=1,
-    resolution=16,
-    attention_resolutions=(8,),
-    image_size=(16, 16),
-    patch_size=(2, 2),
-)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +48,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network whose image tokeniser is small and knows nothing."""
     torch.manual_seed(0)
     config = ModelConfig.named("nano").replace(
-        target_modalities=("text", "image"), image_tokenizer=TOKENIZER, image_vocab_size=128
+        target_modalities=("text", "image"), image_tokenizer=CONFIG.image_tokenizer, image_vocab_size=128
     )
     folder = tmp_path_factory.mktemp("tokenizer")
     save_weights(UnifiedIO2(config, tokenizers=True), folder)
