@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import FeatureError
+from embodio.datasets.rlds.episode_fields import EpisodeFields
 from embodio.datasets.rlds.example_proto import DecodedExample, ExampleValues
 from embodio.datasets.rlds.features import (
     METADATA,
     STEPS,
     DepthFeature,
     EpisodeFeatures,
-    Feature,
     ImageFeature,
     TensorFeature,
-    TextFeature,
 )
 from embodio.datasets.rlds.image_codec import decode_depth, decode_image, decode_image_into
 from embodio.datasets.rlds.sequences import read_sequence
 from embodio.datasets.rlds.tensor_codec import decode_tensor
 
 
-class Episode:
+class Episode(EpisodeFields):
     """The steps and the metadata of one episode (legend: T steps).
 
     Fields are named by their path ("action", "observation/wrist"); the part "observation/" may be left out.
@@ -61,23 +60,6 @@ class Episode:
         names = [path.removeprefix(prefix) for path in self.features.episode if path.startswith(prefix)]
         return {name: self._episode_value(prefix + name) for name in names}
 
-    @property
-    def instruction(self) -> str:
-        """The language instruction of the first step."""
-        return self.text("language_instruction", 0)
-
-    @property
-    def observation_keys(self) -> tuple[str, ...]:
-        """Names of the parts of an observation: cameras, "state", ..."""
-        prefix = "observation/"
-        return tuple(path.removeprefix(prefix) for path in self.features.steps if path.startswith(prefix))
-
-    @property
-    def cameras(self) -> tuple[str, ...]:
-        """Names of those parts that are images."""
-        steps = self.features.steps
-        return tuple(key for key in self.observation_keys if isinstance(steps[f"observation/{key}"], ImageFeature))
-
     def array(self, path: str) -> npt.NDArray[Any]:
         """Returns a numeric field over all steps; converted once, then kept.
 
@@ -93,9 +75,7 @@ class Episode:
         known = self._arrays.get(path)
         if known is not None:
             return known
-        path, feature = self._find(path)
-        if not isinstance(feature, TensorFeature | DepthFeature):
-            raise FeatureError(f"{path} is not numeric; read it with frame() or text()")
+        path, feature = self._find_numbers(path)
         if path not in self._arrays:
             array = self._numbers(f"{STEPS}/{path}", feature, self._length)
             array.setflags(write=False)
@@ -104,9 +84,7 @@ class Episode:
 
     def text(self, path: str, step: int) -> str:
         """Returns a text field at one step; raises FeatureError where there is none and IndexError outside [0, T)."""
-        path, feature = self._find(path)
-        if not isinstance(feature, TextFeature):
-            raise FeatureError(f"{path} is not text; read it with frame() or array()")
+        path = self._find_text(path)
         return _as_text(path, self._blob(path, step))
 
     def encoded_frame(self, path: str, step: int) -> bytes:
@@ -182,27 +160,8 @@ class Episode:
                 _put(values, path.removeprefix(f"{STEPS}/"), self.sequence(path, step))
             yield values
 
-    def _find(self, path: str) -> tuple[str, Feature]:
-        known: Mapping[str, Any] = self.features.steps
-        if path in known:
-            return path, known[path]
-        full = f"observation/{path}"
-        if full in known:
-            return full, known[full]
-        reason = self.features.unread.get(f"{STEPS}/{path}")
-        if reason is not None:
-            raise FeatureError(reason)
-        raise FeatureError(f"steps have no field {path!r}; they have {', '.join(sorted(known))}")
-
-    def _find_image(self, path: str) -> tuple[str, ImageFeature]:
-        path, feature = self._find(path)
-        if not isinstance(feature, ImageFeature):
-            raise FeatureError(f"{path} is not an image; read it with array() or text()")
-        return path, feature
-
     def _blob(self, path: str, step: int) -> bytes:
-        if not 0 <= step < self._length:
-            raise IndexError(f"step {step} of an episode of {self._length} steps")
+        self._require_step(step)
         blobs = self._blobs.get(path)
         if blobs is None:
             blobs = self._example.blobs(f"{STEPS}/{path}")

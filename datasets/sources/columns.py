@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import FeatureError
+from embodio.datasets.rlds.episode_fields import EpisodeFields
 from embodio.datasets.rlds.features import (
     METADATA,
     DepthFeature,
@@ -16,13 +17,11 @@ from embodio.datasets.rlds.features import (
     Feature,
     ImageFeature,
     TensorFeature,
-    TextFeature,
 )
 
 Column = Callable[[], npt.NDArray[Any]]
 Frames = Callable[[int], npt.NDArray[np.uint8]]
 Texts = Callable[[int], str]
-INSTRUCTION = "language_instruction"
 
 
 class Lazy(Mapping[str, Any]):
@@ -44,7 +43,7 @@ class Lazy(Mapping[str, Any]):
         return len(self._names)
 
 
-class ColumnEpisode:
+class ColumnEpisode(EpisodeFields):
     """Steps whose fields are functions, called when the field is asked for (legend: T steps).
 
     Attributes:
@@ -96,55 +95,28 @@ class ColumnEpisode:
             )
         return self._episode[path]
 
-    @property
-    def instruction(self) -> str:
-        """The language instruction of the first step."""
-        return self.text(INSTRUCTION, 0)
-
-    @property
-    def observation_keys(self) -> tuple[str, ...]:
-        """Names of the parts of an observation."""
-        prefix = "observation/"
-        return tuple(path.removeprefix(prefix) for path in self.features.steps if path.startswith(prefix))
-
-    @property
-    def cameras(self) -> tuple[str, ...]:
-        """Names of those parts that are images."""
-        steps = self.features.steps
-        return tuple(key for key in self.observation_keys if isinstance(steps[f"observation/{key}"], ImageFeature))
-
     def array(self, path: str) -> npt.NDArray[Any]:
         """Returns a numeric field over all steps, [T, *shape], read-only.
 
         Raises:
             FeatureError: there is no such field, it is not numeric, or it does not hold T values of its shape.
         """
-        path, feature = find(self.features, path)
-        if not isinstance(feature, TensorFeature | DepthFeature):
-            raise FeatureError(f"{path} is not numeric; read it with frame() or text()")
+        path, feature = self._find_numbers(path)
         if path not in self._arrays:
             self._arrays[path] = self._checked(path, feature, self._columns[path]())
         return self._arrays[path]
 
     def text(self, path: str, step: int) -> str:
         """Returns a text field at one step; raises FeatureError where there is none and IndexError outside [0, T)."""
-        path, feature = find(self.features, path)
-        if not isinstance(feature, TextFeature):
-            raise FeatureError(f"{path} is not text; read it with frame() or array()")
+        path = self._find_text(path)
         self._require_step(step)
         return self._texts[path](step)
 
     def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:
         """Returns the image of one step, uint8 [H, W, C]; raises FeatureError and IndexError as `text`."""
-        path, feature = find(self.features, path)
-        if not isinstance(feature, ImageFeature):
-            raise FeatureError(f"{path} is not an image; read it with array() or text()")
+        path, _ = self._find_image(path)
         self._require_step(step)
         return self._frames[path](step)
-
-    def _require_step(self, step: int) -> None:
-        if not 0 <= step < self._length:
-            raise IndexError(f"step {step} of an episode of {self._length} steps")
 
     def _checked(self, path: str, feature: TensorFeature | DepthFeature, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         is_depth = isinstance(feature, DepthFeature)
@@ -155,18 +127,6 @@ class ColumnEpisode:
         array = np.array(values, dtype)
         array.setflags(write=False)
         return array
-
-
-def find(features: EpisodeFeatures, path: str) -> tuple[str, Feature]:
-    """Returns the full path of a step field and its feature; "observation/" may be left out.
-
-    Raises:
-        FeatureError: there is none; lists what there is.
-    """
-    for candidate in (path, f"observation/{path}"):
-        if candidate in features.steps:
-            return candidate, features.steps[candidate]
-    raise FeatureError(f"steps have no field {path!r}; they have {', '.join(sorted(features.steps))}")
 
 
 def feature_of(shape: tuple[int, ...], dtype: np.dtype[Any], *, encoding: str = "png") -> Feature:

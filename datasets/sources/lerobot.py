@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.rlds.episode_fields import INSTRUCTION
 from embodio.datasets.rlds.features import (
     METADATA,
     DepthFeature,
@@ -18,7 +19,7 @@ from embodio.datasets.rlds.features import (
     TextFeature,
 )
 from embodio.datasets.rlds.image_codec import decode_image
-from embodio.datasets.sources.columns import INSTRUCTION, ColumnEpisode, Lazy
+from embodio.datasets.sources.columns import ColumnEpisode, Lazy
 from embodio.datasets.sources.lerobot_columns import load_value
 from embodio.datasets.sources.lerobot_layout import PLACE, VALUES, LeRobotLayout
 from embodio.datasets.sources.parquet import REMEDY, open_parquet, reading

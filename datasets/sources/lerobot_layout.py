@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.rlds.episode_fields import INSTRUCTION
 from embodio.datasets.rlds.features import METADATA, EpisodeFeatures, Feature, ImageFeature, TensorFeature, TextFeature
-from embodio.datasets.sources.columns import INSTRUCTION
 from embodio.datasets.sources.lerobot_names import BOOKKEEPING, OWN, rlds_path
 from embodio.datasets.sources.parquet import REMEDY, read_table
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import DatasetError, FeatureError
+from embodio.datasets.rlds.episode_fields import INSTRUCTION, EpisodeFields
 from embodio.datasets.rlds.features import (
-    DepthFeature,
     EpisodeFeatures,
     Feature,
     ImageFeature,
@@ -20,7 +20,6 @@ from embodio.datasets.rlds.features import (
 )
 from embodio.datasets.side_files import data_folder
 from embodio.datasets.source import EpisodeSource, EpisodeView, put_frame
-from embodio.datasets.sources.columns import INSTRUCTION, find
 from embodio.datasets.sources.description import Description, Filters, Instruction, Part
 from embodio.envs.embodiment import Camera, Embodiment
 
@@ -28,7 +27,7 @@ from embodio.envs.embodiment import Camera, Embodiment
 _STANDARD = ("reward", "discount", "is_first", "is_last", "is_terminal")
 
 
-class MappedEpisode:
+class MappedEpisode(EpisodeFields):
     """One episode under our names (legend: T steps); methods as in `embodio.datasets.source.EpisodeView`."""
 
     def __init__(self, base: EpisodeView, description: Description, features: EpisodeFeatures) -> None:
@@ -50,28 +49,9 @@ class MappedEpisode:
         """A field of the whole episode by its full path, as in the source."""
         return self.base.value(path)
 
-    @property
-    def instruction(self) -> str:
-        """The instruction at the first step."""
-        return self.text(INSTRUCTION, 0)
-
-    @property
-    def observation_keys(self) -> tuple[str, ...]:
-        """Names of the parts of an observation."""
-        prefix = "observation/"
-        return tuple(path.removeprefix(prefix) for path in self.features.steps if path.startswith(prefix))
-
-    @property
-    def cameras(self) -> tuple[str, ...]:
-        """Names of those parts that are images."""
-        steps = self.features.steps
-        return tuple(key for key in self.observation_keys if isinstance(steps[f"observation/{key}"], ImageFeature))
-
     def array(self, path: str) -> npt.NDArray[Any]:
         """Returns a numeric field over all steps, read-only; raises FeatureError where there is none."""
-        path, feature = find(self.features, path)
-        if not isinstance(feature, TensorFeature | DepthFeature):
-            raise FeatureError(f"{path} is not numeric; read it with frame() or text()")
+        path, feature = self._find_numbers(path)
         if path not in self._description.fields:
             return self.base.array(path)
         if path not in self._arrays:
@@ -85,21 +65,20 @@ class MappedEpisode:
 
     def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:
         """Returns the image of one step, uint8 [H, W, C]."""
-        path, _ = find(self.features, path)
+        path, _ = self._find_image(path)
         parts = self._description.fields.get(path)
         return self.base.frame(parts[0].path if parts else path, step)
 
     def frame_into(self, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
         """Puts the image of one step into an array, see `embodio.datasets.source.put_frame`."""
-        path, _ = find(self.features, path)
+        path, _ = self._find_image(path)
         parts = self._description.fields.get(path)
         put_frame(self.base, parts[0].path if parts else path, step, out)
 
     def text(self, path: str, step: int) -> str:
         """Returns a text field at one step; raises IndexError outside [0, T)."""
-        path, _ = find(self.features, path)
-        if not 0 <= step < len(self):
-            raise IndexError(f"step {step} of an episode of {len(self)} steps")
+        path = self._find_text(path)
+        self._require_step(step)
         if path == INSTRUCTION:
             return _instruction(self.base, self._description.instruction, step)
         parts = self._description.fields.get(path)
