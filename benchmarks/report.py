@@ -5,34 +5,16 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping
-from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from embodio.benchmarks.curve import curve_svg
 from embodio.benchmarks.results import DEFINITION, STATUSES, EpisodeRow, Results
+from embodio.datasets.html_page import html_card, html_facts, html_page, html_text
 
 # A sign besides the colour, for those who do not see the colour.
 SIGNS = {"success": "✓", "failure": "✕", "timeout": "◷", "error": "!"}
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{style}
-</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
 
 
 def write_report(results: Results, path: Path, videos: Path, command: str) -> None:
@@ -45,28 +27,23 @@ def write_report(results: Results, path: Path, videos: Path, command: str) -> No
         command: What to type to get these results again.
     """
     part = path.with_name(f".{path.name}.part")
-    part.write_text(report_html(results, videos, command), encoding="utf-8")
+    part.write_bytes(report_html(results, videos, command))
     os.replace(part, path)
 
 
-def report_html(results: Results, videos: Path, command: str) -> str:
-    """The page as text; see `write_report`."""
-    agent, environment = escape(str(results.settings["agent"])), escape(str(results.settings["env"]))
+def report_html(results: Results, videos: Path, command: str) -> bytes:
+    """The page in UTF-8; see `write_report`."""
+    agent, environment = str(results.settings["agent"]), str(results.settings["env"])
     style = resources.files("embodio.benchmarks").joinpath("report.css").read_text(encoding="utf-8")
     sections = [
-        f'<h1>{agent} <span class="soft">on</span> {environment}</h1>',
-        _card("", _figures(results)),
-        _card("Success rate after each episode", curve_svg(results.rows) + _legend(results)),
-        _card("Videos", _videos(results, videos)),
-        _card("Episodes", _table(results)),
-        _card("How it was measured", _details(results, command)),
+        f'<h1>{html_text(agent)} <span class="soft">on</span> {html_text(environment)}</h1>',
+        html_card("", _figures(results)),
+        html_card("Success rate after each episode", curve_svg(results.rows) + _legend(results)),
+        html_card("Videos", _videos(results, videos)),
+        html_card("Episodes", _table(results)),
+        html_card("How it was measured", _details(results, command)),
     ]
-    return _PAGE.format(title=f"{agent} on {environment}", style=style, body="\n".join(filter(None, sections)))
-
-
-def _card(title: str, content: str) -> str:
-    heading = f"<h2>{title}</h2>\n" if title else ""
-    return f'<section class="card">\n{heading}{content}\n</section>' if content else ""
+    return html_page(f"{agent} on {environment}", style, sections)
 
 
 def _figures(results: Results) -> str:
@@ -81,12 +58,12 @@ def _figures(results: Results) -> str:
     if latency is not None:
         tiles["ms to act, p50 / p95 / p99"] = f"{latency.p50:.1f} / {latency.p95:.1f} / {latency.p99:.1f}"
     cells = "\n".join(
-        f'<div class="tile"><div class="value">{escape(value)}</div><div class="name">{escape(name)}</div></div>'
+        f'<div class="tile"><div class="value">{html_text(value)}</div><div class="name">{html_text(name)}</div></div>'
         for name, value in tiles.items()
     )
     return (
         f'<div class="hero"><div class="value">{rate}</div><p class="soft">{words}</p></div>\n'
-        f'<div class="tiles">{cells}</div>\n<p class="note">{escape(DEFINITION)}</p>'
+        f'<div class="tiles">{cells}</div>\n<p class="note">{html_text(DEFINITION)}</p>'
     )
 
 
@@ -119,7 +96,7 @@ def _table(results: Results) -> str:
     """One row per episode."""
     rows = "\n".join(
         f'<tr><td class="number">{row.seed}</td><td>{_status(row.status)}</td><td class="number">{row.steps}</td>'
-        f'<td class="number">{row.seconds:.1f}</td><td class="message">{escape(row.message)}</td></tr>'
+        f'<td class="number">{row.seconds:.1f}</td><td class="message">{html_text(row.message)}</td></tr>'
         for row in results.rows
     )
     head = (
@@ -140,8 +117,8 @@ def _details(results: Results, command: str) -> str:
     if results.latency is not None:
         times = ", ".join(f"{name} {value:g}" for name, value in results.latency.to_dict().items())
         entries["act, milliseconds"] = times
-    items = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in entries.items())
-    return f"<dl>\n{items}\n</dl>\n<pre><code>{escape(command)}</code></pre>"
+    facts = html_facts({name: str(value) for name, value in entries.items()})
+    return f"{facts}\n<pre><code>{html_text(command)}</code></pre>"
 
 
 def _entries(name: str, value: Any) -> dict[str, Any]:

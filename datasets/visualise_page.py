@@ -5,29 +5,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib import resources
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{style}
-</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-<script>
-{script}
-</script>
-</body>
-</html>
-"""
+from embodio.datasets.html_page import html_card, html_facts, html_page, html_text
 
 
 @dataclass(frozen=True)
@@ -76,12 +56,11 @@ def page_html(title: str, facts: Mapping[str, str], episodes: Sequence[EpisodePa
     """
     style, script = _part("visualise.css"), _part("visualise.js")
     links = "".join(
-        f'<a href="#episode-{number}">{_text(episode.title)}</a>' for number, episode in enumerate(episodes)
+        f'<a href="#episode-{number}">{html_text(episode.title)}</a>' for number, episode in enumerate(episodes)
     )
-    parts = [f"<h1>{_text(title)}</h1>", f"<nav>{links}</nav>", _card("Data set", _facts(facts))]
+    parts = [f"<h1>{html_text(title)}</h1>", f"<nav>{links}</nav>", html_card("Data set", html_facts(facts))]
     parts += [_episode(number, episode) for number, episode in enumerate(episodes)]
-    page = _PAGE.format(title=_text(title), style=style, script=script, body="\n".join(parts))
-    return page.encode("utf-8", errors="replace")
+    return html_page(title, style, parts, script)
 
 
 def _part(name: str) -> str:
@@ -89,35 +68,20 @@ def _part(name: str) -> str:
     return resources.files("embodio.datasets").joinpath(name).read_text(encoding="utf-8")
 
 
-def _text(value: str) -> str:
-    """Escaped text; control characters, which HTML does not allow, become U+FFFD."""
-    clean = "".join(sign if (sign >= " " and sign != "\x7f") or sign in "\t\n" else "\ufffd" for sign in value)
-    return escape(clean)
-
-
-def _card(title: str, content: str) -> str:
-    return f'<section class="card"><h2>{_text(title)}</h2>\n{content}\n</section>'
-
-
-def _facts(facts: Mapping[str, str]) -> str:
-    rows = "\n".join(f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in facts.items())
-    return f"<dl>\n{rows}\n</dl>"
-
-
 def _episode(number: int, episode: EpisodePage) -> str:
-    parts = [f'<p class="instruction">{_text(episode.instruction)}</p>', _videos(episode.videos), _slider(episode)]
+    parts = [f'<p class="instruction">{html_text(episode.instruction)}</p>', _videos(episode.videos), _slider(episode)]
     for position, (field, plots) in enumerate(episode.plots.items()):
         shown = " open" if position < 2 else ""
         drawn = "".join(plots)
-        parts.append(f'<details{shown}><summary>{_text(field)}</summary><div class="plots">{drawn}</div></details>')
+        parts.append(f'<details{shown}><summary>{html_text(field)}</summary><div class="plots">{drawn}</div></details>')
     if episode.tokens is not None:
         parts.append(_tokens(episode.tokens))
-    parts.append(f"<details><summary>Metadata</summary>{_facts(episode.facts)}</details>")
+    parts.append(f"<details><summary>Metadata</summary>{html_facts(episode.facts)}</details>")
     steps = episode.facts.get("steps")
     title = f"{episode.title}, {steps} steps" if steps else episode.title
     content = "\n".join(filter(None, parts))
-    counted = f' data-steps="{_text(steps)}"' if steps else ""
-    return f'<div id="episode-{number}"{counted}>{_card(title, content)}</div>'
+    counted = f' data-steps="{html_text(steps)}"' if steps else ""
+    return f'<div id="episode-{number}"{counted}>{html_card(title, content)}</div>'
 
 
 def _slider(episode: EpisodePage) -> str:
@@ -134,15 +98,15 @@ def _slider(episode: EpisodePage) -> str:
 def _videos(videos: Mapping[str, bytes]) -> str:
     figures = "".join(
         '<figure><video loop muted autoplay playsinline src="data:video/mp4;base64,'
-        f'{base64.b64encode(data).decode("ascii")}"></video><figcaption>{_text(camera)}</figcaption></figure>'
+        f'{base64.b64encode(data).decode("ascii")}"></video><figcaption>{html_text(camera)}</figcaption></figure>'
         for camera, data in videos.items()
     )
     return f'<div class="videos">{figures}</div>' if figures else ""
 
 
 def _tokens(tokens: TokenTable) -> str:
-    head = "".join(f"<th>{_text(column)}</th>" for column in tokens.columns)
-    rows = "\n".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in tokens.rows)
+    head = "".join(f"<th>{html_text(column)}</th>" for column in tokens.columns)
+    rows = "\n".join(f"<tr>{''.join(f'<td>{html_text(cell)}</td>' for cell in row)}</tr>" for row in tokens.rows)
     table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>'
-    note = f'<p class="note">{_text(tokens.note)}</p>'
+    note = f'<p class="note">{html_text(tokens.note)}</p>'
     return f"<details><summary>Tokens as the model sees them</summary>{note}{table if tokens.rows else ''}</details>"

@@ -98,7 +98,7 @@ def test_page_is_well_formed_and_self_contained(tmp_path: Path) -> None:
 
 
 def test_page_says_it_all() -> None:
-    page = report_html(example(), Path("nowhere"), "embodio-rollout agent='a<b'")
+    page = report_html(example(), Path("nowhere"), "embodio-rollout agent='a<b'").decode()
     assert "<script>" not in page
     checker = Checker()
     checker.feed(page)
@@ -116,7 +116,7 @@ def test_page_says_it_all() -> None:
 def test_page_without_episodes() -> None:
     results = example()
     results.rows, results.latency = [], None
-    assert "n/a" in report_html(results, Path("nowhere"), "")
+    assert "n/a" in report_html(results, Path("nowhere"), "").decode()
 
 
 def test_curve_leaves_errors_out() -> None:
@@ -146,3 +146,8 @@ def test_curve_stays_in_its_picture(count: int) -> None:
                 x, y = (float(value) for value in point.split(","))
                 assert 0 <= x <= width
                 assert 0 <= y <= height
+
+
+def test_text_that_a_page_cannot_hold_does_no_harm():
+    page = report_html(example(), Path("nowhere"), "command \x00 \ud800 <b>").decode()
+    assert "command \ufffd ? &lt;b&gt;" in page
