@@ -8,7 +8,8 @@ The way of an observation through `act`, file by file:
     runtime      `Runtime`: plans for many sessions           embedding     encoder input, what is known is reused
     constrained  `ConstrainedDecoder`: only legal choices     decoder, word_tree   the network in steps, row by row
     grammar      what an answer may look like                 action_text, codec   actions <-> text <-> levels
-    result       distributions of a plan; `answers`           latency       how long each stage took
+    result       distributions of a plan; `answers`           ensemble      several plans for one step
+    latency      how long each stage took
 
 Beside it: `checkpoint` (the folder), `precision` (int8 and the like), `beyond_acting` and `imagined_goals` (the other
 verbs), `contract` (`check_agent`), `serving` and `client` (the same over a network).

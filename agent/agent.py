@@ -15,6 +15,7 @@ from embodio.agent.answers import ActionResult
 from embodio.agent.arrays import to_array
 from embodio.agent.beyond_acting import BeyondActing
 from embodio.agent.checkpoint import Checkpoint, load_checkpoint
+from embodio.agent.ensemble import Ensemble
 from embodio.agent.errors import Abstained, AgentError, NotReset, ObservationError
 from embodio.agent.instruction import instructions_of_rows
 from embodio.agent.observation import Observation, batch_size, read_observation, split_batch
@@ -57,7 +58,7 @@ class Agent(BeyondActing):
     Raises:
         EmbodimentMismatch: if the robot is not the one that the checkpoint was made for; names each field that
             differs, both values and the remedy.
-        AgentError: if `replan` is out of range or given twice.
+        AgentError: if `replan` is out of range or given twice, or no ensemble can be made, see `Ensemble`.
         PrecisionError: if this machine cannot run the precision that the options ask for.
     """
 
@@ -78,6 +79,8 @@ class Agent(BeyondActing):
             self.check_embodiment(embodiment)
         self.model = checkpoint.model.to(device).eval()
         self.device = torch.device(device)
+        action, decay = self.embodiment.action, options.ensemble
+        self._ensemble = None if decay is None else Ensemble(action, decay)
         self.runtime = Runtime(self.model, self.format, options)
         self._distributions = Distributions(self.runtime.model, self.format)
         self._rows = [self.open_session()]
@@ -169,7 +172,7 @@ class Agent(BeyondActing):
     def open_session(self, seed: int = 0) -> Session:
         """An episode of its own beside those of `reset` and `act`, for `act_sessions`."""
         room = self.model.config.lengths.encoder_text
-        return Session(self.format, self.replan, self.options.ensemble, seed, room)
+        return Session(self.format, self.replan, self._ensemble, seed, room)
 
     def fork(self) -> Agent:
         """An agent with the same network and options, but episodes of its own; a server has one per client."""

@@ -121,7 +121,7 @@ class ActionCodec:
         self._refuse(wrong.reshape(-1, self.size).any(axis=0), "has no such level")
         values = np.clip(self._denormalise(chosen / self._last), self._low, self._high)
         values = np.where(self._words, np.rint(values), values)
-        return _inside(values.astype(np.float32), self._low, self._high)
+        return inside_limits(values.astype(np.float32), self._low, self._high)
 
     def encode(self, actions: npt.ArrayLike) -> Ints:
         """Actions [..., A] -> token ids [..., A], for robots without words; raises as `levels` and `legal_ids` do."""
@@ -163,9 +163,9 @@ class ActionCodec:
         return np.where(self._discrete, limits, self._normaliser.denormalise(unit))
 
 
-def _inside(
+def inside_limits(
     values: npt.NDArray[np.float32], low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float32]:
-    """Moves numbers that rounding to float32 carried past a limit to the nearest float32 inside it."""
+    """Numbers [..., A], those moved to the nearest float32 inside that rounding to float32 carried past a limit [A]."""
     values = np.where(values > high, np.nextafter(values, np.float32(-np.inf)), values)
     return np.where(values < low, np.nextafter(values, np.float32(np.inf)), values).astype(np.float32)

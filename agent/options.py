@@ -19,7 +19,8 @@ class AgentOptions:
         replan: actions of a chunk that are played before the next is predicted (receding horizon), 1 to the chunk's
             length; None for half a chunk, or for all that a policy of whole episodes has planned.
         ensemble: average the predictions that several chunks make for the same step, the i-th oldest with the weight
-            exp(-ensemble * i); 0 weighs them alike; None plays the newest. Binary dimensions take the weighted vote.
+            exp(-ensemble * i); 0 weighs them alike; None plays the newest. Words and binary
+            dimensions take the weighted vote; rotations of absolute poses are averaged as such, see `Ensemble`.
         temperature: 0 takes the best level; above 0 draws one, with the random numbers of the row's seed.
         guidance: how far to move away from what the network would do without the instruction; 0 is off.
         neutral: the instruction that stands for none, for guidance.

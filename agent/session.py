@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.agent.embedding import RowInputs
+from embodio.agent.ensemble import Ensemble
 from embodio.agent.errors import NotReset, ObservationError
 from embodio.agent.frames import Frame, reuse
 from embodio.agent.instruction import Instruction, distinct, read_instruction
@@ -24,7 +25,7 @@ class Session:
     Args:
         policy_format: of the agent.
         replan: actions of a plan that are played before the next is made.
-        ensemble: see `AgentOptions`.
+        ensemble: of the predictions of several plans for one step; None plays the newest.
         seed: of its random numbers, until `reset` gives another.
         text_room: tokens of text that the network reads; None for any number.
     """
@@ -33,13 +34,12 @@ class Session:
         self,
         policy_format: PolicyFormat,
         replan: int,
-        ensemble: float | None,
+        ensemble: Ensemble | None,
         seed: int = 0,
         text_room: int | None = None,
     ) -> None:
         self._format, self._replan, self._ensemble = policy_format, replan, ensemble
         self._text_room = text_room
-        self._voted = np.array([d.kind != "continuous" for d in policy_format.codec.action.dimensions])
         self.instruction: Instruction | None = None
         self._told: dict[int, Frame] = {}
         self._seed = seed
@@ -167,14 +167,7 @@ class Session:
         if self._ensemble is None:
             return plan.actions[position].copy()
         covering = [p.actions[self.step - begin] for begin, p in self._plans if self.step - begin < len(p.actions)]
-        weights = np.exp(-self._ensemble * np.arange(len(covering), dtype=np.float64))
-        stacked = np.stack(covering)
-        mean = (weights / weights.sum()) @ stacked.astype(np.float64)
-        action = np.clip(mean, stacked.min(axis=0), stacked.max(axis=0)).astype(np.float32)
-        for dimension in np.flatnonzero(self._voted):
-            options, which = np.unique(stacked[:, dimension], return_inverse=True)
-            action[dimension] = options[np.bincount(which, weights).argmax()]
-        return action
+        return self._ensemble(np.stack(covering))
 
     def advance(self) -> None:
         """The action was given; go on to the next step."""
