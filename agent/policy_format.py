@@ -13,7 +13,7 @@ from embodio.agent.action_text import ActionText
 from embodio.agent.codec import ActionCodec
 from embodio.agent.errors import ActionError, CheckpointError, ObservationError
 from embodio.agent.grammar import Grammar
-from embodio.agent.instruction import Instruction, distinct, place_among
+from embodio.agent.instruction import Instruction, distinct, place_among, read_instruction
 from embodio.agent.observation import Observation, ObservationSpec, read_observation
 from embodio.agent.policy_config import PolicyConfig
 from embodio.agent.sound import Waveform, latest_segments, longest_sound, read_sound
@@ -86,6 +86,15 @@ class PolicyFormat:
     def prompt_images(self) -> int:
         """How many images an instruction may hold."""
         return self.config.prompt_images
+
+    @property
+    def prompt_sounds(self) -> int:
+        """How many segments of 4.08 s the sounds of an instruction may have."""
+        return self.config.prompt_sounds
+
+    def read_instruction(self, given: Any) -> Instruction:
+        """What a robot is told, checked and in the form that `example` takes; raises ObservationError."""
+        return read_instruction(self.config, given)
 
     @property
     def chunk(self) -> int:

@@ -12,7 +12,7 @@ from embodio.agent.embedding import RowInputs
 from embodio.agent.ensemble import Ensemble
 from embodio.agent.errors import NotReset, ObservationError
 from embodio.agent.frames import Frame, reuse
-from embodio.agent.instruction import Instruction, distinct, read_instruction
+from embodio.agent.instruction import Instruction, distinct
 from embodio.agent.policy_format import PolicyFormat
 from embodio.agent.result import Plan
 from embodio.agent.sound import longest_sound
@@ -70,7 +70,7 @@ class Session:
 
     def read_instruction(self, given: Any) -> Instruction:
         """What the robot is told, checked; raises ObservationError if the policy cannot read it."""
-        instruction = read_instruction(self._format.config, given)
+        instruction = self._format.read_instruction(given)
         needed = self._format.prompt_length(instruction) + 1
         if self._text_room is not None and needed > self._text_room:
             raise ObservationError(

@@ -16,6 +16,7 @@ from embodio.benchmarks.latency import TimedPolicy
 from embodio.benchmarks.results import EpisodeRow
 from embodio.benchmarks.video import EpisodeVideo
 from embodio.datasets.collection_store import CollectedEpisode, stage
+from embodio.datasets.recorded_prompt import has_prompts
 from embodio.datasets.recording import EpisodeRecorder
 from embodio.envs import Policy, StepRecord, make_env, make_expert, run_episode
 from embodio.envs.embodiment import Embodiment
@@ -88,6 +89,11 @@ class Player:
         embodiment: Embodiment = self._env.get_wrapper_attr("embodiment")
         return embodiment
 
+    @property
+    def prompts(self) -> bool:
+        """Whether the environment's instructions may hold more than words."""
+        return has_prompts(self._env.observation_space)
+
     def _load(self) -> tuple[Policy, dict[str, Any]]:
         """The policy, and what identifies it."""
         config = self._config
@@ -100,13 +106,18 @@ class Player:
         """Plays the episode with this seed."""
         self._policy.forget()
         with self._video(seed) as video:
-            recorder = None if self._config.staging is None else EpisodeRecorder(self._untimed, self.embodiment)
+            recorder = self._recorder()
             result = run_episode(self._env, self._policy, seed, on_step=self._watcher(video, recorder))
             name = None if video is None else video.finish(result.status)
         if recorder is not None and result.status != "error":
             self._stage(result, recorder)
         row = EpisodeRow(seed, result.status, result.steps, round(result.seconds, 3), result.message, name)
         return Played(row, self._policy.milliseconds)
+
+    def _recorder(self) -> EpisodeRecorder | None:
+        if self._config.staging is None:
+            return None
+        return EpisodeRecorder(self._untimed, self.embodiment, prompts=self.prompts)
 
     @contextlib.contextmanager
     def _video(self, seed: int) -> Iterator[EpisodeVideo | None]:

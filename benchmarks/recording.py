@@ -9,24 +9,24 @@ from typing import Any
 
 from rich.console import Console
 
+from embodio.benchmarks.player import Player
 from embodio.datasets.collection_store import INDEX, STAGING, CollectionStore
 from embodio.datasets.errors import CollectionError
 from embodio.datasets.folder_lock import sole_user
 from embodio.datasets.recording import RecordingSettings
-from embodio.envs.embodiment import Embodiment
 
 
 @contextlib.contextmanager
 def recording(
-    folder: Path, identity: Mapping[str, Any], agent: Mapping[str, Any], embodiment: Embodiment, console: Console
+    folder: Path, identity: Mapping[str, Any], player: Player, agent: Mapping[str, Any], console: Console
 ) -> Iterator[None]:
     """While this is open, players stage episodes in `folder`; then all of them become one data set.
 
     Args:
         folder: of the data set; is made if it is not there.
         identity: the settings of the rollout that decide how an episode goes.
+        player: knows the robot, and whether its instructions hold more than words.
         agent: what identifies the agent.
-        embodiment: of the robot.
         console: where the result is told.
 
     Raises:
@@ -36,7 +36,12 @@ def recording(
     options = {name: value for name, value in identity.items() if name not in ("env", "agent", "seed")}
     options["weights"] = dict(agent.get("sha256") or {})
     settings = RecordingSettings(
-        str(identity["env"]), str(identity["agent"]), int(identity["seed"]), options, embodiment.to_dict()
+        environment=str(identity["env"]),
+        agent=str(identity["agent"]),
+        seed=int(identity["seed"]),
+        options=options,
+        embodiment=player.embodiment.to_dict(),
+        prompts=player.prompts,
     )
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / INDEX).exists() and any(path.name != STAGING for path in folder.iterdir()):

@@ -127,7 +127,7 @@ def rollout(config: RolloutConfig, console: Console | None = None) -> Results:
         stack.callback(player.close)
         results = _open(config, player)
         if config.record is not None:
-            given = (config.record, config.identity, results.agent, player.embodiment, console)
+            given = (config.record, config.identity, player, results.agent, console)
             stack.enter_context(recording(*given))
         _play_missing(results, player, config, console)
     return results

@@ -166,7 +166,12 @@ def _settings(
     levels = tuple(float(level) for level in noise)
     check_noise(levels)
     return CollectionSettings(
-        env_name, seed, levels, keep_failures, dict(env_options or {}), source.embodiment.to_dict()
+        environment=env_name,
+        seed=seed,
+        noise=levels,
+        keep_failures=keep_failures,
+        env_options=dict(env_options or {}),
+        embodiment=source.embodiment.to_dict(),
     )
 
 

@@ -14,10 +14,11 @@ import dataclasses
 import json
 import os
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from embodio.datasets.errors import CollectionError, CollectionMismatch
 from embodio.datasets.rlds.byte_files import LocalFile
@@ -31,48 +32,49 @@ STAGING = ".staging"
 INDEX = "collection.json"
 
 
-class StoreSettings(Protocol):
-    """What a store needs to know; folders are extended with the same settings only."""
-
-    @property
-    def environment(self) -> str:
-        """Name of the environment."""
-
-    @property
-    def embodiment(self) -> Mapping[str, Any]:
-        """The robot, as `Embodiment.to_dict` gives it."""
-
-    @property
-    def features(self) -> EpisodeFeatures:
-        """What an episode holds."""
-
-    @property
-    def description(self) -> str:
-        """One line for people."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values of all settings."""
-
-
-@dataclass(frozen=True)
-class CollectionSettings:
-    """What makes two runs the same collection.
+@dataclass(frozen=True, kw_only=True)
+class StoreSettings(ABC):
+    """What a folder must agree on to be extended.
 
     Attributes:
         environment: name of the environment.
         seed: of episode 0; episode i has seed + i.
-        noise: levels; episode i has noise[i % len(noise)].
-        keep_failures: whether episodes without success are part of the data set.
-        env_options: further arguments of the environment.
         embodiment: of the robot, as `Embodiment.to_dict` gives it.
     """
 
     environment: str
     seed: int
+    embodiment: Mapping[str, Any]
+
+    @property
+    @abstractmethod
+    def features(self) -> EpisodeFeatures:
+        """What an episode holds."""
+
+    @property
+    @abstractmethod
+    def description(self) -> str:
+        """One line for people."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain JSON values of all settings."""
+        data: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return data
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectionSettings(StoreSettings):
+    """What makes two runs the same collection.
+
+    Attributes:
+        noise: levels; episode i has noise[i % len(noise)].
+        keep_failures: whether episodes without success are part of the data set.
+        env_options: further arguments of the environment.
+    """
+
     noise: tuple[float, ...]
     keep_failures: bool
     env_options: Mapping[str, Any]
-    embodiment: Mapping[str, Any]
 
     @property
     def features(self) -> EpisodeFeatures:
@@ -83,11 +85,6 @@ class CollectionSettings:
     def description(self) -> str:
         """One line for people."""
         return f"Scripted demonstrations of {self.environment}."
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns plain JSON values."""
-        data: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
-        return data
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Conversion:
     Attributes:
         folder: of the new one.
         episodes: that it holds.
-        left_out: fields that the new layout has no place for: sequences, and those that cannot be read.
+        left_out: fields that the new layout has no place for: sequences in LeRobot, and those that cannot be read.
         skipped: number of each damaged episode of the source -> what is wrong with it.
         resumed: episodes that an earlier run had written.
     """
@@ -89,8 +89,7 @@ def convert(
         writer.close()
         _require_free(folder)
         staging.replace(folder)
-    left_out = (*source.features.sequences, *source.features.unread)
-    return Conversion(folder, writer.written, left_out, dict(report.skipped), resumed)
+    return Conversion(folder, writer.written, _left_out(source, settings), dict(report.skipped), resumed)
 
 
 class _Report:
@@ -144,5 +143,10 @@ def _identity(source: EpisodeSource, settings: ConversionSettings) -> dict[str, 
     text = json.dumps([source.name, len(source), source.features.to_json()], sort_keys=True)
     digest = fingerprint(source) or hashlib.sha256(text.encode()).hexdigest()[:32]
     chosen = {"to": settings.to, "name": settings.name, "images": settings.image_encoding, "fps": settings.fps}
-    left = sorted([*source.features.sequences, *source.features.unread])
+    left = sorted(_left_out(source, settings))
     return {"source": source.name, **chosen, "content of the source": digest, "fields left out": left}
+
+
+def _left_out(source: EpisodeSource, settings: ConversionSettings) -> tuple[str, ...]:
+    sequences = source.features.sequences if settings.to == "lerobot" else ()
+    return (*sequences, *source.features.unread)

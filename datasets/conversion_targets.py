@@ -6,15 +6,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
-from embodio.datasets.rlds.features import EpisodeFeatures, Feature, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.rlds.features import (
+    STEPS,
+    EpisodeFeatures,
+    Feature,
+    ImageFeature,
+    SequenceFeature,
+    TensorFeature,
+    TextFeature,
+)
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.source import EpisodeSource, EpisodeView
 from embodio.datasets.sources.lerobot_writer import LeRobotWriter
 from embodio.envs.embodiment import Embodiment
 
+Kind = TypeVar("Kind", bound=Feature)
 _IMAGES = {"rlds": ("png", "jpeg"), "lerobot": ("video", "png")}
 
 
@@ -69,7 +78,9 @@ class _RLDSTarget:
     """Writes episodes of a source as RLDS, with the robot beside them."""
 
     def __init__(self, source: EpisodeSource, folder: Path, name: str, images: str) -> None:
-        features = EpisodeFeatures(_encoded(source.features.steps, images), _encoded(source.features.episode, images))
+        shown = source.features
+        sequences = {path: SequenceFeature(_stored(several.item, images)) for path, several in shown.sequences.items()}
+        features = EpisodeFeatures(_encoded(shown.steps, images), _encoded(shown.episode, images), sequences)
         self._features, self._embodiment, self._folder = features, _embodiment(source), folder
         self._writer = RLDSWriter(folder, name, features, description=_about(source), resume=True)
 
@@ -83,6 +94,7 @@ class _RLDSTarget:
         if not len(episode):
             raise FeatureError("the episode has no steps")
         values = {path: episode.value(path) for path in self._features.episode}
+        values |= {path: episode.sequence(path) for path in self._features.sequences if not _of_steps(path)}
         self._writer.add([_step(episode, self._features, step) for step in range(len(episode))], values)
 
     def close(self) -> None:
@@ -131,13 +143,15 @@ def _embodiment(source: EpisodeSource) -> Embodiment | None:
 
 def _encoded(features: Mapping[str, Feature], images: Any) -> dict[str, Feature]:
     """The features as RLDS keeps all their values: plain float64 would be stored as float32."""
-    encoded = dict(features)
+    encoded = {path: _stored(feature, images) for path, feature in features.items()}
     for path, feature in features.items():
-        if isinstance(feature, ImageFeature):
-            encoded[path] = replace(feature, encoding=images)
-        elif isinstance(feature, TensorFeature) and feature.dtype == "float64" and feature.encoding == "none":
+        if isinstance(feature, TensorFeature) and feature.dtype == "float64" and feature.encoding == "none":
             encoded[path] = replace(feature, encoding="bytes")
     return encoded
+
+
+def _stored(feature: Kind, images: Any) -> Kind:
+    return replace(feature, encoding=images) if isinstance(feature, ImageFeature) else feature
 
 
 def _sized(source: EpisodeSource) -> EpisodeFeatures:
@@ -165,4 +179,10 @@ def _step(episode: EpisodeView, features: EpisodeFeatures, step: int) -> dict[st
             values[path] = episode.text(path, step)
         else:
             values[path] = episode.array(path)[step]
+    for path in filter(_of_steps, features.sequences):
+        values[path.removeprefix(f"{STEPS}/")] = episode.sequence(path, step)
     return values
+
+
+def _of_steps(path: str) -> bool:
+    return path.startswith(f"{STEPS}/")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import CollectionError
-from embodio.datasets.recording import observed
+from embodio.datasets.recording import microphone_rate, observed
 from embodio.datasets.rlds.features import METADATA, features_of
 from embodio.datasets.rlds.writer import encode_episode
 from embodio.envs.embodiment import Embodiment
@@ -139,7 +139,7 @@ def record_demonstration(
         "expert": type(expert).__name__,
         "noise": np.float32(noise),
     }
-    episode = {f"{METADATA}/{name}": value for name, value in metadata.items()}
+    episode = {f"{METADATA}/{name}": value for name, value in metadata.items()} | microphone_rate(embodiment)
     return result, encode_episode(features_of(embodiment), recorder.steps, episode)
 
 

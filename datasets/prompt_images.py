@@ -1,4 +1,4 @@
-"""Prompts of words and images in the fields of an episode: a text with {placeholders}, and the images as one array."""
+"""What a robot was told in an episode: words, and the images at their {placeholders}, kept as one array a view."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import FeatureError
+from embodio.datasets.recorded_prompt import Told, recorded_prompt
 from embodio.datasets.rlds.features import METADATA, Feature, TensorFeature
 from embodio.datasets.source import EpisodeView
-from embodio.envs.interleaved_prompt import InterleavedPrompt, interleave, placeholders
+from embodio.envs.interleaved_prompt import interleave, placeholders
 
 SLOTS = 12
 """Images that the field of one view holds; those that a prompt does not need are black."""
@@ -43,21 +44,32 @@ def prompt_field(text: str, view: str, images: Mapping[str, npt.NDArray[np.uint8
     return {f"{_FIELD}{view}": field}
 
 
-def told_in(episode: EpisodeView, slots: int) -> str | InterleavedPrompt:
-    """What the robot was told, for a policy that has so many slots for the images of a prompt; words only for none.
+def told_in(episode: EpisodeView, images: int, sounds: int = 0) -> Told:
+    """What the robot was told, for a policy that has so many slots for images and for sounds of a prompt.
+
+    Of kinds without a slot the {placeholders} stay; without any there are words only.
 
     Raises:
-        FeatureError: the prompt shows more different things than there are slots.
+        FeatureError: the prompt shows more different images than there are slots.
     """
-    told = prompt_of(episode) if slots else episode.instruction
-    shown = 0 if isinstance(told, str) else len(set(placeholders(episode.instruction)))
-    if shown > slots:
-        raise FeatureError(f"the prompt has {shown} images, the policy slots for {slots}; raise policy.prompt_images")
+    if not images and not sounds:
+        return episode.instruction
+    told = recorded_prompt(episode, images=bool(images), sounds=bool(sounds))
+    if told is None:
+        told = prompt_of(episode) if images else episode.instruction
+    shown: list[Any] = []
+    for part in [] if isinstance(told, str) else told:
+        if isinstance(part, np.ndarray) and not any(part is other for other in shown):
+            shown.append(part)
+    if len(shown) > images:
+        raise FeatureError(
+            f"the prompt has {len(shown)} images, the policy slots for {images}; raise policy.prompt_images"
+        )
     return told
 
 
-def prompt_of(episode: EpisodeView, view: str | None = None) -> str | InterleavedPrompt:
-    """What the robot was told: words and images in order where the episode has prompt images, else the words.
+def prompt_of(episode: EpisodeView, view: str | None = None) -> Told:
+    """What the robot was told: words, images and sounds in order where the episode has them, else the words.
 
     Args:
         episode: of any data set.
@@ -66,6 +78,9 @@ def prompt_of(episode: EpisodeView, view: str | None = None) -> str | Interleave
     Raises:
         FeatureError: there is no such view of the images.
     """
+    recorded = recorded_prompt(episode) if view is None else None
+    if recorded is not None:
+        return recorded
     views = [path.removeprefix(_FIELD) for path in episode.features.episode if path.startswith(_FIELD)]
     if view is not None and view not in views:
         raise FeatureError(f"prompt images are not seen from {view!r}; there are {', '.join(views) or 'none'}")

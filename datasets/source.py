@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Protocol, runtime_checkable  # isinstance looks at properties without reading them
 
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.features import EpisodeFeatures
@@ -54,6 +55,9 @@ class EpisodeView(Protocol):
 
     def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:
         """The image of one step, uint8 [H, W, C], RGB."""
+
+    def sequence(self, path: str, step: int | None = None) -> npt.NDArray[Any] | tuple[Any, ...]:
+        """What a step (or the episode, without `step`) has in any number; `path` is one of `features.sequences`."""
 
 
 @runtime_checkable

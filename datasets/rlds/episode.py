@@ -20,7 +20,7 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
 )
 from embodio.datasets.rlds.image_codec import decode_depth, decode_image, decode_image_into
-from embodio.datasets.rlds.sequences import read_sequence
+from embodio.datasets.rlds.sequences import StoredSequence
 from embodio.datasets.rlds.tensor_codec import decode_tensor
 
 
@@ -47,6 +47,7 @@ class Episode(EpisodeFields):
         self._example: ExampleValues = DecodedExample(data) if isinstance(data, bytes) else data
         self._arrays: dict[str, npt.NDArray[Any]] = {}
         self._blobs: dict[str, Sequence[bytes]] = {}
+        self._sequences: dict[str, StoredSequence] = {}
         self._length = self._count_steps()
 
     def __len__(self) -> int:
@@ -127,7 +128,7 @@ class Episode(EpisodeFields):
             step: from 0 to T - 1, for a field of the steps.
 
         Returns:
-            Numbers as an array [n, *shape], texts and images as a tuple.
+            Numbers as an array [n, *shape], read-only, texts and images as a tuple.
 
         Raises:
             FeatureError: there is no such field, or the record does not hold it whole.
@@ -136,12 +137,14 @@ class Episode(EpisodeFields):
         if path not in self.features.sequences:
             known = ", ".join(sorted(self.features.sequences)) or "none"
             raise FeatureError(f"the episode has no sequence {path!r}; it has {known}")
-        item = self.features.sequences[path].item
-        if not path.startswith(f"{STEPS}/"):
-            return read_sequence(self._example, path, item)
-        if step is None or not 0 <= step < self._length:
+        of_steps = path.startswith(f"{STEPS}/")
+        if of_steps and (step is None or not 0 <= step < self._length):
             raise IndexError(f"step {step} of an episode of {self._length} steps")
-        return read_sequence(self._example, path, item, step=step, steps=self._length)
+        found = self._sequences.get(path)
+        if found is None:
+            item, steps = self.features.sequences[path].item, self._length if of_steps else 1
+            found = self._sequences[path] = StoredSequence.find(self._example, path, item, steps)
+        return found.at((step or 0) if of_steps else 0)
 
     def steps(self) -> Iterator[dict[str, Any]]:
         """Yields each step as nested dicts of arrays, images and strings, in the structure that tfds gives."""

@@ -18,6 +18,8 @@ from embodio.envs.embodiment import Embodiment
 
 STEPS = "steps"
 METADATA = "episode_metadata"
+MICROPHONE = f"{STEPS}/observation/microphone"
+MICROPHONE_RATE = f"{METADATA}/microphone_rate"
 _TFDS = "tensorflow_datasets.core.features"
 _FLOATS = ("float16", "float32", "float64", "bfloat16")
 
@@ -124,6 +126,12 @@ class SequenceFeature:
 
     item: ImageFeature | TensorFeature | TextFeature
 
+    def to_json(self) -> dict[str, Any]:
+        """Returns the tfds description; images of different sizes are no array for it, so they are a data set."""
+        unsized = isinstance(self.item, ImageFeature) and None in (self.item.height, self.item.width)
+        kind = "dataset_feature.Dataset" if unsized else "sequence_feature.Sequence"
+        return {"pythonClassName": f"{_TFDS}.{kind}", "sequence": {"feature": self.item.to_json(), "length": "-1"}}
+
 
 @dataclass(frozen=True)
 class EpisodeFeatures:
@@ -142,10 +150,12 @@ class EpisodeFeatures:
     unread: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the content of features.json, without sequences and what is unread."""
-        tree: dict[str, Any] = _nest(self.episode)
-        tree[STEPS] = self.steps
-        return _dict_to_json(tree)
+        """Returns the content of features.json, without what is unread."""
+        steps, episode = dict[str, Any](self.steps), dict[str, Any](self.episode)
+        for path, feature in self.sequences.items():
+            of_steps = path.startswith(f"{STEPS}/")
+            (steps if of_steps else episode)[path.removeprefix(f"{STEPS}/")] = feature
+        return _dict_to_json({**_nest(episode), STEPS: steps})
 
     def save(self, folder: Path) -> None:
         """Writes `folder`/features.json."""
@@ -182,7 +192,8 @@ class EpisodeFeatures:
 def features_of(embodiment: Embodiment) -> EpisodeFeatures:
     """Returns the features of demonstrations recorded on a robot.
 
-    `action` is what was executed (it may carry noise), `expert_action` the clean label. Sound is not recorded.
+    `action` is what was executed (it may carry noise), `expert_action` the clean label. A microphone is a sequence of
+    each step: float32 samples [n] (or [n, channels]), as many as it gave; the rate is in the metadata.
 
     Args:
         embodiment: decides the cameras and the sizes of state and action.
@@ -204,7 +215,12 @@ def features_of(embodiment: Embodiment) -> EpisodeFeatures:
         f"{METADATA}/expert": TextFeature(),
         f"{METADATA}/noise": number,
     }
-    return EpisodeFeatures(steps, episode)
+    sequences: dict[str, SequenceFeature] = {}
+    if embodiment.microphone is not None:
+        channels = embodiment.microphone.channels
+        sequences[MICROPHONE] = SequenceFeature(TensorFeature("float32", (channels,) if channels > 1 else ()))
+        episode[MICROPHONE_RATE] = TensorFeature("int64")
+    return EpisodeFeatures(steps, episode, sequences)
 
 
 def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:

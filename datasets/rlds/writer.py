@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,8 +18,17 @@ from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.rlds.byte_files import LocalFile
 from embodio.datasets.rlds.dataset_info import INFO_NAME
 from embodio.datasets.rlds.example_proto import ExampleValue, encode_example
-from embodio.datasets.rlds.features import STEPS, DepthFeature, EpisodeFeatures, Feature, ImageFeature, TextFeature
+from embodio.datasets.rlds.features import (
+    STEPS,
+    DepthFeature,
+    EpisodeFeatures,
+    Feature,
+    ImageFeature,
+    TensorFeature,
+    TextFeature,
+)
 from embodio.datasets.rlds.image_codec import encode_depth, encode_image
+from embodio.datasets.rlds.sequences import Item, stored_as
 from embodio.datasets.rlds.tensor_codec import encode_tensor
 from embodio.datasets.rlds.tfrecord import FOOTER_BYTES, frame, scan
 from embodio.envs.embodiment import Embodiment
@@ -34,6 +43,7 @@ def encode_episode(features: EpisodeFeatures, steps: Sequence[Mapping[str, Any]]
     Args:
         features: what must be there.
         steps: one dict per step, flat paths -> values; images are uint8 [H, W, C] or already compressed bytes.
+            A sequence is an array [n, *shape], or a list of texts or images.
         episode: flat paths -> values of the whole episode ("episode_metadata/seed").
 
     Returns:
@@ -44,14 +54,21 @@ def encode_episode(features: EpisodeFeatures, steps: Sequence[Mapping[str, Any]]
     """
     if not steps:
         raise FeatureError("an episode needs at least one step")
+    of_steps = {path.removeprefix(f"{STEPS}/") for path in features.sequences if path.startswith(f"{STEPS}/")}
+    of_episode = {path for path in features.sequences if not path.startswith(f"{STEPS}/")}
     for index, step in enumerate(steps):
-        _check_names(f"step {index}", features.steps, step)
-    _check_names("the episode", features.episode, episode)
+        _check_names(f"step {index}", features.steps.keys() | of_steps, step)
+    _check_names("the episode", features.episode.keys() | of_episode, episode)
     values: dict[str, ExampleValue] = {}
     for path, feature in features.steps.items():
         values[f"{STEPS}/{path}"] = _encode(path, feature, [step[path] for step in steps])
     for path, feature in features.episode.items():
         values[path] = _encode(path, feature, [episode[path]])
+    for path in sorted(of_steps):
+        item, each = features.sequences[f"{STEPS}/{path}"].item, [step[path] for step in steps]
+        values |= stored_as(f"{STEPS}/{path}", _encode_all(path, item, each), [len(value) for value in each])
+    for path in sorted(of_episode):
+        values |= stored_as(path, _encode_all(path, features.sequences[path].item, [episode[path]]), None)
     return encode_example(values)
 
 
@@ -227,8 +244,8 @@ def write_dataset(
             writer.add_record(record)
 
 
-def _check_names(where: str, features: Mapping[str, Feature], values: Mapping[str, Any]) -> None:
-    missing, unknown = sorted(features.keys() - values.keys()), sorted(values.keys() - features.keys())
+def _check_names(where: str, declared: Set[str], values: Mapping[str, Any]) -> None:
+    missing, unknown = sorted(declared - values.keys()), sorted(values.keys() - declared)
     if missing or unknown:
         raise FeatureError(
             f"{where} lacks {missing} and has the undeclared {unknown}; give exactly what features declare"
@@ -255,6 +272,19 @@ def _encode(path: str, feature: Feature, values: Sequence[Any]) -> ExampleValue:
         return [encode_tensor(feature, array) for array in arrays]
     stacked = np.stack(arrays).astype(feature.numpy_dtype)
     numbers: ExampleValue = stacked.astype(np.float32 if feature.is_float else np.int64)
+    return numbers
+
+
+def _encode_all(path: str, item: Item, sequences: Sequence[Any]) -> ExampleValue:
+    """Returns the values of several sequences one after the other, as an Example stores them."""
+    if not isinstance(item, TensorFeature):
+        return _encode(path, item, [value for sequence in sequences for value in sequence])
+    empty = np.zeros((0, *item.shape), item.numpy_dtype)
+    arrays = [np.asarray(sequence) if len(sequence) else empty for sequence in sequences]
+    for index, array in enumerate(arrays):
+        if array.shape[1:] != item.shape or not np.can_cast(array.dtype, item.numpy_dtype, "same_kind"):
+            raise FeatureError(f"{path}: {array.dtype} {array.shape} at step {index}, declared many {item}")
+    numbers: ExampleValue = np.concatenate(arrays).astype(np.float32 if item.is_float else np.int64)
     return numbers
 
 

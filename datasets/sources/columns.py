@@ -118,6 +118,10 @@ class ColumnEpisode(EpisodeFields):
         self._require_step(step)
         return self._frames[path](step)
 
+    def sequence(self, path: str, step: int | None = None) -> tuple[Any, ...]:
+        """Raises FeatureError: these layouts have no fields of any number of values."""
+        raise FeatureError(f"the episode has no sequence {path!r}; it has none")
+
     def _checked(self, path: str, feature: TensorFeature | DepthFeature, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         is_depth = isinstance(feature, DepthFeature)
         dtype = np.dtype(np.float32) if is_depth else feature.numpy_dtype  # type: ignore[union-attr]

@@ -84,6 +84,10 @@ class MappedEpisode(EpisodeFields):
         parts = self._description.fields.get(path)
         return self.base.text(parts[0].path if parts else path, step)
 
+    def sequence(self, path: str, step: int | None = None) -> npt.NDArray[Any] | tuple[Any, ...]:
+        """Values of which a step or the episode has any number, as in the source."""
+        return self.base.sequence(path, step)
+
 
 class MappedSource:
     """A source under our names.
@@ -166,7 +170,7 @@ def _features(base: EpisodeFeatures, description: Description) -> EpisodeFeature
         if not isinstance(feature, fits):
             raise FeatureError(f"{description.path}: the instruction's field {key!r} is not in the data, or is no text")
     steps[INSTRUCTION] = TextFeature()
-    return EpisodeFeatures(steps, base.episode)
+    return EpisodeFeatures(steps, base.episode, base.sequences)
 
 
 def _require_declared(base: EpisodeFeatures, description: Description) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from embodio.datasets.rlds.features import EpisodeFeatures, ImageFeature, TensorFeature
+from embodio.datasets.rlds.features import STEPS, EpisodeFeatures, ImageFeature, TensorFeature
 from embodio.datasets.source import EpisodeSource, EpisodeView
 
 DEFAULT_BYTES = 512 << 20
 _UNKNOWN_SIZE = 256  # pixels on a side of images whose size the features do not say
 _COMPRESSION = {"jpeg": 4, "png": 2}  # how much smaller than their pixels images are at least, as a rule
 _TEXT_BYTES = 128
+_SEQUENCE_BYTES = 8 << 10  # a tenth of a second of sound at 16 kHz, and room
 
 
 def step_bytes(features: EpisodeFeatures) -> int:
@@ -27,7 +28,7 @@ def step_bytes(features: EpisodeFeatures) -> int:
             total += 2 * int(np.prod(feature.shape)) * feature.numpy_dtype.itemsize  # as stored, and as an array
         else:
             total += _TEXT_BYTES
-    return total
+    return total + _SEQUENCE_BYTES * sum(path.startswith(f"{STEPS}/") for path in features.sequences)
 
 
 class EpisodeCache:

@@ -14,6 +14,7 @@ from embodio.datasets.episode_index import index_episodes
 from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
 from embodio.datasets.prompt_images import told_in
 from embodio.datasets.record_task import Place
+from embodio.datasets.recorded_sound import heard
 from embodio.datasets.source import EpisodeSource, EpisodeView
 from embodio.datasets.tasks.episode_cache import DEFAULT_BYTES, EpisodeCache
 from embodio.datasets.tasks.hindsight import later_step
@@ -46,6 +47,13 @@ class ExampleBuilder(Protocol):
     @property
     def prompt_images(self) -> int:
         """How many images an instruction may hold."""
+
+    @property
+    def prompt_sounds(self) -> int:
+        """How many segments the sounds of an instruction may have."""
+
+    def read_instruction(self, given: Any) -> str | Sequence[Any]:
+        """Words, images and sounds with their rates, checked and brought into the form that `example` takes."""
 
     def image(self, observation: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
         """The cameras of one moment as one picture, uint8 [H, W, 3]."""
@@ -176,10 +184,10 @@ class NextAction:
             chunk = actions[np.minimum(np.arange(step, step + self._builder.chunk), len(actions) - 1)]
         if not np.isfinite(chunk).all():
             raise FeatureError(f"{self._action_key} is not finite at this step or soon after. Fetch the data again")
-        instruction = told_in(episode, self._builder.prompt_images)
-        if isinstance(instruction, str) and augmentation is not None:
-            instruction = augmentation.instruction(instruction)
-        return self._builder.example(window, instruction, chunk)
+        told = told_in(episode, self._builder.prompt_images, self._builder.prompt_sounds)
+        if isinstance(told, str) and augmentation is not None:
+            told = augmentation.instruction(told)
+        return self._builder.example(window, self._builder.read_instruction(told), chunk)
 
     def _draw(self, length: int, step: int, generator: np.random.Generator | None) -> _Drawn:
         config = self.config
@@ -218,11 +226,12 @@ class _Moment(Mapping[str, Any]):
             return self._previous_actions()
         if key == "state" and not self._drawn.state:
             return None
-        values, change = self._episode.array(f"observation/{key}"), self._augmentation
-        value = self._builder.sound(list(values[: self._step + 1])) if key == "microphone" else values[self._step]
-        if change is None or key not in ("state", "microphone"):
-            return value
-        return change.state(value) if key == "state" else change.sound(value)
+        change = self._augmentation
+        if key == "microphone":
+            sound = self._builder.sound(heard(self._episode, self._step))
+            return sound if change is None else change.sound(sound)
+        value = self._episode.array(f"observation/{key}")[self._step]
+        return change.state(value) if key == "state" and change is not None else value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._episode.observation_keys)

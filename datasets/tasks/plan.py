@@ -32,17 +32,18 @@ class PlanConfig(TaskConfig):
 class Plan(MomentTask[PlanConfig]):
     """First frame and instruction in, the actions of the whole episode out, as in VIMA (paper, section D.10).
 
-    Images of the instruction are the image history, where the policy has slots for them.
+    Images and sounds of the instruction are the image and audio history, where the policy has slots for them.
     """
 
     def _records(self, length: int) -> int:
         return int(self._form.answer_length(length) <= self.config.longest)
 
     def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
-        given, (told, shown) = self._given(scene, 0, generator), scene.told()
+        given, told = self._given(scene, 0, generator), scene.told()
         return Example(
-            text=self._prompt("text", "plan", {"instruction": told}, given.clauses, generator),
+            text=self._prompt("text", "plan", {"instruction": told.parts}, given.clauses, generator),
             image=scene.picture(0),
-            image_history=shown,  # at the first moment there are no earlier frames
+            image_history=told.images,  # at the first moment there are no earlier frames
+            audio_history=told.sounds,
             text_target=list(scene.action_ids()),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,20 @@ from embodio.model.statistics import Normaliser
 
 Change = Augmentation | EvaluationView
 """What changes pictures, state and instruction of an example."""
+
+
+class Told(NamedTuple):
+    """An instruction for a prompt.
+
+    Attributes:
+        parts: words, and ids that refer to the slots of the image and audio history, from 1 on.
+        images: for the image history, uint8 [H, W, 3], each once.
+        sounds: for the audio history, float32 [samples] at 16 kHz, each once.
+    """
+
+    parts: str | list[str | int]
+    images: tuple[npt.NDArray[np.uint8], ...]
+    sounds: tuple[npt.NDArray[np.float32], ...]
 
 
 class Scene:
@@ -51,27 +65,25 @@ class Scene:
         told = self._episode.instruction
         return told if self._augmentation is None else self._augmentation.instruction(told)
 
-    def told(self) -> tuple[str | list[str | int], tuple[npt.NDArray[np.uint8], ...]]:
-        """The instruction for a prompt, and its images in the order of the image history, each once.
-
-        Images stand in the text as the ids that refer to the history's slots from 1 on.
+    def told(self) -> Told:
+        """The instruction for a prompt, with its images and sounds.
 
         Raises:
             FeatureError: there are more images than the policy has slots for.
         """
-        told = told_in(self._episode, self._form.prompt_images)
+        told = told_in(self._episode, self._form.prompt_images, self._form.prompt_sounds)
         if isinstance(told, str):
-            return self.instruction, ()
-        images: list[npt.NDArray[np.uint8]] = []
+            return Told(self.instruction, (), ())
+        images, sounds = list[npt.NDArray[Any]](), list[npt.NDArray[Any]]()
         parts: list[str | int] = []
-        for part in told:
+        for part in self._form.read_instruction(told):
             if isinstance(part, str):
                 parts.append(part)
-                continue
-            slot = next((i for i, image in enumerate(images) if np.array_equal(image, part)), len(images))
-            images += [part] if slot == len(images) else []
-            parts.append(self._form.vocabulary.image_history_id(slot + 1))
-        return parts, tuple(images)
+            elif part.ndim == 3:
+                parts.append(self._form.vocabulary.image_history_id(_slot(part, images)))
+            else:
+                parts.append(self._form.vocabulary.audio_history_id(_slot(part, sounds)))
+        return Told(parts, tuple(images), tuple(sounds))
 
     @property
     def recorded_instruction(self) -> str:
@@ -116,3 +128,11 @@ class Scene:
             values = self._augmentation.state(values)
         ids = self._form.vocabulary.values_to_ids(np.clip(self._state.normalise(values), 0.0, 1.0))
         return [int(token) for token in ids]
+
+
+def _slot(content: npt.NDArray[Any], found: list[npt.NDArray[Any]]) -> int:
+    """Place from 1 of a content among those found so far, where it is added if it is not there."""
+    place = next((i for i, other in enumerate(found, start=1) if np.array_equal(other, content)), 0)
+    if not place:
+        found.append(content)
+    return place or len(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,6 +40,13 @@ class TaskFormat(Protocol):
     @property
     def prompt_images(self) -> int:
         """How many images an instruction may hold."""
+
+    @property
+    def prompt_sounds(self) -> int:
+        """How many segments the sounds of an instruction may have."""
+
+    def read_instruction(self, given: Any) -> str | Sequence[Any]:
+        """Words, images and sounds with their rates -> words, uint8 [H, W, 3] and float32 [samples] at 16 kHz."""
 
     @property
     def camera_names(self) -> tuple[str, ...]:

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from embodio.benchmarks import player as player_module
 from embodio.datasets.errors import CollectionError, CollectionMismatch
+from embodio.datasets.prompt_images import prompt_of
 from embodio.datasets.recording import observed
 from embodio.datasets.source import open_source
 from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
+from embodio.envs.interleaved_prompt import PromptSpace
 from tests.benchmarks.fake_world import OUTCOMES, FakeEnv, FakePolicy
 from tests.benchmarks.test_rollout import SEED, play
 
@@ -100,6 +103,29 @@ def test_other_recordings_and_folders_are_refused(tmp_path: Path, policy: Moving
         play(tmp_path / "run", record=tmp_path / "data", episodes=2)
 
 
+class ShowingEnv(SeeingEnv):
+    """Says with a picture what to do."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.observation_space = spaces.Dict({"instruction": PromptSpace(4, 5)})
+
+    def _observe(self) -> dict[str, Any]:
+        return super()._observe() | {"instruction": ["lift", np.full((4, 5, 3), 7, np.uint8)]}
+
+
+def test_pictures_of_the_instruction_are_recorded(
+    tmp_path: Path, policy: MovingPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(player_module, "make_env", lambda name, **kwargs: ShowingEnv(**kwargs))
+    play(tmp_path / "run", record=tmp_path / "data", episodes=1)
+    play(tmp_path / "run", record=tmp_path / "data", episodes=2)
+    words, picture = prompt_of(open_source(tmp_path / "data").episode(1))
+    assert words == "lift" and picture.shape == (4, 5, 3) and (picture == 7).all()
+
+
 def test_what_the_robot_has_must_be_seen() -> None:
+    with pytest.raises(CollectionError, match="embodio-rollout record"):
+        observed({"state": np.zeros(1), "instruction": ["go"], "front": np.zeros((8, 12, 3), np.uint8)}, EMBODIMENT)
     with pytest.raises(CollectionError, match=r"lack \['front'\]"):
         observed({"state": np.zeros(1), "instruction": "go"}, EMBODIMENT)

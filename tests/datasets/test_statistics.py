@@ -91,7 +91,10 @@ def test_nothing_and_nan_are_refused() -> None:
 
 def test_statistics_of_a_collection(tmp_path: Path) -> None:
     embodiment, source = fake_embodiment(), FakeSource()
-    store = CollectionStore(tmp_path, CollectionSettings("fake", 0, (0.2,), True, {}, embodiment.to_dict()))
+    settings = CollectionSettings(
+        environment="fake", seed=0, noise=(0.2,), keep_failures=True, env_options={}, embodiment=embodiment.to_dict()
+    )
+    store = CollectionStore(tmp_path, settings)
     for seed in range(4):
         _, record = record_demonstration(
             FakeEnv(source), FakeExpert(source), embodiment, env_name="fake", seed=seed, noise=0.2
