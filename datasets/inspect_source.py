@@ -14,7 +14,7 @@ from embodio.datasets.rlds.features import EpisodeFeatures, Feature, ImageFeatur
 from embodio.datasets.rlds.remote import is_url
 from embodio.datasets.source import EpisodeSource
 from embodio.datasets.sources.feature_text import format_features
-from embodio.datasets.sources.opening import layout_of
+from embodio.datasets.sources.opening import layout_behind, layout_of
 
 _STATES = ("state", "proprio", "robot_state", "robot_obs")
 _ROBOMIMIC = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
@@ -33,7 +33,10 @@ def propose(source: EpisodeSource, path: str | Path, *, split: str | None = None
     Returns:
         The text of a YAML file that `open_source` opens as it is.
     """
-    kind, folder = ("rlds", str(path)) if is_url(path) else (layout_of(Path(path)), str(Path(path).resolve()))
+    if is_url(path):
+        kind, folder = layout_behind(str(path)), str(path)
+    else:
+        kind, folder = layout_of(Path(path)), str(Path(path).resolve())
     notes: list[str] = []
     data: dict[str, Any] = {"name": source.name, "kind": kind, "folder": folder}
     if split is not None:

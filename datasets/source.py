@@ -122,7 +122,8 @@ def open_source(
     """Opens a data set.
 
     Args:
-        name_or_path: a folder or file with data of any known layout, the URL of an RLDS folder, a YAML file that
+        name_or_path: a folder or file with data of any known layout, or its URL (RLDS is read in place, files of
+            LeRobot folders and whole HDF5 files, tars and zips are copied to the user's cache folder); a YAML file that
             describes a data set, or a name of the catalogue.
         folder: where the files of a catalogue name are, a path or a URL; None looks in the folder (or at the URL) that
             the environment variable EMBODIO_DATA names.

@@ -92,11 +92,6 @@ def midpoints(length: float, parts: int) -> Floats:
     return (np.arange(parts) + 0.5) * (length / parts)
 
 
-def choose_frames(count: int, frames: int) -> list[int]:
-    """Returns which of `count` frames in memory lie at the middle of equal parts, for a clip of `frames` of them."""
-    return [int(place) for place in midpoints(count, frames)]
-
-
 def trim_black_bars(frames: Frame, threshold: int = 16, most: float = 0.3) -> Frame:
     """Cuts off the black bars around a video.
 

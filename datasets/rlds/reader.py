@@ -52,6 +52,11 @@ class RLDSReader:
         """
         self.location = str(folder).rstrip("/") if is_url(folder) else Path(folder)
         self.folder = mirror(self.location, _SMALL_FILES) if isinstance(self.location, str) else self.location
+        if isinstance(self.location, str) and not (self.folder / INFO_NAME).exists():
+            raise DatasetError(
+                f"{self.location}/{INFO_NAME} is missing. Give the address of a data set: a folder of RLDS or LeRobot, "
+                "or an HDF5 file, tar or zip"
+            )
         self.split = split
         info = DatasetInfo.load(self.folder)
         self.name, self.version = info.name, info.version

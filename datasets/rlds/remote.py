@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import os
 import sys
 import time
@@ -16,12 +17,20 @@ from embodio.datasets.errors import DatasetError
 T = TypeVar("T")
 
 _PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
+_PACKAGES |= {"hf": "huggingface_hub"}
+_WORTH_TELLING = 16 << 20  # bytes
+_log = logging.getLogger(__name__)
 _PAUSES = (0.2, 1.0)  # seconds, before the second and the third try
 
 
 def is_url(text: str | Path) -> bool:
     """Whether this is a URL rather than a path."""
     return "://" in str(text)
+
+
+def name_of(url: str) -> str:
+    """The last part of a URL, without what is asked for after a question mark."""
+    return url.partition("?")[0].rstrip("/").rpartition("/")[2]
 
 
 def file_system(url: str) -> tuple[Any, str]:
@@ -63,14 +72,13 @@ def mirror(url: str, names: Sequence[str]) -> Path:
 
     Args:
         url: of the folder.
-        names: of the files.
+        names: of the files, perhaps in folders below it.
 
     Raises:
         DatasetError: as `file_system`, or the connection fails.
     """
     system, path = file_system(url)
-    folder = cache_folder("remote", f"{url.rstrip('/').rpartition('/')[2]}-{_digest(url.rstrip('/'))}")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder_of(url)
     for name in names:
         target = folder / name
         try:
@@ -83,7 +91,8 @@ def mirror(url: str, names: Sequence[str]) -> Path:
                 f"{url}/{name} cannot be read ({error}). Check the address and the connection"
             ) from error
         if not target.exists() or target.read_bytes() != content:
-            temporary = target.with_name(f".{name}.{os.getpid()}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f".{target.name}.{os.getpid()}")
             temporary.write_bytes(content)
             temporary.replace(target)
     return folder
@@ -92,15 +101,37 @@ def mirror(url: str, names: Sequence[str]) -> Path:
 def fetch(url: str, folder: Path) -> Path:
     """Copies one file into a folder, unless it is there with the same size; raises DatasetError as `mirror`."""
     system, path = file_system(url)
-    target = folder / url.rpartition("/")[2]
+    target = folder / name_of(url)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        if not target.exists() or target.stat().st_size != system.info(path)["size"]:
-            temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        size = trying_again(lambda: system.info(path))["size"]
+        if not target.exists() or target.stat().st_size != size:
+            if size is not None and size >= _WORTH_TELLING:
+                _log.warning("%s: %d MB are copied to %s", url, size >> 20, target)
             trying_again(lambda: system.get_file(path, str(temporary)))
             temporary.replace(target)
     except network_errors() as error:
         raise DatasetError(f"{url} cannot be fetched ({error}). Check the address and the connection") from error
+    finally:
+        temporary.unlink(missing_ok=True)
     return target
+
+
+def folder_of(url: str) -> Path:
+    """The folder on this machine for copies of what is at a URL; it is made."""
+    url = url.rstrip("/")
+    folder = cache_folder("remote", f"{name_of(url)}-{_digest(url)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def has_file(url: str) -> bool:
+    """Whether there is such a file; false also where the server cannot be reached."""
+    system, path = file_system(url)
+    try:
+        return bool(trying_again(lambda: system.exists(path)))
+    except network_errors():
+        return False
 
 
 def child_folders(url: str) -> list[str]:

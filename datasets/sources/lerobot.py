@@ -19,9 +19,11 @@ from embodio.datasets.rlds.features import (
     TextFeature,
 )
 from embodio.datasets.rlds.image_codec import decode_image
+from embodio.datasets.rlds.remote import is_url
 from embodio.datasets.sources.columns import ColumnEpisode, Lazy
 from embodio.datasets.sources.lerobot_columns import load_value
 from embodio.datasets.sources.lerobot_layout import PLACE, VALUES, LeRobotLayout
+from embodio.datasets.sources.lerobot_remote import RemoteLeRobot
 from embodio.datasets.sources.parquet import REMEDY, open_parquet, reading
 from embodio.datasets.sources.video_segments import VideoSegment
 from embodio.envs.embodiment import Embodiment
@@ -44,17 +46,18 @@ class LeRobotSource:
         """Opens a folder.
 
         Args:
-            folder: holds meta/info.json.
+            folder: holds meta/info.json; a path, or a URL, whose files are then copied to the cache folder as needed.
             split: name of a split of info.json; None takes all episodes.
 
         Raises:
-            DatasetError: pyarrow is missing, or the folder is no such data set, or is of another version.
+            DatasetError: pyarrow is missing, or the folder is no such data set, is of another version or not reached.
             FeatureError: a field is of a kind that cannot be read.
             CorruptRecordError: a file is damaged.
         """
-        self.folder = Path(folder)
+        self._remote = RemoteLeRobot(str(folder)) if is_url(folder) else None
+        self.folder = Path(folder) if self._remote is None else self._remote.folder
         self.split = split
-        self.name = self.folder.resolve().name
+        self.name = Path(folder).name if self._remote else self.folder.resolve().name
         self._layout = LeRobotLayout.load(self.folder)
         self.fps, self.features = self._layout.fps, self._layout.features
         self._info, self._columns = self._layout.info, self._layout.columns
@@ -136,7 +139,7 @@ class LeRobotSource:
         return values
 
     def _column(self, row: Mapping[str, Any], name: str) -> Any:
-        file_path = self._layout.path("data_path", row, "data")
+        file_path = self._place("data_path", row, "data")
         key = (row["data/chunk_index"], row["data/file_index"])
         first = row["dataset_from_index"] - self._first_of_file[key]
         file = self._open(file_path)
@@ -166,7 +169,7 @@ class LeRobotSource:
         shape = (feature.height, feature.width, 1) if isinstance(feature, DepthFeature) else feature.shape
         values = np.asarray(column.to_numpy(zero_copy_only=False))
         if values.size != length * int(np.prod(shape)):
-            where = self._layout.path("data_path", row, "data")
+            where = self._place("data_path", row, "data")
             raise CorruptRecordError(where, int(row["episode_index"]), f"{path} has {values.size} numbers", REMEDY)
         return values.reshape(length, *shape)
 
@@ -188,6 +191,11 @@ class LeRobotSource:
             raise CorruptRecordError(place, number, f"{path} is missing", REMEDY)
         return load_value(self.features.episode[path], cells[name][number - before].as_py())
 
+    def _place(self, template: str, row: Mapping[str, Any], prefix: str, name: str = "") -> Path:
+        """The file that holds an episode, on this machine; arguments as of `LeRobotLayout.path`."""
+        path = self._layout.path(template, row, prefix, name)
+        return path if self._remote is None else self._remote.file(path)
+
     def _open(self, path: Path) -> Any:
         if path not in self._files:
             self._files[path] = open_parquet(path)
@@ -204,16 +212,26 @@ class LeRobotSource:
     ) -> Callable[[int], npt.NDArray[np.uint8]]:
         name = self._columns[path]
         if self._info["features"][name]["dtype"] == "video":
-            file = self._layout.path("video_path", row, f"videos/{name}", name)
-            start = float(row[f"videos/{name}/from_timestamp"])
-            height, width, channels = self._info["features"][name]["shape"]
-            segment = VideoSegment(file, start, int(row["length"]), self.fps, height, width)
-            return lambda step: segment.frame(step)[..., : feature.channels] if channels == 3 else segment.frame(step)
+            return self._filmed(row, name, feature.channels)
         cells: list[Any] = []
 
         def frame(step: int) -> npt.NDArray[np.uint8]:
             if not cells:
                 cells.extend(self._values(row, path))
             return decode_image(cells[step]["bytes"] or b"", feature.channels)
+
+        return frame
+
+    def _filmed(self, row: Mapping[str, Any], name: str, channels: int) -> Callable[[int], npt.NDArray[np.uint8]]:
+        """Frames of a video, which is looked for when the first one is asked for."""
+        height, width, stored = self._info["features"][name]["shape"]
+        segments: list[VideoSegment] = []
+
+        def frame(step: int) -> npt.NDArray[np.uint8]:
+            if not segments:
+                file = self._place("video_path", row, f"videos/{name}", name)
+                start = float(row[f"videos/{name}/from_timestamp"])
+                segments.append(VideoSegment(file, start, int(row["length"]), self.fps, height, width))
+            return segments[0].frame(step)[..., :channels] if stored == 3 else segments[0].frame(step)
 
         return frame

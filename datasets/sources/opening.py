@@ -11,7 +11,7 @@ from embodio.datasets.catalogue import catalogue_names, catalogue_path
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.dataset_info import INFO_NAME
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.rlds.remote import child_folders, is_url
+from embodio.datasets.rlds.remote import child_folders, fetch, folder_of, has_file, is_url, name_of
 from embodio.datasets.source import EpisodeSource
 from embodio.datasets.sources.description import Description
 from embodio.datasets.sources.file_trees import is_archive
@@ -31,7 +31,7 @@ def open_any(name_or_path: str | Path, *, folder: str | Path | None, split: str 
     """Opens a data set; arguments and errors as in `embodio.datasets.source.open_source`."""
     text, path = str(name_or_path), Path(name_or_path)
     if is_url(text):
-        return RLDSReader(_version_of(text), split or "train")
+        return open_files(text, layout_behind(text), split)
     if text in catalogue_names() and not path.exists():
         return open_described(Description.load(catalogue_path(text)), folder=folder, split=split)
     if path.suffix.lower() in _YAML and path.is_file():
@@ -50,16 +50,28 @@ def open_described(description: Description, *, folder: str | Path | None, split
 
 
 def open_files(path: Path | str, kind: str, split: str | None, instruction: str = "") -> EpisodeSource:
-    """Opens files of a known layout, without a description; only RLDS may be behind a URL, which stays text."""
-    if isinstance(path, str) and kind != "rlds":
-        raise DatasetError(f"{path}: only RLDS data is read behind a URL. Fetch it, then give the folder")
-    if kind == "hdf5":
-        return HDF5Source(path, split=split, instruction=instruction)
+    """Opens files of a known layout, without a description; what is behind a URL, which stays text, is no path yet."""
     if kind == "lerobot":
         return LeRobotSource(path, split=split)
-    if kind == "vima":
-        return VimaSource(path, split=split)
-    return RLDSReader(_version_of(path), split or "train")
+    if kind == "rlds":
+        return RLDSReader(_version_of(path), split or "train")
+    if isinstance(path, str):
+        if kind == "vima" and not is_archive(Path(name_of(path))):
+            raise DatasetError(
+                f"{path}: VIMA data behind a URL is one tar or zip. Give its address, or fetch the folder"
+            )
+        path = fetch(path, folder_of(path))
+    return HDF5Source(path, split=split, instruction=instruction) if kind == "hdf5" else VimaSource(path, split=split)
+
+
+def layout_behind(url: str) -> str:
+    """As `layout_of`, for a URL; RLDS unless something else is seen."""
+    name = Path(name_of(url))
+    if name.suffix.lower() in _HDF5:
+        return "hdf5"
+    if is_archive(name):
+        return "vima"
+    return "lerobot" if has_file(f"{url.rstrip('/')}/meta/info.json") else "rlds"
 
 
 def layout_of(path: Path) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.server
 import multiprocessing
+import pickle
 import re
+import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +15,19 @@ import fsspec
 import numpy as np
 import pytest
 
+from embodio.datasets.conversion import ConversionSettings, convert
 from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.inspect_source import propose
 from embodio.datasets.rlds.features import features_of
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.record_index import INDEX_NAME
 from embodio.datasets.rlds.remote import file_system
 from embodio.datasets.rlds.writer import write_dataset
-from embodio.datasets.side_files import data_folder
+from embodio.datasets.side_files import data_folder, fingerprint
 from embodio.datasets.source import EpisodeSource, open_source
+from embodio.datasets.sources.hdf5 import HDF5Source
+from tests.datasets.sources.test_vima import write_episode
+from tests.datasets.test_inspect import write_robomimic
 from tests.datasets.toy import write_toy_dataset
 
 
@@ -159,3 +166,50 @@ def test_missing_packages_and_protocols_are_named(monkeypatch: pytest.MonkeyPatc
     for protocol, package in (("gs", "gcsfs"), ("s3", "s3fs"), ("https", "aiohttp")):
         with pytest.raises(DatasetError, match=f"pip install {package}"):
             file_system(f"{protocol}://bucket/toy")
+
+
+def test_lerobot_folders_are_copied_as_far_as_they_are_read(folder: Path, server: str, tmp_path: Path) -> None:
+    convert(open_source(folder), tmp_path / "moved", ConversionSettings("lerobot", images="video"))
+    plain, source = open_source(tmp_path / "moved"), open_source(f"{server}/moved")
+    assert source.name == plain.name == "moved" and source.embodiment == plain.embodiment and len(source) == len(plain)
+    assert not [name for name in Handler.asked if ".mp4" in name]
+    key = fingerprint(source)
+    for index in range(len(plain)):
+        ours, theirs = source.episode(index), plain.episode(index)
+        assert ours.instruction == theirs.instruction and ours.metadata == theirs.metadata
+        assert np.array_equal(ours.array("action"), theirs.array("action"))
+        assert np.array_equal(ours.frame("hand", 1), theirs.frame("hand", 1))
+    videos = [name.split()[0] for name in Handler.asked if ".mp4" in name]
+    assert len(videos) == len(set(videos)) == 1  # that of the camera that was looked at
+    assert fingerprint(source) == key
+    described = tmp_path / "moved.yaml"
+    described.write_text(propose(source, f"{server}/moved"))
+    assert len(open_source(described)) == len(plain)
+    assert np.array_equal(
+        pickle.loads(pickle.dumps(source)).episode(0).array("action"), plain.episode(0).array("action")
+    )
+
+
+def test_single_files_are_copied(server: str, tmp_path: Path) -> None:
+    write_robomimic(tmp_path / "square.hdf5")
+    source = open_source(f"{server}/square.hdf5?download=1")
+    assert isinstance(source, HDF5Source) and len(source) == len(open_source(tmp_path / "square.hdf5"))
+    write_episode(tmp_path / "vima" / "rotate" / "000000", 1, 0)
+    with tarfile.open(tmp_path / "rotate.tar", "w") as archive:
+        archive.add(tmp_path / "vima" / "rotate", "rotate")
+    assert open_source(f"{server}/rotate.tar").episode(0).instruction
+    asked = len([name for name in Handler.asked if "rotate.tar" in name])
+    open_source(f"{server}/rotate.tar")
+    assert len([name for name in Handler.asked if "rotate.tar" in name]) == asked  # it is there
+
+
+def test_what_cannot_be_behind_a_url_is_said(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embodio.datasets.rlds.remote._PAUSES", ())
+    path = tmp_path / "v.yaml"
+    path.write_text(f"{{name: v, kind: vima, folder: '{server}/vima', instruction: {{keys: [language_instruction]}}}}")
+    with pytest.raises(DatasetError, match="one tar or zip"):
+        open_source(path)
+    with pytest.raises(DatasetError, match=r"http://127.*gone.hdf5 cannot be fetched"):
+        open_source(f"{server}/gone.hdf5")
+    with pytest.raises(DatasetError, match=r"http://127.*/gone/dataset_info.json is missing. Give the address"):
+        open_source(f"{server}/gone")

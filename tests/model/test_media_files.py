@@ -13,7 +13,7 @@ from embodio.model.example import Example
 from embodio.model.ffmpeg import MediaError
 from embodio.model.processor import Processor
 from embodio.model.sound_files import read_sound
-from embodio.model.video_files import Clip, choose_frames, midpoints, read_video, trim_black_bars
+from embodio.model.video_files import Clip, midpoints, read_video, trim_black_bars
 from embodio.model.vocabulary import Vocabulary
 
 FPS, FRAMES, SIDE = 10, 30, 48
@@ -138,7 +138,7 @@ def test_the_main_part_of_a_clip_can_be_chosen() -> None:
 
 
 def test_frames_in_memory() -> None:
-    assert choose_frames(30, 5) == [3, 9, 15, 21, 27] and choose_frames(2, 4) == [0, 0, 1, 1]
+    assert midpoints(30, 5).tolist() == [3, 9, 15, 21, 27] and midpoints(2, 4).tolist() == [0.25, 0.75, 1.25, 1.75]
     np.testing.assert_allclose(midpoints(3.0, 2), [0.75, 2.25])
 
 

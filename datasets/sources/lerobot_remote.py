@@ -1,0 +1,50 @@
+"""A LeRobot folder behind a URL: descriptions are copied to the cache folder at once, data and videos when needed."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from embodio.datasets.rlds.remote import fetch, mirror
+from embodio.datasets.sources.lerobot_names import OWN
+
+_FETCHED = ".fetched"  # hidden, so that the fingerprint of the data set does not change as files arrive
+
+
+class RemoteLeRobot:
+    """Where the files of a remote folder are on this machine.
+
+    Attributes:
+        folder: holds `meta`.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Copies what describes the data set; raises DatasetError as `embodio.datasets.rlds.remote.mirror`."""
+        self._url = url.rstrip("/")
+        self.folder = mirror(self._url, ["meta/info.json", "meta/tasks.parquet", f"meta/{OWN}"])
+        self._here: set[Path] = set()
+        for chunk in itertools.count():
+            names = (f"meta/episodes/chunk-{chunk:03d}/file-{file:03d}.parquet" for file in itertools.count())
+            if not sum(1 for _ in itertools.takewhile(self._mirrored, names)):
+                break
+
+    def file(self, path: Path) -> Path:
+        """Copies a file of the folder unless it is here.
+
+        Args:
+            path: where it would be in `folder`.
+
+        Raises:
+            DatasetError: it cannot be fetched.
+        """
+        inside = path.relative_to(self.folder)
+        here = self.folder / _FETCHED / inside
+        if here not in self._here:
+            here.parent.mkdir(parents=True, exist_ok=True)
+            fetch(f"{self._url}/{inside.as_posix()}", here.parent)
+            self._here.add(here)
+        return here
+
+    def _mirrored(self, name: str) -> bool:
+        """Copies a description; false where the server does not have it."""
+        return (mirror(self._url, [name]) / name).exists()
