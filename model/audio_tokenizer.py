@@ -14,6 +14,7 @@ from torch.nn import functional
 from embodio.model.attention import attend
 from embodio.model.config import AudioTokenizerConfig
 from embodio.model.errors import BatchError, ConfigError
+from embodio.model.pauses import pause
 from embodio.model.tokenizer_layers import nearest_codes, normalised_rows, require_codes, sinusoid_table
 
 NORM_EPSILON = 1e-6
@@ -124,6 +125,7 @@ class _Encoder(nn.Module):
         x = self.embedding(patches.reshape(batch, rows * columns, -1))
         x = x + sinusoid_table(self.grid, x.shape[-1], x.device).to(x.dtype)
         for block in self.blocks:
+            pause()
             x = block(x)
         x = self.projection(functional.relu(self.norm(x)))
         return functional.layer_norm(x, x.shape[-1:], eps=NORM_EPSILON) + self.code_bias
@@ -147,5 +149,6 @@ class _Decoder(nn.Module):
         x = self.projection(vectors)
         x = x + sinusoid_table(self.grid, x.shape[-1], x.device).to(x.dtype)
         for block in self.blocks:
+            pause()
             x = block(x)
         return self.patches(self.norm(x).transpose(1, 2).unflatten(2, self.grid))

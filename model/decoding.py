@@ -12,6 +12,7 @@ from torch.nn import functional
 from embodio.model.errors import BatchError, DecodingError
 from embodio.model.fused import norm_rotate_, rms_norm_of_few, swiglu
 from embodio.model.layers import Linear
+from embodio.model.pauses import pause
 from embodio.model.products import is_turned, linear
 from embodio.model.sparse_masks import Placement, layer_masks
 from embodio.model.token_sequence import TokenSequence, cross_attention_mask
@@ -235,6 +236,7 @@ def decode_step(model: UnifiedIO2, state: DecoderState, tokens: Tensor) -> Tenso
     masks = _step_masks(state, count, tokens.device)
     x = model.target(state.modality).embed(tokens.flatten(), model.table(state.modality))
     for layer, mask in zip(state.layers, masks, strict=True):
+        pause()
         x = _layer_step(layer, x, (batch, count), begin, rotary, mask, state.cross_mask)
     state.length = end
     hidden = rms_norm_of_few(x, model.decoder.norm.scale)

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from embodio.model.config import ImageTokenizerConfig
 from embodio.model.errors import BatchError, ConfigError
+from embodio.model.pauses import pause
 from embodio.model.tokenizer_layers import nearest_codes, require_codes
 
 NORM_GROUPS = 32
@@ -113,7 +114,9 @@ class _ResidualBlock(nn.Module):
         self.shortcut = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
 
     def forward(self, x: Tensor) -> Tensor:
+        pause()
         hidden = self.convolution_1(functional.silu(self.norm_1(x)))
+        pause()
         hidden = self.convolution_2(functional.silu(self.norm_2(hidden)))
         return hidden + (x if self.shortcut is None else self.shortcut(x))
 
@@ -222,5 +225,7 @@ class _Decoder(nn.Module):
         for level, blocks in enumerate(self.levels):
             x = blocks(x)
             if level < len(self.doublings):
+                pause()
                 x = self.doublings[level](functional.interpolate(x, scale_factor=2.0, mode="nearest"))
+        pause()
         return self.last(functional.silu(self.norm(x)))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from embodio.model.attention import CrossAttention, SelfAttention
 from embodio.model.config import TransformerConfig
 from embodio.model.layers import Dropout, GatedMLP, RMSNorm
+from embodio.model.pauses import pause
 from embodio.model.sparse_masks import layer_masks
 from embodio.model.token_sequence import TokenSequence, cross_attention_mask, self_attention_mask
 
@@ -61,6 +62,7 @@ class Encoder(nn.Module):
         mask = self_attention_mask(tokens)
         x = self.dropout(tokens.embeddings)
         for layer in self.layers:
+            pause()
             x = layer(x, rotary, mask)
         return tokens.with_embeddings(self.dropout(self.norm(x)))
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 from embodio.model.attention import attend
 from embodio.model.config import IMAGE_CHANNELS, ImageTowerConfig, Size, TowerConfig
 from embodio.model.layers import BiasedLinear, init_glorot
+from embodio.model.pauses import pause
 from embodio.model.token_sequence import cross_attention_mask
 
 SECOND_BLOCK = 1
@@ -59,6 +60,7 @@ def run_blocks(blocks: nn.ModuleList, x: Tensor, mask: Tensor | None, skip: int,
         mask = cross_attention_mask(functional.pad(mask, (skip, 0), value=True))
     second = None
     for index, block in enumerate(blocks):
+        pause()
         x = block(x, mask)
         if index == SECOND_BLOCK and with_second:
             second = x[:, skip:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ class Client:
         refused: why the last one was not followed.
         answered: id of the newest request, and its packed answer; a future while it is computed.
         connection: that serves it now.
-        lost: when the connection broke, on the monotonic clock.
+        lost: when the connection broke, on the monotonic clock; -inf after a goodbye.
     """
 
     number: int
@@ -36,6 +37,10 @@ class Client:
     answered: tuple[int, asyncio.Future[bytes]] | None = None
     connection: Any = None
     lost: float | None = None
+
+    def expected(self, seconds: float) -> bool:
+        """Whether it is connected, or was so many seconds ago and may come back."""
+        return self.lost is None or time.monotonic() - self.lost < seconds
 
 
 class Clients:
@@ -69,6 +74,7 @@ class Clients:
             return
         client.connection, client.lost = None, time.monotonic()
         if goodbye:
+            client.lost = -math.inf
             self._by_key.pop(client.key, None)
 
     def active(self) -> list[Client]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from functools import partial
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
@@ -14,7 +15,7 @@ from embodio.agent.client.answers import to_plain
 from embodio.agent.client.errors import DeadlineExceeded, MessageError, Overloaded, ProtocolMismatch
 from embodio.agent.client.messages import PROTOCOL, field, pack, unpack
 from embodio.agent.client.verbs import check_arguments
-from embodio.agent.serving.batcher import ANSWERS, Batcher, Job
+from embodio.agent.serving.batcher import ANSWERS, Batcher, ClientLeft, Job
 from embodio.agent.serving.clients import Client, Clients
 from embodio.agent.serving.metrics import Metrics
 from embodio.agent.serving.policy import Policy
@@ -24,6 +25,8 @@ from embodio.envs.embodiment import Embodiment
 
 GOING_AWAY, REFUSED, GOODBYE = 1001, 1008, 1000
 _STEPS = ("act", "decide", "plan")
+_RETURN_SECONDS = 2.0
+"""A client whose connection broke is expected back for so long while something is written or drawn for it."""
 
 
 class Robots:
@@ -80,10 +83,16 @@ class Robots:
                 raise Overloaded(f"the server has {self._settings.max_clients} clients, as many as it takes")
             client = await self._greet(connection)
             self._watch.robots_changed()
+            closed = asyncio.ensure_future(connection.wait_closed())
             while not self._stopping:
                 message = unpack(await self._receive(connection, None))
                 self._busy[connection] = True
-                await self._send(connection, await self._answer(client, message))
+                answer = asyncio.ensure_future(self._answer(client, message))
+                await asyncio.wait((answer, closed), return_when=asyncio.FIRST_COMPLETED)
+                if not answer.done():
+                    answer.cancel()
+                    break
+                await self._send(connection, answer.result())
                 self._busy[connection] = False
             await connection.close(GOING_AWAY, "the server stops")
         except ANSWERS as error:
@@ -125,11 +134,14 @@ class Robots:
         if message["type"] != "call":
             raise MessageError(f"{message['type']}: expected call; client and server may differ in version")
         number = field(message, "id", int)
-        if client.answered is None or client.answered[0] != number:
-            client.answered = (number, asyncio.ensure_future(self._call(client, number, message)))
-        return await asyncio.shield(client.answered[1])
+        while True:
+            if client.answered is None or client.answered[0] != number:
+                client.answered = (number, asyncio.ensure_future(self._call(client, number, message)))
+            if answer := await asyncio.shield(client.answered[1]):
+                return answer
 
     async def _call(self, client: Client, number: int, message: dict[str, Any]) -> bytes:
+        """The packed answer; empty if it was given up because the client left, and must be asked for anew."""
         try:
             verb, arguments = field(message, "verb", str), field(message, "arguments", dict)
             check_arguments(verb, arguments)
@@ -150,6 +162,9 @@ class Robots:
                 self._watch.step(client, arguments["observation"], value, waited, computed)
             answer = {"type": "answer", "id": number, "value": to_plain(value), "waited": waited, "computed": computed}
             return pack(answer)
+        except ClientLeft:
+            client.answered = None
+            return b""
         except ANSWERS as error:
             return _error(error, number)
 
@@ -169,8 +184,9 @@ class Robots:
         self, client: Client, verb: str, arguments: dict[str, Any], seconds: float
     ) -> tuple[Any, float, float]:
         done: asyncio.Future[tuple[Any, float, float]] = asyncio.get_running_loop().create_future()
+        waits = min(seconds, self._settings.deadline)
         return await self._batcher.submit(
-            Job(verb, client.state, arguments, min(seconds, self._settings.deadline), done)
+            Job(verb, client.state, arguments, waits, seconds, done, partial(client.expected, _RETURN_SECONDS))
         )
 
     async def _receive(self, connection: ServerConnection, seconds: float | None) -> bytes:

@@ -19,6 +19,9 @@ from embodio.agent.serving.robots import Robots
 from embodio.agent.serving.settings import ServerSettings, ServingError
 from embodio.agent.serving.watch import Watch
 
+_LAST_ANSWER_SECONDS = 0.5
+"""What takes long and was given up has so long to say so."""
+
 
 class AgentServer:
     """Serves a policy; use `start`, then `stop`, in one event loop.
@@ -63,7 +66,7 @@ class AgentServer:
                 logger=quiet,
             )
         except OSError as error:
-            await self._batcher.stop()
+            self._batcher.stop()
             raise ServingError(f"host, port: cannot listen at {settings.host}:{settings.port} ({error})") from error
         port = next(iter(self._server.sockets)).getsockname()[1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -77,11 +80,13 @@ class AgentServer:
         """
         self._stopping = True
         await self._robots.stop(time.monotonic() + self.settings.stop_seconds)
+        self._batcher.give_up()
+        await self._robots.stop(time.monotonic() + _LAST_ANSWER_SECONDS)
         finished = not self._batcher.computing
         self._server.close()
         if finished:
             await self._server.wait_closed()
-        await self._batcher.stop()
+        self._batcher.stop()
         return finished
 
     async def _handle(self, connection: ServerConnection) -> None:
