@@ -49,7 +49,8 @@ class PolicyConfig:
         prompt_sounds: how many segments of 4.08 s the sounds of an instruction may have. They come first in the audio
             history, and the text refers to them by their tokens. An instruction that is spoken, and nothing else, is
             the audio input where there is no microphone: its last segment, the earlier ones are history.
-        microphone: sound is given: the last 4.08 s as the audio input, what was before as audio history.
+        microphone: sound is given: the last 4.08 s as the audio input, the segments before as audio history, see
+            `heard_segments`.
         previous_actions: how many of the actions played before, at most, stand in the prompt.
         view: share of the area of camera frames and goal that is seen, around the middle; less than 1 after training
             with random crops, which embodio-train takes care of.

@@ -16,7 +16,7 @@ from embodio.agent.grammar import Grammar
 from embodio.agent.instruction import Instruction, distinct, place_among, read_instruction
 from embodio.agent.observation import Observation, ObservationSpec, read_observation
 from embodio.agent.policy_config import PolicyConfig
-from embodio.agent.sound import Waveform, latest_segments, longest_sound, read_sound
+from embodio.agent.sound import Waveform, forgotten, heard_segments, read_sound, sound_length
 from embodio.envs.action_space import describe_actions
 from embodio.envs.embodiment import Camera, Dimension, Embodiment
 from embodio.model.example import Example
@@ -219,13 +219,13 @@ class PolicyFormat:
         """The audio input and the audio history: sounds of the instruction, then earlier ones of the microphone.
 
         Args:
-            observation: the present one; "microphone" in it is all the sound so far, float32 [samples] at 16 kHz.
+            observation: the present one; "microphone" in it is from `sound`.
             instruction: its sounds have at most one segment each.
         """
         told = distinct(instruction, 1)
         if self.config.microphone:
-            heard = latest_segments(observation["microphone"])
-            return heard[-1] if heard else None, told + heard[:-1]
+            heard = heard_segments(observation["microphone"])
+            return heard[-1], told + heard[:-1]
         if self._only_spoken(instruction):
             return told[-1], told[:-1]
         return None, told
@@ -239,20 +239,24 @@ class PolicyFormat:
         return images + [self.image(window[i]) for i in reach if -i <= len(window)]
 
     def sound(self, pieces: Sequence[Any]) -> Waveform:
-        """All the sound so far, as far as it is heard: pieces of the microphone in order, as observations give them.
+        """All the sound so far, as far as it is heard, float32 [samples] at 16 kHz.
+
+        Args:
+            pieces: of the microphone, in order from the beginning of the episode, as observations give them.
 
         Raises:
-            ObservationError: a piece is no sound.
+            ObservationError: a piece is no sound, or there is none.
         """
         microphone = self.embodiment.microphone
         if microphone is None:
             raise ObservationError(f"microphone: {self.embodiment.name} has none")
-        read: list[Waveform] = []
-        for piece in reversed(pieces):
-            read.append(read_sound("microphone", piece, microphone.rate, microphone.channels))
-            if sum(map(len, read)) >= longest_sound():
-                break
-        return np.concatenate(read[::-1])[-longest_sound() :]
+        if not len(pieces):
+            raise ObservationError("microphone: nothing was heard; give at least one piece of sound")
+        ends = np.cumsum([sound_length("microphone", piece, microphone.rate) for piece in pieces])
+        begin = forgotten(int(ends[-1]))
+        first = int(np.searchsorted(ends, begin, side="right"))
+        read = [read_sound("microphone", piece, microphone.rate, microphone.channels) for piece in pieces[first:]]
+        return np.concatenate(read)[begin - (int(ends[first - 1]) if first else 0) :]
 
     def example(
         self, window: Sequence[Observation], instruction: Instruction, actions: npt.ArrayLike | None = None
@@ -262,7 +266,7 @@ class PolicyFormat:
         Args:
             window: observations up to and including the current one, oldest first, one per control step; at most
                 `config.window` of them, fewer at the start of an episode. "microphone" in the last one is all the
-                sound so far, float32 [samples] at 16 kHz; "previous_actions" the actions before it, [n, A].
+                sound so far, from `sound`; "previous_actions" the actions before it, [n, A].
             instruction: what the robot shall do.
             actions: [K, A] the next K actions, in training; for whole episodes [n, A] with n from 1 to K.
 

@@ -15,7 +15,7 @@ from embodio.agent.frames import Frame, reuse
 from embodio.agent.instruction import Instruction, distinct
 from embodio.agent.policy_format import PolicyFormat
 from embodio.agent.result import Plan
-from embodio.agent.sound import longest_sound
+from embodio.agent.sound import LONGEST_HISTORY, recent
 from embodio.model.example import Example
 
 
@@ -52,6 +52,7 @@ class Session:
         self.goal: Frame | None = None
         self.step = 0
         self._sound = np.zeros(0, dtype=np.float32)
+        self._segments = list[Frame]()  # of the microphone, in the order of their last use
         self._plans: deque[tuple[int, Plan]] = deque(maxlen=self._format.chunk)
         size = self._format.codec.size
         self._played: npt.NDArray[np.float32] = np.zeros((0, size), dtype=np.float32)  # as far as the prompt tells
@@ -94,7 +95,7 @@ class Session:
             raise NotReset("act: there is no instruction yet; call agent.reset(instruction=...) first")
         moment = self._format.seen(moment)
         if "microphone" in moment:
-            self._sound = np.concatenate([self._sound, moment["microphone"]])[-longest_sound() :]
+            self._sound = recent(np.concatenate([self._sound, moment["microphone"]]))
             moment["microphone"] = self._sound
         if self._format.config.previous_actions:
             moment["previous_actions"] = self._played
@@ -126,8 +127,14 @@ class Session:
         return RowInputs(main, {"image": self._history_frames(told), "audio": [self._heard(part) for part in earlier]})
 
     def _heard(self, sound: npt.NDArray[np.float32]) -> Frame:
-        """The frame of a sound: that of the instruction, or one of its own."""
-        return self._told.get(id(sound)) or Frame(sound)
+        """The frame of a sound: that of the instruction, that of a plan before, or a new one."""
+        if id(sound) in self._told:
+            return self._told[id(sound)]
+        known = [frame for frame in self._segments if frame.same_as(sound)]
+        frame = known[0] if known else Frame(sound.copy())
+        others = [other for other in self._segments if other is not frame]
+        self._segments = [*others[-1 - LONGEST_HISTORY :], frame]
+        return frame
 
     def _history_frames(self, told: list[Frame]) -> list[Frame]:
         """The frames of the image history in the order of their slots; the same images as `PolicyFormat.history`."""

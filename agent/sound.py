@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from embodio.agent.arrays import to_array
 from embodio.agent.errors import ObservationError
-from embodio.model.audio_features import AudioError
+from embodio.model.audio_features import SAMPLE_RATE, AudioError
 from embodio.model.audio_resample import resample, to_mono
 from embodio.model.audio_segments import SEGMENT_SAMPLES
 
@@ -72,6 +72,32 @@ def latest_segments(sound: Waveform) -> list[Waveform]:
     return pieces[: 1 + LONGEST_HISTORY][::-1]
 
 
-def longest_sound() -> int:
-    """Samples that are worth remembering."""
-    return (1 + LONGEST_HISTORY) * SEGMENT_SAMPLES
+def heard_segments(sound: Waveform) -> list[Waveform]:
+    """What a microphone gave, as a policy hears it: the last 4.08 s, after the segments before.
+
+    Those are counted from the beginning of `sound`, so that they stay the same while it grows, and each has to be
+    encoded once. The newest of them may have its end in common with the last 4.08 s.
+
+    Args:
+        sound: from `recent`.
+    """
+    begun = range(0, len(sound) - SEGMENT_SAMPLES, SEGMENT_SAMPLES)
+    return [*(sound[begin : begin + SEGMENT_SAMPLES] for begin in begun), sound[-SEGMENT_SAMPLES:]]
+
+
+def recent(sound: Waveform) -> Waveform:
+    """Sound without its oldest segments, as far as it is too long to be heard."""
+    return sound[forgotten(len(sound)) :]
+
+
+def forgotten(samples: int) -> int:
+    """How many of the first samples of so many are not heard any more: whole segments."""
+    return max(0, -(-samples // SEGMENT_SAMPLES) - 1 - LONGEST_HISTORY) * SEGMENT_SAMPLES
+
+
+def sound_length(name: str, value: Any, rate: int) -> int:
+    """Samples at 16 kHz of a recording, without reading it; arguments and errors as of `read_sound`."""
+    if is_sound(value):
+        value, rate = value[0], _rate(name, value[1])
+    array = to_array(name, value)
+    return -(-len(array) * SAMPLE_RATE // rate) if array.ndim else 0

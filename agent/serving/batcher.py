@@ -36,7 +36,7 @@ class ClientLeft(AgentError):
     """A request was given up because nobody waits for its answer; nobody is told, either."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """A request on its way.
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embodio.agent import Agent, AgentOptions, ObservationError, PolicyFormat
+from embodio.agent.sound import heard_segments, read_sound, recent
 from embodio.model.audio_segments import SEGMENT_SAMPLES
 from embodio.model.collation import collate
 from embodio.model.processor import Processor
@@ -32,12 +35,55 @@ def test_what_was_heard_before_is_history() -> None:
         agent.act(observation_of(agent.format) | {"microphone": sound})
     example = agent.example()
     assert example.audio is not None and len(example.audio) == SEGMENT_SAMPLES
-    assert [len(part) for part in example.audio_history] == [6 * RATE - SEGMENT_SAMPLES]
+    assert [len(part) for part in example.audio_history] == [SEGMENT_SAMPLES]
     for _ in range(9):
         agent.act(observation_of(agent.format) | {"microphone": (tone(3, rate=44_100), 44_100)})
     assert [len(part) for part in agent.example().audio_history] == [SEGMENT_SAMPLES] * 4
     with pytest.raises(ObservationError, match="microphone"):
         agent.act(observation_of(agent.format) | {"microphone": np.full(80, np.nan, np.float32)})
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.integers(1, 90_000), st.sampled_from([None, 16_000, 11_025])), min_size=1, max_size=12))
+def test_segments_of_a_microphone_stay_while_it_goes_on(parts: list[tuple[int, int | None]]) -> None:
+    policy_format = hearing(microphone=True)
+    generator = np.random.default_rng(len(parts))
+    pieces = [generator.uniform(-0.5, 0.5, length).astype(np.float32) for length, _ in parts]
+    given_pieces = [piece if rate is None else (piece, rate) for piece, (_, rate) in zip(pieces, parts, strict=True)]
+    whole, kept = np.zeros(0, np.float32), np.zeros(0, np.float32)
+    for count, (piece, (_, rate)) in enumerate(zip(pieces, parts, strict=True), start=1):
+        read = read_sound("microphone", piece, rate or 8000)
+        whole, kept = np.concatenate([whole, read]), recent(np.concatenate([kept, read]))
+        np.testing.assert_array_equal(kept, policy_format.sound(given_pieces[:count]))
+        *earlier, last = heard_segments(kept)
+        np.testing.assert_array_equal(last, whole[-SEGMENT_SAMPLES:])
+        full = [whole[begin : begin + SEGMENT_SAMPLES] for begin in range(0, len(whole), SEGMENT_SAMPLES)]
+        before = [part for number, part in enumerate(full) if number * SEGMENT_SAMPLES < len(whole) - SEGMENT_SAMPLES]
+        assert len(earlier) == min(4, len(before))
+        for part, expected in zip(earlier, before[-4:], strict=True):
+            np.testing.assert_array_equal(part, expected)
+
+
+def test_segments_of_a_microphone_are_encoded_once_and_act_as_the_slow_way() -> None:
+    policy_format = hearing(microphone=True)
+    checkpoint = make_checkpoint(policy_format, seed=4)
+    fast, slow = Agent(checkpoint), SlowAgent(checkpoint, 1)
+    guided = Agent(checkpoint, options=AgentOptions(guidance=1.0))
+    for agent in (fast, guided, slow):
+        agent.reset("lift")
+    ran: list[int] = []
+    embed = checkpoint.model.embed_inputs
+    name = "inputs/audio_history/input"
+    pieces = [tone(1.9, 100.0 * step, 8000) for step in range(1, 16)]
+    for step, piece in enumerate(pieces):
+        seen = observation_of(policy_format, step)
+        expected = slow.act(seen | {"microphone": policy_format.sound(pieces[: step + 1])})
+        checkpoint.model.embed_inputs = lambda batch: ran.append(len(batch.get(name, ()))) or embed(batch)  # type: ignore[method-assign]
+        np.testing.assert_array_equal(fast.act(seen | {"microphone": piece}), expected)
+        del checkpoint.model.embed_inputs
+        guided.act(seen | {"microphone": piece})
+    assert sum(ran) == int(15 * 1.9 / 4.08)  # each full segment once
+    assert len(fast.sessions[0]._segments) <= 6
 
 
 def test_a_spoken_instruction_is_the_audio_input() -> None:
