@@ -26,6 +26,19 @@ def dimensions_of(source: EpisodeSource, field: str, size: int) -> tuple[Dimensi
 
 
 def dimension_names(source: EpisodeSource, field: str, size: int) -> tuple[str, ...]:
-    """One name for each number of a step of a field; see `dimensions_of`."""
+    """One name for each number of a step of a field: of the robot, of the files where they tell, else counted."""
     found = tuple(dimension.name for dimension in dimensions_of(source, field, size))
-    return found or tuple(f"{field}_{number}" for number in range(size))
+    return found or told_names(source, field, size) or tuple(f"{_short(field)}_{number}" for number in range(size))
+
+
+def told_names(source: EpisodeSource, field: str, size: int) -> tuple[str, ...]:
+    """What the files call the numbers of a field; empty where they do not tell, or names are missing or repeated."""
+    tell = getattr(source, "dimension_names", None)
+    if tell is None:
+        return ()
+    names = tuple(tell(field) or tell(f"observation/{field}"))
+    return names if len(names) == len(set(names)) == size else ()
+
+
+def _short(field: str) -> str:
+    return field.rpartition("/")[2]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.dimension_names import told_names
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.source import EpisodeSource
 from embodio.datasets.sources.description import Part
@@ -73,6 +74,7 @@ def _known(source: EpisodeSource) -> dict[str, Any]:
         "action": {**action, "dimensions": _rows(known["action"]["dimensions"])},
         "state": _rows(known["state"]),
         "flipped": [camera["name"] for camera in known["cameras"] if camera["orientation"] == "flipped"],
+        **({"microphone": known["microphone"]} if known["microphone"] else {}),
     }
 
 
@@ -150,10 +152,9 @@ def _seen(source: EpisodeSource, fields: list[str]) -> npt.NDArray[np.float64]:
 
 
 def _names(source: EpisodeSource, fields: list[str], size: int) -> list[str]:
-    told = getattr(source, "dimension_names", None)
-    names = list(told(fields[0])) if told is not None and len(fields) == 1 else []
-    if len(names) == size and len(set(names)) == size:
-        return names
+    names = told_names(source, fields[0], size) if len(fields) == 1 else ()
+    if names:
+        return list(names)
     if fields == ["action"] and size in (6, 7):
         return [*_ARM, "gripper"][:size]
     prefix = fields[0].rpartition("/")[2] if len(fields) == 1 else "number"

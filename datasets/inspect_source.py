@@ -54,8 +54,11 @@ def propose(source: EpisodeSource, path: str | Path, *, split: str | None = None
     if action:
         guess = guess_embodiment(source, action, state)
         data["embodiment"], notes = guess.data, notes + guess.notes
-    data["features"] = {key: value for key, value in format_features(source.features).items() if value}
-    body = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    features = {"features": {key: value for key, value in format_features(source.features).items() if value}}
+    style: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 110}
+    body = yaml.safe_dump(data, default_flow_style=None, **style) + yaml.safe_dump(
+        features, default_flow_style=False, **style
+    )
     return "\n".join([f"# embodio-data inspect {source.name}.yaml", *_header(notes, source.features), body])
 
 

@@ -15,6 +15,7 @@ from embodio.datasets.rlds.features import TensorFeature
 from embodio.datasets.source import EpisodeSource, EpisodeView
 from embodio.datasets.visualise_page import EpisodePage, TokenTable, page_html
 from embodio.datasets.visualise_plot import plot_svg
+from embodio.datasets.visualise_prompt import sounds, told
 from embodio.datasets.visualise_video import mp4
 
 Tokens = Callable[[EpisodeView], TokenTable | None]
@@ -65,33 +66,27 @@ def episode_page(source: EpisodeSource, number: int, tokens: Tokens) -> EpisodeP
     facts = {"steps": ""} | {name: _short(value) for name, value in episode.metadata.items()} | {"steps": str(steps)}
     videos = {name: mp4((episode.frame(name, step) for step in range(steps)), _fps(source)) for name in episode.cameras}
     plots = {field: _plots(source, episode, field) for field in _fields(source)}
-    return EpisodePage(f"Episode {number}", _instruction(episode), facts, videos, plots, tokens(episode))
+    return EpisodePage(f"Episode {number}", told(episode), facts, videos, plots, tokens(episode), sounds(episode))
 
 
 def _fields(source: EpisodeSource) -> list[str]:
-    """Vectors and numbers of a step: action first, then state, then the others by name."""
+    """Vectors and numbers of a step: action first, then state, then what else was observed, then the others."""
     found = [
         path
         for path, feature in source.features.steps.items()
         if isinstance(feature, TensorFeature) and len(feature.shape) <= 1 and feature.numpy_dtype.kind in "fiub"
     ]
     order = {"action": 0, "observation/state": 1}
-    return sorted(found, key=lambda path: (order.get(path, 2), path))
+    return sorted(found, key=lambda path: (order.get(path, 2), not path.startswith("observation/"), path))
 
 
 def _plots(source: EpisodeSource, episode: EpisodeView, field: str) -> list[str]:
     values = episode.array(field).reshape(len(episode), -1).astype(np.float64)
     names = dimension_names(source, field, values.shape[1]) if values.ndim == 2 else ()
-    if values.shape[1] == 1 and names == (f"{field}_0",):
-        names = (field,)
+    short = field.rpartition("/")[2]
+    if values.shape[1] == 1 and names == (f"{short}_0",):
+        names = (short,)
     return [plot_svg(name, values[:, index]) for index, name in enumerate(names[:_MOST_NUMBERS])]
-
-
-def _instruction(episode: EpisodeView) -> str:
-    try:
-        return episode.instruction
-    except DatasetError:
-        return "(no instruction)"
 
 
 def _fps(source: EpisodeSource) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 
 from embodio.datasets.html_page import html_card, html_facts, html_page, html_text
@@ -26,24 +26,39 @@ class TokenTable:
 
 
 @dataclass(frozen=True)
+class Medium:
+    """A picture or a sound.
+
+    Attributes:
+        kind: its type, such as "image/png" or "audio/wav".
+        data: the content of such a file.
+    """
+
+    kind: str
+    data: bytes
+
+
+@dataclass(frozen=True)
 class EpisodePage:
     """What the page shows of one episode.
 
     Attributes:
         title: heading.
-        instruction: what the robot was told.
+        instruction: what the robot was told: words, or words, pictures and sounds in order.
         facts: number of steps and metadata, name -> value.
         videos: camera -> mp4.
         plots: field -> its SVGs; the first two fields are open, the others fold out.
         tokens: as the model sees them; None where the robot is not known.
+        sounds: microphone -> what it heard.
     """
 
     title: str
-    instruction: str
+    instruction: str | Sequence[str | Medium]
     facts: Mapping[str, str]
     videos: Mapping[str, bytes]
     plots: Mapping[str, Sequence[str]]
     tokens: TokenTable | None = None
+    sounds: Mapping[str, Medium] = field(default_factory=dict)
 
 
 def page_html(title: str, facts: Mapping[str, str], episodes: Sequence[EpisodePage]) -> bytes:
@@ -69,11 +84,13 @@ def _part(name: str) -> str:
 
 
 def _episode(number: int, episode: EpisodePage) -> str:
-    parts = [f'<p class="instruction">{html_text(episode.instruction)}</p>', _videos(episode.videos), _slider(episode)]
-    for position, (field, plots) in enumerate(episode.plots.items()):
+    parts = [_told(episode.instruction), _videos(episode.videos), _slider(episode)]
+    for name, sound in episode.sounds.items():
+        parts.append(f"<figure>{_medium(sound)}<figcaption>{html_text(name)}</figcaption></figure>")
+    for position, (name, plots) in enumerate(episode.plots.items()):
         shown = " open" if position < 2 else ""
         drawn = "".join(plots)
-        parts.append(f'<details{shown}><summary>{html_text(field)}</summary><div class="plots">{drawn}</div></details>')
+        parts.append(f'<details{shown}><summary>{html_text(name)}</summary><div class="plots">{drawn}</div></details>')
     if episode.tokens is not None:
         parts.append(_tokens(episode.tokens))
     parts.append(f"<details><summary>Metadata</summary>{html_facts(episode.facts)}</details>")
@@ -82,6 +99,17 @@ def _episode(number: int, episode: EpisodePage) -> str:
     content = "\n".join(filter(None, parts))
     counted = f' data-steps="{html_text(steps)}"' if steps else ""
     return f'<div id="episode-{number}"{counted}>{html_card(title, content)}</div>'
+
+
+def _told(instruction: str | Sequence[str | Medium]) -> str:
+    parts = [instruction] if isinstance(instruction, str) else instruction
+    shown = " ".join(html_text(part) if isinstance(part, str) else _medium(part) for part in parts)
+    return f'<p class="instruction">{shown}</p>'
+
+
+def _medium(medium: Medium) -> str:
+    data = f'src="data:{medium.kind};base64,{base64.b64encode(medium.data).decode("ascii")}"'
+    return f'<img alt="a picture" {data}>' if medium.kind.startswith("image/") else f"<audio controls {data}></audio>"
 
 
 def _slider(episode: EpisodePage) -> str:

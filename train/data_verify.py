@@ -9,8 +9,9 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from embodio.datasets.errors import DatasetError
 from embodio.datasets.finding import Finding
-from embodio.datasets.source import open_source
+from embodio.datasets.source import EpisodeSource, open_source
 from embodio.datasets.verify import verify
 from embodio.datasets.verify_masks import check_masks, masked_cameras
 from embodio.datasets.verify_poses import check_poses, has_masks
@@ -69,9 +70,21 @@ def check(config: VerifyConfig) -> int:
             numbers = range(min(config.replay, len(source)))
             play = progress.add_task("replaying", total=len(numbers))
             findings += replay(source, numbers, done=lambda count: progress.update(play, completed=count))
-    Console(highlight=False).print(_table(source.name, findings))
+    shown = Console(highlight=False)
+    shown.print(_table(source.name, findings))
+    if not _described(source):
+        inspect = f"embodio-data inspect {config.source} out={source.name}.yaml"
+        shown.print(f"The robot is not described: `{inspect}` proposes how; then verify that file.", markup=False)
     source.close()
     return int(config.strict and any(finding.status == "warning" for finding in findings))
+
+
+def _described(source: EpisodeSource) -> bool:
+    try:
+        _ = source.embodiment
+    except DatasetError:
+        return False
+    return True
 
 
 def _table(name: str, findings: list[Finding]) -> Table:

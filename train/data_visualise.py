@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from embodio.agent.checkpoint import load_checkpoint
 from embodio.agent.errors import AgentError
 from embodio.agent.policy_config import PolicyConfig
 from embodio.agent.policy_format import PolicyFormat
@@ -71,6 +70,8 @@ def visualise(config: VisualiseConfig) -> int:
 def _format(source: EpisodeSource, checkpoint: str | None) -> tuple[PolicyFormat | None, str]:
     """How a policy would read this data, and a note that says which policy; without a robot only the reason."""
     if checkpoint is not None:
+        from embodio.agent.checkpoint import load_checkpoint  # imports torch, which the other verbs do without
+
         found = load_checkpoint(checkpoint).format
         source.embodiment.require_same(found.embodiment, "Take the checkpoint of a policy for this robot")
         return found, f"As the policy {checkpoint} reads and writes them."

@@ -90,7 +90,10 @@ class RLDSReader:
         """
         path = self.folder / "embodiment.json"
         if not path.exists():
-            raise DatasetError(f"{path} is missing. Describe the robot with Embodiment(...).save({str(path)!r})")
+            raise DatasetError(
+                f"{path} is missing, so the robot is not described. Open the data through a YAML file, which "
+                f"`embodio-data inspect` proposes, or write it with Embodiment(...).save({str(path)!r})"
+            )
         return Embodiment.load(path)
 
     def episode(self, index: int) -> Episode:

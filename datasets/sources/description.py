@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +226,9 @@ def _filters(data: Mapping[str, Any]) -> Filters:
 
 def _embodiment(data: object, name: str) -> Embodiment:
     """The robot; cameras are added when the files are opened, except those that are upside down."""
-    _check(data, "embodiment", {"name", "control_hz", "action", "state", "flipped"}, ("control_hz", "action"))
+    _check(
+        data, "embodiment", {"name", "control_hz", "action", "state", "flipped", "microphone"}, ("control_hz", "action")
+    )
     given = dict(data) if isinstance(data, Mapping) else {}
     action = given["action"]
     known = {"dimensions", "mode", "frame", "rotation", "gripper", "controller"}
@@ -237,12 +239,12 @@ def _embodiment(data: object, name: str) -> Embodiment:
         "action": spec,
         "state": _dimensions(given.get("state", []), "embodiment.state"),
         "cameras": [],
-        "microphone": None,
+        "microphone": given.get("microphone"),
         "control_hz": given["control_hz"],
     }
     embodiment = Embodiment.from_dict(plain)
     flipped = tuple(Camera(str(camera), 1, 1, 3, "flipped") for camera in given.get("flipped", []))
-    return Embodiment(embodiment.name, embodiment.action, embodiment.state, flipped, None, embodiment.control_hz)
+    return replace(embodiment, cameras=flipped)
 
 
 def _dimensions(data: object, where: str) -> list[dict[str, Any]]:

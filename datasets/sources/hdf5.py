@@ -76,7 +76,9 @@ class HDF5Source:
     @property
     def embodiment(self) -> Embodiment:
         """Raises DatasetError: HDF5 files do not describe the robot; a YAML file does."""
-        raise DatasetError(f"{self.path} does not describe its robot. Open it through a YAML file with `embodiment`")
+        raise DatasetError(
+            f"{self.path} does not describe its robot. Open it through a YAML file; `embodio-data inspect` proposes one"
+        )
 
     @property
     def environment(self) -> dict[str, Any]:

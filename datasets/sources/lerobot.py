@@ -73,7 +73,10 @@ class LeRobotSource:
     def embodiment(self) -> Embodiment:
         """The robot, where this library wrote the folder; else raises DatasetError."""
         if self._layout.embodiment is None:
-            raise DatasetError(f"{self.folder} does not describe its robot. Open it through a YAML file")
+            raise DatasetError(
+                f"{self.folder} does not describe its robot. Open it through a YAML file; "
+                "`embodio-data inspect` proposes one"
+            )
         return Embodiment.from_dict(self._layout.embodiment)
 
     @property

@@ -18,6 +18,7 @@ from embodio.agent.observation import read_observation
 from embodio.agent.session import Session
 from embodio.datasets.conversion import ConversionSettings, convert
 from embodio.datasets.errors import CollectionError, FeatureError
+from embodio.datasets.inspect_source import propose
 from embodio.datasets.prompt_images import prompt_of
 from embodio.datasets.recorded_prompt import has_prompts, prompt_text, prompt_values, recorded_prompt
 from embodio.datasets.recorded_sound import heard, microphone_samples
@@ -26,6 +27,7 @@ from embodio.datasets.rlds import RLDSReader, write_dataset
 from embodio.datasets.source import EpisodeSource, open_source
 from embodio.datasets.tasks import NextAction
 from embodio.datasets.tasks.plan import Plan, PlanConfig
+from embodio.datasets.visualise import write_page
 from embodio.envs.embodiment import Microphone
 from embodio.envs.interleaved_prompt import PromptSpace
 from embodio.envs.rollout import run_episode
@@ -140,6 +142,26 @@ def test_training_sees_and_hears_what_the_agent_did(recorded: tuple[Path, list[l
     assert set(convert(open_source(folder), tmp_path / "lerobot", ConversionSettings(to="lerobot")).left_out) == {
         *RLDSReader(folder).features.sequences
     }
+
+
+def test_a_proposed_description_keeps_the_microphone(
+    recorded: tuple[Path, list[list[Example]]], tmp_path: Path
+) -> None:
+    folder, acted = recorded
+    described = tmp_path / "room.yaml"
+    described.write_text(propose(open_source(folder), folder))
+    source = open_source(described)
+    assert source.embodiment.microphone == Microphone(8000, 1)
+    require_as_acted(source, acted)
+
+
+def test_the_page_shows_pictures_and_plays_sounds(recorded: tuple[Path, list[list[Example]]], tmp_path: Path) -> None:
+    write_page(open_source(recorded[0]), [0, 1], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    first, second = page.split('id="episode-1"')
+    assert first.count("data:audio/wav") == 1 and "data:image/png" not in first  # the microphone
+    assert second.count("data:audio/wav") == 1 + 3 and second.count("data:image/png") == 3
+    assert "when you hear" in second and "{x}" in second
 
 
 def test_pieces_of_the_index_give_the_same(recorded: tuple[Path, list[list[Example]]]) -> None:

@@ -1,0 +1,56 @@
+"""What a robot was told and heard in an episode, as words, PNG and WAV for the page that shows it."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.prompt_images import prompt_of
+from embodio.datasets.recorded_sound import heard
+from embodio.datasets.rlds.features import METADATA, MICROPHONE, MICROPHONE_RATE
+from embodio.datasets.rlds.image_codec import encode_image
+from embodio.datasets.source import EpisodeView
+from embodio.datasets.visualise_page import Medium
+
+
+def told(episode: EpisodeView) -> Sequence[str | Medium]:
+    """The instruction in order: words, the pictures of a prompt, its sounds."""
+    try:
+        parts = prompt_of(episode)
+    except DatasetError:
+        return ["(no instruction)"]
+    return [_part(part) for part in ([parts] if isinstance(parts, str) else parts)]
+
+
+def sounds(episode: EpisodeView) -> dict[str, Medium]:
+    """All that the microphone of an episode heard; empty where none was recorded."""
+    if MICROPHONE not in episode.features.sequences or MICROPHONE_RATE not in episode.features.episode:
+        return {}
+    rate = int(episode.metadata[MICROPHONE_RATE.removeprefix(f"{METADATA}/")])
+    try:
+        return {"microphone": _wav(np.concatenate(heard(episode, len(episode) - 1)), rate)}
+    except DatasetError:  # it gave nothing
+        return {}
+
+
+def _part(part: Any) -> str | Medium:
+    if isinstance(part, str):
+        return part
+    return _wav(*part) if isinstance(part, tuple) else Medium("image/png", encode_image(part, "png"))
+
+
+def _wav(samples: npt.NDArray[Any], rate: int) -> Medium:
+    """Samples [n] or [n, channels] as 16 bits."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(samples.shape[1] if samples.ndim == 2 else 1)
+        writer.setsampwidth(2)
+        writer.setframerate(rate)
+        writer.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return Medium("audio/wav", file.getvalue())
