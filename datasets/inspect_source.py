@@ -114,11 +114,21 @@ def _instruction(source: EpisodeSource, notes: list[str]) -> dict[str, Any]:
         return {"keys": keys}
     coded = [path for path, feature in features.steps.items() if path.endswith("instruction") and _is_vector(feature)]
     if coded:
-        notes.append(f"instruction: numbers of characters in {coded[0]}")
-        return {"keys": coded, "encoding": "codepoints"}
+        encoding = "bytes" if _holds_bytes(source, coded[0]) else "codepoints"
+        notes.append(f"instruction: text as numbers in {coded[0]}, taken for {encoding}")
+        return {"keys": coded, "encoding": encoding}
     told = source.name.replace("_", " ").strip() or "do the task"
     notes.append(f"instruction: {told!r}, after the name of the data set; no field says one")
     return {"text": told}
+
+
+def _holds_bytes(source: EpisodeSource, path: str) -> bool:
+    """Whether the numbers of a field are bytes of UTF-8 text in the first episode."""
+    try:
+        bytes(source.episode(0).array(path)[0].tolist()).decode("utf-8")
+    except (CorruptRecordError, FeatureError, UnicodeDecodeError, TypeError, ValueError):
+        return False
+    return True
 
 
 def _says_something(source: EpisodeSource, path: str) -> bool:

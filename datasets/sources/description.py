@@ -64,7 +64,8 @@ class Instruction:
     Attributes:
         keys: text fields of a step or of the episode; the first one that is not empty counts.
         text: the instruction itself, where the data set has none (or the fields are empty).
-        encoding: "text", or "codepoints" where a field holds the numbers of the characters, padded with zeros.
+        encoding: "text"; "bytes" where a field holds the bytes of UTF-8 text, "codepoints" where it holds the numbers
+            of the characters, both padded with zeros.
     """
 
     keys: tuple[str, ...] = ()
@@ -202,8 +203,8 @@ def _instruction(data: object) -> Instruction:
     _check(data, "instruction", {"keys", "text", "encoding"})
     given = dict(data) if isinstance(data, Mapping) else {}
     keys, encoding = given.get("keys", []), given.get("encoding", "text")
-    if not isinstance(keys, list) or encoding not in ("text", "codepoints"):
-        raise DescriptionError("instruction: keys is a list of fields; encoding is text or codepoints")
+    if not isinstance(keys, list) or encoding not in ("text", "bytes", "codepoints"):
+        raise DescriptionError("instruction: keys is a list of fields; encoding is text, bytes or codepoints")
     if not keys and not given.get("text"):
         raise DescriptionError("instruction: give `keys` (fields that hold it) or `text` (the instruction itself)")
     return Instruction(tuple(str(key) for key in keys), str(given.get("text", "")), encoding)

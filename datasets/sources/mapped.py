@@ -166,7 +166,7 @@ def _features(base: EpisodeFeatures, description: Description) -> EpisodeFeature
     steps |= {path: base.steps[path] for path in _STANDARD if path in base.steps and path not in steps}
     for key in description.instruction.keys:
         feature = base.steps.get(key) or base.episode.get(key)
-        fits = TensorFeature if description.instruction.encoding == "codepoints" else TextFeature
+        fits = TextFeature if description.instruction.encoding == "text" else TensorFeature
         if not isinstance(feature, fits):
             raise FeatureError(f"{description.path}: the instruction's field {key!r} is not in the data, or is no text")
     steps[INSTRUCTION] = TextFeature()
@@ -267,11 +267,22 @@ def _instruction(base: EpisodeView, described: Instruction, step: int) -> str:
 
 
 def _said(base: EpisodeView, key: str, described: Instruction, step: int) -> str:
-    if described.encoding == "codepoints":
-        numbers = base.array(key)[step]
-        if numbers.size and (numbers.min() < 0 or numbers.max() > 0x10FFFF):
-            raise FeatureError(f"{key}: numbers that are no characters at step {step}")
-        return "".join(chr(int(number)) for number in numbers).partition("\0")[0].strip()
+    if described.encoding != "text":
+        return _decoded(f"{key} at step {step}", base.array(key)[step], described.encoding)
     if key in base.features.steps:
         return base.text(key, step).strip()
     return str(base.value(key)).strip()
+
+
+def _decoded(where: str, numbers: npt.NDArray[Any], encoding: str) -> str:
+    """The text that numbers stand for, up to the first zero."""
+    most = 0xFF if encoding == "bytes" else 0x10FFFF
+    if numbers.size and (numbers.min() < 0 or numbers.max() > most):
+        raise FeatureError(f"{where}: numbers that are no {'bytes' if encoding == 'bytes' else 'characters'}")
+    found = numbers[: int(np.argmin(numbers != 0))] if (numbers == 0).any() else numbers
+    if encoding == "codepoints":
+        return "".join(map(chr, found.tolist())).strip()
+    try:
+        return bytes(found.tolist()).decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise FeatureError(f"{where}: bytes that are not UTF-8 text ({error})") from error

@@ -41,8 +41,8 @@ def value(feature: Feature, path: str, generator: np.random.Generator) -> Any:
     if isinstance(feature, DepthFeature):
         return np.zeros((feature.height, feature.width, 1), np.float32)
     if path == "observation/instruction":
-        text = "push é".encode("utf-32-le")
-        return np.pad(np.frombuffer(text, np.int32), (0, feature.shape[0] - len(text) // 4))
+        text = np.frombuffer("push é".encode(), np.uint8).astype(np.int32)
+        return np.pad(text, (0, feature.shape[0] - len(text)))
     return generator.integers(0, 2, feature.shape).astype(feature.numpy_dtype)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from embodio.datasets.conversion import convert
 from embodio.datasets.conversion_targets import ConversionSettings
+from embodio.datasets.errors import FeatureError
 from embodio.datasets.inspect_source import propose
 from embodio.datasets.rlds.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.rlds.writer import RLDSWriter
@@ -87,6 +88,30 @@ def test_odd_names(tmp_path: Path) -> None:
     assert found.embodiment.action.gripper == "closed_is_high" and "embodiment.action.gripper" in text
     assert found.embodiment.action.dimensions[-1].kind == "binary"
     assert "action: robot_action_vec" in text and "{worked: true}" in text
+
+
+@pytest.mark.parametrize(("numbers", "encoding", "text"), [
+    ([112, 195, 169, 0, 0], "bytes", "pé"),
+    ([112, 233, 0, 0, 0], "codepoints", "pé"),
+    ([112, 8364, 0, 7, 0], "codepoints", "p€"),
+    ([112, 113, 114, 115, 116], "bytes", "pqrst"),
+])  # fmt: skip
+def test_text_as_numbers(numbers: list[int], encoding: str, text: str, tmp_path: Path) -> None:
+    features = EpisodeFeatures(
+        {"action": TensorFeature("float32", (2,)), "observation/instruction": TensorFeature("int32", (5,))}, {}
+    )
+    with RLDSWriter(tmp_path / "said", "said", features) as writer:
+        for said in (numbers, [255, 254, 0, 0, 0], [-1, 0, 0, 0, 0]):
+            writer.add([{"action": np.zeros(2, np.float32), "observation/instruction": np.array(said, np.int32)}], {})
+    described = tmp_path / "said.yaml"
+    described.write_text(propose(open_source(tmp_path / "said"), tmp_path / "said"))
+    source = open_source(described)
+    assert f"encoding: {encoding}" in described.read_text() and source.episode(0).instruction == text
+    if encoding == "bytes":
+        with pytest.raises(FeatureError, match=r"observation/instruction at step 0: bytes that are not UTF-8"):
+            _ = source.episode(1).instruction
+    with pytest.raises(FeatureError, match="observation/instruction at step 0: numbers that are no"):
+        _ = source.episode(2).instruction
 
 
 def test_robomimic(tmp_path: Path) -> None:
