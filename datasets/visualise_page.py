@@ -86,7 +86,7 @@ def _part(name: str) -> str:
 def _episode(number: int, episode: EpisodePage) -> str:
     parts = [_told(episode.instruction), _videos(episode.videos), _slider(episode)]
     for name, sound in episode.sounds.items():
-        parts.append(f"<figure>{_medium(sound)}<figcaption>{html_text(name)}</figcaption></figure>")
+        parts.append(f'<figure class="sound">{_medium(sound)}<figcaption>{html_text(name)}</figcaption></figure>')
     for position, (name, plots) in enumerate(episode.plots.items()):
         shown = " open" if position < 2 else ""
         drawn = "".join(plots)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from embodio.agent.errors import AgentError
+from embodio.datasets.catalogue import catalogue_names
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.inspect_source import propose
 from embodio.datasets.source import open_source
+from embodio.datasets.sources.description import Description
 from embodio.datasets.sources.feature_text import format_feature
 from embodio.datasets.statistics import compute_statistics
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
@@ -27,6 +29,7 @@ from embodio.train.cli import run as run_command
 from embodio.train.data_convert import ConvertDataConfig, convert_data
 from embodio.train.data_verify import VerifyConfig, check
 from embodio.train.data_visualise import VisualiseConfig, visualise
+from embodio.train.output_path import require_writable
 from embodio.train.schema import ConfigError
 
 _WIDTH = 120  # characters in a line of a table that goes into a file
@@ -96,21 +99,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     verbs = _verbs()
     action = arguments.pop(0) if arguments and arguments[0] in verbs else ""
-    if not action and not {"--help", "-h"} & set(arguments):
-        Console(stderr=True, highlight=False).print(f"embodio-data: say what to do: {', '.join(verbs)}, then key=value")
-        return 2
-    if action and arguments and _is_place(arguments[0]):
+    if not action:
+        return _overview(verbs, arguments)
+    if arguments and _is_place(arguments[0]):
         arguments[0] = f"source={_quoted(arguments[0])}"
-    verb = verbs[action or "inspect"]
+    verb = verbs[action]
     return run_command(
         verb.schema,
         verb.execute,
         arguments,
-        prog=f"embodio-data {action or 'inspect'}",
+        prog=f"embodio-data {action}",
         description=verb.description,
         examples=verb.examples,
         user_errors=(DatasetError, EmbodimentError, EmbodimentMismatch, AgentError),
     )
+
+
+def _overview(verbs: Mapping[str, Verb], arguments: Sequence[str]) -> int:
+    """Lists what the command does where it was not told one of these; returns the exit code."""
+    asked = bool({"--help", "-h"} & set(arguments))
+    console = Console(stderr=not asked, highlight=False, soft_wrap=True, markup=False)
+    if not asked:
+        wrong = f"there is no {arguments[0]!r}" if arguments else "say what to do"
+        console.print(f"embodio-data: {wrong}; {', '.join(verbs)} are there. More: embodio-data --help")
+        return 2
+    console.print(
+        "What a data set holds, in any layout: a folder, a file, a URL, a YAML file, a name of the catalogue.\n"
+    )
+    for name, verb in verbs.items():
+        console.print(f"  embodio-data {name:<10} {verb.description}\n{'':26}e.g. {verb.examples[0]}")
+    console.print(f"\nEach has its own --help. The catalogue: {', '.join(catalogue_names())}")
+    return 0
 
 
 def _is_place(argument: str) -> bool:
@@ -129,7 +148,7 @@ def _verbs() -> dict[str, Verb]:
         "inspect": Verb(
             InspectConfig,
             inspect,
-            "Show what a data set holds, and propose its YAML file. Others: stats, convert, visualise, verify.",
+            "Show what a data set holds, and propose its YAML file.",
             (
                 "embodio-data inspect data/lift",
                 "embodio-data inspect droid folder=gs://gresearch/robotics/droid/1.0.0",
@@ -167,6 +186,8 @@ def _verbs() -> dict[str, Verb]:
 
 def inspect(config: InspectConfig) -> int:
     """Shows the fields of a data set and proposes a description where it has none; returns the exit code."""
+    if config.out is not None:
+        require_writable(config.out)
     source = open_source(config.source, folder=config.folder, split=config.split)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     episode = source.episode(0)
@@ -181,7 +202,9 @@ def inspect(config: InspectConfig) -> int:
     for path, reason in sorted(source.features.unread.items()):
         table.add_row(path, Text(f"not read: {reason.partition(': ')[2] or reason}"))
     console.print(table)
-    if not hasattr(source, "description"):
+    if hasattr(source, "description"):
+        console.print(_described(source.description))
+    else:
         proposal = propose(source, getattr(source, "location", config.source), split=config.split)
         if config.out is None:
             console.print(proposal)
@@ -192,8 +215,21 @@ def inspect(config: InspectConfig) -> int:
     return 0
 
 
+def _described(description: Description) -> str:
+    """What the YAML file of a data set says of it, for people."""
+    lines = [description.about] if description.about else []
+    if description.embodiment is not None:
+        robot, action = description.embodiment, description.embodiment.action
+        meaning = f"{action.mode}, frame {action.frame}, rotation {action.rotation}, gripper {action.gripper}"
+        lines.append(f"robot: {robot.name}, {robot.control_hz:g} Hz; action: {meaning}")
+    lines += [f"see: {place}" for place in description.see]
+    return "\n".join([*lines, f"all of it: {description.path}"])
+
+
 def stats(config: StatsConfig) -> int:
     """Computes, shows and perhaps writes the statistics; returns the exit code."""
+    if config.out is not None:
+        require_writable(config.out)
     source = open_source(config.source, folder=config.folder, split=config.split)
     progress_console = Console(stderr=True, highlight=False)
     with Progress(console=progress_console, disable=not progress_console.is_terminal) as progress:

@@ -12,6 +12,7 @@ from embodio.datasets.conversion import convert
 from embodio.datasets.conversion_targets import ConversionSettings
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.source import open_source
+from embodio.train.output_path import require_writable
 from embodio.train.schema import ConfigError
 
 _SHOWN = 5  # damaged episodes
@@ -55,6 +56,7 @@ class ConvertDataConfig:
 
 def convert_data(config: ConvertDataConfig) -> int:
     """Writes a data set anew and says what was left out; returns the exit code."""
+    require_writable(config.out, folder=True)
     source = open_source(config.source, folder=config.folder, split=config.split)
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     columns = (
@@ -66,7 +68,13 @@ def convert_data(config: ConvertDataConfig) -> int:
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("episodes", total=len(source))
-        result = convert(source, config.out, config.settings, done=lambda count: progress.update(task, completed=count))
+        try:
+            result = convert(
+                source, config.out, config.settings, done=lambda count: progress.update(task, completed=count)
+            )
+        except KeyboardInterrupt:
+            console.print("What is written so far is kept: the same command goes on from there")
+            raise
     source.close()
     if result.resumed:
         console.print(f"{result.resumed} episodes were there from a run that did not finish")

@@ -17,6 +17,7 @@ from embodio.datasets.visualise import write_page
 from embodio.datasets.visualise_page import TokenTable
 from embodio.model.statistics import DatasetStatistics
 from embodio.model.vocabulary import Vocabulary
+from embodio.train.output_path import require_writable
 from embodio.train.schema import ConfigError
 
 
@@ -49,6 +50,7 @@ class VisualiseConfig:
 
 def visualise(config: VisualiseConfig) -> int:
     """Writes the page; returns the exit code."""
+    require_writable(config.out)
     source = open_source(config.source, folder=config.folder, split=config.split)
     numbers = config.episodes or tuple(range(min(config.count, len(source))))
     policy, note = _format(source, config.checkpoint)

@@ -159,6 +159,8 @@ def _file_system(protocol: str, process: int) -> Any:
         raise DatasetError(f"{protocol}:// needs {package}: pip install {package} ({error})") from error
     except ValueError as error:
         raise DatasetError(f"{protocol}:// is not known. Use gs://, s3://, https://, file:// or a path") from error
+    except TypeError as error:  # it needs a host or an account, which are no part of the protocol
+        raise DatasetError(f"{protocol}:// cannot be read ({error}). Use gs://, s3://, https:// or a path") from error
 
 
 def _path(url: str) -> str:

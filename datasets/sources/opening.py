@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import re
@@ -37,8 +38,9 @@ def open_any(name_or_path: str | Path, *, folder: str | Path | None, split: str 
     if path.suffix.lower() in _YAML and path.is_file():
         return open_described(Description.load(path), folder=folder, split=split)
     if not path.exists():
-        known = ", ".join(catalogue_names())
-        raise DatasetError(f"{text}: there is no such file, folder or name of the catalogue ({known})")
+        near = difflib.get_close_matches(text, catalogue_names(), n=3)
+        known = f"did you mean {' or '.join(near)}?" if near else f"the names are {', '.join(catalogue_names())}"
+        raise DatasetError(f"{text}: there is no such file, folder or name of the catalogue; {known}")
     return open_files(path, layout_of(path), split)
 
 

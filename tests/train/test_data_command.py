@@ -116,3 +116,40 @@ def test_mistakes(folder: Path) -> None:
     assert main(["stats", f"source={folder}", "fields=[speed]"]) == 1
     assert main(["inspect", "source=nowhere"]) == 1
     assert main(["--help"]) == 0
+
+
+def test_places_that_cannot_be_written_are_said_before_the_work(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for verb in ("inspect", "stats", "visualise"):
+        assert main([verb, str(folder), f"out={tmp_path}"]) == 2
+        assert "is a folder" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    for verb in ("inspect", "stats", "visualise", "convert"):
+        assert main([verb, str(folder), f"out={tmp_path / 'file' / 'below'}"]) == 2
+        assert "cannot be written" in capsys.readouterr().err
+    assert main(["stats", str(folder), f"out={tmp_path / 'new' / 'stats.json'}"]) == 0
+
+
+def test_the_overview_and_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    page = capsys.readouterr().out
+    assert all(f"embodio-data {verb}" in page for verb in ("inspect", "stats", "convert", "visualise", "verify"))
+    assert "droid" in page
+    assert main(["look"]) == 2 and "there is no 'look'" in capsys.readouterr().err
+    assert main(["inspect", "drod"]) == 1 and "did you mean droid?" in capsys.readouterr().err
+
+
+def test_a_robot_that_is_not_described_is_told_of(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "embodiment.json").unlink()
+    assert main(["verify", str(folder)]) == 0
+    assert f"embodio-data inspect {folder}" in capsys.readouterr().out.replace("\n", "")
+    described = tmp_path / "toy.yaml"
+    assert main(["inspect", str(folder), f"out={described}"]) == 0
+    capsys.readouterr()
+    assert main(["verify", str(described)]) == 0
+    assert "embodio-data inspect" not in capsys.readouterr().out
+    assert main(["inspect", str(described)]) == 0
+    assert "gripper closed_is_high" in capsys.readouterr().out
