@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.agent.errors import AgentError
-from embodio.envs.embodiment import ActionSpec, Embodiment
+from embodio.envs.embodiment import ActionSpec, Dimension, Embodiment
 from embodio.envs.errors import EmbodimentMismatch
 
 STEPS = 6
@@ -125,18 +125,26 @@ def _finite(chosen: Any, action: ActionSpec) -> str | None:
     return f"{wrong[0][1].name} is {wrong[0][0]}; actions must be finite" if wrong else None
 
 
+def _ends(dimension: Dimension) -> tuple[float, float]:
+    """The limits as an action can say them."""
+    return float(np.float32(dimension.low)), float(np.float32(dimension.high))
+
+
 def _bounds(chosen: Any, action: ActionSpec) -> str | None:
     for number, d in _numbers(chosen, action):
-        if np.isfinite(number) and not d.low <= number <= d.high:
+        low, high = _ends(d)
+        if np.isfinite(number) and not low <= number <= high:
             return f"{d.name} is {number}, outside {d.low} to {d.high}"
     return None
 
 
 def _levels(chosen: Any, action: ActionSpec) -> str | None:
     for number, d in _numbers(chosen, action):
-        if d.kind == "binary" and d.low < number < d.high:
+        low, high = _ends(d)
+        edge = 1e-6 * (high - low)  # the nearest number inside a limit that float32 does not hold
+        if d.kind == "binary" and low + edge < number < high - edge:
             return f"{d.name} is {number}, but it is binary: {d.low} or {d.high}"
-        if d.kind == "word" and not float(number).is_integer():
+        if d.kind == "word" and np.isfinite(number) and not float(number).is_integer():
             return f"{d.name} is {number}, but it is the place of a word: 0, 1, ..., {d.high:g}"
     return None
 

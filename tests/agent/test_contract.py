@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from embodio.agent import Agent
+from embodio.agent import Agent, PolicyFormat
 from embodio.agent.client import RemoteAgent
 from embodio.agent.contract import ContractError, check_agent
 from embodio.agent.errors import ObservationError
 from embodio.agent.serving.background import serving
 from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
-from tests.agent.conftest import make_checkpoint, make_embodiment, make_format, make_observation
+from embodio.envs.embodiment import ActionSpec, Dimension
+from tests.agent.conftest import make_checkpoint, make_format
+from tests.agent.robots import observation_of, poses, walker, without_statistics, words
 
 CHECKPOINT = make_checkpoint(make_format(chunk=4, history_frames=1))
 PROMISES = ["form", "finite", "bounds", "levels", "observation", "memory", "reset", "rows", "reset of rows", "robot"]
 
 
 class ToyEnv:
-    """Gives random observations, whatever is done."""
+    """Gives random observations of a robot, the toy by default, whatever is done."""
 
-    def __init__(self) -> None:
-        self.unwrapped = SimpleNamespace(embodiment=make_embodiment())
+    def __init__(self, policy_format: PolicyFormat = CHECKPOINT.format) -> None:
+        self.policy_format = policy_format
+        self.unwrapped = SimpleNamespace(embodiment=policy_format.embodiment)
 
     def reset(self, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
         self.step_number = seed
-        return make_observation(seed), {}
+        return self.observation(), {}
 
     def step(self, action: np.ndarray) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         self.step_number += 1
-        return make_observation(self.step_number), 0.0, False, False, {}
+        return self.observation(), 0.0, False, False, {}
+
+    def observation(self) -> dict[str, Any]:
+        return observation_of(self.policy_format, self.step_number) | {"instruction": "lift the cube"}
 
 
 class Faulty:
@@ -128,3 +135,55 @@ def test_each_planted_fault_is_found_and_no_other(fault: str, promise: str, mess
     with pytest.raises(ContractError, match=message) as found:
         check_agent(Faulty(Agent(CHECKPOINT), fault), ToyEnv())
     assert list(found.value.broken) == [promise]
+
+
+class Replaced:
+    """An agent, one number of whose actions is another."""
+
+    def __init__(self, agent: Agent, place: int, number: float) -> None:
+        self.agent, self.place, self.number = agent, place, number
+        self.reset, self.check_embodiment = agent.reset, agent.check_embodiment
+
+    def act(self, observation: dict[str, Any]) -> np.ndarray:
+        action = self.agent.act(observation)
+        action[..., self.place] = self.number
+        return action
+
+
+@pytest.mark.parametrize("make", [words, poses])
+def test_words_and_poses_keep_the_contract(make: Any) -> None:
+    policy_format = make()
+    agent = Agent(make_checkpoint(policy_format))
+    assert check_agent(agent, ToyEnv(policy_format)) == PROMISES
+
+
+@pytest.mark.parametrize(
+    ("make", "place", "number", "promise", "message"),
+    [
+        (words, 0, 1.5, "levels", "move is 1.5, but it is the place of a word: 0, 1, ..., 5"),
+        (words, 0, 1e-3, "levels", "place of a word"),
+        (words, 0, 6.0, "bounds", "move is 6.0, outside 0.0 to 5.0"),
+        (words, 0, float("nan"), "finite", "move is nan"),
+        (poses, 0, 0.5, "levels", "verb is 0.5"),
+        (poses, 1, 0.2, "bounds", "pose0_x is 0.2.*outside 0.25 to 0.75"),
+        (poses, 3, 360.5, "bounds", "pose0_turn is 360.5"),
+    ],
+)
+def test_planted_faults_of_words_and_poses(make: Any, place: int, number: float, promise: str, message: str) -> None:
+    policy_format = make()
+    with pytest.raises(ContractError, match=message) as found:
+        check_agent(Replaced(Agent(make_checkpoint(policy_format)), place, number), ToyEnv(policy_format), batch=False)
+    assert list(found.value.broken) == [promise]
+
+
+def test_limits_that_float32_does_not_hold_are_kept() -> None:
+    """0.1 and 0.3 are none of float32: its nearest numbers, and the nearest inside, are on the limit."""
+    dimensions = (Dimension("x", "m", 0.1, 0.3), Dimension("grip", "", 0.1, 0.3, "binary"))
+    action = ActionSpec(dimensions, "absolute", "base", "none", "none", "test")
+    robot = dataclasses.replace(walker(), action=action)
+    policy_format = without_statistics(robot, chunk=2)
+    for choose in (np.float32(0.1), np.float32(0.3), np.nextafter(np.float32(0.3), np.float32(0))):
+        agent = Replaced(Agent(make_checkpoint(policy_format)), 1, float(choose))
+        assert "levels" in check_agent(agent, ToyEnv(policy_format), batch=False)
+    with pytest.raises(ContractError, match=r"grip is 0\.29.*binary"):
+        check_agent(Replaced(Agent(make_checkpoint(policy_format)), 1, 0.299), ToyEnv(policy_format), batch=False)
