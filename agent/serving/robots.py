@@ -87,12 +87,11 @@ class Robots:
             while not self._stopping:
                 message = unpack(await self._receive(connection, None))
                 self._busy[connection] = True
-                answer = asyncio.ensure_future(self._answer(client, message))
+                answer = asyncio.ensure_future(self._answer(client, connection, message))
                 await asyncio.wait((answer, closed), return_when=asyncio.FIRST_COMPLETED)
-                if not answer.done():
-                    answer.cancel()
-                    break
-                await self._send(connection, answer.result())
+                if closed.done():
+                    self._clients.leave(client, connection, connection.close_code == GOODBYE)
+                await self._send(connection, await answer)
                 self._busy[connection] = False
             await connection.close(GOING_AWAY, "the server stops")
         except ANSWERS as error:
@@ -129,15 +128,16 @@ class Robots:
         await self._send(connection, pack(welcome))
         return client
 
-    async def _answer(self, client: Client, message: dict[str, Any]) -> bytes:
-        """The packed answer; that of a request which was seen before is not computed again."""
+    async def _answer(self, client: Client, connection: ServerConnection, message: dict[str, Any]) -> bytes:
+        """The packed answer, empty if the client left; a request that was seen before is not computed again."""
         if message["type"] != "call":
             raise MessageError(f"{message['type']}: expected call; client and server may differ in version")
         number = field(message, "id", int)
         while True:
             if client.answered is None or client.answered[0] != number:
                 client.answered = (number, asyncio.ensure_future(self._call(client, number, message)))
-            if answer := await asyncio.shield(client.answered[1]):
+            answer = await asyncio.shield(client.answered[1])
+            if answer or client.connection is not connection:
                 return answer
 
     async def _call(self, client: Client, number: int, message: dict[str, Any]) -> bytes:
