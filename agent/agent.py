@@ -12,21 +12,23 @@ import numpy.typing as npt
 import torch
 
 from embodio.agent.answers import ActionResult
-from embodio.agent.arrays import to_array
+from embodio.agent.arrays import to_array, to_number
 from embodio.agent.beyond_acting import BeyondActing
 from embodio.agent.checkpoint import Checkpoint, load_checkpoint
 from embodio.agent.ensemble import Ensemble
 from embodio.agent.errors import Abstained, AgentError, NotReset, ObservationError
 from embodio.agent.instruction import instructions_of_rows
-from embodio.agent.observation import Observation, batch_size, read_observation, split_batch
+from embodio.agent.observation import Observation, batch_size, blank_observation, read_observation, split_batch
 from embodio.agent.options import AgentOptions
-from embodio.agent.result import Distributions
+from embodio.agent.result import Distributions, Plan
 from embodio.agent.runtime import Runtime
 from embodio.agent.session import Session
 from embodio.envs.embodiment import Embodiment
 from embodio.model.example import Example
 
 Floats = npt.NDArray[np.float32]
+MOST_ROWS = 4096
+"""Rows that `warmup` makes up at most."""
 
 
 class Agent(BeyondActing):
@@ -193,20 +195,7 @@ class Agent(BeyondActing):
             Abstained: if the options ask for it, and the action is not to be trusted.
         """
         count, sessions, moments = self.read(observation)
-        if self.options.abstain_below is not None:
-            results = self._results(sessions, self._step(sessions, moments))
-            if any(result.abstained for result in results):
-                rows = [index for index, result in enumerate(results) if result.abstained]
-                raise Abstained(
-                    f"act: rows {rows} have a legal mass below {self.options.abstain_below}; stop the robot, look at "
-                    "agent.decide(observation), or lower abstain_below"
-                )
-            actions = [result.action for result in results]
-        else:
-            actions = self._step(sessions, moments)
-        for session in sessions:
-            session.advance()
-        self.runtime.times.collect()
+        actions = self._act(sessions, moments)
         return actions[0] if count is None else np.stack(actions)
 
     def decide(self, observation: Observation) -> ActionResult | list[ActionResult]:
@@ -229,24 +218,28 @@ class Agent(BeyondActing):
             sessions: from `open_session`, each reset with an instruction, or from `read`.
             observations: one per session.
             checked: they come from `read`.
+
+        Raises:
+            Abstained: as for `act`.
         """
         moments = list(observations) if checked else [read_observation(self.format.spec, o) for o in observations]
-        actions = self._step(sessions, [dict(moment) for moment in moments])
-        for session in sessions:
-            session.advance()
-        self.runtime.times.collect()
-        return actions
+        return self._act(sessions, [dict(moment) for moment in moments])
 
     def plan(self, observation: Observation) -> Floats | list[Floats]:
         """All actions of a chunk at once, float32 [K, A] or [N, K, A]; plan mode plays them without looking again.
 
         A policy of whole episodes says itself how many there are, and gives a list of N arrays [n, A] for a batch. The
-        observation counts as the current step of the episode; a later `act` goes on behind the plan.
+        observation counts as the current step of the episode; a later `act` goes on behind the plan. Raises as `act`.
         """
         count, sessions, moments = self.read(observation)
+        unsure = self.options.abstain_below is not None
+        earlier = [session.twin() for session in sessions] if unsure else []
         for session, moment in zip(sessions, moments, strict=True):
             session.observe(moment)
         plans = self.runtime.plan(sessions, whole_chunk=True)
+        if unsure:
+            masses = [min(self._mass(plan, place) for place in range(len(plan.actions))) for plan in plans]
+            self._require_trust("plan", sessions, earlier, masses)
         actions = [plan.actions.copy() for plan in plans]
         for session, played in zip(sessions, actions, strict=True):
             session.skip(played)
@@ -271,7 +264,7 @@ class Agent(BeyondActing):
             rows: how many observations `act` will be given at once.
         """
         moment = blank_observation(self.format.spec)
-        sessions = [self.open_session() for _ in range(rows)]
+        sessions = [self.open_session() for _ in range(int(to_number("rows", rows, 1, MOST_ROWS, whole=True)))]
         for session in sessions:
             session.reset("warm up")
         for _ in range(2):
@@ -327,6 +320,36 @@ class Agent(BeyondActing):
         self._rows = rows
         return count, rows, moments
 
+    def _act(self, sessions: Sequence[Session], moments: Sequence[dict[str, Any]]) -> list[Floats]:
+        """The actions of this step, after which it is over; nothing has happened if they are refused."""
+        unsure = self.options.abstain_below is not None
+        earlier = [session.twin() for session in sessions] if unsure else []
+        actions = self._step(sessions, moments)
+        if unsure:
+            self._require_trust("act", sessions, earlier, [self._mass(*session.newest) for session in sessions])
+        for session in sessions:
+            session.advance()
+        self.runtime.times.collect()
+        return actions
+
+    def _mass(self, plan: Plan, position: int) -> float:
+        return min(dimension.legal_mass for dimension in self._distributions(plan, position))
+
+    def _require_trust(
+        self, verb: str, sessions: Sequence[Session], earlier: Sequence[Session], masses: Sequence[float]
+    ) -> None:
+        """Raises Abstained if a row is not to be trusted; then all rows are where they were, and it plans anew."""
+        threshold = self.options.abstain_below or 0.0
+        rows = [index for index, mass in enumerate(masses) if not mass >= threshold]
+        if not rows:
+            return
+        for index, (session, before) in enumerate(zip(sessions, earlier, strict=True)):
+            session.return_to(before, replan=index in rows)
+        raise Abstained(
+            f"{verb}: rows {rows} have a legal mass below {threshold}; stop the robot, look at "
+            "agent.decide(observation), or lower abstain_below"
+        )
+
     def _step(self, sessions: Sequence[Session], moments: Sequence[dict[str, Any]]) -> list[Floats]:
         """Lets sessions observe, plans where a plan is used up, and returns the actions of this step."""
         with self.runtime.times.stage("total"):
@@ -348,18 +371,6 @@ class Agent(BeyondActing):
             abstained = threshold is not None and not mass >= threshold
             results.append(ActionResult(action, dimensions, plan.actions.copy(), position, abstained, times))
         return results
-
-
-def blank_observation(spec: Any) -> dict[str, Any]:
-    """An observation of the right form that shows nothing: grey images, a state in the middle, silence."""
-    blank: dict[str, Any] = {c.name: np.full((c.height, c.width, c.channels), 128, np.uint8) for c in spec.cameras}
-    if spec.state:
-        blank["state"] = np.array([(d.low + d.high) / 2 for d in spec.state], dtype=np.float32)
-    if spec.goal_image:
-        blank["goal"] = np.full((64, 64, 3), 128, np.uint8)
-    if spec.microphone is not None:
-        blank["microphone"] = np.zeros(1600, dtype=np.float32)
-    return blank
 
 
 def _row(spec: Any, part: dict[str, Any], index: int) -> dict[str, Any]:

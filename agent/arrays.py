@@ -23,3 +23,24 @@ def to_array(name: str, value: Any, error_type: type[AgentError] = ObservationEr
     if array.dtype.kind not in "biufc":
         raise error_type(f"{name}: expected an array of numbers, got {type(value).__name__} of {array.dtype}")
     return array
+
+
+def to_number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> float:
+    """A number that a caller gave, within limits.
+
+    Args:
+        name: of the argument, for the error.
+        value: an int or a float, of Python or NumPy.
+        low: smallest that is taken.
+        high: largest.
+        whole: only whole numbers are taken, and come back as int.
+
+    Raises:
+        ObservationError: it is no such number.
+    """
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
+        found = repr(value) if isinstance(value, int | float | str) else type(value).__name__
+        expected = "a whole number" if whole else "a number"
+        raise ObservationError(f"{name}: got {found[:50]}, expected {expected} from {low:g} to {high:g}")
+    return int(value) if whole else float(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -12,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.agent.answers import Judgement
-from embodio.agent.arrays import to_array
+from embodio.agent.arrays import to_array, to_number
 from embodio.agent.errors import ActionError, CannotDo, NotReset, ObservationError
 from embodio.agent.observation import Observation, batch_size, read_image, read_observation
+from embodio.agent.options import MOST_GUIDANCE
 from embodio.agent.policy_format import PolicyFormat
 from embodio.agent.result import Distributions
 from embodio.agent.runtime import Runtime
@@ -24,6 +24,7 @@ from embodio.model.runner import TaskRunner, TextAnswer
 from embodio.model.video_files import Clip
 
 Pixels = npt.NDArray[np.uint8]
+_LAST_SEED = 2**63 - 1
 
 
 class BeyondActing:
@@ -82,11 +83,11 @@ class BeyondActing:
             row: of a vector environment, for None.
 
         Raises:
-            ObservationError: the question is empty or an image is malformed.
+            ObservationError: the question or an answer is empty, or an image is malformed.
             NotReset: nothing was observed yet.
         """
-        words = _text("question", question)
-        return self._tasks.answer_questions([self._scene(observation, row)], [words], answers=answers)[0]
+        words, choices = _text("question", question), None if answers is None else _texts("answers", answers)
+        return self._tasks.answer_questions([self._scene(observation, row)], [words], answers=choices)[0]
 
     def imagine(
         self,
@@ -111,7 +112,7 @@ class BeyondActing:
 
         Raises:
             CannotDo: the checkpoint draws no images.
-            ObservationError: the instruction is not in words, or an image is malformed.
+            ObservationError: the instruction is not in words, an image is malformed, or a number out of range.
             NotReset: there is no instruction, or nothing was observed yet.
         """
         if "image" not in self.model.config.target_modalities or "image" not in self.model.tokenizers:
@@ -126,7 +127,11 @@ class BeyondActing:
         else:
             given = instruction
         words, scene = _text("instruction", given), self._scene(observation, row)
-        return self._tasks.goals([[scene]], [words], guidance=guidance, seeds=[seed])[0].image
+        scale, number = (
+            to_number("guidance", guidance, 0, MOST_GUIDANCE),
+            to_number("seed", seed, 0, _LAST_SEED, whole=True),
+        )
+        return self._tasks.goals([[scene]], [words], guidance=scale, seeds=[int(number)])[0].image
 
     def judge(
         self,
@@ -150,8 +155,7 @@ class BeyondActing:
             ObservationError: the observation is malformed, or `threshold` no probability.
             NotReset: there is no instruction, or nothing was observed yet.
         """
-        if not 0 <= threshold <= 1:
-            raise ObservationError(f"threshold: got {threshold}, expected a probability from 0 to 1")
+        threshold = to_number("threshold", threshold, 0, 1)
         proposed = self._proposed(action)
         session = self._session(row)
         if session.instruction is None:
@@ -184,9 +188,7 @@ class BeyondActing:
         return values
 
     def _session(self, row: int) -> Session:
-        if not 0 <= row < len(self._rows):
-            raise ObservationError(f"row: got {row}, but the agent has rows 0 to {len(self._rows) - 1}")
-        return self._rows[row]
+        return self._rows[int(to_number("row", row, 0, len(self._rows) - 1, whole=True))]
 
     def _require_seen(self, session: Session, verb: str) -> None:
         if not session.window:
@@ -213,8 +215,7 @@ class BeyondActing:
 
 def _peek(session: Session, moment: dict[str, Any]) -> Session:
     """What a session would be after another observation; the session itself stays as it is."""
-    ahead = copy.copy(session)
-    ahead.window, ahead.frames = session.window.copy(), session.frames.copy()
+    ahead = session.twin()
     ahead.observe(moment)
     return ahead
 
@@ -224,6 +225,12 @@ def _text(name: str, words: Any) -> str:
         found = repr(words) if isinstance(words, str) else type(words).__name__
         raise ObservationError(f"{name}: expected words, got {found}")
     return words
+
+
+def _texts(name: str, given: Any) -> list[str]:
+    if not isinstance(given, list | tuple) or not given:
+        raise ObservationError(f"{name}: expected a list of at least one text, got {type(given).__name__}")
+    return [_text(f"{name}[{index}]", text) for index, text in enumerate(given)]
 
 
 def _read_frames(frames: Any) -> list[Pixels]:

@@ -216,7 +216,8 @@ def _mark(choice: _Choice, best: Tensor, fed: Tensor, valid: Tensor) -> None:
 def _draw(logits: Tensor, noise: npt.NDArray[np.float64], temperature: float) -> Tensor:
     """Indices int64 [B] drawn with probabilities softmax(logits / temperature); undefined logits count as the worst."""
     scores = np.nan_to_num(logits.double().cpu().numpy(), nan=UNDEFINED, posinf=-UNDEFINED, neginf=UNDEFINED)
-    weights = np.exp((scores - scores.max(axis=1, keepdims=True)) / temperature)
+    with np.errstate(over="ignore"):  # next to no temperature leaves the best alone
+        weights = np.exp((scores - scores.max(axis=1, keepdims=True)) / temperature)
     total = np.cumsum(weights, axis=1)
     index = (total <= (noise * total[:, -1])[:, None]).sum(axis=1)
     return torch.as_tensor(np.minimum(index, scores.shape[1] - 1), device=logits.device)

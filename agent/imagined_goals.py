@@ -32,8 +32,7 @@ class ImaginedGoals:
         guidance: see `Agent.imagine`.
 
     Raises:
-        CannotDo: the policy reads no goal image, or sees the middle of frames only, so that what it imagines, which is
-            what it sees, would be cut once more.
+        CannotDo: the policy reads no goal image.
         AgentError: `every` is below 1.
     """
 
@@ -41,11 +40,6 @@ class ImaginedGoals:
         if not agent.format.config.goal_image:
             raise CannotDo(
                 "goal_image: this policy reads no goal, so imagined ones do not help it; train one that does"
-            )
-        if agent.format.config.view < 1.0:
-            raise CannotDo(
-                f"view: this policy sees the middle {agent.format.config.view:.0%} of each frame and imagines no more, "
-                "so its goals would be cut twice; train one with augment.crop=0"
             )
         if every < 1:
             raise AgentError(f"every: got {every}, expected at least 1 plan")
@@ -89,7 +83,9 @@ class ImaginedGoals:
         for row, part in enumerate(parts):
             if due[row] and self._plans[row] % self.every == 0:
                 seed = part_seed(self._seeds[row], self._plans[row])
-                self.goals[row] = self.agent.imagine(None, part, seed=seed, guidance=self.guidance, row=row)
+                goal = self.agent.imagine(None, part, seed=seed, guidance=self.guidance, row=row)
+                # A policy that sees the middle of frames imagines no more than that, so it must not be cut again.
+                self.goals[row] = sessions[row].imagined = goal
         goals = [goal for goal in self.goals if goal is not None]
         action = self.agent.act({**observation, "goal": goals[0] if count is None else np.stack(goals)})
         self._plans = [plans + int(planned) for plans, planned in zip(self._plans, due, strict=True)]

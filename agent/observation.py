@@ -61,6 +61,18 @@ class ObservationSpec:
         return ("state", 1) if self.state else ("goal", 3)
 
 
+def blank_observation(spec: ObservationSpec) -> dict[str, Any]:
+    """An observation of the right form that shows nothing: grey images, a state in the middle, silence."""
+    blank: dict[str, Any] = {c.name: np.full((c.height, c.width, c.channels), 128, np.uint8) for c in spec.cameras}
+    if spec.state:
+        blank["state"] = np.array([(d.low + d.high) / 2 for d in spec.state], dtype=np.float32)
+    if spec.goal_image:
+        blank["goal"] = np.full((64, 64, 3), 128, np.uint8)
+    if spec.microphone is not None:
+        blank["microphone"] = np.zeros(1600, dtype=np.float32)
+    return blank
+
+
 def read_observation(spec: ObservationSpec, observation: Observation) -> dict[str, Any]:
     """Checks one observation and brings it into one form: copies, images uint8 [H, W, C], state as it was given.
 

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from embodio.agent.errors import AgentError
 
+MOST_GUIDANCE = 1000.0
 Precision = Literal["float32", "bfloat16", "int8", "int8_weights"]
 
 
@@ -25,6 +26,7 @@ class AgentOptions:
         guidance: how far to move away from what the network would do without the instruction; 0 is off.
         neutral: the instruction that stands for none, for guidance.
         abstain_below: refuse to act when the legal mass (see `ActionResult.legal_mass`) is below; None never refuses.
+            An agent that refused remembers nothing of that step, and plans anew at the next.
         precision: of the weights. "int8" quantises them, and activations on the fly; "int8_weights" the weights alone,
             which is more exact and slower.
         prepare: store float32 weights as inference on a processor reads them, see `embodio.model.prepare`. Large
@@ -45,26 +47,44 @@ class AgentOptions:
     batch_rows: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("temperature", "guidance", "ensemble"):
+        for name in ("temperature", "guidance", "ensemble", "abstain_below"):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                raise AgentError(f"{name}: got {value}, expected a number of at least 0")
-        if self.abstain_below is not None and not 0 <= self.abstain_below <= 1:
+            absent = value is None and name in ("ensemble", "abstain_below")
+            if not absent and not (_is_number(value) and math.isfinite(value) and value >= 0):
+                raise AgentError(f"{name}: got {value!r}, expected a number of at least 0")
+        if self.abstain_below is not None and self.abstain_below > 1:
             raise AgentError(f"abstain_below: got {self.abstain_below}, expected a probability from 0 to 1")
+        if self.guidance > MOST_GUIDANCE:
+            raise AgentError(f"guidance: got {self.guidance}, beyond {MOST_GUIDANCE:g} nothing is left of the policy")
+        if not isinstance(self.neutral, str):
+            raise AgentError(f"neutral: got {self.neutral!r}, expected text")
+        if self.neutral and not self.guidance:
+            raise AgentError("neutral, guidance: without guidance a neutral instruction does nothing; set guidance")
         if self.prepare and self.precision != "float32":
             raise AgentError(f"prepare: it is for float32 weights, but precision is {self.precision!r}; leave it out")
         if self.precision not in get_args(Precision):
             expected = ", ".join(get_args(Precision))
             raise AgentError(f"precision: got {self.precision!r}, expected one of {expected}")
+        if self.replan is not None and not isinstance(self.replan, int):
+            raise AgentError(f"replan: got {self.replan!r}, expected a whole number of actions")
 
     def replan_of(self, chunk: int, whole_episode: bool = False) -> int:
         """Actions played before planning anew, for chunks of a length.
 
         Raises:
-            AgentError: `replan` is out of range.
+            AgentError: `replan` is out of range, or nothing overlaps that an ensemble could average.
         """
         usual = chunk if whole_episode else max(1, chunk // 2)
         replan = usual if self.replan is None else self.replan
         if not 1 <= replan <= chunk:
             raise AgentError(f"replan: got {replan}, but a chunk of this policy holds {chunk} actions")
+        if self.ensemble is not None and replan == chunk:
+            raise AgentError(
+                f"ensemble, replan: all {chunk} actions of a chunk are played before the next is predicted, leaving "
+                "nothing to average; set replan below that, or leave ensemble out"
+            )
         return replan
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

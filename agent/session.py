@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from typing import Any
 
@@ -50,6 +51,7 @@ class Session:
         self.window: deque[dict[str, Any]] = deque(maxlen=self._format.window)
         self.frames: deque[Frame] = deque(maxlen=self._format.window)
         self.goal: Frame | None = None
+        self.imagined: npt.NDArray[np.uint8] | None = None  # as the policy sees it, instead of the observation's goal
         self.step = 0
         self._sound = np.zeros(0, dtype=np.float32)
         self._segments = list[Frame]()  # of the microphone, in the order of their last use
@@ -99,11 +101,26 @@ class Session:
             moment["microphone"] = self._sound
         if self._format.config.previous_actions:
             moment["previous_actions"] = self._played
+        if self.imagined is not None:
+            moment["goal"] = self.imagined
         if "goal" in moment:
             self.goal = reuse(self.goal, moment["goal"])
         if self._format.cameras:
             self.frames.append(reuse(self.frames[-1] if self.frames else None, self._format.image(moment)))
         self.window.append(moment)
+
+    def twin(self) -> Session:
+        """A copy that goes its own way."""
+        other = copy.copy(self)
+        other.window, other.frames, other._plans = self.window.copy(), self.frames.copy(), self._plans.copy()
+        other.random = copy.deepcopy(self.random)
+        return other
+
+    def return_to(self, earlier: Session, *, replan: bool) -> None:
+        """Forgets all that was since a twin was made; `replan`: and plans anew at the next step."""
+        vars(self).update(vars(earlier))
+        if replan:
+            self._plans.clear()
 
     def example(self) -> Example:
         """The Example of the present moment."""

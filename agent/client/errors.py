@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from embodio.agent import errors as agent_errors
-from embodio.agent.errors import AgentError
+from embodio.agent.errors import AgentError, ObservationError
 
 
 class RemoteError(AgentError):
@@ -34,6 +34,10 @@ class EmbodimentRefused(RemoteError):
 
 class MessageError(RemoteError, ValueError):
     """A message is malformed, or holds something that cannot be sent."""
+
+
+class WrongArgument(MessageError, ObservationError):
+    """An argument of a verb is of a type that no agent takes; at home, this is an ObservationError as well."""
 
 
 class MessageTooLarge(MessageError):

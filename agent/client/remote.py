@@ -99,6 +99,11 @@ class RemoteAgent:
         return robot_from(self._robot)
 
     @property
+    def replan(self) -> int:
+        """Actions of a chunk that are played before the next is predicted."""
+        return int(self._info["replan"])
+
+    @property
     def info(self) -> dict[str, Any]:
         """Where the weights come from and their sha256, for reports."""
         return dict(self._info)
@@ -124,7 +129,7 @@ class RemoteAgent:
         Raises:
             ObservationError: if the policy cannot read the instruction, or the numbers of rows do not fit.
         """
-        if isinstance(instruction, np.ndarray) and instruction.dtype.kind in "UO":
+        if isinstance(instruction, np.ndarray) and instruction.ndim == 1 and instruction.dtype.kind in "UO":
             instruction = tuple(str(text) for text in instruction)
         seeds = seed if seed is None or isinstance(seed, int) else np.asarray(seed).tolist()
         self._call("reset", instruction=instruction, seed=seeds, rows=None if rows is None else np.asarray(rows))
@@ -160,7 +165,7 @@ class RemoteAgent:
         self, question: str, observation: Any = None, *, answers: Sequence[str] | None = None, row: int = 0
     ) -> TextAnswer:
         """Answers a question about what the policy's cameras show. See `Agent.ask`."""
-        choices = None if answers is None else list(answers)
+        choices = list(answers) if isinstance(answers, tuple) else answers
         seen = self._seen(observation)
         return text_answer(self._call("ask", question=question, observation=seen, answers=choices, row=row))
 
@@ -184,6 +189,14 @@ class RemoteAgent:
         seen = self._seen(observation)
         value = self._call("judge", action=np.asarray(action), observation=seen, threshold=threshold, row=row)
         return judgement(value)
+
+    def warmup(self, rows: int = 1) -> None:
+        """Runs the server's network on made-up observations, so that the first real step is as fast as the others."""
+        self._call("warmup", rows=rows)
+
+    def latency(self) -> dict[str, dict[str, float]]:
+        """p50, p95 and p99 in milliseconds of each stage of planning on the server, for all its clients together."""
+        return dict(self._call("latency"))
 
     def close(self) -> None:
         """Ends the connection and the episode; afterwards the agent cannot be used."""
@@ -213,6 +226,9 @@ class RemoteAgent:
         until = begin + self.deadline
         self._number += 1
         request = {"type": "call", "id": self._number, "verb": verb, "seconds": float(self.deadline)}
+        arguments = {
+            name: value.item() if isinstance(value, np.generic) else value for name, value in arguments.items()
+        }
         check_arguments(verb, arguments)
         data = pack(dict(request, arguments=arguments))
         forgetful = verb == "reset" and arguments["instruction"] is not None and arguments["rows"] is None

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from embodio.agent.client.errors import MessageError
+from embodio.agent.client.errors import MessageError, WrongArgument
 
 _NONE = type(None)
 _NUMBER = (float, int)
@@ -28,12 +28,14 @@ VERBS: dict[str, dict[str, tuple[type, ...]]] = {
     },
     "judge": {"action": (np.ndarray,), "observation": _OBSERVATION, "threshold": _NUMBER, "row": (int,)},
     "check_embodiment": {"embodiment": (dict,)},
+    "latency": {},
+    "warmup": {"rows": (int,)},
 }
 """Verb -> argument -> its types. All arguments must be there."""
 
 
 def check_arguments(verb: str, arguments: dict[str, Any]) -> None:
-    """Raises MessageError unless there is such a verb, with these arguments."""
+    """Raises MessageError unless there is such a verb, with these arguments; WrongArgument for one of another type."""
     if verb not in VERBS:
         raise MessageError(f"{verb}: no such verb; there are {', '.join(VERBS)}; client and server may differ")
     wanted = VERBS[verb]
@@ -43,4 +45,4 @@ def check_arguments(verb: str, arguments: dict[str, Any]) -> None:
         value = arguments[name]
         if not isinstance(value, kinds) or (isinstance(value, bool) and object not in kinds):
             expected = " or ".join(kind.__name__ for kind in kinds)
-            raise MessageError(f"{verb}.{name}: expected {expected}, got {type(value).__name__}")
+            raise WrongArgument(f"{verb}.{name}: expected {expected}, got {type(value).__name__}")

@@ -88,6 +88,8 @@ class AgentPolicy:
         answers = len(arguments.get("answers") or ())
         if answers > _MOST_ANSWERS:
             raise MessageError(f"answers: {answers}, but at most {_MOST_ANSWERS} can be weighed at once")
+        if verb == "warmup" and arguments["rows"] > self.max_rows:
+            raise MessageError(f"rows: {arguments['rows']}, but a client may have {self.max_rows}; use several clients")
         return getattr(state, verb)(**arguments)
 
     def instruct(self, state: Agent, instruction: str) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from embodio.agent.agent import Agent, blank_observation
+from embodio.agent.agent import Agent
 from embodio.agent.errors import CheckpointError
+from embodio.agent.observation import blank_observation
 from embodio.agent.options import AgentOptions
 from embodio.benchmarks import remote
 from embodio.benchmarks.memory import resident_memory

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from embodio.agent import Agent, AgentOptions, Checkpoint
-from embodio.agent.agent import blank_observation
 from embodio.agent.client import RemoteAgent
+from embodio.agent.observation import blank_observation
 from embodio.agent.serving.background import serving
 from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
