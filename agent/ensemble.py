@@ -44,7 +44,7 @@ class Ensemble:
     """
 
     def __init__(self, action: ActionSpec, decay: float) -> None:
-        self._decay = decay
+        self._decay = min(decay, 1e4)  # where exp(-decay) is 0
         self._voted = [index for index, d in enumerate(action.dimensions) if d.kind != "continuous"]
         self._rotations = list(_rotations(action))
         self._low, self._high = (np.array([getattr(d, end) for d in action.dimensions]) for end in ("low", "high"))
