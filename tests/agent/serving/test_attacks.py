@@ -127,7 +127,9 @@ def test_requests_that_make_no_sense_are_answered(url: str, changes: dict[str, A
     with greeted(url) as (raw, _):
         raw.send(pack({**ACT, "id": 1, **changes}))
         answer = unpack(raw.recv(timeout=5))
-        assert (answer["type"], answer["id"], answer["name"]) == ("error", 1, "MessageError")
+        typed = changes == {"arguments": {"observation": 3}}
+        wanted = ("error", 1, "WrongArgument" if typed else "MessageError")
+        assert (answer["type"], answer["id"], answer["name"]) == wanted
         raw.send(pack({**ACT, "id": 2}))
         assert unpack(raw.recv(timeout=5))["name"] == "NotReset"
 
