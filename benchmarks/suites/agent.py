@@ -19,6 +19,7 @@ from embodio.agent.observation import blank_observation
 from embodio.agent.options import AgentOptions
 from embodio.benchmarks import remote
 from embodio.benchmarks.memory import resident_memory
+from embodio.benchmarks.remote_drawing import beside_a_drawing
 from embodio.benchmarks.suites import BenchmarkConfig, Row, agent_large
 
 ROWS = 8
@@ -150,7 +151,8 @@ def _served(agent: Agent, config: BenchmarkConfig) -> list[Row]:
     """What a socket adds to `act`, and what a server gains by computing clients together."""
     seen = frames(agent, 20)
     rows = remote.overhead(_NAME, agent, seen, 20 if config.quick else 100 * config.repeats)
-    return rows + remote.together(_NAME, seen, 1 if config.quick else config.repeats, 2 if config.quick else 20)
+    rows += remote.together(_NAME, seen, 1 if config.quick else config.repeats, 2 if config.quick else 20)
+    return rows + beside_a_drawing(agent, seen, 4 if config.quick else 100, quick=config.quick)
 
 
 def _memory(agent: Agent, config: BenchmarkConfig) -> list[Row]:
