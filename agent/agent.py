@@ -20,6 +20,7 @@ from embodio.agent.errors import Abstained, AgentError, NotReset, ObservationErr
 from embodio.agent.instruction import instructions_of_rows
 from embodio.agent.observation import Observation, batch_size, blank_observation, read_observation, split_batch
 from embodio.agent.options import AgentOptions
+from embodio.agent.precision import usable_device
 from embodio.agent.result import Distributions, Plan
 from embodio.agent.runtime import Runtime
 from embodio.agent.session import Session
@@ -61,7 +62,7 @@ class Agent(BeyondActing):
         EmbodimentMismatch: if the robot is not the one that the checkpoint was made for; names each field that
             differs, both values and the remedy.
         AgentError: if `replan` is out of range or given twice, or no ensemble can be made, see `Ensemble`.
-        PrecisionError: if this machine cannot run the precision that the options ask for.
+        PrecisionError: if this machine has no such device, or cannot run the precision that the options ask for.
     """
 
     def __init__(
@@ -79,13 +80,22 @@ class Agent(BeyondActing):
         self.replan = options.replan_of(self.format.chunk, self.format.whole_episode)
         if embodiment is not None:
             self.check_embodiment(embodiment)
-        self.model = checkpoint.model.to(device).eval()
-        self.device = torch.device(device)
+        self.device = usable_device(device)
+        self.model = checkpoint.model.to(self.device).eval()
         action, decay = self.embodiment.action, options.ensemble
         self._ensemble = None if decay is None else Ensemble(action, decay)
         self.runtime = Runtime(self.model, self.format, options)
         self._distributions = Distributions(self.runtime.model, self.format)
         self._rows = [self.open_session()]
+
+    def __repr__(self) -> str:
+        """What it is an agent of."""
+        folder = self.checkpoint.folder
+        name = "unsaved" if folder is None else folder.name
+        return (
+            f"Agent({name!r}, {self.embodiment.name!r}, reads {', '.join(self.observation_keys)}, "
+            f"chunk={self.format.chunk}, replan={self.replan}, rows={len(self._rows)})"
+        )
 
     @classmethod
     def load(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DimensionDistribution:
     """What the network thought of one number of an action.
 
@@ -31,6 +31,13 @@ class DimensionDistribution:
     chosen: int
     legal_mass: float
     words: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """What a person wants to know of it, without the arrays."""
+        shown = repr(self.word) if self.words else f"{self.sample:.4g}"
+        about = f"mean={self.mean:.4g}, " if not self.words else ""
+        entropy = f"entropy={self.entropy:.3g}, legal_mass={self.legal_mass:.4g}"
+        return f"DimensionDistribution({self.name}={shown}, {about}{entropy}, levels={len(self.values)})"
 
     @property
     def word(self) -> str | None:

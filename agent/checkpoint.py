@@ -99,7 +99,9 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
     folder = find_checkpoint(name_or_path)
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
-        raise CheckpointError(f"{folder}: {', '.join(missing)} missing; a checkpoint consists of {', '.join(FILES)}")
+        inside = [name for name in (str(folder / "checkpoint"),) if (Path(name) / MODEL).is_file()]
+        hint = f"did you mean {inside[0]}?" if inside else f"a checkpoint consists of {', '.join(FILES)}"
+        raise CheckpointError(f"{folder}: {', '.join(missing)} missing; {hint}")
     vocabulary = Vocabulary.from_bytes((folder / VOCABULARY).read_bytes())
     policy_format = PolicyFormat(
         PolicyConfig.from_dict(_read_json(folder / POLICY)),

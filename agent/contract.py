@@ -48,8 +48,9 @@ def check_agent(agent: Any, env: Any, *, seed: int = 0, batch: bool = True) -> l
 
     Raises:
         ContractError: if one is broken; all that are broken are in it.
+        AgentError: if the environment is a vector, or says not what robot it has.
     """
-    embodiment: Embodiment = env.unwrapped.embodiment
+    embodiment: Embodiment = _embodiment_of(env)
     found: dict[str, str | None] = {}
     play, instruction = _play(agent, env, embodiment.action, seed, found)
     if found["form"] is None:
@@ -68,6 +69,15 @@ def check_agent(agent: Any, env: Any, *, seed: int = 0, batch: bool = True) -> l
         raise ContractError(broken)
     agent.reset(instruction=instruction)
     return list(found)
+
+
+def _embodiment_of(env: Any) -> Embodiment:
+    if hasattr(env, "num_envs"):
+        raise AgentError("env: a vector was given; give one environment, batches are made of what it shows")
+    found = getattr(getattr(env, "unwrapped", env), "embodiment", None)
+    if not isinstance(found, Embodiment):
+        raise AgentError("env: it has no `embodiment`; set it to the embodio.envs.Embodiment of the robot")
+    return found
 
 
 def _first(faults: Iterator[str]) -> str | None:

@@ -51,7 +51,11 @@ class PolicyFormat:
         by_name = {camera.name: camera for camera in embodiment.cameras}
         unknown = [name for name in config.cameras if name not in by_name]
         if unknown:
-            raise CheckpointError(f"cameras: {unknown} are not on {embodiment.name}, which has {sorted(by_name)}")
+            known = ",".join(by_name)
+            raise CheckpointError(
+                f"cameras: {unknown} are not on {embodiment.name}, which has {sorted(by_name)}; choose among these, "
+                f"policy.cameras=[{known}]"
+            )
         self.cameras: tuple[Camera, ...] = tuple(by_name[name] for name in config.cameras)
         self.codec = ActionCodec(
             embodiment.action,

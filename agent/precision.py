@@ -31,6 +31,26 @@ class FastModel:
     product: Callable[[nn.Module], Product]
 
 
+def usable_device(device: str | torch.device) -> torch.device:
+    """A device by its name.
+
+    Raises:
+        PrecisionError: there is no such device, or torch cannot use it on this machine.
+    """
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise PrecisionError(f"device: {device!r} is none; expected cpu, cuda or cuda:0, cuda:1, ...") from error
+    count = torch.cuda.device_count()
+    if found.type == "cuda" and (found.index or 0) >= count:
+        have = f"{count} CUDA devices" if count else "no CUDA device"
+        raise PrecisionError(
+            f"device: {device!s} was asked for, but torch {torch.__version__} sees {have} here; take device=cpu, or run "
+            "embodio-doctor"
+        )
+    return found
+
+
 def convert(model: UnifiedIO2, options: AgentOptions) -> FastModel:
     """The network in the precision of the options; the one that was given stays as it is, `prepare` apart.
 

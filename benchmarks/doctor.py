@@ -21,6 +21,7 @@ from embodio.agent.checkpoint import Checkpoint, load_checkpoint
 from embodio.agent.errors import AgentError
 from embodio.benchmarks.machine import PACKAGES, usable_cores
 from embodio.envs import embodiment_of
+from embodio.envs.embodiment import in_short
 from embodio.envs.errors import EnvError
 from embodio.model import ModelError
 from embodio.train.cli import run
@@ -48,7 +49,7 @@ class DoctorConfig:
 
     Attributes:
         agent: Name or folder of a checkpoint.
-        env: Name of the environment that it shall act in.
+        env: Name of the environment that it shall act in, or module:Class for one of your own.
     """
 
     agent: str = "lift-nano"
@@ -205,10 +206,10 @@ def checkpoint(config: DoctorConfig) -> Iterator[Finding]:
     except EnvError as error:
         yield Finding("environment", "wrong", str(error), "see embodio.envs.known_envs()")
         return
-    for difference in differences:
+    if differences:
         remedy = "make the environment as the checkpoint expects it, or train a policy on this robot"
-        yield Finding("environment", "wrong", str(difference), remedy)
-    if not differences:
+        yield Finding("environment", "wrong", f"{config.env} differs in {in_short(differences)}", remedy)
+    else:
         yield Finding("environment", "ok", f"{config.env} is the robot of {config.agent}")
     yield from statistics(loaded)
 

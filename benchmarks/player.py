@@ -20,6 +20,7 @@ from embodio.datasets.recorded_prompt import has_prompts
 from embodio.datasets.recording import EpisodeRecorder
 from embodio.envs import Policy, StepRecord, make_env, make_expert, run_episode
 from embodio.envs.embodiment import Embodiment
+from embodio.envs.registry import is_own
 from embodio.envs.rollout import EpisodeResult, OnStep
 
 EXPERT = "expert"
@@ -75,7 +76,7 @@ class Player:
         torch.set_num_threads(config.threads)
         self._config = config
         options: dict[str, Any] = {"horizon": config.horizon} if config.horizon is not None else {}
-        if config.agent == EXPERT and config.staging is None:
+        if config.agent == EXPERT and config.staging is None and not is_own(config.env):
             options["cameras"] = False
         if config.video:
             options["render_mode"] = "rgb_array"
@@ -127,7 +128,9 @@ class Player:
             yield None
             return
         stem = f"{config.env}-{Path(config.agent).name}-seed{seed}"
-        with EpisodeVideo(config.folder / VIDEOS, stem, fps=self._env.metadata["render_fps"]) as video:
+        with EpisodeVideo(
+            config.folder / VIDEOS, stem, fps=self._env.metadata.get("render_fps", self.embodiment.control_hz)
+        ) as video:
             yield video
 
     def _watcher(self, video: EpisodeVideo | None, recorder: EpisodeRecorder | None) -> OnStep:

@@ -37,7 +37,7 @@ class RolloutConfig:
 
     Attributes:
         agent: Name (lift-nano) or folder of a checkpoint, or "expert" for the environment's scripted expert.
-        env: Name of the environment.
+        env: Name of the environment, or module:Class for one of your own.
         episodes: Number of episodes; asking for more later adds to those that are there.
         seed: Seed of the first episode; episode i uses seed + i.
         out: Folder for results.json, report.html, latency.csv and the videos.

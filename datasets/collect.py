@@ -78,7 +78,7 @@ class CollectionSummary:
         episodes: in the data set.
         attempted: episodes that were played to their end, all runs together.
         statuses: how many ended as "success", "failure", "timeout"; and as "error" in this run.
-        steps: actions executed, all runs together.
+        steps: actions executed in them.
         resumed: episodes that were there before this run.
         seconds: wall time of this run.
         errors: one line for each simulator error of this run; these episodes are tried again by the next run.
@@ -188,7 +188,7 @@ def _summary(
         episodes=sum(row.kept for row in rows),
         attempted=len(rows),
         statuses=statuses,
-        steps=sum(row.steps for row in rows),
+        steps=sum(row.steps for row in rows if row.kept),
         resumed=resumed,
         seconds=seconds,
         errors=errors,

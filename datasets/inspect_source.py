@@ -59,7 +59,8 @@ def propose(source: EpisodeSource, path: str | Path, *, split: str | None = None
     body = yaml.safe_dump(data, default_flow_style=None, **style) + yaml.safe_dump(
         features, default_flow_style=False, **style
     )
-    return "\n".join([f"# embodio-data inspect {source.name}.yaml", *_header(notes, source.features), body])
+    opening = f"# To look at it: embodio-data inspect {source.name}.yaml"
+    return "\n".join([opening, *_header(notes, source.features), body])
 
 
 def _header(notes: list[str], features: EpisodeFeatures) -> list[str]:

@@ -14,7 +14,7 @@ from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureErr
 from embodio.datasets.finding import Finding
 from embodio.datasets.replay_hypotheses import Attempt, as_recorded, hypotheses
 from embodio.datasets.source import EpisodeSource, EpisodeView
-from embodio.envs.embodiment import Embodiment
+from embodio.envs.embodiment import Embodiment, in_short
 from embodio.envs.errors import EnvError, InvalidAction, SimulatorError
 from embodio.envs.registry import embodiment_of, known_envs, make_env
 
@@ -58,7 +58,7 @@ def check_robot(source: EpisodeSource) -> Finding:
     sizes = ("height", "width")
     found = [d for d in embodiment_of(name).differences(robot) if not d.field.endswith(sizes)]
     if found:
-        text = f"differs from {name}: {'; '.join(map(str, found))}"
+        text = f"differs from {name} in {in_short(found)}"
         return Finding(
             "robot", "warning", text, "correct embodiment.json or the YAML file, or convert the data to ours"
         )

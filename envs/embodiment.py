@@ -49,6 +49,13 @@ class Dimension:
         """A choice among words."""
         return cls(name, "", 0.0, float(len(words) - 1), "word", tuple(words))
 
+    def __str__(self) -> str:
+        """Name, limits and unit in one line."""
+        if self.words:
+            return f"{self.name:<12} one of {', '.join(self.words)}"
+        either = "or" if self.kind == "binary" else "to"
+        return f"{self.name:<12} {self.low:g} {either} {self.high:g}{f', unit {self.unit}' if self.unit else ''}"
+
     def __post_init__(self) -> None:
         if not self.name:
             raise EmbodimentError("dimension.name is empty; give every dimension a name")
@@ -132,6 +139,13 @@ class Difference:
         return f"{self.field}: expected {self.expected!r}, found {self.found!r}"
 
 
+def in_short(differences: Sequence[Difference], most: int = 4) -> str:
+    """The number of differences and the first of them, in one line."""
+    named = [str(difference) for difference in differences[:most]]
+    rest = [f"and {len(differences) - most} more"] if len(differences) > most else []
+    return f"{len(differences)} field{'s' * (len(differences) > 1)}: {'; '.join([*named, *rest])}"
+
+
 @dataclass(frozen=True)
 class Embodiment:
     """A robot as a policy sees it.
@@ -157,6 +171,21 @@ class Embodiment:
         _require_unique("cameras", self.cameras)
         if not (math.isfinite(self.control_hz) and self.control_hz > 0):
             raise EmbodimentError(f"control_hz must be a positive number of actions per second, got {self.control_hz}")
+
+    def __str__(self) -> str:
+        """A table for people: what goes in, what comes out."""
+        action = self.action
+        about = f"{action.mode} in {action.frame}, rotation {action.rotation}, gripper {action.gripper}"
+        lines = [f"{self.name}, {self.control_hz:g} Hz", f"  action [{len(action.dimensions)}]  {about}"]
+        lines += [f"    {dimension}" for dimension in action.dimensions]
+        lines += [f"  state [{len(self.state)}]"] if self.state else []
+        lines += [f"    {dimension}" for dimension in self.state]
+        lines += [
+            f"  camera {c.name}  uint8 ({c.height}, {c.width}, {c.channels}), {c.orientation}" for c in self.cameras
+        ]
+        if self.microphone is not None:
+            lines.append(f"  microphone  {self.microphone.rate} Hz, channels {self.microphone.channels}")
+        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """The embodiment as JSON-ready dicts, lists, strings and numbers."""
@@ -189,11 +218,15 @@ class Embodiment:
         return cls.from_dict(data)
 
     def differences(self, other: Embodiment) -> list[Difference]:
-        """Fields in which `other` (found) differs from this embodiment (expected); empty if they are the same."""
+        """Fields in which `other` (found) differs from this embodiment (expected); empty if they are the same.
+
+        A dimension or camera that only one of them has shows in the `order` of its list, and not by its fields again.
+        """
         expected, found = _flatten(self.to_dict()), _flatten(other.to_dict())
         fields = list(expected) + [field for field in found if field not in expected]
         pairs = ((field, expected.get(field, _ABSENT), found.get(field, _ABSENT)) for field in fields)
-        return [Difference(*pair) for pair in pairs if pair[1] != pair[2]]
+        alone = _items_of_one(expected, found)
+        return [Difference(*pair) for pair in pairs if pair[1] != pair[2] and not pair[0].startswith(alone)]
 
     def require_same(self, other: Embodiment, remedy: str) -> None:
         """Refuse to go on with an embodiment that differs.
@@ -216,6 +249,15 @@ def _require_unique(field: str, items: tuple[Dimension, ...] | tuple[Camera, ...
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise EmbodimentError(f"{field}: name {repeated[0]!r} is used more than once; names must be unique")
+
+
+def _items_of_one(expected: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Beginnings of the fields of those named list items that only one of two flattened embodiments has."""
+    beginnings = []
+    for field in expected.keys() & found.keys():
+        if field.endswith(".order"):
+            beginnings += [f"{field[: -len('order')]}{name}." for name in {*expected[field]} ^ {*found[field]}]
+    return tuple(beginnings)
 
 
 def _to_plain(value: Any) -> Any:

@@ -33,12 +33,12 @@ class UnknownEnv(EnvError, KeyError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         choices = sorted(known)
-        nearest = difflib.get_close_matches(name, choices, n=1, cutoff=0.0)
+        nearest = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
         families = sorted({choice.partition("/")[0] for choice in choices})
         many = len(choices) > _LISTED
         listed = ", ".join(f"{family}/..." for family in families) if many else ", ".join(choices)
-        more = "; `embodio.envs.known_envs()` lists them" if many else ""
+        more = "; `embodio.envs.known_envs()` lists them. One of your own is module:Class" if many else ""
         self.message = f"unknown environment {name!r}.{hint} Known environments: {listed}{more}."
         super().__init__(self.message)
 

@@ -1,4 +1,8 @@
-"""Environments by name: making one, its scripted expert, and its embodiment without starting a simulator."""
+"""Environments by name: making one, its scripted expert, and its embodiment without starting a simulator.
+
+Those of this package have names such as "robosuite/lift". One of your own is "module:Class", wherever Python finds the
+module; its instances have an `embodiment`, and a method `expert()` if demonstrations shall be collected with it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embodio.envs.embodiment import Embodiment
-from embodio.envs.errors import UnknownEnv
+from embodio.envs.errors import EnvError, UnknownEnv
 from embodio.envs.vima.tasks import TASKS as VIMA_TASKS
 from embodio.envs.vima.tasks import default_level
 
@@ -81,12 +85,15 @@ def make_env(name: str = "robosuite/lift", **kwargs: Any) -> gymnasium.Env[Any, 
     """Make an environment, without gymnasium's wrappers.
 
     Args:
-        name: one of `known_envs()`.
-        **kwargs: arguments of the environment's class, e.g. `cameras=False`.
+        name: one of `known_envs()`, or "module:Class".
+        **kwargs: arguments of the environment's class, e.g. `horizon=100`.
 
     Raises:
         UnknownEnv: there is no such environment; names the nearest.
+        EnvError: a class of one's own cannot be imported, does not take the arguments, or has no embodiment.
     """
+    if is_own(name):
+        return _own_env(name, kwargs)
     entry = _entry(name)
     env: gymnasium.Env[Any, Any] = _load(entry.env)(**{**entry.kwargs, **kwargs})
     return env
@@ -97,7 +104,13 @@ def make_expert(name: str, env: gymnasium.Env[Any, Any]) -> Policy:
 
     Raises:
         UnknownEnv: there is no such environment; names the nearest.
+        EnvError: an environment of one's own has no method `expert`.
     """
+    if is_own(name):
+        if not hasattr(env.unwrapped, "expert"):
+            raise EnvError(f"{name}: it has no expert; give the class a method `expert()` that returns a policy")
+        own: Policy = env.unwrapped.expert()
+        return own
     expert: Policy = _load(_entry(name).expert)(env.unwrapped)
     return expert
 
@@ -107,9 +120,39 @@ def embodiment_of(name: str) -> Embodiment:
 
     Raises:
         UnknownEnv: there is no such environment; names the nearest.
+        EnvError: a class of one's own cannot be imported or has no embodiment.
     """
+    if is_own(name):
+        env = _own_env(name, {})
+        env.close()
+        found: Embodiment = env.unwrapped.embodiment  # type: ignore[attr-defined]
+        return found
     embodiment: Embodiment = _load(_entry(name).embodiment)()
     return embodiment
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is "module:Class", the class of an environment that this package does not have."""
+    return ":" in name
+
+
+def _own_env(name: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
+    """An environment of somebody else's class, with what is needed of it checked."""
+    module, _, attribute = name.partition(":")
+    try:
+        loaded = importlib.import_module(module)
+    except ImportError as error:
+        remedy = "put its folder on PYTHONPATH, e.g. PYTHONPATH=. before the command"
+        raise EnvError(f"{name}: cannot be imported ({error}); {remedy}") from error
+    if not hasattr(loaded, attribute):
+        raise EnvError(f"{name}: {module} has no {attribute}; the name is module:Class")
+    try:
+        env: gymnasium.Env[Any, Any] = getattr(loaded, attribute)(**kwargs)
+    except TypeError as error:
+        raise EnvError(f"{name}: cannot be made with {sorted(kwargs)} ({error}); let its __init__ take them") from error
+    if not isinstance(getattr(env.unwrapped, "embodiment", None), Embodiment):
+        raise EnvError(f"{name}: it has no `embodiment`; set self.embodiment to an embodio.envs.Embodiment")
+    return env
 
 
 def register() -> None:

@@ -66,7 +66,8 @@ def run(
         user_errors: Errors that `execute` raises about things its user can mend; they are shown without a traceback.
 
     Returns:
-        The exit code: 0, what `execute` returned, 1 after a user error, 2 for a wrong command line, 130 if interrupted.
+        The exit code: 0, what `execute` returned, 1 after a user error or if a file cannot be read or written, 2 for a
+        wrong command line, 130 if interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -89,6 +90,11 @@ def run(
         return EXIT_USAGE
     except user_errors as error:
         errors.print(f"{prog}: {error}", markup=False)
+        return EXIT_FAILED
+    except OSError as error:
+        if error.filename is None:
+            raise
+        errors.print(f"{prog}: {error.filename}: {error.strerror or error}", markup=False)
         return EXIT_FAILED
     except KeyboardInterrupt:
         errors.print(f"\n{prog}: interrupted")
@@ -275,7 +281,10 @@ def _explain(error: Exception, keys: dict[str, Key], argv: Sequence[str]) -> str
     if "nterpolation" in type(error).__name__ + text:
         return f"'{name}': {str(error).splitlines()[0]}{where}."
     wanted = owner.type_name if name == owner.name else owner.type_name.removeprefix("mapping of ")
-    return f"'{name}' must be {_article(wanted)}{got}{where}."
+    text = f"'{name}' must be {_article(wanted)}{got}{where}."
+    if owner.is_open and name == owner.name and any(argument.startswith(f"{name}=") for argument in argv):
+        text += f" Write {name}.<name>=value, or '{name}={{<name>:value,...}}' in quotes: shells take braces apart."
+    return text
 
 
 def _article(noun: str) -> str:

@@ -20,10 +20,11 @@ class CollectConfig:
 
     Attributes:
         out: folder of the data set; a collection that was interrupted there goes on.
-        env: environment, such as robosuite/lift.
+        env: environment, such as robosuite/lift, or module:Class for one of your own that has expert().
         episodes: how many; asking for more later extends the data set.
         seed: of the first episode; episode i uses seed + i.
-        noise: standard deviations of the disturbance of executed actions, episode after episode in turn.
+        noise: standard deviations of the disturbance of executed actions, in halves of the range of each dimension;
+            episode after episode in turn.
         workers: processes that record at the same time.
         keep_failures: keep episodes in which the expert failed.
     """
@@ -68,7 +69,8 @@ def record(config: CollectConfig) -> int:
     )
     console = Console(highlight=False)
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.items())
-    console.print(f"{summary.folder}: {summary.episodes} episodes, {summary.steps} steps ({counts})")
+    held = f"{summary.episodes} episodes, {summary.steps} actions"
+    console.print(f"{summary.folder}: {held}, out of {summary.attempted} that were played ({counts})", markup=False)
     for message in summary.errors:
         console.print(f"simulator error, to be tried again by the next run: {message}", markup=False)
     return 0

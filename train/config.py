@@ -51,7 +51,7 @@ class TrainConfig:
     Attributes:
         data: folder, file, URL, YAML description or catalogue name of a data set, such as embodio-collect writes.
         sources: several data sets instead, name -> settings.
-        tasks: what is learned, task -> weight, such as {next_action:0.8,goal_image:0.2}; empty is next_action alone.
+        tasks: what is learned, task -> weight, such as tasks.next_action=0.8 tasks.next_state=0.2; empty is next_action.
             next_action: the next policy.chunk actions. goal_image: the last frame. sub_goal_image: a later frame.
             next_frame: the coming frames. next_state: the state as value tokens. instruction_from_video: what the robot
             was told. action_right: yes or no to an action. plan: all actions of the episode at once.
@@ -64,7 +64,7 @@ class TrainConfig:
         answer_tokens: room for a written answer, the same way.
         out: folder for log, plot and checkpoint; a run that was interrupted there goes on.
         seed: of initial weights, order, augmentation.
-        size: named size of the network.
+        size: named size of the network: nano, large, xl or xxl.
         steps: optimiser steps.
         batch_size: examples in a step.
         action_key: what is imitated; "action" for what was executed, "expert_action" for the expert's clean label.

@@ -19,7 +19,7 @@ from embodio.agent.errors import AgentError
 from embodio.datasets.catalogue import catalogue_names
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.inspect_source import propose
-from embodio.datasets.source import open_source
+from embodio.datasets.source import EpisodeSource, open_source
 from embodio.datasets.sources.description import Description
 from embodio.datasets.sources.feature_text import format_feature
 from embodio.datasets.statistics import compute_statistics
@@ -151,6 +151,7 @@ def _verbs() -> dict[str, Verb]:
             "Show what a data set holds, and propose its YAML file.",
             (
                 "embodio-data inspect data/lift",
+                "embodio-data inspect data/mine out=mine.yaml",
                 "embodio-data inspect droid folder=gs://gresearch/robotics/droid/1.0.0",
             ),
         ),
@@ -158,28 +159,28 @@ def _verbs() -> dict[str, Verb]:
             StatsConfig,
             stats,
             "Compute minimum, maximum, mean, deviation and quantiles of a data set's numbers.",
-            ("embodio-data stats source=data/lift fields=[action,state]",),
+            ("embodio-data stats data/lift 'fields=[action,state]'",),
         ),
         "convert": Verb(
             ConvertDataConfig,
             convert_data,
             "Write any data set as RLDS or LeRobot v3; the same command goes on after it was interrupted.",
             (
-                "embodio-data convert source=lift.hdf5 out=data/lift name=lift",
-                "embodio-data convert source=data/lift out=data/lift_lerobot to=lerobot",
+                "embodio-data convert lift.hdf5 out=data/lift name=lift",
+                "embodio-data convert data/lift out=data/lift_lerobot to=lerobot",
             ),
         ),
         "visualise": Verb(
             VisualiseConfig,
             visualise,
             "Write one HTML page with video, plots and tokens of some episodes.",
-            ("embodio-data visualise source=data/lift out=lift.html episodes=[0,5]",),
+            ("embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",),
         ),
         "verify": Verb(
             VerifyConfig,
             check,
             "Check numbers, limits, bins, gripper and images of a data set, and replay it.",
-            ("embodio-data verify source=data/lift replay=5",),
+            ("embodio-data verify data/lift replay=5",),
         ),
     }
 
@@ -245,7 +246,7 @@ def stats(config: StatsConfig) -> int:
         console.width = _WIDTH
     console.print(found.source)
     for field, values in found.fields.items():
-        console.print(_table(field, values))
+        console.print(_table(field, values, _units(source, field)))
     if config.out is not None:
         config.out.write_text(json.dumps(found.to_dict(), indent=2) + "\n", encoding="utf-8")
         console.print(f"statistics: {config.out}")
@@ -253,11 +254,22 @@ def stats(config: StatsConfig) -> int:
     return 0
 
 
-def _table(field: str, values: FieldStatistics) -> Table:
+def _units(source: EpisodeSource, field: str) -> Mapping[str, str]:
+    """Name of a dimension -> its unit, as far as the data set says what robot it is of."""
+    try:
+        robot = source.embodiment
+    except (DatasetError, EmbodimentError):
+        return {}
+    dimensions = robot.state if field == "state" else robot.action.dimensions
+    return {dimension.name: dimension.unit for dimension in dimensions}
+
+
+def _table(field: str, values: FieldStatistics, units: Mapping[str, str]) -> Table:
     """One row for each dimension; those that never change are marked."""
     constant = Normaliser.from_statistics("minmax", values).constant
     table = Table(title=f"{field}, {values.count} steps", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     table.add_column("", no_wrap=True)
+    table.add_column("unit")
     for column in ("min", "q01", "mean", "std", "q99", "max"):
         table.add_column(column, justify="right")
     if constant.any():
@@ -265,5 +277,5 @@ def _table(field: str, values: FieldStatistics) -> Table:
     columns = (values.min, values.q01, values.mean, values.std, values.q99, values.max)
     for index, name in enumerate(values.names):
         mark = ["constant" if constant[index] else ""] if constant.any() else []
-        table.add_row(name, *(f"{column[index]:.4g}" for column in columns), *mark)
+        table.add_row(name, units.get(name, ""), *(f"{column[index]:.4g}" for column in columns), *mark)
     return table

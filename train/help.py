@@ -38,6 +38,8 @@ def help_page(
     lines = [textwrap.fill(description, width), "", f"usage: {prog} key=value ..."]
     lines += [f"  e.g. {example}" for example in examples]
     lines += [f"       {prog} ... --show    prints the configuration instead of running"]
+    if any(key.type_name.startswith(("list", "mapping")) for key in keys.values()):
+        lines += ["       Quote lists and mappings, as shells read brackets: 'key=[1,2]'"]
     if groups:
         lines += ["", "Named settings (what else is given wins over them):"]
         lines += [f"  {group}={'|'.join(options)}" for group, options in groups.items()]

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         examples=(
             "embodio-train experiment=lift data=data/lift out=runs/lift",
             "embodio-train experiment=mixture out=runs/mixture sources.calm.weight=3",
-            "embodio-train data=data/lift out=runs/both tasks={next_action:0.8,instruction_from_video:0.2}",
+            "embodio-train data=data/lift out=runs/both tasks.next_action=0.8 tasks.instruction_from_video=0.2",
         ),
         config_dir=CONFIGS,
         user_errors=(TrainError, DatasetError, AgentError, ModelError),

@@ -112,7 +112,10 @@ def open_sources(config: TrainConfig) -> list[OpenSource]:
         source = open_source(settings.data, folder=settings.folder, split=settings.split)
         holdout = config.holdout if settings.holdout is None else settings.holdout
         if not 0 < holdout < len(source):
-            raise TrainError(f"holdout: got {holdout}, but {settings.data} has {len(source)} episodes")
+            raise TrainError(
+                f"holdout: {holdout} episodes cannot be kept for validation, as {settings.data} has {len(source)}; "
+                "give from 1 to one less than it has, such as holdout=1"
+            )
         split = len(source) - holdout
         key = settings.action_key or config.action_key
         opened.append(OpenSource(name, settings, source, key, range(split), range(split, len(source))))

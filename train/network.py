@@ -8,6 +8,7 @@ import numpy as np
 
 from embodio.agent.policy_format import PolicyFormat
 from embodio.agent.policy_network import policy_network_config
+from embodio.agent.precision import usable_device
 from embodio.model.config import ModelConfig
 from embodio.model.example import Example
 from embodio.model.image_tokenizer import ImageTokenizer
@@ -29,7 +30,9 @@ def make_network(config: TrainConfig, policy_format: PolicyFormat) -> UnifiedIO2
     Raises:
         TrainError: `image_tokenizer` names a network that has none.
         ModelError: there is no such size, or the tokeniser cannot be read.
+        PrecisionError: this machine has no such device.
     """
+    device = usable_device(config.device)
     fitted = policy_network_config(config.size, policy_format)
     lengths = dataclasses.replace(
         fitted.lengths,
@@ -47,7 +50,7 @@ def make_network(config: TrainConfig, policy_format: PolicyFormat) -> UnifiedIO2
         model = UnifiedIO2(_with_drawing(fitted, tokenizer), tokenizers=True)
         model.tokenizers["image"].load_state_dict(tokenizer.state_dict())
     smooth_value_embeddings(model, policy_format.vocabulary, config.value_smoothness, config.seed)
-    return model.to(config.device)
+    return model.to(device)
 
 
 def _shows_videos(config: TrainConfig) -> bool:

@@ -174,12 +174,16 @@ def build(schema: type, values: Mapping[str, Any]) -> Any:
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that looks most like the given one, or None if none is at all like it.
 
-    A name without its dots' prefix counts too, so that `learning_rate` finds `optimiser.learning_rate`.
+    A name without its dots' prefix counts too, so that `learning_rate` finds `optimiser.learning_rate`, and so do
+    initials such as `lr`.
     """
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return close[0]
+    initials = {"".join(re.findall("(?:^|_)(.)", full.rsplit(".", 1)[-1])): full for full in reversed(names)}
+    if len(name) > 1 and name in initials:
+        return initials[name]
     by_tail = {full.rsplit(".", 1)[-1]: full for full in reversed(names)}
     close = difflib.get_close_matches(name.rsplit(".", 1)[-1], list(by_tail), n=1, cutoff=0.6)
     return by_tail[close[0]] if close else None

@@ -93,6 +93,10 @@ class RemoteAgent:
         self._link: Link | None = self._connect(None, time.monotonic() + patience)
         self.timing: Timing | None = None
 
+    def __repr__(self) -> str:
+        """Where it is, and what it is an agent of."""
+        return f"RemoteAgent({self.url!r}, {self._robot.get('name')!r}, reads {', '.join(self._keys)})"
+
     @property
     def embodiment(self) -> Any:
         """The robot that the policy was made for: an Embodiment, or a RobotView without `embodio.envs`."""

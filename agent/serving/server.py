@@ -67,7 +67,9 @@ class AgentServer:
             )
         except OSError as error:
             self._batcher.stop()
-            raise ServingError(f"host, port: cannot listen at {settings.host}:{settings.port} ({error})") from error
+            raise ServingError(
+                f"host, port: cannot listen at {settings.host}:{settings.port} ({error}); port=0 takes a free one"
+            ) from error
         port = next(iter(self._server.sockets)).getsockname()[1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         return f"{'ws' if tls is None else 'wss'}://{host}:{port}"

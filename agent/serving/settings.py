@@ -58,8 +58,8 @@ class ServerSettings:
             raise ServingError("token: shorter than 8 characters; take a longer one")
         if self.host not in LOCAL and self.token is None and not self.open:
             raise ServingError(
-                f"host: {self.host} can be reached from other machines; give a token, or open=true if everyone may "
-                "drive this policy"
+                f"host: {self.host} can be reached from other machines; give a token (token_file=...), or "
+                "open=true if everyone may drive this policy"
             )
         if (self.certificate is None) != (self.key is None):
             raise ServingError("certificate, key: TLS needs both")
