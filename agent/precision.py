@@ -45,7 +45,7 @@ def usable_device(device: str | torch.device) -> torch.device:
     if found.type == "cuda" and (found.index or 0) >= count:
         have = f"{count} CUDA devices" if count else "no CUDA device"
         raise PrecisionError(
-            f"device: {device!s} was asked for, but torch {torch.__version__} sees {have} here; take device=cpu, or run "
+            f"device: {device!s} was asked for, but torch {torch.__version__} sees {have} here; use device=cpu, or run "
             "embodio-doctor"
         )
     return found

@@ -51,7 +51,7 @@ class TrainConfig:
     Attributes:
         data: folder, file, URL, YAML description or catalogue name of a data set, such as embodio-collect writes.
         sources: several data sets instead, name -> settings.
-        tasks: what is learned, task -> weight, such as tasks.next_action=0.8 tasks.next_state=0.2; empty is next_action.
+        tasks: what is learned, task -> weight, such as tasks.next_action=0.8 tasks.next_state=0.2; empty is the former.
             next_action: the next policy.chunk actions. goal_image: the last frame. sub_goal_image: a later frame.
             next_frame: the coming frames. next_state: the state as value tokens. instruction_from_video: what the robot
             was told. action_right: yes or no to an action. plan: all actions of the episode at once.
