@@ -129,7 +129,7 @@ class Player:
             return
         stem = f"{config.env}-{Path(config.agent).name}-seed{seed}"
         with EpisodeVideo(
-            config.folder / VIDEOS, stem, fps=self._env.metadata.get("render_fps", self.embodiment.control_hz)
+            config.folder / VIDEOS, stem, fps=self._env.metadata.get("render_fps") or self.embodiment.control_hz
         ) as video:
             yield video
 

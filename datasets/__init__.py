@@ -1,4 +1,16 @@
-"""Data sets: RLDS in and out, statistics, trajectories to examples."""
+"""Data sets: any layout in, RLDS and LeRobot out, statistics, trajectories to examples; docs/data.md shows how.
+
+The way from files to batches, by file:
+
+    source       `open_source`, `EpisodeSource`           sources/     LeRobot, HDF5, VIMA; descriptions in YAML
+    rlds/        RLDS without TensorFlow, in and out      catalogue/   descriptions of public sets
+    statistics   of the numbers, kept beside the data     tasks/       moments of episodes -> Examples
+    mixture, order   which record stands where            augment*     one draw for an example
+    stream       Examples -> numbered batches             loader       workers and threads that make them ahead
+
+Beside it: `collect` and `recording` write episodes, `conversion` other layouts, `verify*` and `visualise*` check and
+show them, `inspect_source` proposes a description.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +29,7 @@ if TYPE_CHECKING:
     from embodio.datasets.rlds.episode import Episode
     from embodio.datasets.rlds.reader import RLDSReader
     from embodio.datasets.rlds.writer import RLDSWriter
+    from embodio.datasets.source import EpisodeSource, EpisodeView, open_source
     from embodio.datasets.statistics import compute_statistics
 
 # Loaded on first use: reading episodes shall not import a simulator, and collecting them shall not import torch. The
@@ -28,10 +41,13 @@ _HOMES = {
     "CorruptRecordError": "errors",
     "DatasetError": "errors",
     "Episode": "rlds.episode",
+    "EpisodeSource": "source",
+    "EpisodeView": "source",
     "FeatureError": "errors",
     "RLDSReader": "rlds.reader",
     "RLDSWriter": "rlds.writer",
     "compute_statistics": "statistics",
+    "open_source": "source",
 }
 
 __all__ = [
@@ -41,10 +57,13 @@ __all__ = [
     "CorruptRecordError",
     "DatasetError",
     "Episode",
+    "EpisodeSource",
+    "EpisodeView",
     "FeatureError",
     "RLDSReader",
     "RLDSWriter",
     "compute_statistics",
+    "open_source",
 ]
 
 

@@ -12,6 +12,7 @@ from embodio.envs.errors import (
     SimulatorError,
     UnknownEnv,
 )
+from embodio.envs.instruction_space import Instruction
 from embodio.envs.registry import Policy, embodiment_of, known_envs, make_env, make_expert, register
 from embodio.envs.rollout import EpisodeResult, StepRecord, rollout, run_episode
 
@@ -25,6 +26,7 @@ __all__ = [
     "EmbodimentMismatch",
     "EnvError",
     "EpisodeResult",
+    "Instruction",
     "InvalidAction",
     "Microphone",
     "Policy",

@@ -150,6 +150,9 @@ def _own_env(name: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
         env: gymnasium.Env[Any, Any] = getattr(loaded, attribute)(**kwargs)
     except TypeError as error:
         raise EnvError(f"{name}: cannot be made with {sorted(kwargs)} ({error}); let its __init__ take them") from error
+    for space in ("observation_space", "action_space"):
+        if not hasattr(env, space):
+            raise EnvError(f"{name}: it has no {space}, which gymnasium asks of an environment; set it")
     if not isinstance(getattr(env.unwrapped, "embodiment", None), Embodiment):
         raise EnvError(f"{name}: it has no `embodiment`; set self.embodiment to an embodio.envs.Embodiment")
     return env

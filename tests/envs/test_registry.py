@@ -9,7 +9,7 @@ import gymnasium
 import pytest
 
 import embodio.envs
-from embodio.envs import UnknownEnv, embodiment_of, known_envs, make_env, make_expert
+from embodio.envs import EnvError, UnknownEnv, embodiment_of, known_envs, make_env, make_expert
 from embodio.envs.experts import LiftExpert
 
 LOOK = """
@@ -57,3 +57,56 @@ def test_registering_twice_changes_nothing():
     before = gymnasium.registry["embodio/robosuite-lift-v0"]
     embodio.envs.register()
     assert gymnasium.registry["embodio/robosuite-lift-v0"] is before
+
+
+OWN = """
+import gymnasium
+from gymnasium import spaces
+from embodio.envs import embodiment_of
+
+class Bare(gymnasium.Env):
+    observation_space, action_space = spaces.Dict({}), spaces.Box(-1, 1)
+
+class Whole(Bare):
+    embodiment = embodiment_of("robosuite/lift")
+
+    def __init__(self, horizon=5):
+        self.horizon = horizon
+
+class Spaceless(gymnasium.Env):
+    pass
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    (tmp_path / "own_envs.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield "own_envs"
+    sys.modules.pop("own_envs", None)
+
+
+def test_an_environment_of_ones_own_goes_by_module_and_class(own):
+    assert make_env(f"{own}:Whole", horizon=3).horizon == 3
+    assert embodiment_of(f"{own}:Whole") == embodiment_of("robosuite/lift")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("own_envs:Bare", "no `embodiment`"),
+        ("own_envs:Other", "has no Other"),
+        ("own_envs:Spaceless", "no observation_space"),
+        ("nowhere:Env", "PYTHONPATH"),
+    ],
+)
+def test_what_is_missing_of_an_own_environment_is_named(own, name, says):
+    with pytest.raises(EnvError, match=says):
+        make_env(name)
+
+
+def test_an_own_environment_without_expert_or_with_other_arguments(own):
+    with pytest.raises(EnvError, match=r"method `expert\(\)`"):
+        make_expert(f"{own}:Whole", make_env(f"{own}:Whole"))
+    with pytest.raises(EnvError, match="let its __init__ take them"):
+        make_env(f"{own}:Whole", cameras=False)
