@@ -208,7 +208,7 @@ def checkpoint(config: DoctorConfig) -> Iterator[Finding]:
         return
     if differences:
         remedy = "make the environment as the checkpoint expects it, or train a policy on this robot"
-        yield Finding("environment", "wrong", f"{config.env} differs in {in_short(differences)}", remedy)
+        yield Finding("environment", "wrong", f"{config.env} differs in {in_short(differences, most=12)}", remedy)
     else:
         yield Finding("environment", "ok", f"{config.env} is the robot of {config.agent}")
     yield from statistics(loaded)
