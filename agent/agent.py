@@ -90,12 +90,8 @@ class Agent(BeyondActing):
 
     def __repr__(self) -> str:
         """What it is an agent of."""
-        folder = self.checkpoint.folder
-        name = "unsaved" if folder is None else folder.name
-        return (
-            f"Agent({name!r}, {self.embodiment.name!r}, reads {', '.join(self.observation_keys)}, "
-            f"chunk={self.format.chunk}, replan={self.replan}, rows={len(self._rows)})"
-        )
+        about = f"chunk={self.format.chunk}, replan={self.replan}, rows={len(self._rows)}"
+        return f"Agent({self.embodiment.name!r}, reads {', '.join(self.observation_keys)}, {about})"
 
     @classmethod
     def load(
