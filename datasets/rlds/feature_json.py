@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.features import (
+    FLOATS,
+    INTEGERS,
     STEPS,
     DepthFeature,
     EpisodeFeatures,
@@ -18,8 +20,6 @@ from embodio.datasets.rlds.features import (
     TextFeature,
 )
 
-_FLOATS = ("float16", "float32", "float64", "bfloat16")
-_INTEGERS = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
 _ENCODINGS: dict[str, Literal["none", "bytes", "zlib"]] = {
     "none": "none",
     "encoding_unspecified": "none",
@@ -136,7 +136,7 @@ def _image(data: Mapping[str, Any], path: str) -> ImageFeature | DepthFeature | 
 
 def _tensor(data: Mapping[str, Any], path: str) -> TensorFeature:
     dtype = data.get("dtype", "")
-    if dtype not in _FLOATS + _INTEGERS:
+    if dtype not in FLOATS + INTEGERS:
         raise FeatureError(f"{path}: arrays of {dtype or 'no dtype'} cannot be read")
     name = str(data.get("encoding", "none")).lower()
     encoding = _ENCODINGS.get(name)

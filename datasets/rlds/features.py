@@ -21,7 +21,8 @@ METADATA = "episode_metadata"
 MICROPHONE = f"{STEPS}/observation/microphone"
 MICROPHONE_RATE = f"{METADATA}/microphone_rate"
 _TFDS = "tensorflow_datasets.core.features"
-_FLOATS = ("float16", "float32", "float64", "bfloat16")
+FLOATS = ("float16", "float32", "float64", "bfloat16")
+INTEGERS = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class TensorFeature:
     @property
     def is_float(self) -> bool:
         """Whether records store the values as float32 (else as int64)."""
-        return self.dtype in _FLOATS
+        return self.dtype in FLOATS
 
     @property
     def numpy_dtype(self) -> np.dtype[Any]:

@@ -28,8 +28,6 @@ from embodio.datasets.sources.parquet import REMEDY, open_parquet, reading
 from embodio.datasets.sources.video_segments import VideoSegment
 from embodio.envs.embodiment import Embodiment
 
-_TYPES = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "bool")
-
 
 class LeRobotSource:
     """Episodes of a LeRobot v3 folder.
@@ -215,7 +213,7 @@ class LeRobotSource:
     ) -> Callable[[int], npt.NDArray[np.uint8]]:
         name = self._columns[path]
         if self._info["features"][name]["dtype"] == "video":
-            return self._filmed(row, name, feature.channels)
+            return self._filmed(row, name, feature)
         cells: list[Any] = []
 
         def frame(step: int) -> npt.NDArray[np.uint8]:
@@ -225,9 +223,11 @@ class LeRobotSource:
 
         return frame
 
-    def _filmed(self, row: Mapping[str, Any], name: str, channels: int) -> Callable[[int], npt.NDArray[np.uint8]]:
+    def _filmed(
+        self, row: Mapping[str, Any], name: str, feature: ImageFeature
+    ) -> Callable[[int], npt.NDArray[np.uint8]]:
         """Frames of a video, which is looked for when the first one is asked for."""
-        height, width, stored = self._info["features"][name]["shape"]
+        height, width = feature.height or 0, feature.width or 0
         segments: list[VideoSegment] = []
 
         def frame(step: int) -> npt.NDArray[np.uint8]:
@@ -235,6 +235,6 @@ class LeRobotSource:
                 file = self._place("video_path", row, f"videos/{name}", name)
                 start = float(row[f"videos/{name}/from_timestamp"])
                 segments.append(VideoSegment(file, start, int(row["length"]), self.fps, height, width))
-            return segments[0].frame(step)[..., :channels] if stored == 3 else segments[0].frame(step)
+            return segments[0].frame(step)[..., : feature.channels]
 
         return frame

@@ -71,7 +71,7 @@ def store_value(feature: Feature, value: Any) -> Any:
     if isinstance(feature, TextFeature):
         return str(value)
     array = np.ascontiguousarray(value, dtype_of(feature))
-    if array.size > _LISTED:
+    if array.size > _LISTED or array.dtype == np.uint64:  # whose larger half arrow does not take for whole numbers
         return array.tobytes()
     return array.item() if not shape_of(feature) else array.ravel().tolist()
 
@@ -80,13 +80,13 @@ def load_value(feature: Feature, stored: Any) -> Any:
     """Inverse of `store_value`."""
     if isinstance(feature, ImageFeature):
         return decode_image(stored or b"", feature.channels)
-    if isinstance(feature, TextFeature) or not shape_of(feature):
+    if isinstance(feature, TextFeature) or not (shape_of(feature) or isinstance(stored, bytes)):
         return stored
     dtype, shape = dtype_of(feature), shape_of(feature)
     values = np.frombuffer(stored, dtype) if isinstance(stored, bytes) else np.array(stored, dtype)
     if values.size != np.prod(shape, dtype=int):
         raise FeatureError(f"{values.size} numbers where {shape} were declared. Fetch the data set again")
-    return values.reshape(shape)
+    return values.reshape(shape) if shape else values.item()
 
 
 def task_table(tasks: Sequence[str]) -> Any:

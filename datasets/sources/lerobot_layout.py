@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.rlds.episode_fields import INSTRUCTION
-from embodio.datasets.rlds.features import METADATA, EpisodeFeatures, Feature, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.rlds.features import (
+    INTEGERS,
+    METADATA,
+    STEPS,
+    EpisodeFeatures,
+    Feature,
+    ImageFeature,
+    TensorFeature,
+    TextFeature,
+)
 from embodio.datasets.sources.lerobot_names import BOOKKEEPING, OWN, rlds_path
 from embodio.datasets.sources.parquet import REMEDY, read_table
 
-_TYPES = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "bool")
+_TYPES = (*INTEGERS, "float16", "float32", "float64")
 VALUES = "embodio/"  # before the names of what RLDS says of whole episodes
 PLACE = "place"  # of a row: its file, and its number in it
+_CHANNELS = (1, 3)
 _WHOLE = ("episode_index", "length", "data/chunk_index", "data/file_index", "dataset_from_index")
 
 
@@ -59,16 +69,14 @@ class LeRobotLayout:
         if not version.startswith("v3"):
             raise DatasetError(f"{folder} is LeRobot data of version {version}. Convert it to v3.0 with LeRobot")
         _check_info(folder / "meta" / "info.json", info)
-        columns = {rlds_path(name): name for name in info["features"] if name not in BOOKKEEPING}
+        columns = _columns([name for name in info["features"] if name not in BOOKKEEPING])
         embodiment = None
         if (folder / "meta" / OWN).exists():
             own = _read_json(folder / "meta" / OWN)
             columns, features = _own(folder / "meta" / OWN, own, info["features"])
             embodiment = own.get("embodiment")
         else:
-            steps = {path: _feature(name, info["features"][name]) for path, name in columns.items()}
-            episode = {f"{METADATA}/episode_index": TensorFeature("int64")}
-            features = EpisodeFeatures({**steps, INSTRUCTION: TextFeature()}, episode)
+            features = _features(columns, info["features"])
         rows = _read_rows(folder, info)
         return cls(folder, info, float(info["fps"]), columns, features, embodiment, _read_tasks(folder), rows)
 
@@ -183,12 +191,33 @@ def _check_row(path: Path, number: int, row: Mapping[str, Any], videos: list[str
             raise CorruptRecordError(path, number, f"videos/{name}/from_timestamp is {start!r}", REMEDY)
 
 
+def _columns(names: Sequence[str]) -> dict[str, str]:
+    """Path of each field in RLDS -> its name; a path that two would have goes to the one that is called so."""
+    plain = {name: name.replace(".", "/") for name in names}
+    taken = {path for name, path in plain.items() if rlds_path(name) == path}
+    paths = {name: rlds_path(name) for name in names}
+    return {plain[name] if path in taken else path: name for name, path in paths.items()}
+
+
+def _features(columns: Mapping[str, str], described: Mapping[str, Any]) -> EpisodeFeatures:
+    steps: dict[str, Feature] = {}
+    unread: dict[str, str] = {}
+    for path, name in columns.items():
+        try:
+            steps[path] = _feature(name, described[name])
+        except FeatureError as error:
+            unread[f"{STEPS}/{path}"] = str(error)
+    episode = {f"{METADATA}/episode_index": TensorFeature("int64")}
+    return EpisodeFeatures({**steps, INSTRUCTION: TextFeature()}, episode, unread=unread)
+
+
 def _feature(name: str, described: Mapping[str, Any]) -> Feature:
     dtype, shape = described["dtype"], tuple(int(size) for size in described["shape"])
     if dtype in ("video", "image"):
-        names = described.get("names") or ["height", "width", "channels"]
-        if str(names[0]).startswith("channel"):
+        if shape[0] in _CHANNELS and shape[-1] not in _CHANNELS:  # channels first; names are not always given
             shape = (*shape[1:], shape[0])
+        if shape[-1] not in _CHANNELS:
+            raise FeatureError(f"{name}: images of the shape {tuple(described['shape'])} cannot be read")
         return ImageFeature(shape[0], shape[1], shape[2], "jpeg")
     if dtype == "string":
         return TextFeature()
