@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from embodio.datasets.errors import FeatureError
+from embodio.datasets.rlds.png_check import PNG, require_whole_png
 
 cv2: ModuleType | None
 try:  # comes with the simulators; decodes twice as fast as Pillow, to the same pixels
@@ -68,7 +70,9 @@ def decode_image(data: bytes, channels: int = 3) -> npt.NDArray[np.uint8]:
             pass
         else:
             return decoded
-    if cv2 is not None and channels == 3 and data:
+    if data.startswith(PNG):
+        require_whole_png(data)
+    if cv2 is not None and channels == 3 and data.startswith((_JPEG, PNG)):  # it would read other formats, too
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
         if pixels is not None:
@@ -107,7 +111,9 @@ def _decode_with_pillow(data: bytes, channels: int) -> npt.NDArray[np.uint8]:
     mode = "L" if channels == 1 else "RGB"
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
-            pixels = np.array(picture if picture.mode == mode else picture.convert(mode))
+            deep = picture.mode.startswith("I")  # 16 bits, which Pillow would clip
+            plain = Image.fromarray((np.array(picture) >> 8).astype(np.uint8)) if deep else picture
+            pixels = np.array(plain if plain.mode == mode else plain.convert(mode))
     except (UnidentifiedImageError, OSError) as error:
         raise FeatureError(f"{len(data)} bytes cannot be decoded as a JPEG or PNG image: {error}") from error
     return pixels.reshape(pixels.shape[0], pixels.shape[1], channels)
@@ -127,11 +133,7 @@ def decode_depth(data: bytes, height: int, width: int) -> npt.NDArray[np.float32
     Raises:
         FeatureError: the bytes are not such an image.
     """
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
-            channels = np.array(picture)
-    except (UnidentifiedImageError, OSError) as error:
-        raise FeatureError(f"{len(data)} bytes cannot be decoded as a PNG image: {error}") from error
+    _, channels = _plain_png(data)
     if channels.shape != (height, width, 4) or channels.dtype != np.uint8:
         raise FeatureError(f"a depth image of shape {channels.shape}, where {(height, width, 4)} bytes were declared")
     return np.ascontiguousarray(channels).view("<f4").reshape(height, width, 1)
@@ -150,11 +152,17 @@ def decode_grey16(data: bytes, height: int, width: int) -> npt.NDArray[np.uint16
     Raises:
         FeatureError: the bytes are not such an image.
     """
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
-            mode, pixels = picture.mode, np.array(picture)
-    except (UnidentifiedImageError, OSError) as error:
-        raise FeatureError(f"{len(data)} bytes cannot be decoded as a PNG image: {error}") from error
+    mode, pixels = _plain_png(data)
     if pixels.shape != (height, width) or not mode.startswith("I"):
         raise FeatureError(f"an image {mode} of shape {pixels.shape}, where 16 bits of {(height, width)} were declared")
     return pixels.astype(np.uint16).reshape(height, width, 1)
+
+
+def _plain_png(data: bytes) -> tuple[str, npt.NDArray[Any]]:
+    """What Pillow calls the kind of its pixels, and the pixels, as they are in the file."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            require_whole_png(data)
+            return picture.mode, np.array(picture)
+    except (UnidentifiedImageError, OSError) as error:
+        raise FeatureError(f"{len(data)} bytes cannot be decoded as a PNG image: {error}") from error
