@@ -111,11 +111,15 @@ for _module in ("numpy.core", "numpy._core"):
     _ALLOWED[f"{_module}.numeric", "_frombuffer"] = _from_buffer
 
 
+_PLAIN = (int, float, complex, str, bytes, np.ndarray, np.generic, type(None))
+
+
 class PlainReader(pickle.Unpickler):
     """Reads one pickle; `read` gives plain containers, numbers, text and NumPy arrays, or raises one of `DAMAGE`."""
 
     def read(self) -> Any:
         """The value."""
+        self._finished: dict[int, tuple[Any, Any]] = {}  # by the address of what was read, which is kept for that
         return self.finished(self.load())
 
     def find_class(self, module: str, name: str) -> Any:
@@ -133,9 +137,17 @@ class PlainReader(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it refers to the object {identifier!r} outside of it")
 
     def finished(self, value: Any, depth: int = 0) -> Any:
-        """The value with every array that was being read replaced by what it became."""
+        """The value with every array that was being read replaced by what it became; what is there twice, once."""
         if depth > DEEPEST:
             raise pickle.UnpicklingError("containers too deep inside each other")
+        if isinstance(value, _PLAIN):
+            return value
+        if id(value) not in self._finished:
+            self._finished[id(value)] = value, self.completed(value, depth)
+        return self._finished[id(value)][1]
+
+    def completed(self, value: Any, depth: int) -> Any:
+        """As `finished`, for a value that is met for the first time."""
         if isinstance(value, _Array):
             if value.content is None:
                 raise pickle.UnpicklingError("an array without values")

@@ -100,7 +100,7 @@ class _Reader(PlainReader):
         """Refuses references to objects outside the file."""
         raise UnsafePickle(f"{self._path} refers to the object {identifier!r} outside of it, so it was not read")
 
-    def finished(self, value: Any, depth: int = 0) -> Any:
+    def completed(self, value: Any, depth: int) -> Any:
         """The value with arrays and records completed."""
         if isinstance(value, Record):
             value.arguments = self.finished(value.arguments, depth + 1)
@@ -108,4 +108,4 @@ class _Reader(PlainReader):
             return value
         if isinstance(value, type) and issubclass(value, Record):
             return value()
-        return super().finished(value, depth)
+        return super().completed(value, depth)

@@ -35,6 +35,17 @@ _INERT = ("vima_bench", "vimasim", "functools")
 _EPISODE = re.compile(r"(?:^|(?P<folders>.*)/)(?P<number>\d{1,9})/trajectory\.pkl$")
 _FRAME = re.compile(r"(?P<episode>.*)/rgb_(?P<view>front|top)/\d+\.jpg$")
 _REMEDY = "Fetch the data set again"
+_FLAG, _NUMBER = (bool, np.bool_), (int, np.integer)
+# What trajectory.pkl must hold.
+_META: dict[str, tuple[type, ...]] = {
+    "prompt": (str,),
+    "prompt_assets": (dict,),
+    "steps": _NUMBER,
+    "success": _FLAG,
+    "failure": _FLAG,
+    "seed": (*_NUMBER, type(None)),
+    "end_effector_type": (str,),
+}
 
 
 @dataclass(frozen=True)
@@ -254,9 +265,9 @@ def _recorded(actions: Any, length: int, where: Path, index: int) -> npt.NDArray
     parts = []
     for name, size in ACTION_PARTS.items():
         part = actions.get(name) if isinstance(actions, dict) else None
-        if not isinstance(part, np.ndarray) or part.shape != (length, size):
-            shape = getattr(part, "shape", None)
-            raise _damaged(where, index, f"action.pkl: {name} has shape {shape}, expected {(length, size)}")
+        if not isinstance(part, np.ndarray) or part.shape != (length, size) or part.dtype.kind not in "iuf":
+            found = f"{getattr(part, 'dtype', type(part).__name__)} {getattr(part, 'shape', '')}"
+            raise _damaged(where, index, f"action.pkl: {name} is {found}, expected numbers {(length, size)}")
         parts.append(part.astype(np.float32))
     return np.concatenate(parts, axis=1)
 
@@ -264,7 +275,7 @@ def _recorded(actions: Any, length: int, where: Path, index: int) -> npt.NDArray
 def _observed(observations: Any, name: str, length: int, where: Path, index: int) -> npt.NDArray[Any]:
     """All T + 1 values."""
     values = observations.get(name) if isinstance(observations, dict) else None
-    if not isinstance(values, np.ndarray) or len(values) != length + 1:
+    if not isinstance(values, np.ndarray) or values.shape[:1] != (length + 1,) or values.dtype.kind not in "iuf":
         raise _damaged(where, index, f"obs.pkl: {name} does not hold {length + 1} values")
     return values
 
@@ -278,10 +289,12 @@ def _segmentation(observations: Any, view: str, length: int, where: Path, index:
 
 
 def _metadata(meta: Any, place: _Place, where: Path, index: int) -> dict[str, Any]:
-    needed = ("prompt", "prompt_assets", "steps", "success", "failure", "seed", "end_effector_type")
-    missing = [key for key in needed if not isinstance(meta, dict) or key not in meta]
+    missing = [key for key in _META if not isinstance(meta, dict) or key not in meta]
     if missing:
         raise _damaged(where, index, f"trajectory.pkl lacks {', '.join(missing)}")
+    wrong = [key for key, kinds in _META.items() if not isinstance(meta[key], kinds)]
+    if wrong:
+        raise _damaged(where, index, f"trajectory.pkl: {wrong[0]} is of the type {type(meta[wrong[0]]).__name__}")
     if meta["steps"] != place.length or not place.length:
         raise _damaged(where, index, f"trajectory.pkl says {meta['steps']} steps, but there are {place.length} frames")
     values = {
@@ -305,7 +318,8 @@ def _prompt(meta: Any, where: Path, index: int) -> VimaPrompt:
 
 def _prompt_images(prompt: VimaPrompt, view: str, where: Path, index: int) -> dict[str, Any]:
     images = {name: asset.rgb[view] for name, asset in prompt.assets.items() if view in asset.rgb}
-    if [image.shape for image in images.values()] != [(HEIGHT, WIDTH, 3)] * len(prompt.assets):
+    kinds = [(image.shape, image.dtype.name) for image in images.values()]
+    if kinds != [((HEIGHT, WIDTH, 3), "uint8")] * len(prompt.assets):
         raise _damaged(where, index, f"the prompt's images of the {view} are not all {HEIGHT} x {WIDTH}")
     try:
         return prompt_field(prompt.text, view, images)
@@ -314,11 +328,15 @@ def _prompt_images(prompt: VimaPrompt, view: str, where: Path, index: int) -> di
 
 
 def _asset(asset: Any, name: str, where: Path, index: int) -> PromptAsset:
+    if not isinstance(asset, dict) or not all(isinstance(asset.get(key), dict) for key in ("rgb", "segm")):
+        raise _damaged(where, index, f"the prompt's {name} has no pictures")
     try:
         segmentation = dict(asset["segm"])
         objects = segmentation.pop("obj_info")
         rgb = {view: np.ascontiguousarray(np.moveaxis(asset["rgb"][view], 0, -1)) for view in asset["rgb"]}
-        kind = str(asset["placeholder_type"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        kind = asset["placeholder_type"]
+    except (KeyError, TypeError, ValueError) as error:
         raise _damaged(where, index, f"the prompt's {name} is damaged ({error})") from error
+    if not isinstance(kind, str):
+        raise _damaged(where, index, f"the prompt's {name} is of no kind")
     return PromptAsset(kind, rgb, segmentation, tuple(objects) if isinstance(objects, list) else (objects,))
