@@ -24,6 +24,16 @@ _KEYS = {
 _PART = re.compile(r"^(?P<path>[^\[\]]+?)(?:\[(?P<first>\d*)(?P<colon>:?)(?P<last>\d*)\])?$")
 
 
+class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
+    """Reads plain values; a few lines of anchors and aliases could stand for more than fits into memory."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """A value; raises YAMLError for an alias."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not read; write the value itself")
+        return super().compose_node(parent, index)
+
+
 class DescriptionError(DatasetError):
     """A description of a data set has to be corrected; the message names the key."""
 
@@ -135,10 +145,10 @@ class Description:
         """
         path = Path(path)
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            data = yaml.load(path.read_text(encoding="utf-8"), _PlainLoader)
         except OSError as error:
             raise DescriptionError(f"{path} cannot be read: {error}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:  # dates and numbers that are none
             raise DescriptionError(f"{path} is not YAML: {error}") from error
         if not isinstance(data, dict):
             raise DescriptionError(
@@ -167,13 +177,13 @@ class Description:
             kind=data["kind"],
             folder=str(data.get("folder", "")),
             origin=str(data.get("origin", "")),
-            split=data.get("split"),
+            split=None if data.get("split") is None else str(data["split"]),
             fields={name: _parts(parts, name) for name, parts in fields.items()},
             instruction=_instruction(data["instruction"]),
             filters=_filters(_mapping(data, "filters")),
             embodiment=None if embodiment is None else _embodiment(embodiment, str(data["name"])),
             features=None if features is None else parse_features(features),
-            see=tuple(str(place) for place in data.get("see") or ()),
+            see=tuple(str(place) for place in _list(data, "see")),
             path=path,
         )
 
@@ -192,6 +202,13 @@ def _mapping(data: Mapping[str, Any], key: str) -> dict[str, Any]:
     found = data.get(key) or {}
     if not isinstance(found, dict):
         raise DescriptionError(f"{key}: expected keys with values, got {found!r}")
+    return found
+
+
+def _list(data: Mapping[str, Any], key: str) -> list[Any]:
+    found = data.get(key) or []
+    if not isinstance(found, list):
+        raise DescriptionError(f"{key}: expected a list, got {found!r}")
     return found
 
 
