@@ -19,6 +19,7 @@ from embodio.datasets.rlds.features import (
     ImageFeature,
     TensorFeature,
 )
+from embodio.datasets.rlds.fitting import as_declared
 from embodio.datasets.rlds.image_codec import decode_depth, decode_image, decode_image_into
 from embodio.datasets.rlds.sequences import StoredSequence
 from embodio.datasets.rlds.tensor_codec import decode_tensor
@@ -190,7 +191,7 @@ class Episode(EpisodeFields):
         stored = self._example.floats(name) if feature.is_float else self._example.integers(name)
         if stored.size != np.prod(shape, dtype=int):
             raise FeatureError(f"{name}: {stored.size} numbers where {shape} were declared. Fetch the data set again")
-        values: npt.NDArray[Any] = stored.astype(feature.numpy_dtype).reshape(shape)
+        values: npt.NDArray[Any] = as_declared(name, stored, feature.numpy_dtype).reshape(shape)
         return values
 
     def _episode_value(self, path: str) -> Any:

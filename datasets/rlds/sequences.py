@@ -12,6 +12,7 @@ import numpy.typing as npt
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.example_proto import ExampleValue, ExampleValues
 from embodio.datasets.rlds.features import ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.rlds.fitting import as_declared
 from embodio.datasets.rlds.image_codec import decode_image
 
 VALUES, LENGTHS = "ragged_flat_values", "ragged_row_lengths_0"
@@ -53,7 +54,7 @@ class StoredSequence:
         if isinstance(item, TensorFeature):
             stored = example.floats(name) if item.is_float else example.integers(name)
             size = max(1, int(np.prod(item.shape)))
-            values = stored.astype(item.numpy_dtype)[: len(stored) // size * size].reshape(-1, *item.shape)
+            values = as_declared(path, stored, item.numpy_dtype)[: len(stored) // size * size].reshape(-1, *item.shape)
             values.setflags(write=False)
         else:
             values = example.blobs(name)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.rlds.byte_files import LocalFile
@@ -28,6 +27,7 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
     TextFeature,
 )
+from embodio.datasets.rlds.fitting import fits
 from embodio.datasets.rlds.image_codec import encode_depth, encode_image
 from embodio.datasets.rlds.sequences import Item, stored_as
 from embodio.datasets.rlds.tensor_codec import encode_tensor
@@ -265,13 +265,13 @@ def _encode(path: str, feature: Feature, values: Sequence[Any]) -> ExampleValue:
     for index, array in enumerate(arrays):
         if array.shape != shape:
             raise FeatureError(f"{path}: shape {array.shape} at step {index}, declared {shape}")
-        if not _fits(array, dtype):
+        if not fits(array, dtype):
             raise FeatureError(f"{path}: {array.dtype} at step {index}, or values out of range, declared {dtype}")
     if isinstance(feature, DepthFeature):
         return [encode_depth(array) for array in arrays]
     if feature.encoding != "none":
         return [encode_tensor(feature, array) for array in arrays]
-    stacked = np.stack([array.astype(dtype) for array in arrays])
+    stacked: Any = np.stack([array.astype(dtype) for array in arrays])
     numbers: ExampleValue = stacked.astype(np.float32 if feature.is_float else np.int64)
     return numbers
 
@@ -283,23 +283,10 @@ def _encode_all(path: str, item: Item, sequences: Sequence[Any]) -> ExampleValue
     empty = np.zeros((0, *item.shape), item.numpy_dtype)
     arrays = [np.asarray(sequence) if len(sequence) else empty for sequence in sequences]
     for index, array in enumerate(arrays):
-        if array.shape[1:] != item.shape or not _fits(array, item.numpy_dtype):
+        if array.shape[1:] != item.shape or not fits(array, item.numpy_dtype):
             raise FeatureError(f"{path}: {array.dtype} {array.shape} at step {index}, declared many {item}")
     numbers: ExampleValue = np.concatenate(arrays).astype(np.float32 if item.is_float else np.int64)
     return numbers
-
-
-def _fits(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> bool:
-    """Whether numbers keep their values, rounding apart: whole ones are in range, finite ones stay finite."""
-    if dtype.kind in "iu" and array.dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        return not array.size or bool(limits.min <= int(array.min()) and int(array.max()) <= limits.max)
-    if not np.can_cast(array.dtype, dtype, "same_kind"):
-        return False
-    if array.dtype.kind != "f" or array.dtype.itemsize <= dtype.itemsize:
-        return True
-    with np.errstate(over="ignore"):
-        return np.array_equal(np.isfinite(array), np.isfinite(array.astype(dtype)))
 
 
 def _as_text(path: str, value: Any) -> bytes:

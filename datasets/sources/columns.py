@@ -18,6 +18,7 @@ from embodio.datasets.rlds.features import (
     ImageFeature,
     TensorFeature,
 )
+from embodio.datasets.rlds.fitting import fits
 
 Column = Callable[[], npt.NDArray[Any]]
 Frames = Callable[[int], npt.NDArray[np.uint8]]
@@ -128,6 +129,8 @@ class ColumnEpisode(EpisodeFields):
         shape = (feature.height, feature.width, 1) if isinstance(feature, DepthFeature) else feature.shape
         if values.shape != (self._length, *shape):
             raise FeatureError(f"{path}: shape {values.shape}, where {(self._length, *shape)} was declared")
+        if not fits(values, dtype):
+            raise FeatureError(f"{path}: {values.dtype}, or values out of range, where {dtype} was declared")
         array = np.array(values, dtype)
         array.setflags(write=False)
         return array

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.rlds.features import TensorFeature
 from embodio.datasets.source import EpisodeView, open_source
 from embodio.datasets.sources.lerobot import LeRobotSource
 from embodio.datasets.sources.video_segments import CHUNK, write_video
@@ -110,3 +112,18 @@ def test_damage_is_named(folder: Path, tmp_path: Path) -> None:
     info.write_text(info.read_text().replace("v3.0", "v2.1"))
     with pytest.raises(DatasetError, match=r"version v2\.1"):
         LeRobotSource(tmp_path)
+
+
+def test_fields_as_other_programs_describe_them(folder: Path, tmp_path: Path) -> None:
+    """Channels first, a field that would have the path of a camera, one of a kind that nobody knows here."""
+    copied = Path(shutil.copytree(folder, tmp_path / "copy"))
+    info = json.loads((copied / "meta/info.json").read_text())
+    info["features"][KEY] |= {"shape": [3, 16, 24], "names": None}
+    info["features"]["observation.front"] = {"dtype": "uint64", "shape": [2], "names": None}
+    info["features"]["sound"] = {"dtype": "audio", "shape": [1], "names": None}
+    (copied / "meta/info.json").write_text(json.dumps(info))
+    source = open_source(copied)
+    assert source.features.steps["observation/front"] == TensorFeature("uint64", (2,))
+    frame = source.episode(0).frame("observation/images/front", 2)
+    assert frame.shape == (16, 24, 3) and abs(float(frame.mean()) - level(2)) < 3
+    assert "audio" in source.features.unread["steps/sound"]
