@@ -77,8 +77,10 @@ class AgentServer:
     async def stop(self) -> bool:
         """Takes nothing new, finishes what is running, then closes everything.
 
+        What writes or draws for longer than `stop_seconds` is given up, and its client told so.
+
         Returns:
-            Whether everything was finished in time; if not, the policy still computes in its thread.
+            Whether the policy has ended; if not, it still computes in its thread.
         """
         self._stopping = True
         await self._robots.stop(time.monotonic() + self.settings.stop_seconds)
