@@ -105,7 +105,7 @@ class RemoteAgent:
     @property
     def replan(self) -> int:
         """Actions of a chunk that are played before the next is predicted."""
-        return int(self._info["replan"])
+        return int(field({"type": "info", **self._info}, "replan", int))
 
     @property
     def info(self) -> dict[str, Any]:
