@@ -38,14 +38,15 @@ def beside_a_drawing(agent: Agent, seen: Sequence[dict[str, Any]], steps: int, *
             painter.deadline = _PATIENCE
             for client in (robot, painter):
                 client.reset(_WORDS)
-            alone = [_timed(robot, seen[step % len(seen)]) for step in range(steps)]
+            robot.warmup()
             thread = threading.Thread(target=painter.imagine, args=(_WORDS, seen[0]))
             begin = time.perf_counter()
             thread.start()
             beside = list[float]()
             while thread.is_alive():
-                beside.append(_timed(robot, seen[(steps + len(beside)) % len(seen)]))
+                beside.append(_timed(robot, seen[len(beside) % len(seen)]))
             seconds = time.perf_counter() - begin
+            alone = [_timed(robot, seen[step % len(seen)]) for step in range(steps)]
     usual, found = float(np.median(alone)), float(np.median(beside))
     longest = (
         f"p99 {np.percentile(beside, 99):.1f}, longest {max(beside):.0f} ms, {len(beside)} steps in {seconds:.1f} s"
