@@ -18,7 +18,14 @@ from embodio.agent.checkpoint import Checkpoint, load_checkpoint
 from embodio.agent.ensemble import Ensemble
 from embodio.agent.errors import Abstained, AgentError, NotReset, ObservationError
 from embodio.agent.instruction import instructions_of_rows
-from embodio.agent.observation import Observation, batch_size, blank_observation, read_observation, split_batch
+from embodio.agent.observation import (
+    Observation,
+    about_row,
+    batch_size,
+    blank_observation,
+    read_observation,
+    read_rows,
+)
 from embodio.agent.options import AgentOptions
 from embodio.agent.precision import usable_device
 from embodio.agent.result import Distributions, Plan
@@ -46,8 +53,9 @@ class Agent(BeyondActing):
 
     A vector environment works alike: `agent.reset(instruction=observations["instruction"])` with N instructions begins
     N episodes, `act` takes the batch of observations and returns float32 [N, A], and
-    `agent.reset(instruction=..., rows=terminated | truncated)` begins some rows anew when the environment has. Row i
-    does, bit for bit, what an agent on its own would do.
+    `agent.reset(instruction=..., rows=terminated | truncated)` begins some rows anew when the environment has; by
+    default gymnasium's vector environments do that one step after the end. Row i does, bit for bit, what an agent on
+    its own would do.
 
     The same object also answers `describe`, `ask`, `imagine` and `judge`, see `BeyondActing`.
 
@@ -172,7 +180,10 @@ class Agent(BeyondActing):
         seeds = _seeds(seed, len(kept))
         told = [many[index] if many is not None else instruction for index in range(len(kept))]
         begun = [int(index) for index in np.flatnonzero(mask)]
-        read = [None if told[index] is None else kept[index].read_instruction(told[index]) for index in begun]
+        read = []
+        for index in begun:
+            with about_row(index if many is not None else None):
+                read.append(None if told[index] is None else kept[index].read_instruction(told[index]))
         for index, words in zip(begun, read, strict=True):
             kept[index].begin(words, seeds[index])
         self._rows = kept
@@ -301,8 +312,10 @@ class Agent(BeyondActing):
             NotReset: if no instruction was ever given.
             ObservationError: as for `act`.
         """
-        if all(session.instruction is None for session in self._rows):
-            raise NotReset("act: there is no instruction yet; call agent.reset(instruction=...) first")
+        untold = [index for index, session in enumerate(self._rows) if session.instruction is None]
+        if untold:
+            where = f" for rows {untold}" if len(self._rows) > 1 else ""
+            raise NotReset(f"act: there is no instruction yet{where}; call agent.reset(instruction=...) first")
         spec = self.format.spec
         count = batch_size(spec, observation)
         if count is None:
@@ -322,7 +335,7 @@ class Agent(BeyondActing):
             rows = [rows[0], *(self.open_session(seed=index) for index in range(1, count))]
             for session in rows[1:]:
                 session.begin(rows[0].instruction, None)
-        moments = [_row(spec, part, i) for i, part in enumerate(split_batch(spec, observation, count))]
+        moments = read_rows(spec, observation, count)
         self._rows = rows
         return count, rows, moments
 
@@ -335,7 +348,6 @@ class Agent(BeyondActing):
             self._require_trust("act", sessions, earlier, [self._mass(*session.newest) for session in sessions])
         for session in sessions:
             session.advance()
-        self.runtime.times.collect()
         return actions
 
     def _mass(self, plan: Plan, position: int) -> float:
@@ -358,6 +370,7 @@ class Agent(BeyondActing):
 
     def _step(self, sessions: Sequence[Session], moments: Sequence[dict[str, Any]]) -> list[Floats]:
         """Lets sessions observe, plans where a plan is used up, and returns the actions of this step."""
+        self.runtime.times.collect()  # what other verbs took
         with self.runtime.times.stage("total"):
             for session, moment in zip(sessions, moments, strict=True):
                 session.observe(moment)
@@ -377,13 +390,6 @@ class Agent(BeyondActing):
             abstained = threshold is not None and not mass >= threshold
             results.append(ActionResult(action, dimensions, plan.actions.copy(), position, abstained, times))
         return results
-
-
-def _row(spec: Any, part: dict[str, Any], index: int) -> dict[str, Any]:
-    try:
-        return read_observation(spec, part)
-    except ObservationError as error:
-        raise ObservationError(f"row {index}: {error}") from error
 
 
 def _seeds(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:

@@ -50,18 +50,20 @@ def read_instruction(config: PolicyConfig, given: Any) -> Instruction:
             parts.append(read_image(name, part))
         else:
             raise ObservationError(f"{name}: expected {_readable(config)}, got {type(part).__name__}")
+    if not parts:
+        raise ObservationError(f"instruction: an empty list; expected {_readable(config)}")
     _require_room(config, parts)
     return parts
 
 
 def instructions_of_rows(given: Any) -> Sequence[Any] | None:
     """The instructions of N rows, or None if this is one; a tuple or array of texts is N, a list is one of parts."""
-    if isinstance(given, str) or given is None:
-        return None
     if isinstance(given, np.ndarray) and given.ndim == 1 and given.dtype.kind in "UO":
-        return [str(text) for text in given]
-    if is_sound(given) or isinstance(given, list) or not isinstance(given, Sequence):
+        given = tuple(given.tolist())
+    if is_sound(given) or isinstance(given, str | bytes | list) or not isinstance(given, Sequence):
         return None
+    if not given:
+        raise ObservationError("instruction: there are none; give one for each row")
     return tuple(given)
 
 

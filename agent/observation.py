@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +114,11 @@ def batch_size(spec: ObservationSpec, observation: Observation) -> int | None:
     if name not in spec.keys:
         return None
     array = to_array(name, observation[name])
-    return len(array) if array.ndim == dimensions + 1 else None
+    if array.ndim != dimensions + 1:
+        return None
+    if not len(array):
+        raise ObservationError(f"{name}: a batch of no observations, {list(array.shape)}; give at least one")
+    return len(array)
 
 
 def split_batch(spec: ObservationSpec, observation: Observation, rows: int) -> list[dict[str, Any]]:
@@ -123,12 +128,42 @@ def split_batch(spec: ObservationSpec, observation: Observation, rows: int) -> l
         ObservationError: an array has another first dimension than N.
     """
     for key in spec.keys:
-        value = observation[key]
-        single = isinstance(value, np.ndarray) and not value.ndim
-        count = len(value) if isinstance(value, np.ndarray | Sequence) and not single else 0
+        count = _length(observation[key])
         if count != rows:
             raise ObservationError(f"{key}: expected {rows} rows, one for each observation of the batch, got {count}")
     return [{key: observation[key][row] for key in spec.keys} for row in range(rows)]
+
+
+def read_rows(spec: ObservationSpec, observation: Observation, rows: int) -> list[dict[str, Any]]:
+    """`read_observation` of each of the N observations of a batch.
+
+    Raises:
+        ObservationError: naming the row and the field.
+    """
+    read = []
+    for row, part in enumerate(split_batch(spec, observation, rows)):
+        with about_row(row):
+            read.append(read_observation(spec, part))
+    return read
+
+
+@contextmanager
+def about_row(row: int | None) -> Iterator[None]:
+    """Says in errors which row they are about; None adds nothing."""
+    try:
+        yield
+    except ObservationError as error:
+        if row is None:
+            raise
+        raise ObservationError(f"row {row}: {error}") from error
+
+
+def _length(value: Any) -> int:
+    """Of a sequence, array or tensor; 0 for what has none."""
+    try:
+        return len(value) if isinstance(value, Sequence) or hasattr(value, "__array__") else 0
+    except TypeError:  # an array without axes
+        return 0
 
 
 def read_image(name: str, value: Any) -> npt.NDArray[np.uint8]:

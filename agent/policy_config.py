@@ -114,12 +114,15 @@ class PolicyConfig:
         """The inverse of `to_dict`.
 
         Raises:
-            CheckpointError: if a key is unknown or missing.
+            CheckpointError: if a key is unknown or missing, or its value has another type.
         """
         known = {field.name for field in dataclasses.fields(cls)}
         wrong = sorted((set(values) ^ known) - (_LATER - set(values)))
         if wrong:
             raise CheckpointError(f"policy.json: unknown or missing keys {wrong}; expected exactly {sorted(known)}")
+        for field in dataclasses.fields(cls):
+            if field.name in values and not _is_a(str(field.type), values[field.name]):
+                raise CheckpointError(f"policy.json: {field.name} is {values[field.name]!r}, expected {field.type}")
         return cls(**values)
 
     @property
@@ -136,3 +139,11 @@ class PolicyConfig:
     def window(self) -> int:
         """Control steps an agent must remember: the current one and those that the history reaches back to."""
         return 1 + self.history_frames * self.history_stride
+
+
+def _is_a(kind: str, value: Any) -> bool:
+    """Whether a value of JSON is of the type that a field is annotated with."""
+    if kind.startswith("tuple"):
+        return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+    return isinstance(value, kinds[kind]) and (kind == "bool" or not isinstance(value, bool))

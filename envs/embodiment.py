@@ -11,14 +11,18 @@ import json
 import math
 import types
 import typing
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 
 _ABSENT = "<absent>"
+_MOST_SHOWN = 100
+"""Differences that an error lists."""
 _OMITTED = "omitted when empty"
 """Mark of fields that files leave out where they are empty; files of earlier versions do not have them."""
 
@@ -236,17 +240,18 @@ class Embodiment:
             remedy: what the reader of the error can do about it.
 
         Raises:
-            EmbodimentMismatch: lists each field that differs with both values, then the remedy.
+            EmbodimentMismatch: lists the fields that differ with both values, then the remedy.
         """
         differences = self.differences(other)
         if differences:
-            lines = "\n  ".join(str(difference) for difference in differences)
+            lines = "\n  ".join(str(difference) for difference in differences[:_MOST_SHOWN])
+            if len(differences) > _MOST_SHOWN:
+                lines += f"\n  and {len(differences) - _MOST_SHOWN} more"
             raise EmbodimentMismatch(f"embodiment {self.name!r} was expected but differs:\n  {lines}\n{remedy}")
 
 
 def _require_unique(field: str, items: tuple[Dimension, ...] | tuple[Camera, ...]) -> None:
-    names = [item.name for item in items]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(item.name for item in items).items() if count > 1)
     if repeated:
         raise EmbodimentError(f"{field}: name {repeated[0]!r} is used more than once; names must be unique")
 
@@ -306,10 +311,15 @@ def _from_plain(annotation: Any, value: Any, where: str) -> Any:
     return annotation(value)
 
 
+@lru_cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
 def _dataclass_from_plain(cls: type, value: Any, where: str) -> Any:
     if not isinstance(value, Mapping):
         raise EmbodimentError(f"{where}: expected an object with named fields, got {value!r}")
-    annotations = typing.get_type_hints(cls)
+    annotations = _hints(cls)
     optional = {field.name for field in dataclasses.fields(cls) if field.metadata.get(_OMITTED)}
     for name in annotations:
         if name not in value and name not in optional:

@@ -80,8 +80,11 @@ def require_waveform(waveform: object, name: str = "waveform") -> Floats:
         )
     if not waveform.size:
         raise AudioError(f"{name}: the sound has no samples; leave it out")
-    if not (np.abs(waveform).max() <= _LOUDEST):  # also false for NaN
-        raise AudioError(f"{name}: samples must lie in [-1, 1]; divide integer samples by their largest value")
+    loudest = np.abs(waveform).max()
+    if not loudest <= _LOUDEST:  # also false for NaN
+        raise AudioError(
+            f"{name}: samples must lie in [-1, 1], found {loudest:g}; divide integer samples by their largest value"
+        )
     return waveform.astype(np.float32, copy=False)
 
 

@@ -20,6 +20,7 @@ from embodio.agent.client.errors import (
     MessageTooLarge,
     ProtocolMismatch,
     ServerUnreachable,
+    Unauthorised,
     error_named,
 )
 from embodio.agent.client.messages import PROTOCOL, field, pack, unpack
@@ -69,6 +70,10 @@ class Link:
     ) -> None:
         options: dict[str, Any] = {"compression": None, "max_size": None, "open_timeout": seconds, "close_timeout": 1}
         if token is not None:
+            if not (token.isascii() and token.isprintable()):
+                raise Unauthorised(
+                    "token: has letters beyond ASCII, which HTTP does not carry; give the server's token"
+                )
             options["additional_headers"] = {"Authorization": f"Bearer {token}"}
         if tls is not None:
             options["ssl"] = tls

@@ -32,6 +32,7 @@ _MOST_NESTED_TUPLES = 4
 _MOST_AXES = 16
 _LONGEST_AXIS = 2**31
 _MOST_CONTAINERS = 10_000
+_MOST_ARRAYS = 20_000
 _LONGEST_CONTAINER = 65_536
 _BASES = ("i2", "i4", "i8", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16")
 DTYPES = frozenset(["|b1", "|i1", "|u1"] + [order + base for order in "<>" for base in _BASES])
@@ -64,7 +65,8 @@ def unpack(data: bytes) -> dict[str, Any]:
     except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
         if isinstance(error, MessageError):
             raise
-        raise MessageError(f"message: not valid msgpack ({error}); client and server may differ in version") from error
+        why = str(error) or type(error).__name__
+        raise MessageError(f"message: not valid msgpack ({why}); client and server may differ in version") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise MessageError("message: expected a map with the text 'type'")
     return message
@@ -115,7 +117,7 @@ class _Reader:
     """Reads one message, and counts what could make it a bomb."""
 
     def __init__(self) -> None:
-        self._containers = self._depth = 0
+        self._containers = self._arrays = self._depth = 0
 
     def read(self, data: bytes) -> Any:
         return msgpack.unpackb(
@@ -137,6 +139,9 @@ class _Reader:
 
     def _extension(self, code: int, data: bytes) -> Any:
         if code == _ARRAY:
+            self._arrays += 1
+            if self._arrays > _MOST_ARRAYS:
+                raise MessageError(f"message: more than {_MOST_ARRAYS} arrays; stack those of one kind")
             return _array(data)
         if code != _TUPLE:
             raise MessageError(f"message: unknown extension {code}; client and server may differ in version")

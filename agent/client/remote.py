@@ -134,7 +134,7 @@ class RemoteAgent:
             ObservationError: if the policy cannot read the instruction, or the numbers of rows do not fit.
         """
         if isinstance(instruction, np.ndarray) and instruction.ndim == 1 and instruction.dtype.kind in "UO":
-            instruction = tuple(str(text) for text in instruction)
+            instruction = tuple(instruction.tolist())
         seeds = seed if seed is None or isinstance(seed, int) else np.asarray(seed).tolist()
         self._call("reset", instruction=instruction, seed=seeds, rows=None if rows is None else np.asarray(rows))
 

@@ -10,6 +10,7 @@ import numpy as np
 from embodio.agent.agent import Agent
 from embodio.agent.client.errors import MessageError
 from embodio.agent.errors import AgentError
+from embodio.agent.observation import batch_size
 from embodio.agent.session import Session
 from embodio.envs.embodiment import Embodiment
 
@@ -83,8 +84,10 @@ class AgentPolicy:
 
     def call(self, state: Agent, verb: str, arguments: Mapping[str, Any]) -> Any:
         """What the client's agent answers."""
-        self._require_few(arguments.get("instruction"))
-        self._require_few(arguments.get("observation"))
+        instruction = arguments.get("instruction")
+        self._require_few(len(instruction) if isinstance(instruction, tuple) else 1)
+        if verb in ("decide", "plan"):
+            self._require_few_rows(arguments["observation"])
         answers = len(arguments.get("answers") or ())
         if answers > _MOST_ANSWERS:
             raise MessageError(f"answers: {answers}, but at most {_MOST_ANSWERS} can be weighed at once")
@@ -106,7 +109,7 @@ class AgentPolicy:
         places = []
         for index, (state, observation) in enumerate(zip(states, observations, strict=True)):
             try:
-                self._require_few(observation)
+                self._require_few_rows(observation)
                 count, rows, seen = state.read(observation)
             except AgentError as error:
                 answers[index] = error
@@ -124,16 +127,15 @@ class AgentPolicy:
 
     def _one(self, state: Agent, observation: Any) -> np.ndarray | AgentError:
         try:
-            self._require_few(observation)
+            self._require_few_rows(observation)
             return state.act(observation)
         except AgentError as error:
             return error
 
-    def _require_few(self, given: Any) -> None:
-        """Raises MessageError for an instruction or observation of more rows than a client may have."""
-        values = given.values() if isinstance(given, Mapping) else [given]
-        arrays = (value for value in values if isinstance(value, tuple | np.ndarray))
-        batches = [value for value in arrays if isinstance(value, tuple) or value.ndim == 4]
-        rows = max((len(batch) for batch in batches), default=0)
+    def _require_few_rows(self, observation: Any) -> None:
+        self._require_few(batch_size(self.agent.format.spec, observation) or 1)
+
+    def _require_few(self, rows: int) -> None:
+        """Raises MessageError for more rows than a client may have."""
         if rows > self.max_rows:
             raise MessageError(f"rows: {rows}, but a client may have {self.max_rows}; use several clients")

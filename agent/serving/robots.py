@@ -114,7 +114,7 @@ class Robots:
             raise ProtocolMismatch(f"protocol: server {PROTOCOL}, client {hello['protocol']}; install one version")
         robot = field(hello, "embodiment", dict, type(None))
         if robot is not None:
-            self._policy.check_embodiment(Embodiment.from_dict(robot))
+            await asyncio.to_thread(self._require_robot, robot)
         client = self._clients.resume(field(hello, "session", str, type(None)))
         resumed = client is not None
         if client is None:
@@ -127,6 +127,10 @@ class Robots:
         welcome |= {"info": self._info, "limits": {"bytes": self._settings.max_bytes}}
         await self._send(connection, pack(welcome))
         return client
+
+    def _require_robot(self, plain: dict[str, Any]) -> None:
+        """Raises EmbodimentError or EmbodimentMismatch; in a thread, as a foreign robot may have thousands of parts."""
+        self._policy.check_embodiment(Embodiment.from_dict(plain))
 
     async def _answer(self, client: Client, connection: ServerConnection, message: dict[str, Any]) -> bytes:
         """The packed answer, empty if the client left; a request that was seen before is not computed again."""
@@ -149,7 +153,7 @@ class Robots:
             if not (math.isfinite(seconds) and seconds > 0):
                 raise MessageError(f"seconds: expected a positive number, got {seconds}")
             if verb == "check_embodiment":
-                arguments = {"embodiment": Embodiment.from_dict(arguments["embodiment"])}
+                arguments = {"embodiment": await asyncio.to_thread(Embodiment.from_dict, arguments["embodiment"])}
             if verb in _STEPS:
                 await self._follow_order(client)
             value, waited, computed = await self._run(client, verb, arguments, seconds)

@@ -59,6 +59,7 @@ class AgentServer:
                 compression=None,
                 max_size=settings.max_bytes,
                 max_queue=4,
+                ssl_handshake_timeout=None if tls is None else settings.message_seconds,
                 open_timeout=settings.message_seconds,
                 close_timeout=1,
                 ping_interval=settings.ping_seconds,

@@ -56,6 +56,8 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if self.token is not None and len(self.token) < 8:
             raise ServingError("token: shorter than 8 characters; take a longer one")
+        if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
+            raise ServingError("token: has letters beyond ASCII, which HTTP does not carry; take another")
         if self.host not in LOCAL and self.token is None and not self.open:
             raise ServingError(
                 f"host: {self.host} can be reached from other machines; give a token (token_file=...), or "

@@ -58,6 +58,13 @@ def test_legal_mass_and_abstaining(checkpoint: Checkpoint) -> None:
     assert decided(started(checkpoint, abstain_below=min(1, 2 * mass))).abstained
 
 
+def test_times_are_of_the_call_itself(checkpoint: Checkpoint) -> None:
+    agent = started(checkpoint, replan=2)
+    action = decided(agent, 0).action
+    agent.judge(action)
+    assert set(decided(agent, 1).milliseconds) == {"total"}
+
+
 def test_an_ensemble_averages_what_covers_a_step(checkpoint: Checkpoint) -> None:
     agent = started(checkpoint, replan=1, ensemble=0.5)
     chunks = []

@@ -187,6 +187,22 @@ def test_instructions_that_are_too_long_are_refused_not_cut() -> None:
         agent.reset(instruction="lift \ud800")
 
 
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ([], "an empty list"),
+        ((), "there are none"),
+        (b"lift", "got bytes"),
+        (("lift", 3), r"row 1: instruction: .*got int"),
+        (np.array(["lift", 3], dtype=object), r"row 1: instruction: .*got int"),
+        ((np.full(9, np.nan, np.float32), 16000), r"\[-1, 1\], found nan"),
+    ],
+)
+def test_what_is_no_instruction_is_named(agents: tuple[Agent, Agent], told: Any, message: str) -> None:
+    with pytest.raises(ObservationError, match=message):
+        agents[0].reset(instruction=told)
+
+
 @pytest.mark.parametrize("heights", [(64, 64, 64), (64, 96, 32), (100,), ()])
 def test_any_number_of_cameras_of_any_size(heights: tuple[int, ...]) -> None:
     cameras = tuple(Camera(f"c{i}", height, 48 + 16 * i) for i, height in enumerate(heights))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from embodio.agent import Agent, Checkpoint, ObservationError, load_checkpoint
+from embodio.agent import Agent, Checkpoint, NotReset, ObservationError, load_checkpoint
 from embodio.agent.options import AgentOptions
 from tests.agent.conftest import make_checkpoint, make_format, make_observation
 from tests.agent.slow_path import SlowAgent
@@ -126,6 +126,27 @@ def test_a_machine_that_rounds_rows_differently_runs_them_alone(monkeypatch: pyt
     slow.reset("lift")
     np.testing.assert_array_equal(actions[0], slow.act(make_observation(0)))
     assert not agent.runtime.together
+
+
+def test_a_row_that_was_told_nothing_holds_up_all(checkpoint: Checkpoint) -> None:
+    agent = Agent(checkpoint)
+    agent.reset(instruction=("lift", None))
+    with pytest.raises(NotReset, match=r"no instruction yet for rows \[1\]"):
+        agent.act(batch([0, 1]))
+    assert not agent.sessions[0].window
+
+
+def test_batches_in_other_forms_are_the_same_batches(checkpoint: Checkpoint) -> None:
+    arrays = {key: value for key, value in batch([0, 1]).items() if isinstance(value, np.ndarray)}
+    expected = None
+    for form in (np.asarray, torch.as_tensor, list, tuple):
+        agent = Agent(checkpoint)
+        agent.reset(instruction=np.array(["lift", "push"], dtype=object))
+        actions = agent.act({key: form(value) for key, value in arrays.items()})  # type: ignore[operator]
+        expected = actions if expected is None else expected
+        np.testing.assert_array_equal(actions, expected)
+    with pytest.raises(ObservationError, match="front: a batch of no observations"):
+        agent.act({key: value[:0] for key, value in arrays.items()})
 
 
 def test_numbers_of_rows_must_fit(checkpoint: Checkpoint) -> None:

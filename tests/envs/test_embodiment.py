@@ -161,3 +161,12 @@ def test_mismatch_names_field_values_and_remedy(embodiment):
 def test_senseless_values_are_refused(build):
     with pytest.raises(EmbodimentError):
         build()
+
+
+def test_an_error_about_thousands_of_fields_stays_readable(embodiment):
+    many = tuple(Dimension(f"d{index}", "m", 0.0, 1.0) for index in range(5000))
+    plain = dataclasses.replace(embodiment, state=many).to_dict()
+    foreign = Embodiment.from_dict(plain)
+    with pytest.raises(EmbodimentMismatch, match=r"and \d+ more\ntake another") as found:
+        embodiment.require_same(foreign, remedy="take another")
+    assert len(str(found.value).splitlines()) < 110

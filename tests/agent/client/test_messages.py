@@ -62,6 +62,9 @@ def test_tuples_stay_tuples_and_kinds_of_maps_and_texts_are_plain() -> None:
     assert back == ("lift", ["push", (1, 2.5)], {"b": ("c", 0.5)}) and type(back[2]) is dict
 
 
+EMPTY = msgpack.ExtType(1, msgpack.packb(["|u1", [0], b""]))
+
+
 def nested(levels: int) -> bytes:
     """Tuples in tuples around a large text: each level that was read would hold a copy of it."""
     value = msgpack.packb(["x" * 100_000])
@@ -74,13 +77,14 @@ def nested(levels: int) -> bytes:
     ("data", "message"),
     [
         (b"\x82\xa4type\xa1x\xa1a\xdc\x30\x00" + b"\x80" * 0x3000, "lists and maps"),
+        (msgpack.packb({"type": "x", "a": [EMPTY] * 20_001}), "more than 20000 arrays"),
         (nested(300), "nested deeper than 4"),
         (msgpack.packb({"type": "x", "a": msgpack.ExtType(2, b"\xa1x")}), "expected a list"),
         (msgpack.packb({"type": "x", "a": msgpack.ExtType(3, b"")}), "unknown extension 3"),
         (msgpack.packb({"type": "x", 1: 2}), "not valid msgpack"),
         (msgpack.packb(["type"]), "expected a map"),
         (b"\xc1", "not valid msgpack"),
-        (b"\x81" * 5000, "not valid msgpack"),
+        (b"\x81" * 5000, r"not valid msgpack \(StackError\)"),
     ],
 )
 def test_refuses_bombs_and_what_is_no_message(data: bytes, message: str) -> None:

@@ -26,7 +26,7 @@ from embodio.agent.serving.watch import _told
 from tests.agent.serving.stub import StubPolicy
 
 FRAME = np.full((128, 128, 3), (200, 30, 60), np.uint8)
-TOKEN = "correct hörse"
+TOKEN = "correct horse"
 
 
 @contextmanager

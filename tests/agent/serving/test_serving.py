@@ -149,8 +149,11 @@ def test_token() -> None:
         with RemoteAgent(url, token="correct horse") as agent:
             agent.reset("2")
             assert agent.act(SEEN).tolist() == [2, 0]
-    with pytest.raises(ServingError, match="token"):
-        ServerSettings(host="0.0.0.0")
+        with pytest.raises(Unauthorised, match="beyond ASCII"):
+            RemoteAgent(url, token="correct лошадь")
+    for wrong in ({"host": "0.0.0.0"}, {"token": "short"}, {"token": "correct лошадь"}, {"token": "correct\nhorse"}):
+        with pytest.raises(ServingError, match="token"):
+            ServerSettings(**wrong)  # type: ignore[arg-type]
 
 
 def test_http(url: str) -> None:

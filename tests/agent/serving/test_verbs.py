@@ -22,7 +22,7 @@ from embodio.envs.embodiment import Microphone
 from embodio.model.runner.errors import TaskError
 from embodio.model.vocabulary import Vocabulary
 from tests.agent.conftest import make_checkpoint, make_embodiment, make_format, make_observation, make_statistics
-from tests.agent.robots import observation_of, poses, words
+from tests.agent.robots import observation_of, poses, without_statistics, words
 from tests.agent.test_beyond_acting import artist
 
 
@@ -132,10 +132,30 @@ def test_a_client_has_only_so_many_rows() -> None:
             remote.reset(("a", "b", "c"))
         remote.reset("a")
         for verb in (remote.act, remote.decide, remote.plan):
-            with pytest.raises(MessageError, match="3, but"):
-                verb(batch([0, 1, 2]))
+            for form in (batch([0, 1, 2]), {key: list(value) for key, value in batch([0, 1, 2]).items()}):
+                with pytest.raises(MessageError, match="3, but"):
+                    verb(form)
         local.reset("a")
         same(local.act(batch([0, 1])), remote.act(batch([0, 1])))
+
+
+def test_an_empty_batch_harms_nobody() -> None:
+    policy = AgentPolicy(Agent(make_checkpoint(make_format(chunk=1))))
+    states = [policy.open(), policy.open()]
+    for state in states:
+        policy.call(state, "reset", {"instruction": "a"})
+    nothing = {key: value[:0] for key, value in batch([0]).items()}
+    refused, action = policy.act(states, [nothing, make_observation(0)])
+    assert isinstance(refused, ObservationError) and isinstance(action, np.ndarray)
+
+
+def test_rows_are_counted_before_they_are_made() -> None:
+    robot = dataclasses.replace(make_embodiment(), cameras=())
+    policy = AgentPolicy(Agent(make_checkpoint(without_statistics(robot, chunk=1))))
+    state = policy.open()
+    policy.call(state, "reset", {"instruction": "a"})
+    (refused,) = policy.act([state], [{"state": np.zeros((2**30, 0), np.float32)}])
+    assert isinstance(refused, MessageError)
 
 
 def test_goals_prompts_and_sound() -> None:
