@@ -148,6 +148,6 @@ def test_curve_stays_in_its_picture(count: int) -> None:
                 assert 0 <= y <= height
 
 
-def test_text_that_a_page_cannot_hold_does_no_harm():
+def test_text_that_a_page_cannot_hold_does_no_harm() -> None:
     page = report_html(example(), Path("nowhere"), "command \x00 \ud800 <b>").decode()
     assert "command \ufffd ? &lt;b&gt;" in page
