@@ -252,3 +252,28 @@ def test_help_page_wraps_to_the_width() -> None:
 def test_nearest() -> None:
     assert nearest("episods", ["seed", "episodes"]) == "episodes"
     assert nearest("xqz", ["seed", "episodes"]) is None
+
+
+def test_a_file_that_cannot_be_written_is_one_line_and_other_system_errors_are_bugs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(config: Settings) -> None:
+        if config.name == "bug":
+            raise OSError("no file is to blame")
+        (config.data / "below").mkdir()
+
+    plain = tmp_path / "file"
+    plain.touch()
+    assert run(Settings, write, [f"data={plain}"], prog="t", description="D.") == 1
+    assert f"t: {plain}/below: Not a directory" in capsys.readouterr().err
+    with pytest.raises(OSError, match="to blame"):
+        run(Settings, write, ["data=d", "name=bug"], prog="t", description="D.")
+
+
+def test_a_mapping_that_the_shell_took_apart_says_how_to_write_it() -> None:
+    with pytest.raises(ConfigError, match=r"weights\.<name>=value"):
+        compose(Settings, ["data=d", "weights=lift:1", "weights=stack:2"])
+
+
+def test_initials_of_a_key_are_understood() -> None:
+    assert nearest("lr", ["augment.blur", "optimiser.learning_rate"]) == "optimiser.learning_rate"
