@@ -108,7 +108,10 @@ class Episode(EpisodeFields):
             IndexError: there is no such step.
         """
         path, feature = self._find_image(path)
-        return decode_image(self._blob(path, step), feature.channels)
+        pixels = decode_image(self._blob(path, step), feature.channels)
+        if not feature.takes(pixels.shape):
+            raise FeatureError(f"{path}: an image of shape {pixels.shape} at step {step}, declared {feature}")
+        return pixels
 
     def frame_into(self, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
         """As `frame`, put into an array [H, W, C]; also raises FeatureError where the image has another shape."""

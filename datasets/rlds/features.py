@@ -41,6 +41,11 @@ class ImageFeature:
     channels: int = 3
     encoding: Literal["jpeg", "png"] = "jpeg"
 
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array of this shape is such an image."""
+        declared = (self.height, self.width, self.channels)
+        return len(shape) == 3 and all(want in (None, have) for want, have in zip(declared, shape, strict=True))
+
     def to_json(self) -> dict[str, Any]:
         """Returns the tfds description."""
         dimensions = [str(-1 if size is None else size) for size in (self.height, self.width, self.channels)]

@@ -299,9 +299,7 @@ def _as_text(path: str, value: Any) -> bytes:
 
 
 def _as_image(path: str, feature: ImageFeature, value: Any) -> bytes:
-    declared = (feature.height, feature.width, feature.channels)
     shape = np.shape(value)
-    fits = len(shape) == 3 and all(want in (None, have) for want, have in zip(declared, shape, strict=True))
-    if not fits or value.dtype != np.uint8:
-        raise FeatureError(f"{path}: {getattr(value, 'dtype', type(value))} {shape}, declared uint8 {declared}")
+    if not feature.takes(shape) or value.dtype != np.uint8:
+        raise FeatureError(f"{path}: {getattr(value, 'dtype', type(value))} {shape}, declared a uint8 {feature}")
     return encode_image(value, feature.encoding)

@@ -115,9 +115,12 @@ class ColumnEpisode(EpisodeFields):
 
     def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:
         """Returns the image of one step, uint8 [H, W, C]; raises FeatureError and IndexError as `text`."""
-        path, _ = self._find_image(path)
+        path, feature = self._find_image(path)
         self._require_step(step)
-        return self._frames[path](step)
+        pixels = self._frames[path](step)
+        if not feature.takes(pixels.shape):
+            raise FeatureError(f"{path}: an image of shape {pixels.shape} at step {step}, declared {feature}")
+        return pixels
 
     def sequence(self, path: str, step: int | None = None) -> tuple[Any, ...]:
         """Raises FeatureError: these layouts have no fields of any number of values."""

@@ -21,6 +21,9 @@ from embodio.datasets.rlds.remote import cache_folder
 _COMPRESSED = (".tar.xz", ".tar.gz", ".tar.bz2", ".txz", ".tgz")
 _ARCHIVES = (".tar", ".zip", *_COMPRESSED)
 _REMEDY = "Fetch the file again"
+_LARGEST = 1 << 30  # bytes; no file of an episode comes near it, but a small zip can hold it
+# RuntimeError: encrypted, or compressed in a way that is not known here.
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
 _log = logging.getLogger(__name__)
 
 
@@ -149,8 +152,11 @@ class ZipTree:
     def read(self, name: str) -> bytes:
         """The content of one file; its checksum is checked."""
         try:
+            size = self._open().getinfo(name).file_size
+            if size > _LARGEST:
+                raise CorruptRecordError(self.path, 0, f"{name} has {size} bytes, too many for an episode", _REMEDY)
             return self._open().read(name)
-        except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        except (KeyError, *_ZIP_ERRORS) as error:
             raise CorruptRecordError(self.path, 0, f"{name} cannot be read ({error})", _REMEDY) from error
 
     def close(self) -> None:

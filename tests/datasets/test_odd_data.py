@@ -15,7 +15,7 @@ from PIL import Image
 from embodio.datasets.conversion import convert
 from embodio.datasets.conversion_targets import ConversionSettings
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds.features import EpisodeFeatures, TensorFeature, TextFeature
+from embodio.datasets.rlds.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.rlds.fitting import as_declared, fits
 from embodio.datasets.rlds.image_codec import (
     decode_depth,
@@ -145,3 +145,11 @@ def test_a_pickle_that_holds_the_same_list_many_times_is_read_once() -> None:
         nested = [nested, nested]
     found = read_pickle(pickle.dumps(nested), Path("bomb.pkl"), ())
     assert found[0] is found[1]
+
+
+def test_an_image_of_another_size_than_declared_is_refused(tmp_path: Path) -> None:
+    features = EpisodeFeatures({"observation/front": ImageFeature(6, 8, 3, "png")}, {})
+    with RLDSWriter(tmp_path / "a", "a", features) as writer:
+        writer.add([{"observation/front": PNG}], {})  # files that are compressed already are taken as they are
+    with pytest.raises(FeatureError, match=r"shape \(6, 7, 3\) at step 0"):
+        open_source(tmp_path / "a").episode(0).frame("front", 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import tarfile
 import zipfile
 from collections import OrderedDict
@@ -20,6 +21,7 @@ from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureErr
 from embodio.datasets.prompt_images import prompt_field, prompt_of
 from embodio.datasets.rlds.image_codec import encode_image
 from embodio.datasets.source import EpisodeSource, open_source
+from embodio.datasets.sources import file_trees
 from embodio.datasets.sources.restricted_pickle import Record, UnsafePickle, read_pickle
 from embodio.datasets.sources.vima import VimaSource
 from embodio.envs import embodiment_of
@@ -244,3 +246,27 @@ def test_noise_is_an_error_or_plain(data: bytes) -> None:
         read_pickle(data, HERE, ())
     except DatasetError as error:
         assert "x.pkl" in str(error)
+
+
+def test_zips_that_cannot_be_read_are_named(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = (root / "rotate.zip").read_bytes()
+    for name, local, central, value in (("encrypted", 6, 8, 1), ("unknown", 8, 10, 97)):
+        changed = bytearray(content)
+        for mark, field in ((b"PK\x03\x04", local), (b"PK\x01\x02", central)):
+            for found in re.finditer(re.escape(mark), content):
+                changed[found.start() + field : found.start() + field + 2] = value.to_bytes(2, "little")
+        (tmp_path / f"{name}.zip").write_bytes(bytes(changed))
+        with pytest.raises(CorruptRecordError, match=r"action\.pkl cannot be read"):
+            VimaSource(tmp_path / f"{name}.zip").episode(0)
+    monkeypatch.setattr(file_trees, "_LARGEST", 10)
+    with pytest.raises(CorruptRecordError, match="too many for an episode"):
+        VimaSource(root / "rotate.zip").episode(0)
+
+
+@pytest.mark.parametrize(("key", "value"), [("seed", []), ("prompt", None), ("steps", "2"), ("success", 1.5)])
+def test_what_an_episode_says_of_itself_has_a_type(key: str, value: object, tmp_path: Path) -> None:
+    write_episode(tmp_path / "rotate" / "000000", 2, 3)
+    path = tmp_path / "rotate" / "000000" / "trajectory.pkl"
+    path.write_bytes(pickle.dumps(pickle.loads(path.read_bytes()) | {key: value}))
+    with pytest.raises(CorruptRecordError, match=f"{key} is of the type"):
+        VimaSource(tmp_path).episode(0)
