@@ -80,7 +80,8 @@ class Batcher:
         self._giving_up = self._ended = self.computing = False
         self._together = 1
         self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._work, name="policy", daemon=True).start()
+        # Not a daemon: one that is cut off inside the network at the end of Python takes the process down with it.
+        threading.Thread(target=self._work, name="policy").start()
 
     @property
     def waiting(self) -> int:
@@ -125,7 +126,9 @@ class Batcher:
     def _wait(self) -> list[Job]:
         """The requests that are served next, once there are some; none at the end."""
         with self._gathered:
-            self._gathered.wait_for(lambda: self._queue or self._ended)
+            while not self._queue and not self._ended:
+                self._gathered.wait(1.0)
+                self._ended = self._ended or not threading.main_thread().is_alive()
             self._gathered.wait_for(lambda: len(self._queue) >= self._together or self._ended, _GATHER_SECONDS)
             jobs = [] if self._ended else self._next()
         self._together = len(jobs)
