@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from embodio.agent.answers import ActionResult
-from embodio.agent.arrays import to_array, to_number
+from embodio.agent.arrays import seeds_of_rows, to_array, to_number
 from embodio.agent.beyond_acting import BeyondActing
 from embodio.agent.checkpoint import Checkpoint, load_checkpoint
 from embodio.agent.ensemble import Ensemble
@@ -177,7 +177,7 @@ class Agent(BeyondActing):
             raise ObservationError(f"rows: expected bool [{max(1, len(kept))}], got {mask.dtype} {list(mask.shape)}")
         if many is not None and len(many) != len(kept):
             raise ObservationError(f"instruction: {len(many)} were given for {len(kept)} rows")
-        seeds = _seeds(seed, len(kept))
+        seeds = seeds_of_rows(seed, len(kept))
         told = [many[index] if many is not None else instruction for index in range(len(kept))]
         begun = [int(index) for index in np.flatnonzero(mask)]
         read = []
@@ -390,16 +390,3 @@ class Agent(BeyondActing):
             abstained = threshold is not None and not mass >= threshold
             results.append(ActionResult(action, dimensions, plan.actions.copy(), position, abstained, times))
         return results
-
-
-def _seeds(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:
-    if seed is None:
-        return [None] * rows
-    given = to_array("seed", seed)
-    if given.dtype.kind not in "iu" or given.ndim > 1 or bool((given < 0).any()):
-        raise ObservationError(f"seed: expected a whole number of at least 0, or one for each row, got {seed!r}")
-    if not given.ndim:
-        return [int(given) + index for index in range(rows)]
-    if len(given) != rows:
-        raise ObservationError(f"seed: {len(given)} were given for {rows} rows")
-    return [int(value) for value in given]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,3 +45,21 @@ def to_number(name: str, value: Any, low: float, high: float, *, whole: bool = F
         expected = "a whole number" if whole else "a number"
         raise ObservationError(f"{name}: got {found[:50]}, expected {expected} from {low:g} to {high:g}")
     return int(value) if whole else float(value)
+
+
+def seeds_of_rows(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:
+    """One seed for each row: those that were given, or s, s + 1, ...; None keeps those of the rows.
+
+    Raises:
+        ObservationError: they are no whole numbers of at least 0, or do not fit the rows.
+    """
+    if seed is None:
+        return [None] * rows
+    given = to_array("seed", seed)
+    if given.dtype.kind not in "iu" or given.ndim > 1 or bool((given < 0).any()):
+        raise ObservationError(f"seed: expected a whole number of at least 0, or one for each row, got {seed!r}")
+    if not given.ndim:
+        return [int(given) + index for index in range(rows)]
+    if len(given) != rows:
+        raise ObservationError(f"seed: {len(given)} were given for {rows} rows")
+    return [int(value) for value in given]

@@ -68,19 +68,7 @@ class Link:
         tls: ssl.SSLContext | None,
         seconds: float,
     ) -> None:
-        options: dict[str, Any] = {"compression": None, "max_size": None, "open_timeout": seconds, "close_timeout": 1}
-        if token is not None:
-            if not (token.isascii() and token.isprintable()):
-                raise Unauthorised(
-                    "token: has letters beyond ASCII, which HTTP does not carry; give the server's token"
-                )
-            options["additional_headers"] = {"Authorization": f"Bearer {token}"}
-        if tls is not None:
-            options["ssl"] = tls
-        # Newer versions look for a proxy, and want to know that the connection itself is asked for.
-        newer = {"proxy": None, "legacy": True}
-        known = inspect.signature(connect).parameters
-        options.update({name: value for name, value in newer.items() if name in known})
+        options = _options(token, tls, seconds)
         try:
             self._socket = connect(url, **options)
         except InvalidURI as error:
@@ -173,6 +161,21 @@ class Link:
             if message["type"] == "error":
                 raise error_named(field(message, "name", str), field(message, "message", str))
             return message
+
+
+def _options(token: str | None, tls: ssl.SSLContext | None, seconds: float) -> dict[str, Any]:
+    """Keywords of `connect`; raises Unauthorised where HTTP cannot carry the token."""
+    options: dict[str, Any] = {"compression": None, "max_size": None, "open_timeout": seconds, "close_timeout": 1}
+    if token is not None:
+        if not (token.isascii() and token.isprintable()):
+            raise Unauthorised("token: has letters beyond ASCII, which HTTP does not carry; give the server's token")
+        options["additional_headers"] = {"Authorization": f"Bearer {token}"}
+    if tls is not None:
+        options["ssl"] = tls
+    # Newer versions look for a proxy, and want to know that the connection itself is asked for.
+    newer = {"proxy": None, "legacy": True}
+    known = inspect.signature(connect).parameters
+    return options | {name: value for name, value in newer.items() if name in known}
 
 
 def _refusal(url: str, error: InvalidStatus) -> Exception:
