@@ -2,10 +2,14 @@
 
 Projections that read the same input are one matrix. Tensors stay [B, L, H, Dh] and are only viewed as [B, H, L, Dh],
 the layout that the attention kernels read and write without copies.
+
+Networks with int8 weights multiply many tokens in bfloat16 instead (`attention_dtype`), written out, because torch's
+kernel is no faster in bfloat16 than in float32.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Literal
 
@@ -18,6 +22,19 @@ from embodio.model.layers import Linear
 
 MAX_LOGIT_SCALE = math.log(100.0)
 
+MANY_TOKENS = 128
+"""From so many keys on, products in bfloat16 gain more than the conversion costs."""
+
+_HEADS = 4
+"""So many heads at a time have their logits in the processor's cache."""
+
+
+@functools.lru_cache(maxsize=1)
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has instructions for products of bfloat16 numbers, and torch knows."""
+    known = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return known is not None and bool(known()) and torch.backends.mkldnn.is_available()
+
 
 def attend(
     query: Tensor,
@@ -27,6 +44,7 @@ def attend(
     mask: Tensor | None = None,
     causal: bool = False,
     scale: float | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Tensor:
     """Softmax attention.
 
@@ -37,18 +55,34 @@ def attend(
         mask: bool broadcastable to [B, H, Lq, Lk], True where allowed.
         causal: hide keys after the query; only without a mask.
         scale: factor on the logits, 1 / sqrt(Dh) by default.
+        dtype: of the products where there are many keys and no mask, that of the query by default.
 
     Returns:
-        [B, Lq, H * Dh].
+        [B, Lq, H * Dh], dtype of the query.
     """
+    if dtype is not None and mask is None and not causal and key.shape[1] >= MANY_TOKENS:
+        return _attend_in(dtype, query, key, value, query.shape[-1] ** -0.5 if scale is None else scale)
     mixed = functional.scaled_dot_product_attention(
         query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), attn_mask=mask, is_causal=causal, scale=scale
     )
     return mixed.transpose(1, 2).flatten(2)
 
 
+def _attend_in(dtype: torch.dtype, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+    """`attend` without masks, as products in `dtype` with the softmax between them written out."""
+    queries, keys, values = (part.to(dtype).transpose(1, 2).flatten(0, 1) for part in (query * scale, key, value))
+    mixed = torch.empty_like(queries)
+    for begin in range(0, len(queries), _HEADS):
+        heads = slice(begin, begin + _HEADS)
+        weights = torch.bmm(queries[heads], keys[heads].mT).softmax(dim=-1)
+        torch.bmm(weights, values[heads], out=mixed[heads])
+    return mixed.unflatten(0, (query.shape[0], -1)).transpose(1, 2).flatten(2).to(query.dtype)
+
+
 class SelfAttention(nn.Module):
     """Self-attention of the transformer: fused projection, QK-norm, rotary embedding (section 3.2 of the paper)."""
+
+    attention_dtype: torch.dtype | None = None
 
     def __init__(self, dim: int, num_heads: int, head_dim: int) -> None:
         super().__init__()
@@ -66,7 +100,7 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None, causal: bool = False) -> Tensor:
         """Mix the tokens of x [B, L, D]; see `attend` for the mask. Returns [B, L, D]."""
         query, key, value = self.project(x, rotary)
-        return self.out(attend(query, key, value, mask=mask, causal=causal))
+        return self.out(attend(query, key, value, mask=mask, causal=causal, dtype=self.attention_dtype))
 
 
 class CrossAttention(nn.Module):

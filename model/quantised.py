@@ -1,67 +1,51 @@
 """int8 weights: a network whose linear maps are stored and multiplied in 8 bits, for inference on a processor.
 
 Every output channel of a weight has a scale of its own. In mode "dynamic" every row of the input has one too, computed
-when it arrives, and the product runs in integers, so a row never depends on its neighbours. In mode "weight_only" the
-input is not quantised: a few rows are multiplied in bfloat16, many with weights turned back into float32.
-Norms, attention, embedding lookups and the VQ tokenisers stay in float32.
+when it arrives, and the product runs in integers, so a row never depends on its neighbours; where the processor
+multiplies bfloat16 numbers itself, attention among many input tokens does so too. In mode "weight_only" the input is
+not quantised: a few rows are multiplied in bfloat16, many with weights turned back into float32.
+Norms, the rest of attention, embedding lookups and the VQ tokenisers stay in float32.
 """
 
 from __future__ import annotations
 
-import functools
-import warnings
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embodio.model.attention import SelfAttention, multiplies_bfloat16
 from embodio.model.errors import ConfigError, WeightsError
+from embodio.model.int8_products import has_int8_products, pack_for_few_rows, pack_for_many_rows, quantise_weight
 from embodio.model.layers import Linear
 from embodio.model.network import UnifiedIO2
+from embodio.model.vit import TowerBlock
 
 Mode = Literal["dynamic", "weight_only"]
 
-ENGINE = "fbgemm"
-"""The int8 kernels of torch that are fast both for one row and for many, on x86."""
-
 FEW_ROWS = 8
 """Up to so many rows, reading the weights costs more than multiplying them."""
-
-_TINY = 1e-30
-_ZERO_POINT, _LARGEST = 128, 127
-
-
-@functools.lru_cache(maxsize=1)
-def largest_weight() -> int:
-    """The largest int8 weight whose products are exact here: 127, or 63 on processors that add pairs in 16 bits."""
-    ones = torch.ones(1, 64)
-    packed = _pack(torch.full((8, 64), 127, dtype=torch.int8), torch.ones(8))
-    return 127 if abs(float(_multiply(ones, packed)[0, 0]) - 127 * 64) < 1.0 else 63
 
 
 class Int8Linear(nn.Module):
     """A linear map [..., in] -> [..., out] with int8 weights, one scale per output channel, and an optional bias."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, mode: Mode) -> None:
-        """Quantise a float32 weight [out, in], which is only read."""
+    def __init__(self, weight: Tensor, bias: Tensor | None, mode: Mode, *, many_rows: bool = False) -> None:
+        """Quantise a float32 weight [out, in], which is only read; `many_rows` says for what to be fast."""
         super().__init__()
         self.out_dim, self.mode, self.bias = weight.shape[0], mode, bias
-        largest = largest_weight() if mode == "dynamic" else _LARGEST
-        scale = weight.detach().abs().amax(dim=-1).clamp_min_(_TINY).div_(largest)
-        integers = (weight.detach() / scale.unsqueeze(-1)).round_().to(torch.int8)
         if mode == "dynamic":
-            self._packed = _pack(integers, scale)
+            self._product = pack_for_many_rows(weight) if many_rows else pack_for_few_rows(weight)
         else:
-            self._integers, self._scale = integers, scale
+            self._integers, self._scale = quantise_weight(weight)
             self._ones = torch.ones(self.out_dim, dtype=torch.bfloat16)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map float32 [..., in] to float32 [..., out]."""
         rows = x.reshape(-1, x.shape[-1])
         if self.mode == "dynamic":
-            scale = rows.abs().amax(dim=-1, keepdim=True).clamp_min_(_TINY)
-            y = _multiply(rows / scale, self._packed).mul_(scale)
+            y = self._product(rows)
         elif rows.shape[0] <= FEW_ROWS:
             y = torch._weight_int8pack_mm(rows.bfloat16(), self._integers, self._ones).float().mul_(self._scale)
         else:
@@ -108,8 +92,8 @@ def quantise(model: UnifiedIO2, mode: Mode = "dynamic") -> QuantisedUnifiedIO2:
     """
     if mode not in ("dynamic", "weight_only"):
         raise ConfigError(f"no mode {mode!r} of int8 weights; choose 'dynamic' or 'weight_only'")
-    if mode == "dynamic" and ENGINE not in torch.backends.quantized.supported_engines:
-        raise ConfigError(f"mode 'dynamic' needs torch's engine {ENGINE} (x86 processors); use 'weight_only' here")
+    if mode == "dynamic" and not has_int8_products():
+        raise ConfigError("mode 'dynamic' needs torch's engine fbgemm (x86 processors); use 'weight_only' here")
     if isinstance(model, QuantisedUnifiedIO2):
         raise WeightsError("the network has int8 weights already; quantise the float32 network that it came from")
     for name, parameter in model.named_parameters():
@@ -121,40 +105,25 @@ def quantise(model: UnifiedIO2, mode: Mode = "dynamic") -> QuantisedUnifiedIO2:
         twin = QuantisedUnifiedIO2(model.config, tokenizers=bool(model.tokenizers))
     twin.load_state_dict(model.state_dict(), assign=True)
     twin.requires_grad_(False)
-    for part in (twin.towers, twin.inputs, twin.encoder, twin.decoder):
-        _replace(part, mode)
+    for part in (twin.towers, twin.inputs, twin.encoder):
+        _replace(part, mode, many_rows=True)
+    _replace(twin.decoder, mode, many_rows=False)
     twin.output_maps = nn.ModuleDict(
         {name: Int8Linear(twin.table(name), None, mode) for name in model.config.target_modalities}
     )
+    if mode == "dynamic" and multiplies_bfloat16():
+        for module in (*twin.towers.modules(), *twin.encoder.modules()):
+            if isinstance(module, SelfAttention | TowerBlock):
+                module.attention_dtype = torch.bfloat16
     return twin.eval()
 
 
-def _replace(module: nn.Module, mode: Mode) -> None:
+def _replace(module: nn.Module, mode: Mode, *, many_rows: bool) -> None:
     """Put an `Int8Linear` in the place of every linear map below a module."""
     for name, child in module.named_children():
         if isinstance(child, Linear | nn.Linear):
             bias = None if isinstance(child, Linear) else child.bias
-            setattr(module, name, Int8Linear(child.weight, bias, mode))
+            rows = many_rows or name == "key_value"  # those of the decoder meet the encoder's tokens
+            setattr(module, name, Int8Linear(child.weight, bias, mode, many_rows=rows))
         else:
-            _replace(child, mode)
-
-
-def _pack(integers: Tensor, scale: Tensor) -> Any:
-    """Weights int8 [out, in] and scales [out] in the form that the kernels read."""
-    zeros = torch.zeros(len(scale), dtype=torch.int64)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "torch.quantize_per", UserWarning)  # a type that the kernels still ask for
-        weight = torch._make_per_channel_quantized_tensor(integers, scale.double(), zeros, 0)
-    before = torch.backends.quantized.engine
-    torch.backends.quantized.engine = ENGINE
-    try:
-        return torch.ops.quantized.linear_prepack(weight, None)
-    finally:
-        torch.backends.quantized.engine = before
-
-
-def _multiply(rows: Tensor, packed: Any) -> Tensor:
-    """The product float32 [N, out] of rows [N, in] in [-1, 1], rounded to 255 steps, and packed weights."""
-    multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
-    product: Tensor = multiply(rows, 1 / _LARGEST, _ZERO_POINT, packed)
-    return product
+            _replace(child, mode, many_rows=many_rows)

@@ -32,6 +32,8 @@ class TowerFeatures(NamedTuple):
 class TowerBlock(nn.Module):
     """Pre-norm block with LayerNorm, biases and a plain MLP."""
 
+    attention_dtype: torch.dtype | None = None
+
     def __init__(self, config: TowerConfig, epsilon: float, gelu: Literal["tanh", "none"]) -> None:
         super().__init__()
         dim, width = config.emb_dim, config.num_heads * config.head_dim
@@ -50,7 +52,7 @@ class TowerBlock(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Map [B, L, D] to [B, L, D]; `mask` is bool [B, 1, 1, L] or None."""
         fused = self.query_key_value(self.attention_norm(x)).unflatten(-1, (3, self.num_heads, -1))
-        x = x + self.out(attend(*fused.unbind(2), mask=mask))
+        x = x + self.out(attend(*fused.unbind(2), mask=mask, dtype=self.attention_dtype))
         return x + self.down(functional.gelu(self.up(self.mlp_norm(x)), approximate=self.gelu))
 
 

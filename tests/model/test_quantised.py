@@ -10,7 +10,8 @@ from torch import Tensor
 
 from embodio.model import ConfigError, UnifiedIO2, WeightsError, save_weights
 from embodio.model.generation import GenerationOptions, generate
-from embodio.model.quantised import Int8Linear, largest_weight, quantise
+from embodio.model.int8_products import largest_weight
+from embodio.model.quantised import Int8Linear, quantise
 from tests.model.golden_network import OWN_FOLDER, GoldenNetwork, load_network
 
 TOLERANCE = {"dynamic": 0.05, "weight_only": 0.03}
