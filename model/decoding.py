@@ -33,7 +33,8 @@ class LayerState:
 
     Attributes:
         self_out: a float weight of these three is transposed, [in, out]; as are `cross_out` and `down`.
-        cross_key: [B, H, L, Dh] of the encoder's tokens, as is `cross_value`.
+        cross_key: [B, H, L, Dh] of the encoder's tokens, as is `cross_value`, which may lie in memory as [B, H, Dh, L],
+            the order in which a single query reads it fastest.
         cache: [B * copies, 2, H, T, Dh], keys and values of the tokens fed so far and room for more; head by head, so
             that a head reads its own front to back.
     """
@@ -110,7 +111,7 @@ class DecoderState:
         for layer in self.layers:
             cache = layer.cache.new_empty(layer.cache.shape[0] * copies, *layer.cache.shape[1:])
             cache[..., : self.length, :] = layer.cache[..., : self.length, :].repeat_interleave(copies, dim=0)
-            layers.append(replace(layer, cache=cache))
+            layers.append(replace(layer, cache=cache, cross_value=layer.cross_value.contiguous()))
         return DecoderState(self.modality, self.length, self.rotary, self.cross_mask, layers, self.placement)
 
     def reorder(self, rows: Tensor) -> None:
@@ -165,15 +166,22 @@ def start_decoding(
         )
     heads = model.config.transformer.num_heads
     source_rotary = head_rotary(encoded.rotary, heads)
-    layers = [_layer_state(layer, encoded, source_rotary, max_length) for layer in model.decoder.layer_list()]
+    mask = cross_attention_mask(encoded.mask)
+    layers = [
+        _layer_state(layer, encoded, source_rotary, max_length, turned=mask is None)
+        for layer in model.decoder.layer_list()
+    ]
     rotary = head_rotary(table[None, :max_length], heads)
     placement = target.placement(max_length, encoded.embeddings.device, task_mask)
-    return DecoderState(modality, 0, rotary, cross_attention_mask(encoded.mask), layers, placement)
+    return DecoderState(modality, 0, rotary, mask, layers, placement)
 
 
-def _layer_state(layer: DecoderLayer, encoded: TokenSequence, source_rotary: Tensor, max_length: int) -> LayerState:
+def _layer_state(
+    layer: DecoderLayer, encoded: TokenSequence, source_rotary: Tensor, max_length: int, *, turned: bool
+) -> LayerState:
     own, cross = layer.self_attention, layer.cross_attention
     key, value = cross.keys_values(encoded.embeddings, source_rotary)
+    value = value.permute(0, 2, 3, 1).contiguous().mT if turned else value.transpose(1, 2).contiguous()
     return LayerState(
         self_norm=layer.self_attention_norm.scale,
         query_key_value=_linear_map(own.query_key_value),
@@ -187,7 +195,7 @@ def _layer_state(layer: DecoderLayer, encoded: TokenSequence, source_rotary: Ten
         gate_up=_linear_map(layer.mlp.gate_up),
         down=_linear_map(layer.mlp.down, transposed=True),
         cross_key=key.transpose(1, 2).contiguous(),
-        cross_value=value.transpose(1, 2).contiguous(),
+        cross_value=value,
         cache=key.new_empty(key.shape[0], 2, key.shape[2], max_length, key.shape[3]),
     )
 
@@ -278,7 +286,17 @@ def _layer_step(
     norm_rotate_(query, layer.query_norm, rotary)
     # Copies of a row ask the same keys, so they line up as if they were further tokens of that row.
     query = query.view(layer.cross_key.shape[0], -1, heads, width).transpose(1, 2)
-    mixed = functional.scaled_dot_product_attention(query, layer.cross_key, layer.cross_value, attn_mask=cross_mask)
+    mixed = _attend(query, layer.cross_key, layer.cross_value, cross_mask)
     x = _add_applied(x, layer.cross_out, mixed.transpose(1, 2).reshape(x.shape[0], -1))
 
     return _add_applied(x, layer.down, swiglu(_apply(layer.gate_up, rms_norm_of_few(x, layer.mlp_norm))))
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    """Softmax attention of [B, H, Lq, Dh]; one query reads keys, and values that lie turned, once and in order."""
+    if query.shape[2] > 1 or mask is not None or value.stride(-1) == 1:
+        return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    # Columns are the transposes of rows, which torch's product takes as they are; others it would multiply slowly.
+    row = query * query.shape[-1] ** -0.5
+    weights = torch.matmul(key, row.mT).mT.softmax(dim=-1)
+    return torch.matmul(value.mT, weights.mT).mT

@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 RMS_EPSILON = 1e-6
+_ROOT_EPSILON = torch.tensor(RMS_EPSILON**0.5)
 
 
 def _at_least_float32(x: Tensor) -> Tensor:
@@ -69,13 +70,14 @@ def rms_norm(x: Tensor, scale: Tensor) -> Tensor:
 
 
 def rms_norm_of_few(x: Tensor, scale: Tensor) -> Tensor:
-    """`rms_norm` in one call, for a few rows while decoding; for many it would go over memory more often.
+    """`rms_norm` in few operations, for the few rows of a step of decoding.
 
     Whatever the number of rows, each becomes the same, bit for bit.
     """
     if x.dtype != torch.float32:
         return rms_norm(x, scale)
-    return functional.rms_norm(x, scale.shape, scale, RMS_EPSILON)
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True).mul_(x.shape[-1] ** -0.5)
+    return (x / length.hypot_(_ROOT_EPSILON)).mul_(scale)
 
 
 class _NormRotate(torch.autograd.Function):

@@ -1,5 +1,4 @@
-"""Products of rows with int8 weights on x86, each row rounded to 255 steps of its own: one kernel for few rows, one for
-many.
+"""Products of rows with int8 weights on x86, one kernel for few rows and one for many; every row has its own scale.
 
 A row becomes the same, bit for bit, whatever stands beside it, as sums of integers are exact. fbgemm reads weights
 fastest where few rows meet them; oneDNN multiplies many rows a sixth faster, and one row at half the speed.
@@ -8,7 +7,6 @@ fastest where few rows meet them; oneDNN multiplies many rows a sixth faster, an
 from __future__ import annotations
 
 import functools
-import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -27,9 +25,10 @@ _ZERO_POINT, _LARGEST = 128, 127
 
 
 def quantise_weight(weight: Tensor, largest: int = _LARGEST) -> tuple[Tensor, Tensor]:
-    """A float32 weight [out, in] as int8 [out, in] of at most `largest`, and the scale float32 [out] of each channel."""
+    """A float32 weight [out, in] as int8 [out, in] of at most `largest`, and each channel's scale float32 [out]."""
     scale = weight.detach().abs().amax(dim=-1).clamp_min_(_TINY).div_(largest)
-    return (weight.detach() / scale.unsqueeze(-1)).round_().to(torch.int8), scale
+    integers = (weight.detach() / scale.unsqueeze(-1)).round_().to(torch.int8)
+    return integers.contiguous(), scale  # a prepared weight lies turned
 
 
 def has_int8_products() -> bool:
@@ -71,7 +70,8 @@ class _FewRows:
         """Pack weights int8 [out, in] and scales [out]."""
         zeros = torch.zeros(len(scale), dtype=torch.int64)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "torch.quantize_per", UserWarning)  # a type that the kernel still asks for
+            # A type that is going away, and that the kernel still asks for.
+            warnings.filterwarnings("ignore", "torch.quantize_per", UserWarning)
             weight = torch._make_per_channel_quantized_tensor(integers, scale.double(), zeros, 0)
         before = torch.backends.quantized.engine
         torch.backends.quantized.engine = ENGINE
@@ -82,11 +82,7 @@ class _FewRows:
 
     def __call__(self, rows: Tensor) -> Tensor:
         multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
-        scale: Any
-        if len(rows) == 1:  # while decoding, so with as few operations as possible
-            scale = max(float(torch.linalg.vector_norm(rows, math.inf)), _TINY)
-        else:
-            scale = _largest(rows)
+        scale = _largest(rows)
         product: Tensor = multiply(rows / scale, 1 / _LARGEST, _ZERO_POINT, self._packed)
         return product.mul_(scale)
 
@@ -101,10 +97,14 @@ class _ManyRows:
         scale = _largest(rows)
         steps = (rows * (_LARGEST / scale)).round_().to(torch.int8)
         product: Tensor = torch.ops.onednn.qlinear_pointwise(
-            steps.view(torch.uint8).bitwise_xor_(_ZERO_POINT), 1 / _LARGEST, _ZERO_POINT, self._packed, self._scale, self._zeros,
-            None, 1.0, 0, torch.float32, "none", [], "",
+            steps.view(torch.uint8).bitwise_xor_(_ZERO_POINT), 1 / _LARGEST, _ZERO_POINT,
+            self._packed, self._scale, self._zeros, None, 1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
         return product.mul_(scale)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _ManyRows:
+        """Itself, as it never changes; torch cannot copy what oneDNN has packed."""
+        return self
 
 
 def _largest(rows: Tensor) -> Tensor:

@@ -46,7 +46,8 @@ def test_cached_decoding_equals_the_reference() -> None:
     assert worst(logits, golden().outputs["forced/logits"], golden().batch["targets/text/mask"]) < TOLERANCE
 
 
-def test_nano_without_masks() -> None:
+@pytest.mark.parametrize("sizes", [[1] * 12, [1, 4, 1, 6]])
+def test_nano_without_masks(sizes: list[int]) -> None:
     model = UnifiedIO2(ModelConfig.named("nano", vocab_size=256)).eval()
     generator = torch.Generator().manual_seed(0)
     batch = {
@@ -58,7 +59,7 @@ def test_nano_without_masks() -> None:
         expected = model(batch)["text"].logits
         state = model.start_decoding(model.encode(batch), 12)
         tokens = shift_right(batch["targets/text/targets"])
-        logits = torch.cat([model.decode_step(state, part) for part in tokens.split(1, dim=1)], dim=1)
+        logits = torch.cat([model.decode_step(state, part) for part in tokens.split(sizes, dim=1)], dim=1)
     assert worst(logits, expected) < TOLERANCE
 
 

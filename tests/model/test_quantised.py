@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 from torch import Tensor
 
-from embodio.model import ConfigError, UnifiedIO2, WeightsError, save_weights
+from embodio.model import ConfigError, UnifiedIO2, WeightsError, int8_products, save_weights
+from embodio.model.attention import MANY_TOKENS, SelfAttention
 from embodio.model.generation import GenerationOptions, generate
-from embodio.model.int8_products import largest_weight
 from embodio.model.quantised import Int8Linear, quantise
 from tests.model.golden_network import OWN_FOLDER, GoldenNetwork, load_network
 
@@ -54,30 +56,64 @@ def test_steps_equal_whole_sequences(golden: GoldenNetwork, mode: str) -> None:
     assert generate(model, batch, options=GenerationOptions(max_tokens=4)).tokens.shape[0] == 2
 
 
-def test_rows_do_not_depend_on_their_neighbours() -> None:
+@pytest.mark.parametrize("many_rows", [False, True])
+def test_rows_do_not_depend_on_their_neighbours(many_rows: bool) -> None:
     torch.manual_seed(0)
-    linear, x = Int8Linear(torch.randn(48, 64), torch.randn(48), "dynamic"), torch.randn(20, 64)
+    weight, bias, x = torch.randn(48, 60), torch.randn(48), torch.randn(20, 60)
+    linear = Int8Linear(weight, bias, "dynamic", many_rows=many_rows)
     alone = linear(x[3:4])
     x[5] *= 1e4
     x[6] = 0.0
     assert torch.equal(linear(x)[3:4], alone)
-    assert torch.equal(linear(x)[6], linear.bias)
+    assert torch.equal(linear(x)[6], bias) and torch.equal(linear(x[6:7])[0], bias)
+    assert linear(x[:0]).shape == (0, 48)
 
 
+@pytest.mark.parametrize("many_rows", [False, True])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_no_sum_overflows(sign: int) -> None:
-    assert largest_weight() in (63, 127)
-    product = Int8Linear(torch.full((8, 512), 0.5), None, "dynamic")(torch.full((2, 512), 3.0 * sign))
-    torch.testing.assert_close(product, torch.full((2, 8), 768.0 * sign))
+def test_no_sum_overflows(sign: int, many_rows: bool) -> None:
+    assert int8_products.largest_weight() in (63, 127)
+    linear = Int8Linear(torch.full((8, 512), 0.5), None, "dynamic", many_rows=many_rows)
+    torch.testing.assert_close(linear(torch.full((2, 512), 3.0 * sign)), torch.full((2, 8), 768.0 * sign))
 
 
 @pytest.mark.parametrize("rows", [1, 9])
-@pytest.mark.parametrize(("mode", "tolerance"), [("dynamic", 0.025), ("weight_only", 0.012)])
-def test_linear_map(mode: str, tolerance: float, rows: int) -> None:
+@pytest.mark.parametrize(
+    ("mode", "many_rows", "tolerance"),
+    [("dynamic", False, 0.025), ("dynamic", True, 0.015), ("weight_only", False, 0.012)],
+)
+def test_linear_map(mode: Literal["dynamic", "weight_only"], many_rows: bool, tolerance: float, rows: int) -> None:
     torch.manual_seed(0)
     weight, bias, x = torch.randn(96, 256), torch.randn(96), torch.randn(2, rows, 256)
-    found = Int8Linear(weight, bias, mode)(x) - bias
-    assert relative(found, x @ weight.t()) < tolerance
+    linear = Int8Linear(weight, bias, mode, many_rows=many_rows)
+    assert relative(linear(x) - bias, x @ weight.t()) < tolerance
+    assert torch.equal(copy.deepcopy(linear)(x), linear(x))
+    turned = Int8Linear(weight.t().contiguous().t(), bias, mode, many_rows=many_rows)
+    assert torch.equal(turned(x), linear(x))
+
+
+def test_without_an_exact_kernel_for_many_rows_the_other_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(int8_products, "_onednn_is_exact", lambda: False)
+    torch.manual_seed(0)
+    weight, x = torch.randn(48, 64), torch.randn(20, 64)
+    many, few = (Int8Linear(weight, None, "dynamic", many_rows=many_rows) for many_rows in (True, False))
+    assert torch.equal(many(x), few(x))
+
+
+@torch.no_grad()
+def test_attention_among_many_tokens(golden: GoldenNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embodio.model.quantised.multiplies_bfloat16", lambda: True)
+    small, tokens = quantise(golden.model), torch.randn(2, 2 * MANY_TOKENS, golden.model.config.transformer.emb_dim)
+    mask = torch.ones(1, 1, 1, tokens.shape[1], dtype=torch.bool)
+    modules = [module for module in small.modules() if isinstance(module, SelfAttention)]
+    inside = [module for module in modules if module.attention_dtype == torch.bfloat16]
+    assert 0 < len(inside) < len(modules)  # the encoder's, and not the decoder's
+    rotary = torch.polar(torch.ones(1, tokens.shape[1], 1, inside[0].query_key_norm.shape[1] // 2), torch.tensor(0.3))
+    expected, found = (inside[0](tokens, rotary, given) for given in (mask, None))
+    assert 1e-4 < relative(found, expected) < 0.01
+    few, rotary = tokens[:, 1:MANY_TOKENS], rotary[:, 1:MANY_TOKENS]
+    expected, found = (inside[0](few, rotary, given) for given in (mask[..., 1:MANY_TOKENS], None))
+    assert relative(found, expected) < 1e-4  # products in float32 as before
 
 
 def test_the_float_network_stays_as_it_is(golden: GoldenNetwork, tmp_path: Path) -> None:
