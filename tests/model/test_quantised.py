@@ -80,7 +80,7 @@ def test_no_sum_overflows(sign: int, many_rows: bool) -> None:
 @pytest.mark.parametrize("rows", [1, 9])
 @pytest.mark.parametrize(
     ("mode", "many_rows", "tolerance"),
-    [("dynamic", False, 0.025), ("dynamic", True, 0.015), ("weight_only", False, 0.012)],
+    [("dynamic", False, 0.025), ("dynamic", True, 0.025), ("weight_only", False, 0.012)],
 )
 def test_linear_map(mode: Literal["dynamic", "weight_only"], many_rows: bool, tolerance: float, rows: int) -> None:
     torch.manual_seed(0)
