@@ -93,6 +93,8 @@ class _ManyRows:
         self._packed = torch.ops.onednn.qlinear_prepack(integers, None)
         self._scale, self._zeros = scale, torch.zeros(len(scale), dtype=torch.int64)
 
+    # Inductor takes packed weights from frozen graphs only.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def __call__(self, rows: Tensor) -> Tensor:
         scale = _largest(rows)
         steps = (rows * (_LARGEST / scale)).round_().to(torch.int8)

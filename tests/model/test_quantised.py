@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,7 @@ from embodio.model import ConfigError, UnifiedIO2, WeightsError, int8_products, 
 from embodio.model.attention import MANY_TOKENS, SelfAttention
 from embodio.model.generation import GenerationOptions, generate
 from embodio.model.quantised import Int8Linear, quantise
+from embodio.model.token_sequence import concatenate
 from tests.model.golden_network import OWN_FOLDER, GoldenNetwork, load_network
 
 TOLERANCE = {"dynamic": 0.05, "weight_only": 0.03}
@@ -114,6 +116,18 @@ def test_attention_among_many_tokens(golden: GoldenNetwork, monkeypatch: pytest.
     few, rotary = tokens[:, 1:MANY_TOKENS], rotary[:, 1:MANY_TOKENS]
     expected, found = (inside[0](few, rotary, given) for given in (mask[..., 1:MANY_TOKENS], None))
     assert relative(found, expected) < 1e-4  # products in float32 as before
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_a_compiled_encoder_gives_the_same(golden: GoldenNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embodio.model.quantised.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("embodio.model.attention.MANY_TOKENS", 2)
+    small = quantise(golden.model)
+    tokens = concatenate(list(small.embed_inputs(golden.only(("text",), ("text",))).values()))
+    tokens = dataclasses.replace(tokens, mask=None)
+    expected, found = (encoder(tokens).embeddings for encoder in (small.encoder, torch.compile(small.encoder)))
+    assert relative(found, expected) < 0.01
 
 
 def test_the_float_network_stays_as_it_is(golden: GoldenNetwork, tmp_path: Path) -> None:
