@@ -159,6 +159,11 @@ def compute_statistics(
         for _ in _accumulate(one, accumulators, left_out, episodes):
             count += 1
             done(count)
+    if count and len(left_out) == count:
+        raise DatasetError(
+            f"{reader.name}: all of {count} episodes are damaged or not finite ({', '.join(left_out[:_LISTED])}), so "
+            "there are no statistics. `embodio-data verify` says what is wrong with them"
+        )
     source = _described(readers, left_out, episodes)
     computed = DatasetStatistics({f: a.finish(names[f]) for f, a in accumulators.items()}, source=source)
     save_side_file(reader, _KIND, key, computed.to_dict())

@@ -88,17 +88,22 @@ def check_finite(fields: dict[str, Vectors], names: dict[str, tuple[str, ...]]) 
 
 
 def check_constant(fields: dict[str, Vectors], names: dict[str, tuple[str, ...]]) -> Finding:
-    """Finds dimensions that never change; arguments as of `check_finite`."""
-    constant = [
-        f"{field} {name}"
-        for field, rows in fields.items()
-        for index, name in enumerate(names[field])
-        if len(rows) > 1 and len(np.unique(rows[:, index][np.isfinite(rows[:, index])])) < 2
-    ]
-    if constant:
-        remedy = "check the key map, unless it is meant so; a policy learns nothing from them"
-        return Finding("constant dimensions", "note", ", ".join(constant), remedy)
-    return Finding("constant dimensions", "ok", "every dimension changes")
+    """Finds dimensions that never change, or so rarely that quantiles do not; arguments as of `check_finite`."""
+    constant: list[str] = []
+    rare: list[str] = []
+    for field, rows in fields.items():
+        for index, name in enumerate(names[field]):
+            column = rows[:, index][np.isfinite(rows[:, index])]
+            if len(rows) > 1 and len(np.unique(column)) < 2:
+                constant.append(f"{field} {name}")
+            elif len(column) and len(np.unique(np.quantile(column, (0.01, 0.99)))) < 2:
+                rare.append(f"{field} {name}")
+    found = ", ".join(constant) or "every dimension changes"
+    remedies = ["check the key map, unless it is meant so; a policy learns nothing from them"] if constant else []
+    if rare:
+        found += f"; constant but for outliers: {', '.join(rare)}"
+        remedies.append("action_range=quantiles has no range for those with outliers only; take minmax or limits")
+    return Finding("constant dimensions", "note" if remedies else "ok", found, "; ".join(remedies))
 
 
 def check_clipping(action: Vectors, dimensions: Sequence[Dimension]) -> Finding:

@@ -61,6 +61,13 @@ class FieldStatistics:
             if ordered != sorted(ordered):
                 raise StatisticsError(f"{dimension}: min, q01, q99, max are {ordered}, which is not in order")
 
+    @property
+    def outliers_only(self) -> tuple[str, ...]:
+        """Names of the dimensions that change so rarely that "quantiles" leaves them no range."""
+        flat = Normaliser.from_statistics("quantiles", self).constant
+        lost = flat & ~Normaliser.from_statistics("minmax", self).constant
+        return tuple(name for name, is_lost in zip(self.names, lost, strict=True) if is_lost)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain JSON values."""
         return {

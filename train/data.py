@@ -265,17 +265,19 @@ def _units(source: EpisodeSource, field: str) -> Mapping[str, str]:
 
 
 def _table(field: str, values: FieldStatistics, units: Mapping[str, str]) -> Table:
-    """One row for each dimension; those that never change are marked."""
+    """One row for each dimension; those that never change, or hardly ever, are marked."""
     constant = Normaliser.from_statistics("minmax", values).constant
+    marks = {name: "constant" for name, same in zip(values.names, constant, strict=True) if same}
+    marks |= dict.fromkeys(values.outliers_only, "constant but for outliers")
     table = Table(title=f"{field}, {values.count} steps", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     table.add_column("", no_wrap=True)
     table.add_column("unit")
     for column in ("min", "q01", "mean", "std", "q99", "max"):
         table.add_column(column, justify="right")
-    if constant.any():
+    if marks:
         table.add_column("")
     columns = (values.min, values.q01, values.mean, values.std, values.q99, values.max)
     for index, name in enumerate(values.names):
-        mark = ["constant" if constant[index] else ""] if constant.any() else []
+        mark = [marks.get(name, "")] if marks else []
         table.add_row(name, units.get(name, ""), *(f"{column[index]:.4g}" for column in columns), *mark)
     return table

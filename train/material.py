@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from embodio.agent.policy_config import PolicyConfig
 from embodio.agent.policy_format import PolicyFormat
 from embodio.datasets.augment import AugmentConfig
 from embodio.datasets.errors import DatasetError
@@ -18,6 +19,7 @@ from embodio.datasets.statistics import compute_statistics
 from embodio.datasets.tasks import IdleConfig, NextAction, WithoutIdle, named_task
 from embodio.datasets.tasks.episode_cache import DEFAULT_BYTES
 from embodio.datasets.tasks.next_action import NextActionConfig
+from embodio.envs.embodiment import Embodiment
 from embodio.model.statistics import DatasetStatistics
 from embodio.model.vocabulary import Vocabulary
 from embodio.train.config import TrainConfig
@@ -131,8 +133,23 @@ def make_formats(config: TrainConfig, opened: Sequence[OpenSource], vocabulary: 
         policy = dataclasses.replace(
             config.policy, view=config.augment.view, cameras=one.config.cameras or config.policy.cameras
         )
-        formats[one.name] = PolicyFormat(policy, robot, policy_statistics(alike), vocabulary)
+        statistics = policy_statistics(alike)
+        _require_ranges(policy, robot, statistics)
+        formats[one.name] = PolicyFormat(policy, robot, statistics, vocabulary)
     return formats
+
+
+def _require_ranges(policy: PolicyConfig, robot: Embodiment, statistics: DatasetStatistics) -> None:
+    """Refuses levels that could not move a dimension of the action that moves in the data."""
+    if policy.action_range != "quantiles":
+        return
+    kinds = {dimension.name: dimension.kind for dimension in robot.action.dimensions}
+    lost = [name for name in statistics.field("action").outliers_only if kinds.get(name) == "continuous"]
+    if lost:
+        raise TrainError(
+            f"policy.action_range: {', '.join(lost)} changes in so few steps that the quantiles of 1 % and 99 % are "
+            "equal, so the policy could never move it. Take policy.action_range=minmax or limits"
+        )
 
 
 def policy_statistics(alike: Sequence[OpenSource]) -> DatasetStatistics:

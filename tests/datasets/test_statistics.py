@@ -20,6 +20,7 @@ from embodio.datasets.rlds.features import features_of
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.sealed_json import sealed, unsealed
 from embodio.datasets.statistics import FieldAccumulator
+from embodio.model.statistics import FieldStatistics, Normaliser
 from tests.agent.conftest import make_embodiment
 from tests.datasets.fake_robot import FakeEnv, FakeExpert, FakeSource, fake_embodiment
 from tests.datasets.toy import metadata_of, toy_rows, write_toy_dataset
@@ -87,6 +88,46 @@ def test_nothing_and_nan_are_refused() -> None:
         FieldAccumulator().finish(("x",))
     with pytest.raises(DatasetError, match="not finite"):
         FieldAccumulator().update(np.array([[np.nan]], np.float32))
+
+
+def test_dimensions_that_hardly_ever_change() -> None:
+    values = np.random.default_rng(0).normal(size=(1000, 4))
+    values[:, 1:] = (0.0, 0.1, 1e6)
+    values[7, 1], values[::2, 3] = 7.0, 1e6 + 1
+    accumulator = FieldAccumulator()
+    accumulator.update(values)
+    found = accumulator.finish(("free", "outlier", "constant", "offset"))
+    assert found.outliers_only == ("outlier",)
+    for kind in ("minmax", "quantiles", "meanstd"):
+        normaliser = Normaliser.from_statistics(kind, found)  # type: ignore[arg-type]
+        unit = normaliser.normalise(values)
+        assert (unit >= 0).all() and (unit <= 1).all() and (unit[:, 2] == 0.5).all()
+        assert normaliser.denormalise(unit)[:, 2] == pytest.approx(0.1)
+    assert Normaliser.from_statistics("minmax", found).denormalise(unit_of(found, values))[7, 1] == 7.0
+
+
+def unit_of(found: FieldStatistics, values: np.ndarray) -> np.ndarray:
+    return Normaliser.from_statistics("minmax", found).normalise(values)
+
+
+def test_single_steps_and_episodes_that_are_all_damaged(tmp_path: Path) -> None:
+    embodiment = make_embodiment()
+    features = EpisodeFeatures({"action": TensorFeature("float32", (3,)), "is_first": TensorFeature("bool")}, {})
+    whole, spoilt = np.array([0.5, 0.1, 1], np.float32), np.array([np.nan, 0.1, 1], np.float32)
+    for name, actions in (("one", [[whole]]), ("mixed", [[spoilt, whole], [whole]]), ("none", [[spoilt], [spoilt]])):
+        records = [
+            encode_episode(features, [{"action": action, "is_first": True} for action in rows], {}) for rows in actions
+        ]
+        write_dataset(tmp_path / name, name, embodiment, features, records)
+    for name in ("one", "mixed"):
+        found = compute_statistics(RLDSReader(tmp_path / name)).field("action")
+        assert found.count == 1 and found.min == found.max == found.mean and found.std == (0.0, 0.0, 0.0)
+        normaliser = Normaliser.from_statistics("meanstd", found)
+        assert normaliser.normalise(whole).tolist() == [0.5, 0.5, 0.5]
+        assert normaliser.denormalise([0.0, 1.0, 0.3]) == pytest.approx(whole)
+    assert "1 are damaged or not finite" in compute_statistics(RLDSReader(tmp_path / "mixed")).source
+    with pytest.raises(DatasetError, match=r"none: all of 2 episodes are damaged or not finite .*verify"):
+        compute_statistics(RLDSReader(tmp_path / "none"))
 
 
 def test_statistics_of_a_collection(tmp_path: Path) -> None:

@@ -48,6 +48,10 @@ def test_constant_dimensions() -> None:
     finding = check_constant({"action": values}, NAMES)
     assert (finding.status, finding.found) == ("note", "action x")
     assert finding.remedy
+    values[:, 0], values[0, 0] = 0.25, 1.0
+    finding = check_constant({"action": values}, NAMES)
+    assert finding.found == "every dimension changes; constant but for outliers: action x"
+    assert finding.status == "note" and "minmax" in finding.remedy
 
 
 def test_clipping() -> None:

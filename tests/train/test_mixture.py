@@ -14,12 +14,16 @@ import torch
 from embodio.agent import Agent, PolicyConfig
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.mixture import Mixture
+from embodio.datasets.source import open_source
+from embodio.datasets.statistics import FieldAccumulator
 from embodio.datasets.tasks import TASKS, UnknownTaskError
 from embodio.datasets.tasks.inputs import InputConfig
 from embodio.model.config import ModelConfig
 from embodio.model.errors import ModelError
 from embodio.model.network import UnifiedIO2
+from embodio.model.statistics import DatasetStatistics
 from embodio.model.weights import save_weights
+from embodio.train import material
 from embodio.train.cli import compose
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
@@ -162,6 +166,29 @@ def test_text_is_never_cut_and_mistakes_have_names(near: Path, far: Path, tmp_pa
     save_weights(UnifiedIO2(ModelConfig.named("nano")), tmp_path / "blind")
     with pytest.raises((TrainError, ModelError), match="image_tokenizer"):
         make_trainer(mixed(near, far, tmp_path, tasks={"goal_image": 1.0}, image_tokenizer=str(tmp_path / "blind")))
+
+
+def test_a_dimension_that_moves_too_rarely_for_quantiles_is_refused(
+    near: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robot = open_source(near).embodiment
+    values = np.random.default_rng(0).uniform(-0.2, 0.2, (1000, 3)).astype(np.float32)
+    values[1:, 1] = 0.0
+    accumulators = FieldAccumulator(), FieldAccumulator()
+    accumulators[0].update(values)
+    accumulators[1].update(np.abs(values[:, :2]))
+    dimensions = {"action": robot.action.dimensions, "state": robot.state}
+    fields = {
+        name: accumulator.finish(tuple(d.name for d in dimensions[name]))
+        for name, accumulator in zip(dimensions, accumulators, strict=True)
+    }
+    monkeypatch.setattr(material, "policy_statistics", lambda alike: DatasetStatistics(fields, "made"))
+    config = settings(near, tmp_path)
+    for kind in ("limits", "minmax"):
+        make_trainer(dataclasses.replace(config, policy=dataclasses.replace(config.policy, action_range=kind)))
+    config = dataclasses.replace(config, policy=dataclasses.replace(config.policy, action_range="quantiles"))
+    with pytest.raises(TrainError, match=r"action_range: turn changes in so few steps.*minmax"):
+        make_trainer(config)
 
 
 def test_idle_steps_are_left_out_where_asked(near: Path, tmp_path: Path) -> None:
