@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 
 from embodio.datasets.errors import CollectionError, FeatureError
+from embodio.datasets.recorded_sound import FASTEST
 from embodio.datasets.rlds.features import METADATA, ImageFeature, SequenceFeature, TensorFeature, TextFeature
 from embodio.datasets.source import EpisodeView
 from embodio.model.audio_features import AudioError
@@ -101,9 +102,11 @@ def _content(part: str, wanted: Mapping[str, Sequence[Any]]) -> Any:
 def _sounds(episode: EpisodeView) -> list[tuple[Any, int]]:
     samples, lengths, rates = (episode.sequence(path) for path in (_SAMPLES, _LENGTHS, _RATES))
     ends = np.cumsum(lengths)
-    if len(lengths) != len(rates) or np.min(lengths, initial=0) < 0 or (ends[-1] if len(ends) else 0) != len(samples):
+    fits = len(lengths) == len(rates) and np.min(lengths, initial=0) >= 0 and (np.diff(ends, prepend=0) >= 0).all()
+    if not fits or (ends[-1] if len(ends) else 0) != len(samples) or not all(0 < rate <= FASTEST for rate in rates):
         raise FeatureError("the lengths and rates of the prompt's sounds do not fit its samples. Record it again")
-    return [(piece, int(rate)) for piece, rate in zip(np.split(samples, ends[:-1]), rates, strict=True)]
+    pieces = np.split(samples, ends[:-1])[: len(rates)]  # none at all are split into one
+    return [(piece, int(rate)) for piece, rate in zip(pieces, rates, strict=True)]
 
 
 def _parts(told: Any) -> tuple[list[str], list[Any], list[tuple[Any, int]]]:

@@ -12,6 +12,9 @@ from embodio.datasets.rlds.features import MICROPHONE
 from embodio.datasets.source import EpisodeView
 from embodio.envs.embodiment import Microphone
 
+FASTEST = 1_000_000
+"""The highest rate of a sound, in Hz, that is believed."""
+
 
 def microphone_samples(value: Any, microphone: Microphone) -> npt.NDArray[np.float32]:
     """The sound of one step as it is recorded.

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.prompt_images import prompt_of
-from embodio.datasets.recorded_sound import heard
-from embodio.datasets.rlds.features import METADATA, MICROPHONE, MICROPHONE_RATE
+from embodio.datasets.recorded_sound import FASTEST
+from embodio.datasets.rlds.features import MICROPHONE, MICROPHONE_RATE
 from embodio.datasets.rlds.image_codec import encode_image
 from embodio.datasets.source import EpisodeView
 from embodio.datasets.visualise_page import Medium
@@ -32,11 +32,11 @@ def sounds(episode: EpisodeView) -> dict[str, Medium]:
     """All that the microphone of an episode heard; empty where none was recorded."""
     if MICROPHONE not in episode.features.sequences or MICROPHONE_RATE not in episode.features.episode:
         return {}
-    rate = int(episode.metadata[MICROPHONE_RATE.removeprefix(f"{METADATA}/")])
-    try:
-        return {"microphone": _wav(np.concatenate(heard(episode, len(episode) - 1)), rate)}
-    except DatasetError:  # it gave nothing
-        return {}
+    rate = int(episode.value(MICROPHONE_RATE))
+    if not 0 < rate <= FASTEST:
+        raise FeatureError(f"{MICROPHONE_RATE} is {rate}. Record the episode again")
+    pieces = [np.asarray(episode.sequence(MICROPHONE, step)) for step in range(len(episode))]
+    return {"microphone": _wav(np.concatenate(pieces), rate)}
 
 
 def _part(part: Any) -> str | Medium:
@@ -52,5 +52,5 @@ def _wav(samples: npt.NDArray[Any], rate: int) -> Medium:
         writer.setnchannels(samples.shape[1] if samples.ndim == 2 else 1)
         writer.setsampwidth(2)
         writer.setframerate(rate)
-        writer.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+        writer.writeframes((np.clip(np.nan_to_num(samples), -1, 1) * 32767).astype("<i2").tobytes())
     return Medium("audio/wav", file.getvalue())

@@ -156,5 +156,5 @@ def test_missing_files_name_their_origin(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.delenv("EMBODIO_DATA", raising=False)
     with pytest.raises(DatasetError, match=r"Fetch them from gs://gresearch/robotics/droid/1\.0\.0"):
         open_source("droid")
-    with pytest.raises(DatasetError, match=r"name of the catalogue.* bridge_v2,"):
+    with pytest.raises(DatasetError, match=r"name of the catalogue; the names are .*bridge_v2"):
         open_source(tmp_path / "nothing")

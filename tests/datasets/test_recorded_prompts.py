@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embodio.agent import PolicyFormat
 from embodio.agent.observation import read_observation
@@ -19,15 +22,19 @@ from embodio.agent.session import Session
 from embodio.datasets.conversion import ConversionSettings, convert
 from embodio.datasets.errors import CollectionError, FeatureError
 from embodio.datasets.inspect_source import propose
-from embodio.datasets.prompt_images import prompt_of
+from embodio.datasets.prompt_images import prompt_of, told_in
 from embodio.datasets.recorded_prompt import has_prompts, prompt_text, prompt_values, recorded_prompt
 from embodio.datasets.recorded_sound import heard, microphone_samples
 from embodio.datasets.recording import EpisodeRecorder, recorded_features
 from embodio.datasets.rlds import RLDSReader, write_dataset
+from embodio.datasets.rlds.episode import Episode
+from embodio.datasets.rlds.example_proto import _Example
 from embodio.datasets.source import EpisodeSource, open_source
 from embodio.datasets.tasks import NextAction
 from embodio.datasets.tasks.plan import Plan, PlanConfig
 from embodio.datasets.visualise import write_page
+from embodio.datasets.visualise_prompt import sounds as shown_sounds
+from embodio.datasets.visualise_prompt import told as shown_as_told
 from embodio.envs.embodiment import Microphone
 from embodio.envs.interleaved_prompt import PromptSpace
 from embodio.envs.rollout import run_episode
@@ -201,6 +208,29 @@ def test_what_was_told_comes_back_part_by_part(recorded: tuple[Path, list[list[E
     words = recorded_prompt(source.episode(1), images=False, sounds=False)
     assert words == source.episode(1).instruction
     assert source.episode(0).metadata["microphone_rate"] == 8000
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_any_other_values_are_read_or_refused(data: st.DataObject, recorded: tuple[Path, list[list[Example]]]) -> None:
+    reader = RLDSReader(recorded[0])
+    example = _Example()
+    example.ParseFromString(reader.record(1))
+    fields = example.features.feature
+    name = data.draw(st.sampled_from([name for name in fields if "prompt" in name or "microphone" in name]))
+    kind = fields[name].WhichOneof("kind")
+    values = getattr(fields[name], kind).value
+    other = {
+        "int64_list": st.integers(-(2**63), 2**63 - 1),
+        "float_list": st.floats(width=32),
+        "bytes_list": st.sampled_from([b"{image_9}", b"{sound_0}", b"{sound_3}", b"", b"\xff"]) | st.binary(max_size=9),
+    }[kind]
+    place = data.draw(st.integers(0, len(values)))
+    values[place : place + data.draw(st.integers(0, 2))] = data.draw(st.lists(other, max_size=2))
+    episode = Episode(example.SerializeToString(), reader.features)
+    for read in (prompt_of, lambda e: told_in(e, 3, 2), lambda e: heard(e, STEPS), shown_as_told, shown_sounds):
+        with contextlib.suppress(FeatureError):
+            read(episode)
 
 
 @pytest.mark.tf
