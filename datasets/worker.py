@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import multiprocessing
 import os
@@ -23,13 +22,10 @@ import torch
 
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.shared_memory import Layout, Room, SharedBlock
+from embodio.model.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from embodio.datasets.loader import BatchMaker
-
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of settings in glibc's malloc.h
-_KEPT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ def run_worker(connection: Connection, block: SharedBlock, maker: BatchMaker, st
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the main process's business
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
-    _keep_freed_memory()
+    keep_freed_memory()
     desk = _Desk(connection, block)
     with _Reporting(connection):
         for step in steps:
@@ -150,14 +146,6 @@ def _send(connection: Connection, message: Made | Failure) -> None:
         connection.send(message)
     except (BrokenPipeError, ConnectionResetError) as error:
         raise _LoaderGone from error
-
-
-def _keep_freed_memory() -> None:
-    """Has glibc keep what is freed: memory that it gives back is made anew, page by page, for the next example."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, _KEPT_BYTES)
-        mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def _end_with_parent() -> None:

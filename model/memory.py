@@ -1,8 +1,9 @@
-"""Room for large tensors outside the heap: given back as soon as they are freed, in huge pages where there are any."""
+"""Where the memory of tensors comes from: large ones outside the heap, and what is freed kept for the next."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import math
 import mmap
 from collections.abc import Sequence
@@ -12,6 +13,11 @@ from torch import Tensor
 
 MAPPED_BYTES = 1 << 16
 """Smaller tensors stay in the heap."""
+
+KEPT_BYTES = 64 << 20
+"""What `keep_freed_memory` keeps at most."""
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of settings in glibc's malloc.h
 
 
 def room(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
@@ -28,3 +34,14 @@ def room(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         with contextlib.suppress(OSError):  # a kernel without huge pages
             mapped.madvise(mmap.MADV_HUGEPAGE)
     return torch.frombuffer(mapped, dtype=dtype).view(tuple(shape))
+
+
+def keep_freed_memory() -> None:
+    """Has glibc keep what this process frees: memory that it gives back is made anew, page by page, for the next use.
+
+    Settings of glibc in the environment (MALLOC_...) count no more; with another library for C nothing happens.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, KEPT_BYTES)
+        mallopt(_TRIM_THRESHOLD, KEPT_BYTES)
