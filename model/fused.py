@@ -6,6 +6,7 @@ demands: statistics, rotary embedding and log-sum-exp never run in a 16-bit type
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -14,7 +15,6 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 RMS_EPSILON = 1e-6
-_ROOT_EPSILON = torch.tensor(RMS_EPSILON**0.5)
 
 
 def _at_least_float32(x: Tensor) -> Tensor:
@@ -25,6 +25,18 @@ def _inverse_rms(x: Tensor) -> Tensor:
     """1 / sqrt(mean(x^2) + epsilon) over the last axis, which is kept with size 1."""
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
     return norm.mul_(x.shape[-1] ** -0.5).square_().add_(RMS_EPSILON).rsqrt_()
+
+
+def _inverse_rms_of_few(x: Tensor) -> Tensor:
+    """`_inverse_rms` in fewer calls: of small tensors, a number in Python costs as much as a call or two."""
+    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return torch.addcmul(_epsilon(x.device), norm, norm, value=1 / x.shape[-1]).rsqrt_()
+
+
+@functools.lru_cache(maxsize=8)
+def _epsilon(device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.full((), RMS_EPSILON, device=device)
 
 
 class _RMSNorm(torch.autograd.Function):
@@ -70,14 +82,13 @@ def rms_norm(x: Tensor, scale: Tensor) -> Tensor:
 
 
 def rms_norm_of_few(x: Tensor, scale: Tensor) -> Tensor:
-    """`rms_norm` in few operations, for the few rows of a step of decoding.
+    """`rms_norm` without gradients in half the time for a few rows, as while decoding.
 
     Whatever the number of rows, each becomes the same, bit for bit.
     """
     if x.dtype != torch.float32:
         return rms_norm(x, scale)
-    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True).mul_(x.shape[-1] ** -0.5)
-    return (x / length.hypot_(_ROOT_EPSILON)).mul_(scale)
+    return (x * _inverse_rms_of_few(x)).mul_(scale)
 
 
 class _NormRotate(torch.autograd.Function):
@@ -150,7 +161,7 @@ def norm_rotate_(x: Tensor, scale: Tensor, rotary: Tensor | None) -> Tensor:
     """
     part = x[:, :, : scale.shape[0]]
     inner = _at_least_float32(part)
-    inner.mul_(_inverse_rms(inner)).mul_(scale.unsqueeze(1))
+    inner.mul_(_inverse_rms_of_few(inner)).mul_(scale.unsqueeze(1))
     _rotate_(inner, None if rotary is None else rotary.unsqueeze(2))
     if inner is not part:
         part.copy_(inner)
