@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from embodio.agent.decoder import DecoderWeights, RowDecoder
 from embodio.agent.grammar import Echo, Forced, Grammar, Level, Stop, Word
+from embodio.agent.row_products import Product, float_product
 from embodio.agent.word_tree import UNDEFINED, WordTree
 from embodio.model.network import UnifiedIO2
 from embodio.model.targets import START_ID
@@ -52,16 +53,11 @@ class _Choice:
     end: int
     column: int
     stops: bool
-    table: Tensor
+    scores: Callable[[Tensor], Tensor]
+    """[B, n] how good each alternative is, from hidden [B, 1 + m, D]."""
     spelled: Tensor
     tree: WordTree | None = None
     echoes: list[tuple[int, WordTree]] = field(default_factory=list)
-
-    def scores(self, hidden: Tensor) -> Tensor:
-        """[B, n] how good each alternative is, from hidden [B, 1 + m, D]."""
-        if self.tree is None:
-            return row_logits(hidden[:, 0], self.table)
-        return self.tree.scores(state_logits(hidden, self.table))
 
 
 class ConstrainedDecoder:
@@ -79,7 +75,7 @@ class ConstrainedDecoder:
     def __init__(self, weights: DecoderWeights, grammar: Grammar) -> None:
         self._weights, self.grammar = weights, grammar
         self._device = weights.model.table("text").device
-        self._tables: dict[bytes, tuple[Tensor, Tensor]] = {}
+        self._tables: dict[bytes, tuple[Tensor, Product]] = {}
         self._choices: list[_Choice] = []
         forced = [START_ID]
         for part in grammar.parts:
@@ -99,16 +95,16 @@ class ConstrainedDecoder:
         self._room = len(forced) + max((len(tree.tokens) for tree in words), default=0)
 
     def _compile(self, part: Level | Word | Stop, end: int) -> _Choice:
+        table = self._weights.model.table("text").detach()
         if isinstance(part, Word):
             tree = WordTree(part.spellings, self._device)
-            return _Choice(end, end, False, self._weights.model.table("text").detach(), tree.padded, tree)
+            return _Choice(end, end, False, lambda hidden: tree.scores(state_logits(hidden, table)), tree.padded, tree)
         ids = part.ids if isinstance(part, Level) else np.array([EOS_ID, part.go_on], dtype=np.int64)
         if ids.tobytes() not in self._tables:
             allowed = torch.as_tensor(ids, device=self._device)
-            table = self._weights.model.table("text").detach().index_select(0, allowed)
-            self._tables[ids.tobytes()] = (allowed[:, None], table)
-        spelled, table = self._tables[ids.tobytes()]
-        return _Choice(end, end, isinstance(part, Stop), table, spelled)
+            self._tables[ids.tobytes()] = (allowed[:, None], float_product(table.index_select(0, allowed)))
+        spelled, product = self._tables[ids.tobytes()]
+        return _Choice(end, end, isinstance(part, Stop), lambda hidden: product(hidden[:, 0], len(hidden)), spelled)
 
     @torch.inference_mode()
     def __call__(
@@ -190,13 +186,6 @@ def decode_legal(model: UnifiedIO2, encoded: TokenSequence, legal: Sequence[Ints
 def guided(conditional: Tensor, neutral: Tensor, scale: float) -> Tensor:
     """Scores (1 + scale) * log p - scale * log p_neutral among the alternatives, from two scores [..., n]."""
     return (1.0 + scale) * conditional.log_softmax(dim=-1) - scale * neutral.log_softmax(dim=-1)
-
-
-def row_logits(hidden: Tensor, table: Tensor) -> Tensor:
-    """Logits [B, n] of hidden [B, D] and rows of the table [n, D], each row by a product of its own."""
-    if hidden.shape[0] == 1:
-        return functional.linear(hidden, table)
-    return torch.bmm(hidden.unsqueeze(1), table.t().expand(hidden.shape[0], -1, -1)).squeeze(1)
 
 
 def state_logits(hidden: Tensor, table: Tensor) -> Tensor:

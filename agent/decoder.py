@@ -1,56 +1,24 @@
 """The decoder in steps, such that what a row becomes does not depend on the rows beside it.
 
-A matrix product of one row and one of eight rows may add in different orders, and a tie between two levels of an
-action could then be decided differently. Here every row of a batch goes through a product of its own (`torch.bmm` with
-the same matrix for all rows), which adds as the product of a single row does; everything else in a step works row by
-row anyway. `embodio.agent.runtime` checks this on the machine at hand before it relies on it.
+Its products are those of `embodio.agent.row_products`; everything else in a step works row by row anyway.
+`embodio.agent.runtime` checks on the machine at hand that rows together are as alone before it relies on it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embodio.agent.row_products import Product, linear_product
 from embodio.agent.word_tree import WordTree
-from embodio.model.fused import norm_rotate_, rms_norm, swiglu
+from embodio.model.fused import norm_rotate_, rms_norm_of_few, swiglu
 from embodio.model.network import UnifiedIO2
 from embodio.model.token_sequence import TokenSequence, cross_attention_mask
 from embodio.model.transformer import head_rotary
-
-
-class Product(Protocol):
-    """A linear map of rows [B, t, in] -> [B, t, out]."""
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """The product."""
-
-    def plus(self, residual: Tensor, x: Tensor) -> Tensor:
-        """The product added to [B, t, out]."""
-
-
-class RowProduct:
-    """`x @ weight.T` for each row of the batch on its own, for float weights."""
-
-    def __init__(self, linear: nn.Module) -> None:
-        self.weight = cast(Tensor, linear.weight).detach()
-        self.turned = self.weight.t()
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Map [B, t, in] to [B, t, out]."""
-        if x.shape[0] == 1:
-            return functional.linear(x[0], self.weight).unsqueeze(0)
-        return torch.bmm(x, self.turned.expand(x.shape[0], -1, -1))
-
-    def plus(self, residual: Tensor, x: Tensor) -> Tensor:
-        """Map [B, t, in] and add it to [B, t, out]."""
-        if x.shape[0] == 1:
-            return torch.addmm(residual[0], x[0], self.turned).unsqueeze(0)
-        return torch.baddbmm(residual, x, self.turned.expand(x.shape[0], -1, -1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +43,10 @@ class DecoderWeights:
 
     Args:
         model: the network.
-        product: makes row by row products from linear layers.
+        make: makes products from linear layers.
     """
 
-    def __init__(self, model: UnifiedIO2, product: Callable[[nn.Module], Product] | None = None) -> None:
-        make: Callable[[nn.Module], Product] = RowProduct if product is None else product
+    def __init__(self, model: UnifiedIO2, make: Callable[[nn.Module], Product] = linear_product) -> None:
         self.model = model
         self.heads = model.config.transformer.num_heads
         self.scale = model.config.transformer.emb_dim**-0.5
@@ -157,16 +124,17 @@ class RowDecoder:
         """
         begin, count = self._length, tokens.shape[1]
         end = self._length = begin + count
+        asked = count - 1
         rotary, mask = self._rotary[:, begin:end], None
         if valid is not None:
             tokens, rotary, mask = self._ragged(tokens, valid, tree)
         elif count > 1:
             mask = torch.ones(count, end, dtype=torch.bool, device=tokens.device).tril(begin)
-        model = self._weights.model
-        x = model.target("text").embed(tokens, model.table("text"))
+        model, (rows, count) = self._weights.model, tokens.shape
+        x = model.target("text").embed(tokens.flatten(), model.table("text"))
         for index, layer in enumerate(self._weights.layers):
-            x = self._layer(layer, index, x, begin, rotary, mask)
-        return rms_norm(x[:, count - 1 :], self._weights.norm) * self._weights.scale
+            x = self._layer(layer, index, x, (rows, count), begin, rotary, mask)
+        return rms_norm_of_few(x.view(rows, count, -1)[:, asked:], self._weights.norm) * self._weights.scale
 
     def _ragged(self, tokens: Tensor, valid: Tensor, tree: WordTree | None) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens with the beginnings of words, and for each its rotary factors and which tokens it sees."""
@@ -186,24 +154,30 @@ class RowDecoder:
         return tokens, self._rotary[0][places.clamp(min=0)], mask[:, None]
 
     def _layer(
-        self, layer: LayerWeights, index: int, x: Tensor, begin: int, rotary: Tensor, mask: Tensor | None
+        self,
+        layer: LayerWeights,
+        index: int,
+        x: Tensor,
+        shape: tuple[int, int],
+        begin: int,
+        rotary: Tensor,
+        mask: Tensor | None,
     ) -> Tensor:
-        """One decoder layer on x [B, t, D]."""
-        batch, count = x.shape[:2]
-        cross_key, cross_value = self._cross[index]
+        """One decoder layer on x [B * t, D], `shape` being (B, t)."""
+        (rows, count), (cross_key, cross_value) = shape, self._cross[index]
         heads, width = cross_key.shape[1], cross_key.shape[3]
         cache = self._cache[index]
-        fused = layer.query_key_value(rms_norm(x, layer.self_norm)).view(batch, count, 3, heads, width)
+        fused = layer.query_key_value(rms_norm_of_few(x, layer.self_norm), rows).view(rows, count, 3, heads, width)
         norm_rotate_(fused, layer.query_key_norm, rotary)
         cache[:, begin : begin + count] = fused[:, :, 1:]
         keys, values = cache[:, : begin + count].transpose(1, 3).unbind(2)
         mixed = functional.scaled_dot_product_attention(fused[:, :, 0].transpose(1, 2), keys, values, attn_mask=mask)
-        x = layer.self_out.plus(x, mixed.transpose(1, 2).reshape(batch, count, -1))
+        x = layer.self_out.plus(x, mixed.transpose(1, 2).reshape(len(x), -1), rows)
 
-        query = layer.query(rms_norm(x, layer.cross_norm)).view(batch, count, 1, heads, width)
+        query = layer.query(rms_norm_of_few(x, layer.cross_norm), rows).view(rows, count, 1, heads, width)
         norm_rotate_(query, layer.query_norm, rotary)
         mixed = functional.scaled_dot_product_attention(
             query.squeeze(2).transpose(1, 2), cross_key, cross_value, attn_mask=self._mask
         )
-        x = layer.cross_out.plus(x, mixed.transpose(1, 2).reshape(batch, count, -1))
-        return layer.down.plus(x, swiglu(layer.gate_up(rms_norm(x, layer.mlp_norm))))
+        x = layer.cross_out.plus(x, mixed.transpose(1, 2).reshape(len(x), -1), rows)
+        return layer.down.plus(x, swiglu(layer.gate_up(rms_norm_of_few(x, layer.mlp_norm), rows)), rows)

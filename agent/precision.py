@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from embodio.agent.decoder import Product, RowProduct
 from embodio.agent.errors import PrecisionError
 from embodio.agent.options import AgentOptions
+from embodio.agent.row_products import Int8Product, Product, linear_product
 from embodio.model.errors import ModelError
 from embodio.model.network import UnifiedIO2
 from embodio.model.prepared import prepare
@@ -57,7 +57,7 @@ def convert(model: UnifiedIO2, options: AgentOptions) -> FastModel:
     Raises:
         PrecisionError: this machine lacks what an option needs.
     """
-    product: Callable[[nn.Module], Product] = RowProduct
+    product: Callable[[nn.Module], Product] = linear_product
     if options.prepare:
         prepare(model)
     elif options.precision == "bfloat16":
@@ -74,21 +74,3 @@ def convert(model: UnifiedIO2, options: AgentOptions) -> FastModel:
             raise PrecisionError("compile: torch.compile needs a C++ compiler, which is not installed; install g++")
         encoder = torch.compile(model.encoder)
     return FastModel(model, encoder, product)
-
-
-class Int8Product:
-    """A linear map with int8 weights, each row of the batch on its own."""
-
-    def __init__(self, linear: nn.Module) -> None:
-        self._linear = linear
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Map [B, t, in] to [B, t, out]."""
-        if x.shape[0] == 1:
-            mapped: Tensor = self._linear(x)
-            return mapped
-        return torch.stack([self._linear(row) for row in x])
-
-    def plus(self, residual: Tensor, x: Tensor) -> Tensor:
-        """Map [B, t, in] and add it to [B, t, out]."""
-        return residual + self(x)

@@ -24,6 +24,7 @@ from embodio.agent.precision import convert
 from embodio.agent.result import Plan
 from embodio.agent.session import Session
 from embodio.model.example import Example
+from embodio.model.memory import keep_freed_memory
 from embodio.model.network import UnifiedIO2
 from embodio.model.processor import Features, Processor
 from embodio.model.token_sequence import TokenSequence
@@ -63,6 +64,7 @@ class Runtime:
     """
 
     def __init__(self, model: UnifiedIO2, policy_format: PolicyFormat, options: AgentOptions) -> None:
+        keep_freed_memory()
         self.options, self.times = options, StageTimes()
         self.format = policy_format
         fast = convert(model, options)

@@ -8,6 +8,7 @@ import torch
 
 from embodio.agent import Agent, Checkpoint, NotReset, ObservationError, load_checkpoint
 from embodio.agent.options import AgentOptions
+from embodio.agent.row_products import OrderedProduct
 from tests.agent.conftest import make_checkpoint, make_format, make_observation
 from tests.agent.slow_path import SlowAgent
 
@@ -117,8 +118,10 @@ def test_a_machine_that_rounds_rows_differently_runs_them_alone(monkeypatch: pyt
     checkpoint = make_checkpoint(make_format(chunk=2), seed=6)
     agent = Agent(checkpoint)
     agent.reset(instruction=("lift",) * 2)
-    product = torch.bmm
-    monkeypatch.setattr(torch, "bmm", lambda a, b: product(a, b) * (1 + 1e-6))
+    product = OrderedProduct.__call__
+    monkeypatch.setattr(
+        OrderedProduct, "__call__", lambda self, x, rows: product(self, x, rows) * (1 + 1e-6 * float(rows > 1))
+    )
     with pytest.warns(UserWarning, match="one by one"):
         actions = agent.act(batch([0, 1]))
     monkeypatch.undo()
