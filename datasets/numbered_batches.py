@@ -19,7 +19,8 @@ SPARES = 16
 """Records that are tried in place of a damaged one, each drawn anew."""
 
 _DAMAGE = (CorruptRecordError, FeatureError, UnicodeDecodeError)
-_PROBLEMS = (DatasetError, ModelError, ValueError, LookupError, OSError)
+PROBLEMS = (DatasetError, ModelError, ValueError, LookupError, OSError)
+"""What making an example may end in; anything else is a bug."""
 
 
 class NumberedRecords(Protocol):
@@ -113,7 +114,7 @@ class NumberedBatches(ABC, Generic[Task]):
             task, record = self.draw(position, attempt)
             try:
                 return make(task, record, position)
-            except _PROBLEMS as error:
+            except PROBLEMS as error:
                 place = task.place(record)
                 located = ExampleError(place.dataset, place.episode, place.step, _text(error))
                 if not isinstance(error, _DAMAGE):

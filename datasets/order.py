@@ -32,6 +32,18 @@ def record_at(seed: int, position: int, records: int) -> int:
     return int(permutation(seed, epoch, records)[offset])
 
 
+def records_at(seed: int, positions: range, records: int) -> npt.NDArray[np.int64]:
+    """`record_at` for successive positions, int64 [N]."""
+    if records < 1:
+        return np.array([record_at(seed, position, records) for position in positions], np.int64)
+    parts, position = [np.zeros(0, np.int64)], positions.start
+    while position < positions.stop:
+        epoch, offset = divmod(position, records)
+        parts.append(permutation(seed, epoch, records)[offset : offset + positions.stop - position])
+        position += len(parts[-1])
+    return np.concatenate(parts)
+
+
 def scattered(key: tuple[int, ...], position: int, size: int) -> int:
     """Where `position` goes in a pseudo-random permutation of 0 ... size - 1; takes no memory, whatever the size.
 

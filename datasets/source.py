@@ -94,6 +94,13 @@ class EpisodeSource(Protocol):
         """Closes files; they open again when they are needed."""
 
 
+def encoded_frame(episode: EpisodeView, path: str, step: int) -> bytes | None:
+    """The compressed image of one step, None where the episode does not have it; errors as `EpisodeView.frame`."""
+    read = getattr(episode, "encoded_frame", None)
+    data: bytes | None = None if read is None else read(path, step)
+    return data
+
+
 def put_frame(episode: EpisodeView, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
     """Puts the image of one step into an array; without a copy in between where the episode has `frame_into`.
 

@@ -61,8 +61,9 @@ class LocalFile:
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes from `offset` on; raises DatasetError if the file cannot be read."""
+        descriptor = self._descriptor
         try:
-            return os.pread(self._open(), length, offset)
+            return os.pread(self._open() if descriptor is None else descriptor, length, offset)
         except OSError as error:
             raise DatasetError(f"{self.name} cannot be read ({error}). Fetch it again") from error
 
@@ -82,13 +83,11 @@ class LocalFile:
         return self.__dict__ | {"_descriptor": None}
 
     def _open(self) -> int:
-        descriptor = self._descriptor
-        if descriptor is None:
-            descriptor = os.open(self.name, os.O_RDONLY)
-            if self._descriptor is not None:  # another thread was faster
-                os.close(descriptor)
-                return self._descriptor
-            self._descriptor = descriptor
+        descriptor = os.open(self.name, os.O_RDONLY)
+        if self._descriptor is not None:  # another thread was faster
+            os.close(descriptor)
+            return self._descriptor
+        self._descriptor = descriptor
         return descriptor
 
 

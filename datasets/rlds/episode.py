@@ -49,6 +49,7 @@ class Episode(EpisodeFields):
         self._arrays: dict[str, npt.NDArray[Any]] = {}
         self._blobs: dict[str, Sequence[bytes]] = {}
         self._sequences: dict[str, StoredSequence] = {}
+        self._frames: dict[str, Sequence[bytes]] = {}  # by the path that was asked for
         self._length = self._count_steps()
 
     def __len__(self) -> int:
@@ -91,7 +92,12 @@ class Episode(EpisodeFields):
 
     def encoded_frame(self, path: str, step: int) -> bytes:
         """Returns the compressed image of one step; errors as in `frame`."""
-        return self._blob(self._find_image(path)[0], step)
+        frames = self._frames.get(path)
+        if frames is None:
+            frames = self._frames[path] = self._all_blobs(self._find_image(path)[0])
+        if not 0 <= step < self._length:
+            raise IndexError(f"step {step} of an episode of {self._length} steps")
+        return frames[step]
 
     def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:
         """Returns the image of one step, decompressed.
@@ -108,14 +114,14 @@ class Episode(EpisodeFields):
             IndexError: there is no such step.
         """
         path, feature = self._find_image(path)
-        pixels = decode_image(self._blob(path, step), feature.channels)
+        pixels = decode_image(self.encoded_frame(path, step), feature.channels)
         if not feature.takes(pixels.shape):
             raise FeatureError(f"{path}: an image of shape {pixels.shape} at step {step}, declared {feature}")
         return pixels
 
     def frame_into(self, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
         """As `frame`, put into an array [H, W, C]; also raises FeatureError where the image has another shape."""
-        decode_image_into(self._blob(self._find_image(path)[0], step), out)
+        decode_image_into(self.encoded_frame(path, step), out)
 
     def value(self, path: str) -> Any:
         """Returns a field of the whole episode ("episode_metadata/seed"); raises FeatureError where there is none."""
@@ -171,13 +177,17 @@ class Episode(EpisodeFields):
         self._require_step(step)
         blobs = self._blobs.get(path)
         if blobs is None:
-            blobs = self._example.blobs(f"{STEPS}/{path}")
-            if len(blobs) != self._length:
-                raise FeatureError(
-                    f"{path}: {len(blobs)} values in an episode of {self._length} steps. Fetch the data set again"
-                )
-            self._blobs[path] = blobs
+            blobs = self._blobs[path] = self._all_blobs(path)
         return blobs[step]
+
+    def _all_blobs(self, path: str) -> Sequence[bytes]:
+        """The byte strings of all steps."""
+        blobs = self._example.blobs(f"{STEPS}/{path}")
+        if len(blobs) != self._length:
+            raise FeatureError(
+                f"{path}: {len(blobs)} values in an episode of {self._length} steps. Fetch the data set again"
+            )
+        return blobs
 
     def _numbers(self, name: str, feature: TensorFeature | DepthFeature, count: int) -> npt.NDArray[Any]:
         """Returns `count` arrays of one field, stacked."""

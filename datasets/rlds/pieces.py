@@ -15,6 +15,7 @@ from embodio.datasets.rlds.example_wire import KINDS
 from embodio.datasets.rlds.piece_table import PieceTable
 
 _FLOAT_BYTES = 4
+_crc = google_crc32c.value
 
 
 class PiecedExample:
@@ -35,7 +36,8 @@ class PiecedExample:
             read: gives bytes of the record, from an offset on, of a size.
             whole: gives the whole record; raises CorruptRecordError if it is damaged.
         """
-        self._table, self._read, self._whole = table, read, whole
+        self._read, self._whole = read, whole
+        self._offsets, self._sizes, self._crcs = table.offsets.item, table.sizes.item, table.crcs.item
         self._fields = table.fields(record)
         self._decoded: DecodedExample | None = None
 
@@ -72,9 +74,8 @@ class PiecedExample:
 
     def piece(self, number: int) -> bytes | None:
         """The bytes of a piece of the table; None where they are not those that the table was made of."""
-        table = self._table
-        data = self._read(table.offsets.item(number), table.sizes.item(number))
-        return data if google_crc32c.value(data) == table.crcs.item(number) else None
+        data = self._read(self._offsets(number), self._sizes(number))
+        return data if _crc(data) == self._crcs(number) else None
 
     def decoded(self) -> DecodedExample:
         """The whole record; raises CorruptRecordError if it is damaged."""

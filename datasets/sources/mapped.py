@@ -19,7 +19,7 @@ from embodio.datasets.rlds.features import (
     TextFeature,
 )
 from embodio.datasets.side_files import data_folder
-from embodio.datasets.source import EpisodeSource, EpisodeView, put_frame
+from embodio.datasets.source import EpisodeSource, EpisodeView, encoded_frame, put_frame
 from embodio.datasets.sources.description import Description, Filters, Instruction, Part
 from embodio.envs.embodiment import Camera, Embodiment
 
@@ -65,15 +65,15 @@ class MappedEpisode(EpisodeFields):
 
     def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:
         """Returns the image of one step, uint8 [H, W, C]."""
-        path, _ = self._find_image(path)
-        parts = self._description.fields.get(path)
-        return self.base.frame(parts[0].path if parts else path, step)
+        return self.base.frame(self._path_there(path), step)
 
     def frame_into(self, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
         """Puts the image of one step into an array, see `embodio.datasets.source.put_frame`."""
-        path, _ = self._find_image(path)
-        parts = self._description.fields.get(path)
-        put_frame(self.base, parts[0].path if parts else path, step, out)
+        put_frame(self.base, self._path_there(path), step, out)
+
+    def encoded_frame(self, path: str, step: int) -> bytes | None:
+        """The compressed image of one step, see `embodio.datasets.source.encoded_frame`."""
+        return encoded_frame(self.base, self._path_there(path), step)
 
     def text(self, path: str, step: int) -> str:
         """Returns a text field at one step; raises IndexError outside [0, T)."""
@@ -87,6 +87,12 @@ class MappedEpisode(EpisodeFields):
     def sequence(self, path: str, step: int | None = None) -> npt.NDArray[Any] | tuple[Any, ...]:
         """Values of which a step or the episode has any number, as in the source."""
         return self.base.sequence(path, step)
+
+    def _path_there(self, path: str) -> str:
+        """What the source calls an image of ours."""
+        path, _ = self._find_image(path)
+        parts = self._description.fields.get(path)
+        return parts[0].path if parts else path
 
 
 class MappedSource:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.loader import Loader, LoaderConfig
+from embodio.datasets.rlds.features import EpisodeFeatures, ImageFeature, TensorFeature
 from embodio.datasets.rlds.image_codec import decode_image, decode_image_into, encode_image
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.source import put_frame
+from embodio.datasets.rlds.writer import RLDSWriter, encode_episode
+from embodio.datasets.source import EpisodeView, put_frame
 from embodio.datasets.step_batches import StepBatches, StepRecords
 from tests.datasets.toy import write_toy_dataset
 
@@ -96,3 +102,63 @@ def test_episodes_without_a_way_into_an_array_are_copied(folder: Path) -> None:
     assert (out == 7).all()
     with pytest.raises(FeatureError, match=r"front: .* \(2, 2, 3\) at step 7, where \(3, 2, 3\)"):
         put_frame(Plain(), "front", 7, np.zeros((3, 2, 3), np.uint8))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("colours", [0, 2])
+def test_many_records_at_once_are_as_one_by_one(tmp_path: Path, colours: int) -> None:
+    """Whatever some of them are: whole, of another size, PNG, no image at all, or not there any more."""
+    features = EpisodeFeatures({"camera": ImageFeature(16, 24), "mark": TensorFeature("int64", (2,))}, {})
+    generator = np.random.default_rng(0)
+    with RLDSWriter(tmp_path, "steps", features) as writer:
+        for episode in range(6):
+            rows: list[dict[str, Any]] = []
+            for step in range(8):
+                image = generator.integers(0, 256, (16, 24, 3), dtype=np.uint8)
+                kind = int(generator.integers(12))
+                data = encode_image(image, "png") if kind == 0 else jpeg_of(image[:8] if kind == 1 else image, colours)
+                rows.append({"camera": b"nothing" if kind == 2 else data, "mark": np.array([episode, step])})
+            writer.add_record(encode_episode(features, rows, {}))
+    records = StepRecords(RLDSReader(tmp_path))
+    indices = generator.permutation(len(records))
+    for _ in range(2):
+        room, alone = records.room(len(indices), np.empty), records.room(len(indices), np.empty)
+        left = records.read_all(indices, room)
+        for row, index in enumerate(indices):
+            if row in left:
+                with pytest.raises(DatasetError):
+                    records.read(int(index), alone, row)
+            else:
+                records.read(int(index), alone, row)
+                assert np.array_equal(room["camera"][row], alone["camera"][row])
+                assert room["mark"][row].tolist() == alone["mark"][row].tolist() == list(records.locate(int(index)))
+        assert 0 < len(left) < 20
+        shard = max(tmp_path.glob("*.tfrecord*"))
+        shard.write_bytes(shard.read_bytes()[:-900])  # the second time the last record is cut off
+
+
+def jpeg_of(image: np.ndarray, colours: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", subsampling=colours)
+    return buffer.getvalue()
+
+
+def test_records_without_compressed_images_are_read_one_by_one(folder: Path) -> None:
+    class Plain:
+        def __init__(self, reader: RLDSReader) -> None:
+            self.reader, self.name, self.features = reader, reader.name, reader.features
+
+        def __len__(self) -> int:
+            return len(self.reader)
+
+        def episode_length(self, index: int) -> int:
+            return self.reader.episode_length(index)
+
+        def episode(self, index: int) -> Any:
+            episode = self.reader.episode(index)
+            view = MagicMock(spec=EpisodeView, frame=episode.frame, array=episode.array)
+            view.__len__.return_value = len(episode)
+            return view
+
+    expected, plain = StepBatches(StepRecords(RLDSReader(folder)), 0, 10), Plain(RLDSReader(folder))
+    batch, wanted = StepBatches(StepRecords(plain), 0, 10)[1], expected[1]  # type: ignore[arg-type]
+    assert all(torch.equal(batch[name], wanted[name]) for name in wanted)
