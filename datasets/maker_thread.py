@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import math
-import pickle
 import queue
 import threading
 from collections import deque
@@ -38,7 +38,7 @@ class MakerThread:
     """
 
     def __init__(self, maker: BatchMaker, steps: range, prefetch: int, size: int, timeout: float) -> None:
-        self._maker: BatchMaker = pickle.loads(pickle.dumps(maker))
+        self._maker = copy.deepcopy(maker)
         self._timeout = timeout
         self._block, self._room = SharedBlock(size), Room(size)
         self._returned: deque[int] = deque()  # offsets of arrays that nobody uses any more

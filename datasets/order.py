@@ -26,16 +26,14 @@ def record_at(seed: int, position: int, records: int) -> int:
     Raises:
         DatasetError: if there are no records.
     """
-    if records < 1:
-        raise DatasetError("the data set has no record to train on; collect some, or loosen the filters")
+    _require(records)
     epoch, offset = divmod(position, records)
     return int(permutation(seed, epoch, records)[offset])
 
 
 def records_at(seed: int, positions: range, records: int) -> npt.NDArray[np.int64]:
-    """`record_at` for successive positions, int64 [N]."""
-    if records < 1:
-        return np.array([record_at(seed, position, records) for position in positions], np.int64)
+    """`record_at` for successive positions, int64 [N]; errors as there."""
+    _require(records)
     parts, position = [np.zeros(0, np.int64)], positions.start
     while position < positions.stop:
         epoch, offset = divmod(position, records)
@@ -84,6 +82,11 @@ def spare_record_at(seed: int, position: int, attempt: int, records: int) -> int
     """The record that stands in for a damaged one at `position`; `attempt` (1, 2, ...) counts the spares tried."""
     generator = np.random.Generator(np.random.Philox(key=(seed, _SPARES), counter=(0, 0, attempt, position)))
     return int(generator.integers(records))
+
+
+def _require(records: int) -> None:
+    if records < 1:
+        raise DatasetError("the data set has no record to train on; collect some, or loosen the filters")
 
 
 @functools.lru_cache(maxsize=1024)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from embodio.datasets.augment import Augmentation, AugmentConfig
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.order import generator_at, record_at
+from embodio.datasets.order import generator_at, record_at, records_at
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.statistics import compute_statistics
 from embodio.datasets.stream import BatchStream, batches, evaluation_batches
@@ -26,6 +26,14 @@ def test_every_epoch_visits_every_record_once(seed: int, records: int, epoch: in
     assert sorted(visited) == list(range(records))
 
 
+@given(st.integers(0, 2**31), st.integers(1, 20), st.integers(0, 100), st.integers(0, 70))
+def test_many_draws_are_as_one_by_one(seed: int, records: int, first: int, count: int) -> None:
+    positions = range(first, first + count)
+    drawn = records_at(seed, positions, records)
+    assert drawn.dtype == np.int64
+    assert drawn.tolist() == [record_at(seed, position, records) for position in positions]
+
+
 def test_the_order_differs_by_seed_and_epoch() -> None:
     orders = {tuple(record_at(seed, epoch * 50 + i, 50) for i in range(50)) for seed in (0, 1) for epoch in (0, 1)}
     assert len(orders) == 4
@@ -34,6 +42,8 @@ def test_the_order_differs_by_seed_and_epoch() -> None:
 def test_no_records_is_an_error() -> None:
     with pytest.raises(DatasetError, match="no record"):
         record_at(0, 0, 0)
+    with pytest.raises(DatasetError, match="no record"):
+        records_at(0, range(3), 0)
 
 
 @settings(max_examples=50)
