@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -54,13 +55,15 @@ def check_agent(agent: Any, env: Any, *, seed: int = 0, batch: bool = True) -> l
     found: dict[str, str | None] = {}
     play, instruction = _play(agent, env, embodiment.action, seed, found)
     if found["form"] is None:
-        trial = _Trial(agent, play, instruction)
+        trial = _Trial(agent, play, instruction, len(embodiment.action.dimensions))
         found["memory"] = _first(trial.shared_memory())
         found["reset"] = _first(trial.another_after_reset())
         if found["reset"] is None:
             found["memory"] = found["memory"] or _first(trial.written_into())
             if batch:
-                found["rows"] = _first(trial.rows_that_differ())
+                for promise, fault in _first_of_each(trial.faults_of_batches()).items():
+                    found[promise] = found.get(promise) or fault
+                found["rows"] = found.get("rows") or _first(trial.rows_that_differ())
                 found["reset of rows"] = _first(trial.rows_that_are_disturbed()) if found["rows"] is None else None
     if hasattr(agent, "check_embodiment"):
         found["robot"] = _accepts_another(agent, embodiment)
@@ -87,13 +90,28 @@ def _first(faults: Iterator[str]) -> str | None:
         return f"{type(error).__name__}: {error}"
 
 
+def _first_of_each(faults: Iterator[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    try:
+        for promise, fault in faults:
+            found.setdefault(promise, fault)
+    except AgentError as error:
+        found["rows"] = f"{type(error).__name__}: {error}"
+    return found
+
+
 def _play(agent: Any, env: Any, action: ActionSpec, seed: int, found: dict[str, str | None]) -> tuple[Play, Any]:
     """Plays an episode, and judges what each step shows by itself."""
     observation, _ = env.reset(seed=seed)
     instruction = observation.get("instruction", "do the task")
     agent.reset(instruction=instruction)
     judges: dict[str, Callable[[Any, ActionSpec], str | None]]
-    judges = {"form": _form, "finite": _finite, "bounds": _bounds, "levels": _levels}
+    judges = {
+        "form": lambda chosen, action: _form(chosen, (len(action.dimensions),)),
+        "finite": _finite,
+        "bounds": _bounds,
+        "levels": _levels,
+    }
     found |= dict.fromkeys([*judges, "observation"])
     seen: Play = []
     for step in range(STEPS):
@@ -115,12 +133,11 @@ def _play(agent: Any, env: Any, action: ActionSpec, seed: int, found: dict[str, 
     return seen, instruction
 
 
-def _form(chosen: Any, action: ActionSpec) -> str | None:
-    size = len(action.dimensions)
-    if isinstance(chosen, np.ndarray) and chosen.dtype == np.float32 and chosen.shape == (size,):
+def _form(chosen: Any, shape: tuple[int, ...]) -> str | None:
+    if isinstance(chosen, np.ndarray) and chosen.dtype == np.float32 and chosen.shape == shape:
         return None
     got = f"{chosen.dtype} {chosen.shape}" if isinstance(chosen, np.ndarray) else type(chosen).__name__
-    return f"expected an action float32 ({size},), got {got}"
+    return f"expected an action float32 {shape}, got {got}"
 
 
 def _numbers(chosen: Any, action: ActionSpec) -> Iterator[tuple[float, Any]]:
@@ -166,16 +183,23 @@ def _differ(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
 class _Trial:
     """Plays recorded observations again in several ways; each method gives the faults that it finds."""
 
-    def __init__(self, agent: Any, play: Play, instruction: Any) -> None:
-        self.agent, self.play, self.instruction = agent, play, instruction
+    def __init__(self, agent: Any, play: Play, instruction: Any, size: int) -> None:
+        self.agent, self.play, self.instruction, self.size = agent, play, instruction, size
+
+        self._seeded = "seed" in inspect.signature(agent.reset).parameters
+
+    def begin(self, rows: int | None = None) -> None:
+        """An episode, or one in each row, all with the same random numbers where the agent draws any."""
+        seed: dict[str, Any] = {"seed": 0 if rows is None else [0] * rows} if self._seeded else {}
+        self.agent.reset(instruction=self.instruction if rows is None else (self.instruction,) * rows, **seed)
 
     def episode(self, play: Play) -> Actions:
-        self.agent.reset(instruction=self.instruction)
+        self.begin()
         return [np.array(self.agent.act(observation)) for observation in play]
 
     def shared_memory(self) -> Iterator[str]:
         """An action that is the same memory as an earlier one, or as the observation."""
-        self.agent.reset(instruction=self.instruction)
+        self.begin()
         given: Actions = []
         for step, observation in enumerate(self.play):
             chosen = self.agent.act(observation)
@@ -187,7 +211,7 @@ class _Trial:
     def written_into(self) -> Iterator[str]:
         """An action that changes when somebody writes into an earlier one."""
         expected = self.episode(self.play)
-        self.agent.reset(instruction=self.instruction)
+        self.begin()
         for step, observation in enumerate(self.play):
             chosen = self.agent.act(observation)
             if not chosen.flags.writeable:
@@ -209,21 +233,37 @@ class _Trial:
         return [self.play, self.play[::-1], self.play[1:] + self.play[:1]]
 
     def step_together(self, rows: list[Play], step: int) -> npt.NDArray[Any]:
-        return np.array(
-            self.agent.act(
-                {
-                    key: np.stack([row[step][key] for row in rows])
-                    for key, value in self.play[0].items()
-                    if not isinstance(value, str)
-                }
-            )
-        )
+        return np.array(self.agent.act(self.batch(rows, step)))
+
+    def batch(self, rows: list[Play], step: int) -> dict[str, Any]:
+        keys = [key for key, value in self.play[0].items() if not isinstance(value, str)]
+        return {key: np.stack([row[step][key] for row in rows]) for key in keys}
+
+    def faults_of_batches(self) -> Iterator[tuple[str, str]]:
+        """The promise that is broken, and how: another form, memory that is used again, a changed observation."""
+        rows, given = self.rows(), list[Any]()
+        self.begin(len(rows))
+        for step in range(len(self.play)):
+            seen = self.batch(rows, step)
+            chosen = self.agent.act(seen)
+            if form := _form(chosen, (len(rows), self.size)):
+                yield "rows", f"step {step}: {form}"
+                return
+            if not chosen.flags.writeable or any(np.shares_memory(chosen, other) for other in given):
+                yield "memory", f"step {step} of a batch: the actions are memory that is used again; return a copy"
+            for key, value in self.batch(rows, step).items():
+                if _differ(value, seen[key]):
+                    yield (
+                        "observation",
+                        f"step {step} of a batch: act changed the observation's {key!r}; copy before writing",
+                    )
+            given.append(chosen)
 
     def rows_that_differ(self) -> Iterator[str]:
         """A row of a batch that acts otherwise than alone."""
         rows = self.rows()
         alone = [self.episode(row) for row in rows]
-        self.agent.reset(instruction=(self.instruction,) * len(rows))
+        self.begin(len(rows))
         for step in range(len(self.play)):
             chosen = self.step_together(rows, step)
             for index, expected in enumerate(alone):
@@ -235,7 +275,7 @@ class _Trial:
         rows, middle = self.rows(), len(self.play) // 2
         alone = [self.episode(row) for row in rows]
         begun = self.episode(rows[1][middle:])
-        self.agent.reset(instruction=(self.instruction,) * len(rows))
+        self.begin(len(rows))
         for step in range(len(self.play)):
             if step == middle:
                 mask = np.arange(len(rows)) == 1
@@ -249,9 +289,25 @@ class _Trial:
 
 def _accepts_another(agent: Any, embodiment: Embodiment) -> str | None:
     agent.check_embodiment(embodiment)
-    foreign = dataclasses.replace(embodiment, name=f"{embodiment.name}-foreign", control_hz=embodiment.control_hz * 2)
-    try:
-        agent.check_embodiment(foreign)
-    except EmbodimentMismatch:
-        return None
-    return "a robot with another control_hz was accepted"
+    for field, foreign in _foreign(embodiment):
+        try:
+            agent.check_embodiment(foreign)
+        except EmbodimentMismatch:
+            continue
+        return f"a robot with another {field} was accepted"
+    return None
+
+
+def _foreign(embodiment: Embodiment) -> Iterator[tuple[str, Embodiment]]:
+    """Robots that differ in one field each, and what that is."""
+    action = embodiment.action
+    first = dataclasses.replace(action.dimensions[0], unit=f"10 {action.dimensions[0].unit}")
+    units = dataclasses.replace(action, dimensions=(first, *action.dimensions[1:]))
+    mode = dataclasses.replace(action, mode="delta" if action.mode == "absolute" else "absolute")
+    yield "control_hz", dataclasses.replace(embodiment, control_hz=embodiment.control_hz * 2)
+    yield "unit of an action", dataclasses.replace(embodiment, action=units)
+    yield "mode of actions", dataclasses.replace(embodiment, action=mode)
+    if embodiment.cameras:
+        yield "number of cameras", dataclasses.replace(embodiment, cameras=embodiment.cameras[:-1])
+    if embodiment.state:
+        yield "state", dataclasses.replace(embodiment, state=embodiment.state[1:])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embodio.agent import Agent, PolicyFormat
+from embodio.agent import Agent, AgentOptions, PolicyFormat
 from embodio.agent.client import RemoteAgent
 from embodio.agent.contract import ContractError, check_agent
 from embodio.agent.errors import ObservationError
@@ -59,6 +59,8 @@ class Faulty:
         self.before = self.before * 0
 
     def check_embodiment(self, embodiment: Any) -> None:
+        if self.fault == "knows rates only":
+            embodiment = dataclasses.replace(self.agent.embodiment, control_hz=embodiment.control_hz)
         if self.fault != "accepts anything":
             self.agent.check_embodiment(embodiment)
 
@@ -93,6 +95,13 @@ class Faulty:
             action[:] = self.before * 0.5
             action[2] = 1.0
             self.before = action
+        if self.fault == "float64 in batches" and action.ndim == 2:
+            return action.astype(np.float64)
+        if self.fault == "writes into batches" and action.ndim == 2:
+            observation["front"][0, 0, 0] ^= 255
+        if self.fault == "the same batch" and action.ndim == 2:
+            self.memory[:3] = action
+            return self.memory[:3]
         if self.fault == "rows mixed" and action.ndim == 2:
             action[..., 0] = action[::-1, 0] * 0.5
         return action
@@ -103,6 +112,10 @@ def test_ours_keeps_the_contract() -> None:
     with serving(AgentPolicy(Agent(CHECKPOINT)), ServerSettings(port=0)) as url, RemoteAgent(url) as remote:
         assert check_agent(remote, ToyEnv()) == PROMISES
     assert check_agent(Agent(CHECKPOINT), ToyEnv(), batch=False) == [p for p in PROMISES if "rows" not in p]
+
+
+def test_an_agent_that_draws_keeps_the_contract() -> None:
+    assert check_agent(Agent(CHECKPOINT, options=AgentOptions(temperature=1.0)), ToyEnv()) == PROMISES
 
 
 def test_a_faulty_agent_without_a_fault_passes() -> None:
@@ -128,7 +141,11 @@ def test_a_faulty_agent_without_a_fault_passes() -> None:
         ("refuses batches", "rows", "ObservationError: one at a time"),
         ("resets all rows", "reset of rows", "row 1 was reset alone, and row [02]"),
         ("resets another row", "reset of rows", "row 1 was reset alone"),
+        ("float64 in batches", "rows", r"expected an action float32 \(3, 3\), got float64"),
+        ("the same batch", "memory", "of a batch: .*memory that is used again"),
+        ("writes into batches", "observation", "of a batch: .*changed the observation's 'front'"),
         ("accepts anything", "robot", "control_hz was accepted"),
+        ("knows rates only", "robot", "unit of an action was accepted"),
     ],
 )
 def test_each_planted_fault_is_found_and_no_other(fault: str, promise: str, message: str) -> None:
