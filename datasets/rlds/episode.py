@@ -21,6 +21,7 @@ from embodio.datasets.rlds.features import (
 )
 from embodio.datasets.rlds.fitting import as_declared
 from embodio.datasets.rlds.image_codec import decode_depth, decode_image, decode_image_into
+from embodio.datasets.rlds.pieces import PiecedExample
 from embodio.datasets.rlds.sequences import StoredSequence
 from embodio.datasets.rlds.tensor_codec import decode_tensor
 
@@ -55,6 +56,11 @@ class Episode(EpisodeFields):
     def __len__(self) -> int:
         """Returns the number of steps T."""
         return self._length
+
+    @property
+    def in_pieces(self) -> bool:
+        """Whether images and texts stay in the file until they are asked for, and are not held afterwards."""
+        return isinstance(self._example, PiecedExample)
 
     @property
     def metadata(self) -> dict[str, Any]:

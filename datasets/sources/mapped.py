@@ -41,6 +41,11 @@ class MappedEpisode(EpisodeFields):
         return len(self.base)
 
     @property
+    def in_pieces(self) -> bool:
+        """Whether images and texts of the source stay in the file."""
+        return bool(getattr(self.base, "in_pieces", False))
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """Values of the whole episode, as in the source."""
         return self.base.metadata

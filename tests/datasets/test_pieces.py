@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from embodio.datasets.rlds.example_wire import KINDS, locate
 from embodio.datasets.rlds.piece_table import PieceTable, PieceTableBuilder
 from embodio.datasets.rlds.pieces import PiecedExample
 from embodio.datasets.rlds.reader import RLDSReader
+from embodio.datasets.tasks.episode_cache import EpisodeCache, step_bytes
 from tests.datasets.test_example_proto import values
 from tests.datasets.toy import write_toy_dataset
 
@@ -176,3 +178,28 @@ def test_a_table_of_another_version_of_the_shard_is_not_used(tmp_path: Path) -> 
     assert loaded is not None and loaded.fields(0) == builder.build().fields(0)
     assert PieceTable.load(path, (10, 78), 1) is None and PieceTable.load(path, (10, 77), 2) is None
     builder.build().save(tmp_path / "no" / "folder" / "pieces", (1, 1))  # cannot be written: does without
+
+
+def test_an_episode_in_pieces_counts_for_what_it_holds(folder: Path, tmp_path: Path) -> None:
+    """Images that stay in the file take no part of the memory for open episodes; a record that was read whole does."""
+    copy = Path(shutil.copytree(folder, tmp_path / "toy"))
+    for indexed in (False, True):
+        if indexed:
+            index_episodes(RLDSReader(copy))
+        else:
+            shutil.rmtree(copy / ".embodio", ignore_errors=True)
+        reader = RLDSReader(copy)
+        needed = step_bytes(reader.features, in_pieces=indexed) * 6
+        assert (needed < 128 * 128) == indexed
+        cache = EpisodeCache(reader, 3 * needed + 40_000)
+        tracemalloc.start()
+        for number in range(3):
+            episode = cache.episode(number)
+            assert episode.in_pieces == indexed  # type: ignore[attr-defined]
+            episode.array("action"), episode.frame("hand", 2), episode.text("language_instruction", 1)
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert len(cache) == 3 and held < 3 * needed + 40_000
+        assert all(cache.episode(number) is cache.episode(number) for number in range(3))
+        small = EpisodeCache(reader, 1)
+        assert [len(small.episode(number)) for number in range(3)] == [6, 6, 6] and len(small) == 1
