@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import reprlib
 import types
 import typing
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 
 _ABSENT = "<absent>"
 _MOST_SHOWN = 100
+_SHORT = reprlib.Repr(maxlist=32, maxstring=200, maxother=200)
 """Differences that an error lists."""
 _OMITTED = "omitted when empty"
 """Mark of fields that files leave out where they are empty; files of earlier versions do not have them."""
@@ -140,7 +142,7 @@ class Difference:
     found: Any
 
     def __str__(self) -> str:
-        return f"{self.field}: expected {self.expected!r}, found {self.found!r}"
+        return f"{self.field}: expected {_SHORT.repr(self.expected)}, found {_SHORT.repr(self.found)}"
 
 
 def in_short(differences: Sequence[Difference], most: int = 4) -> str:
@@ -230,7 +232,7 @@ class Embodiment:
         fields = list(expected) + [field for field in found if field not in expected]
         pairs = ((field, expected.get(field, _ABSENT), found.get(field, _ABSENT)) for field in fields)
         alone = _items_of_one(expected, found)
-        return [Difference(*pair) for pair in pairs if pair[1] != pair[2] and not pair[0].startswith(alone)]
+        return [Difference(*pair) for pair in pairs if pair[1] != pair[2] and alone.isdisjoint(_beginnings(pair[0]))]
 
     def require_same(self, other: Embodiment, remedy: str) -> None:
         """Refuse to go on with an embodiment that differs.
@@ -256,13 +258,18 @@ def _require_unique(field: str, items: tuple[Dimension, ...] | tuple[Camera, ...
         raise EmbodimentError(f"{field}: name {repeated[0]!r} is used more than once; names must be unique")
 
 
-def _items_of_one(expected: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[str, ...]:
+def _items_of_one(expected: Mapping[str, Any], found: Mapping[str, Any]) -> set[str]:
     """Beginnings of the fields of those named list items that only one of two flattened embodiments has."""
-    beginnings = []
+    beginnings = set()
     for field in expected.keys() & found.keys():
         if field.endswith(".order"):
-            beginnings += [f"{field[: -len('order')]}{name}." for name in {*expected[field]} ^ {*found[field]}]
-    return tuple(beginnings)
+            beginnings |= {f"{field[: -len('order')]}{name}." for name in {*expected[field]} ^ {*found[field]}}
+    return beginnings
+
+
+def _beginnings(field: str) -> Iterator[str]:
+    """All that ends with a dot: "a." and "a.b." of "a.b.c"."""
+    return (field[: place + 1] for place, sign in enumerate(field) if sign == ".")
 
 
 def _to_plain(value: Any) -> Any:

@@ -175,7 +175,8 @@ def _options(token: str | None, tls: ssl.SSLContext | None, seconds: float) -> d
     # Newer versions look for a proxy, and want to know that the connection itself is asked for.
     newer = {"proxy": None, "legacy": True}
     known = inspect.signature(connect).parameters
-    return options | {name: value for name, value in newer.items() if name in known}
+    options.update({name: value for name, value in newer.items() if name in known})
+    return options
 
 
 def _refusal(url: str, error: InvalidStatus) -> Exception:

@@ -164,9 +164,13 @@ def test_senseless_values_are_refused(build):
 
 
 def test_an_error_about_thousands_of_fields_stays_readable(embodiment):
-    many = tuple(Dimension(f"d{index}", "m", 0.0, 1.0) for index in range(5000))
-    plain = dataclasses.replace(embodiment, state=many).to_dict()
-    foreign = Embodiment.from_dict(plain)
-    with pytest.raises(EmbodimentMismatch, match=r"and \d+ more\ntake another") as found:
-        embodiment.require_same(foreign, remedy="take another")
+    metres, feet = (
+        dataclasses.replace(embodiment, state=tuple(Dimension(f"d{n}", unit, 0.0, 1.0) for n in range(5000)))
+        for unit in ("m", "ft")
+    )
+    with pytest.raises(EmbodimentMismatch, match=r"and 4900 more\ntake another") as found:
+        metres.require_same(feet, remedy="take another")
     assert len(str(found.value).splitlines()) < 110
+    with pytest.raises(EmbodimentMismatch, match=r"state.order: .*'d0', .*\.\.\.\]\ntake another") as found:
+        embodiment.require_same(metres, remedy="take another")
+    assert len(str(found.value)) < 2000
