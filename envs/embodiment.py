@@ -23,7 +23,8 @@ from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 
 _ABSENT = "<absent>"
 _MOST_SHOWN = 100
-_SHORT = reprlib.Repr(maxlist=32, maxstring=200, maxother=200)
+_SHORT = reprlib.Repr()
+_SHORT.maxlist, _SHORT.maxstring, _SHORT.maxother = 32, 200, 200
 """Differences that an error lists."""
 _OMITTED = "omitted when empty"
 """Mark of fields that files leave out where they are empty; files of earlier versions do not have them."""
