@@ -13,6 +13,7 @@ from embodio.datasets.errors import CollectionError
 from embodio.datasets.recorded_prompt import prompt_sequences, prompt_text, prompt_values
 from embodio.datasets.recorded_sound import microphone_samples
 from embodio.datasets.rlds.features import (
+    INSTRUCTION,
     METADATA,
     MICROPHONE_RATE,
     EpisodeFeatures,
@@ -146,4 +147,4 @@ def observed(observation: Mapping[str, Any], embodiment: Embodiment, *, prompts:
         step["observation/state"] = np.array(observation["state"], dtype=np.float32)
     if embodiment.microphone:
         step["observation/microphone"] = microphone_samples(observation["microphone"], embodiment.microphone)
-    return step | {"language_instruction": prompt_text(told)}
+    return step | {INSTRUCTION: prompt_text(told)}

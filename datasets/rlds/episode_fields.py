@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.features import (
+    INSTRUCTION,
     STEPS,
     DepthFeature,
     EpisodeFeatures,
@@ -15,7 +16,6 @@ from embodio.datasets.rlds.features import (
     TextFeature,
 )
 
-INSTRUCTION = "language_instruction"
 _OBSERVATION = "observation/"
 
 

@@ -18,6 +18,7 @@ from embodio.envs.embodiment import Embodiment
 
 STEPS = "steps"
 METADATA = "episode_metadata"
+INSTRUCTION = "language_instruction"
 MICROPHONE = f"{STEPS}/observation/microphone"
 MICROPHONE_RATE = f"{METADATA}/microphone_rate"
 _TFDS = "tensorflow_datasets.core.features"
@@ -213,7 +214,7 @@ def features_of(embodiment: Embodiment) -> EpisodeFeatures:
     if embodiment.state:
         steps["observation/state"] = TensorFeature("float32", (len(embodiment.state),))
     steps |= {"action": vector, "expert_action": vector, "reward": number, "discount": number}
-    steps |= {"is_first": flag, "is_last": flag, "is_terminal": flag, "language_instruction": TextFeature()}
+    steps |= {"is_first": flag, "is_last": flag, "is_terminal": flag, INSTRUCTION: TextFeature()}
     episode: dict[str, Feature] = {
         f"{METADATA}/seed": TensorFeature("int64"),
         f"{METADATA}/success": flag,

@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
-from embodio.datasets.rlds.episode_fields import INSTRUCTION
-from embodio.datasets.rlds.features import METADATA, EpisodeFeatures, Feature, ImageFeature, TextFeature
+from embodio.datasets.rlds.features import INSTRUCTION, METADATA, EpisodeFeatures, Feature, ImageFeature, TextFeature
 from embodio.datasets.sources.columns import ColumnEpisode, feature_of
 from embodio.envs.embodiment import Embodiment
 

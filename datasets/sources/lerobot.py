@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
-from embodio.datasets.rlds.episode_fields import INSTRUCTION
 from embodio.datasets.rlds.features import (
+    INSTRUCTION,
     METADATA,
     DepthFeature,
     ImageFeature,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
-from embodio.datasets.rlds.episode_fields import INSTRUCTION
 from embodio.datasets.rlds.features import (
+    INSTRUCTION,
     INTEGERS,
     METADATA,
     STEPS,

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds.episode_fields import INSTRUCTION
-from embodio.datasets.rlds.features import EpisodeFeatures, ImageFeature
+from embodio.datasets.rlds.features import INSTRUCTION, EpisodeFeatures, ImageFeature
 from embodio.datasets.sources.lerobot_columns import described
 from embodio.datasets.sources.lerobot_names import BOOKKEEPING, lerobot_name
 from embodio.datasets.sources.lerobot_stats import LARGEST, NumberStatistics, merge_frames

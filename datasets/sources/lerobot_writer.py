@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.rlds.episode_fields import INSTRUCTION
-from embodio.datasets.rlds.features import EpisodeFeatures, ImageFeature, TextFeature
+from embodio.datasets.rlds.features import INSTRUCTION, EpisodeFeatures, ImageFeature, TextFeature
 from embodio.datasets.rlds.image_codec import encode_image
 from embodio.datasets.source import EpisodeView
 from embodio.datasets.sources.lerobot_columns import image_column, number_column, store_value, task_table

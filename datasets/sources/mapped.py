@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.rlds.episode_fields import INSTRUCTION, EpisodeFields
+from embodio.datasets.rlds.episode_fields import EpisodeFields
 from embodio.datasets.rlds.features import (
+    INSTRUCTION,
     EpisodeFeatures,
     Feature,
     ImageFeature,

@@ -20,8 +20,15 @@ import numpy.typing as npt
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.prompt_images import prompt_features, prompt_field
-from embodio.datasets.rlds.episode_fields import INSTRUCTION
-from embodio.datasets.rlds.features import METADATA, EpisodeFeatures, Feature, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.rlds.features import (
+    INSTRUCTION,
+    METADATA,
+    EpisodeFeatures,
+    Feature,
+    ImageFeature,
+    TensorFeature,
+    TextFeature,
+)
 from embodio.datasets.rlds.image_codec import decode_image
 from embodio.datasets.sources.columns import ColumnEpisode
 from embodio.datasets.sources.file_trees import FileTree, is_archive, open_tree
