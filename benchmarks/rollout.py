@@ -25,6 +25,7 @@ from embodio.benchmarks.workers import play_here, play_in_workers
 from embodio.datasets.collection_store import STAGING
 from embodio.datasets.errors import CollectionError
 from embodio.envs.errors import EnvError
+from embodio.model.errors import ModelError
 from embodio.train.cli import run
 from embodio.train.schema import ConfigError
 
@@ -243,5 +244,5 @@ def main(argv: Sequence[str] | None = None) -> int:
             "embodio-rollout agent=lift-nano episodes=20 record=data/lift_nano out=runs/recorded",
             "embodio-rollout agent=expert episodes=20 out=runs/expert",
         ),
-        user_errors=(EnvError, AgentError, BenchmarkError, CollectionError),
+        user_errors=(EnvError, AgentError, ModelError, BenchmarkError, CollectionError),
     )

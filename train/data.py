@@ -24,6 +24,7 @@ from embodio.datasets.sources.description import Description
 from embodio.datasets.sources.feature_text import format_feature
 from embodio.datasets.statistics import compute_statistics
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
+from embodio.model.errors import ModelError
 from embodio.model.statistics import FieldStatistics, Normaliser
 from embodio.train.cli import run as run_command
 from embodio.train.data_convert import ConvertDataConfig, convert_data
@@ -111,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog=f"embodio-data {action}",
         description=verb.description,
         examples=verb.examples,
-        user_errors=(DatasetError, EmbodimentError, EmbodimentMismatch, AgentError),
+        user_errors=(DatasetError, EmbodimentError, EmbodimentMismatch, AgentError, ModelError),
     )
 
 
