@@ -16,6 +16,7 @@ from embodio.datasets.rlds.remote import child_folders, fetch, folder_of, has_fi
 from embodio.datasets.source import EpisodeSource
 from embodio.datasets.sources.description import Description
 from embodio.datasets.sources.file_trees import is_archive
+from embodio.datasets.sources.guesses import warn_of_guesses
 from embodio.datasets.sources.hdf5 import HDF5Source
 from embodio.datasets.sources.lerobot import LeRobotSource
 from embodio.datasets.sources.mapped import MappedSource
@@ -29,7 +30,13 @@ _log = logging.getLogger(__name__)
 
 
 def open_any(name_or_path: str | Path, *, folder: str | Path | None, split: str | None) -> EpisodeSource:
-    """Opens a data set; arguments and errors as in `embodio.datasets.source.open_source`."""
+    """Opens a data set and warns of guesses about it; arguments and errors as in `embodio.datasets.open_source`."""
+    source = _open(name_or_path, folder, split)
+    warn_of_guesses(source, name_or_path)
+    return source
+
+
+def _open(name_or_path: str | Path, folder: str | Path | None, split: str | None) -> EpisodeSource:
     text, path = str(name_or_path), Path(name_or_path)
     if is_url(text):
         return open_files(text, layout_behind(text), split)
