@@ -26,7 +26,7 @@ class Guess:
 
     Attributes:
         data: the keys and values.
-        notes: key of the YAML file that the files do not tell ("embodiment.action.mode") -> what was put there, and why.
+        notes: key of the YAML file that the data does not tell ("embodiment.action.mode") -> what was put there.
     """
 
     data: dict[str, Any]

@@ -183,7 +183,7 @@ def test_a_guess_stays_marked_until_somebody_confirms_it(tmp_path: Path, caplog:
     assert not open_source(proposal).embodiment.guessed and not caplog.text
     data["guessed"] = ["action.gripper"]
     proposal.write_text(yaml.safe_dump(data))
-    with pytest.raises(DatasetError, match="'action.gripper' is not one of"):
+    with pytest.raises(DatasetError, match=r"'action\.gripper' is not one of"):
         open_source(proposal)
 
 
