@@ -14,7 +14,7 @@ from embodio.datasets.rlds.features import EpisodeFeatures, Feature, ImageFeatur
 from embodio.datasets.rlds.remote import is_url
 from embodio.datasets.source import EpisodeSource
 from embodio.datasets.sources.feature_text import format_features
-from embodio.datasets.sources.opening import layout_behind, layout_of
+from embodio.datasets.sources.layouts import layout_behind, layout_of
 
 _STATES = ("state", "proprio", "robot_state", "robot_obs")
 _ROBOMIMIC = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
@@ -34,9 +34,9 @@ def propose(source: EpisodeSource, path: str | Path, *, split: str | None = None
         The text of a YAML file that `open_source` opens as it is.
     """
     if is_url(path):
-        kind, folder = layout_behind(str(path)), str(path)
+        kind, folder = layout_behind(str(path)).kind, str(path)
     else:
-        kind, folder = layout_of(Path(path)), str(Path(path).resolve())
+        kind, folder = layout_of(Path(path)).kind, str(Path(path).resolve())
     notes: list[str] = []
     data: dict[str, Any] = {"name": source.name, "kind": kind, "folder": folder}
     if split is not None:

@@ -13,10 +13,10 @@ import yaml
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.features import EpisodeFeatures
 from embodio.datasets.sources.feature_text import parse_features
+from embodio.datasets.sources.layouts import kinds
 from embodio.envs.embodiment import Camera, Embodiment
 from embodio.envs.errors import EmbodimentError
 
-KINDS = ("rlds", "hdf5", "lerobot", "vima")
 _KEYS = {
     "name", "about", "kind", "folder", "origin", "split", "observation", "action", "fields", "instruction",
     "filters", "embodiment", "features", "see",
@@ -109,7 +109,7 @@ class Description:
     Attributes:
         name: of the data set.
         about: what it is, and what its action means.
-        kind: layout of the files, one of `KINDS`.
+        kind: layout of the files, one of `layouts.kinds()`.
         folder: where the files are, relative to the YAML file or to the folder of all data sets.
         origin: where to get it.
         split: name of the split; None takes the layout's own choice.
@@ -163,8 +163,8 @@ class Description:
     def from_dict(cls, data: Mapping[str, Any], path: Path) -> Description:
         """Reads the content of a YAML file; raises DescriptionError or EmbodimentError."""
         _check(data, "the file", _KEYS, ("name", "kind", "instruction"))
-        if data["kind"] not in KINDS:
-            raise DescriptionError(f"kind: {data['kind']!r}, expected one of {', '.join(KINDS)}")
+        if data["kind"] not in kinds():
+            raise DescriptionError(f"kind: {data['kind']!r}, expected one of {', '.join(kinds())}")
         fields = {f"observation/{name}": parts for name, parts in _mapping(data, "observation").items()}
         fields |= _mapping(data, "fields")
         if "action" in data:
