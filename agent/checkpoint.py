@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 import os
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
@@ -33,8 +33,6 @@ STATISTICS = "statistics.json"
 VOCABULARY = "vocabulary.model"
 FILES = (WEIGHTS, MODEL, POLICY, EMBODIMENT, STATISTICS, VOCABULARY)
 """What an agent reads; SHA256SUMS and what training needs come on top."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass
@@ -108,13 +106,16 @@ def recover_folder(folder: Path) -> Path:
 def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
     """Loads a checkpoint folder, or one that ships with the package, such as "lift-nano".
 
-    Every file is compared with the checksum that was saved with it. A folder from before there were checksums loads
-    with a warning.
+    Every file is compared with the checksum that was saved with it. A folder from before there were checksums loads.
 
     Raises:
         CheckpointError: if there is no such checkpoint, or a file of it is missing, damaged or another one than was
             saved; names the file.
         WeightsError: if the weights do not fit the model config.
+
+    Warns:
+        UserWarning: what its actions and observations mean was guessed in part, and nobody has confirmed it; or there
+            are no checksums.
     """
     folder = find_checkpoint(name_or_path)
     sha256 = _checked(folder)
@@ -134,6 +135,12 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
             f"{folder}: the network knows {rows} ids, the vocabulary has {vocabulary.size}; "
             f"{MODEL} and {VOCABULARY} come from different checkpoints"
         )
+    if guessed := policy_format.embodiment.guessed:
+        warnings.warn(
+            f"{folder}: guessed and confirmed by nobody: {', '.join(guessed)}; the robot may take its actions for "
+            "something else. Confirm them in the YAML file of the data, and train on",
+            stacklevel=3,
+        )
     return Checkpoint(model, policy_format, folder, sha256)
 
 
@@ -149,12 +156,10 @@ def _checked(folder: Path) -> Mapping[str, str]:
     except ChecksumError as error:
         raise CheckpointError(str(error)) from error
     if sha256 is None:
-        _log.warning(
-            "%s has no %s, so damaged or exchanged files cannot be told from the right ones; if you trust them, write "
-            "it with `sha256sum * > %s` in that folder",
-            folder,
-            SUMS_FILE,
-            SUMS_FILE,
+        warnings.warn(
+            f"{folder} has no {SUMS_FILE}, so damaged or exchanged files cannot be told from the right ones; if you "
+            f"trust them, write it with `sha256sum * > {SUMS_FILE}` in that folder",
+            stacklevel=4,
         )
     return sha256 or {}
 

@@ -19,7 +19,9 @@ from safetensors.numpy import load_file
 
 from embodio.agent import Agent, PolicyConfig
 from embodio.datasets.augment import AugmentConfig
+from embodio.datasets.inspect_source import propose
 from embodio.datasets.rlds.reader import RLDSReader
+from embodio.datasets.source import open_source
 from embodio.model.checksums import ChecksumError
 from embodio.model.collation import collate
 from embodio.train.config import OptimiserConfig, TrainConfig
@@ -193,3 +195,16 @@ def test_a_damaged_checkpoint_is_not_gone_on_with(data: Path, finished: Path, tm
     path.write_bytes(content)
     with pytest.raises(ChecksumError, match=name):
         train(settings(data, tmp_path / "run"))
+
+
+def test_a_guess_about_the_data_stays_marked_in_the_checkpoint(data: Path, tmp_path: Path) -> None:
+    described, out = tmp_path / "toy.yaml", tmp_path / "run"
+    described.write_text(propose(open_source(data), data) + "guessed: [embodiment.action.rotation]\n")
+    trainer = make_trainer(settings(described, out, steps=1))
+    assert trainer.policy_format.embodiment.guessed == ("action.rotation",)
+    trainer.train()
+    with pytest.warns(UserWarning, match=r"confirmed by nobody: action\.rotation"):
+        agent = Agent.load(out / "checkpoint", embodiment=open_source(data).embodiment)
+    assert "guessed, confirmed by nobody: action.rotation" in str(agent.embodiment)
+    described.write_text(described.read_text().replace("guessed:", "see:"))
+    assert make_trainer(settings(described, out, steps=1)).policy_format.embodiment.guessed == ()
