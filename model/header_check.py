@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 from embodio.model.config import ModelConfig
 from embodio.model.errors import WeightsError
+
+Network = TypeVar("Network", bound=nn.Module)
 
 _REPEATS = frozenset(
     ("num_layers", "num_encoder_layers", "num_decoder_layers", "encoder_layers", "decoder_layers", "num_res_blocks")
@@ -50,7 +52,7 @@ def check_header(config: ModelConfig, shapes: Mapping[str, tuple[int, ...]], whe
             )
 
 
-def build_empty(make: Callable[[], nn.Module], where: str) -> nn.Module:
+def build_empty(make: Callable[[], Network], where: str) -> Network:
     """A network without memory for its weights (on torch's device "meta").
 
     Args:
