@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from embodio.model.decoding import DecoderState
     from embodio.model.errors import BatchError, ConfigError, DecodingError, ModelError, WeightsError
     from embodio.model.example import Example
-    from embodio.model.ffmpeg import MediaError
+    from embodio.model.processing.media_files import MediaError
     from embodio.model.image_geometry import GeometryError
     from embodio.model.locations import LocationCodec, LocationError
     from embodio.model.loss import LossOutput, ModalityLoss, TargetOutput
@@ -50,7 +50,7 @@ _HOMES = {
     "LocationCodec": "locations",
     "LocationError": "locations",
     "LossOutput": "loss",
-    "MediaError": "ffmpeg",
+    "MediaError": "processing.media_files",
     "ModalityLoss": "loss",
     "ModelConfig": "config",
     "ModelError": "errors",
