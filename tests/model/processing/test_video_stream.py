@@ -90,7 +90,8 @@ def test_any_times(gaps: list[int], start: int, group: int, backward: int, cut: 
 
 
 @pytest.mark.parametrize(
-    ("codec", "pixels", "suffix"), [("ffv1", "gray16le", "mkv"), ("libx265", "gray12le", "mp4"), ("ffv1", "gray10le", "mkv")]
+    ("codec", "pixels", "suffix"),
+    [("ffv1", "gray16le", "mkv"), ("libx265", "gray12le", "mp4"), ("ffv1", "gray10le", "mkv")],
 )
 def test_depth_keeps_all_its_bits_and_is_never_a_picture(tmp_path: Path, codec: str, pixels: str, suffix: str) -> None:
     options = {"x265-params": "lossless=1:log-level=none"} if codec == "libx265" else {}
