@@ -68,7 +68,9 @@ def read_index(container: InputContainer, stream: VideoStream) -> FrameIndex:
     """
     if not _TIMED & set(container.format.name.split(",")):
         return _counted(container, stream)
-    shown, keys, end, first = [], [], 0, 0
+    shown: list[int] = []
+    keys: list[int] = []
+    end, first = 0, 0
     for packet in container.demux(stream):
         moment = packet.pts
         if moment is None:

@@ -85,7 +85,8 @@ class VideoStream:
                 "has them, and not the colours of a camera; read it as depth"
             )
         frame = self._frame(number)
-        pixels = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+        colours = self._reformatter.reformat(frame, format="rgb24", threads=1)
+        pixels: npt.NDArray[np.uint8] = np.asarray(colours.to_ndarray(), np.uint8)
         turns = round(frame.rotation / 90) % 4
         return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 
@@ -102,7 +103,7 @@ class VideoStream:
             )
         plane = self._frame(number).planes[0]
         order = ">" if self.pixel_format.endswith("be") else "<"
-        rows = np.frombuffer(plane, f"{order}u2").reshape(plane.height, plane.line_size // 2)
+        rows = np.frombuffer(memoryview(plane), f"{order}u2").reshape(plane.height, plane.line_size // 2)
         return rows[:, : plane.width].astype(np.uint16)
 
     def close(self) -> None:
