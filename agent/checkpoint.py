@@ -18,11 +18,11 @@ from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import EnvError
-from embodio.model.checksums import SUMS_FILE, ChecksumError, check_sums, sha256_of, write_sums
 from embodio.model.errors import ModelError
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.model.weights.checksums import SUMS_FILE, ChecksumError, check_sums, sha256_of, write_sums
 from embodio.model.weights.weights import CONFIG_FILE, WEIGHTS_FILE, load_weights, save_weights
 
 WEIGHTS = WEIGHTS_FILE

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from embodio.agent.checkpoint import FILES, recover_folder, replace_folder, write_checkpoint_files
 from embodio.agent.format.policy_format import PolicyFormat
-from embodio.model.checksums import check_sums
 from embodio.model.network.network import UnifiedIO2
+from embodio.model.weights.checksums import check_sums
 from embodio.train.config import FREE_ON_RESUME, MOVABLE, TrainConfig
 from embodio.train.errors import ResumeError
 from embodio.train.optimisers.optimiser import WeightAverage

@@ -18,11 +18,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from embodio.model.checksums import SUMS_FILE, check_sums, write_sums
 from embodio.model.config.model import ModelConfig
 from embodio.model.errors import ConfigError, WeightsError, listed
-from embodio.model.header_check import build_empty, check_header
 from embodio.model.network.network import UnifiedIO2
+from embodio.model.weights.checksums import SUMS_FILE, check_sums, write_sums
+from embodio.model.weights.header_check import build_empty, check_header
 from embodio.model.weights.jax_layout import from_jax, read_jax_npz
 from embodio.model.weights.reference_layout import Shapes, iterate_reference_state, reference_names, to_reference_state
 from embodio.model.weights.weight_files import WEIGHT_FILES, open_weights, shapes_of, weight_file_names

@@ -12,11 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from embodio.model.checksums import check_sums, write_sums
 from embodio.model.config.model import ModelConfig
 from embodio.model.errors import ConfigError, WeightsError, listed
-from embodio.model.header_check import build_empty, check_header
 from embodio.model.network.network import UnifiedIO2
+from embodio.model.weights.checksums import check_sums, write_sums
+from embodio.model.weights.header_check import build_empty, check_header
 from embodio.model.weights.reference_layout import MOST_MISFITS, from_reference_state
 from embodio.model.weights.weight_files import SafetensorsFile
 

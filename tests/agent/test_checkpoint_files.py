@@ -15,7 +15,7 @@ import pytest
 from embodio.agent import Agent, load_checkpoint, save_checkpoint, shipped_checkpoints
 from embodio.agent.checkpoint import FILES, STATISTICS, WEIGHTS
 from embodio.agent.errors import CheckpointError
-from embodio.model.checksums import SUMS_FILE, read_sums
+from embodio.model.weights.checksums import SUMS_FILE, read_sums
 from tests.agent.conftest import make_checkpoint, make_format
 
 

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embodio.model import ModelConfig, UnifiedIO2, WeightsError, load, load_weights, save_weights
-from embodio.model.checksums import SUMS_FILE, ChecksumError, check_sums, read_sums, write_sums
 from embodio.model.errors import ModelError
+from embodio.model.weights.checksums import SUMS_FILE, ChecksumError, check_sums, read_sums, write_sums
 
 Reader = Callable[[Path], UnifiedIO2]
 
@@ -155,6 +155,6 @@ def test_odd_headers_are_damage(folder: Path, header: bytes, match: str) -> None
 
 def test_shapes_are_compared_before_tensors_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changed(folder, "transformer.mlp_dim", 8)
-    monkeypatch.setattr("embodio.model.weights.read_safetensors", lambda path: pytest.fail("tensors were read"))
+    monkeypatch.setattr("embodio.model.weights.weights.read_safetensors", lambda path: pytest.fail("tensors were read"))
     with pytest.raises(WeightsError, match=r"gate_up\.weight has shape"):
         load_weights(folder)

@@ -22,8 +22,8 @@ from embodio.datasets.augment.augment import AugmentConfig
 from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.episodes.source import open_source
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.model.checksums import ChecksumError
 from embodio.model.network.collation import collate
+from embodio.model.weights.checksums import ChecksumError
 from embodio.train.command_line.schema import ConfigError
 from embodio.train.config import OptimiserConfig, TrainConfig
 from embodio.train.errors import ResumeError
