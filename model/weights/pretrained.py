@@ -87,7 +87,7 @@ def load(
         ChecksumError: a file differs from its checksum, where the folder has checksums.
         WeightsError: the source is not there, the weights are damaged, or names or shapes differ.
     """
-    folder = _folder(source)
+    folder = weights_folder(source)
     data = read_json(folder / CONFIG_FILE)
     check_sums(folder, (CONFIG_FILE, *weight_file_names(folder)))
     config, weights = _config(data), open_weights(folder)
@@ -221,8 +221,8 @@ def _changed(config: ModelConfig, changes: Mapping[str, Any]) -> ModelConfig:
     return config.replace(**changes)
 
 
-def _folder(source: Path | str) -> Path:
-    """A folder as it is, or the local copy of what is on the hub under this name."""
+def weights_folder(source: Path | str) -> Path:
+    """A folder as it is, or the local copy of what is on the hub under this name; raises WeightsError."""
     folder = Path(source)
     if folder.is_dir():
         return folder

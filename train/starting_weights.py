@@ -1,0 +1,247 @@
+"""The weights that a new run begins with: those of a checkpoint or of released weights, fitted to its network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from rich.table import Table
+from torch import Tensor
+from torch.nn import functional
+
+from embodio.agent.checkpoint import FILES, VOCABULARY, Checkpoint, find_checkpoint, load_checkpoint, shipped_checkpoints
+from embodio.agent.format.policy_format import PolicyFormat
+from embodio.model.config.model import ModelConfig
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.model.weights.checksums import sha256_of
+from embodio.model.weights.pretrained import load, weights_folder
+from embodio.model.weights.weight_files import weight_file_names
+from embodio.train.errors import TrainError
+
+TOKENIZER = "tokenizer.model"
+"""What a folder of released weights calls LLaMA's SentencePiece file, which people put there."""
+_TABLE = "text_embedding.weight"
+_POSITIONS = "towers.image.positions"
+_SPECIAL = Vocabulary.default().size - Vocabulary.default().text_size
+_RELEASED_PIECES = 32000
+_RELEASED_ROWS = 33280
+_MOST_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Start:
+    """Weights to begin with.
+
+    Attributes:
+        name: as the settings say it.
+        folder: where they are on this machine.
+        sha256: of the weights.
+        model: their network.
+        vocabulary: their vocabulary, None where the folder does not say.
+        checkpoint: the agent they belong to, if they do.
+    """
+
+    name: str
+    folder: Path
+    sha256: str
+    model: UnifiedIO2
+    vocabulary: Vocabulary | None
+    checkpoint: Checkpoint | None
+
+
+class Fate(NamedTuple):
+    """What became of some tensors: "loaded", "resized", "left out" (in the file only) or "new" (in the network only)."""
+
+    kind: str
+    name: str
+    numbers: int
+    why: str = ""
+
+
+def open_start(name: str) -> Start:
+    """Opens what `init=` names: an agent's checkpoint, a folder of a network, or released weights.
+
+    Args:
+        name: of a checkpoint that ships, a folder, or a name on the Hugging Face hub.
+
+    Raises:
+        TrainError: there is nothing of that name.
+        AgentError, ModelError: files are missing, damaged or do not fit each other.
+    """
+    folder = start_folder(name)
+    if all((folder / file).is_file() for file in FILES):
+        agent = load_checkpoint(folder)
+        return Start(name, folder, start_digest(folder), agent.model, agent.format.vocabulary, agent)
+    own = [folder / file for file in (VOCABULARY, TOKENIZER) if (folder / file).is_file()]
+    vocabulary = Vocabulary.from_file(own[0]) if own else None
+    return Start(name, folder, start_digest(folder), load(folder, tokenizers=False), vocabulary, None)
+
+
+def start_folder(name: str) -> Path:
+    """The folder of what `init=` names; raises TrainError or WeightsError where there is none."""
+    path = Path(name)
+    if path.is_dir() or name in shipped_checkpoints():
+        folder = find_checkpoint(name)
+        if not (folder / "config.json").is_file() and (folder / "checkpoint" / "config.json").is_file():
+            raise TrainError(f"init: {name} is the folder of a run; give init={folder / 'checkpoint'}")
+        return folder
+    if path.is_absolute() or name.startswith(".") or name.count("/") != 1:
+        ships = ", ".join(shipped_checkpoints())
+        raise TrainError(f"init: {name} is no folder, and not among the checkpoints that ship: {ships}")
+    return weights_folder(name)
+
+
+def start_digest(folder: Path) -> str:
+    """The sha256 of the weights in a folder; of several files, that of the first."""
+    return sha256_of(folder / weight_file_names(folder)[0])
+
+
+@torch.no_grad()
+def load_start(model: UnifiedIO2, start: Start, vocabulary: Vocabulary) -> list[Fate]:
+    """Gives a network all weights that fit it.
+
+    Tensors of the same name and shape are copied. Rows of the text table go by their meaning: the same piece of text,
+    value or special token. Image positions are resized to the new grid. The rest keeps its first values.
+
+    Args:
+        model: the network of the new run; changed in place.
+        start: the weights.
+        vocabulary: of the new run.
+
+    Returns:
+        What became of each tensor.
+
+    Raises:
+        TrainError: the networks are of different sizes, so that next to nothing would be loaded.
+    """
+    _require_same_width(model.config, start)
+    own, given = model.state_dict(), start.model.state_dict()
+    fates = []
+    for name, tensor in own.items():
+        if name.startswith("tokenizers."):
+            continue
+        if name not in given:
+            fates.append(Fate("new", name, tensor.numel(), f"not in {start.name}"))
+        elif name == _TABLE:
+            fates.extend(_load_table(tensor, given[name], start, vocabulary))
+        elif tensor.shape == given[name].shape:
+            tensor.copy_(given[name])
+            fates.append(Fate("loaded", name, tensor.numel()))
+        elif name == _POSITIONS and tensor.shape[1] == given[name].shape[1]:
+            tensor.copy_(_resized(given[name], start.model.config, model.config))
+            fates.append(Fate("resized", name, tensor.numel(), f"from a grid of {_grids(start.model.config, model.config)}"))
+        else:
+            shapes = f"{tuple(given[name].shape)} there, {tuple(tensor.shape)} here"
+            fates += [Fate("new", name, tensor.numel(), shapes), Fate("left out", name, given[name].numel(), shapes)]
+    fates += [Fate("left out", name, given[name].numel(), "not in this network") for name in given if name not in own]
+    return fates
+
+
+def report(fates: list[Fate], start: Start, policy_format: PolicyFormat) -> Table:
+    """A table of what was loaded, resized, left out and begins new, part by part."""
+    table = Table(title=f"weights from {start.name}")
+    for column in ("", "part", "tensors", "numbers", "why"):
+        table.add_column(column, justify="right" if column in ("tensors", "numbers") else "left", overflow="fold")
+    groups: dict[tuple[str, str, str], list[Fate]] = {}
+    for fate in fates:
+        depth = 2 if fate.name.split(".")[0] in ("inputs", "targets", "towers") else 1
+        groups.setdefault((fate.kind, ".".join(fate.name.split(".")[:depth]), fate.why), []).append(fate)
+    for kind in ("loaded", "resized", "left out", "new"):
+        for (found, part, why), members in groups.items():
+            if found == kind:
+                numbers = sum(member.numbers for member in members)
+                table.add_row(kind, part, str(len(members)), f"{numbers:,}", why)
+    for line in _other_formats(start, policy_format):
+        table.add_row("differs", line.partition(":")[0], "", "", line.partition(":")[2].strip())
+    return table
+
+
+def _require_same_width(config: ModelConfig, start: Start) -> None:
+    here, there = config.transformer, start.model.config.transformer
+    for field in ("emb_dim", "num_heads", "mlp_dim"):
+        if getattr(here, field) != getattr(there, field):
+            named = [size for size in ("nano", "large", "xl", "xxl") if _same(ModelConfig.named(size), start)]
+            hint = f"give size={named[0]}" if named else "it is of none of the named sizes"
+            raise TrainError(
+                f"init: {start.name} has transformer.{field} {getattr(there, field)}, this network "
+                f"{getattr(here, field)}; {hint}"
+            )
+
+
+def _same(config: ModelConfig, start: Start) -> bool:
+    here, there = config.transformer, start.model.config.transformer
+    return (here.emb_dim, here.num_heads, here.mlp_dim) == (there.emb_dim, there.num_heads, there.mlp_dim)
+
+
+def _load_table(own: Tensor, given: Tensor, start: Start, vocabulary: Vocabulary) -> Iterator[Fate]:
+    """Copies the rows of the text table that mean the same; the others keep their first values."""
+    pairs, why = _rows(len(given), start.vocabulary, vocabulary)
+    pairs = {row: other for row, other in pairs.items() if row < len(own) and other < len(given)}
+    if pairs:
+        rows, others = torch.tensor(list(pairs)), torch.tensor(list(pairs.values()))
+        own[rows] = given[others].to(own)
+        whole = len(pairs) == len(own) == len(given)
+        kind, about = ("loaded", "") if whole else ("resized", f"{len(pairs)} of {len(own)} rows{why}")
+        yield Fate(kind, _TABLE, len(pairs) * own.shape[1], about)
+    if len(pairs) < len(given):
+        yield Fate("left out", _TABLE, (len(given) - len(pairs)) * own.shape[1], f"{len(given) - len(pairs)} rows{why}")
+    if len(pairs) < len(own):
+        yield Fate("new", _TABLE, (len(own) - len(pairs)) * own.shape[1], f"{len(own) - len(pairs)} rows{why}")
+
+
+def _rows(rows: int, given: Vocabulary | None, own: Vocabulary) -> tuple[Mapping[int, int], str]:
+    """Row here -> row there of the same meaning, and what to say about the others."""
+    if given == own or (given is None and own == Vocabulary.default() and rows == own.padded_size):
+        return {row: row for row in range(max(rows, own.padded_size))}, ""
+    if given is None and rows == _RELEASED_ROWS:
+        special = {own.text_size + place: _RELEASED_PIECES + place for place in range(_SPECIAL)}
+        return special, f": values and special tokens; text only with {TOKENIZER} in the folder"
+    return {}, f": the vocabulary of its text is not known; put its {TOKENIZER} into the folder"
+
+
+def _resized(table: Tensor, given: ModelConfig, own: ModelConfig) -> Tensor:
+    """The image positions of another grid: the class token's row as it is, the others resized (bicubic)."""
+    there, here = _grid(given), _grid(own)
+    image = table[1:].float().unflatten(0, there).permute(2, 0, 1).unsqueeze(0)
+    resized = functional.interpolate(image, size=here, mode="bicubic", align_corners=False, antialias=True)
+    return torch.cat((table[:1].float(), resized.squeeze(0).flatten(1).t()))
+
+
+def _grid(config: ModelConfig) -> tuple[int, int]:
+    if config.image_tower is None:
+        raise TrainError("init: a network without images has no image positions")
+    return config.image_tower.position_grid
+
+
+def _grids(given: ModelConfig, own: ModelConfig) -> str:
+    (rows, columns), (new_rows, new_columns) = _grid(given), _grid(own)
+    return f"{rows} x {columns} to {new_rows} x {new_columns}"
+
+
+def _other_formats(start: Start, policy_format: PolicyFormat) -> Iterator[str]:
+    """What means something else to the agent that the weights come from: a line each, at most a dozen."""
+    if start.checkpoint is None:
+        return
+    before, lines = start.checkpoint.format, list[str]()
+    for name, value in policy_format.config.to_dict().items():
+        if (old := before.config.to_dict()[name]) != value:
+            lines.append(f"policy.{name}: {old!r} there, {value!r} here")
+    lines += [f"robot: {difference}" for difference in before.embodiment.differences(policy_format.embodiment)]
+    for field, statistics in policy_format.statistics.fields.items():
+        old_statistics = before.statistics.fields.get(field)
+        if old_statistics is not None and not _close(old_statistics.max, statistics.max, old_statistics.min, statistics.min):
+            lines.append(f"statistics.{field}: of other data; numbers are scaled by those of the new data")
+    yield from lines[:_MOST_SHOWN]
+    if len(lines) > _MOST_SHOWN:
+        yield f"...: and {len(lines) - _MOST_SHOWN} more"
+
+
+def _close(*ends: tuple[float, ...]) -> bool:
+    old_high, high, old_low, low = ends
+    pairs = [*zip(old_high, high, strict=False), *zip(old_low, low, strict=False)]
+    return len(old_high) == len(high) and all(math.isclose(a, b, rel_tol=1e-3, abs_tol=1e-6) for a, b in pairs)
