@@ -14,7 +14,6 @@ from rich.table import Table
 
 from embodio.agent.errors import AgentError
 from embodio.benchmarks.errors import BenchmarkError
-from embodio.benchmarks.interrupt import Interruption
 from embodio.benchmarks.latency import Latency, append_times, read_times
 from embodio.benchmarks.machine import machine, usable_cores, versions
 from embodio.benchmarks.player import VIDEOS, Played, Player, PlayerConfig
@@ -24,8 +23,10 @@ from embodio.benchmarks.results import STATUSES, Results
 from embodio.benchmarks.workers import play_here, play_in_workers
 from embodio.datasets.collection_store import STAGING
 from embodio.datasets.errors import CollectionError
+from embodio.datasets.folder_lock import sole_user
 from embodio.envs.errors import EnvError
 from embodio.train.cli import run
+from embodio.train.interruption import Interruption
 from embodio.train.schema import ConfigError
 
 RESULTS, TIMES, REPORT = "results.json", "latency.csv", "report.html"
@@ -115,18 +116,21 @@ def rollout(config: RolloutConfig, console: Console | None = None) -> Results:
         EnvError: There is no such environment, or the agent was made for another robot.
         AgentError: There is no such agent.
         ResultsError: The folder holds another run.
+        BenchmarkError: Another process plays into the folder.
         WorkerDied: A worker process died.
         CollectionError: The folder to record into holds something else, or is in use.
     """
     console = console or Console(stderr=True)
-    config.out.mkdir(parents=True, exist_ok=True)
-    if config.restart:
-        _clear(config.out)
-    player = Player(config.player)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(sole_user(config.out, "playing into", BenchmarkError))
+        if config.restart:
+            _clear(config.out)
+        player = Player(config.player)
         stack.callback(player.close)
         results = _open(config, player)
         if config.record is not None:
+            if config.record.resolve() != config.out.resolve():
+                stack.enter_context(sole_user(config.record, "recording into", CollectionError))
             given = (config.record, config.identity, player, results.agent, console)
             stack.enter_context(recording(*given))
         _play_missing(results, player, config, console)

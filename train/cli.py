@@ -12,10 +12,11 @@ it. A group that has the name of a nested dataclass sets that one only, any othe
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -29,7 +30,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
+from embodio.model.writing import DISK_ERRORS, WriteError
 from embodio.train.help import help_page
+from embodio.train.interruption import Interruption, Terminated
 from embodio.train.schema import ConfigError, Key, build, element_schema, is_schema, keys_of, nearest
 
 Config = TypeVar("Config")
@@ -37,6 +40,9 @@ Config = TypeVar("Config")
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+_OUTPUT_ERRORS = DISK_ERRORS | {errno.EPIPE, errno.EIO}
+"""Numbers of errors that printing ends in when the terminal or the file behind it is gone or full."""
 _OWN_FOLDER = Path(__file__).resolve().parent
 
 
@@ -67,7 +73,7 @@ def run(
 
     Returns:
         The exit code: 0, what `execute` returned, 1 after a user error or if a file cannot be read or written, 2 for a
-        wrong command line, 130 if interrupted.
+        wrong command line, 130 after SIGINT, 143 after SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -84,21 +90,29 @@ def run(
             config = _compose(schema, arguments, config_dir)
             Console(highlight=False, soft_wrap=True, markup=False).print(OmegaConf.to_yaml(config), end="")
             return 0
-        return execute(compose(schema, arguments, config_dir=config_dir)) or 0
+        with Interruption() as interruption:
+            code = execute(compose(schema, arguments, config_dir=config_dir)) or 0
+            interruption.check()
+            return code
     except ConfigError as error:
         errors.print(f"{prog}: {error}\nAll keys: {prog} --help", markup=False)
         return EXIT_USAGE
     except user_errors as error:
         errors.print(f"{prog}: {error}", markup=False)
         return EXIT_FAILED
-    except OSError as error:
-        if error.filename is None:
-            raise
-        errors.print(f"{prog}: {error.filename}: {error.strerror or error}", markup=False)
+    except WriteError as error:
+        errors.print(f"{prog}: {error}", markup=False)
         return EXIT_FAILED
-    except KeyboardInterrupt:
-        errors.print(f"\n{prog}: interrupted")
-        return EXIT_INTERRUPTED
+    except OSError as error:
+        if error.filename is None and error.errno not in _OUTPUT_ERRORS:
+            raise
+        with suppress(OSError):  # perhaps nothing can be printed any more
+            errors.print(f"{prog}: {error.filename or 'output'}: {error.strerror or error}", markup=False)
+        return EXIT_FAILED
+    except KeyboardInterrupt as error:
+        ended = isinstance(error, Terminated)
+        errors.print(f"\n{prog}: {'terminated' if ended else 'interrupted'}")
+        return EXIT_TERMINATED if ended else EXIT_INTERRUPTED
 
 
 def compose(schema: type[Config], argv: Sequence[str], *, config_dir: Path | None = None) -> Config:

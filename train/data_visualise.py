@@ -12,6 +12,7 @@ from embodio.agent.errors import AgentError
 from embodio.agent.policy_config import PolicyConfig
 from embodio.agent.policy_format import PolicyFormat
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.folder_lock import sole_writer
 from embodio.datasets.source import EpisodeSource, EpisodeView, open_source
 from embodio.datasets.visualise import write_page
 from embodio.datasets.visualise_page import TokenTable
@@ -51,6 +52,11 @@ class VisualiseConfig:
 def visualise(config: VisualiseConfig) -> int:
     """Writes the page; returns the exit code."""
     require_writable(config.out)
+    with sole_writer(config.out, "writing"):
+        return _visualise(config)
+
+
+def _visualise(config: VisualiseConfig) -> int:
     source = open_source(config.source, folder=config.folder, split=config.split)
     numbers = config.episodes or tuple(range(min(config.count, len(source))))
     policy, note = _format(source, config.checkpoint)
