@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +55,7 @@ class Trainer:
         stream: training batches by number.
         validation: name of a task -> makes its validation batches, and reports damaged records.
         rates: name of a task -> its share of the stream.
+        notes: what is left out of the data, for people.
         interruption: takes SIGINT and SIGTERM while `train` runs.
     """
 
@@ -62,8 +63,9 @@ class Trainer:
     run: Run
     policy_format: PolicyFormat
     stream: BatchStream
-    validation: Mapping[str, Callable[[Callable[[ExampleError], None]], Iterator[Batch]]]
+    validation: Mapping[str, Callable[..., Iterator[Batch]]]
     rates: Mapping[str, float]
+    notes: Sequence[str] = ()
     interruption: Interruption = field(default_factory=lambda: Interruption(at_once=False))
     _saved: int | None = field(default=None, init=False)
 

@@ -70,6 +70,8 @@ def _train(config: TrainConfig) -> int:
     checkpoint = Path(config.out) / CHECKPOINT
     if restore_run(checkpoint, trainer.run, config):
         console.print(f"going on from step {trainer.run.step} of {checkpoint}")
+    for note in trainer.notes:
+        console.print(note, markup=False)
     if len(trainer.rates) > 1:
         for name, rate in trainer.rates.items():
             console.print(f"{rate:7.2%} {name}", markup=False)
@@ -99,7 +101,7 @@ def make_trainer(config: TrainConfig) -> Trainer:
     make_features = WholeText(Processor(model.config, vocabulary))
     records = max(1, VALIDATION_RECORDS // max(1, len(material.held_out)))
 
-    def validation(name: str, on_damage: Callable[[ExampleError], None]) -> Iterator[Batch]:
+    def validation(name: str, on_damage: Callable[[ExampleError], None] = lambda error: None) -> Iterator[Batch]:
         return evaluation_batches(material.held_out[name], make_features, records, config.batch_size, on_damage)
 
     average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None
@@ -110,4 +112,5 @@ def make_trainer(config: TrainConfig) -> Trainer:
         stream=BatchStream(material.training, make_features, config.seed, config.batch_size),
         validation={name: functools.partial(validation, name) for name in material.held_out},
         rates=material.rates,
+        notes=material.notes,
     )
