@@ -20,7 +20,7 @@ from embodio.datasets.rlds.features import (
 )
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.source import EpisodeSource, EpisodeView
-from embodio.datasets.sources.lerobot_writer import LeRobotWriter
+from embodio.datasets.sources.lerobot.writer import LeRobotWriter
 from embodio.envs.embodiment import Embodiment
 from embodio.model.writing import write_json
 

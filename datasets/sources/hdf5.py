@@ -14,7 +14,9 @@ import numpy.typing as npt
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.rlds.features import INSTRUCTION, METADATA, EpisodeFeatures, Feature, ImageFeature, TextFeature
+from embodio.datasets.rlds.remote import fetch, folder_of, name_of
 from embodio.datasets.sources.columns import ColumnEpisode, feature_of
+from embodio.datasets.sources.layouts import Layout
 from embodio.envs.embodiment import Embodiment
 
 _REMEDY = "Fetch the file again"
@@ -229,3 +231,19 @@ def _number(key: str) -> tuple[int, str]:
 
 def _plain(name: str) -> str:
     return f"filter_{name}"
+
+
+def _opened(place: Path | str, split: str | None, instruction: str) -> HDF5Source:
+    if isinstance(place, str):
+        place = fetch(place, folder_of(place))
+    return HDF5Source(place, split=split, instruction=instruction)
+
+
+_SUFFIXES = (".hdf5", ".h5")
+LAYOUT = Layout(
+    "hdf5",
+    f"HDF5 ({', '.join(_SUFFIXES)})",
+    lambda path: path.is_file() and path.suffix.lower() in _SUFFIXES,
+    _opened,
+    behind=lambda url: Path(name_of(url)).suffix.lower() in _SUFFIXES,
+)

@@ -30,8 +30,10 @@ from embodio.datasets.rlds.features import (
     TextFeature,
 )
 from embodio.datasets.rlds.image_codec import decode_image
+from embodio.datasets.rlds.remote import fetch, folder_of, name_of
 from embodio.datasets.sources.columns import ColumnEpisode
 from embodio.datasets.sources.file_trees import FileTree, is_archive, open_tree
+from embodio.datasets.sources.layouts import Layout
 from embodio.datasets.sources.restricted_pickle import read_pickle
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import InvalidAction
@@ -347,3 +349,29 @@ def _asset(asset: Any, name: str, where: Path, index: int) -> PromptAsset:
     if not isinstance(kind, str):
         raise _damaged(where, index, f"the prompt's {name} is of no kind")
     return PromptAsset(kind, rgb, segmentation, tuple(objects) if isinstance(objects, list) else (objects,))
+
+
+def _holds(path: Path) -> bool:
+    if path.is_file():
+        return is_archive(path)
+    return any(path.rglob("trajectory.pkl")) or any(is_archive(file) for file in path.iterdir())
+
+
+def _opened(place: Path | str, split: str | None, instruction: str) -> VimaSource:
+    if isinstance(place, str):
+        if not is_archive(Path(name_of(place))):
+            raise DatasetError(
+                f"{place}: VIMA data behind a URL is one tar or zip. Give its address, or fetch the folder"
+            )
+        place = fetch(place, folder_of(place))
+    return VimaSource(place, split=split)
+
+
+LAYOUT = Layout(
+    "vima",
+    "VIMA (<task>/<6 digits>/trajectory.pkl, tar or zip)",
+    _holds,
+    _opened,
+    behind=lambda url: is_archive(Path(name_of(url))),
+    rank=9,
+)
