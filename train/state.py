@@ -15,13 +15,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from embodio.agent.checkpoint import write_checkpoint_files
-from embodio.agent.policy_format import PolicyFormat
-from embodio.model.network import UnifiedIO2
-from embodio.model.weight_files import write_tensors
+from embodio.agent.format.policy_format import PolicyFormat
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.weights.weight_files import write_tensors
 from embodio.model.writing import WriteError, recover_folder, replacing_folder, write_json
 from embodio.train.config import FREE_ON_RESUME, MOVABLE, TrainConfig
 from embodio.train.errors import ResumeError
-from embodio.train.optimiser import WeightAverage
+from embodio.train.optimisers.optimiser import WeightAverage
 
 TENSORS = "training.safetensors"
 STATE = "training.json"

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from embodio.datasets.errors import DatasetError, ExampleError
-from embodio.datasets.record_task import Place, RecordTask
 from embodio.datasets.step_filter import NOT_FINITE, REASONS, StepFilter
+from embodio.datasets.tasks.record_task import Place, RecordTask
 from embodio.model.example import Example
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from embodio.datasets.errors import CollectionError, DatasetError
-from embodio.datasets.folder_lock import HOLDER, sole_user, sole_writer
+from embodio.datasets.files.folder_lock import HOLDER, sole_user, sole_writer
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from embodio.datasets.folder_lock import sole_user
+from embodio.datasets.files.folder_lock import sole_user
 with sole_user(Path(sys.argv[1]), "training into"):
     print("held", flush=True)
     time.sleep(600)

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from embodio.datasets.episodes.features import features_of
+from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.rlds.features import features_of
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.datasets.statistics import compute_statistics
 from embodio.datasets.step_filter import NOT_FINITE, OUT_OF_RANGE, StepFilter, StepRules, finite_rows
 from embodio.datasets.tasks import TASKS, KeptSteps, named_task
 from tests.agent.conftest import make_embodiment

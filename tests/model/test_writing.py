@@ -15,7 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.model.weight_files import write_tensors
+from embodio.model.weights.weight_files import write_tensors
 from embodio.model.writing import (
     WriteError,
     is_partial,
@@ -74,7 +74,7 @@ def test_a_full_disk_is_a_typed_error_that_names_file_and_remedy(tmp_path: Path)
     "code",
     [
         "from embodio.model.writing import write_bytes; write_bytes(sys.argv[1], bytes(9000))",
-        "import torch; from pathlib import Path; from embodio.model.weight_files import write_tensors; "
+        "import torch; from pathlib import Path; from embodio.model.weights.weight_files import write_tensors; "
         "write_tensors(Path(sys.argv[1]), {'a': torch.zeros(9000)})",
     ],
 )
