@@ -14,8 +14,8 @@ from embodio.datasets.augment.augment import AugmentConfig
 from embodio.datasets.episodes.episode_cache import DEFAULT_BYTES
 from embodio.datasets.episodes.source import EpisodeSource, open_source
 from embodio.datasets.episodes.statistics import compute_statistics
+from embodio.datasets.episodes.step_filter import StepFilter, StepRules
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.step_filter import StepFilter, StepRules
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry, checked_weight
 from embodio.datasets.tasks import KeptSteps, NextAction, named_task
 from embodio.datasets.tasks.kept_steps import StepTask

@@ -14,8 +14,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from embodio.agent.checkpoint import write_checkpoint_files
+from embodio.agent.checkpoint import FILES, write_checkpoint_files
 from embodio.agent.format.policy_format import PolicyFormat
+from embodio.model.checksums import check_sums
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.weights.weight_files import write_tensors
 from embodio.model.writing import WriteError, recover_folder, replacing_folder, write_json
@@ -95,11 +96,13 @@ def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
         Whether there was one.
 
     Raises:
+        ChecksumError: if a file of it is damaged or another one than was saved.
         ResumeError: if it was made with other settings, is damaged, or does not fit the network.
     """
     recover_folder(folder)
     if not (folder / STATE).is_file():
         return False
+    check_sums(folder, [name for name in (*FILES, TENSORS, STATE) if (folder / name).is_file()])
     state = _read_state(folder / STATE)
     old = _with_defaults(state["config"], config)
     _check_same(folder, json.loads(json.dumps(old)), json.loads(json.dumps(dataclasses.asdict(config))))

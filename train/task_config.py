@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from embodio.datasets.idle_steps import IdleConfig
-from embodio.datasets.step_filter import StepRules
+from embodio.datasets.episodes.idle_steps import IdleConfig
+from embodio.datasets.episodes.step_filter import StepRules
 from embodio.datasets.stream.mixture import MixtureConfig
 from embodio.datasets.tasks.inputs import InputConfig
 from embodio.train.command_line.schema import ConfigError

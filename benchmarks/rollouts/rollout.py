@@ -25,6 +25,7 @@ from embodio.datasets.errors import CollectionError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.recording.collection_store import STAGING
 from embodio.envs.errors import EnvError
+from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run
 from embodio.train.command_line.schema import ConfigError
 from embodio.train.interruption import Interruption
@@ -247,5 +248,5 @@ def main(argv: Sequence[str] | None = None) -> int:
             "embodio-rollout agent=lift-nano episodes=20 record=data/lift_nano out=runs/recorded",
             "embodio-rollout agent=expert episodes=20 out=runs/expert",
         ),
-        user_errors=(EnvError, AgentError, BenchmarkError, CollectionError),
+        user_errors=(EnvError, AgentError, ModelError, BenchmarkError, CollectionError),
     )

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection, wait
 
 from embodio.benchmarks.errors import WorkerDied
 from embodio.benchmarks.rollouts.player import Played, Player, PlayerConfig
-from embodio.datasets.worker_process import follow_parent, starting_workers
+from embodio.datasets.stream.worker_process import follow_parent, starting_workers
 
 
 def play_here(player: Player, seeds: Sequence[int]) -> Iterator[Played]:

@@ -16,8 +16,8 @@ from embodio.datasets.episodes.features import TensorFeature
 from embodio.datasets.episodes.quantile_sketch import QuantileSketch
 from embodio.datasets.episodes.side_files import fingerprint, load_side_file, save_side_file
 from embodio.datasets.episodes.source import EpisodeSource
+from embodio.datasets.episodes.step_filter import REASONS, StepFilter, StepRules, finite_rows
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
-from embodio.datasets.step_filter import REASONS, StepFilter, StepRules, finite_rows
 from embodio.model.tokens.statistics import DatasetStatistics, FieldStatistics, StatisticsError
 
 _ACTION_FIELDS = ("action", "expert_action")

@@ -21,7 +21,7 @@ from embodio.datasets.errors import CollectionError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.recording.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
 from embodio.datasets.recording.demonstration import check_noise, record_demonstration
-from embodio.datasets.worker_process import follow_parent, starting_workers
+from embodio.datasets.stream.worker_process import follow_parent, starting_workers
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.registry import Policy, make_env, make_expert
 

@@ -18,7 +18,7 @@ import torch
 
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.stream.shared_memory import Layout, Room, SharedBlock
-from embodio.datasets.worker_process import follow_parent
+from embodio.datasets.stream.worker_process import follow_parent
 from embodio.model.memory import keep_freed_memory
 
 if TYPE_CHECKING:

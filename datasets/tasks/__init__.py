@@ -1,6 +1,6 @@
 """Tasks: how trajectories become Examples."""
 
-from embodio.datasets.idle_steps import IdleConfig
+from embodio.datasets.episodes.idle_steps import IdleConfig
 from embodio.datasets.tasks.inputs import InputConfig
 from embodio.datasets.tasks.kept_steps import KeptSteps
 from embodio.datasets.tasks.next_action import NextAction

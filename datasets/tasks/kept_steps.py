@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from embodio.datasets.episodes.step_filter import NOT_FINITE, REASONS, StepFilter
 from embodio.datasets.errors import DatasetError, ExampleError
-from embodio.datasets.step_filter import NOT_FINITE, REASONS, StepFilter
 from embodio.datasets.tasks.record_task import Place, RecordTask
 from embodio.model.example import Example
 

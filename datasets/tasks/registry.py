@@ -15,7 +15,6 @@ from embodio.datasets.tasks.next_action import NextAction
 from embodio.datasets.tasks.next_frame import NextFrame, NextFrameConfig
 from embodio.datasets.tasks.next_state import NextState, NextStateConfig
 from embodio.datasets.tasks.plan import Plan, PlanConfig
-from embodio.datasets.tasks.record_task import RecordTask
 
 
 class NamedTask(NamedTuple):

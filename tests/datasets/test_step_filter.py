@@ -16,10 +16,10 @@ from hypothesis.extra.numpy import arrays
 
 from embodio.datasets.episodes.features import features_of
 from embodio.datasets.episodes.statistics import compute_statistics
+from embodio.datasets.episodes.step_filter import NOT_FINITE, OUT_OF_RANGE, StepFilter, StepRules, finite_rows
 from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.datasets.step_filter import NOT_FINITE, OUT_OF_RANGE, StepFilter, StepRules, finite_rows
 from embodio.datasets.tasks import TASKS, KeptSteps, named_task
 from tests.agent.conftest import make_embodiment
 from tests.datasets.toy import metadata_of, toy_format, toy_rows

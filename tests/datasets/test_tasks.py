@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from embodio.agent import PolicyFormat
 from embodio.datasets.augment.augment import AugmentConfig
+from embodio.datasets.episodes.idle_steps import idle_steps
 from embodio.datasets.episodes.statistics import compute_statistics
+from embodio.datasets.episodes.step_filter import StepFilter, StepRules
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.idle_steps import idle_steps
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.step_filter import StepFilter, StepRules
 from embodio.datasets.stream.order import generator_at
 from embodio.datasets.stream.stream import BatchStream, batches
 from embodio.datasets.tasks import TASKS, IdleConfig, InputConfig, KeptSteps, UnknownTaskError, named_task

@@ -23,6 +23,7 @@ from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.sources.description import Description
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
+from embodio.model.errors import ModelError
 from embodio.model.tokens.statistics import FieldStatistics, Normaliser
 from embodio.model.writing import write_json, write_text
 from embodio.train.command_line.cli import run as run_command
@@ -111,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog=f"embodio-data {action}",
         description=verb.description,
         examples=verb.examples,
-        user_errors=(DatasetError, EmbodimentError, EmbodimentMismatch, AgentError),
+        user_errors=(DatasetError, EmbodimentError, EmbodimentMismatch, AgentError, ModelError),
     )
 
 

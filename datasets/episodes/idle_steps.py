@@ -40,7 +40,7 @@ def idle_steps(
 
     A binary dimension, such as a gripper command, counts only where it changes; a robot that is steered by words is
     never idle, as each of them means something. The last step has no next state, so only its action counts. What is
-    not finite is not idle: `embodio.datasets.step_filter` finds it.
+    not finite is not idle: `embodio.datasets.episodes.step_filter` finds it.
 
     Args:
         actions: [T, A].
