@@ -78,17 +78,8 @@ def run(
     arguments = list(sys.argv[1:] if argv is None else argv)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        if {"--help", "-h"} & set(arguments):
-            given = [argument for argument in arguments if argument not in ("--help", "-h", "--show")]
-            values = OmegaConf.to_container(_compose(schema, given, config_dir), resolve=False)
-            shown = _flat(cast("dict[str, Any]", values))
-            page = help_page(prog, description, examples, keys_of(schema), shown, _groups(config_dir))
-            Console(highlight=False, soft_wrap=True, markup=False).print(page)
-            return 0
-        if "--show" in arguments:
-            arguments.remove("--show")
-            config = _compose(schema, arguments, config_dir)
-            Console(highlight=False, soft_wrap=True, markup=False).print(OmegaConf.to_yaml(config), end="")
+        if {"--help", "-h", "--show"} & set(arguments):
+            _show(schema, arguments, prog, description, examples, config_dir)
             return 0
         with Interruption() as interruption:
             code = execute(compose(schema, arguments, config_dir=config_dir)) or 0
@@ -113,6 +104,19 @@ def run(
         ended = isinstance(error, Terminated)
         errors.print(f"\n{prog}: {'terminated' if ended else 'interrupted'}")
         return EXIT_TERMINATED if ended else EXIT_INTERRUPTED
+
+
+def _show(
+    schema: type, arguments: Sequence[str], prog: str, description: str, examples: Sequence[str], folder: Path | None
+) -> None:
+    """Prints the help page, or the configuration that the command line gives."""
+    given = [argument for argument in arguments if argument not in ("--help", "-h", "--show")]
+    config, console = _compose(schema, given, folder), Console(highlight=False, soft_wrap=True, markup=False)
+    if not {"--help", "-h"} & set(arguments):
+        console.print(OmegaConf.to_yaml(config), end="")
+        return
+    shown = _flat(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False)))
+    console.print(help_page(prog, description, examples, keys_of(schema), shown, _groups(folder)))
 
 
 def compose(schema: type[Config], argv: Sequence[str], *, config_dir: Path | None = None) -> Config:
