@@ -15,6 +15,7 @@ import numpy as np
 
 from embodio.datasets.errors import FeatureError
 from embodio.envs.embodiment import Embodiment
+from embodio.model.writing import write_text
 
 STEPS = "steps"
 METADATA = "episode_metadata"
@@ -166,7 +167,7 @@ class EpisodeFeatures:
 
     def save(self, folder: Path) -> None:
         """Writes `folder`/features.json."""
-        (folder / "features.json").write_text(json.dumps(self.to_json(), indent=4, sort_keys=True) + "\n")
+        write_text(folder / "features.json", json.dumps(self.to_json(), indent=4, sort_keys=True) + "\n")
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> EpisodeFeatures:
