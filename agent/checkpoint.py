@@ -97,17 +97,9 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
     """
     folder = find_checkpoint(name_or_path)
     sha256 = _checked(folder)
-    with _about(folder / VOCABULARY):
-        vocabulary = Vocabulary.from_bytes((folder / VOCABULARY).read_bytes())
-    with _about(folder / POLICY):
-        policy = PolicyConfig.from_dict(_read_json(folder / POLICY))
-    with _about(folder / EMBODIMENT):
-        embodiment = Embodiment.from_dict(_read_json(folder / EMBODIMENT))
-    with _about(folder / STATISTICS):
-        statistics = DatasetStatistics.from_dict(_read_json(folder / STATISTICS))
-    policy_format = PolicyFormat(policy, embodiment, statistics, vocabulary)
+    policy_format = load_format(folder)
     model = load_weights(folder)
-    rows = model.config.transformer.vocab_size
+    rows, vocabulary = model.config.transformer.vocab_size, policy_format.vocabulary
     if rows < vocabulary.size:
         raise CheckpointError(
             f"{folder}: the network knows {rows} ids, the vocabulary has {vocabulary.size}; "
@@ -120,6 +112,19 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
             stacklevel=3,
         )
     return Checkpoint(model, policy_format, folder, sha256)
+
+
+def load_format(folder: Path) -> PolicyFormat:
+    """Reads what a checkpoint says of its robot, without its weights; raises CheckpointError naming the file."""
+    with _about(folder / VOCABULARY):
+        vocabulary = Vocabulary.from_bytes((folder / VOCABULARY).read_bytes())
+    with _about(folder / POLICY):
+        policy = PolicyConfig.from_dict(_read_json(folder / POLICY))
+    with _about(folder / EMBODIMENT):
+        embodiment = Embodiment.from_dict(_read_json(folder / EMBODIMENT))
+    with _about(folder / STATISTICS):
+        statistics = DatasetStatistics.from_dict(_read_json(folder / STATISTICS))
+    return PolicyFormat(policy, embodiment, statistics, vocabulary)
 
 
 def _checked(folder: Path) -> Mapping[str, str]:

@@ -11,6 +11,8 @@ from embodio.train.task_config import MixtureSettings, SourceConfig, TaskSetting
 
 DRAWING = frozenset({"goal_image", "sub_goal_image", "next_frame"})
 """Tasks whose target is an image."""
+ALL_CAMERAS = ("all",)
+"""What `policy.cameras` says for all cameras of the data."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,18 @@ class TrainConfig:
         prompt_tokens: room for the prompt; 0 takes that of the size. A longer text is an error, never cut.
         answer_tokens: room for a written answer, the same way.
         out: folder for log, plot and checkpoint; a run that was interrupted there goes on.
+        init: what a new run begins with instead of random weights: a checkpoint (runs/a/checkpoint, lift-nano),
+            the folder of a network, released weights, or a name on the hub; a table says what was loaded. A run that
+            goes on does not need it.
         seed: of initial weights, order, augmentation.
         size: named size of the network: nano, large, xl or xxl.
-        steps: optimiser steps.
+        steps: optimiser steps. A run goes on to more steps than it was begun with; its learning rate is from then on
+            that of a run of the new length, so after the end of the former it rises again, without a new warm-up.
         batch_size: examples in a step.
         action_key: what is imitated; "action" for what was executed, "expert_action" for the expert's clean label.
         holdout: episodes, the last of the data set, that are kept for validation.
         value_smoothness: neighbouring value tokens start with similar embeddings; width in tokens, 0 for none.
-        policy: how the policy reads and writes.
+        policy: how the policy reads and writes; policy.cameras=[all] are those of the data.
         augment: changes of the images, the state, the instruction and the sound.
         optimiser: how the weights are updated.
         z_loss: weight of the squared log-partition in the loss (paper recipe: 1e-4).
@@ -97,6 +103,7 @@ class TrainConfig:
     image_tokenizer: str = ""
     prompt_tokens: int = 0
     answer_tokens: int = 0
+    init: str = ""
     seed: int = 0
     size: str = "nano"
     steps: int = 6000
@@ -104,7 +111,7 @@ class TrainConfig:
     action_key: str = "action"
     holdout: int = 16
     value_smoothness: float = 6.0
-    policy: PolicyConfig = field(default_factory=lambda: PolicyConfig(cameras=("agentview", "wrist")))
+    policy: PolicyConfig = field(default_factory=lambda: PolicyConfig(cameras=ALL_CAMERAS))
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     z_loss: float = 1e-4
@@ -139,9 +146,12 @@ class TrainConfig:
             raise ConfigError(f"policy.view: it follows from augment.crop, as {self.augment.view:g}; leave it out")
 
 
-# Settings that may change when a run goes on, because they do not change what it computes.
+# Settings that may change when a run goes on, because they do not change what it computes, or because what they stand
+# for is compared instead (see train/identity.py).
 FREE_ON_RESUME = (
     "data",
+    "init",
+    "policy.cameras",
     "out",
     "threads",
     "workers",
@@ -153,5 +163,5 @@ FREE_ON_RESUME = (
     "stop_after",
 )
 
-MOVABLE = ("data", "folder")
+MOVABLE = ("data", "folder", "cameras")
 """The same for each of the sources."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -63,9 +64,14 @@ def require_same_inputs(folder: Path, old: Identity, new: Identity, settings: Se
 
     Raises:
         ResumeError: names each field that differs, and how to start a new run from these weights.
+
+    Warns:
+        UserWarning: a library is of another version, so that the numbers may differ in their last bits.
     """
     lines = [*settings, *differences(old, new)]
     if not lines:
+        if others := other_libraries(old, new):
+            warnings.warn(f"{folder}: {', '.join(others)}; the run goes on, but not to the same bits", stacklevel=4)
         return
     shown = "\n  ".join(lines[:_MOST_SHOWN])
     rest = f"\n  and {len(lines) - _MOST_SHOWN} more" if len(lines) > _MOST_SHOWN else ""
@@ -129,7 +135,7 @@ def _source(one: OpenSource, policy_format: PolicyFormat) -> dict[str, Any]:
 
 def _robot(policy_format: PolicyFormat) -> dict[str, Any]:
     return {
-        "embodiment": policy_format.embodiment.to_dict(),
+        "embodiment": dataclasses.replace(policy_format.embodiment, guessed=()).to_dict(),
         "policy": dataclasses.asdict(policy_format.config),
         "statistics": policy_format.statistics.to_dict()["fields"],
     }

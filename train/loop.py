@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from rich.console import RenderableType
 
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.errors import DatasetError, ExampleError
@@ -55,7 +56,7 @@ class Trainer:
         stream: training batches by number.
         validation: name of a task -> makes its validation batches, and reports damaged records.
         rates: name of a task -> its share of the stream.
-        notes: what is left out of the data, for people.
+        notes: what is left out of the data, and which weights it begins with, for people.
         interruption: takes SIGINT and SIGTERM while `train` runs.
     """
 
@@ -65,7 +66,7 @@ class Trainer:
     stream: BatchStream
     validation: Mapping[str, Callable[..., Iterator[Batch]]]
     rates: Mapping[str, float]
-    notes: Sequence[str] = ()
+    notes: Sequence[RenderableType] = ()
     interruption: Interruption = field(default_factory=lambda: Interruption(at_once=False))
     _saved: int | None = field(default=None, init=False)
 

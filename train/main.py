@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
-from rich.console import Console
+from rich.console import Console, RenderableType
 
+from embodio.agent.checkpoint import VOCABULARY
 from embodio.agent.errors import AgentError
 from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.files.folder_lock import sole_user
@@ -17,14 +18,19 @@ from embodio.model.errors import ModelError
 from embodio.model.network.collation import Batch
 from embodio.model.processing.processor import Processor
 from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.model.weights.checksums import check_sums
+from embodio.model.writing import recover_folder
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
+from embodio.train.identity import identity_of
 from embodio.train.loop import CHECKPOINT, Trainer
 from embodio.train.material import gather
 from embodio.train.network import WholeText, make_network
 from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
-from embodio.train.state import Run, restore_run
+from embodio.train.settings_check import check_settings
+from embodio.train.starting_weights import Start, digest_if_here, load_start, open_start, report
+from embodio.train.state import STATE, Run, restore_run
 
 CONFIGS = Path(__file__).parent / "configs"
 VALIDATION_RECORDS = 512
@@ -44,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         examples=(
             "embodio-train experiment=lift data=data/lift out=runs/lift",
             "embodio-train experiment=mixture out=runs/mixture sources.calm.weight=3",
+            "embodio-train data=data/mine init=runs/lift/checkpoint out=runs/mine",
             "embodio-train data=data/lift out=runs/both tasks.next_action=0.8 tasks.instruction_from_video=0.2",
         ),
         config_dir=CONFIGS,
@@ -69,7 +76,7 @@ def _train(config: TrainConfig) -> int:
     trainer = make_trainer(config)
     checkpoint = Path(config.out) / CHECKPOINT
     if restore_run(checkpoint, trainer.run, config):
-        console.print(f"going on from step {trainer.run.step} of {checkpoint}")
+        console.print(f"going on from step {trainer.run.step} of {checkpoint} to step {config.steps}")
     for note in trainer.notes:
         console.print(note, markup=False)
     if len(trainer.rates) > 1:
@@ -89,15 +96,24 @@ def make_trainer(config: TrainConfig) -> Trainer:
     """Builds network, data and optimiser at step 0.
 
     Raises:
+        ConfigError: settings make no sense, whatever the data.
         DatasetError: if a data set is missing, damaged or too small.
-        TrainError, AgentError, ModelError: if settings contradict each other.
+        TrainError, AgentError, ModelError: if settings contradict each other, or the weights to begin with do not fit.
     """
+    checkpoint = recover_folder(Path(config.out) / CHECKPOINT)
+    goes_on = (checkpoint / STATE).is_file()
+    check_settings(config, goes_on=goes_on)
+    start = open_start(config.init) if config.init and not goes_on else None
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    vocabulary = Vocabulary.default()
+    vocabulary = _vocabulary(checkpoint if goes_on else None, start)
     material = gather(config, vocabulary)
     policy_format = material.formats[config.robot or next(iter(material.formats))]
     model = make_network(config, policy_format)
+    notes: list[RenderableType] = list(material.notes)
+    if start is not None:
+        notes.append(report(load_start(model, start, vocabulary), start, policy_format))
+    weights = start.sha256 if start is not None else digest_if_here(config.init)
     make_features = WholeText(Processor(model.config, vocabulary))
     records = max(1, VALIDATION_RECORDS // max(1, len(material.held_out)))
 
@@ -105,12 +121,21 @@ def make_trainer(config: TrainConfig) -> Trainer:
         return evaluation_batches(material.held_out[name], make_features, records, config.batch_size, on_damage)
 
     average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None
+    identity = identity_of(material.sources, material.formats, vocabulary, weights)
     return Trainer(
         config=config,
-        run=Run(model, make_optimiser(model, config.optimiser), average),
+        run=Run(model, make_optimiser(model, config.optimiser), average, identity=identity),
         policy_format=policy_format,
         stream=BatchStream(material.training, make_features, config.seed, config.batch_size),
         validation={name: functools.partial(validation, name) for name in material.held_out},
         rates=material.rates,
-        notes=material.notes,
+        notes=notes,
     )
+
+
+def _vocabulary(checkpoint: Path | None, start: Start | None) -> Vocabulary:
+    """That of the run that goes on, or of the weights to begin with; else the one that ships."""
+    if checkpoint is not None:
+        check_sums(checkpoint, [name for name in (VOCABULARY,) if (checkpoint / name).is_file()])
+        return Vocabulary.from_file(checkpoint / VOCABULARY)
+    return Vocabulary.default() if start is None or start.vocabulary is None else start.vocabulary

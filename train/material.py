@@ -24,7 +24,7 @@ from embodio.datasets.tasks.record_task import RecordTask
 from embodio.envs.embodiment import Embodiment
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
-from embodio.train.config import TrainConfig
+from embodio.train.config import ALL_CAMERAS, TrainConfig
 from embodio.train.errors import TrainError
 from embodio.train.task_config import SourceConfig, TaskSettings
 
@@ -70,6 +70,7 @@ class Material:
     """All of it.
 
     Attributes:
+        sources: the data sets.
         formats: name of a data set -> how its robot is read and written.
         entries: tasks of all data sets, for training.
         training: their mixture, or the task if there is one only.
@@ -77,6 +78,7 @@ class Material:
         notes: what is left out, and why, for people.
     """
 
+    sources: Sequence[OpenSource]
     formats: Mapping[str, PolicyFormat]
     entries: Sequence[MixtureEntry]
     training: RecordTask | Mixture
@@ -124,7 +126,7 @@ def gather(config: TrainConfig, vocabulary: Vocabulary) -> Material:
                 notes.append(f"{name}: no validation, as no held-out episode can be used ({error})")
     mixture = config.mixture.config()
     training = entries[0].task if len(entries) == 1 else Mixture(entries, mixture)
-    return Material(formats, entries, training, held_out, notes)
+    return Material(opened, formats, entries, training, held_out, notes)
 
 
 def open_sources(config: TrainConfig) -> list[OpenSource]:
@@ -152,9 +154,10 @@ def make_formats(config: TrainConfig, opened: Sequence[OpenSource], vocabulary: 
     for one in opened:
         robot = one.episodes.embodiment
         alike = [other for other in opened if other.episodes.embodiment == robot]
-        policy = dataclasses.replace(
-            config.policy, view=config.augment.view, cameras=one.config.cameras or config.policy.cameras
-        )
+        cameras = one.config.cameras or config.policy.cameras
+        if cameras == ALL_CAMERAS:
+            cameras = tuple(camera.name for camera in robot.cameras)
+        policy = dataclasses.replace(config.policy, view=config.augment.view, cameras=cameras)
         guessed = dict.fromkeys(name for other in alike for name in other.episodes.embodiment.guessed)
         robot = dataclasses.replace(robot, guessed=tuple(guessed))
         statistics = policy_statistics(alike)

@@ -12,12 +12,19 @@ from embodio.train.command_line.schema import ConfigError
 from embodio.train.config import TrainConfig
 from embodio.train.starting_weights import start_folder
 
-_RANGES = {"action_range": ("limits", "minmax", "quantiles"), "state_range": ("limits", "minmax", "quantiles", "meanstd")}
+_RANGES = {
+    "action_range": ("limits", "minmax", "quantiles"),
+    "state_range": ("limits", "minmax", "quantiles", "meanstd"),
+}
 _NOT_NEGATIVE = ("holdout", "prompt_tokens", "answer_tokens", "workers", "damaged_limit", "stop_after", "z_loss")
 
 
-def check_settings(config: TrainConfig) -> None:
+def check_settings(config: TrainConfig, *, goes_on: bool = False) -> None:
     """Refuses settings that no data could make right.
+
+    Args:
+        config: the settings.
+        goes_on: a run goes on, so that the weights it began with are not needed.
 
     Raises:
         ConfigError: a number is out of range, or a folder is not there.
@@ -33,7 +40,9 @@ def check_settings(config: TrainConfig) -> None:
         raise ConfigError(f"loader_memory_mb: got {config.loader_memory_mb}, expected at least 1")
     for name, known in _RANGES.items():
         if getattr(config.policy, name) not in known:
-            raise ConfigError(f"policy.{name}: got {getattr(config.policy, name)!r}, expected one of {', '.join(known)}")
+            raise ConfigError(
+                f"policy.{name}: got {getattr(config.policy, name)!r}, expected one of {', '.join(known)}"
+            )
     if config.policy.action_bins < 2:
         raise ConfigError(f"policy.action_bins: got {config.policy.action_bins}, expected at least 2")
     for name, weight in config.tasks.items():
@@ -47,5 +56,5 @@ def check_settings(config: TrainConfig) -> None:
     out = Path(config.out)
     if out.exists() and not out.is_dir():
         raise ConfigError(f"out: {out} is a file; give a folder")
-    if config.init:
+    if config.init and not goes_on:
         start_folder(config.init)

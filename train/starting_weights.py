@@ -13,7 +13,14 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional
 
-from embodio.agent.checkpoint import FILES, VOCABULARY, Checkpoint, find_checkpoint, load_checkpoint, shipped_checkpoints
+from embodio.agent.checkpoint import (
+    FILES,
+    VOCABULARY,
+    Checkpoint,
+    find_checkpoint,
+    load_checkpoint,
+    shipped_checkpoints,
+)
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.network import UnifiedIO2
@@ -55,7 +62,7 @@ class Start:
 
 
 class Fate(NamedTuple):
-    """What became of some tensors: "loaded", "resized", "left out" (in the file only) or "new" (in the network only)."""
+    """What became of a tensor: "loaded", "resized", "left out" (in the file only) or "new" (in the network only)."""
 
     kind: str
     name: str
@@ -101,6 +108,13 @@ def start_digest(folder: Path) -> str:
     return sha256_of(folder / weight_file_names(folder)[0])
 
 
+def digest_if_here(name: str) -> str:
+    """The sha256 of the weights that `init=` names, "" where they are no longer on this machine."""
+    if name and (Path(name).is_dir() or name in shipped_checkpoints()):
+        return start_digest(start_folder(name))
+    return ""
+
+
 @torch.no_grad()
 def load_start(model: UnifiedIO2, start: Start, vocabulary: Vocabulary) -> list[Fate]:
     """Gives a network all weights that fit it.
@@ -134,7 +148,9 @@ def load_start(model: UnifiedIO2, start: Start, vocabulary: Vocabulary) -> list[
             fates.append(Fate("loaded", name, tensor.numel()))
         elif name == _POSITIONS and tensor.shape[1] == given[name].shape[1]:
             tensor.copy_(_resized(given[name], start.model.config, model.config))
-            fates.append(Fate("resized", name, tensor.numel(), f"from a grid of {_grids(start.model.config, model.config)}"))
+            fates.append(
+                Fate("resized", name, tensor.numel(), f"from a grid of {_grids(start.model.config, model.config)}")
+            )
         else:
             shapes = f"{tuple(given[name].shape)} there, {tuple(tensor.shape)} here"
             fates += [Fate("new", name, tensor.numel(), shapes), Fate("left out", name, given[name].numel(), shapes)]
@@ -234,7 +250,9 @@ def _other_formats(start: Start, policy_format: PolicyFormat) -> Iterator[str]:
     lines += [f"robot: {difference}" for difference in before.embodiment.differences(policy_format.embodiment)]
     for field, statistics in policy_format.statistics.fields.items():
         old_statistics = before.statistics.fields.get(field)
-        if old_statistics is not None and not _close(old_statistics.max, statistics.max, old_statistics.min, statistics.min):
+        if old_statistics is not None and not _close(
+            old_statistics.max, statistics.max, old_statistics.min, statistics.min
+        ):
             lines.append(f"statistics.{field}: of other data; numbers are scaled by those of the new data")
     yield from lines[:_MOST_SHOWN]
     if len(lines) > _MOST_SHOWN:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import errno
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,17 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from embodio.agent.checkpoint import FILES, write_checkpoint_files
+from embodio.agent.checkpoint import FILES, load_format, write_checkpoint_files
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.weights.checksums import check_sums
 from embodio.model.weights.weight_files import write_tensors
 from embodio.model.writing import WriteError, recover_folder, replacing_folder, write_json
-from embodio.train.config import FREE_ON_RESUME, MOVABLE, TrainConfig
+from embodio.train.config import TrainConfig
 from embodio.train.errors import ResumeError
+from embodio.train.identity import identity_of_checkpoint, require_same_inputs
 from embodio.train.optimisers.optimiser import WeightAverage
+from embodio.train.settings_comparison import setting_differences
 
 TENSORS = "training.safetensors"
 STATE = "training.json"
@@ -37,12 +40,14 @@ class Run:
         optimiser: its AdamW.
         average: the running average of the weights, or None.
         step: optimiser steps done; the next batch is number `step`, so this one integer is the state of the data.
+        identity: of its inputs, see `identity_of`.
     """
 
     model: UnifiedIO2
     optimiser: torch.optim.AdamW
     average: WeightAverage | None
     step: int = 0
+    identity: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -68,10 +73,14 @@ def save_run(folder: Path, run: Run, policy_format: PolicyFormat, config: TrainC
     with replacing_folder(folder) as new:
         tensors = _tensors(run)
         write_tensors(new / TENSORS, tensors)
-        write_json(new / STATE, {"step": run.step, "config": dataclasses.asdict(config)}, indent=2)
+        write_json(new / STATE, _state(run, config), indent=2)
         with run.averaged():
             write_checkpoint_files(new, run.model, policy_format)
         _verify(new, folder, tensors)
+
+
+def _state(run: Run, config: TrainConfig) -> dict[str, Any]:
+    return {"step": run.step, "config": dataclasses.asdict(config), "identity": run.identity}
 
 
 def _verify(new: Path, folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -97,15 +106,19 @@ def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
 
     Raises:
         ChecksumError: if a file of it is damaged or another one than was saved.
-        ResumeError: if it was made with other settings, is damaged, or does not fit the network.
+        ResumeError: if it was made with other settings or data, is damaged, or does not fit the network.
+
+    Warns:
+        UserWarning: its data cannot be compared as it is from before there were identities, or a library is another.
     """
     recover_folder(folder)
     if not (folder / STATE).is_file():
         return False
     check_sums(folder, [name for name in (*FILES, TENSORS, STATE) if (folder / name).is_file()])
     state = _read_state(folder / STATE)
-    old = _with_defaults(state["config"], config)
-    _check_same(folder, json.loads(json.dumps(old)), json.loads(json.dumps(dataclasses.asdict(config))))
+    old = state["identity"] if "identity" in state else _older_identity(folder, config)
+    require_same_inputs(folder, old, run.identity, setting_differences(state["config"], config))
+    run.identity = {**run.identity, "init": old.get("init", "")}
     parameters = _trainable(run.model)
     tensors = _read_tensors(folder / TENSORS, run, with_moments=bool(state["step"]))
     with torch.no_grad():
@@ -125,13 +138,24 @@ def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
     return True
 
 
+def _older_identity(folder: Path, config: TrainConfig) -> Mapping[str, Any]:
+    """What a checkpoint from before there were identities says of its inputs."""
+    warnings.warn(
+        f"{folder} does not say what data it was trained on, only its statistics and robot, which are compared",
+        stacklevel=3,
+    )
+    return identity_of_checkpoint(load_format(folder), config.robot or next(iter(config.sources), "data"))
+
+
 def _read_state(path: Path) -> dict[str, Any]:
     """Step and settings of a checkpoint."""
     try:
         state = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"it is not JSON ({error})") from error
-    if not isinstance(state, dict) or not isinstance(state.get("config"), dict):
+    if not isinstance(state, dict) or not all(isinstance(state.get(key, {}), dict) for key in ("config", "identity")):
+        raise _damaged(path, "it holds something else than settings")
+    if "config" not in state:
         raise _damaged(path, "it holds no settings")
     step, steps = state.get("step"), state["config"].get("steps")
     if type(step) is not int or not 0 <= step <= (steps if type(steps) is int else step):
@@ -172,33 +196,3 @@ def _tensors(run: Run) -> dict[str, torch.Tensor]:
         moments = run.optimiser.state.get(parameter, {})
         tensors |= {f"{kind}/{name}": moments[kind] for kind in ("exp_avg", "exp_avg_sq") if kind in moments}
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-
-
-def _with_defaults(saved: dict[str, Any], config: Any) -> dict[str, Any]:
-    """Saved settings, with the default for each that did not exist yet: a new setting's default changes nothing."""
-    filled = dict(saved)
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if field.name in saved:
-            if dataclasses.is_dataclass(value) and isinstance(saved[field.name], dict):
-                filled[field.name] = _with_defaults(saved[field.name], value)
-        elif field.default is not dataclasses.MISSING:
-            filled[field.name] = field.default
-        elif field.default_factory is not dataclasses.MISSING:
-            default: Any = field.default_factory()
-            is_plain = isinstance(default, type) or not dataclasses.is_dataclass(default)
-            filled[field.name] = default if is_plain else dataclasses.asdict(default)
-    return filled
-
-
-def _check_same(folder: Path, old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> None:
-    for key in sorted(set(old) | set(new)):
-        if (not prefix and key in FREE_ON_RESUME) or (prefix.startswith("sources.") and key in MOVABLE):
-            continue
-        if isinstance(old.get(key), dict) and isinstance(new.get(key), dict):
-            _check_same(folder, old[key], new[key], f"{prefix}{key}.")
-        elif old.get(key) != new.get(key):
-            raise ResumeError(
-                f"{folder} holds a run with {prefix}{key}={old.get(key)!r}, but {prefix}{key}={new.get(key)!r} was "
-                f"asked for; ask for the same to go on with it, or choose another out="
-            )

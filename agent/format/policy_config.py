@@ -29,7 +29,8 @@ class PolicyConfig:
     """How a policy reads a robot and writes its actions; travels in the checkpoint as `policy.json`.
 
     Attributes:
-        cameras: names of the cameras, drawn side by side from left to right as the one image input.
+        cameras: names of the cameras, drawn side by side from left to right as the one image input; for embodio-train
+            [all] stands for all of the data.
         history_frames: how many earlier frames are given as image history (0 to 8).
         history_stride: control steps between those frames.
         chunk: K, actions that are predicted at once, or the most of them for whole episodes.
