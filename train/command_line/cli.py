@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -37,6 +38,7 @@ Config = TypeVar("Config")
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+_TOLD = ("--help", "-h", "--show", "--version")
 _OWN_FOLDER = Path(__file__).resolve().parent
 
 
@@ -53,7 +55,8 @@ def run(
 ) -> int:
     """Reads the command line into a configuration, runs the program on it, and reports mistakes in plain words.
 
-    `--help` lists every key; `--show` prints the configuration that the command line gives, as YAML.
+    `--help` lists every key; `--show` prints the configuration that the command line gives, as YAML; `--version` prints
+    that of embodio.
 
     Args:
         schema: Dataclass of the settings; fields without default must be given.
@@ -72,17 +75,9 @@ def run(
     arguments = list(sys.argv[1:] if argv is None else argv)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        if {"--help", "-h"} & set(arguments):
-            given = [argument for argument in arguments if argument not in ("--help", "-h", "--show")]
-            values = OmegaConf.to_container(_compose(schema, given, config_dir), resolve=False)
-            shown = _flat(cast("dict[str, Any]", values))
-            page = help_page(prog, description, examples, keys_of(schema), shown, _groups(config_dir))
-            Console(highlight=False, soft_wrap=True, markup=False).print(page)
-            return 0
-        if "--show" in arguments:
-            arguments.remove("--show")
-            config = _compose(schema, arguments, config_dir)
-            Console(highlight=False, soft_wrap=True, markup=False).print(OmegaConf.to_yaml(config), end="")
+        text = _asked_for(schema, arguments, prog, description, examples, config_dir)
+        if text is not None:
+            Console(highlight=False, soft_wrap=True, markup=False).print(text)
             return 0
         return execute(compose(schema, arguments, config_dir=config_dir)) or 0
     except ConfigError as error:
@@ -99,6 +94,22 @@ def run(
     except KeyboardInterrupt:
         errors.print(f"\n{prog}: interrupted")
         return EXIT_INTERRUPTED
+
+
+def _asked_for(
+    schema: type, arguments: list[str], prog: str, description: str, examples: Sequence[str], config_dir: Path | None
+) -> str | None:
+    """What --version, --help or --show print; None if the program is to run."""
+    settings = [argument for argument in arguments if argument not in _TOLD]
+    if "--version" in arguments:
+        return f"{prog} {version('embodio')}"
+    if {"--help", "-h"} & set(arguments):
+        values = OmegaConf.to_container(_compose(schema, settings, config_dir), resolve=False)
+        shown = _flat(cast("dict[str, Any]", values))
+        return help_page(prog, description, examples, keys_of(schema), shown, _groups(config_dir))
+    if "--show" in arguments:
+        return OmegaConf.to_yaml(_compose(schema, settings, config_dir)).rstrip()
+    return None
 
 
 def compose(schema: type[Config], argv: Sequence[str], *, config_dir: Path | None = None) -> Config:
