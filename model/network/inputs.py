@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embodio.model.config.model import ModelConfig, ResamplerConfig, Size
+from embodio.model.config.model import ModelConfig
+from embodio.model.config.parts import ResamplerConfig, Size
 from embodio.model.errors import BatchError
 from embodio.model.layers.layers import Linear, modality_vector
 from embodio.model.layers.present_rows import on_present_rows

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.config.model import ModelConfig, Size
+from embodio.model.config.model import ModelConfig
+from embodio.model.config.parts import Size
 from embodio.model.errors import ModelError
 from embodio.model.example import Example, Image, Sound
 from embodio.model.processing.audio_features import (
