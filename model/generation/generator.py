@@ -263,3 +263,9 @@ def _steps(
             alive[rows] = chosen != request.end_id
             if not alive.any():
                 return
+
+
+JAX_DEMONSTRATION = GenerationOptions(
+    sampling=Sampling(temperature=0.9, top_p=0.9, order="jax"), repetition=Repetition(penalty=1.5)
+)
+"""Temperature 0.9, top-p 0.9 and a repetition penalty of 1.5. The PyTorch port has settings per task instead."""
