@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 
 import pytest
 from rich.console import Console
@@ -12,7 +13,7 @@ from embodio.train.commands.envs import EnvsConfig, grouped, main, show
 
 
 def test_every_name_is_shown() -> None:
-    console = Console(record=True, width=200, quiet=True)
+    console = Console(record=True, width=200, file=io.StringIO())
     assert show(EnvsConfig(), console) == 0
     lines = console.export_text().splitlines()
     for name, variants in grouped(known_envs()).items():
