@@ -69,6 +69,7 @@ class Trainer:
     notes: Sequence[str] = ()
     interruption: Interruption = field(default_factory=lambda: Interruption(at_once=False))
     _saved: int | None = field(default=None, init=False)
+    _reported: set[tuple[str, int]] = field(default_factory=set, init=False)  # held-out episodes
 
     def train(self) -> bool:
         """Goes on from `run.step`; a signal ends it with a checkpoint, at once where it waits for a batch.
@@ -138,8 +139,10 @@ class Trainer:
 
     def _report_validation(self, log: RunLog, progress: TrainProgress) -> None:
         def report(damage: ExampleError) -> None:
-            log.write(kind="damaged", step=self.run.step, what=str(damage))
-            progress.damaged(damage)
+            if (damage.dataset, damage.episode) not in self._reported:
+                self._reported.add((damage.dataset, damage.episode))
+                log.write(kind="damaged", step=self.run.step, what=str(damage))
+                progress.damaged(damage)
 
         for name, line in self.validate(report).items():
             log.write(kind="validation", step=self.run.step, **line, **({"task": name} if name else {}))

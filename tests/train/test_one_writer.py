@@ -75,7 +75,7 @@ def command(name: str, data: Path, weights: Path) -> Command:
         "convert weights": lambda out: convert.main([f"source={weights}", f"out={out}"]),
         "convert to rlds": lambda out: data_command.main(["convert", f"source={data}", f"out={out}"]),
         "convert to lerobot": lambda out: data_command.main(
-            ["convert", f"source={data}", f"out={out}", "to=lerobot", "fps=10"]
+            ["convert", f"source={data}", f"out={out}", "to=lerobot", "fps=10", "images=png"]
         ),
         "visualise": lambda out: data_command.main(["visualise", f"source={data}", f"out={out}"]),
     }
