@@ -18,9 +18,10 @@ from embodio.agent.errors import AgentError
 from embodio.datasets.catalogue import catalogue_names
 from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.episodes.feature_text import format_feature
-from embodio.datasets.episodes.source import EpisodeSource, open_source
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.opening import open_source
 from embodio.datasets.sources.description import Description
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 from embodio.model.errors import ModelError
