@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from embodio.datasets.checks.finding import Finding
 from embodio.datasets.checks.gripper import check_gripper
+from embodio.datasets.checks.images import ImageCheck
 from embodio.datasets.checks.motion import check_motion
 from embodio.datasets.episodes.dimension_names import dimension_names, dimensions_of
 from embodio.datasets.episodes.source import EpisodeSource
