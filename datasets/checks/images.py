@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from embodio.datasets.checks.finding import Finding
+from embodio.datasets.episodes.features import STEPS, DepthFeature, Feature, ImageFeature, TensorFeature
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.finding import Finding
-from embodio.datasets.rlds.features import STEPS, DepthFeature, Feature, ImageFeature, TensorFeature
-from embodio.datasets.source import EpisodeSource, EpisodeView
 
 CHECK = "images"
 _NAMED = 5  # episodes that are named one by one

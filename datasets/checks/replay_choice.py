@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.source import EpisodeSource, EpisodeView
 
 T = TypeVar("T")
 _LOOKED_AT = 1000  # episodes, evenly spread; opening more would take longer than replaying some

@@ -13,7 +13,6 @@ from embodio.datasets.checks.images import ImageCheck
 from embodio.datasets.checks.motion import check_motion
 from embodio.datasets.episodes.dimension_names import dimension_names, dimensions_of
 from embodio.datasets.episodes.source import EpisodeSource
-from embodio.datasets.checks.verify_images import ImageCheck
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.envs.embodiment import Dimension, Embodiment
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from embodio.datasets import CorruptRecordError, DatasetError, RLDSReader
 from embodio.datasets.checks.verify import verify
-from embodio.datasets.episodes.source import open_source
+from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.dataset_info import DatasetInfo
 from tests.datasets.test_rlds import write
 from tests.datasets.toy import write_toy_dataset

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embodio.datasets.checks.finding import Finding
 from embodio.datasets.checks.replay_choice import choose_episodes, spread_over_tasks
-from embodio.datasets.finding import Finding
-from embodio.datasets.source import EpisodeSource, open_source
-from embodio.datasets.verify import verify
-from embodio.train.data import main
+from embodio.datasets.checks.verify import verify
+from embodio.datasets.episodes.source import EpisodeSource
+from embodio.datasets.opening import open_source
+from embodio.train.commands.data.data import main
 from tests.datasets.sources.test_vima import write_episode
 from tests.datasets.toy import write_toy_dataset
 
