@@ -21,6 +21,7 @@ from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import check_sums
 from embodio.model.writing import recover_folder
 from embodio.train.command_line.cli import run as run_command
+from embodio.train.command_line.threads import threads
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
 from embodio.train.identity import identity_of
@@ -104,7 +105,7 @@ def make_trainer(config: TrainConfig) -> Trainer:
     goes_on = (checkpoint / STATE).is_file()
     check_settings(config, goes_on=goes_on)
     start = open_start(config.init) if config.init and not goes_on else None
-    torch.set_num_threads(config.threads)
+    torch.set_num_threads(threads(config.threads, usual=2))
     torch.manual_seed(config.seed)
     vocabulary = _vocabulary(checkpoint if goes_on else None, start)
     material = gather(config, vocabulary)

@@ -16,7 +16,6 @@ _RANGES = {
     "action_range": ("limits", "minmax", "quantiles"),
     "state_range": ("limits", "minmax", "quantiles", "meanstd"),
 }
-_NOT_NEGATIVE = ("holdout", "prompt_tokens", "answer_tokens", "workers", "damaged_limit", "stop_after", "z_loss")
 
 
 def check_settings(config: TrainConfig, *, goes_on: bool = False) -> None:
@@ -27,17 +26,12 @@ def check_settings(config: TrainConfig, *, goes_on: bool = False) -> None:
         goes_on: a run goes on, so that the weights it began with are not needed.
 
     Raises:
-        ConfigError: a number is out of range, or a folder is not there.
+        ConfigError: a word is none of those that are known, or `out` is a file.
         DatasetError: there is no such task, or a weight is not positive.
         ModelError: there is no such size.
         PrecisionError: this machine has no such device.
         TrainError: there is nothing that `init` names.
     """
-    for name in _NOT_NEGATIVE:
-        if getattr(config, name) < 0:
-            raise ConfigError(f"{name}: got {getattr(config, name)}, expected 0 or more")
-    if config.loader_memory_mb < 1:
-        raise ConfigError(f"loader_memory_mb: got {config.loader_memory_mb}, expected at least 1")
     for name, known in _RANGES.items():
         if getattr(config.policy, name) not in known:
             raise ConfigError(

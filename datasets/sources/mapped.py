@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.episodes.episode_fields import EpisodeFields
 from embodio.datasets.episodes.features import (
     INSTRUCTION,
     EpisodeFeatures,
@@ -18,6 +17,7 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
+from embodio.datasets.episodes.fields import EpisodeFields
 from embodio.datasets.episodes.side_files import data_folder
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, encoded_frame, put_frame
 from embodio.datasets.errors import DatasetError, FeatureError
@@ -113,6 +113,7 @@ class MappedSource:
         description: what the YAML file says.
         folder: of the files, where the source has one on this machine.
         split: name of the split, where the source has one.
+        missing: what of the data set was not fetched, one line each.
     """
 
     def __init__(self, base: EpisodeSource, description: Description) -> None:
@@ -127,6 +128,7 @@ class MappedSource:
         self._base = base
         self.folder = data_folder(base)
         self.split = getattr(base, "split", None)
+        self.missing: tuple[str, ...] = getattr(base, "missing", ())
         self.features = _features(base.features, description)
         self._embodiment = _embodiment(base, description, self.features)
         self._episodes = list(_passing(base, description.filters))

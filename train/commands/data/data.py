@@ -18,9 +18,10 @@ from embodio.agent.errors import AgentError
 from embodio.datasets.catalogue import catalogue_names
 from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.episodes.feature_text import format_feature
-from embodio.datasets.episodes.source import EpisodeSource, open_source
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.opening import open_source
 from embodio.datasets.sources.description import Description
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 from embodio.model.errors import ModelError
@@ -28,7 +29,7 @@ from embodio.model.tokens.statistics import FieldStatistics, Normaliser
 from embodio.model.writing import write_json, write_text
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.output_path import require_writable
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.ranges import COUNT, require_ranges
 from embodio.train.commands.data.convert import ConvertDataConfig, convert_data
 from embodio.train.commands.data.verify import VerifyConfig, check
 from embodio.train.commands.data.visualise import VisualiseConfig, visualise
@@ -74,8 +75,7 @@ class StatsConfig:
     out: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.episodes < 0:
-            raise ConfigError(f"episodes: got {self.episodes}, expected 0 or more")
+        require_ranges(self, episodes=COUNT)
 
 
 @dataclass(frozen=True)
