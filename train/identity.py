@@ -13,7 +13,7 @@ from typing import Any
 
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.episodes.digests import DIGITS, episode_digests, videos_digest
-from embodio.datasets.episodes.episode_index import index_episodes
+from embodio.datasets.episodes.index import index_episodes
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.errors import ResumeError
 from embodio.train.material import OpenSource

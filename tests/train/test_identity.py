@@ -15,7 +15,7 @@ import pytest
 
 from embodio.datasets.episodes.digests import DIGITS, episode_digests
 from embodio.datasets.episodes.features import features_of
-from embodio.datasets.episodes.source import open_source
+from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.model.weights.checksums import SUMS_FILE, write_sums
 from embodio.train import identity as identity_module
