@@ -91,12 +91,13 @@ def differences(old: Identity, new: Identity) -> list[str]:
         lines.append(f"init: its weights were {_short(old['init'])}, are {_short(new['init'])}; leave init= out")
     if "sources" not in old:
         return lines
+    same_data = all(_same_episodes(old["sources"].get(name), source) for name, source in new["sources"].items())
     for name in [*old["sources"], *(name for name in new["sources"] if name not in old["sources"])]:
         before, now = old["sources"].get(name), new["sources"].get(name)
         if before is None or now is None:
             lines.append(f"sources.{name}: {'is new' if before is None else 'is no longer there'}")
             continue
-        lines += [f"sources.{name}.{line}" for line in _source_differences(before, now)]
+        lines += [f"sources.{name}.{line}" for line in _source_differences(before, now, with_statistics=same_data)]
     return lines
 
 
@@ -141,13 +142,26 @@ def _robot(policy_format: PolicyFormat) -> dict[str, Any]:
     }
 
 
-def _source_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+def _same_episodes(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> bool:
+    """Whether two data sets are the same to what is known; statistics of others differ anyway."""
+    return old is None or "episodes" not in old or old["episodes"]["sha256"] == new["episodes"]["sha256"]
+
+
+def _source_differences(old: Mapping[str, Any], new: Mapping[str, Any], *, with_statistics: bool) -> Iterator[str]:
     episodes = old.get("episodes")
     if episodes is not None:
         yield from _episode_differences(episodes, new["episodes"])
     if old.get("videos", new["videos"]) != new["videos"]:
         yield "videos: the video files have other content"
-    for key in ("name", "version", "split", "features", "embodiment", "policy", "statistics"):
+    for key in (
+        "name",
+        "version",
+        "split",
+        "features",
+        "embodiment",
+        "policy",
+        *(["statistics"] if with_statistics else []),
+    ):
         if key in old and old[key] != new[key]:
             yield from _fields(key, old[key], new[key])
 
