@@ -22,7 +22,7 @@ from embodio.datasets.sources.vima import VimaSource
 from embodio.envs import make_env, make_expert
 from embodio.envs.planar_poses import quaternions_of
 from embodio.envs.vima.robot import from_action, vima_pick_place
-from tests.envs.fake_vima_bench import fake_vima_bench
+from tests.envs.fake_vima_bench import install
 
 Change = Callable[[np.ndarray], np.ndarray]
 PITCH = 0.0039844  # metres a pixel of the camera above the table
@@ -161,8 +161,7 @@ def record(folder: Path, change: Change = lambda action: action) -> VimaSource:
 
 
 def test_recorded_actions_are_replayed_in_the_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = fake_vima_bench()
-    monkeypatch.setitem(sys.modules, "vima_bench", module)
+    module = install(monkeypatch)
     source = record(tmp_path / "good")
     assert environment_of(source) is not None and check_robot(source).found.startswith("vima/pick-place")
     good = replay(source, range(3))
