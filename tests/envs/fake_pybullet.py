@@ -1,5 +1,6 @@
 """A small stand-in for `pybullet`: worlds by client, and calls that name no client going to the first one."""
 
+# ruff: noqa: N803 (arguments as pybullet spells them)
 from __future__ import annotations
 
 import os

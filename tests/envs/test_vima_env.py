@@ -25,7 +25,7 @@ from embodio.envs import (
 from embodio.envs.interleaved_prompt import PromptSpace, interleave
 from embodio.envs.vima.robot import from_action, to_actions, vima_pick_place
 from embodio.envs.vima.tasks import TASKS
-from tests.envs.fake_vima_bench import STUCK, install
+from tests.envs.fake_vima_bench import install
 
 STAY = (0, 0.5, 0.0, 0.0, 0.5, 0.0, 0.0)
 
