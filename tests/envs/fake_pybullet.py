@@ -41,7 +41,8 @@ def fake_pybullet() -> types.ModuleType:
         del worlds[physicsClientId]
 
     def reset_simulation(physicsClientId: int = 0) -> None:
-        worlds[physicsClientId] = _World() if world(physicsClientId) else _World()
+        world(physicsClientId)
+        worlds[physicsClientId] = _World()
 
     def load_urdf(path: str, physicsClientId: int = 0) -> int:
         os.write(1, b"b3Warning: No inertial data for link\n")
