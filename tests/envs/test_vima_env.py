@@ -104,6 +104,19 @@ def test_ten_seeds_without_a_scene_are_a_simulator_error(bench, monkeypatch) -> 
     assert len(bench.made) == 2
 
 
+def test_horizons_are_those_of_the_published_protocol(bench) -> None:
+    published = {
+        **dict.fromkeys(("visual_manipulation", "scene_understanding", "rotate"), 5),
+        **dict.fromkeys(("novel_adj", "novel_noun", "novel_adj_and_noun"), 5),
+        **dict.fromkeys(("manipulate_old_neighbor", "pick_in_order_then_restore", "follow_motion", "follow_order"), 6),
+        **dict.fromkeys(("same_texture", "same_shape"), 6),
+        **dict.fromkeys(("rearrange", "twist"), 7),
+        **dict.fromkeys(("rearrange_then_restore", "sweep_without_exceeding"), 10),
+        "sweep_without_touching": 16,
+    }
+    assert {task: make_env(f"vima/{task}").horizon for task in TASKS} == published
+
+
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_the_oracle_solves_every_task(task: str, bench) -> None:
     env = make_env(f"vima/{task}")
@@ -177,6 +190,12 @@ def test_every_action_of_the_space_is_one_of_the_benchmark(bench) -> None:
         gap = np.abs(back[1:] - action[1:])
         gap[[2, 5]] = np.minimum(gap[[2, 5]], 360 - gap[[2, 5]])
         assert gap.max() < 1e-3
+
+
+def test_heights_of_positions_are_left_out() -> None:
+    parts = from_action(np.float32(STAY))
+    high = {n: np.append(part, np.float32(0.3)) if n.endswith("position") else part for n, part in parts.items()}
+    assert np.array_equal(to_actions(high, "suction"), to_actions(parts, "suction"))
 
 
 def test_wrong_settings(bench) -> None:
