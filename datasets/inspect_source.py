@@ -12,7 +12,7 @@ from embodio.datasets.errors import CorruptRecordError, FeatureError
 from embodio.datasets.guess_embodiment import guess_embodiment
 from embodio.datasets.rlds.features import EpisodeFeatures, Feature, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.rlds.remote import is_url
-from embodio.datasets.source import EpisodeSource
+from embodio.datasets.source import EpisodeSource, some_episodes
 from embodio.datasets.sources.feature_text import format_features
 from embodio.datasets.sources.layouts import layout_behind, layout_of
 
@@ -124,21 +124,26 @@ def _instruction(source: EpisodeSource, notes: list[str]) -> dict[str, Any]:
 
 
 def _holds_bytes(source: EpisodeSource, path: str) -> bool:
-    """Whether the numbers of a field are bytes of UTF-8 text in the first episode."""
+    """Whether the numbers of a field are bytes of UTF-8 text in the first episode with steps."""
     try:
-        bytes(source.episode(0).array(path)[0].tolist()).decode("utf-8")
+        for _, episode in some_episodes(source):
+            bytes(episode.array(path)[0].tolist()).decode("utf-8")
+            return True
     except (CorruptRecordError, FeatureError, UnicodeDecodeError, TypeError, ValueError):
         return False
     return True
 
 
 def _says_something(source: EpisodeSource, path: str) -> bool:
-    """Whether a text field is not empty in the first episode."""
-    try:
-        episode = source.episode(0)
-        return bool(str(episode.text(path, 0) if path in source.features.steps else episode.value(path)).strip())
-    except (CorruptRecordError, FeatureError):
-        return True  # it cannot be seen; a person has to
+    """Whether a text field is not empty in one of several episodes."""
+    for _, episode in some_episodes(source):
+        try:
+            text = episode.text(path, 0) if path in source.features.steps else episode.value(path)
+        except (CorruptRecordError, FeatureError):
+            return True  # it cannot be seen; a person has to
+        if str(text).strip():
+            return True
+    return False
 
 
 def _is_vector(feature: Feature | None) -> bool:

@@ -176,6 +176,9 @@ def _described(readers: Sequence[EpisodeSource], left_out: Sequence[str], episod
     for reader in readers:
         name = f"{reader.name} {getattr(reader, 'version', '')}".strip()
         parts.append(f"{name}, {min(len(reader), episodes or len(reader))} episodes")
+    empty = [words for reader in readers if (words := index_episodes(reader).empty_in_words())]
+    if empty:
+        parts[-1] += f"; {'; '.join(empty)}"
     if left_out:
         listed = ", ".join(left_out[:_LISTED]) + (", ..." if len(left_out) > _LISTED else "")
         parts[-1] += f", of which {len(left_out)} are damaged or not finite and left out ({listed})"
@@ -224,10 +227,13 @@ def _accumulate(
     source: EpisodeSource, accumulators: Mapping[str, FieldAccumulator], left_out: list[str], episodes: int
 ) -> Iterator[None]:
     """Adds the episodes of a data set one by one; the numbers of those that cannot be used go to `left_out`."""
-    damaged = index_episodes(source).damaged
+    index = index_episodes(source)
     for number in range(min(len(source), episodes or len(source))):
+        if not index.lengths[number] and number not in index.damaged:
+            yield
+            continue
         try:
-            episode = None if number in damaged else source.episode(number)
+            episode = None if number in index.damaged else source.episode(number)
             arrays = None if episode is None else {field: episode.array(field) for field in accumulators}
         except (CorruptRecordError, FeatureError):
             arrays = None

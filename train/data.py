@@ -17,9 +17,11 @@ from rich.text import Text
 
 from embodio.agent.errors import AgentError
 from embodio.datasets.catalogue import catalogue_names
+from embodio.datasets.episode_index import index_episodes
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.inspect_source import propose
-from embodio.datasets.source import EpisodeSource, open_source
+from embodio.datasets.side_files import data_folder
+from embodio.datasets.source import EpisodeSource, open_source, some_episodes
 from embodio.datasets.sources.description import Description
 from embodio.datasets.sources.feature_text import format_feature
 from embodio.datasets.statistics import compute_statistics
@@ -191,8 +193,9 @@ def inspect(config: InspectConfig) -> int:
         require_writable(config.out)
     source = open_source(config.source, folder=config.folder, split=config.split)
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    episode = source.episode(0)
-    console.print(f"{source.name}: {len(source)} episodes; the first has {len(episode)} steps")
+    console.print(f"{source.name}: {len(source)} episodes; {_first(source)}")
+    if data_folder(source) is not None and (empty := index_episodes(source).empty_in_words()):
+        console.print(empty)
     table = Table("field", "holds")
     for path, feature in sorted(source.features.steps.items()):
         table.add_row(path, format_feature(feature))
@@ -214,6 +217,14 @@ def inspect(config: InspectConfig) -> int:
             console.print(f"proposed description: {config.out}")
     source.close()
     return 0
+
+
+def _first(source: EpisodeSource) -> str:
+    """Which episode is the first that has steps, and how many these are."""
+    number, episode = next(some_episodes(source), (0, None))
+    if episode is None:
+        return "none of them has steps that can be read"
+    return f"{'the first' if number == 0 else f'episode {number}'} has {len(episode)} steps"
 
 
 def _described(description: Description) -> str:

@@ -104,7 +104,8 @@ class ColumnEpisode(EpisodeFields):
         """
         path, feature = self._find_numbers(path)
         if path not in self._arrays:
-            self._arrays[path] = self._checked(path, feature, self._columns[path]())
+            values = self._columns[path]() if self._length else _nothing(feature)
+            self._arrays[path] = self._checked(path, feature, values)
         return self._arrays[path]
 
     def text(self, path: str, step: int) -> str:
@@ -137,6 +138,13 @@ class ColumnEpisode(EpisodeFields):
         array = np.array(values, dtype)
         array.setflags(write=False)
         return array
+
+
+def _nothing(feature: TensorFeature | DepthFeature) -> npt.NDArray[Any]:
+    """The numbers of an episode without steps, [0, *shape]."""
+    if isinstance(feature, DepthFeature):
+        return np.zeros((0, feature.height, feature.width, 1), np.float32)
+    return np.zeros((0, *feature.shape), feature.numpy_dtype)
 
 
 def feature_of(shape: tuple[int, ...], dtype: np.dtype[Any], *, encoding: str = "png") -> Feature:

@@ -181,7 +181,7 @@ def _check_row(path: Path, number: int, row: Mapping[str, Any], videos: list[str
         if not isinstance(row.get(name), int) or row[name] < 0:
             raise CorruptRecordError(path, number, f"{name} is {row.get(name)!r}", REMEDY)
     length, last = row["length"], row.get("dataset_to_index")
-    if not length or (isinstance(most, int) and length > most):
+    if isinstance(most, int) and length > most:
         raise CorruptRecordError(path, number, f"an episode of {length} steps, in a data set of {most}", REMEDY)
     if last is not None and last != row["dataset_from_index"] + length:
         raise CorruptRecordError(path, number, f"length {length} does not fit dataset_to_index {last}", REMEDY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import DatasetError, FeatureError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.rlds.episode_fields import EpisodeFields
 from embodio.datasets.rlds.features import (
     INSTRUCTION,
@@ -20,7 +21,7 @@ from embodio.datasets.rlds.features import (
     TextFeature,
 )
 from embodio.datasets.side_files import data_folder
-from embodio.datasets.source import EpisodeSource, EpisodeView, encoded_frame, put_frame
+from embodio.datasets.source import EpisodeSource, EpisodeView, encoded_frame, put_frame, some_episodes
 from embodio.datasets.sources.description import Description, Filters, Instruction, Part
 from embodio.envs.embodiment import Camera, Embodiment
 
@@ -249,10 +250,19 @@ def _embodiment(base: EpisodeSource, description: Description, features: Episode
             height, width = feature.height, feature.width
             if height is None or width is None:
                 source_path = description.fields[path][0].path if path in description.fields else path
-                height, width = base.episode(0).frame(source_path, 0).shape[:2]
+                height, width = _size_seen(base, source_path)
             orientation: Any = "flipped" if name in flipped else "upright"
             cameras.append(Camera(name, height, width, feature.channels, orientation))
     return replace(described, cameras=tuple(cameras))
+
+
+def _size_seen(base: EpisodeSource, path: str) -> tuple[int, int]:
+    """Height and width of the first image that can be read; raises DatasetError where there is none."""
+    for _, episode in some_episodes(base):
+        with contextlib.suppress(CorruptRecordError, FeatureError):
+            height, width = episode.frame(path, 0).shape[:2]
+            return height, width
+    raise DatasetError(f"{base.name}: no image of {path} can be read. Fetch the data set again")
 
 
 def _passing(base: EpisodeSource, filters: Filters) -> Iterator[int]:
