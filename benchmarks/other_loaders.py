@@ -11,7 +11,7 @@ from pathlib import Path
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.suites import Row
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.sources.lerobot_writer import LeRobotWriter
+from embodio.datasets.sources.lerobot.writer import LeRobotWriter
 
 # TensorFlow is a guest in this project. Two ways that people take; the others that were tried (no order, more episodes
 # at once, images decoded after interleaving) were slower. Prints steps per second of the faster one.

@@ -21,7 +21,7 @@ from embodio.datasets.rlds.features import (
 )
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.source import EpisodeSource, EpisodeView, some_episodes
-from embodio.datasets.sources.lerobot_writer import LeRobotWriter
+from embodio.datasets.sources.lerobot.writer import LeRobotWriter
 from embodio.envs.embodiment import Embodiment
 
 Kind = TypeVar("Kind", bound=Feature)

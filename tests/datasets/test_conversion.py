@@ -216,7 +216,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
     settings: ConversionSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("embodio.datasets.rlds.writer.SHARD_BYTES", 100_000)
-    monkeypatch.setattr("embodio.datasets.sources.lerobot_writer.GROUP_STEPS", 4)
+    monkeypatch.setattr("embodio.datasets.sources.lerobot.writer.GROUP_STEPS", 4)
     source = open_source(write_toy_dataset(tmp_path / "toy", episodes=5, steps=2))
     convert(source, tmp_path / "whole", settings)
     out = tmp_path / "parts"
@@ -239,7 +239,7 @@ def test_killed_by_the_system_it_goes_on_to_the_same_bytes(to: str, tmp_path: Pa
     program = (
         "import sys; from embodio.datasets.conversion import convert, ConversionSettings;"
         "from embodio.datasets.source import open_source;"
-        "import embodio.datasets.sources.lerobot_writer as w; w.GROUP_STEPS = 3;"
+        "import embodio.datasets.sources.lerobot.writer as w; w.GROUP_STEPS = 3;"
         "convert(open_source(sys.argv[1]), sys.argv[3], ConversionSettings(sys.argv[2]))"
     )
     command = [sys.executable, "-c", program, str(folder), to]

@@ -36,7 +36,8 @@ def without_steps(features: EpisodeFeatures, steps: Sequence[Any], episode: Mapp
     """The record of an episode that holds no step, which the writer itself refuses."""
     values = {f"steps/{path}": rlds_writer._encode(path, feature, []) for path, feature in features.steps.items()}
     return encode_example(
-        values | {path: rlds_writer._encode(path, feature, [episode[path]]) for path, feature in features.episode.items()}
+        values
+        | {path: rlds_writer._encode(path, feature, [episode[path]]) for path, feature in features.episode.items()}
     )
 
 

@@ -15,9 +15,9 @@ from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.rlds.features import INSTRUCTION, EpisodeFeatures, ImageFeature, TextFeature
 from embodio.datasets.rlds.image_codec import encode_image
 from embodio.datasets.source import EpisodeView
-from embodio.datasets.sources.lerobot_columns import image_column, number_column, store_value, task_table
-from embodio.datasets.sources.lerobot_layout import VALUES
-from embodio.datasets.sources.lerobot_meta import (
+from embodio.datasets.sources.lerobot.columns import image_column, number_column, store_value, task_table
+from embodio.datasets.sources.lerobot.layout import VALUES
+from embodio.datasets.sources.lerobot.meta import (
     CHUNK,
     DATA,
     EPISODES,
@@ -28,8 +28,8 @@ from embodio.datasets.sources.lerobot_meta import (
     place,
     statistics_of,
 )
-from embodio.datasets.sources.lerobot_names import OWN
-from embodio.datasets.sources.lerobot_stats import LARGEST, FrameStatistics, NumberStatistics
+from embodio.datasets.sources.lerobot.names import OWN
+from embodio.datasets.sources.lerobot.stats import LARGEST, FrameStatistics, NumberStatistics
 from embodio.datasets.sources.parquet import parquet, read_table
 from embodio.datasets.sources.video_segments import join_videos, write_video
 from embodio.envs.embodiment import Embodiment

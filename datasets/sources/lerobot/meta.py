@@ -10,9 +10,9 @@ import numpy as np
 
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.features import INSTRUCTION, EpisodeFeatures, ImageFeature
-from embodio.datasets.sources.lerobot_columns import described
-from embodio.datasets.sources.lerobot_names import BOOKKEEPING, lerobot_name
-from embodio.datasets.sources.lerobot_stats import LARGEST, NumberStatistics, merge_frames
+from embodio.datasets.sources.lerobot.columns import described
+from embodio.datasets.sources.lerobot.names import BOOKKEEPING, lerobot_name
+from embodio.datasets.sources.lerobot.stats import LARGEST, NumberStatistics, merge_frames
 from embodio.datasets.sources.parquet import read_table
 from embodio.envs.embodiment import Embodiment
 

@@ -21,7 +21,7 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.sources.lerobot_names import BOOKKEEPING, OWN, rlds_path
+from embodio.datasets.sources.lerobot.names import BOOKKEEPING, OWN, rlds_path
 from embodio.datasets.sources.parquet import REMEDY, read_table
 
 _TYPES = (*INTEGERS, "float16", "float32", "float64")

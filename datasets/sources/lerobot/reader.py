@@ -22,9 +22,9 @@ from embodio.datasets.rlds.image_codec import decode_image
 from embodio.datasets.rlds.remote import has_file, is_url
 from embodio.datasets.sources.columns import ColumnEpisode, Lazy
 from embodio.datasets.sources.layouts import Layout
-from embodio.datasets.sources.lerobot_columns import load_value
-from embodio.datasets.sources.lerobot_layout import PLACE, VALUES, LeRobotLayout
-from embodio.datasets.sources.lerobot_remote import RemoteLeRobot
+from embodio.datasets.sources.lerobot.columns import load_value
+from embodio.datasets.sources.lerobot.layout import PLACE, VALUES, LeRobotLayout
+from embodio.datasets.sources.lerobot.remote import RemoteLeRobot
 from embodio.datasets.sources.parquet import REMEDY, open_parquet, reading
 from embodio.datasets.sources.video_segments import VideoSegment
 from embodio.envs.embodiment import Embodiment

@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 from embodio.datasets.rlds.remote import fetch, mirror
-from embodio.datasets.sources.lerobot_names import OWN
+from embodio.datasets.sources.lerobot.names import OWN
 
 _FETCHED = ".fetched"  # hidden, so that the fingerprint of the data set does not change as files arrive
 
