@@ -37,7 +37,7 @@ def propose(source: EpisodeSource, path: str | Path, *, split: str | None = None
         kind, folder = layout_behind(str(path)).kind, str(path)
     else:
         kind, folder = layout_of(Path(path)).kind, str(Path(path).resolve())
-    notes: list[str] = []
+    notes = [str(note) for note in getattr(source, "notes", ())]
     data: dict[str, Any] = {"name": source.name, "kind": kind, "folder": folder}
     if split is not None:
         data["split"] = split

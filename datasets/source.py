@@ -40,6 +40,9 @@ class EpisodeView(Protocol):
     def instruction(self) -> str:
         """What the robot was told to do, at the first step."""
 
+    def wordings(self, step: int) -> tuple[str, ...]:
+        """What the robot was told, at one step, in all wordings that the data has; the usual one is the first."""
+
     @property
     def observation_keys(self) -> tuple[str, ...]:
         """Names of the parts of an observation: cameras, "state", ..."""

@@ -52,6 +52,10 @@ class EpisodeFields(ABC):
     def text(self, path: str, step: int) -> str:
         """Returns a text field at one step; raises FeatureError where there is none and IndexError outside [0, T)."""
 
+    def wordings(self, step: int) -> tuple[str, ...]:
+        """The instruction of one step in all its wordings, the usual one first; IndexError outside [0, T)."""
+        return (self.text(INSTRUCTION, step),)
+
     def _require_step(self, step: int) -> None:
         if not 0 <= step < len(self):
             raise IndexError(f"step {step} of an episode of {len(self)} steps")

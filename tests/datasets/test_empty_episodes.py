@@ -85,7 +85,7 @@ def vima(folder: Path, lengths: tuple[int, ...]) -> Path:
     return folder / "vima"
 
 
-KINDS = [rlds, lerobot, vima]
+KINDS = [rlds, lerobot, hdf5, vima]
 Write = Callable[[Path, tuple[int, ...]], Path]
 
 
