@@ -22,7 +22,8 @@ from embodio.datasets.rlds.features import (
 )
 from embodio.datasets.side_files import data_folder
 from embodio.datasets.source import EpisodeSource, EpisodeView, encoded_frame, put_frame, some_episodes
-from embodio.datasets.sources.description import Description, Filters, Instruction, Part
+from embodio.datasets.sources.described_language import require_language, wordings_of
+from embodio.datasets.sources.description import Description, Filters, Part
 from embodio.envs.embodiment import Camera, Embodiment
 
 # What RLDS gives every step; taken along under the same name where the source has it.
@@ -87,9 +88,14 @@ class MappedEpisode(EpisodeFields):
         path = self._find_text(path)
         self._require_step(step)
         if path == INSTRUCTION:
-            return _instruction(self.base, self._description.instruction, step)
+            return self.wordings(step)[0]
         parts = self._description.fields.get(path)
         return self.base.text(parts[0].path if parts else path, step)
+
+    def wordings(self, step: int) -> tuple[str, ...]:
+        """The instruction of one step in all its wordings, see `EpisodeFields.wordings`."""
+        self._require_step(step)
+        return wordings_of(self.base, self._description.instruction, step)
 
     def sequence(self, path: str, step: int | None = None) -> npt.NDArray[Any] | tuple[Any, ...]:
         """Values of which a step or the episode has any number, as in the source."""
@@ -177,11 +183,7 @@ def _features(base: EpisodeFeatures, description: Description) -> EpisodeFeature
     for path, parts in description.fields.items():
         steps[path] = _joined(base, path, parts, description)
     steps |= {path: base.steps[path] for path in _STANDARD if path in base.steps and path not in steps}
-    for key in description.instruction.keys:
-        feature = base.steps.get(key) or base.episode.get(key)
-        fits = TextFeature if description.instruction.encoding == "text" else TensorFeature
-        if not isinstance(feature, fits):
-            raise FeatureError(f"{description.path}: the instruction's field {key!r} is not in the data, or is no text")
+    require_language(base, description)
     steps[INSTRUCTION] = TextFeature()
     return EpisodeFeatures(steps, base.episode, base.sequences)
 
@@ -278,33 +280,3 @@ def _passing(base: EpisodeSource, filters: Filters) -> Iterator[int]:
             if any(episode.value(path) != wanted for path, wanted in filters.values.items()):
                 continue
         yield index
-
-
-def _instruction(base: EpisodeView, described: Instruction, step: int) -> str:
-    for key in described.keys:
-        text = _said(base, key, described, step)
-        if text:
-            return text
-    return described.text
-
-
-def _said(base: EpisodeView, key: str, described: Instruction, step: int) -> str:
-    if described.encoding != "text":
-        return _decoded(f"{key} at step {step}", base.array(key)[step], described.encoding)
-    if key in base.features.steps:
-        return base.text(key, step).strip()
-    return str(base.value(key)).strip()
-
-
-def _decoded(where: str, numbers: npt.NDArray[Any], encoding: str) -> str:
-    """The text that numbers stand for, up to the first zero."""
-    most = 0xFF if encoding == "bytes" else 0x10FFFF
-    if numbers.size and (numbers.min() < 0 or numbers.max() > most):
-        raise FeatureError(f"{where}: numbers that are no {'bytes' if encoding == 'bytes' else 'characters'}")
-    found = numbers[: int(np.argmin(numbers != 0))] if (numbers == 0).any() else numbers
-    if encoding == "codepoints":
-        return "".join(map(chr, found.tolist())).strip()
-    try:
-        return bytes(found.tolist()).decode("utf-8").strip()
-    except UnicodeDecodeError as error:
-        raise FeatureError(f"{where}: bytes that are not UTF-8 text ({error})") from error
