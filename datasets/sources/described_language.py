@@ -1,4 +1,4 @@
-"""The instruction where a description says that it is: fields of a step or of the episode, in one or several wordings."""
+"""The instruction where a description says that it is: fields of a step or of the episode, in all wordings."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.episodes.features import INSTRUCTION, METADATA, STEPS, EpisodeFeatures, TensorFeature, TextFeature
+from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds.features import INSTRUCTION, METADATA, STEPS, EpisodeFeatures, TensorFeature, TextFeature
-from embodio.datasets.source import EpisodeView
 from embodio.datasets.sources.description import Description, Instruction
 
 

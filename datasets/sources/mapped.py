@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
-from embodio.datasets.rlds.episode_fields import EpisodeFields
-from embodio.datasets.rlds.features import (
+from embodio.datasets.episodes.episode_fields import EpisodeFields
+from embodio.datasets.episodes.features import (
     INSTRUCTION,
     EpisodeFeatures,
     Feature,
@@ -20,8 +19,9 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.side_files import data_folder
-from embodio.datasets.source import EpisodeSource, EpisodeView, encoded_frame, put_frame, some_episodes
+from embodio.datasets.episodes.side_files import data_folder
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, encoded_frame, put_frame, some_episodes
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.sources.described_language import require_language, wordings_of
 from embodio.datasets.sources.description import Description, Filters, Part
 from embodio.envs.embodiment import Camera, Embodiment
@@ -31,7 +31,7 @@ _STANDARD = ("reward", "discount", "is_first", "is_last", "is_terminal")
 
 
 class MappedEpisode(EpisodeFields):
-    """One episode under our names (legend: T steps); methods as in `embodio.datasets.source.EpisodeView`."""
+    """One episode under our names (legend: T steps); methods as in `embodio.datasets.episodes.source.EpisodeView`."""
 
     def __init__(self, base: EpisodeView, description: Description, features: EpisodeFeatures) -> None:
         self.base = base
@@ -76,11 +76,11 @@ class MappedEpisode(EpisodeFields):
         return self.base.frame(self._path_there(path), step)
 
     def frame_into(self, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
-        """Puts the image of one step into an array, see `embodio.datasets.source.put_frame`."""
+        """Puts the image of one step into an array, see `embodio.datasets.episodes.source.put_frame`."""
         put_frame(self.base, self._path_there(path), step, out)
 
     def encoded_frame(self, path: str, step: int) -> bytes | None:
-        """The compressed image of one step, see `embodio.datasets.source.encoded_frame`."""
+        """The compressed image of one step, see `embodio.datasets.episodes.source.encoded_frame`."""
         return encoded_frame(self.base, self._path_there(path), step)
 
     def text(self, path: str, step: int) -> str:
@@ -147,7 +147,10 @@ class MappedSource:
     @property
     def embodiment(self) -> Embodiment:
         """The robot, with the cameras that the data set has; raises DatasetError where nobody describes it."""
-        return self._base.embodiment if self._embodiment is None else self._embodiment
+        if self._embodiment is not None:
+            return self._embodiment
+        found = self._base.embodiment
+        return replace(found, guessed=tuple(dict.fromkeys((*found.guessed, *self.description.guessed))))
 
     def episode_length(self, index: int) -> int:
         """Returns the number of steps of one episode."""
@@ -255,7 +258,7 @@ def _embodiment(base: EpisodeSource, description: Description, features: Episode
                 height, width = _size_seen(base, source_path)
             orientation: Any = "flipped" if name in flipped else "upright"
             cameras.append(Camera(name, height, width, feature.channels, orientation))
-    return replace(described, cameras=tuple(cameras))
+    return replace(described, cameras=tuple(cameras), guessed=description.guessed)
 
 
 def _size_seen(base: EpisodeSource, path: str) -> tuple[int, int]:

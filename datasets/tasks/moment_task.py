@@ -9,18 +9,18 @@ from typing import ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 
-from embodio.datasets.augment import Augmentation, AugmentConfig, EvaluationView
-from embodio.datasets.episode_index import index_episodes
+from embodio.datasets.augment.augment import Augmentation, AugmentConfig, EvaluationView
+from embodio.datasets.episodes.episode_cache import DEFAULT_BYTES, EpisodeCache
+from embodio.datasets.episodes.episode_index import index_episodes
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError, ExampleError
-from embodio.datasets.record_task import Place
-from embodio.datasets.source import EpisodeSource
-from embodio.datasets.tasks.episode_cache import DEFAULT_BYTES, EpisodeCache
 from embodio.datasets.tasks.inputs import Given, InputConfig, draw_inputs
 from embodio.datasets.tasks.prompts import Parts, fill, tidy, wording
+from embodio.datasets.tasks.record_task import Place
 from embodio.datasets.tasks.scene import Change, Scene
 from embodio.datasets.tasks.task_format import TaskFormat
 from embodio.model.example import Example
-from embodio.model.statistics import Normaliser
+from embodio.model.tokens.statistics import Normaliser
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +97,15 @@ class MomentTask(ABC, Generic[ConfigT]):
     def place(self, index: int) -> Place:
         """Where record `index` comes from, for messages."""
         return Place(self._name, *self.locate(index))
+
+    def reads(self, index: int) -> range:
+        """Steps whose numbers record `index` reads or writes; they may reach beyond the end of the episode."""
+        step = self.locate(index)[1]
+        return range(max(0, step - self.config.inputs.previous_actions), step + 1 + self._ahead())
+
+    def _ahead(self) -> int:
+        """Steps after the present one whose numbers are read at most."""
+        return 0
 
     def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
         """The Example of record `index`; `generator` draws all that is random.

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.augment import Augmentation, EvaluationView
+from embodio.datasets.augment.augment import Augmentation, EvaluationView
+from embodio.datasets.episodes.prompt_images import told_in
+from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.prompt_images import told_in
-from embodio.datasets.source import EpisodeView
 from embodio.datasets.tasks.task_format import TaskFormat
-from embodio.model.statistics import Normaliser
+from embodio.datasets.tasks.wordings import drawn_wording
+from embodio.model.tokens.statistics import Normaliser
 
 Change = Augmentation | EvaluationView
 """What changes pictures, state and instruction of an example."""
@@ -111,6 +112,12 @@ class Scene:
         if not np.isfinite(found).all():
             raise FeatureError(f"{self._action_key} is not finite at a step that is needed. Fetch the data again")
         return found
+
+    def actions_around(self, step: int) -> npt.NDArray[np.floating[Any]]:
+        """The actions of all steps, [T, A]; that of `step` in the place of those that are not finite."""
+        [present] = self.actions([step])
+        found = self._episode.array(self._action_key)
+        return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, present)
 
     def action_ids(self, steps: Sequence[int] | None = None) -> list[int]:
         """The actions of some steps, or of all, as the policy answers them; raises as `actions` does."""

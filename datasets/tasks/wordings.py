@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from embodio.datasets.source import EpisodeView
+from embodio.datasets.episodes.source import EpisodeView
 
 
 def drawn_wording(episode: EpisodeView, generator: np.random.Generator | None) -> str:

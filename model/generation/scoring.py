@@ -10,12 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from embodio.model.decoding import DecoderState, decodable
 from embodio.model.errors import DecodingError
-from embodio.model.network import UnifiedIO2
-from embodio.model.targets import shift_right
-from embodio.model.token_sequence import TokenSequence
-from embodio.model.vocabulary import EOS_ID
+from embodio.model.inference.decoding import DecoderState, decodable
+from embodio.model.layers.token_sequence import TokenSequence
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.network.targets import shift_right
+from embodio.model.tokens.vocabulary import EOS_ID
+
+Reduction = Literal["sum", "mean"]
+EndIds = Literal[1, 2]
 
 _NO_TOKEN = -100
 
@@ -41,8 +44,8 @@ def score_answers(
     inputs: Mapping[str, Tensor] | TokenSequence,
     options: Sequence[Sequence[Sequence[int]]],
     *,
-    reduction: Literal["sum", "mean"] = "sum",
-    end_ids: Literal[1, 2] = 1,
+    reduction: Reduction = "sum",
+    end_ids: EndIds = 1,
     chunk: int = 100,
 ) -> AnswerScores:
     """Loss of every option as the text target of its example.

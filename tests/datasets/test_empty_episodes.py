@@ -14,18 +14,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from embodio.datasets.conversion import convert
-from embodio.datasets.conversion_targets import ConversionSettings
-from embodio.datasets.inspect_source import propose
+from embodio.datasets.checks.verify import verify
+from embodio.datasets.conversion.conversion import convert
+from embodio.datasets.conversion.inspect_source import propose
+from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.episodes.features import EpisodeFeatures, features_of
+from embodio.datasets.episodes.source import open_source, some_episodes
+from embodio.datasets.episodes.statistics import compute_statistics
+from embodio.datasets.pages.visualise import write_page
 from embodio.datasets.rlds import writer as rlds_writer
 from embodio.datasets.rlds.example_proto import encode_example
-from embodio.datasets.rlds.features import EpisodeFeatures, features_of
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.datasets.source import open_source, some_episodes
-from embodio.datasets.statistics import compute_statistics
-from embodio.datasets.verify import verify
-from embodio.datasets.visualise import write_page
-from embodio.train.data import main as data
+from embodio.train.commands.data.data import main as data
 from embodio.train.main import main as train
 from tests.agent.conftest import make_embodiment
 from tests.datasets.sources.test_vima import write_episode

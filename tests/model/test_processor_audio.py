@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from embodio.model.audio_features import Spectrogram, mel_power, segment_samples
-from embodio.model.audio_patches import spectrogram_to_patches
-from embodio.model.audio_segments import SEGMENT_SAMPLES
-from embodio.model.collation import collate
-from embodio.model.config import ModelConfig
+from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
-from embodio.model.image_geometry import ImageFit
-from embodio.model.network import UnifiedIO2
-from embodio.model.processor import Processor, ProcessorError
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.network.collation import collate
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.processing.audio_features import Spectrogram, mel_power, segment_samples
+from embodio.model.processing.audio_patches import spectrogram_to_patches
+from embodio.model.processing.audio_segments import SEGMENT_SAMPLES
+from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.processor import Processor, ProcessorError
+from embodio.model.tokens.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.default()
 LARGE = ModelConfig.named("large")
@@ -125,7 +125,7 @@ def test_a_target_image_is_fitted_and_its_padding_not_trained() -> None:
     assert mask[:, 8:24].all() and mask.sum() == 32 * 16
     np.testing.assert_array_equal(features["targets/image/loss_mask"], features["targets/image/mask"])
     assert not features["targets/image/task_mask"].any()
-    back = fit.image_from_canvas((pixels + 1) / 2)
+    back = fit.image_from_canvas((pixels + 1) / 2, "bilinear")
     assert np.abs(back - image / 255)[2:-2, 2:-2].max() < 0.03
     floats = PROCESSOR(Example(text="draw", image_target=image / 255))
     np.testing.assert_allclose(floats["targets/image/image"], pixels, atol=1e-6)

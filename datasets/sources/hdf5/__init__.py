@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from embodio.datasets.rlds.remote import fetch, folder_of, name_of
+from embodio.datasets.files.remote import fetch, folder_of, name_of
 from embodio.datasets.sources.hdf5.files import SUFFIXES, files_below, is_hdf5
 from embodio.datasets.sources.hdf5.source import HDF5Source
 from embodio.datasets.sources.layouts import Layout

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from embodio.datasets.rlds.features import METADATA, Feature, SequenceFeature, TensorFeature, TextFeature
+from embodio.datasets.episodes.features import METADATA, Feature, SequenceFeature, TensorFeature, TextFeature
 from embodio.datasets.sources.hdf5.dialect import Dialect, is_group
 from embodio.datasets.sources.hdf5.fields import text_of
 

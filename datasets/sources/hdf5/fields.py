@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds.features import (
+from embodio.datasets.episodes.features import (
     FLOATS,
     INTEGERS,
     Feature,
@@ -18,6 +17,7 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
     TextFeature,
 )
+from embodio.datasets.errors import FeatureError
 from embodio.datasets.sources.hdf5.dialect import Dialect, is_group
 from embodio.datasets.sources.hdf5.images import Pixels, array_pixels, encoded_pixels, is_image_file
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.codecs.image_codec import decode_image
+from embodio.datasets.episodes.features import ImageFeature
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds.features import ImageFeature
-from embodio.datasets.rlds.image_codec import decode_image
 
 Values = Literal["bytes", "0 to 1", "-1 to 1", "0 to 255", "0 to 65535"]
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.episodes.features import METADATA, STEPS, EpisodeFeatures, TensorFeature, TextFeature
 from embodio.datasets.errors import CorruptRecordError, FeatureError
-from embodio.datasets.rlds.features import METADATA, STEPS, EpisodeFeatures, TensorFeature, TextFeature
 from embodio.datasets.sources.hdf5.dialect import Dialect
 from embodio.datasets.sources.hdf5.episodes import Place
 from embodio.datasets.sources.hdf5.facts import Fact, facts_of

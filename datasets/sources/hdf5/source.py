@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
-from embodio.datasets.rlds.features import (
+from embodio.datasets.episodes.features import (
     INSTRUCTION,
     STEPS,
     EpisodeFeatures,
@@ -20,6 +19,7 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
     TextFeature,
 )
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.sources.columns import ColumnEpisode, Lazy
 from embodio.datasets.sources.hdf5.episodes import Place, find_episodes, require_readable, spread
 from embodio.datasets.sources.hdf5.facts import Fact, by_language, facts_of, features_of_facts, rate_of

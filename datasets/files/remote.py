@@ -1,0 +1,184 @@
+"""Data sets behind a URL (`gs://`, `s3://`, `https://`, ...): small files are copied here, shards are read in place."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from embodio.datasets.errors import DatasetError
+from embodio.model.writing import DISK_ERRORS, WriteError, replacing, write_bytes
+
+T = TypeVar("T")
+
+_PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
+_PACKAGES |= {"hf": "huggingface_hub"}
+_WORTH_TELLING = 16 << 20  # bytes
+_log = logging.getLogger(__name__)
+_PAUSES = (0.2, 1.0)  # seconds, before the second and the third try
+
+
+def is_url(text: str | Path) -> bool:
+    """Whether this is a URL rather than a path."""
+    return "://" in str(text)
+
+
+def name_of(url: str) -> str:
+    """The last part of a URL, without what is asked for after a question mark."""
+    return url.partition("?")[0].rstrip("/").rpartition("/")[2]
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """The file system of a URL, by fsspec, and the path in it.
+
+    Raises:
+        DatasetError: a package is missing (it is named), or the protocol is not known.
+    """
+    return _file_system(url.partition("://")[0], os.getpid()), _path(url)
+
+
+def network_errors() -> tuple[type[Exception], ...]:
+    """What a file system raises when a file is missing or the connection fails."""
+    aiohttp = sys.modules.get("aiohttp")  # its errors are of a type of their own
+    return (OSError,) if aiohttp is None else (OSError, aiohttp.ClientError)
+
+
+def trying_again(action: Callable[[], T]) -> T:
+    """What `action` gives; a failing connection gets two more chances."""
+    for pause in _PAUSES:
+        try:
+            return action()
+        except (FileNotFoundError, PermissionError):
+            raise
+        except network_errors():
+            time.sleep(pause)
+    return action()
+
+
+def cache_folder(*parts: str) -> Path:
+    """A folder below the user's cache folder of this library; it need not exist."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").joinpath("embodio", *parts)
+
+
+def mirror(url: str, names: Sequence[str]) -> Path:
+    """Copies small files of a remote folder into a cache folder of its own; files that are not there are left out.
+
+    A copy is written anew only where the content differs, so its time of change tells whether the data set changed.
+
+    Args:
+        url: of the folder.
+        names: of the files, perhaps in folders below it.
+
+    Raises:
+        DatasetError: as `file_system`, or the connection fails.
+    """
+    system, path = file_system(url)
+    folder = folder_of(url)
+    for name in names:
+        target = folder / name
+        try:
+            content: bytes = trying_again(lambda name=name: system.cat_file(f"{path}/{name}"))  # type: ignore[misc]
+        except FileNotFoundError:
+            target.unlink(missing_ok=True)
+            continue
+        except network_errors() as error:
+            raise DatasetError(
+                f"{url}/{name} cannot be read ({error}). Check the address and the connection"
+            ) from error
+        if not target.exists() or target.read_bytes() != content:
+            write_bytes(target, content, lasting=False)
+    return folder
+
+
+def fetch(url: str, folder: Path) -> Path:
+    """Copies one file into a folder, unless it is there with the same size; raises DatasetError as `mirror`."""
+    system, path = file_system(url)
+    target = folder / name_of(url)
+    try:
+        size = trying_again(lambda: system.info(path))["size"]
+        if not target.exists() or target.stat().st_size != size:
+            if size is not None and size >= _WORTH_TELLING:
+                _log.warning("%s: %d MB are copied to %s", url, size >> 20, target)
+            with replacing(target, lasting=False) as temporary:
+                _download(system, path, temporary, url)
+    except WriteError:
+        raise
+    except network_errors() as error:
+        raise _unreachable(url, error) from error
+    return target
+
+
+def _download(system: Any, path: str, target: Path, url: str) -> None:
+    try:
+        trying_again(lambda: system.get_file(path, str(target)))
+    except network_errors() as error:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise
+        raise _unreachable(url, error) from error
+
+
+def _unreachable(url: str, error: Exception) -> DatasetError:
+    return DatasetError(f"{url} cannot be fetched ({error}). Check the address and the connection")
+
+
+def folder_of(url: str) -> Path:
+    """The folder on this machine for copies of what is at a URL; it is made."""
+    url = url.rstrip("/")
+    folder = cache_folder("remote", f"{name_of(url)}-{_digest(url)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def has_file(url: str) -> bool:
+    """Whether there is such a file; false also where the server cannot be reached."""
+    system, path = file_system(url)
+    try:
+        return bool(trying_again(lambda: system.exists(path)))
+    except network_errors():
+        return False
+
+
+def child_folders(url: str) -> list[str]:
+    """Names of the folders in a remote folder; empty where the server does not list them."""
+    system, path = file_system(url)
+    try:
+        return [str(entry["name"]).rstrip("/").rpartition("/")[2] for entry in system.ls(path, detail=True)]
+    except NotImplementedError:
+        return []
+    except network_errors():
+        return []
+
+
+@functools.cache
+def _file_system(protocol: str, process: int) -> Any:
+    """One for each process, because connections do not survive a fork."""
+    try:
+        import fsspec
+    except ImportError as error:
+        raise DatasetError("data behind a URL needs fsspec: pip install 'embodio[remote]'") from error
+    try:
+        return fsspec.filesystem(protocol)
+    except ImportError as error:
+        package = _PACKAGES.get(protocol, "a package of fsspec's list")
+        raise DatasetError(f"{protocol}:// needs {package}: pip install {package} ({error})") from error
+    except ValueError as error:
+        raise DatasetError(f"{protocol}:// is not known. Use gs://, s3://, https://, file:// or a path") from error
+    except TypeError as error:  # it needs a host or an account, which are no part of the protocol
+        raise DatasetError(f"{protocol}:// cannot be read ({error}). Use gs://, s3://, https:// or a path") from error
+
+
+def _path(url: str) -> str:
+    import fsspec  # was there for `_file_system`
+
+    stripped: str = fsspec.core.strip_protocol(url)
+    return stripped.rstrip("/")
+
+
+def _digest(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()[:16]
