@@ -19,7 +19,7 @@ def require_language(base: EpisodeFeatures, description: Description) -> None:
     for key in (key for group in description.instruction.keys for key in group):
         feature = base.steps.get(key) if numbers else _found(base, key)[1]
         if not isinstance(feature, TensorFeature if numbers else TextFeature):
-            texts = [path for path, other in (base.steps | base.episode).items() if isinstance(other, TextFeature)]
+            texts = [path for path, other in {**base.steps, **base.episode}.items() if isinstance(other, TextFeature)]
             texts += [path for path, several in base.sequences.items() if isinstance(several.item, TextFeature)]
             raise FeatureError(
                 f"{description.path}: the instruction's field {key!r} is not in the data, or is not text; texts are in "
