@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from embodio.datasets.episodes.features import METADATA, Feature, SequenceFeature, TensorFeature, TextFeature
-from embodio.datasets.sources.hdf5.dialect import Dialect, is_group
-from embodio.datasets.sources.hdf5.fields import text_of
+from embodio.datasets.sources.hdf5.dialect import Dialect
+from embodio.datasets.sources.hdf5.fields import data_sets, text_of
 
 Fact = str | tuple[str, ...] | bool | int | float
 """A text, several texts that say the same, or a number."""
@@ -33,7 +33,7 @@ _LEAVES, _DEEPEST = 16, 4  # texts in JSON that are not language, and objects in
 _RATE = ("fps", "control_freq", "control_hz", "control_frequency", "frequency", "hz")
 
 
-def facts_of(file: Any, dialect: Dialect, path: Path, episode: str) -> dict[str, Fact]:
+def facts_of(file: Any, dialect: Dialect, path: Path, episode: str, length: int) -> dict[str, Fact]:
     """Everything that is said of an episode, by name ("ep_meta/lang"); what is nearer to it goes first.
 
     Args:
@@ -41,6 +41,7 @@ def facts_of(file: Any, dialect: Dialect, path: Path, episode: str) -> dict[str,
         dialect: of the file.
         path: of the file.
         episode: name of its group; "" is the file.
+        length: T, its steps.
     """
     found: dict[str, Fact] = {}
     group = file[episode] if episode else file
@@ -48,10 +49,9 @@ def facts_of(file: Any, dialect: Dialect, path: Path, episode: str) -> dict[str,
         for name, value in place.attrs.items():
             own = place.name == group.name
             found |= dict(_facts(name, value, numbers=own))
-    for name in group:
-        item = group.get(name)
-        if hasattr(item, "dtype") and not is_group(item) and item.shape in ((), (1,)):
-            found |= dict(_facts(name, item[()], numbers=item.shape == ()))
+    for name, item in data_sets(group):
+        if item is not None and _of_the_episode(item, length):
+            found |= dict(_facts(name, item[()], numbers=item.shape == () and "/" not in name))
     for name, value in dialect.facts(file, path, episode).items():
         found |= dict(_facts(name, value, numbers=True))
     return found
@@ -98,6 +98,15 @@ def by_language(names: Iterable[str]) -> list[list[str]]:
     for _, _, name in ranked:
         groups.setdefault(re.sub(r"_?\d+$", "", name), []).append(name)
     return list(groups.values())
+
+
+def _of_the_episode(item: Any, length: int) -> bool:
+    """Whether a data set holds one value, or some texts that are not those of the steps."""
+    if item.shape == ():
+        return True
+    is_text = item.dtype.kind == "S" or (item.dtype.kind == "O" and "vlen" in (item.dtype.metadata or {}))
+    few = item.shape is not None and len(item.shape) == 1 and 0 < item.shape[0] <= _LEAVES and item.shape[0] != length
+    return is_text and few
 
 
 def rate_of(file: Any, episode: str) -> float | None:

@@ -19,9 +19,16 @@ from embodio.datasets.episodes.features import (
 )
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.sources.hdf5.dialect import Dialect, is_group
-from embodio.datasets.sources.hdf5.images import Pixels, array_pixels, encoded_pixels, is_image_file
+from embodio.datasets.sources.hdf5.images import Pixels, array_pixels, encoded_pixels, file_bytes, is_image_file
 
-_DEEPEST = 12  # groups in groups, so that a group that links to itself ends
+_MOST_CAMERAS = 8  # in one data set
+_OTHER_FILES = {
+    "WebP": (8, b"WEBP"),
+    "GIF": (0, b"GIF8"),
+    "BMP": (0, b"BM"),
+    "TIFF": (0, b"II*\0"),
+    "AVIF": (4, b"ftyp"),
+}
 _ERRORS = (FeatureError, AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 
 
@@ -49,12 +56,14 @@ class Seen:
         length: T.
         dialect: of the file.
         swapped: whether red and blue are swapped in its compressed images.
+        facts: names of the data sets that belong to the whole episode.
     """
 
     group: Any
     length: int
     dialect: Dialect
     swapped: bool
+    facts: frozenset[str] = frozenset()
 
 
 def fields_of(seen: Sequence[Seen]) -> tuple[dict[str, Field], dict[str, str]]:
@@ -63,8 +72,11 @@ def fields_of(seen: Sequence[Seen]) -> tuple[dict[str, Field], dict[str, str]]:
     for episode in seen:
         for name, item in data_sets(episode.group):
             path = episode.dialect.field(name)
-            if path is not None and (item is None or item.shape != ()):
-                found.setdefault(path, []).append(_field(name, item, episode))
+            if path is None or name in episode.facts or (item is not None and item.shape == ()):
+                continue
+            field = _field(name, item, episode)
+            for one, own in _one_by_one(path, field):
+                found.setdefault(one, []).append(own)
     fields, unread = dict[str, Field](), dict[str, str]()
     for path, several in found.items():
         chosen = _most(several)
@@ -80,13 +92,19 @@ def fields_of(seen: Sequence[Seen]) -> tuple[dict[str, Field], dict[str, str]]:
     return fields, unread
 
 
-def data_sets(group: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Names and data sets of a group and of those in it; a link to nothing is given as None."""
+def data_sets(group: Any, prefix: str = "", around: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Names and data sets of a group and of those in it; a link to nothing is given as None.
+
+    Args:
+        group: of the file.
+        prefix: of the names.
+        around: groups that hold this one; a link back to one of them is not followed.
+    """
     for name in group:
         item = group.get(name)
         if is_group(item):
-            if depth < _DEEPEST:
-                yield from data_sets(item, f"{prefix}{name}/", depth + 1)
+            if item != group and item not in around:
+                yield from data_sets(item, f"{prefix}{name}/", (*around, group))
         elif item is None or hasattr(item, "dtype"):
             yield f"{prefix}{name}", item
 
@@ -99,6 +117,20 @@ def text_of(value: Any) -> str | None:
         except UnicodeDecodeError:
             return None
     return str(value).strip() if isinstance(value, str | np.str_) else None
+
+
+def _one_by_one(path: str, field: Field | str) -> Iterator[tuple[str, Field | str]]:
+    """The field, or the cameras that one data set stacks, [n, H, W, C], each under a name of its own."""
+    feature = field.feature if isinstance(field, Field) else None
+    if isinstance(field, Field) and isinstance(feature, TensorFeature) and feature.dtype == "uint8":
+        shape = feature.shape
+        pixels = array_pixels(field.name, shape[1:], np.dtype(np.uint8), ()) if len(shape) == 4 else None
+        if pixels is not None and shape[0] <= _MOST_CAMERAS:
+            for number in range(shape[0]):
+                own = replace(pixels, stacked=number)
+                yield f"{path}_{number}", Field(field.name, own.feature, own)
+            return
+    yield path, field
 
 
 def _most(several: Sequence[Field | str]) -> Field | str:
@@ -160,10 +192,21 @@ def _of_bytes(name: str, dtype: Any, shape: tuple[int, ...], samples: list[Any],
     if dtype.kind == "V" and dtype.names:
         return "records of several values"
     if None in texts or dtype.kind == "V":
-        return "bytes that are neither text nor a JPEG or PNG" if dtype.kind in "SV" else f"{dtype} of any length"
+        kind = _kind_of_image(samples[0])
+        return f"{kind} images; JPEG and PNG are read" if kind else "values that are neither text nor a JPEG or PNG"
     if len(shape) > 1:
         return f"texts of shape {shape}"
     return Field(name, SequenceFeature(TextFeature()) if shape else TextFeature())
+
+
+def _kind_of_image(sample: Any) -> str:
+    """What other kind of image file bytes are; empty for anything else."""
+    try:
+        data = file_bytes(sample)
+    except (TypeError, ValueError):
+        return ""
+    found = (kind for kind, (place, mark) in _OTHER_FILES.items() if data[place : place + len(mark)] == mark)
+    return next(found, "")
 
 
 def _image(name: str, pixels: Pixels) -> Field:

@@ -34,6 +34,7 @@ class Pixels:
         alpha: the fourth channel is left out.
         flat: stored as [H, W].
         swapped: red and blue are swapped in the compressed image.
+        stacked: number of the camera where one field holds several; None where it holds one.
     """
 
     feature: ImageFeature
@@ -42,6 +43,7 @@ class Pixels:
     alpha: bool = False
     flat: bool = False
     swapped: bool = False
+    stacked: int | None = None
 
     @property
     def in_words(self) -> str:
@@ -49,6 +51,8 @@ class Pixels:
         changes = {
             "bytes of an image file, decoded": self.values == "bytes",
             "red and blue swapped, as the recorder's own reader does": self.swapped,
+            f"camera {self.stacked} of several in one field": self.stacked is not None,
+            "no channels, taken as grey": self.flat,
             "channels first, moved to the end": self.channels_first,
             "alpha channel left out": self.alpha,
             f"numbers from {self.values}, as uint8": self.values not in ("bytes", "0 to 255"),
@@ -60,7 +64,7 @@ class Pixels:
         if self.values == "bytes":
             found = decode_image(file_bytes(stored), self.feature.channels)
             return found[..., ::-1].copy() if self.swapped else found
-        array = np.asarray(stored)
+        array = np.asarray(stored if self.stacked is None else stored[self.stacked])
         if self.flat:
             array = array[..., None]
         if self.channels_first:

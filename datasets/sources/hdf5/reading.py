@@ -118,7 +118,7 @@ class EpisodeReader:
     def _facts(self) -> dict[str, Fact]:
         with readable(self._path, self._index, "attributes"):
             file = self._common.files.file(self._place.file, self._index)
-            return facts_of(file, self._common.dialect, self._path, self._place.group)
+            return facts_of(file, self._common.dialect, self._path, self._place.group, self._length)
 
     def _read(self, field: Field, place: int | slice) -> Any:
         with readable(self._path, self._index, field.name):

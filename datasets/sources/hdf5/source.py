@@ -187,8 +187,8 @@ class HDF5Source:
         path, file = self._files.paths[place.file], self._files.file(place.file, number)
         with readable(path, number, place.name):
             group = file[place.group] if place.group else file
-            facts = facts_of(file, self._dialect, path, place.group)
-            return Seen(group, length, self._dialect, self._dialect.swapped(file)), facts
+            facts = facts_of(file, self._dialect, path, place.group, length)
+            return Seen(group, length, self._dialect, self._dialect.swapped(file), frozenset(facts)), facts
 
     def _features(
         self, fields: dict[str, Field], unread: dict[str, str], facts: list[dict[str, Fact]]
