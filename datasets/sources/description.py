@@ -20,7 +20,7 @@ from embodio.envs.errors import EmbodimentError
 
 _KEYS = {
     "name", "about", "kind", "folder", "origin", "split", "observation", "action", "fields", "instruction",
-    "filters", "embodiment", "guessed", "features", "see",
+    "filters", "embodiment", "guessed", "features", "see", "bgr",
 }  # fmt: skip
 _PART = re.compile(r"^(?P<path>[^\[\]]+?)(?:\[(?P<first>\d*)(?P<colon>:?)(?P<last>\d*)\])?$")
 
@@ -122,6 +122,7 @@ class Description:
         guessed: what nobody has confirmed yet, as `Embodiment.guessed` names it.
         features: what the files hold, if the description says so.
         see: where the facts are from.
+        bgr: cameras whose red and blue are swapped in the files.
         path: of the YAML file.
     """
 
@@ -138,6 +139,7 @@ class Description:
     guessed: tuple[str, ...]
     features: EpisodeFeatures | None
     see: tuple[str, ...]
+    bgr: tuple[str, ...]
     path: Path
 
     @classmethod
@@ -189,6 +191,7 @@ class Description:
             guessed=_guessed(data),
             features=None if features is None else parse_features(features),
             see=tuple(str(place) for place in _list(data, "see")),
+            bgr=tuple(f"observation/{camera}" for camera in _list(data, "bgr")),
             path=path,
         )
 

@@ -73,15 +73,22 @@ class MappedEpisode(EpisodeFields):
 
     def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:
         """Returns the image of one step, uint8 [H, W, C]."""
-        return self.base.frame(self._path_there(path), step)
+        frame = self.base.frame(self._path_there(path), step)
+        return frame[..., ::-1].copy() if self._is_bgr(path) else frame
 
     def frame_into(self, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
         """Puts the image of one step into an array, see `embodio.datasets.episodes.source.put_frame`."""
         put_frame(self.base, self._path_there(path), step, out)
+        if self._is_bgr(path):
+            out[...] = out[..., ::-1].copy()
 
     def encoded_frame(self, path: str, step: int) -> bytes | None:
         """The compressed image of one step, see `embodio.datasets.episodes.source.encoded_frame`."""
-        return encoded_frame(self.base, self._path_there(path), step)
+        return None if self._is_bgr(path) else encoded_frame(self.base, self._path_there(path), step)
+
+    def _is_bgr(self, path: str) -> bool:
+        """Whether red and blue of a camera are swapped in the files."""
+        return self._find_image(path)[0] in self._description.bgr
 
     def text(self, path: str, step: int) -> str:
         """Returns a text field at one step; raises IndexError outside [0, T)."""
@@ -185,6 +192,12 @@ def _features(base: EpisodeFeatures, description: Description) -> EpisodeFeature
     steps: dict[str, Feature] = {}
     for path, parts in description.fields.items():
         steps[path] = _joined(base, path, parts, description)
+    for path in description.bgr:
+        if not isinstance(steps.get(path), ImageFeature):
+            cameras = ", ".join(p.partition("/")[2] for p, f in steps.items() if isinstance(f, ImageFeature)) or "none"
+            raise FeatureError(
+                f"{description.path}: bgr: {path.partition('/')[2]!r} is not among the cameras: {cameras}"
+            )
     steps |= {path: base.steps[path] for path in _STANDARD if path in base.steps and path not in steps}
     require_language(base, description)
     steps[INSTRUCTION] = TextFeature()

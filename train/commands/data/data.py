@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import Progress
@@ -16,14 +17,14 @@ from rich.text import Text
 
 from embodio.agent.errors import AgentError
 from embodio.datasets.catalogue import catalogue_names
-from embodio.datasets.conversion.inspect_source import propose
+from embodio.datasets.conversion.inspect_source import instructions, propose
 from embodio.datasets.episodes.episode_index import index_episodes
 from embodio.datasets.episodes.feature_text import format_feature
 from embodio.datasets.episodes.side_files import data_folder
 from embodio.datasets.episodes.source import EpisodeSource, open_source, some_episodes
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.sources.description import Description
+from embodio.datasets.sources.description import Description, Instruction
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 from embodio.model.errors import ModelError
 from embodio.model.tokens.statistics import FieldStatistics, Normaliser
@@ -208,9 +209,12 @@ def inspect(config: InspectConfig) -> int:
         table.add_row(path, Text(f"not read: {reason.partition(': ')[2] or reason}"))
     console.print(table)
     if hasattr(source, "description"):
+        _show_instructions(console, source, None)
         console.print(_described(source.description))
     else:
         proposal = propose(source, getattr(source, "location", config.source), split=config.split)
+        described = Description.from_dict(yaml.safe_load(proposal), Path(f"{source.name}.yaml"))
+        _show_instructions(console, source, described.instruction)
         if config.out is None:
             console.print(proposal)
         else:
@@ -218,6 +222,12 @@ def inspect(config: InspectConfig) -> int:
             console.print(f"proposed description: {config.out}")
     source.close()
     return 0
+
+
+def _show_instructions(console: Console, source: EpisodeSource, described: Instruction | None) -> None:
+    console.print("instructions in some of the episodes; those in one line are wordings of the same:")
+    for line in instructions(source, described):
+        console.print(f"  {line}")
 
 
 def _first(source: EpisodeSource) -> str:
