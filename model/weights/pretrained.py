@@ -22,6 +22,7 @@ from embodio.model.errors import ConfigError, WeightsError, listed
 from embodio.model.header_check import build_empty, check_header
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.weights.jax_layout import from_jax, read_jax_npz
+from embodio.model.weights.reference_config import from_reference_config, to_reference_config
 from embodio.model.weights.reference_layout import Shapes, iterate_reference_state, reference_names, to_reference_state
 from embodio.model.weights.weight_files import (
     WEIGHT_FILES,
@@ -168,7 +169,7 @@ def save_reference(model: UnifiedIO2, folder: Path | str, max_shard_bytes: int |
         ConfigError: the reference cannot express the configuration.
         WeightsError: the network has no tokenisers, or the folder holds weights already.
     """
-    config = model.config.to_reference()
+    config = to_reference_config(model.config)
     state = to_reference_state(model.config, model.state_dict())
     if missing := [name for name in reference_names(model.config) if name not in state]:
         raise WeightsError(
@@ -194,7 +195,7 @@ def save_reference(model: UnifiedIO2, folder: Path | str, max_shard_bytes: int |
 
 
 def _config(data: Mapping[str, Any]) -> ModelConfig:
-    return ModelConfig.from_reference(data) if REFERENCE_SECTION in data else ModelConfig.from_dict(data)
+    return from_reference_config(data) if REFERENCE_SECTION in data else ModelConfig.from_dict(data)
 
 
 def _from_reference(

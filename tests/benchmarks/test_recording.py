@@ -11,8 +11,8 @@ from gymnasium import spaces
 
 from embodio.benchmarks.rollouts import player as player_module
 from embodio.datasets.episodes.prompt_images import prompt_of
-from embodio.datasets.episodes.source import open_source
 from embodio.datasets.errors import CollectionError, CollectionMismatch
+from embodio.datasets.opening import open_source
 from embodio.datasets.recording.recording import observed
 from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
 from embodio.envs.interleaved_prompt import PromptSpace

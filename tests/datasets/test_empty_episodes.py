@@ -19,8 +19,9 @@ from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.conversion.targets import ConversionSettings
 from embodio.datasets.episodes.features import EpisodeFeatures, features_of
-from embodio.datasets.episodes.source import open_source, some_episodes
+from embodio.datasets.episodes.source import some_episodes
 from embodio.datasets.episodes.statistics import compute_statistics
+from embodio.datasets.opening import open_source
 from embodio.datasets.pages.visualise import write_page
 from embodio.datasets.rlds import writer as rlds_writer
 from embodio.datasets.rlds.example_proto import encode_example

@@ -13,8 +13,8 @@ import pytest
 
 from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.episodes.features import EpisodeFeatures, SequenceFeature, TensorFeature, TextFeature
-from embodio.datasets.episodes.source import open_source
 from embodio.datasets.errors import FeatureError
+from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.tasks.wordings import drawn_wording
 from embodio.train.commands.data.data import main

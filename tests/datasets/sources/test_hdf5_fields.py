@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from embodio.datasets.conversion.inspect_source import propose
-from embodio.datasets.episodes.source import open_source
 from embodio.datasets.errors import CorruptRecordError, FeatureError
+from embodio.datasets.opening import open_source
 from embodio.datasets.sources.hdf5.images import array_pixels
 from tests.datasets.sources.hdf5_writers import frames, robomimic
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from embodio.datasets.conversion.inspect_source import propose
-from embodio.datasets.episodes.source import EpisodeSource, open_source
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.opening import open_source
 from tests.datasets.sources.hdf5_writers import aloha, frames, isaac_lab, libero, maniskill, minari, robomimic
 
 

@@ -18,12 +18,13 @@ from rich.text import Text
 from embodio.agent.errors import AgentError
 from embodio.datasets.catalogue import catalogue_names
 from embodio.datasets.conversion.inspect_source import instructions, propose
-from embodio.datasets.episodes.episode_index import index_episodes
 from embodio.datasets.episodes.feature_text import format_feature
+from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.side_files import data_folder
-from embodio.datasets.episodes.source import EpisodeSource, open_source, some_episodes
+from embodio.datasets.episodes.source import EpisodeSource, some_episodes
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.opening import open_source
 from embodio.datasets.sources.description import Description, Instruction
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 from embodio.model.errors import ModelError
