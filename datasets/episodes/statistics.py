@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from embodio.datasets.episodes.dimension_names import dimension_names
 from embodio.datasets.episodes.features import TensorFeature
+from embodio.datasets.episodes.fields import as_rows
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.quantile_sketch import QuantileSketch
 from embodio.datasets.episodes.side_files import fingerprint, load_side_file, save_side_file
@@ -271,5 +272,5 @@ def _accumulate(
         else:
             left_out.count(reasons)
             for field, values in arrays.items():
-                accumulators[field].update(values.reshape(len(values), -1)[reasons == 0])
+                accumulators[field].update(as_rows(values)[reasons == 0])
         yield

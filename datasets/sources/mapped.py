@@ -18,7 +18,7 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.episodes.fields import EpisodeFields
+from embodio.datasets.episodes.fields import EpisodeFields, as_rows
 from embodio.datasets.episodes.side_files import data_folder
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, encoded_frame, put_frame, some_episodes
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
@@ -182,8 +182,7 @@ def _is_whole(parts: tuple[Part, ...]) -> bool:
 
 
 def _numbers(base: EpisodeView, part: Part) -> npt.NDArray[np.float32]:
-    values = base.array(part.path)
-    return values.reshape(len(values), -1)[:, part.first : part.last].astype(np.float32)
+    return as_rows(base.array(part.path))[:, part.first : part.last].astype(np.float32)
 
 
 def _features(base: EpisodeFeatures, description: Description) -> EpisodeFeatures:

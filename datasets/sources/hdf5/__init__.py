@@ -27,6 +27,6 @@ LAYOUT = Layout(
     f"HDF5 ({', '.join(SUFFIXES)}, one file or a folder of them)",
     _holds,
     _opened,
-    behind=lambda url: Path(name_of(url)).suffix.lower() in SUFFIXES,
+    named=lambda url: Path(name_of(url)).suffix.lower() in SUFFIXES,
     rank=5,
 )
