@@ -27,16 +27,15 @@ class Layout:
         holds: whether a file or folder is of this layout; it reads names and beginnings of files only.
         opened: makes the source of a path or URL, the name of a split (None takes the layout's own choice) and the
             instruction for data that holds none.
-        named: whether the name in a URL tells that it leads to data of this layout.
-        behind: whether it does, where no name tells; asks the server.
-        rank: layouts are asked from the lowest rank on; the one that takes any archive comes last.
+        behind: whether a URL leads to data of this layout.
+        rank: layouts are asked from the lowest rank on: first those that a name tells, which costs nothing; the one
+            that takes any archive comes last.
     """
 
     kind: str
     looks: str
     holds: Callable[[Path], bool]
     opened: Callable[[Path | str, str | None, str], EpisodeSource]
-    named: Callable[[str], bool] = _never
     behind: Callable[[str], bool] = _never
     rank: int = 0
 
@@ -76,6 +75,5 @@ def layout_of(path: Path) -> Layout:
 
 def layout_behind(url: str) -> Layout:
     """The layout of what is behind a URL; RLDS unless another is seen."""
-    named = (layout for layout in layouts() if layout.named(url))
-    asked = (layout for layout in layouts() if layout.behind(url))
-    return next(named, None) or next(asked, None) or layout_named("rlds")
+    found = (layout for layout in layouts() if layout.behind(url))
+    return next(found, None) or layout_named("rlds")

@@ -372,6 +372,6 @@ LAYOUT = Layout(
     "VIMA (<task>/<6 digits>/trajectory.pkl, tar or zip)",
     _holds,
     _opened,
-    named=lambda url: is_archive(Path(name_of(url))),
+    behind=lambda url: is_archive(Path(name_of(url))),
     rank=9,
 )

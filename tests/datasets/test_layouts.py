@@ -41,5 +41,5 @@ def test_layouts_of_this_library() -> None:
 
 
 def test_what_is_of_no_layout_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"no data set of a known layout: LeRobot.*RLDS.*HDF5 .*VIMA"):
+    with pytest.raises(DatasetError, match=r"no data set of a known layout: HDF5 .*LeRobot.*RLDS.*VIMA"):
         layout_of(tmp_path)

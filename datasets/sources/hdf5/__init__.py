@@ -13,7 +13,10 @@ __all__ = ["LAYOUT", "HDF5Source"]
 
 
 def _holds(path: Path) -> bool:
-    return is_hdf5(path) if path.is_file() else bool(files_below(path))
+    """Whether a file, or one below a folder, is HDF5; folders that are LeRobot's may hold such files too."""
+    if path.is_file():
+        return is_hdf5(path)
+    return not (path / "meta" / "info.json").exists() and bool(files_below(path))
 
 
 def _opened(place: Path | str, split: str | None, instruction: str) -> HDF5Source:
@@ -27,6 +30,5 @@ LAYOUT = Layout(
     f"HDF5 ({', '.join(SUFFIXES)}, one file or a folder of them)",
     _holds,
     _opened,
-    named=lambda url: Path(name_of(url)).suffix.lower() in SUFFIXES,
-    rank=5,
+    behind=lambda url: Path(name_of(url)).suffix.lower() in SUFFIXES,
 )
