@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import DatasetError, UnsafeName
+from embodio.datasets.files.names import relative
 
 INFO_NAME = "dataset_info.json"
 FORMATS = ("tfrecord", "array_record")
@@ -105,5 +106,5 @@ class DatasetInfo:
         template = str(entry.get("filepathTemplate") or _TEMPLATE)
         name = re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], found[0]), template)
         if "/" in name or "{" in name:
-            raise DatasetError(f"{self.path}: {template!r} is no name of a file. Fetch it again")
-        return name
+            raise UnsafeName(self.path, template, "is not that of a file")
+        return relative(name, self.path).as_posix()

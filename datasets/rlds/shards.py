@@ -12,6 +12,7 @@ from embodio.datasets.rlds.byte_files import ByteFile, LocalFile, byte_file
 from embodio.datasets.rlds.example_proto import DecodedExample, ExampleValues
 from embodio.datasets.rlds.piece_table import PieceTable, Stamp
 from embodio.datasets.rlds.pieces import PiecedExample
+from embodio.datasets.files.names import inside
 from embodio.datasets.rlds.record_index import SIDE_FOLDER, RecordIndex
 from embodio.datasets.rlds.remote import fetch
 from embodio.datasets.rlds.tfrecord import read_payload
@@ -135,7 +136,7 @@ class TFRecordShard:
         return self._pieces
 
     def _pieces_path(self) -> Path:
-        return self._index.folder / SIDE_FOLDER / f"pieces-{self.name}"
+        return inside(self._index.folder, f"{SIDE_FOLDER}/pieces-{self.name}", self._index.folder)
 
 
 class ArrayRecordShard:
@@ -204,7 +205,11 @@ class ArrayRecordShard:
                     f"{self._file.name} needs array_record: pip install 'embodio[array-record]'"
                 ) from error
             self.stamp()
-            path = self._folder / self.name if isinstance(self._folder, Path) else self._fetched(self._folder)
+            path = (
+                inside(self._folder, self.name, self._folder)
+                if isinstance(self._folder, Path)
+                else self._fetched(self._folder)
+            )
             reader = ArrayRecordReader(str(path), "readahead_buffer_size:0,max_parallelism:0")
             found = reader.num_records()
             if not reader.ok() or found != self.count:

@@ -1,0 +1,1 @@
+"""Files of any kind: named, read, fetched and written safely."""
