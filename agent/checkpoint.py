@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -95,6 +96,9 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
     Raises:
         CheckpointError: if there is no such checkpoint, or a file of it is missing or damaged.
         WeightsError: if the weights do not fit the model config.
+
+    Warns:
+        UserWarning: what its actions and observations mean was guessed in part, and nobody has confirmed it.
     """
     folder = find_checkpoint(name_or_path)
     missing = [name for name in FILES if not (folder / name).is_file()]
@@ -115,6 +119,12 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
         raise CheckpointError(
             f"{folder}: the network knows {rows} ids, the vocabulary has {vocabulary.size}; "
             f"{MODEL} and {VOCABULARY} come from different checkpoints"
+        )
+    if guessed := policy_format.embodiment.guessed:
+        warnings.warn(
+            f"{folder}: guessed and confirmed by nobody: {', '.join(guessed)}; the robot may take its actions for "
+            "something else. Confirm them in the YAML file of the data, and train on",
+            stacklevel=3,
         )
     return Checkpoint(model, policy_format, folder)
 

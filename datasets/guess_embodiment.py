@@ -13,6 +13,7 @@ from embodio.datasets.dimension_names import told_names
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.source import EpisodeSource
 from embodio.datasets.sources.description import Part
+from embodio.datasets.sources.guesses import key_of
 
 _EPISODES = 5  # looked at for ranges
 _HZ = 10.0
@@ -25,11 +26,11 @@ class Guess:
 
     Attributes:
         data: the keys and values.
-        notes: one line for each value that the files do not tell.
+        notes: key of the YAML file that the data does not tell ("embodiment.action.mode") -> what was put there.
     """
 
     data: dict[str, Any]
-    notes: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 def guess_embodiment(source: EpisodeSource, action: list[str], state: list[str]) -> Guess:
@@ -41,7 +42,8 @@ def guess_embodiment(source: EpisodeSource, action: list[str], state: list[str])
         state: the fields that make the state, joined.
     """
     try:
-        return Guess(_known(source))
+        unconfirmed = dict.fromkeys(map(key_of, source.embodiment.guessed), "guessed earlier, and not confirmed since")
+        return Guess(_known(source), unconfirmed)
     except DatasetError:
         pass
     seen = _seen(source, action)
@@ -60,8 +62,9 @@ def guess_embodiment(source: EpisodeSource, action: list[str], state: list[str])
     ]
     if _environment(source):
         guess.data["flipped"] = []
-        guess.notes.append("embodiment.flipped: no camera; robomimic writes images upright, robosuite upside down")
-    guess.notes.append("embodiment: bounds are those of the first episodes, units are not known")
+        guess.notes["embodiment.flipped"] = "no camera; robomimic writes images upright, robosuite upside down"
+    for key in ("embodiment.action.dimensions", *(["embodiment.state"] if state else [])):
+        guess.notes[key] = "bounds are those of the first episodes, units are not known"
     return guess
 
 
@@ -83,11 +86,11 @@ def _rows(dimensions: list[dict[str, Any]]) -> list[list[Any]]:
     return [[*(row[key] for key in keys), *([row["words"]] if row.get("words") else [])] for row in dimensions]
 
 
-def _rate(source: EpisodeSource, notes: list[str]) -> float:
+def _rate(source: EpisodeSource, notes: dict[str, str]) -> float:
     told = getattr(source, "fps", None) or _environment(source).get("control_freq")
     if isinstance(told, int | float) and told > 0:
         return float(told)
-    notes.append(f"embodiment.control_hz: {_HZ:g}; the files do not tell it")
+    notes["embodiment.control_hz"] = f"{_HZ:g}; the files do not tell it"
     return _HZ
 
 
@@ -107,7 +110,7 @@ def _controller(source: EpisodeSource) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _spec(source: EpisodeSource, seen: npt.NDArray[np.float64], notes: list[str]) -> dict[str, Any]:
+def _spec(source: EpisodeSource, seen: npt.NDArray[np.float64], notes: dict[str, str]) -> dict[str, Any]:
     """What the action means, without its dimensions."""
     controller = _controller(source)
     size = seen.shape[1]
@@ -129,7 +132,7 @@ def _spec(source: EpisodeSource, seen: npt.NDArray[np.float64], notes: list[str]
         "gripper": "closed_is_high" if size and len(np.unique(seen[:, -1])) == 2 else "none",
         "controller": "unknown",
     }
-    notes += [f"embodiment.action.{key}: {value}; the files do not tell it" for key, value in found.items()]
+    notes |= {f"embodiment.action.{key}": f"{value}; the files do not tell it" for key, value in found.items()}
     return found
 
 

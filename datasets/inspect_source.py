@@ -14,6 +14,7 @@ from embodio.datasets.rlds.features import EpisodeFeatures, Feature, ImageFeatur
 from embodio.datasets.rlds.remote import is_url
 from embodio.datasets.source import EpisodeSource
 from embodio.datasets.sources.feature_text import format_features
+from embodio.datasets.sources.guesses import KEYS
 from embodio.datasets.sources.layouts import layout_behind, layout_of
 
 _STATES = ("state", "proprio", "robot_state", "robot_obs")
@@ -37,7 +38,7 @@ def propose(source: EpisodeSource, path: str | Path, *, split: str | None = None
         kind, folder = layout_behind(str(path)).kind, str(path)
     else:
         kind, folder = layout_of(Path(path)).kind, str(Path(path).resolve())
-    notes: list[str] = []
+    notes: dict[str, str] = {}
     data: dict[str, Any] = {"name": source.name, "kind": kind, "folder": folder}
     if split is not None:
         data["split"] = split
@@ -53,7 +54,10 @@ def propose(source: EpisodeSource, path: str | Path, *, split: str | None = None
     data["filters"] = {"min_steps": 1}
     if action:
         guess = guess_embodiment(source, action, state)
-        data["embodiment"], notes = guess.data, notes + guess.notes
+        data["embodiment"] = guess.data
+        notes |= guess.notes
+    if guessed := [key for key in notes if key in KEYS and key.partition(".")[0] in data]:
+        data["guessed"] = guessed
     features = {"features": {key: value for key, value in format_features(source.features).items() if value}}
     style: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 110}
     body = yaml.safe_dump(data, default_flow_style=None, **style) + yaml.safe_dump(
@@ -63,9 +67,14 @@ def propose(source: EpisodeSource, path: str | Path, *, split: str | None = None
     return "\n".join([opening, *_header(notes, source.features), body])
 
 
-def _header(notes: list[str], features: EpisodeFeatures) -> list[str]:
-    lines = ["# Guessed; check it before you train, and look at `embodio-data verify`:"] if notes else []
-    lines += [f"#   {note}" for note in notes]
+def _header(notes: Mapping[str, str], features: EpisodeFeatures) -> list[str]:
+    lines = []
+    if notes:
+        lines.append("# Guessed. Check it, also with `embodio-data verify`, and take what is right out of `guessed`;")
+        lines.append(
+            "# until then the guess stays marked, and is warned of, in copies and checkpoints made of this data:"
+        )
+    lines += [f"#   {key}: {note}" for key, note in notes.items()]
     flags = [path for path, feature in features.episode.items() if feature == TensorFeature("bool")]
     if flags:
         lines.append(f"# To take some episodes only: filters: {{values: {{{flags[0]}: true}}, episodes: '0:100'}}")
@@ -92,7 +101,7 @@ def _state(steps: Mapping[str, Feature]) -> list[str]:
     return [path for path in small if not path.endswith("embedding")]
 
 
-def _action(steps: Mapping[str, Feature], notes: list[str]) -> list[str]:
+def _action(steps: Mapping[str, Feature], notes: dict[str, str]) -> list[str]:
     if _is_vector(steps.get("action")):
         return ["action"]
     parts = [path for path, feature in steps.items() if path.startswith("action/") and _is_numeric(feature)]
@@ -101,11 +110,11 @@ def _action(steps: Mapping[str, Feature], notes: list[str]) -> list[str]:
     named = [path for path, feature in steps.items() if "action" in path and _is_numeric(feature)]
     others = [path for path, feature in steps.items() if not path.startswith("observation") and _is_small(feature)]
     found = [*(path for path in named if _is_vector(steps[path])), *named, *others][:1]
-    notes.append(f"action: {found[0]}" if found else "action: no field looks like one, so there is none, nor a robot")
+    notes["action"] = found[0] if found else "no field looks like one, so there is none, nor a robot"
     return found
 
 
-def _instruction(source: EpisodeSource, notes: list[str]) -> dict[str, Any]:
+def _instruction(source: EpisodeSource, notes: dict[str, str]) -> dict[str, Any]:
     features = source.features
     every = {**features.steps, **features.episode}
     texts = [path for path, feature in every.items() if isinstance(feature, TextFeature)]
@@ -116,10 +125,10 @@ def _instruction(source: EpisodeSource, notes: list[str]) -> dict[str, Any]:
     coded = [path for path, feature in features.steps.items() if path.endswith("instruction") and _is_vector(feature)]
     if coded:
         encoding = "bytes" if _holds_bytes(source, coded[0]) else "codepoints"
-        notes.append(f"instruction: text as numbers in {coded[0]}, taken for {encoding}")
+        notes["instruction"] = f"text as numbers in {coded[0]}, taken for {encoding}"
         return {"keys": coded, "encoding": encoding}
     told = source.name.replace("_", " ").strip() or "do the task"
-    notes.append(f"instruction: {told!r}, after the name of the data set; no field says one")
+    notes["instruction"] = f"{told!r}, after the name of the data set; no field says one"
     return {"text": told}
 
 

@@ -28,6 +28,11 @@ _SHORT.maxlist, _SHORT.maxstring, _SHORT.maxother = 32, 200, 200
 """Differences that an error lists."""
 _OMITTED = "omitted when empty"
 """Mark of fields that files leave out where they are empty; files of earlier versions do not have them."""
+GUESSABLE = (
+    "control_hz", "action", "action.mode", "action.frame", "action.rotation", "action.gripper", "action.controller",
+    "action.dimensions", "state", "cameras", "microphone", "instruction",
+)  # fmt: skip
+"""What an embodiment may list as guessed: its own parts, and the instruction of the data that it was guessed from."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,8 @@ class Embodiment:
         cameras: the images of an observation, in the order in which a policy reads them.
         microphone: the microphone, if there is one.
         control_hz: actions per second.
+        guessed: the `GUESSABLE` parts that a program guessed and nobody has confirmed yet. They are no difference
+            between two robots, but travel with the description and are warned of.
     """
 
     name: str
@@ -172,8 +179,12 @@ class Embodiment:
     cameras: tuple[Camera, ...]
     microphone: Microphone | None
     control_hz: float
+    guessed: tuple[str, ...] = dataclasses.field(default=(), compare=False, metadata={_OMITTED: True})
 
     def __post_init__(self) -> None:
+        unknown = [name for name in self.guessed if name not in GUESSABLE]
+        if unknown:
+            raise EmbodimentError(f"guessed: {unknown[0]!r} is not one of {', '.join(GUESSABLE)}")
         _require_unique("state", self.state)
         _require_unique("cameras", self.cameras)
         if not (math.isfinite(self.control_hz) and self.control_hz > 0):
@@ -192,6 +203,7 @@ class Embodiment:
         ]
         if self.microphone is not None:
             lines.append(f"  microphone  {self.microphone.rate} Hz, channels {self.microphone.channels}")
+        lines += [f"  guessed, confirmed by nobody: {', '.join(self.guessed)}"] if self.guessed else []
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -229,7 +241,7 @@ class Embodiment:
 
         A dimension or camera that only one of them has shows in the `order` of its list, and not by its fields again.
         """
-        expected, found = _flatten(self.to_dict()), _flatten(other.to_dict())
+        expected, found = (_flatten(dataclasses.replace(one, guessed=()).to_dict()) for one in (self, other))
         fields = list(expected) + [field for field in found if field not in expected]
         pairs = ((field, expected.get(field, _ABSENT), found.get(field, _ABSENT)) for field in fields)
         alone = _items_of_one(expected, found)

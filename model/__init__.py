@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from embodio.model.decoding import DecoderState
     from embodio.model.errors import BatchError, ConfigError, DecodingError, ModelError, WeightsError
     from embodio.model.example import Example
-    from embodio.model.ffmpeg import MediaError
     from embodio.model.image_geometry import GeometryError
     from embodio.model.locations import LocationCodec, LocationError
     from embodio.model.loss import LossOutput, ModalityLoss, TargetOutput
     from embodio.model.network import Batch, UnifiedIO2
     from embodio.model.pretrained import DtypePolicy, load, load_jax, save_reference
+    from embodio.model.processing.media_files import MediaError
     from embodio.model.processor import Processor, ProcessorError
     from embodio.model.quantised import QuantisedUnifiedIO2, quantise
     from embodio.model.runner import AnswerError, PromptError, Prompts, TaskError, TaskRunner
@@ -50,7 +50,7 @@ _HOMES = {
     "LocationCodec": "locations",
     "LocationError": "locations",
     "LossOutput": "loss",
-    "MediaError": "ffmpeg",
+    "MediaError": "processing.media_files",
     "ModalityLoss": "loss",
     "ModelConfig": "config",
     "ModelError": "errors",

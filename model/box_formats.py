@@ -13,11 +13,13 @@ BoxFormat = Literal["yx_pixels", "yx_unit", "xy_pixels"]
 """(y1, x1, y2, x2) in pixels, ours; the same in shares of the image's height and width, as the JAX code takes them; or
 (x1, y1, x2, y2) in pixels, as the PyTorch port does."""
 
-Boxes = npt.NDArray[np.float64]
+Boxes = npt.NDArray[np.float32]
 
 
 def boxes_to_pixels(boxes: npt.ArrayLike, box_format: BoxFormat, size: tuple[int, int]) -> Boxes:
-    """Boxes [N, 4] of any format as (y1, x1, y2, x2) in pixels of an image of (height, width), float64 [N, 4].
+    """Boxes [N, 4] of any format as (y1, x1, y2, x2) in pixels of an image of (height, width), float32 [N, 4].
+
+    Products are float32, as they are in the references; in float64 some boxes would get the next token.
 
     Raises:
         GeometryError: the format is not known, or the boxes are not [N, 4].
@@ -36,7 +38,7 @@ def _checked(boxes: npt.ArrayLike, box_format: BoxFormat, size: tuple[int, int])
     """The boxes, and pixels to the unit of each column."""
     if box_format not in ("yx_pixels", "yx_unit", "xy_pixels"):
         raise GeometryError(f"box_format {box_format!r} is not known; choose 'yx_pixels', 'yx_unit' or 'xy_pixels'")
-    array = np.asarray(boxes, dtype=np.float64)
+    array = np.asarray(boxes, dtype=np.float32)
     if array.ndim != 2 or array.shape[1] != 4:
         raise GeometryError(f"boxes: expected [N, 4], found the shape {array.shape}")
-    return array, np.array([*size, *size], dtype=np.float64) if box_format == "yx_unit" else np.ones(4)
+    return array, np.array([*size, *size] if box_format == "yx_unit" else [1.0] * 4, dtype=np.float32)

@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from embodio.model.errors import ModelError
-from embodio.model.image_resize import resize
+from embodio.model.image_resize import resize, resize_nearest
 
 Floats = npt.NDArray[np.float32]
+Interpolation = Literal["nearest", "bilinear"]
+"""How the pixels of a picture of another size are found."""
+
+_RESIZE = {"nearest": resize_nearest, "bilinear": resize}
 
 
 class GeometryError(ModelError, ValueError):
@@ -73,13 +77,16 @@ class ImageFit:
         return np.outer(inside_rows, inside_columns).reshape(-1).astype(np.int32)
 
     def boxes_to_canvas(self, boxes: npt.ArrayLike) -> Floats:
-        """Moves boxes from the image onto the canvas; float32 [N, 4] in pixels of the canvas, clipped to the image.
+        """Moves boxes from the image onto the canvas; float32 [N, 4] in pixels of the canvas, clipped to the canvas.
+
+        The copy may be up to a pixel smaller than the scaled sides, which are not truncated here, and what lies outside
+        the image keeps its place in the padding: both are the rule that the released weights were trained with.
 
         Raises:
             GeometryError: the boxes are not [N, 4].
         """
-        moved = _boxes(boxes) * np.float32(self.scale)
-        return np.clip(moved, 0, _twice(*self.content)) + self._offset
+        moved = _boxes(boxes) * np.float32(self.scale) + self._offset
+        return np.clip(moved, 0, _twice(*self.canvas))
 
     def boxes_from_canvas(self, boxes: npt.ArrayLike) -> Floats:
         """Moves boxes from the canvas back onto the image; float32 [N, 4] in pixels of the image, clipped to it.
@@ -90,23 +97,29 @@ class ImageFit:
         moved = (_boxes(boxes) - self._offset) * np.float32(1.0 / self.scale)
         return np.clip(moved, 0, _twice(*self.image))
 
-    def image_from_canvas(self, canvas: npt.NDArray[np.floating[Any]]) -> Floats:
+    def image_from_canvas(
+        self, canvas: npt.NDArray[np.floating[Any]], interpolation: Interpolation = "nearest"
+    ) -> Floats:
         """Scales a picture on the canvas back to the size of the image and cuts off the padding.
 
         Args:
             canvas: float [H, W, C]. Its sides may be any multiple of those of the canvas, say of a generated image.
+            interpolation: "nearest" takes the value of the nearest pixel, as the references do with drawn labels;
+                "bilinear" mixes neighbours, antialiased where it shrinks, which is smoother.
 
         Returns:
             float32 [image height, image width, C].
 
         Raises:
-            GeometryError: the picture is not [H, W, C].
+            GeometryError: the picture is not [H, W, C], or the interpolation is not known.
         """
+        if interpolation not in _RESIZE:
+            raise GeometryError(f"interpolation {interpolation!r} is not known; choose 'nearest' or 'bilinear'")
         if canvas.ndim != 3:
             raise GeometryError(f"expected a picture [height, width, channels], found the shape {canvas.shape}")
         (height, width), scale = self.image, self.scale
         full = tuple(max(round(side / scale), low) for side, low in zip(self.canvas, self.image, strict=True))
-        grown = resize(canvas.astype(np.float32), (full[0], full[1]))
+        grown = _RESIZE[interpolation](canvas.astype(np.float32), (full[0], full[1]))
         top, left = (full[0] - height) // 2, (full[1] - width) // 2
         return grown[top : top + height, left : left + width]
 

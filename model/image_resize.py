@@ -1,4 +1,4 @@
-"""Bilinear resizing with antialiasing (the kernel of `tf.image.resize`) as one sparse matrix per axis.
+"""The kernels of `tf.image.resize`: nearest, and bilinear with antialiasing as one sparse matrix per axis.
 
 Dense products would round differently with another number of threads; sparse ones add in one order everywhere.
 """
@@ -43,3 +43,15 @@ def resize(image: Floats, size: tuple[int, int]) -> Floats:
     across = np.ascontiguousarray(rows.T).reshape(width, channels * size[0])
     resized: Floats = resize_matrix(width, size[1]) @ across
     return resized.reshape(size[1] * channels, size[0]).T.reshape(*size, channels)
+
+
+def resize_nearest(image: Floats, size: tuple[int, int]) -> Floats:
+    """Resizes a picture [H, W, C] to (height, width): each pixel is the one of the picture that its centre lies on."""
+    rows, columns = (_nearest(old, new) for old, new in zip(image.shape[:2], size, strict=True))
+    return image[rows[:, None], columns]
+
+
+def _nearest(old: int, new: int) -> npt.NDArray[np.int64]:
+    """The sample out of `old` that the centre of each of `new` samples lies on, int64 [new]; float32 as TensorFlow."""
+    centres = (np.arange(new, dtype=np.float32) + np.float32(0.5)) * (np.float32(old) / np.float32(new))
+    return np.minimum(np.floor(centres).astype(np.int64), old - 1)

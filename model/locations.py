@@ -85,7 +85,7 @@ class LocationCodec:
         """Writes boxes.
 
         Args:
-            boxes: [N, 4] as (y1, x1, y2, x2) in pixels of the image; clipped to it.
+            boxes: [N, 4] as (y1, x1, y2, x2) in pixels of the image; clipped to the canvas.
             fit: how the image lies on the canvas.
 
         Returns:
@@ -114,10 +114,10 @@ class LocationCodec:
         """
         shares = self.vocabulary.ids_to_values(ids, self.denominator)
         pixels = fit.boxes_from_canvas(shares * _sides(fit))
-        return boxes_from_pixels(pixels, self.box_format, fit.image).astype(np.float32)
+        return boxes_from_pixels(pixels, self.box_format, fit.image)
 
     def points_to_ids(self, points: npt.ArrayLike, fit: ImageFit) -> Ids:
-        """Writes points [N, 2] as (y, x) in pixels of the image, clipped to it; int64 [N, 2].
+        """Writes points [N, 2] as (y, x) in pixels of the image, clipped to the canvas; int64 [N, 2].
 
         Raises:
             LocationError: the points are not [N, 2], or a number is undefined.

@@ -1,6 +1,6 @@
 """Video files -> a few frames spread over their length, and the sound around each of them."""
 
-import re
+import bisect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,19 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.model.audio_segments import SEGMENT_SAMPLES, segments_of_parts
-from embodio.model.ffmpeg import MediaError, run_ffmpeg
+from embodio.model.processing.media_files import MediaError
+from embodio.model.processing.video_stream import VideoStream
 from embodio.model.sound_files import read_sound
 
 Floats = npt.NDArray[np.float32]
 Frame = npt.NDArray[np.uint8]
 
-# In the list of packets: the unit of time in seconds, and when each packet is shown and for how long.
-_TIME_UNIT = re.compile(rb"#tb 0: (\d+)/(\d+)")
-_PACKET = re.compile(rb"^0, *-?\d+, *(-?\d+), *(\d+),", re.MULTILINE)
-_SOUND = re.compile(r"Stream #0:\d+.*: Audio:")
-_PICTURE = re.compile(rb"P6\s+(\d+)\s+(\d+)\s+255\s")
-# Where the last frame is looked for when none begins after the wanted time, in seconds before it.
-_LOOK_BACK = 2.0
+# Times in a container may be rounded to a millisecond; a frame that begins this much early counts as being there.
+_ROUNDING = 5e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +63,7 @@ def read_video(
     """Reads frames at the middle of equal parts of a video, and the sound of each part.
 
     Args:
-        path: mp4, mkv, webm, avi, gif or whatever else ffmpeg reads.
+        path: mp4, mkv, webm, avi, gif or another container that ffmpeg reads.
         frames: how many; for the main image and all slots of the history, `config.sampling.num_frames + 1`.
         sound: read the sound as well, if the video has one: the middle 4.08 s of each part, or all of a shorter part.
         trim: cut off black bars (`trim_black_bars`).
@@ -79,8 +75,12 @@ def read_video(
     """
     if frames < 1:
         raise MediaError(f"{path}: cannot take {frames} frames; at least one is needed")
-    seconds, has_sound = _probe(path)
-    pictures = np.stack([_frame_at(path, time) for time in midpoints(seconds, frames)])
+    video = VideoStream(path)
+    try:
+        pictures, seconds = _spread(video, frames)
+        has_sound = video.has_sound()
+    finally:
+        video.close()
     if trim:
         pictures = trim_black_bars(pictures)
     sounds = segments_of_parts(read_sound(path), seconds, frames, segment) if sound and has_sound else []
@@ -115,34 +115,11 @@ def _kept(lit: npt.NDArray[np.bool_], most: float) -> tuple[int, int]:
     return min(first, int(size * most)), max(last + 1, int(size * (1 - most)))
 
 
-def _probe(path: str | Path) -> tuple[float, bool]:
-    """Returns the length of the pictures in seconds, and whether there is sound; decodes nothing."""
-    try:
-        packets, said = run_ffmpeg(path, ["-map", "0:v:0", "-c", "copy", "-f", "framecrc", "pipe:1"])
-    except MediaError as error:
-        if "matches no streams" in str(error):
-            raise MediaError(f"{path}: the file has no pictures; read its sound with read_sound") from error
-        raise
-    unit, ends = _TIME_UNIT.search(packets), [int(pts) + int(span) for pts, span in _PACKET.findall(packets)]
-    if unit is None or not ends or max(ends) <= 0:
-        raise MediaError(f"{path}: the video has no length; read a single picture with an image library")
-    return max(ends) * int(unit[1]) / int(unit[2]), bool(_SOUND.search(said))
-
-
-def _frame_at(path: str | Path, seconds: float) -> Frame:
-    """Returns the first frame that begins at or after a time, the last of the video if there is none."""
-    picture = ["-map", "0:v:0", "-f", "image2pipe", "-c:v", "ppm", "pipe:1"]
-    data, _ = run_ffmpeg(path, ["-frames:v", "1", *picture], ["-ss", f"{seconds:.3f}"])
-    if not data:
-        data, _ = run_ffmpeg(path, picture, ["-ss", f"{max(0.0, seconds - _LOOK_BACK):.3f}"])
-    last = None
-    while data:
-        header = _PICTURE.match(data)
-        if header is None:
-            break
-        width, height = int(header[1]), int(header[2])
-        end = header.end() + width * height * 3
-        last, data = np.frombuffer(data[header.end() : end], dtype=np.uint8).reshape(height, width, 3), data[end:]
-    if last is None:
-        raise MediaError(f"{path}: there is no frame at {seconds:.3f} s; the file may be cut off")
-    return last
+def _spread(video: VideoStream, parts: int) -> tuple[Frame, float]:
+    """Reads the first frame from the middle of each part on, or the last frame of all; returns the length as well."""
+    index, times = video.index, video.index.times
+    seconds = float(index.end * index.unit) - float(times[0])
+    if seconds <= 0:
+        raise MediaError(f"{video.path}: the video has no length; read a single picture with an image library")
+    places = [bisect.bisect_left(times, times[0] + middle - _ROUNDING) for middle in midpoints(seconds, parts)]
+    return np.stack([video.picture(min(place, len(video) - 1)) for place in places]), seconds

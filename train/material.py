@@ -133,6 +133,8 @@ def make_formats(config: TrainConfig, opened: Sequence[OpenSource], vocabulary: 
         policy = dataclasses.replace(
             config.policy, view=config.augment.view, cameras=one.config.cameras or config.policy.cameras
         )
+        guessed = dict.fromkeys(name for other in alike for name in other.episodes.embodiment.guessed)
+        robot = dataclasses.replace(robot, guessed=tuple(guessed))
         statistics = policy_statistics(alike)
         _require_ranges(policy, robot, statistics)
         formats[one.name] = PolicyFormat(policy, robot, statistics, vocabulary)

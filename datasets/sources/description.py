@@ -13,13 +13,14 @@ import yaml
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.features import EpisodeFeatures
 from embodio.datasets.sources.feature_text import parse_features
+from embodio.datasets.sources.guesses import KEYS
 from embodio.datasets.sources.layouts import kinds
 from embodio.envs.embodiment import Camera, Embodiment
 from embodio.envs.errors import EmbodimentError
 
 _KEYS = {
     "name", "about", "kind", "folder", "origin", "split", "observation", "action", "fields", "instruction",
-    "filters", "embodiment", "features", "see",
+    "filters", "embodiment", "guessed", "features", "see",
 }  # fmt: skip
 _PART = re.compile(r"^(?P<path>[^\[\]]+?)(?:\[(?P<first>\d*)(?P<colon>:?)(?P<last>\d*)\])?$")
 
@@ -117,6 +118,7 @@ class Description:
         instruction: where the instruction is.
         filters: which episodes to take.
         embodiment: the robot, cameras apart; None takes that of the files.
+        guessed: what nobody has confirmed yet, as `Embodiment.guessed` names it.
         features: what the files hold, if the description says so.
         see: where the facts are from.
         path: of the YAML file.
@@ -132,6 +134,7 @@ class Description:
     instruction: Instruction
     filters: Filters
     embodiment: Embodiment | None
+    guessed: tuple[str, ...]
     features: EpisodeFeatures | None
     see: tuple[str, ...]
     path: Path
@@ -182,6 +185,7 @@ class Description:
             instruction=_instruction(data["instruction"]),
             filters=_filters(_mapping(data, "filters")),
             embodiment=None if embodiment is None else _embodiment(embodiment, str(data["name"])),
+            guessed=_guessed(data),
             features=None if features is None else parse_features(features),
             see=tuple(str(place) for place in _list(data, "see")),
             path=path,
@@ -210,6 +214,14 @@ def _list(data: Mapping[str, Any], key: str) -> list[Any]:
     if not isinstance(found, list):
         raise DescriptionError(f"{key}: expected a list, got {found!r}")
     return found
+
+
+def _guessed(data: Mapping[str, Any]) -> tuple[str, ...]:
+    keys = _list(data, "guessed")
+    unknown = [key for key in keys if key not in KEYS]
+    if unknown:
+        raise DescriptionError(f"guessed: {unknown[0]!r} is not one of {', '.join(KEYS)}")
+    return tuple(KEYS[key] for key in keys)
 
 
 def _parts(value: object, where: str) -> tuple[Part, ...]:

@@ -140,7 +140,10 @@ class MappedSource:
     @property
     def embodiment(self) -> Embodiment:
         """The robot, with the cameras that the data set has; raises DatasetError where nobody describes it."""
-        return self._base.embodiment if self._embodiment is None else self._embodiment
+        if self._embodiment is not None:
+            return self._embodiment
+        found = self._base.embodiment
+        return replace(found, guessed=tuple(dict.fromkeys((*found.guessed, *self.description.guessed))))
 
     def episode_length(self, index: int) -> int:
         """Returns the number of steps of one episode."""
@@ -252,7 +255,7 @@ def _embodiment(base: EpisodeSource, description: Description, features: Episode
                 height, width = base.episode(0).frame(source_path, 0).shape[:2]
             orientation: Any = "flipped" if name in flipped else "upright"
             cameras.append(Camera(name, height, width, feature.channels, orientation))
-    return replace(described, cameras=tuple(cameras))
+    return replace(described, cameras=tuple(cameras), guessed=description.guessed)
 
 
 def _passing(base: EpisodeSource, filters: Filters) -> Iterator[int]:

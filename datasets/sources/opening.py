@@ -11,6 +11,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.remote import is_url
 from embodio.datasets.source import EpisodeSource
 from embodio.datasets.sources.description import Description
+from embodio.datasets.sources.guesses import warn_of_guesses
 from embodio.datasets.sources.layouts import layout_behind, layout_named, layout_of
 from embodio.datasets.sources.mapped import MappedSource
 
@@ -19,7 +20,13 @@ _YAML = (".yaml", ".yml")
 
 
 def open_any(name_or_path: str | Path, *, folder: str | Path | None, split: str | None) -> EpisodeSource:
-    """Opens a data set; arguments and errors as in `embodio.datasets.source.open_source`."""
+    """Opens a data set and warns of guesses about it; arguments and errors as in `embodio.datasets.open_source`."""
+    source = _open(name_or_path, folder, split)
+    warn_of_guesses(source, name_or_path)
+    return source
+
+
+def _open(name_or_path: str | Path, folder: str | Path | None, split: str | None) -> EpisodeSource:
     text, path = str(name_or_path), Path(name_or_path)
     if is_url(text):
         return layout_behind(text).opened(text, split, "")

@@ -17,6 +17,9 @@ from embodio.model.targets import shift_right
 from embodio.model.token_sequence import TokenSequence
 from embodio.model.vocabulary import EOS_ID
 
+Reduction = Literal["sum", "mean"]
+EndIds = Literal[1, 2]
+
 _NO_TOKEN = -100
 
 
@@ -41,8 +44,8 @@ def score_answers(
     inputs: Mapping[str, Tensor] | TokenSequence,
     options: Sequence[Sequence[Sequence[int]]],
     *,
-    reduction: Literal["sum", "mean"] = "sum",
-    end_ids: Literal[1, 2] = 1,
+    reduction: Reduction = "sum",
+    end_ids: EndIds = 1,
     chunk: int = 100,
 ) -> AnswerScores:
     """Loss of every option as the text target of its example.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from embodio.model.example import Example, Image
 from embodio.model.generation import GenerationOptions
-from embodio.model.image_geometry import ImageFit
+from embodio.model.image_geometry import ImageFit, Interpolation
 from embodio.model.runner.engine import Engine, Floats, Seeds, sampled, size_of
 from embodio.model.runner.errors import TaskError
 from embodio.model.runner.prompts import Template
@@ -151,11 +151,12 @@ class DrawingTasks(Engine):
         options: GenerationOptions,
         seeds: Seeds,
         guidance: float = 0.0,
+        interpolation: Interpolation = "bilinear",
     ) -> list[Floats]:
         """Draws images that lie as the given ones do; float32 [H, W, 3] in [0, 1] of their sizes."""
         drawn = self._draw(examples, options, seeds, guidance)
         return [
-            np.clip(ImageFit.of(size_of(image), size_of(new)).image_from_canvas(new), 0, 1)
+            np.clip(ImageFit.of(size_of(image), size_of(new)).image_from_canvas(new, interpolation), 0, 1)
             for image, new in zip(images, drawn, strict=True)
         ]
 

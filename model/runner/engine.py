@@ -26,6 +26,7 @@ from embodio.model.generation import (
 )
 from embodio.model.generation.long_audio import generate_long_audio
 from embodio.model.generation.sampling import row_seeds
+from embodio.model.generation.scoring import EndIds, Reduction
 from embodio.model.image_geometry import ImageFit
 from embodio.model.locations import LocationCodec
 from embodio.model.network import UnifiedIO2
@@ -155,13 +156,16 @@ class Engine:
             written += [Written(tuple(ids[:length]), log_probability) for ids, length, log_probability in rows]
         return written
 
-    def _score(self, examples: Sequence[Example], answers: Sequence[Sequence[str]]) -> list[Floats]:
+    def _score(
+        self, examples: Sequence[Example], answers: Sequence[Sequence[str]], reduction: Reduction, end_ids: EndIds
+    ) -> list[Floats]:
         """Losses float32 [K] of the answers to each example."""
         self._require_ready("text")
         losses: list[Floats] = []
         ids = [[self.vocabulary.encode(answer) for answer in own] for own in answers]
         for start, part, own in self._parts(examples, 0):
-            found = score_answers(self.model, self._batch(part, own), ids[start : start + len(part)]).losses
+            options, batch = ids[start : start + len(part)], self._batch(part, own)
+            found = score_answers(self.model, batch, options, reduction=reduction, end_ids=end_ids).losses
             rows = found.float().cpu().numpy()
             losses += [row[: len(ids[start + index])].copy() for index, row in enumerate(rows)]
         return losses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from embodio.model.generation.seeds import part_seed
 from embodio.model.image_geometry import ImageFit
 from embodio.model.labelled_locations import Keypoints
 from embodio.model.runner.engine import Engine, Seeds, Written
-from embodio.model.runner.errors import AnswerError
+from embodio.model.runner.errors import AnswerError, TaskError
 from embodio.model.runner.grammar import BOX_VALUES, ItemsRule, by_row, keypoint_steps, values_steps
 from embodio.model.runner.parsers import (
     parse_box,
@@ -119,12 +120,30 @@ class PlaceTasks(Engine):
         names: Sequence[str] | None = None,
         threshold: float = DETECT_THRESHOLD,
         overlap: float = OVERLAP,
+        overlap_within: Literal["all", "name"] = "all",
         prompt: Template | None = None,
         options: GenerationOptions = GREEDY,
         seeds: Seeds = 0,
     ) -> list[FoundBoxes | AnswerError]:
-        """Finds all objects in each image; with `names`, objects of these names only (`localise` has the rest)."""
+        """Finds all objects in each image.
+
+        Args:
+            images: RGB, of any size.
+            names: objects of these names only; None: of any.
+            threshold: see `localise`.
+            overlap: of boxes that overlap more than this, the one that was written first stays.
+            overlap_within: which boxes may suppress one another: "all" of an image, as in the references, so that one
+                object does not stay under two names; or those of one "name".
+            prompt: see the class.
+            options: see the class.
+            seeds: see the class.
+
+        Raises:
+            TaskError: `overlap_within` is not known; see the class for more.
+        """
         fits = self._image_fits(images)
+        if overlap_within not in ("all", "name"):
+            raise TaskError(f"overlap_within {overlap_within!r} is not known; choose 'all' or 'name'")
         if names is not None:
             self._require_some("names", names)
         text = self.prompt_of(self.prompts.detect if prompt is None else prompt)
@@ -133,7 +152,7 @@ class PlaceTasks(Engine):
         form = by_row([rule] * len(fits), self.vocabulary.size)
         examples = [Example(text=text, image=image) for image in images]
         written = self._write(examples, options, seeds, longest, form, threshold)
-        return self._found(written, fits, True, overlap)
+        return self._found(written, fits, True, overlap, by_name=overlap_within == "name")
 
     def keypoints_in_boxes(
         self,
@@ -259,14 +278,14 @@ class PlaceTasks(Engine):
         return tuple(tuple(self.vocabulary.encode(name.strip())) for name in names)
 
     def _found(
-        self, written: Sequence[Written], fits: Sequence[ImageFit], named: bool, overlap: float
+        self, written: Sequence[Written], fits: Sequence[ImageFit], named: bool, overlap: float, by_name: bool = False
     ) -> list[FoundBoxes | AnswerError]:
         """The boxes that each row wrote, without those that lie on earlier ones."""
         answers: list[FoundBoxes | AnswerError] = []
         for one, fit in zip(written, fits, strict=True):
             found = parse_boxes(self.codec, one.ids, fit, named)
             if not isinstance(found, AnswerError):
-                kept = suppress(found.boxes, overlap, found.labels).tolist()
+                kept = suppress(found.boxes, overlap, found.labels if by_name else None).tolist()
                 labels = tuple(found.labels[index] for index in kept)
                 found = FoundBoxes(found.boxes[np.array(kept, dtype=np.intp)], labels, found.skipped)
             answers.append(found)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from embodio.model.example import Example, Image, Sound
 from embodio.model.generation import GREEDY, GenerationOptions, all_of
+from embodio.model.generation.scoring import EndIds, Reduction
 from embodio.model.runner.engine import Engine, Seeds
 from embodio.model.runner.errors import TaskError
 from embodio.model.runner.grammar import ChoiceRule, by_row, plain_text
@@ -138,12 +139,19 @@ class TextTasks(Engine):
         return self._texts(examples, ANSWER_TOKENS, options, seeds, answers)
 
     def classify_images(
-        self, images: Sequence[Image], answers: Answers, *, prompt: Template | None = None
+        self,
+        images: Sequence[Image],
+        answers: Answers,
+        *,
+        reduction: Reduction = "sum",
+        end_ids: EndIds = 1,
+        prompt: Template | None = None,
     ) -> list[Choice]:
-        """Chooses the category of each image by the loss of every given answer, the sum over its tokens."""
+        """Chooses the category of each image by the loss of every given answer; `choose` has the arguments."""
         self._image_fits(images)
         text = self.prompt_of(self.prompts.classify_image if prompt is None else prompt)
-        return self.choose([Example(text=text, image=image) for image in images], answers)
+        examples = [Example(text=text, image=image) for image in images]
+        return self.choose(examples, answers, reduction=reduction, end_ids=end_ids)
 
     def classify_boxes(
         self,
@@ -151,6 +159,8 @@ class TextTasks(Engine):
         boxes: Sequence[npt.ArrayLike],
         answers: Answers,
         *,
+        reduction: Reduction = "sum",
+        end_ids: EndIds = 1,
         prompt: Template | None = None,
     ) -> list[Choice]:
         """Chooses the category of a region of each image, by the loss of every given answer.
@@ -159,19 +169,37 @@ class TextTasks(Engine):
             images: RGB, of any size.
             boxes: a region (y1, x1, y2, x2) in pixels of each image.
             answers: the categories.
+            reduction: see `choose`.
+            end_ids: see `choose`.
             prompt: has the slot {box}.
         """
         template = self.prompts.classify_box if prompt is None else prompt
         texts = [self.prompt_of(template, box=ids) for ids in self._box_ids(images, boxes)]
-        return self.choose(
-            [Example(text=text, image=image) for text, image in zip(texts, images, strict=True)], answers
-        )
+        examples = [Example(text=text, image=image) for text, image in zip(texts, images, strict=True)]
+        return self.choose(examples, answers, reduction=reduction, end_ids=end_ids)
 
-    def choose(self, examples: Sequence[Example], answers: Answers) -> list[Choice]:
-        """Chooses between answers to any examples, by the loss of each as the text target."""
+    def choose(
+        self,
+        examples: Sequence[Example],
+        answers: Answers,
+        *,
+        reduction: Reduction = "sum",
+        end_ids: EndIds = 1,
+    ) -> list[Choice]:
+        """Chooses between answers to any examples, by the loss of each as the text target.
+
+        Args:
+            examples: their texts are complete prompts with the prefix.
+            answers: what to choose between.
+            reduction: "sum" of the losses of an answer's tokens, as in the JAX code, or "mean", as in the PyTorch port.
+            end_ids: end ids that count as tokens of an answer: 1 as in the JAX code, or 2 as in the PyTorch port.
+
+        Raises:
+            DecodingError: `reduction` or `end_ids` is not one of these, or an answer is longer than the model's texts.
+        """
         count = self._require_some("examples", examples)
         given = self._answers(answers, count)
-        losses = self._score(examples, given)
+        losses = self._score(examples, given, reduction, end_ids)
         best = [int(np.argmin(own)) for own in losses]
         return [Choice(own[index], index, loss) for own, index, loss in zip(given, best, losses, strict=True)]
 

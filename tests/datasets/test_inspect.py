@@ -8,10 +8,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import yaml
 
 from embodio.datasets.conversion import convert
 from embodio.datasets.conversion_targets import ConversionSettings
-from embodio.datasets.errors import FeatureError
+from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.inspect_source import propose
 from embodio.datasets.rlds.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.rlds.writer import RLDSWriter
@@ -153,3 +154,41 @@ def test_a_path_may_be_given_plainly(form: str, tmp_path: Path) -> None:
     argument = form.format(folder) if form == "{}" else f"source='{folder}'"
     assert main(["inspect", argument, f"out={tmp_path / 'odd.yaml'}"]) == 0
     assert len(open_source(tmp_path / "odd.yaml")) == 3
+
+
+def test_a_guess_stays_marked_until_somebody_confirms_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _, text = reopened(write_odd(tmp_path / "odd"), tmp_path)
+    guessed = ("action.mode", "action.rotation", "action.gripper", "action.frame", "action.controller", "control_hz")
+    proposal, target = tmp_path / "proposal.yaml", ConversionSettings("lerobot", images="png")
+    for name in (*guessed, "action", "action.dimensions"):
+        assert name in open_source(proposal).embodiment.guessed
+    assert "embodiment.action.rotation" in caplog.text and "confirmed by nobody" in caplog.text
+    convert(open_source(proposal), tmp_path / "rlds")
+    convert(open_source(tmp_path / "rlds"), tmp_path / "lerobot", target)
+    for copy in (tmp_path / "rlds", tmp_path / "lerobot"):
+        caplog.clear()
+        found, again = reopened(copy, tmp_path)
+        assert set(guessed) < set(found.embodiment.guessed) and "embodiment.action.rotation" in caplog.text
+        assert "embodiment.action.rotation: guessed earlier" in again
+
+    data = yaml.safe_load(text)
+    data["guessed"] = ["embodiment.action.gripper"]  # the others are confirmed
+    proposal.write_text(yaml.safe_dump(data))
+    convert(open_source(proposal), tmp_path / "half")
+    assert open_source(tmp_path / "half").embodiment.guessed == ("action.gripper",)
+    assert not open_source(tmp_path / "half").embodiment.differences(open_source(tmp_path / "rlds").embodiment)
+    del data["guessed"]
+    proposal.write_text(yaml.safe_dump(data))
+    caplog.clear()
+    assert not open_source(proposal).embodiment.guessed and not caplog.text
+    data["guessed"] = ["action.gripper"]
+    proposal.write_text(yaml.safe_dump(data))
+    with pytest.raises(DatasetError, match=r"'action\.gripper' is not one of"):
+        open_source(proposal)
+
+
+def test_a_guessed_instruction_is_marked_in_copies(tmp_path: Path) -> None:
+    found, _ = reopened(write_robomimic(tmp_path / "square.hdf5"), tmp_path)
+    assert "instruction" in found.embodiment.guessed and "action.mode" not in found.embodiment.guessed
+    convert(found, tmp_path / "out")
+    assert "instruction" in open_source(tmp_path / "out").embodiment.guessed

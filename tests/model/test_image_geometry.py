@@ -39,14 +39,17 @@ def test_boxes_come_back(image: tuple[int, int], canvas: tuple[int, int], corner
     boxes = np.array(corners, dtype=np.float32).reshape(-1, 4) * np.array([*image, *image], dtype=np.float32)
     moved = fit.boxes_to_canvas(boxes)
     low = np.array([fit.top, fit.left] * 2)
-    assert np.all((moved >= low) & (moved <= low + np.array([*fit.content] * 2)))
-    # A pixel lost by truncation at the far border is worth 1 / scale pixels of the image.
-    assert np.allclose(fit.boxes_from_canvas(moved), boxes, atol=1 / fit.scale + 1e-3)
+    assert np.all((moved >= low) & (moved <= np.array([*canvas] * 2)))
+    # The copy is truncated to whole pixels, boxes are not: they come back at the far border as well.
+    assert np.all((moved - low) <= np.array([*fit.content] * 2) + 1)
+    assert np.allclose(fit.boxes_from_canvas(moved), boxes, atol=1e-3)
 
 
 def test_boxes_are_clipped_and_counted() -> None:
     fit = ImageFit.of((100, 100), (50, 50))
     assert fit.boxes_to_canvas([[-10, -10, 200, 50]]).tolist() == [[0, 0, 50, 25]]
+    beside = ImageFit.of((100, 60), (50, 50)).boxes_to_canvas([[-10, -10, 90, 70], [0, -99, 9, 199]])
+    assert beside.tolist() == [[0, 5, 45, 45], [0, 0, 4.5, 50]]  # clipped to the canvas, not to the image
     assert fit.boxes_from_canvas([[-5, 0, 80, 25]]).tolist() == [[0, 0, 100, 50]]
     assert boxes_with_area([[0, 0, 1, 1], [0, 0, 0, 5], [3, 3, 2, 4], [1, 1, 4, 4]]).tolist() == [0, 3]
     with pytest.raises(GeometryError, match=r"\(4,\)"):
@@ -66,12 +69,28 @@ def test_image_comes_back_at_its_own_size() -> None:
     fit = ImageFit.of((60, 90), (180, 180))
     canvas = np.zeros((180, 180, 3), dtype=np.float32)
     canvas[fit.top : fit.top + fit.content[0], fit.left : fit.left + fit.content[1]] = resize(image, fit.content)
-    back = fit.image_from_canvas(canvas)
+    back = fit.image_from_canvas(canvas, "bilinear")
     assert back.shape == image.shape
     assert np.allclose(back[2:-2], image[2:-2], atol=0.02)
     assert fit.image_from_canvas(np.zeros((90, 90, 1))).shape == (60, 90, 1)
     with pytest.raises(GeometryError, match="shape"):
         fit.image_from_canvas(np.zeros((90, 90)))
+    with pytest.raises(GeometryError, match="'cubic' is not known; choose 'nearest' or 'bilinear'"):
+        fit.image_from_canvas(canvas, "cubic")  # type: ignore[arg-type]
+
+
+@given(st.tuples(SIDES, SIDES), st.integers(16, 96), st.integers(0, 99))
+def test_labels_come_back_unmixed_as_a_square_around_the_image(image: tuple[int, int], side: int, seed: int) -> None:
+    """The rule of the references: the square is resized to the longer side, and the middle of it is cut out."""
+    fit = ImageFit.of(image, (side, side))
+    drawn = np.random.default_rng(seed).integers(0, 5, (side, side, 1)).astype(np.float32)
+    back = fit.image_from_canvas(drawn)
+    longest = max(image)
+    top, left = (longest - image[0]) // 2, (longest - image[1]) // 2
+    at = [[min(int((np.float32(i) + np.float32(0.5)) * (np.float32(side) / np.float32(longest))), side - 1)
+           for i in range(start, start + size)] for start, size in zip((top, left), image, strict=True)]  # fmt: skip
+    assert back.shape == (*image, 1)
+    assert np.array_equal(back, np.array([[drawn[row, column] for column in at[1]] for row in at[0]]))
 
 
 @pytest.mark.parametrize("image", [(0, 5), (5, -1), (1, 1000)])
@@ -107,13 +126,14 @@ def test_both_axes_and_all_channels_are_resized() -> None:
 
 TENSORFLOW_CHECK = """
 import numpy as np, tensorflow as tf
-from embodio.model.image_resize import resize
+from embodio.model.image_resize import resize, resize_nearest
 rng, worst = np.random.default_rng(0), 0.0
 for _ in range(40):
     h, w, a, b = (int(n) for n in rng.integers(1, 200, 4))
     image = rng.random((h, w, 3), dtype=np.float32)
     theirs = tf.image.resize(image, (a, b), method="bilinear", antialias=True).numpy()
     worst = max(worst, float(np.abs(theirs - resize(image, (a, b))).max()))
+    assert np.array_equal(tf.image.resize(image, (a, b), method="nearest").numpy(), resize_nearest(image, (a, b)))
 print("worst", worst)
 """
 

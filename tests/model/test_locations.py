@@ -48,6 +48,17 @@ CODECS = st.builds(
 )
 SHARE = st.floats(0, 1, width=32)
 
+BORDER_BOXES: list[tuple[tuple, list, list]] = [
+    # image, boxes (y1, x1, y2, x2) in pixels, the bins that both references write
+    ((292, 154), [[0, 0, 292, 154], [233.6, 107.8, 301, 184]], [[0, 236, 999, 763], [799, 605, 999, 866]]),
+    ((480, 640), [[0, 0, 480, 640], [384, 448, 489, 670]], [[124, 0, 874, 999], [724, 699, 888, 999]]),
+    ((1080, 1920), [[0, 0, 1080, 1920], [864, 1344, 1089, 1950]], [[218, 0, 780, 999], [668, 699, 785, 999]]),
+    ((31, 517), [[0, 0, 31, 517], [24.8, 361.9, 40, 547]], [[468, 0, 528, 999], [516, 699, 545, 999]]),
+    ((1999, 733), [[0, 0, 1999, 733], [1599.2, 513.1, 2008, 763]], [[0, 317, 999, 683], [799, 573, 999, 698]]),
+    ((100, 37), [[0, 0, 100, 37], [80, 25.9, 109, 67]], [[0, 314, 999, 684], [799, 573, 999, 984]]),
+    ((768, 1023), [[0, 0, 768, 1023], [614.4, 716.1, 777, 1053]], [[124, 0, 874, 999], [724, 699, 883, 999]]),
+]
+
 
 def test_a_box_has_the_ids_of_the_reference() -> None:
     if not (GOLDEN / "preproc_cases.npz").exists():
@@ -84,13 +95,38 @@ def test_boxes_come_back_within_a_bin(codec: LocationCodec, image: tuple, canvas
     bins = 0.5 if codec.rounding == "nearest" else 1.0
     if codec.denominator == 1000:
         bins = 1.0 + 1e-3  # the value 1 has no bin of its own
-    # A bin, and the pixel of the canvas that truncating the scaled size may cost, in pixels of the image.
-    allowed = (bins * np.array([*canvas, *canvas]) / codec.denominator + 1) / fit.scale + 1e-2
+    allowed = bins * np.array([*canvas, *canvas]) / codec.denominator / fit.scale + 1e-2  # at the border as well
     assert (np.abs(back - boxes) <= allowed).all()
     if codec.rounding == "nearest" and codec.denominator == 999:
         # Once written, a place that lies inside the image stays the same.
         inside = (back > 0.5 / fit.scale) & (back < np.array([*image, *image]) - 1.5 / fit.scale)
         np.testing.assert_array_equal(codec.boxes_to_ids(back, fit)[inside], ids[inside])
+
+
+@pytest.mark.parametrize(("image", "boxes", "bins"), BORDER_BOXES)
+def test_boxes_at_the_border_have_the_bins_of_the_references(image: tuple, boxes: list, bins: list) -> None:
+    """JAX code and PyTorch port write these; the copy on the canvas is truncated to whole pixels, boxes are not."""
+    fit, (height, width) = ImageFit.of(image, (384, 384)), image
+    shares = np.array(boxes) / [height, width, height, width]
+    turned = np.array(boxes)[:, [1, 0, 3, 2]]
+    for codec, given_boxes in (
+        (CODEC, boxes),
+        (LocationCodec(VOCABULARY, box_format="yx_unit"), shares),
+        (LocationCodec(VOCABULARY, box_format="xy_pixels"), turned),
+    ):
+        ids = codec.boxes_to_ids(given_boxes, fit)
+        assert [[VOCABULARY.value_bin(i) for i in row] for row in ids.tolist()] == bins
+    corners = np.array(boxes)[:, 2:]
+    np.testing.assert_array_equal(CODEC.points_to_ids(corners, fit), CODEC.boxes_to_ids(boxes, fit)[:, 2:])
+
+
+@given(st.tuples(SIDES, SIDES), st.tuples(SHARE, SHARE))
+def test_cuboids_come_back_at_the_border(image: tuple, share: tuple) -> None:
+    codec, fit = LocationCodec(VOCABULARY, "nearest"), ImageFit.of(image, (384, 384))
+    for v, u in (share, (1.0, share[1]), (share[0], 1.0), (0.0, 0.0)):
+        centre = (u * image[1], v * image[0])
+        back = read_cuboid(codec, write_cuboid(codec, Cuboid(centre, 3.0, (1.0, 1.0, 1.0), np.eye(3)), fit), fit)
+        np.testing.assert_allclose(back.centre, centre, rtol=0, atol=0.5 * 1.2 * 384 / 999 / fit.scale + 1e-4)
 
 
 @given(CODECS, st.tuples(SIDES, SIDES), st.lists(st.tuples(SHARE, SHARE), min_size=1, max_size=4))

@@ -10,7 +10,7 @@ import pytest
 
 from embodio.model.config import ModelConfig
 from embodio.model.example import Example
-from embodio.model.ffmpeg import MediaError
+from embodio.model.processing.media_files import MediaError
 from embodio.model.processor import Processor
 from embodio.model.sound_files import read_sound
 from embodio.model.video_files import Clip, midpoints, read_video, trim_black_bars
@@ -85,7 +85,7 @@ def test_channels_and_rates_become_mono_at_16_khz(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [("-c:a", "pcm_f32le", "b.wav"), ("-c:a", "flac", "b.flac")])
-def test_other_files_are_read_by_ffmpeg(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_other_files_are_read_by_pyav(tmp_path: Path, options: tuple[str, ...]) -> None:
     sound = tone(0.25, 16_000)
     plain = write_wav(tmp_path / "a.wav", (sound * 32767).astype(np.int16), 16_000)
     ffmpeg("-i", plain, *options[:-1], tmp_path / options[-1])
@@ -158,7 +158,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, video: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"nothing" * 500)
     for read in (read_sound, read_video):
-        with pytest.raises(MediaError, match=r"broken\.mp4: ffmpeg cannot read it: .*Invalid data"):
+        with pytest.raises(MediaError, match=r"broken\.mp4: it cannot be read: .*Invalid data"):
             read(broken)
     mute = tmp_path / "mute.mkv"
     ffmpeg("-i", video, "-an", "-c", "copy", mute)

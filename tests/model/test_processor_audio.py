@@ -125,7 +125,7 @@ def test_a_target_image_is_fitted_and_its_padding_not_trained() -> None:
     assert mask[:, 8:24].all() and mask.sum() == 32 * 16
     np.testing.assert_array_equal(features["targets/image/loss_mask"], features["targets/image/mask"])
     assert not features["targets/image/task_mask"].any()
-    back = fit.image_from_canvas((pixels + 1) / 2)
+    back = fit.image_from_canvas((pixels + 1) / 2, "bilinear")
     assert np.abs(back - image / 255)[2:-2, 2:-2].max() < 0.03
     floats = PROCESSOR(Example(text="draw", image_target=image / 255))
     np.testing.assert_allclose(floats["targets/image/image"], pixels, atol=1e-6)

@@ -18,7 +18,9 @@ from safetensors.numpy import load_file
 
 from embodio.agent import Agent, PolicyConfig
 from embodio.datasets.augment import AugmentConfig
+from embodio.datasets.inspect_source import propose
 from embodio.datasets.rlds.reader import RLDSReader
+from embodio.datasets.source import open_source
 from embodio.model.collation import collate
 from embodio.train.config import OptimiserConfig, TrainConfig
 from embodio.train.errors import ResumeError
@@ -180,3 +182,16 @@ def test_neighbouring_values_start_alike(data: Path, tmp_path: Path) -> None:
     far = torch.cosine_similarity(rows[:-100], rows[100:]).mean()
     assert near > 0.9 and abs(far) < 0.2
     assert abs(rows.std() - 1) < 0.1
+
+
+def test_a_guess_about_the_data_stays_marked_in_the_checkpoint(data: Path, tmp_path: Path) -> None:
+    described, out = tmp_path / "toy.yaml", tmp_path / "run"
+    described.write_text(propose(open_source(data), data) + "guessed: [embodiment.action.rotation]\n")
+    trainer = make_trainer(settings(described, out, steps=1))
+    assert trainer.policy_format.embodiment.guessed == ("action.rotation",)
+    trainer.train()
+    with pytest.warns(UserWarning, match=r"confirmed by nobody: action\.rotation"):
+        agent = Agent.load(out / "checkpoint", embodiment=open_source(data).embodiment)
+    assert "guessed, confirmed by nobody: action.rotation" in str(agent.embodiment)
+    described.write_text(described.read_text().replace("guessed:", "see:"))
+    assert make_trainer(settings(described, out, steps=1)).policy_format.embodiment.guessed == ()
