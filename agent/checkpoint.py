@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from embodio.agent.errors import CheckpointError
-from embodio.agent.policy_config import PolicyConfig
-from embodio.agent.policy_format import PolicyFormat
+from embodio.agent.format.policy_config import PolicyConfig
+from embodio.agent.format.policy_format import PolicyFormat
 from embodio.envs.embodiment import Embodiment
-from embodio.model.network import UnifiedIO2
-from embodio.model.statistics import DatasetStatistics
-from embodio.model.vocabulary import Vocabulary
-from embodio.model.weights import CONFIG_FILE, WEIGHTS_FILE, load_weights, save_weights
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.tokens.statistics import DatasetStatistics
+from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.model.weights.weights import CONFIG_FILE, WEIGHTS_FILE, load_weights, save_weights
 
 WEIGHTS = WEIGHTS_FILE
 MODEL = CONFIG_FILE

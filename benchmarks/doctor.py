@@ -19,12 +19,12 @@ from rich.table import Table
 
 from embodio.agent.checkpoint import Checkpoint, load_checkpoint
 from embodio.agent.errors import AgentError
-from embodio.benchmarks.machine import PACKAGES, usable_cores
+from embodio.benchmarks.speed.machine import PACKAGES, usable_cores
 from embodio.envs import embodiment_of
 from embodio.envs.embodiment import in_short
 from embodio.envs.errors import EnvError
 from embodio.model import ModelError
-from embodio.train.cli import run
+from embodio.train.command_line.cli import run
 
 Verdict = Literal["ok", "look", "wrong"]
 _COLOURS = {"ok": "green", "look": "yellow", "wrong": "red"}

@@ -6,7 +6,7 @@ from math import gcd
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.audio_features import SAMPLE_RATE, AudioError, require_waveform
+from embodio.model.processing.audio_features import SAMPLE_RATE, AudioError, require_waveform
 
 Floats = npt.NDArray[np.float32]
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.audio_features import SAMPLE_RATE, AudioError, require_waveform, segment_samples
+from embodio.model.processing.audio_features import SAMPLE_RATE, AudioError, require_waveform, segment_samples
 
 Floats = npt.NDArray[np.float32]
 

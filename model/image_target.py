@@ -3,8 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.image_geometry import ImageFit
-from embodio.model.image_resize import resize
+from embodio.model.processing.image_geometry import ImageFit, resize
 
 Floats = npt.NDArray[np.float32]
 

@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from embodio.agent.checkpoint import recover_folder, replace_folder, write_checkpoint_files
-from embodio.agent.policy_format import PolicyFormat
-from embodio.model.network import UnifiedIO2
+from embodio.agent.format.policy_format import PolicyFormat
+from embodio.model.network.network import UnifiedIO2
 from embodio.train.config import FREE_ON_RESUME, MOVABLE, TrainConfig
 from embodio.train.errors import ResumeError
-from embodio.train.optimiser import WeightAverage
+from embodio.train.optimisers.optimiser import WeightAverage
 
 TENSORS = "training.safetensors"
 STATE = "training.json"

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from embodio.datasets.conversion import convert
-from embodio.datasets.conversion_targets import ConversionSettings
+from embodio.datasets.conversion.conversion import convert
+from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.episodes.source import open_source
 from embodio.datasets.errors import DatasetError, UnsafeName
-from embodio.datasets.rlds.remote import fetch, folder_of, mirror
-from embodio.datasets.source import open_source
-from embodio.datasets.sources.file_trees import FolderTree
+from embodio.datasets.files.file_trees import FolderTree
+from embodio.datasets.files.remote import fetch, folder_of, mirror
 from tests.datasets.toy import write_toy_dataset
 
 OUTSIDE = b"what was here before"
@@ -69,7 +69,7 @@ def lerobot(converted: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(lerobot: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr("embodio.datasets.rlds.remote._PAUSES", ())
+    monkeypatch.setattr("embodio.datasets.files.remote._PAUSES", ())
     monkeypatch.setattr(Stranger, "folder", lerobot, raising=False)
     opened = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
     threading.Thread(target=opened.serve_forever, daemon=True).start()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from embodio.model import ConfigError, ModelConfig, UnifiedIO2, WeightsError, load_weights, save_weights
-from embodio.model.weights import load_reference_weights, load_state
+from embodio.model.weights.weights import load_reference_weights, load_state
 from tests.model.golden_network import OWN_FOLDER
 
 

@@ -17,16 +17,16 @@ import torch
 from safetensors.numpy import load_file
 
 from embodio.agent import Agent, PolicyConfig
-from embodio.datasets.augment import AugmentConfig
-from embodio.datasets.inspect_source import propose
+from embodio.datasets.augment.augment import AugmentConfig
+from embodio.datasets.conversion.inspect_source import propose
+from embodio.datasets.episodes.source import open_source
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.source import open_source
-from embodio.model.collation import collate
+from embodio.model.network.collation import collate
+from embodio.train.command_line.schema import ConfigError
 from embodio.train.config import OptimiserConfig, TrainConfig
 from embodio.train.errors import ResumeError
 from embodio.train.log import read_log
 from embodio.train.main import make_trainer, train
-from embodio.train.schema import ConfigError
 from tests.datasets.toy import write_toy_dataset
 
 

@@ -14,10 +14,21 @@ from embodio.datasets.files.names import filled, inside, relative
 
 SLOTS = {"chunk_index": 3, "file_index": 12, "video_key": "observation.images.front"}
 DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
-BAD = (
-    ["", ".", "/", "./", "..", "../x", "a/../../x", "a/..", "/etc/passwd", "//host/x", "a\x00b", "a\nb", "a\\..\\b"]
-    + ["..\\x", "C:\\x", "c:/x", "x" * 256, "a/" + "é" * 128, "\ud800"]
-)
+BAD = [
+    "",
+    ".",
+    "/",
+    "./",
+    "..",
+    "../x",
+    "a/../../x",
+    "a/..",
+    "/etc/passwd",
+    "//host/x",
+    "a\x00b",
+    "a\nb",
+    "a\\..\\b",
+] + ["..\\x", "C:\\x", "c:/x", "x" * 256, "a/" + "é" * 128, "\ud800"]
 GOOD = ["a", "a/b", "a//b", "./a", "a..b", ".hidden", "..a", "~", "a b", "é" * 100, "%2e%2e/x", "a:b"]
 TEMPLATES = (
     ["{chunk_index.__class__}", "{chunk_index[0]}", "{0}", "{}", "{{chunk_index}}", "{chunk_index!r}", "{nothing}"]
