@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from embodio.model.network.collation import CollateError, collate
     from embodio.model.network.loss import LossOutput, ModalityLoss, TargetOutput
     from embodio.model.network.network import Batch, UnifiedIO2
-    from embodio.model.processing.audio import cut_segments, resample, to_mono
     from embodio.model.processing.audio_features import AudioError, Spectrogram
+    from embodio.model.processing.audio_resample import resample, to_mono
+    from embodio.model.processing.audio_segments import cut_segments
     from embodio.model.processing.image_geometry import GeometryError
     from embodio.model.processing.media_files import MediaError
     from embodio.model.processing.processor import Processor, ProcessorError
@@ -72,7 +73,7 @@ _HOMES = {
     "VocoderConfig": "tokenizers.vocoder",
     "WeightsError": "errors",
     "collate": "network.collation",
-    "cut_segments": "processing.audio",
+    "cut_segments": "processing.audio_segments",
     "load": "weights.pretrained",
     "load_jax": "weights.pretrained",
     "load_vocoder": "tokenizers.vocoder",
@@ -81,11 +82,11 @@ _HOMES = {
     "quantise": "inference.quantised",
     "read_sound": "processing.sound_files",
     "read_video": "processing.video_files",
-    "resample": "processing.audio",
+    "resample": "processing.audio_resample",
     "save_reference": "weights.pretrained",
     "save_weights": "weights.weights",
     "spectrogram_to_waveform": "tokenizers.vocoder",
-    "to_mono": "processing.audio",
+    "to_mono": "processing.audio_resample",
 }
 
 __all__ = [

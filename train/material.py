@@ -11,7 +11,7 @@ from typing import Any
 from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.augment.augment import AugmentConfig
-from embodio.datasets.episodes.cache import DEFAULT_BYTES
+from embodio.datasets.episodes.episode_cache import DEFAULT_BYTES
 from embodio.datasets.episodes.source import EpisodeSource, open_source
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError

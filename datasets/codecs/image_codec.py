@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from embodio.datasets.codecs.image_codec import PNG, require_whole_png
 from embodio.datasets.codecs.joint_jpeg import runs
+from embodio.datasets.codecs.png_check import PNG, require_whole_png
 from embodio.datasets.errors import FeatureError
 
 cv2: ModuleType | None

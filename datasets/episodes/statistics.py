@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.episodes.dimension_names import dimension_names
+from embodio.datasets.episodes.episode_index import index_episodes
 from embodio.datasets.episodes.features import TensorFeature
-from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.quantile_sketch import QuantileSketch
 from embodio.datasets.episodes.side_files import fingerprint, load_side_file, save_side_file
 from embodio.datasets.episodes.source import EpisodeSource

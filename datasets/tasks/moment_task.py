@@ -10,8 +10,8 @@ from typing import ClassVar, Generic, Literal, TypeVar
 import numpy as np
 
 from embodio.datasets.augment.augment import Augmentation, AugmentConfig, EvaluationView
-from embodio.datasets.episodes.cache import DEFAULT_BYTES, EpisodeCache
-from embodio.datasets.episodes.index import index_episodes
+from embodio.datasets.episodes.episode_cache import DEFAULT_BYTES, EpisodeCache
+from embodio.datasets.episodes.episode_index import index_episodes
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.tasks.inputs import Given, InputConfig, draw_inputs

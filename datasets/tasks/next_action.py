@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.augment.augment import Augmentation, AugmentConfig, EvaluationView
-from embodio.datasets.episodes.cache import DEFAULT_BYTES, EpisodeCache
-from embodio.datasets.episodes.index import index_episodes
+from embodio.datasets.episodes.episode_cache import DEFAULT_BYTES, EpisodeCache
+from embodio.datasets.episodes.episode_index import index_episodes
 from embodio.datasets.episodes.prompt_images import told_in
 from embodio.datasets.episodes.recorded_sound import heard
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView

@@ -11,11 +11,11 @@ from torch.nn import functional
 from embodio.model.config.model import ModelConfig, ResamplerConfig, Size
 from embodio.model.errors import BatchError
 from embodio.model.layers.layers import Linear, modality_vector
+from embodio.model.layers.present_rows import on_present_rows
 from embodio.model.layers.resampler import Resampler
 from embodio.model.layers.rotary import grid_rotary, text_rotary
 from embodio.model.layers.token_sequence import TokenSequence
 from embodio.model.layers.vit import TowerFeatures
-from embodio.model.network.inputs import on_present_rows
 
 Fields = dict[str, Tensor]
 """The part of a batch that belongs to one modality, keyed by the end of the name, such as "tokens" or "mask"."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.model.errors import ModelError
-from embodio.model.processing.image_geometry import resize, resize_nearest
+from embodio.model.processing.image_resize import resize, resize_nearest
 
 Floats = npt.NDArray[np.float32]
 Interpolation = Literal["nearest", "bilinear"]

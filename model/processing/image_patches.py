@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.processing.image_geometry import ImageFit, resize
+from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.image_resize import resize
 
 Floats = npt.NDArray[np.float32]
 
