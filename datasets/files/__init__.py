@@ -1,1 +1,1 @@
-"""Files of any kind: named, read, fetched and written safely."""
+"""Files: reading from folders, archives and URLs, and writing that is whole or absent."""

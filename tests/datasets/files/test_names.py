@@ -29,7 +29,7 @@ BAD = [
     "a\nb",
     "a\\..\\b",
 ] + ["..\\x", "C:\\x", "c:/x", "x" * 256, "a/" + "é" * 128, "\ud800"]
-GOOD = ["a", "a/b", "a//b", "./a", "a..b", ".hidden", "..a", "~", "a b", "é" * 100, "%2e%2e/x", "a:b"]
+GOOD = ["a", "a/b", "a//b", "./a", "a..b", ".hidden", "..a", "~", "a b", "é" * 100, "%2e%2e/x", "ab:c"]
 TEMPLATES = (
     ["{chunk_index.__class__}", "{chunk_index[0]}", "{0}", "{}", "{{chunk_index}}", "{chunk_index!r}", "{nothing}"]
     + ["{chunk_index:900000000d}", "{chunk_index:0900000000d}", "{chunk_index:>99}", "{chunk_index:099d}", "{x", "x}"]
