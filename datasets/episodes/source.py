@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -121,27 +120,3 @@ def put_frame(episode: EpisodeView, path: str, step: int, out: npt.NDArray[np.ui
     if frame.shape != out.shape:
         raise FeatureError(f"{path}: an image of shape {frame.shape} at step {step}, where {out.shape} was expected")
     out[...] = frame
-
-
-def open_source(
-    name_or_path: str | Path, *, folder: str | Path | None = None, split: str | None = None
-) -> EpisodeSource:
-    """Opens a data set.
-
-    Args:
-        name_or_path: a folder or file with data of any known layout, or its URL (RLDS is read in place, files of
-            LeRobot folders and whole HDF5 files, tars and zips are copied to the user's cache folder); a YAML file that
-            describes a data set, or a name of the catalogue.
-        folder: where the files of a catalogue name are, a path or a URL; None looks in the folder (or at the URL) that
-            the environment variable EMBODIO_DATA names.
-        split: name of the split: of RLDS data ("train+test" joins several), LeRobot data, a filter key of HDF5, a task
-            of VIMA; None takes that of the description, else "train" of RLDS and everything of the others.
-
-    Raises:
-        DatasetError: there is nothing of that name, or it is of no known layout; says what there is.
-        CorruptRecordError: a file is damaged or cut off.
-        FeatureError: the files do not hold what their description says.
-    """
-    from embodio.datasets.opening import open_any  # the layouts import this module
-
-    return open_any(name_or_path, folder=folder, split=split)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embodio.datasets.episodes.features import EpisodeFeatures
+from embodio.datasets.episodes.feature_json import load_features
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.files.remote import is_url, mirror
 from embodio.datasets.rlds.dataset_info import INFO_NAME, DatasetInfo
@@ -60,7 +60,7 @@ class RLDSReader:
         self.split = split
         info = DatasetInfo.load(self.folder)
         self.name, self.version = info.name, info.version
-        self.features = EpisodeFeatures.load(self.folder)
+        self.features = load_features(self.folder)
         self._index = RecordIndex(self.folder)
         described = info.shards(split)
         self._shards = [

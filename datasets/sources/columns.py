@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.episodes.episode_fields import EpisodeFields
 from embodio.datasets.episodes.features import (
     METADATA,
     DepthFeature,
@@ -17,6 +16,7 @@ from embodio.datasets.episodes.features import (
     ImageFeature,
     TensorFeature,
 )
+from embodio.datasets.episodes.fields import EpisodeFields
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.fitting import fits
 

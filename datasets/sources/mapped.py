@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.episodes.episode_fields import EpisodeFields
 from embodio.datasets.episodes.features import (
     INSTRUCTION,
     EpisodeFeatures,
@@ -18,6 +17,7 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
+from embodio.datasets.episodes.fields import EpisodeFields
 from embodio.datasets.episodes.side_files import data_folder
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, encoded_frame, put_frame
 from embodio.datasets.errors import DatasetError, FeatureError

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.augment.augment import Augmentation, AugmentConfig, EvaluationView
-from embodio.datasets.episodes.episode_cache import DEFAULT_BYTES, EpisodeCache
-from embodio.datasets.episodes.episode_index import index_episodes
+from embodio.datasets.episodes.cache import DEFAULT_BYTES, EpisodeCache
+from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.prompt_images import told_in
 from embodio.datasets.episodes.recorded_sound import heard
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
@@ -162,6 +162,12 @@ class NextAction:
     def place(self, index: int) -> Place:
         """Where record `index` comes from, for messages."""
         return Place(self._name, *self.locate(index))
+
+    def reads(self, index: int) -> range:
+        """Steps whose numbers record `index` reads or writes; they may reach beyond the end of the episode."""
+        step = self.locate(index)[1]
+        earlier = max(self._builder.window - 1, self._builder.previous_actions)
+        return range(max(0, step - earlier), step + self._builder.chunk)
 
     def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
         """The Example of record `index`; `generator` draws the augmentation.

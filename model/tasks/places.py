@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from embodio.model.example import Example, Image
 from embodio.model.generation import GREEDY, Constraint, GenerationOptions, allow_by_step
-from embodio.model.generation.sampling import row_seeds
-from embodio.model.generation.seeds import part_seed
+from embodio.model.generation.sampling import part_seed, row_seeds
 from embodio.model.processing.image_geometry import ImageFit
 from embodio.model.tasks.engine import Engine, Seeds, Written
 from embodio.model.tasks.errors import AnswerError, TaskError

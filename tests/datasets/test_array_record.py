@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embodio.datasets.episodes.source import open_source
 from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.reader import RLDSReader
 from tests.datasets.toy import write_toy_dataset
 

@@ -18,8 +18,9 @@ import pytest
 from embodio.datasets.conversion.conversion import REPORT, convert
 from embodio.datasets.conversion.targets import ConversionSettings, dataset_name
 from embodio.datasets.episodes.features import DepthFeature, EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
-from embodio.datasets.episodes.source import EpisodeSource, open_source
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
 from tests.datasets.sources.test_vima import write_episode

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from embodio.datasets.episodes.feature_json import read_features
 from embodio.datasets.episodes.features import (
     INSTRUCTION,
     INTEGERS,
@@ -147,7 +148,7 @@ def _own(path: Path, own: Mapping[str, Any], features: Mapping[str, Any]) -> tup
     names = own.get("names")
     if not isinstance(names, dict) or not isinstance(own.get("features"), dict):
         raise DatasetError(f"{path} lacks names or features. {REMEDY}, or delete this file")
-    found = EpisodeFeatures.from_json(own["features"])
+    found = read_features(own["features"])
     for name in found.steps:
         if name != INSTRUCTION and names.get(name) not in features:
             raise FeatureError(f"{path}: {name} is not in info.json. {REMEDY}, or delete this file")

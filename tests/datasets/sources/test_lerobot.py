@@ -15,8 +15,9 @@ import pytest
 
 from embodio.datasets.codecs.video_segments import CHUNK, write_video
 from embodio.datasets.episodes.features import TensorFeature
-from embodio.datasets.episodes.source import EpisodeView, open_source
+from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.opening import open_source
 from embodio.datasets.sources.lerobot.reader import LeRobotSource
 
 FPS, LENGTHS, KEY = 10, (5, CHUNK + 8, 3), "observation.images.front"

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from embodio.model import Clip, ModelConfig, UnifiedIO2, Vocabulary
-from embodio.model.config.model import (
+from embodio.model.config.parts import (
     AudioTokenizerConfig,
     AudioTowerConfig,
     ImageTokenizerConfig,

@@ -14,8 +14,9 @@ from embodio.datasets.checks.masks import check_masks, masked_cameras
 from embodio.datasets.checks.poses import check_poses, has_masks
 from embodio.datasets.checks.replay import check_robot, environment_of, replay
 from embodio.datasets.checks.verify import verify
-from embodio.datasets.episodes.source import EpisodeSource, open_source
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.opening import open_source
 from embodio.train.command_line.schema import ConfigError
 
 _MASKED = 20  # episodes whose first frames are compared with masks

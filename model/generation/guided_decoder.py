@@ -10,7 +10,7 @@ from embodio.model.layers.token_sequence import TokenSequence
 from embodio.model.network.network import UnifiedIO2
 
 
-class RowDecoder:
+class GuidedDecoder:
     """The cached decoder of B examples, each with `copies` rows side by side: N = B * copies.
 
     With guidance, the neutral prompt's rows run behind the examples' rows in the same batch, so that the weights are
