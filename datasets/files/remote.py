@@ -118,7 +118,6 @@ def fetch(url: str, folder: Path) -> Path:
     target = inside(folder, name_of(url), url)
     if cache_folder("remote").resolve() not in target.resolve().parents[1:]:
         raise UnsafeName(url, str(folder), "is not that of a folder in the cache")
-    folder.mkdir(parents=True, exist_ok=True)
     try:
         size = trying_again(lambda: system.info(path))["size"]
         if not target.exists() or target.stat().st_size != size:

@@ -14,7 +14,7 @@ import pytest
 
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.targets import ConversionSettings
-from embodio.datasets.episodes.source import open_source
+from embodio.datasets.opening import open_source
 from embodio.datasets.errors import DatasetError, UnsafeName
 from embodio.datasets.files.file_trees import FolderTree
 from embodio.datasets.files.remote import fetch, folder_of, mirror
