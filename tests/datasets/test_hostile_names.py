@@ -14,10 +14,10 @@ import pytest
 
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.targets import ConversionSettings
-from embodio.datasets.opening import open_source
 from embodio.datasets.errors import DatasetError, UnsafeName
 from embodio.datasets.files.file_trees import FolderTree
 from embodio.datasets.files.remote import fetch, folder_of, mirror
+from embodio.datasets.opening import open_source
 from tests.datasets.toy import write_toy_dataset
 
 OUTSIDE = b"what was here before"
@@ -38,7 +38,7 @@ class Stranger(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - the name that the standard library looks for
 
     def log_message(self, *_: object) -> None:
         pass
