@@ -29,7 +29,7 @@ from embodio.model.tokens.statistics import FieldStatistics, Normaliser
 from embodio.model.writing import write_json, write_text
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.output_path import require_writable
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.ranges import COUNT, require_ranges
 from embodio.train.commands.data.convert import ConvertDataConfig, convert_data
 from embodio.train.commands.data.verify import VerifyConfig, check
 from embodio.train.commands.data.visualise import VisualiseConfig, visualise
@@ -75,8 +75,7 @@ class StatsConfig:
     out: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.episodes < 0:
-            raise ConfigError(f"episodes: got {self.episodes}, expected 0 or more")
+        require_ranges(self, episodes=COUNT)
 
 
 @dataclass(frozen=True)
