@@ -118,7 +118,7 @@ class LeRobotLayout:
 
 
 def _filled(path: Path, info: Mapping[str, Any], template: str, chunk: int, file: int, name: str) -> str:
-    slots = {"chunk_index": chunk, "file_index": file, "video_key": name}
+    slots: dict[str, int | str] = {"chunk_index": chunk, "file_index": file, "video_key": name}
     if not isinstance(info.get(template), str):
         raise DatasetError(f"{path}: {template} is {info.get(template)!r}, expected where the files are. {REMEDY}")
     return filled(info[template], slots, path)
