@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from embodio.agent.agent import Agent
     from embodio.agent.answers import ActionResult, DimensionDistribution, Judgement
     from embodio.agent.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, shipped_checkpoints
-    from embodio.agent.codec import ActionCodec
-    from embodio.agent.constrained import decode_legal
     from embodio.agent.contract import ContractError, check_agent
     from embodio.agent.errors import (
         Abstained,
@@ -39,15 +37,17 @@ if TYPE_CHECKING:
         ObservationError,
         PrecisionError,
     )
+    from embodio.agent.format.codec import ActionCodec
+    from embodio.agent.format.policy_config import PolicyConfig
+    from embodio.agent.format.policy_format import PolicyFormat
     from embodio.agent.imagined_goals import ImaginedGoals
     from embodio.agent.options import AgentOptions
-    from embodio.agent.policy_config import PolicyConfig
-    from embodio.agent.policy_format import PolicyFormat
-    from embodio.agent.session import Session
+    from embodio.agent.planning.constrained import decode_legal
+    from embodio.agent.planning.session import Session
 
 _HOMES = {
     "Abstained": "errors",
-    "ActionCodec": "codec",
+    "ActionCodec": "format.codec",
     "ActionError": "errors",
     "ActionResult": "answers",
     "Agent": "agent",
@@ -62,12 +62,12 @@ _HOMES = {
     "Judgement": "answers",
     "NotReset": "errors",
     "ObservationError": "errors",
-    "PolicyConfig": "policy_config",
-    "PolicyFormat": "policy_format",
+    "PolicyConfig": "format.policy_config",
+    "PolicyFormat": "format.policy_format",
     "PrecisionError": "errors",
-    "Session": "session",
+    "Session": "planning.session",
     "check_agent": "contract",
-    "decode_legal": "constrained",
+    "decode_legal": "planning.constrained",
     "load_checkpoint": "checkpoint",
     "save_checkpoint": "checkpoint",
     "shipped_checkpoints": "checkpoint",

@@ -12,13 +12,12 @@ import numpy.typing as npt
 import torch
 
 from embodio.agent.answers import ActionResult
-from embodio.agent.arrays import seeds_of_rows, to_array, to_number
 from embodio.agent.beyond_acting import BeyondActing
 from embodio.agent.checkpoint import Checkpoint, load_checkpoint
-from embodio.agent.ensemble import Ensemble
 from embodio.agent.errors import Abstained, AgentError, NotReset, ObservationError
-from embodio.agent.instruction import instructions_of_rows
-from embodio.agent.observation import (
+from embodio.agent.format.arrays import seeds_of_rows, to_array, to_number
+from embodio.agent.format.instruction import instructions_of_rows
+from embodio.agent.format.observation import (
     Observation,
     about_row,
     batch_size,
@@ -27,10 +26,11 @@ from embodio.agent.observation import (
     read_rows,
 )
 from embodio.agent.options import AgentOptions
-from embodio.agent.precision import usable_device
-from embodio.agent.result import Distributions, Plan
-from embodio.agent.runtime import Runtime
-from embodio.agent.session import Session
+from embodio.agent.planning.ensemble import Ensemble
+from embodio.agent.planning.precision import usable_device
+from embodio.agent.planning.result import Distributions, Plan
+from embodio.agent.planning.runtime import Runtime
+from embodio.agent.planning.session import Session
 from embodio.envs.embodiment import Embodiment
 from embodio.model.example import Example
 

@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.agent.answers import Judgement
-from embodio.agent.arrays import to_array, to_number
 from embodio.agent.errors import ActionError, CannotDo, NotReset, ObservationError
-from embodio.agent.observation import Observation, batch_size, read_image, read_observation
+from embodio.agent.format.arrays import to_array, to_number
+from embodio.agent.format.observation import Observation, batch_size, read_image, read_observation
+from embodio.agent.format.policy_format import PolicyFormat
 from embodio.agent.options import MOST_GUIDANCE
-from embodio.agent.policy_format import PolicyFormat
-from embodio.agent.result import Distributions
-from embodio.agent.runtime import Runtime
-from embodio.agent.session import Session
-from embodio.model.network import UnifiedIO2
-from embodio.model.runner import TaskRunner, TextAnswer
-from embodio.model.video_files import Clip
+from embodio.agent.planning.result import Distributions
+from embodio.agent.planning.runtime import Runtime
+from embodio.agent.planning.session import Session
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.processing.video_files import Clip
+from embodio.model.tasks import TaskRunner, TextAnswer
 
 Pixels = npt.NDArray[np.uint8]
 _LAST_SEED = 2**63 - 1

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from embodio.agent.agent import Agent
 from embodio.agent.errors import AgentError, CannotDo, ObservationError
-from embodio.agent.observation import Observation, batch_size, split_batch
+from embodio.agent.format.observation import Observation, batch_size, split_batch
 from embodio.model.generation.seeds import part_seed
 
 Pixels = npt.NDArray[np.uint8]

@@ -19,12 +19,12 @@ from rich.table import Table
 
 from embodio.agent.checkpoint import Checkpoint, load_checkpoint
 from embodio.agent.errors import AgentError
-from embodio.benchmarks.machine import PACKAGES, usable_cores
+from embodio.benchmarks.speed.machine import PACKAGES, usable_cores
 from embodio.envs import embodiment_of
 from embodio.envs.embodiment import in_short
 from embodio.envs.errors import EnvError
 from embodio.model import ModelError
-from embodio.train.cli import run
+from embodio.train.command_line.cli import run
 
 Verdict = Literal["ok", "look", "wrong"]
 _COLOURS = {"ok": "green", "look": "yellow", "wrong": "red"}
@@ -201,6 +201,9 @@ def checkpoint(config: DoctorConfig) -> Iterator[Finding]:
         yield Finding("checkpoint", "wrong", str(error), "make one with embodio-train, or fetch it again")
         return
     yield Finding("checkpoint", "ok", str(loaded.folder))
+    if not loaded.sha256:
+        remedy = "write it with `sha256sum * > SHA256SUMS` in that folder, if you trust the files"
+        yield Finding("checksums", "look", "there is no SHA256SUMS, so damage cannot be noticed", remedy)
     try:
         differences = loaded.format.embodiment.differences(embodiment_of(config.env))
     except EnvError as error:

@@ -18,7 +18,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embodio.datasets.collect import CollectionSummary
+    from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, open_source
+    from embodio.datasets.episodes.statistics import compute_statistics
     from embodio.datasets.errors import (
         CollectionError,
         CollectionMismatch,
@@ -26,28 +27,27 @@ if TYPE_CHECKING:
         DatasetError,
         FeatureError,
     )
+    from embodio.datasets.recording.collect import CollectionSummary
     from embodio.datasets.rlds.episode import Episode
     from embodio.datasets.rlds.reader import RLDSReader
     from embodio.datasets.rlds.writer import RLDSWriter
-    from embodio.datasets.source import EpisodeSource, EpisodeView, open_source
-    from embodio.datasets.statistics import compute_statistics
 
 # Loaded on first use: reading episodes shall not import a simulator, and collecting them shall not import torch. The
-# function `collect` stays in its module `embodio.datasets.collect`, which has the same name.
+# function `collect` stays in its module `embodio.datasets.recording.collect`, which has the same name.
 _HOMES = {
     "CollectionError": "errors",
     "CollectionMismatch": "errors",
-    "CollectionSummary": "collect",
+    "CollectionSummary": "recording.collect",
     "CorruptRecordError": "errors",
     "DatasetError": "errors",
     "Episode": "rlds.episode",
-    "EpisodeSource": "source",
-    "EpisodeView": "source",
+    "EpisodeSource": "episodes.source",
+    "EpisodeView": "episodes.source",
     "FeatureError": "errors",
     "RLDSReader": "rlds.reader",
     "RLDSWriter": "rlds.writer",
-    "compute_statistics": "statistics",
-    "open_source": "source",
+    "compute_statistics": "episodes.statistics",
+    "open_source": "episodes.source",
 }
 
 __all__ = [

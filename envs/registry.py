@@ -58,7 +58,7 @@ def _vima_entries() -> dict[str, EnvEntry]:
                 gymnasium_id=f"embodio/vima-{task}{f'-{level}' if level else ''}-v0",
                 env="embodio.envs.vima.env:VimaEnv",
                 kwargs={"task": task, "level": level or default_level(task)},
-                expert="embodio.envs.experts.vima:VimaOracle",
+                expert="embodio.envs.vima.oracle:VimaOracle",
                 embodiment="embodio.envs.vima.robot:vima_pick_place",
             )
     return entries

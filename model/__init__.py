@@ -6,87 +6,87 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embodio.model.audio_features import AudioError, Spectrogram
-    from embodio.model.audio_resample import resample, to_mono
-    from embodio.model.audio_segments import cut_segments
-    from embodio.model.collation import CollateError, collate
-    from embodio.model.config import ModelConfig
-    from embodio.model.decoding import DecoderState
+    from embodio.model.config.model import ModelConfig
     from embodio.model.errors import BatchError, ConfigError, DecodingError, ModelError, WeightsError
     from embodio.model.example import Example
-    from embodio.model.image_geometry import GeometryError
-    from embodio.model.locations import LocationCodec, LocationError
-    from embodio.model.loss import LossOutput, ModalityLoss, TargetOutput
-    from embodio.model.network import Batch, UnifiedIO2
-    from embodio.model.pretrained import DtypePolicy, load, load_jax, save_reference
+    from embodio.model.inference.decoding import DecoderState
+    from embodio.model.inference.quantised import QuantisedUnifiedIO2, quantise
+    from embodio.model.layers.token_sequence import TokenSequence
+    from embodio.model.network.collation import CollateError, collate
+    from embodio.model.network.loss import LossOutput, ModalityLoss, TargetOutput
+    from embodio.model.network.network import Batch, UnifiedIO2
+    from embodio.model.processing.audio_features import AudioError, Spectrogram
+    from embodio.model.processing.audio_resample import resample, to_mono
+    from embodio.model.processing.audio_segments import cut_segments
+    from embodio.model.processing.image_geometry import GeometryError
     from embodio.model.processing.media_files import MediaError
-    from embodio.model.processor import Processor, ProcessorError
-    from embodio.model.quantised import QuantisedUnifiedIO2, quantise
-    from embodio.model.runner import AnswerError, PromptError, Prompts, TaskError, TaskRunner
-    from embodio.model.sound_files import read_sound
-    from embodio.model.statistics import DatasetStatistics, FieldStatistics, Normaliser, StatisticsError
-    from embodio.model.token_sequence import TokenSequence
-    from embodio.model.video_files import Clip, read_video
-    from embodio.model.vocabulary import Vocabulary, VocabularyError
-    from embodio.model.vocoder import Vocoder, VocoderConfig, load_vocoder, spectrogram_to_waveform
-    from embodio.model.weights import load_weights, save_weights
+    from embodio.model.processing.processor import Processor, ProcessorError
+    from embodio.model.processing.sound_files import read_sound
+    from embodio.model.processing.video_files import Clip, read_video
+    from embodio.model.tasks import AnswerError, PromptError, Prompts, TaskError, TaskRunner
+    from embodio.model.tasks.locations import LocationCodec, LocationError
+    from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig, load_vocoder, spectrogram_to_waveform
+    from embodio.model.tokens.statistics import DatasetStatistics, FieldStatistics, Normaliser, StatisticsError
+    from embodio.model.tokens.vocabulary import Vocabulary, VocabularyError
+    from embodio.model.weights.pretrained import DtypePolicy, load, load_jax, save_reference
+    from embodio.model.weights.weights import load_weights, save_weights
 
 # Loaded on first use: whoever needs only the configuration, the vocabulary or the statistics does not import torch.
 _HOMES = {
-    "AnswerError": "runner",
-    "AudioError": "audio_features",
-    "Batch": "network",
+    "AnswerError": "tasks",
+    "AudioError": "processing.audio_features",
+    "Batch": "network.network",
     "BatchError": "errors",
-    "Clip": "video_files",
-    "CollateError": "collation",
+    "Clip": "processing.video_files",
+    "CollateError": "network.collation",
     "ConfigError": "errors",
-    "DatasetStatistics": "statistics",
-    "DecoderState": "decoding",
+    "DatasetStatistics": "tokens.statistics",
+    "DecoderState": "inference.decoding",
     "DecodingError": "errors",
-    "DtypePolicy": "pretrained",
+    "DtypePolicy": "weights.pretrained",
     "Example": "example",
-    "FieldStatistics": "statistics",
-    "GeometryError": "image_geometry",
-    "LocationCodec": "locations",
-    "LocationError": "locations",
-    "LossOutput": "loss",
+    "FieldStatistics": "tokens.statistics",
+    "GeometryError": "processing.image_geometry",
+    "LocationCodec": "tasks.locations",
+    "LocationError": "tasks.locations",
+    "LossOutput": "network.loss",
     "MediaError": "processing.media_files",
-    "ModalityLoss": "loss",
-    "ModelConfig": "config",
+    "ModalityLoss": "network.loss",
+    "ModelConfig": "config.model",
     "ModelError": "errors",
-    "Normaliser": "statistics",
-    "Processor": "processor",
-    "ProcessorError": "processor",
-    "PromptError": "runner",
-    "Prompts": "runner",
-    "QuantisedUnifiedIO2": "quantised",
-    "Spectrogram": "audio_features",
-    "StatisticsError": "statistics",
-    "TargetOutput": "loss",
-    "TaskError": "runner",
-    "TaskRunner": "runner",
-    "TokenSequence": "token_sequence",
-    "UnifiedIO2": "network",
-    "Vocabulary": "vocabulary",
-    "VocabularyError": "vocabulary",
-    "Vocoder": "vocoder",
-    "VocoderConfig": "vocoder",
+    "Normaliser": "tokens.statistics",
+    "Processor": "processing.processor",
+    "ProcessorError": "processing.processor",
+    "PromptError": "tasks",
+    "Prompts": "tasks",
+    "QuantisedUnifiedIO2": "inference.quantised",
+    "Spectrogram": "processing.audio_features",
+    "StatisticsError": "tokens.statistics",
+    "TargetOutput": "network.loss",
+    "TaskError": "tasks",
+    "TaskRunner": "tasks",
+    "TokenSequence": "layers.token_sequence",
+    "UnifiedIO2": "network.network",
+    "Vocabulary": "tokens.vocabulary",
+    "VocabularyError": "tokens.vocabulary",
+    "Vocoder": "tokenizers.vocoder",
+    "VocoderConfig": "tokenizers.vocoder",
     "WeightsError": "errors",
-    "collate": "collation",
-    "cut_segments": "audio_segments",
-    "load": "pretrained",
-    "load_jax": "pretrained",
-    "load_vocoder": "vocoder",
-    "load_weights": "weights",
-    "prepare": "prepared",
-    "quantise": "quantised",
-    "read_sound": "sound_files",
-    "read_video": "video_files",
-    "resample": "audio_resample",
-    "save_reference": "pretrained",
-    "save_weights": "weights",
-    "spectrogram_to_waveform": "vocoder",
-    "to_mono": "audio_resample",
+    "collate": "network.collation",
+    "cut_segments": "processing.audio_segments",
+    "load": "weights.pretrained",
+    "load_jax": "weights.pretrained",
+    "load_vocoder": "tokenizers.vocoder",
+    "load_weights": "weights.weights",
+    "prepare": "inference.prepared",
+    "quantise": "inference.quantised",
+    "read_sound": "processing.sound_files",
+    "read_video": "processing.video_files",
+    "resample": "processing.audio_resample",
+    "save_reference": "weights.pretrained",
+    "save_weights": "weights.weights",
+    "spectrogram_to_waveform": "tokenizers.vocoder",
+    "to_mono": "processing.audio_resample",
 }
 
 __all__ = [

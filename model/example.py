@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.audio_features import Spectrogram
-from embodio.model.vocabulary import Prompt
+from embodio.model.processing.audio_features import Spectrogram
+from embodio.model.tokens.vocabulary import Prompt
 
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.floating[Any]]
 """RGB, upright: uint8 [H, W, 3], or float [H, W, 3] in [0, 1]."""

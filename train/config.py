@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from embodio.agent.policy_config import PolicyConfig
-from embodio.datasets.augment import AugmentConfig
-from embodio.train.schema import ConfigError
+from embodio.agent.format.policy_config import PolicyConfig
+from embodio.datasets.augment.augment import AugmentConfig
+from embodio.train.command_line.schema import ConfigError
 from embodio.train.task_config import MixtureSettings, SourceConfig, TaskSettings
 
 DRAWING = frozenset({"goal_image", "sub_goal_image", "next_frame"})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from embodio.model.network import UnifiedIO2
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.tokens.vocabulary import Vocabulary
 
 
 @torch.no_grad()

@@ -13,17 +13,17 @@ from typing import NamedTuple
 
 import torch
 
-from embodio.agent.policy_format import PolicyFormat
+from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.errors import ExampleError
-from embodio.datasets.loader import LoaderConfig
-from embodio.datasets.stream import BatchStream, batches
-from embodio.model.collation import Batch
-from embodio.model.loss import LossOutput, TargetOutput
+from embodio.datasets.stream.loader import LoaderConfig
+from embodio.datasets.stream.stream import BatchStream, batches
+from embodio.model.network.collation import Batch
+from embodio.model.network.loss import LossOutput, TargetOutput
 from embodio.train.config import TrainConfig
 from embodio.train.errors import Diverged
 from embodio.train.log import RunLog
 from embodio.train.metrics import text_accuracy
-from embodio.train.optimiser import learning_rate
+from embodio.train.optimisers.optimiser import learning_rate
 from embodio.train.progress import TrainProgress
 from embodio.train.state import Run, save_run
 

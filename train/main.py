@@ -11,18 +11,18 @@ from rich.console import Console
 
 from embodio.agent.errors import AgentError
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.stream import BatchStream, evaluation_batches
-from embodio.model.collation import Batch
+from embodio.datasets.stream.stream import BatchStream, evaluation_batches
 from embodio.model.errors import ModelError
-from embodio.model.processor import Processor
-from embodio.model.vocabulary import Vocabulary
-from embodio.train.cli import run as run_command
+from embodio.model.network.collation import Batch
+from embodio.model.processing.processor import Processor
+from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.train.command_line.cli import run as run_command
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
 from embodio.train.loop import CHECKPOINT, Trainer
 from embodio.train.material import gather
 from embodio.train.network import WholeText, make_network
-from embodio.train.optimiser import WeightAverage, make_optimiser
+from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
 from embodio.train.state import Run, restore_run
 
 CONFIGS = Path(__file__).parent / "configs"

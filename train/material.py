@@ -8,20 +8,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from embodio.agent.policy_config import PolicyConfig
-from embodio.agent.policy_format import PolicyFormat
-from embodio.datasets.augment import AugmentConfig
+from embodio.agent.format.policy_config import PolicyConfig
+from embodio.agent.format.policy_format import PolicyFormat
+from embodio.datasets.augment.augment import AugmentConfig
+from embodio.datasets.episodes.episode_cache import DEFAULT_BYTES
+from embodio.datasets.episodes.source import EpisodeSource, open_source
+from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.mixture import Mixture, MixtureEntry, checked_weight
-from embodio.datasets.record_task import RecordTask
-from embodio.datasets.source import EpisodeSource, open_source
-from embodio.datasets.statistics import compute_statistics
+from embodio.datasets.stream.mixture import Mixture, MixtureEntry, checked_weight
 from embodio.datasets.tasks import IdleConfig, NextAction, WithoutIdle, named_task
-from embodio.datasets.tasks.episode_cache import DEFAULT_BYTES
 from embodio.datasets.tasks.next_action import NextActionConfig
+from embodio.datasets.tasks.record_task import RecordTask
 from embodio.envs.embodiment import Embodiment
-from embodio.model.statistics import DatasetStatistics
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.tokens.statistics import DatasetStatistics
+from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
 from embodio.train.task_config import SourceConfig, TaskSettings

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import torch
 
-from embodio.model.loss import TargetOutput
-from embodio.model.vocabulary import EOS_ID
+from embodio.model.network.loss import TargetOutput
+from embodio.model.tokens.vocabulary import EOS_ID
 
 
 @torch.no_grad()

@@ -6,17 +6,17 @@ import dataclasses
 
 import numpy as np
 
-from embodio.agent.policy_format import PolicyFormat
+from embodio.agent.format.policy_format import PolicyFormat
+from embodio.agent.planning.precision import usable_device
 from embodio.agent.policy_network import policy_network_config
-from embodio.agent.precision import usable_device
-from embodio.model.config import ModelConfig
+from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
-from embodio.model.image_tokenizer import ImageTokenizer
-from embodio.model.network import UnifiedIO2
-from embodio.model.pretrained import load
-from embodio.model.processor import Features, Processor, ProcessorError
-from embodio.model.targets import CODE_OFFSET
-from embodio.model.vocabulary import HISTORY_SLOTS, Prompt
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.network.targets import CODE_OFFSET
+from embodio.model.processing.processor import Features, Processor, ProcessorError
+from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
+from embodio.model.tokens.vocabulary import HISTORY_SLOTS, Prompt
+from embodio.model.weights.pretrained import load
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
 from embodio.train.initialise import smooth_value_embeddings

@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from embodio.agent.checkpoint import recover_folder, replace_folder, write_checkpoint_files
-from embodio.agent.policy_format import PolicyFormat
-from embodio.model.network import UnifiedIO2
+from embodio.agent.checkpoint import FILES, recover_folder, replace_folder, write_checkpoint_files
+from embodio.agent.format.policy_format import PolicyFormat
+from embodio.model.checksums import check_sums
+from embodio.model.network.network import UnifiedIO2
 from embodio.train.config import FREE_ON_RESUME, MOVABLE, TrainConfig
 from embodio.train.errors import ResumeError
-from embodio.train.optimiser import WeightAverage
+from embodio.train.optimisers.optimiser import WeightAverage
 
 TENSORS = "training.safetensors"
 STATE = "training.json"
@@ -67,11 +68,13 @@ def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
         Whether there was one.
 
     Raises:
+        ChecksumError: if a file of it is damaged or another one than was saved.
         ResumeError: if it was made with other settings, or does not fit the network.
     """
     recover_folder(folder)
     if not (folder / STATE).is_file():
         return False
+    check_sums(folder, [name for name in (*FILES, TENSORS, STATE) if (folder / name).is_file()])
     state = json.loads((folder / STATE).read_text(encoding="utf-8"))
     old = _with_defaults(state["config"], config)
     _check_same(folder, json.loads(json.dumps(old)), json.loads(json.dumps(dataclasses.asdict(config))))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from embodio.datasets.mixture import MixtureConfig
+from embodio.datasets.stream.mixture import MixtureConfig
 from embodio.datasets.tasks.inputs import InputConfig
-from embodio.train.schema import ConfigError
+from embodio.train.command_line.schema import ConfigError
 
 
 @dataclass(frozen=True)

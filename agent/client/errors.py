@@ -63,7 +63,7 @@ class PolicyFailed(RemoteError):
 _ELSEWHERE = {
     "EmbodimentMismatch": "embodio.envs.errors",
     "EmbodimentError": "embodio.envs.errors",
-    "TaskError": "embodio.model.runner.errors",
+    "TaskError": "embodio.model.tasks.errors",
 }
 """Errors of other rooms that a server reports, and their modules, which may be missing here."""
 

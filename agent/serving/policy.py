@@ -10,8 +10,8 @@ import numpy as np
 from embodio.agent.agent import Agent
 from embodio.agent.client.errors import MessageError
 from embodio.agent.errors import AgentError
-from embodio.agent.observation import batch_size
-from embodio.agent.session import Session
+from embodio.agent.format.observation import batch_size
+from embodio.agent.planning.session import Session
 from embodio.envs.embodiment import Embodiment
 
 _MOST_ANSWERS = 256

@@ -1,1 +1,1 @@
-"""Images and videos as they lie in data sets, decoded and encoded."""
+"""Codecs of images and videos."""

@@ -1,7 +1,7 @@
 """RLDS data sets in TFRecord files, written and read without TensorFlow."""
 
+from embodio.datasets.episodes.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature, features_of
 from embodio.datasets.rlds.episode import Episode
-from embodio.datasets.rlds.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature, features_of
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter, encode_episode, write_dataset
 

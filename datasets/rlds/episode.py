@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds.episode_fields import EpisodeFields
-from embodio.datasets.rlds.example_proto import DecodedExample, ExampleValues
-from embodio.datasets.rlds.features import (
+from embodio.datasets.codecs.image_codec import decode_depth, decode_image, decode_image_into
+from embodio.datasets.episodes.episode_fields import EpisodeFields
+from embodio.datasets.episodes.features import (
     METADATA,
     STEPS,
     DepthFeature,
@@ -19,9 +18,10 @@ from embodio.datasets.rlds.features import (
     ImageFeature,
     TensorFeature,
 )
+from embodio.datasets.errors import FeatureError
+from embodio.datasets.rlds.example_proto import DecodedExample, ExampleValues
 from embodio.datasets.rlds.fitting import as_declared
-from embodio.datasets.rlds.image_codec import decode_depth, decode_image, decode_image_into
-from embodio.datasets.rlds.pieces import PiecedExample
+from embodio.datasets.rlds.pieces.pieces import PiecedExample
 from embodio.datasets.rlds.sequences import StoredSequence
 from embodio.datasets.rlds.tensor_codec import decode_tensor
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from embodio.datasets.episodes.features import EpisodeFeatures
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.files.remote import is_url, mirror
 from embodio.datasets.rlds.dataset_info import INFO_NAME, DatasetInfo
 from embodio.datasets.rlds.episode import Episode
-from embodio.datasets.rlds.features import EpisodeFeatures
-from embodio.datasets.rlds.piece_table import PieceTableBuilder
-from embodio.datasets.rlds.record_index import RecordIndex
-from embodio.datasets.rlds.remote import is_url, mirror
+from embodio.datasets.rlds.pieces.piece_table import PieceTableBuilder
+from embodio.datasets.rlds.pieces.record_index import RecordIndex
 from embodio.datasets.rlds.shards import Shard, open_shard
 from embodio.datasets.rlds.writer import SPLIT
 from embodio.envs.embodiment import Embodiment

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
-from embodio.datasets.rlds.byte_files import ByteFile, LocalFile, byte_file
+from embodio.datasets.files.byte_files import ByteFile, LocalFile, byte_file
+from embodio.datasets.files.remote import fetch
 from embodio.datasets.rlds.example_proto import DecodedExample, ExampleValues
-from embodio.datasets.rlds.piece_table import PieceTable, Stamp
-from embodio.datasets.rlds.pieces import PiecedExample
-from embodio.datasets.rlds.record_index import SIDE_FOLDER, RecordIndex
-from embodio.datasets.rlds.remote import fetch
+from embodio.datasets.rlds.pieces.piece_table import PieceTable, Stamp
+from embodio.datasets.rlds.pieces.pieces import PiecedExample
+from embodio.datasets.rlds.pieces.record_index import SIDE_FOLDER, RecordIndex
 from embodio.datasets.rlds.tfrecord import read_payload
 
 _REMEDY = "Fetch it again"

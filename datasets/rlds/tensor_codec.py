@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.codecs.image_codec import decode_grey16, encode_grey16
+from embodio.datasets.episodes.features import TensorFeature
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds.features import TensorFeature
-from embodio.datasets.rlds.image_codec import decode_grey16, encode_grey16
 
 
 def encode_tensor(feature: TensorFeature, array: npt.NDArray[Any]) -> bytes:

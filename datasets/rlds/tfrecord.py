@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import CorruptRecordError
-from embodio.datasets.rlds.byte_files import Ahead, ByteFile
+from embodio.datasets.files.byte_files import Ahead, ByteFile
 
 HEADER_BYTES = 12
 FOOTER_BYTES = 4

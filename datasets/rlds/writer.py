@@ -14,11 +14,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.rlds.byte_files import LocalFile
-from embodio.datasets.rlds.dataset_info import INFO_NAME
-from embodio.datasets.rlds.example_proto import ExampleValue, encode_example
-from embodio.datasets.rlds.features import (
+from embodio.datasets.codecs.image_codec import encode_depth, encode_image
+from embodio.datasets.episodes.features import (
     STEPS,
     DepthFeature,
     EpisodeFeatures,
@@ -27,8 +24,11 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
     TextFeature,
 )
+from embodio.datasets.errors import DatasetError, FeatureError
+from embodio.datasets.files.byte_files import LocalFile
+from embodio.datasets.rlds.dataset_info import INFO_NAME
+from embodio.datasets.rlds.example_proto import ExampleValue, encode_example
 from embodio.datasets.rlds.fitting import fits
-from embodio.datasets.rlds.image_codec import encode_depth, encode_image
 from embodio.datasets.rlds.sequences import Item, stored_as
 from embodio.datasets.rlds.tensor_codec import encode_tensor
 from embodio.datasets.rlds.tfrecord import FOOTER_BYTES, frame, scan

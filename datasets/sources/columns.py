@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds.episode_fields import EpisodeFields
-from embodio.datasets.rlds.features import (
+from embodio.datasets.episodes.episode_fields import EpisodeFields
+from embodio.datasets.episodes.features import (
     METADATA,
     DepthFeature,
     EpisodeFeatures,
@@ -18,6 +17,7 @@ from embodio.datasets.rlds.features import (
     ImageFeature,
     TensorFeature,
 )
+from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.fitting import fits
 
 Column = Callable[[], npt.NDArray[Any]]

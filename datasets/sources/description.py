@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
+from embodio.datasets.episodes.feature_text import parse_features
+from embodio.datasets.episodes.features import EpisodeFeatures
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.rlds.features import EpisodeFeatures
-from embodio.datasets.sources.feature_text import parse_features
 from embodio.datasets.sources.guesses import KEYS
 from embodio.datasets.sources.layouts import kinds
 from embodio.envs.embodiment import Camera, Embodiment

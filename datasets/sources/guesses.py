@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.source import EpisodeSource
 from embodio.envs.embodiment import GUESSABLE
 from embodio.envs.errors import EmbodimentError
 

@@ -12,9 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.episodes.features import (
+    INSTRUCTION,
+    METADATA,
+    EpisodeFeatures,
+    Feature,
+    ImageFeature,
+    TextFeature,
+)
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
-from embodio.datasets.rlds.features import INSTRUCTION, METADATA, EpisodeFeatures, Feature, ImageFeature, TextFeature
-from embodio.datasets.rlds.remote import fetch, folder_of, name_of
+from embodio.datasets.files.remote import fetch, folder_of, name_of
 from embodio.datasets.sources.columns import ColumnEpisode, feature_of
 from embodio.datasets.sources.layouts import Layout
 from embodio.envs.embodiment import Embodiment

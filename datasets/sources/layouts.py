@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.source import EpisodeSource
 
 
 def _never(url: str) -> bool:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.rlds.episode_fields import EpisodeFields
-from embodio.datasets.rlds.features import (
+from embodio.datasets.episodes.episode_fields import EpisodeFields
+from embodio.datasets.episodes.features import (
     INSTRUCTION,
     EpisodeFeatures,
     Feature,
@@ -19,8 +18,9 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.side_files import data_folder
-from embodio.datasets.source import EpisodeSource, EpisodeView, encoded_frame, put_frame
+from embodio.datasets.episodes.side_files import data_folder
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, encoded_frame, put_frame
+from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.sources.description import Description, Filters, Instruction, Part
 from embodio.envs.embodiment import Camera, Embodiment
 
@@ -29,7 +29,7 @@ _STANDARD = ("reward", "discount", "is_first", "is_last", "is_terminal")
 
 
 class MappedEpisode(EpisodeFields):
-    """One episode under our names (legend: T steps); methods as in `embodio.datasets.source.EpisodeView`."""
+    """One episode under our names (legend: T steps); methods as in `embodio.datasets.episodes.source.EpisodeView`."""
 
     def __init__(self, base: EpisodeView, description: Description, features: EpisodeFeatures) -> None:
         self.base = base
@@ -74,11 +74,11 @@ class MappedEpisode(EpisodeFields):
         return self.base.frame(self._path_there(path), step)
 
     def frame_into(self, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
-        """Puts the image of one step into an array, see `embodio.datasets.source.put_frame`."""
+        """Puts the image of one step into an array, see `embodio.datasets.episodes.source.put_frame`."""
         put_frame(self.base, self._path_there(path), step, out)
 
     def encoded_frame(self, path: str, step: int) -> bytes | None:
-        """The compressed image of one step, see `embodio.datasets.source.encoded_frame`."""
+        """The compressed image of one step, see `embodio.datasets.episodes.source.encoded_frame`."""
         return encoded_frame(self.base, self._path_there(path), step)
 
     def text(self, path: str, step: int) -> str:

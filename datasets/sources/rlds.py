@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.files.remote import child_folders
 from embodio.datasets.rlds.dataset_info import INFO_NAME
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.rlds.remote import child_folders
 from embodio.datasets.sources.layouts import Layout
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")

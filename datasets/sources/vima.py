@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
-from embodio.datasets.prompt_images import prompt_features, prompt_field
-from embodio.datasets.rlds.features import (
+from embodio.datasets.codecs.image_codec import decode_image
+from embodio.datasets.episodes.features import (
     INSTRUCTION,
     METADATA,
     EpisodeFeatures,
@@ -29,12 +28,13 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.rlds.image_codec import decode_image
-from embodio.datasets.rlds.remote import fetch, folder_of, name_of
+from embodio.datasets.episodes.prompt_images import prompt_features, prompt_field
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.files.file_trees import FileTree, is_archive, open_tree
+from embodio.datasets.files.remote import fetch, folder_of, name_of
+from embodio.datasets.files.restricted_pickle import read_pickle
 from embodio.datasets.sources.columns import ColumnEpisode
-from embodio.datasets.sources.file_trees import FileTree, is_archive, open_tree
 from embodio.datasets.sources.layouts import Layout
-from embodio.datasets.sources.restricted_pickle import read_pickle
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import InvalidAction
 from embodio.envs.vima.robot import ACTION_PARTS, HEIGHT, VIEWS, WIDTH, to_actions, vima_pick_place

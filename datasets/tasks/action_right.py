@@ -10,7 +10,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
 from embodio.datasets.tasks.scene import Scene
 from embodio.model.example import Example
-from embodio.model.vocabulary import VALUE_BINS
+from embodio.model.tokens.vocabulary import VALUE_BINS
 
 YES, NO = "yes", "no"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError, ExampleError
-from embodio.datasets.record_task import Place, RecordTask
-from embodio.datasets.source import EpisodeSource
+from embodio.datasets.tasks.record_task import Place, RecordTask
 from embodio.envs.embodiment import ActionSpec, Dimension
 from embodio.model.example import Example
 

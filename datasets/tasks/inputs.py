@@ -12,7 +12,7 @@ from embodio.datasets.tasks.prompts import CLAUSES, Parts, fill
 from embodio.datasets.tasks.scene import Scene
 from embodio.envs.action_space import describe_actions
 from embodio.envs.embodiment import ActionSpec
-from embodio.model.vocabulary import HISTORY_SLOTS
+from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 
 
 @dataclass(frozen=True, kw_only=True)

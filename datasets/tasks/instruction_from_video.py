@@ -11,7 +11,7 @@ from embodio.datasets.tasks.inputs import InputConfig
 from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
 from embodio.datasets.tasks.scene import Scene
 from embodio.model.example import Example
-from embodio.model.vocabulary import HISTORY_SLOTS
+from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,18 +9,18 @@ from typing import ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 
-from embodio.datasets.augment import Augmentation, AugmentConfig, EvaluationView
-from embodio.datasets.episode_index import index_episodes
+from embodio.datasets.augment.augment import Augmentation, AugmentConfig, EvaluationView
+from embodio.datasets.episodes.episode_cache import DEFAULT_BYTES, EpisodeCache
+from embodio.datasets.episodes.episode_index import index_episodes
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError, ExampleError
-from embodio.datasets.record_task import Place
-from embodio.datasets.source import EpisodeSource
-from embodio.datasets.tasks.episode_cache import DEFAULT_BYTES, EpisodeCache
 from embodio.datasets.tasks.inputs import Given, InputConfig, draw_inputs
 from embodio.datasets.tasks.prompts import Parts, fill, tidy, wording
+from embodio.datasets.tasks.record_task import Place
 from embodio.datasets.tasks.scene import Change, Scene
 from embodio.datasets.tasks.task_format import TaskFormat
 from embodio.model.example import Example
-from embodio.model.statistics import Normaliser
+from embodio.model.tokens.statistics import Normaliser
 
 
 @dataclass(frozen=True, kw_only=True)

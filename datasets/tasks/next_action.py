@@ -9,15 +9,15 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.augment import Augmentation, AugmentConfig, EvaluationView
-from embodio.datasets.episode_index import index_episodes
+from embodio.datasets.augment.augment import Augmentation, AugmentConfig, EvaluationView
+from embodio.datasets.episodes.episode_cache import DEFAULT_BYTES, EpisodeCache
+from embodio.datasets.episodes.episode_index import index_episodes
+from embodio.datasets.episodes.prompt_images import told_in
+from embodio.datasets.episodes.recorded_sound import heard
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
-from embodio.datasets.prompt_images import told_in
-from embodio.datasets.record_task import Place
-from embodio.datasets.recorded_sound import heard
-from embodio.datasets.source import EpisodeSource, EpisodeView
-from embodio.datasets.tasks.episode_cache import DEFAULT_BYTES, EpisodeCache
 from embodio.datasets.tasks.hindsight import later_step
+from embodio.datasets.tasks.record_task import Place
 from embodio.model.example import Example
 
 

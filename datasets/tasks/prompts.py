@@ -10,7 +10,7 @@ import numpy as np
 from embodio.datasets.errors import DatasetError
 
 Parts = list[str | int]
-"""A prompt in parts: texts and token ids (`embodio.model.vocabulary.Prompt`)."""
+"""A prompt in parts: texts and token ids (`embodio.model.tokens.vocabulary.Prompt`)."""
 
 _SLOT = re.compile(r"(\{\w+\})")
 

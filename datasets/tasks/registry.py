@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.record_task import RecordTask
 from embodio.datasets.tasks.action_right import ActionRight, ActionRightConfig
 from embodio.datasets.tasks.goal_image import GoalImage, GoalImageConfig, SubGoalImageConfig
 from embodio.datasets.tasks.instruction_from_video import InstructionFromVideo, InstructionFromVideoConfig
@@ -15,6 +14,7 @@ from embodio.datasets.tasks.next_action import NextAction
 from embodio.datasets.tasks.next_frame import NextFrame, NextFrameConfig
 from embodio.datasets.tasks.next_state import NextState, NextStateConfig
 from embodio.datasets.tasks.plan import Plan, PlanConfig
+from embodio.datasets.tasks.record_task import RecordTask
 
 
 class NamedTask(NamedTuple):

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.augment import Augmentation, EvaluationView
+from embodio.datasets.augment.augment import Augmentation, EvaluationView
+from embodio.datasets.episodes.prompt_images import told_in
+from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.prompt_images import told_in
-from embodio.datasets.source import EpisodeView
 from embodio.datasets.tasks.task_format import TaskFormat
-from embodio.model.statistics import Normaliser
+from embodio.model.tokens.statistics import Normaliser
 
 Change = Augmentation | EvaluationView
 """What changes pictures, state and instruction of an example."""

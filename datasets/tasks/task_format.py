@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.envs.embodiment import Embodiment
-from embodio.model.statistics import DatasetStatistics
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.tokens.statistics import DatasetStatistics
+from embodio.model.tokens.vocabulary import Vocabulary
 
 
 class Levels(Protocol):
-    """Cuts actions into levels; `embodio.agent.codec.ActionCodec` is one."""
+    """Cuts actions into levels; `embodio.agent.format.codec.ActionCodec` is one."""
 
     def units(self, actions: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Where the levels of actions [..., A] lie between the lowest (0) and the highest (1)."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from embodio.model.decoding import decodable
 from embodio.model.errors import DecodingError
 from embodio.model.generation.beam import Beam, beam_search
 from embodio.model.generation.constraints import Constraint, ScoreRule
@@ -17,10 +16,11 @@ from embodio.model.generation.pipeline import ScorePipeline
 from embodio.model.generation.repetition import Repetition
 from embodio.model.generation.row_decoder import RowDecoder
 from embodio.model.generation.sampling import Sampling, draw, row_noise, row_seeds
-from embodio.model.network import UnifiedIO2
-from embodio.model.targets import CODE_OFFSET, START_ID
-from embodio.model.token_sequence import TokenSequence
-from embodio.model.vocabulary import EOS_ID
+from embodio.model.inference.decoding import decodable
+from embodio.model.layers.token_sequence import TokenSequence
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.network.targets import CODE_OFFSET, START_ID
+from embodio.model.tokens.vocabulary import EOS_ID
 
 
 @dataclass(frozen=True, kw_only=True)

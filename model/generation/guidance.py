@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from embodio.model.errors import DecodingError
-from embodio.model.network import UnifiedIO2
-from embodio.model.token_sequence import TokenSequence
+from embodio.model.layers.token_sequence import TokenSequence
+from embodio.model.network.network import UnifiedIO2
 
 NEUTRAL_PROMPTS: Mapping[str, str] = {
     "image": "An image of a random picture.",

@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from embodio.model.audio_features import Spectrogram
-from embodio.model.audio_patches import target_to_power
-from embodio.model.collation import collate
 from embodio.model.errors import DecodingError
 from embodio.model.example import Example, Sound
 from embodio.model.generation.generator import GREEDY, Generation, GenerationOptions, generate
 from embodio.model.generation.guidance import Guidance
 from embodio.model.generation.sampling import row_seeds
 from embodio.model.generation.seeds import part_seed
-from embodio.model.network import UnifiedIO2
-from embodio.model.processor import Processor
+from embodio.model.network.collation import collate
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.processing.audio_features import Spectrogram
+from embodio.model.processing.audio_patches import target_to_power
+from embodio.model.processing.processor import Processor
 
 
 @dataclass(frozen=True)

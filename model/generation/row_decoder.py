@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from embodio.model.generation.guidance import Guidance, guide
-from embodio.model.network import UnifiedIO2
-from embodio.model.token_sequence import TokenSequence
+from embodio.model.layers.token_sequence import TokenSequence
+from embodio.model.network.network import UnifiedIO2
 
 
 class RowDecoder:

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from embodio.model.decoding import DecoderState, decodable
 from embodio.model.errors import DecodingError
-from embodio.model.network import UnifiedIO2
-from embodio.model.targets import shift_right
-from embodio.model.token_sequence import TokenSequence
-from embodio.model.vocabulary import EOS_ID
+from embodio.model.inference.decoding import DecoderState, decodable
+from embodio.model.layers.token_sequence import TokenSequence
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.network.targets import shift_right
+from embodio.model.tokens.vocabulary import EOS_ID
 
 Reduction = Literal["sum", "mean"]
 EndIds = Literal[1, 2]

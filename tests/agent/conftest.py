@@ -8,11 +8,11 @@ import torch
 
 from embodio.agent import Checkpoint, PolicyConfig, PolicyFormat
 from embodio.agent.policy_network import policy_network_config
-from embodio.datasets.statistics import FieldAccumulator
+from embodio.datasets.episodes.statistics import FieldAccumulator
 from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
-from embodio.model.network import UnifiedIO2
-from embodio.model.statistics import DatasetStatistics, FieldStatistics
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.tokens.statistics import DatasetStatistics, FieldStatistics
+from embodio.model.tokens.vocabulary import Vocabulary
 
 
 def make_embodiment() -> Embodiment:

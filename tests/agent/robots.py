@@ -9,8 +9,8 @@ import numpy as np
 from embodio.agent import PolicyConfig, PolicyFormat
 from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment, Microphone
 from embodio.envs.vima.robot import vima_pick_place
-from embodio.model.statistics import DatasetStatistics
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.tokens.statistics import DatasetStatistics
+from embodio.model.tokens.vocabulary import Vocabulary
 from tests.agent.conftest import make_embodiment, make_statistics
 
 STEERING = ("forward", "left", "right", "look up", "look down", "stop")

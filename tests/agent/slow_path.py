@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from embodio.agent import Checkpoint, PolicyFormat
-from embodio.model.collation import collate
-from embodio.model.processor import Processor
+from embodio.model.network.collation import collate
+from embodio.model.processing.processor import Processor
 
 
 def legal_ids(policy_format: PolicyFormat, actions: int | None = None) -> list[np.ndarray]:

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embodio.agent import ActionError, Agent, AgentOptions, CheckpointError, PolicyFormat
-from embodio.agent.constrained import ConstrainedDecoder
-from embodio.agent.decoder import DecoderWeights, RowDecoder
-from embodio.agent.grammar import Echo, Forced, Grammar, Stop, Word
+from embodio.agent.format.grammar import Echo, Forced, Grammar, Stop, Word
+from embodio.agent.planning.constrained import ConstrainedDecoder
 from embodio.envs.embodiment import Dimension
 from embodio.envs.errors import EmbodimentError
-from embodio.model.collation import collate
-from embodio.model.processor import Processor
-from embodio.model.token_sequence import TokenSequence
-from embodio.model.vocabulary import EOS_ID
+from embodio.model.inference.row_decoder import DecoderWeights, RowDecoder
+from embodio.model.layers.token_sequence import TokenSequence
+from embodio.model.network.collation import collate
+from embodio.model.processing.processor import Processor
+from embodio.model.tokens.vocabulary import EOS_ID
 from tests.agent.conftest import make_checkpoint
 from tests.agent.robots import (
     STEERING,
@@ -133,7 +133,7 @@ def test_any_logits_give_valid_actions(kind: str, data: st.DataObject) -> None:
     if data.draw(st.booleans()):
         noise = np.random.default_rng(0).random((rows, len(decoder.grammar.choices)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("embodio.agent.constrained.RowDecoder", Adversary)
+        patch.setattr("embodio.agent.planning.constrained.RowDecoder", Adversary)
         answer = decoder(encoded, noise, 0.7, neutral, 2.0)
     for ids, actions in zip(answer.ids, policy_format.action_text.actions(answer.choices), strict=True):
         assert policy_format.grammar().accepts(ids)

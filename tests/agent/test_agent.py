@@ -22,8 +22,8 @@ from embodio.agent import (
 )
 from embodio.envs.embodiment import Camera
 from embodio.envs.errors import EmbodimentMismatch
-from embodio.model.image_crop import crop
-from embodio.model.statistics import DatasetStatistics, StatisticsError
+from embodio.model.processing.image_crop import crop
+from embodio.model.tokens.statistics import DatasetStatistics, StatisticsError
 from tests.agent.conftest import make_checkpoint, make_embodiment, make_format, make_observation
 
 

@@ -24,9 +24,9 @@ from embodio.agent import (
     save_checkpoint,
 )
 from embodio.model import UnifiedIO2
-from embodio.model.collation import collate
 from embodio.model.generation import score_answers
-from embodio.model.processor import Processor
+from embodio.model.network.collation import collate
+from embodio.model.processing.processor import Processor
 from tests.agent.conftest import make_checkpoint, make_format, make_observation
 from tests.model.runner.small import CONFIG
 

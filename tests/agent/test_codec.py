@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from embodio.agent import ActionCodec, ActionError, PolicyFormat
 from embodio.envs.embodiment import ActionSpec, Dimension
-from embodio.model.statistics import Normaliser
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.tokens.statistics import Normaliser
+from embodio.model.tokens.vocabulary import Vocabulary
 from tests.agent.conftest import make_embodiment, make_format, make_statistics
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from embodio.agent import Agent, Checkpoint, decode_legal
-from embodio.model.collation import collate
-from embodio.model.processor import Processor
+from embodio.model.network.collation import collate
+from embodio.model.processing.processor import Processor
 from tests.agent.conftest import make_checkpoint, make_format, make_observation
 from tests.agent.slow_path import legal_ids
 

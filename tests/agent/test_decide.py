@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from embodio.agent import Agent, AgentError, Checkpoint, ObservationError, PolicyConfig
 from embodio.agent.answers import ActionResult
-from embodio.agent.constrained import ConstrainedDecoder
-from embodio.agent.decoder import DecoderWeights
 from embodio.agent.errors import Abstained
-from embodio.agent.grammar import Grammar
+from embodio.agent.format.grammar import Grammar
 from embodio.agent.options import AgentOptions
-from embodio.model.token_sequence import TokenSequence
+from embodio.agent.planning.constrained import ConstrainedDecoder
+from embodio.model.inference.row_decoder import DecoderWeights
+from embodio.model.layers.token_sequence import TokenSequence
 from tests.agent.conftest import make_checkpoint, make_format, make_observation
 
 
@@ -112,7 +112,7 @@ def test_forced_tokens_cost_no_step_of_their_own(monkeypatch: pytest.MonkeyPatch
     between = len(policy_format.vocabulary.encode("then"))
     assert policy_format.grammar().length == 3 * 3 + 2 * between
     steps = []
-    from embodio.agent.decoder import RowDecoder
+    from embodio.model.inference.row_decoder import RowDecoder
 
     read = RowDecoder.read
     monkeypatch.setattr(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from embodio.agent import Agent, AgentError, AgentOptions
-from embodio.agent.ensemble import Ensemble
+from embodio.agent.planning.ensemble import Ensemble
 from embodio.envs.embodiment import ActionSpec, Dimension
 from embodio.envs.vima.robot import vima_pick_place
 from tests.agent.conftest import make_checkpoint

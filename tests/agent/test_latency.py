@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from embodio.agent import latency
-from embodio.agent.latency import REMEMBERED, StageTimes
+from embodio.agent.planning import latency
+from embodio.agent.planning.latency import REMEMBERED, StageTimes
 
 
 def test_only_the_last_times_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from embodio.agent import Agent, AgentOptions, PolicyFormat
-from embodio.benchmarks.memory import resident_memory
+from embodio.benchmarks.speed.memory import resident_memory
 from tests.agent.conftest import make_checkpoint
 from tests.agent.robots import continuous, hearing, observation_of, poses, words
 

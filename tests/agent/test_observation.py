@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from embodio.agent import Agent, ObservationError, PolicyConfig
-from embodio.agent.instruction import read_instruction
-from embodio.agent.observation import batch_size, read_observation, split_batch
+from embodio.agent.format.instruction import read_instruction
+from embodio.agent.format.observation import batch_size, read_observation, split_batch
 from embodio.envs.embodiment import Camera
 from tests.agent.conftest import make_checkpoint, make_embodiment
 from tests.agent.robots import hearing, observation_of, without_statistics

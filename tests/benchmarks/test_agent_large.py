@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from embodio.agent import Agent, AgentOptions, Checkpoint
-from embodio.benchmarks.memory import peak_memory, resident_memory
-from embodio.benchmarks.reference_like import ReferenceLike
-from embodio.benchmarks.suites import agent_large
-from embodio.benchmarks.suites.model import random_network
-from embodio.model.collation import collate
-from embodio.model.processor import Processor
+from embodio.benchmarks.speed.memory import peak_memory, resident_memory
+from embodio.benchmarks.speed.reference_like import ReferenceLike
+from embodio.benchmarks.speed.suites import agent_large
+from embodio.benchmarks.speed.suites.model import random_network
+from embodio.model.network.collation import collate
+from embodio.model.processing.processor import Processor
 
 
 def test_the_plain_network_writes_what_ours_would_write_unconstrained() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from rich.progress import Progress
 
-from embodio.benchmarks import remote
 from embodio.benchmarks.errors import BenchmarkError
-from embodio.benchmarks.suites import BenchmarkConfig
-from embodio.benchmarks.suites.agent import run
+from embodio.benchmarks.speed import remote
+from embodio.benchmarks.speed.suites import BenchmarkConfig
+from embodio.benchmarks.speed.suites.agent import run
 
 
 @pytest.mark.slow

@@ -11,16 +11,16 @@ from types import ModuleType
 import pytest
 import torch
 
-from embodio.benchmarks import main as command
 from embodio.benchmarks.errors import BenchmarkError
-from embodio.benchmarks.memory import peak_memory
-from embodio.benchmarks.suites import BenchmarkConfig, Row, load_suite
+from embodio.benchmarks.speed import main as command
+from embodio.benchmarks.speed.memory import peak_memory
+from embodio.benchmarks.speed.suites import BenchmarkConfig, Row, load_suite
 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A suite that measures nothing, in the place of the one named data."""
-    suite = ModuleType("embodio.benchmarks.suites.data")
+    suite = ModuleType("embodio.benchmarks.speed.suites.data")
     suite.__spec__ = load_spec("json")
     suite.threads = []
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from embodio.benchmarks import main as command
-from embodio.benchmarks.suites.model import fastest
+from embodio.benchmarks.speed import main as command
+from embodio.benchmarks.speed.suites.model import fastest
 
 
 def test_suite(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from embodio.benchmarks.errors import BenchmarkError
-from embodio.benchmarks.reference_like import ReferenceLike, ReferenceLikeDecoder
-from embodio.benchmarks.suites.model import quick_size, random_network
+from embodio.benchmarks.speed.reference_like import ReferenceLike, ReferenceLikeDecoder
+from embodio.benchmarks.speed.suites.model import quick_size, random_network
 from embodio.model import ModelConfig, UnifiedIO2
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from rich.progress import Progress
 
-from embodio.benchmarks.other_loaders import lerobot_row
-from embodio.benchmarks.suites import BenchmarkConfig
-from embodio.benchmarks.suites.data import _write, batches_of, run
+from embodio.benchmarks.speed.other_loaders import lerobot_row
+from embodio.benchmarks.speed.suites import BenchmarkConfig
+from embodio.benchmarks.speed.suites.data import _write, batches_of, run
 from embodio.datasets.rlds.reader import RLDSReader
 
 

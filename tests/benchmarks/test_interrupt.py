@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from embodio.benchmarks.interrupt import Interruption
+from embodio.benchmarks.rollouts.interrupt import Interruption
 
 
 class Thing:

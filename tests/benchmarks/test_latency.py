@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embodio.benchmarks.latency import Latency, TimedPolicy, append_times, read_times
+from embodio.benchmarks.rollouts.latency import Latency, TimedPolicy, append_times, read_times
 
 
 class Sleeper:

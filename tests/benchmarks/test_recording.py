@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from embodio.benchmarks import player as player_module
+from embodio.benchmarks.rollouts import player as player_module
+from embodio.datasets.episodes.prompt_images import prompt_of
+from embodio.datasets.episodes.source import open_source
 from embodio.datasets.errors import CollectionError, CollectionMismatch
-from embodio.datasets.prompt_images import prompt_of
-from embodio.datasets.recording import observed
-from embodio.datasets.source import open_source
+from embodio.datasets.recording.recording import observed
 from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
 from embodio.envs.interleaved_prompt import PromptSpace
 from tests.benchmarks.fake_world import OUTCOMES, FakeEnv, FakePolicy

@@ -12,11 +12,11 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from embodio.benchmarks.curve import cumulative, curve_svg
-from embodio.benchmarks.latency import Latency
-from embodio.benchmarks.report import report_html, write_report
-from embodio.benchmarks.results import EpisodeRow, Results
-from embodio.benchmarks.video import EpisodeVideo
+from embodio.benchmarks.rollouts.curve import cumulative, curve_svg
+from embodio.benchmarks.rollouts.latency import Latency
+from embodio.benchmarks.rollouts.report import report_html, write_report
+from embodio.benchmarks.rollouts.results import EpisodeRow, Results
+from embodio.benchmarks.rollouts.video import EpisodeVideo
 
 VOID = {"meta", "br", "img", "link", "hr", "input"}
 

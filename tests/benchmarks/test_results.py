@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from embodio.benchmarks.errors import ResultsError
-from embodio.benchmarks.latency import Latency
-from embodio.benchmarks.results import EpisodeRow, Results, summarise
+from embodio.benchmarks.rollouts.latency import Latency
+from embodio.benchmarks.rollouts.results import EpisodeRow, Results, summarise
 
 SETTINGS = {"agent": "a", "env": "e", "seed": 1, "replan": None}
 AGENT = {"name": "a", "sha256": {"model.safetensors": "00"}}

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from embodio.benchmarks import player as player_module
 from embodio.benchmarks.errors import ResultsError
-from embodio.benchmarks.results import Results
-from embodio.benchmarks.rollout import RolloutConfig, main, rollout
-from embodio.train.schema import ConfigError
+from embodio.benchmarks.rollouts import player as player_module
+from embodio.benchmarks.rollouts.results import Results
+from embodio.benchmarks.rollouts.rollout import RolloutConfig, main, rollout
+from embodio.train.command_line.schema import ConfigError
 from tests.benchmarks.fake_world import OUTCOMES, FakeEnv, FakePolicy
 
 SEED = 600

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.benchmarks.wilson import wilson_interval
+from embodio.benchmarks.rollouts.wilson import wilson_interval
 
 
 @pytest.mark.parametrize(

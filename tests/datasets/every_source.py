@@ -6,10 +6,10 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-from embodio.datasets.conversion import convert
-from embodio.datasets.conversion_targets import ConversionSettings
-from embodio.datasets.inspect_source import propose
-from embodio.datasets.source import open_source
+from embodio.datasets.conversion.conversion import convert
+from embodio.datasets.conversion.inspect_source import propose
+from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.episodes.source import open_source
 from tests.datasets.sources.test_vima import write_episode
 from tests.datasets.test_array_record import as_array_record
 from tests.datasets.test_conversion import write_rich

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from embodio.agent import Agent, PolicyFormat
-from embodio.datasets.rlds.features import features_of
+from embodio.datasets.episodes.features import features_of
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.tasks import named_task
 from embodio.datasets.tasks.next_action import NextAction
-from embodio.model.collation import collate
-from embodio.model.processor import Processor
-from embodio.model.vocabulary import EOS_ID
+from embodio.model.network.collation import collate
+from embodio.model.processing.processor import Processor
+from embodio.model.tokens.vocabulary import EOS_ID
 from embodio.train.metrics import text_accuracy
 from tests.agent.conftest import make_checkpoint
 from tests.agent.robots import observation_of, poses, words

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from embodio.datasets.episodes.source import open_source
 from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.source import open_source
 from tests.datasets.toy import write_toy_dataset
 
 module = pytest.importorskip("array_record.python.array_record_module")

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embodio.datasets.augment import Augmentation, AugmentConfig, EvaluationView
+from embodio.datasets.augment.augment import Augmentation, AugmentConfig, EvaluationView
+from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.order import generator_at
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.statistics import compute_statistics
+from embodio.datasets.stream.order import generator_at
 from embodio.datasets.tasks.next_action import NextAction
-from embodio.model.image_crop import crop
+from embodio.model.processing.image_crop import crop
 from tests.datasets.toy import toy_format, write_toy_dataset
 
 FRAME = (np.arange(32 * 40 * 3, dtype=np.uint32) * 2654435761 >> 7).astype(np.uint8).reshape(32, 40, 3)

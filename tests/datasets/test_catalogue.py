@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from embodio.datasets.catalogue import catalogue_names, catalogue_path
-from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.rlds.features import (
+from embodio.datasets.episodes.features import (
     DepthFeature,
     EpisodeFeatures,
     Feature,
@@ -23,8 +22,9 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
     TextFeature,
 )
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, open_source
+from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.datasets.source import EpisodeSource, EpisodeView, open_source
 from embodio.datasets.sources.description import Description
 from tests.datasets import published_fields
 

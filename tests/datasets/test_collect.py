@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from embodio.datasets import CollectionError, CollectionMismatch, CollectionSummary, RLDSReader
-from embodio.datasets.collect import collect
-from embodio.datasets.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
-from embodio.datasets.demonstration import record_demonstration
+from embodio.datasets.recording.collect import collect
+from embodio.datasets.recording.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
+from embodio.datasets.recording.demonstration import record_demonstration
 from tests.datasets.fake_robot import FakeEnv, FakeExpert, FakeSource, fake_embodiment
 
 SEED = 100
@@ -120,7 +120,7 @@ def test_a_dead_worker_is_reported_and_nothing_finished_is_lost(tmp_path: Path) 
 def start_slow_collection(folder: Path, episodes: int) -> subprocess.Popen[bytes]:
     code = (
         "if __name__ == '__main__':\n"
-        "    from embodio.datasets.collect import collect\n"
+        "    from embodio.datasets.recording.collect import collect\n"
         "    from tests.datasets.fake_robot import FakeSource\n"
         f"    collect('fake/plane', {episodes}, {SEED}, {str(folder)!r}, noise={NOISE}, progress=False,\n"
         "            source=FakeSource(seconds_per_step=0.05))\n"
@@ -279,7 +279,7 @@ def test_assembly_survives_death_at_any_file_operation(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("statement", "unwanted"),
     [
-        ("import embodio.datasets.collect", {"torch", "tensorflow", "mujoco", "robosuite"}),
+        ("import embodio.datasets.recording.collect", {"torch", "tensorflow", "mujoco", "robosuite"}),
         ("from embodio.datasets import RLDSReader", {"torch", "tensorflow", "mujoco", "robosuite", "rich"}),
     ],
 )

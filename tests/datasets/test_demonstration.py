@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embodio.datasets import CollectionError
-from embodio.datasets.demonstration import NoisyExpert, check_noise, record_demonstration
+from embodio.datasets.recording.demonstration import NoisyExpert, check_noise, record_demonstration
 from embodio.datasets.rlds import Episode, features_of
 from embodio.envs.embodiment import Dimension
 from tests.datasets.fake_robot import HORIZON, FakeEnv, FakeExpert, FakeSource, fake_embodiment

@@ -11,7 +11,7 @@ import pytest
 
 from embodio.datasets import open_source
 from embodio.envs import make_env, make_expert, run_episode
-from embodio.train.data import main as data_command
+from embodio.train.commands.data.data import main as data_command
 from embodio.train.main import main as train_command
 from tests.datasets.toy import write_toy_dataset
 
@@ -73,11 +73,11 @@ def test_the_robot_of_the_page_is_collected_learned_and_played(tmp_path: Path, m
     env = make_env(name)
     assert run_episode(env, make_expert(name, env), seed=0).status == "success"
     monkeypatch.chdir(tmp_path)
-    collect = importlib.import_module("embodio.train.collect").main
+    collect = importlib.import_module("embodio.train.commands.collect").main
     assert collect([f"env={name}", "episodes=4", "workers=1", "out=data/reach"]) == 0
     small = ["steps=1", "batch_size=2", "workers=0", "holdout=1", "out=runs/reach"]
     assert train_command(["data=data/reach", "policy.cameras=[top]", "action_key=expert_action", *small]) == 0
-    rollout = importlib.import_module("embodio.benchmarks.rollout").main
+    rollout = importlib.import_module("embodio.benchmarks.rollouts.rollout").main
     played = ["agent=runs/reach/checkpoint", "episodes=1", "horizon=3", "record=data/own", "out=runs/reach/rollout"]
     assert rollout([f"env={name}", *played]) == 0
     assert len(list(Path("runs/reach/rollout/videos").glob("*.mp4"))) == 1

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embodio.datasets.episodes.features import DepthFeature, Feature, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, open_source
 from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.rlds.features import DepthFeature, Feature, ImageFeature, TensorFeature, TextFeature
-from embodio.datasets.source import EpisodeSource, EpisodeView, open_source
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import EnvError
 from tests.datasets.every_source import KINDS

@@ -16,21 +16,21 @@ from hypothesis import strategies as st
 
 from embodio.agent import PolicyConfig, PolicyFormat
 from embodio.agent.errors import AgentError
+from embodio.datasets.episodes.features import features_of
+from embodio.datasets.episodes.source import open_source
+from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.loader import Loader, LoaderConfig
-from embodio.datasets.rlds.byte_files import LocalFile
-from embodio.datasets.rlds.features import features_of
+from embodio.datasets.files.byte_files import LocalFile
 from embodio.datasets.rlds.tfrecord import frame, scan
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.datasets.source import open_source
-from embodio.datasets.statistics import compute_statistics
-from embodio.datasets.stream import BatchStream
+from embodio.datasets.stream.loader import Loader, LoaderConfig
+from embodio.datasets.stream.stream import BatchStream
 from embodio.datasets.tasks import NextAction
 from embodio.envs.errors import EmbodimentError
-from embodio.model.config import ModelConfig
+from embodio.model.config.model import ModelConfig
 from embodio.model.errors import ModelError
-from embodio.model.processor import Processor
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.processing.processor import Processor
+from embodio.model.tokens.vocabulary import Vocabulary
 from tests.datasets.fake_robot import fake_embodiment
 
 EPISODES, STEPS = 3, 2

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from embodio.datasets import FeatureError
-from embodio.datasets.rlds import image_codec
-from embodio.datasets.rlds.image_codec import decode_image, encode_image
+from embodio.datasets.codecs import image_codec
+from embodio.datasets.codecs.image_codec import decode_image, encode_image
 
 
 def smooth_image(channels: int = 3) -> np.ndarray:

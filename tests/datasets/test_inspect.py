@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import yaml
 
-from embodio.datasets.conversion import convert
-from embodio.datasets.conversion_targets import ConversionSettings
+from embodio.datasets.conversion.conversion import convert
+from embodio.datasets.conversion.inspect_source import propose
+from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.episodes.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.episodes.source import EpisodeSource, open_source
 from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.inspect_source import propose
-from embodio.datasets.rlds.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.datasets.source import EpisodeSource, open_source
-from embodio.train.data import main
+from embodio.train.commands.data.data import main
 from tests.datasets.sources.test_vima import write_episode
 from tests.datasets.test_conversion import write_rich
 from tests.datasets.toy import write_toy_dataset

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from embodio.datasets.codecs import image_codec
+from embodio.datasets.codecs.image_codec import decode_image_into, decode_images_into, encode_image
+from embodio.datasets.codecs.joint_jpeg import runs
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds import image_codec
-from embodio.datasets.rlds.image_codec import decode_image_into, decode_images_into, encode_image
-from embodio.datasets.rlds.joint_jpeg import runs
 
 Shape = tuple[int, int, int]
 

@@ -18,16 +18,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, LoaderError, TooMuchDamage
-from embodio.datasets.loader import Loader, LoaderConfig
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.shared_memory import SHIFT, Layout, Room, SharedBlock
-from embodio.datasets.statistics import compute_statistics
-from embodio.datasets.stream import BatchStream
+from embodio.datasets.stream.loader import Loader, LoaderConfig
+from embodio.datasets.stream.shared_memory import SHIFT, Layout, Room, SharedBlock
+from embodio.datasets.stream.stream import BatchStream
 from embodio.datasets.tasks.next_action import NextAction
-from embodio.model.collation import Allocate
-from embodio.model.config import ModelConfig
-from embodio.model.processor import Processor
+from embodio.model.config.model import ModelConfig
+from embodio.model.network.collation import Allocate
+from embodio.model.processing.processor import Processor
 from tests.datasets.toy import toy_format, write_toy_dataset
 
 REPO = Path(__file__).parents[2]
@@ -158,7 +158,7 @@ def test_wrong_settings_are_refused() -> None:
 
 SCRIPT = """
 import os, sys, time
-from embodio.datasets.loader import Loader, LoaderConfig
+from embodio.datasets.stream.loader import Loader, LoaderConfig
 from tests.datasets.test_loader import Counting
 if __name__ == "__main__":
     loader = Loader(Counting(5, "sleep"), 0, 100, LoaderConfig(workers=1))

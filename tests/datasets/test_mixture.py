@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embodio.datasets.errors import DatasetError, ExampleError
-from embodio.datasets.mixture import BLOCK, Mixture, MixtureConfig, MixtureEntry, quotas
-from embodio.datasets.order import scattered
-from embodio.datasets.record_task import Place
-from embodio.datasets.stream import BatchStream
+from embodio.datasets.stream.mixture import BLOCK, Mixture, MixtureConfig, MixtureEntry, quotas
+from embodio.datasets.stream.order import scattered
+from embodio.datasets.stream.stream import BatchStream
+from embodio.datasets.tasks.record_task import Place
 from embodio.model.example import Example
 
 

@@ -12,12 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from embodio.datasets.conversion import convert
-from embodio.datasets.conversion_targets import ConversionSettings
-from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
-from embodio.datasets.rlds.fitting import as_declared, fits
-from embodio.datasets.rlds.image_codec import (
+from embodio.datasets.codecs.image_codec import (
     decode_depth,
     decode_grey16,
     decode_image,
@@ -25,10 +20,15 @@ from embodio.datasets.rlds.image_codec import (
     encode_grey16,
     encode_image,
 )
+from embodio.datasets.conversion.conversion import convert
+from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.episodes.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.episodes.source import open_source
+from embodio.datasets.errors import FeatureError
+from embodio.datasets.files.restricted_pickle import read_pickle
+from embodio.datasets.rlds.fitting import as_declared, fits
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.datasets.source import open_source
 from embodio.datasets.sources.description import Description, DescriptionError
-from embodio.datasets.sources.restricted_pickle import read_pickle
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
 PNG = encode_image(PIXELS, "png")

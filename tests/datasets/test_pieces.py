@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.datasets.episode_index import index_episodes
+from embodio.datasets.episodes.episode_cache import EpisodeCache, step_bytes
+from embodio.datasets.episodes.episode_index import index_episodes
 from embodio.datasets.errors import CorruptRecordError, FeatureError
-from embodio.datasets.rlds.byte_files import LocalFile
+from embodio.datasets.files.byte_files import LocalFile
 from embodio.datasets.rlds.example_proto import DecodedExample, decode_integers, encode_example
-from embodio.datasets.rlds.example_wire import KINDS, locate
-from embodio.datasets.rlds.piece_table import PieceTable, PieceTableBuilder
-from embodio.datasets.rlds.pieces import PiecedExample
+from embodio.datasets.rlds.pieces.example_wire import KINDS, locate
+from embodio.datasets.rlds.pieces.piece_table import PieceTable, PieceTableBuilder
+from embodio.datasets.rlds.pieces.pieces import PiecedExample
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.tasks.episode_cache import EpisodeCache, step_bytes
 from tests.datasets.test_example_proto import values
 from tests.datasets.toy import write_toy_dataset
 

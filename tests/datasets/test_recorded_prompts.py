@@ -17,24 +17,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embodio.agent import PolicyFormat
-from embodio.agent.observation import read_observation
-from embodio.agent.session import Session
-from embodio.datasets.conversion import ConversionSettings, convert
+from embodio.agent.format.observation import read_observation
+from embodio.agent.planning.session import Session
+from embodio.datasets.conversion.conversion import ConversionSettings, convert
+from embodio.datasets.conversion.inspect_source import propose
+from embodio.datasets.episodes.prompt_images import prompt_of, told_in
+from embodio.datasets.episodes.recorded_prompt import has_prompts, prompt_text, prompt_values, recorded_prompt
+from embodio.datasets.episodes.recorded_sound import heard, microphone_samples
+from embodio.datasets.episodes.source import EpisodeSource, open_source
 from embodio.datasets.errors import CollectionError, FeatureError
-from embodio.datasets.inspect_source import propose
-from embodio.datasets.prompt_images import prompt_of, told_in
-from embodio.datasets.recorded_prompt import has_prompts, prompt_text, prompt_values, recorded_prompt
-from embodio.datasets.recorded_sound import heard, microphone_samples
-from embodio.datasets.recording import EpisodeRecorder, recorded_features
+from embodio.datasets.pages.prompt import sounds as shown_sounds
+from embodio.datasets.pages.prompt import told as shown_as_told
+from embodio.datasets.pages.visualise import write_page
+from embodio.datasets.recording.recording import EpisodeRecorder, recorded_features
 from embodio.datasets.rlds import RLDSReader, write_dataset
 from embodio.datasets.rlds.episode import Episode
 from embodio.datasets.rlds.example_proto import _Example
-from embodio.datasets.source import EpisodeSource, open_source
 from embodio.datasets.tasks import NextAction
 from embodio.datasets.tasks.plan import Plan, PlanConfig
-from embodio.datasets.visualise import write_page
-from embodio.datasets.visualise_prompt import sounds as shown_sounds
-from embodio.datasets.visualise_prompt import told as shown_as_told
 from embodio.envs.embodiment import Microphone
 from embodio.envs.interleaved_prompt import PromptSpace
 from embodio.envs.rollout import run_episode

@@ -15,16 +15,16 @@ import fsspec
 import numpy as np
 import pytest
 
-from embodio.datasets.conversion import ConversionSettings, convert
+from embodio.datasets.conversion.conversion import ConversionSettings, convert
+from embodio.datasets.conversion.inspect_source import propose
+from embodio.datasets.episodes.features import features_of
+from embodio.datasets.episodes.side_files import data_folder, fingerprint
+from embodio.datasets.episodes.source import EpisodeSource, open_source
 from embodio.datasets.errors import CorruptRecordError, DatasetError
-from embodio.datasets.inspect_source import propose
-from embodio.datasets.rlds.features import features_of
+from embodio.datasets.files.remote import file_system
+from embodio.datasets.rlds.pieces.record_index import INDEX_NAME
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.rlds.record_index import INDEX_NAME
-from embodio.datasets.rlds.remote import file_system
 from embodio.datasets.rlds.writer import write_dataset
-from embodio.datasets.side_files import data_folder, fingerprint
-from embodio.datasets.source import EpisodeSource, open_source
 from embodio.datasets.sources.hdf5 import HDF5Source
 from tests.datasets.sources.test_vima import write_episode
 from tests.datasets.test_inspect import write_robomimic
@@ -119,7 +119,7 @@ def test_http_asks_for_parts_of_files_only(folder: Path, server: str) -> None:
 
 
 def test_what_http_says_goes_wrong(folder: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embodio.datasets.rlds.remote._PAUSES", ())
+    monkeypatch.setattr("embodio.datasets.files.remote._PAUSES", ())
     with pytest.raises(DatasetError, match=r"dataset_info\.json is missing"):
         open_source(f"{server}/nothing/1.0.0")
     source = open_source(f"{server}/toy/1.0.0")
@@ -204,7 +204,7 @@ def test_single_files_are_copied(server: str, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_behind_a_url_is_said(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embodio.datasets.rlds.remote._PAUSES", ())
+    monkeypatch.setattr("embodio.datasets.files.remote._PAUSES", ())
     path = tmp_path / "v.yaml"
     path.write_text(f"{{name: v, kind: vima, folder: '{server}/vima', instruction: {{keys: [language_instruction]}}}}")
     with pytest.raises(DatasetError, match="one tar or zip"):

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embodio.datasets.loader import LoaderConfig
-from embodio.datasets.mixture import Mixture, MixtureConfig, MixtureEntry
+from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.statistics import compute_statistics
-from embodio.datasets.stream import BatchStream, batches
+from embodio.datasets.stream.loader import LoaderConfig
+from embodio.datasets.stream.mixture import Mixture, MixtureConfig, MixtureEntry
+from embodio.datasets.stream.stream import BatchStream, batches
 from embodio.datasets.tasks import named_task
-from embodio.model.collation import Batch
-from embodio.model.config import ModelConfig
-from embodio.model.processor import Processor
+from embodio.model.config.model import ModelConfig
+from embodio.model.network.collation import Batch
+from embodio.model.processing.processor import Processor
 from tests.datasets.test_loader import Counting, alive
 from tests.datasets.toy import toy_format, write_toy_dataset
 
@@ -156,8 +156,8 @@ def shared_files() -> set[str]:
 
 ENDINGS = """
 import os, signal, sys
-from embodio.datasets.loader import LoaderConfig
-from embodio.datasets.stream import batches
+from embodio.datasets.stream.loader import LoaderConfig
+from embodio.datasets.stream.stream import batches
 from tests.datasets.test_loader import Counting
 if __name__ == "__main__":
     how = sys.argv[1]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from embodio.datasets import CorruptRecordError, DatasetError, FeatureError, RLDSReader, RLDSWriter
 from embodio.datasets.rlds import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature, features_of
-from embodio.datasets.rlds.record_index import INDEX_NAME
+from embodio.datasets.rlds.pieces.record_index import INDEX_NAME
 from embodio.datasets.rlds.writer import write_dataset
 from tests.datasets.fake_robot import fake_embodiment
 
@@ -242,7 +242,7 @@ def test_index_is_used_while_true_and_rebuilt_when_not(tmp_path: Path, monkeypat
     write(tmp_path / "a", [1, 2])
     RLDSReader(tmp_path / "a")
     with monkeypatch.context() as patch:
-        patch.setattr("embodio.datasets.rlds.record_index.scan", lambda file: pytest.fail("scanned again"))
+        patch.setattr("embodio.datasets.rlds.pieces.record_index.scan", lambda file: pytest.fail("scanned again"))
         assert len(RLDSReader(tmp_path / "a")) == 2
     write(tmp_path / "b", [3, 1])
     (old,), (new,) = (list((tmp_path / name).glob("toy*")) for name in "ab")

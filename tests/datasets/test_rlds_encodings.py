@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from embodio.datasets.codecs.image_codec import decode_depth, encode_depth
+from embodio.datasets.episodes.features import DepthFeature, EpisodeFeatures, TensorFeature, TextFeature
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.episode import Episode
 from embodio.datasets.rlds.example_proto import encode_example
-from embodio.datasets.rlds.features import DepthFeature, EpisodeFeatures, TensorFeature, TextFeature
-from embodio.datasets.rlds.image_codec import decode_depth, encode_depth
 from embodio.datasets.rlds.tensor_codec import decode_tensor
 from embodio.datasets.rlds.writer import RLDSWriter, encode_episode
 

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from embodio.datasets import DatasetError, RLDSReader, compute_statistics
-from embodio.datasets.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
-from embodio.datasets.demonstration import record_demonstration
-from embodio.datasets.quantile_sketch import QuantileSketch
+from embodio.datasets.episodes.features import features_of
+from embodio.datasets.episodes.quantile_sketch import QuantileSketch
+from embodio.datasets.episodes.statistics import FieldAccumulator
+from embodio.datasets.files.sealed_json import sealed, unsealed
+from embodio.datasets.recording.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
+from embodio.datasets.recording.demonstration import record_demonstration
 from embodio.datasets.rlds import EpisodeFeatures, TensorFeature, encode_episode, write_dataset
-from embodio.datasets.rlds.features import features_of
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.datasets.sealed_json import sealed, unsealed
-from embodio.datasets.statistics import FieldAccumulator
-from embodio.model.statistics import FieldStatistics, Normaliser
+from embodio.model.tokens.statistics import FieldStatistics, Normaliser
 from tests.agent.conftest import make_embodiment
 from tests.datasets.fake_robot import FakeEnv, FakeExpert, FakeSource, fake_embodiment
 from tests.datasets.toy import metadata_of, toy_rows, write_toy_dataset

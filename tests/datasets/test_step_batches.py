@@ -13,14 +13,14 @@ import pytest
 import torch
 from PIL import Image
 
+from embodio.datasets.codecs.image_codec import decode_image, decode_image_into, encode_image
+from embodio.datasets.episodes.features import EpisodeFeatures, ImageFeature, TensorFeature
+from embodio.datasets.episodes.source import EpisodeView, put_frame
 from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.loader import Loader, LoaderConfig
-from embodio.datasets.rlds.features import EpisodeFeatures, ImageFeature, TensorFeature
-from embodio.datasets.rlds.image_codec import decode_image, decode_image_into, encode_image
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter, encode_episode
-from embodio.datasets.source import EpisodeView, put_frame
-from embodio.datasets.step_batches import StepBatches, StepRecords
+from embodio.datasets.stream.loader import Loader, LoaderConfig
+from embodio.datasets.stream.step_batches import StepBatches, StepRecords
 from tests.datasets.toy import write_toy_dataset
 
 

@@ -8,15 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embodio.datasets.augment import Augmentation, AugmentConfig
+from embodio.datasets.augment.augment import Augmentation, AugmentConfig
+from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.order import generator_at, record_at, records_at
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.statistics import compute_statistics
-from embodio.datasets.stream import BatchStream, batches, evaluation_batches
+from embodio.datasets.stream.order import generator_at, record_at, records_at
+from embodio.datasets.stream.stream import BatchStream, batches, evaluation_batches
 from embodio.datasets.tasks.next_action import NextAction
-from embodio.model.config import ModelConfig
-from embodio.model.processor import Processor
+from embodio.model.config.model import ModelConfig
+from embodio.model.processing.processor import Processor
 from tests.datasets.toy import toy_format, write_toy_dataset
 
 

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from embodio.agent import PolicyConfig, PolicyFormat
+from embodio.datasets.episodes.features import features_of
+from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.order import generator_at
-from embodio.datasets.rlds.features import features_of
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.datasets.statistics import compute_statistics
+from embodio.datasets.stream.order import generator_at
 from embodio.datasets.tasks import TASKS, InputConfig, named_task
 from embodio.datasets.tasks.next_action import NextAction, NextActionConfig
-from embodio.model.config import ModelConfig
-from embodio.model.processor import Processor
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.config.model import ModelConfig
+from embodio.model.processing.processor import Processor
+from embodio.model.tokens.vocabulary import Vocabulary
 from tests.agent.conftest import make_embodiment
 from tests.datasets.toy import metadata_of, toy_rows
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embodio.agent import PolicyFormat
-from embodio.datasets.augment import AugmentConfig
+from embodio.datasets.augment.augment import AugmentConfig
+from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.order import generator_at
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.statistics import compute_statistics
-from embodio.datasets.stream import BatchStream, batches
+from embodio.datasets.stream.order import generator_at
+from embodio.datasets.stream.stream import BatchStream, batches
 from embodio.datasets.tasks import TASKS, IdleConfig, InputConfig, UnknownTaskError, WithoutIdle, named_task
 from embodio.datasets.tasks.action_right import ActionRightConfig
 from embodio.datasets.tasks.goal_image import GoalImageConfig
@@ -30,10 +30,10 @@ from embodio.datasets.tasks.plan import PlanConfig
 from embodio.datasets.tasks.prompts import WORDINGS, fill, tidy, wording
 from embodio.datasets.tasks.task_format import TaskFormat
 from embodio.envs.action_space import describe_actions
-from embodio.model.config import ModelConfig
+from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
-from embodio.model.processor import Processor
-from embodio.model.statistics import Normaliser
+from embodio.model.processing.processor import Processor
+from embodio.model.tokens.statistics import Normaliser
 from tests.agent.conftest import make_embodiment
 from tests.datasets.toy import toy_format, write_toy_dataset
 

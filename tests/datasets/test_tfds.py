@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embodio.datasets.conversion import convert
-from embodio.datasets.demonstration import record_demonstration
+from embodio.datasets.conversion.conversion import convert
+from embodio.datasets.episodes.source import open_source
+from embodio.datasets.recording.demonstration import record_demonstration
 from embodio.datasets.rlds import features_of, write_dataset
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.source import open_source
 from tests.datasets.fake_robot import FakeEnv, FakeExpert, FakeSource, fake_embodiment
 from tests.datasets.test_conversion import write_rich
 

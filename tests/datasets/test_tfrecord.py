@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embodio.datasets import CorruptRecordError
-from embodio.datasets.rlds.byte_files import LocalFile
+from embodio.datasets.files.byte_files import LocalFile
 from embodio.datasets.rlds.tfrecord import frame, masked_crc32c, read_payload, scan
 
 payloads = st.lists(st.binary(max_size=40), min_size=1, max_size=5)

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from embodio.datasets import verify_replay
+from embodio.datasets.checks import replay as verify_replay
+from embodio.datasets.checks.gripper import check_gripper
+from embodio.datasets.checks.motion import check_motion
+from embodio.datasets.checks.replay import check_robot, environment_of, nearest_turn, replay
+from embodio.datasets.checks.replay_hypotheses import Attempt, as_recorded, hypotheses
+from embodio.datasets.checks.verify import check_bins, check_clipping, check_constant, check_finite, verify
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.replay_hypotheses import Attempt, as_recorded, hypotheses
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.verify import check_bins, check_clipping, check_constant, check_finite, verify
-from embodio.datasets.verify_gripper import check_gripper
-from embodio.datasets.verify_motion import check_motion
-from embodio.datasets.verify_replay import check_robot, environment_of, nearest_turn, replay
 from embodio.envs.embodiment import Dimension, Embodiment
 from tests.agent.conftest import make_embodiment
 from tests.datasets.toy import write_toy_dataset

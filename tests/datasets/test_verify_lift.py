@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embodio.datasets.demonstration import record_demonstration
+from embodio.datasets.checks.replay import check_robot, replay
+from embodio.datasets.checks.verify import verify
+from embodio.datasets.recording.demonstration import record_demonstration
 from embodio.datasets.rlds import features_of, write_dataset
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import encode_episode
-from embodio.datasets.verify import verify
-from embodio.datasets.verify_replay import check_robot, replay
 from embodio.envs import embodiment_of, make_env, make_expert
 
 pytestmark = pytest.mark.slow

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embodio.datasets.checks.masks import check_masks, explained, masked_cameras
+from embodio.datasets.checks.poses import check_poses, has_masks
+from embodio.datasets.checks.replay import check_robot, environment_of, replay
+from embodio.datasets.codecs.image_codec import encode_image
+from embodio.datasets.episodes.source import open_source
 from embodio.datasets.errors import CollectionError
-from embodio.datasets.recording import observed
-from embodio.datasets.rlds.image_codec import encode_image
-from embodio.datasets.source import open_source
+from embodio.datasets.recording.recording import observed
 from embodio.datasets.sources.vima import VimaSource
-from embodio.datasets.verify_masks import check_masks, explained, masked_cameras
-from embodio.datasets.verify_poses import check_poses, has_masks
-from embodio.datasets.verify_replay import check_robot, environment_of, replay
 from embodio.envs import make_env, make_expert
 from embodio.envs.planar_poses import quaternions_of
 from embodio.envs.vima.robot import from_action, vima_pick_place

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from embodio.agent.policy_config import PolicyConfig
-from embodio.agent.policy_format import PolicyFormat
+from embodio.agent.format.policy_config import PolicyConfig
+from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.sources.vima import VimaSource
 from embodio.datasets.tasks.next_action import NextAction
 from embodio.datasets.tasks.plan import Plan, PlanConfig
 from embodio.envs.vima.robot import ACTION_TEXT, HIGH, LOW, vima_pick_place
-from embodio.model.statistics import DatasetStatistics
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.tokens.statistics import DatasetStatistics
+from embodio.model.tokens.vocabulary import Vocabulary
 from tests.datasets.sources.test_vima import write_episode
 
 VOCABULARY = Vocabulary.default()
@@ -97,7 +97,7 @@ def test_more_images_than_slots_are_an_error(source: VimaSource, monkeypatch: py
 
 def test_acting_and_training_see_the_same(source: VimaSource, tmp_path: Path) -> None:
     """The prompt that the environment would give makes the same words as the episode."""
-    from embodio.datasets.prompt_images import prompt_of
+    from embodio.datasets.episodes.prompt_images import prompt_of
 
     told = prompt_of(source.episode(0))
     example = NextAction(source, FORM, [0]).example(0)

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.pages.episode_page import EpisodePage, TokenTable, page_html
+from embodio.datasets.pages.episode_video import mp4
+from embodio.datasets.pages.plot import HEIGHT, WIDTH, plot_svg
+from embodio.datasets.pages.visualise import write_page
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.visualise import write_page
-from embodio.datasets.visualise_page import EpisodePage, TokenTable, page_html
-from embodio.datasets.visualise_plot import HEIGHT, WIDTH, plot_svg
-from embodio.datasets.visualise_video import mp4
 from tests.datasets.toy import write_toy_dataset
 
 

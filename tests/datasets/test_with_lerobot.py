@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embodio.datasets.conversion import convert
-from embodio.datasets.conversion_targets import ConversionSettings
-from embodio.datasets.rlds.features import ImageFeature
-from embodio.datasets.source import open_source
+from embodio.datasets.conversion.conversion import convert
+from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.episodes.features import ImageFeature
+from embodio.datasets.episodes.source import open_source
 from tests.datasets.toy import write_toy_dataset
 
 PYTHON = os.environ.get("LEROBOT_PYTHON", sys.executable)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from embodio.agent import PolicyConfig, PolicyFormat
-from embodio.datasets.rlds.features import features_of
+from embodio.datasets.episodes.features import features_of
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.model.statistics import DatasetStatistics
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.tokens.statistics import DatasetStatistics
+from embodio.model.tokens.vocabulary import Vocabulary
 from tests.agent.conftest import make_embodiment
 
 

@@ -48,7 +48,8 @@ def test_without_the_benchmark_the_error_says_how_to_get_it(monkeypatch: pytest.
 
 def test_a_rollout_without_the_benchmark_ends_in_one_line(tmp_path) -> None:
     script = (
-        "import sys; sys.modules['vima_bench'] = None\nfrom embodio.benchmarks.rollout import main; sys.exit(main())"
+        "import sys; sys.modules['vima_bench'] = None\n"
+        "from embodio.benchmarks.rollouts.rollout import main; sys.exit(main())"
     )
     command = [sys.executable, "-c", script, "env=vima/rotate", "agent=expert", f"out={tmp_path}"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from embodio.model import ModelConfig, UnifiedIO2
-from embodio.model.weights import load_reference_weights
+from embodio.model.weights.weights import load_reference_weights
 
 OWN_FOLDER = Path(__file__).parent / "golden"
 RAW_TARGETS = {"targets/image/image", "targets/audio/audio"}

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from embodio.model import ModelConfig, UnifiedIO2
-from embodio.model.reference_layout import to_reference_state
+from embodio.model.weights.reference_layout import to_reference_state
 from tests.model.golden_network import OWN_FOLDER
 
 Sections = dict[str, dict[str, Any]]

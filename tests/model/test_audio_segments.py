@@ -5,9 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.model.audio_features import SAMPLE_RATE, AudioError
-from embodio.model.audio_resample import resample, to_mono
-from embodio.model.audio_segments import SEGMENT_SAMPLES, count_segments, cut_segments, fit_length, segments_of_parts
+from embodio.model.processing.audio_features import SAMPLE_RATE, AudioError
+from embodio.model.processing.audio_resample import resample, to_mono
+from embodio.model.processing.audio_segments import (
+    SEGMENT_SAMPLES,
+    count_segments,
+    cut_segments,
+    fit_length,
+    segments_of_parts,
+)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from embodio.model.collation import CollateError, collate
-from embodio.model.config import ModelConfig
+from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
-from embodio.model.processor import Features, Processor
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.network.collation import CollateError, collate
+from embodio.model.processing.processor import Features, Processor
+from embodio.model.tokens.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.default()
 PROCESSOR = Processor(ModelConfig.named("nano", vocab_size=VOCABULARY.padded_size), VOCABULARY)

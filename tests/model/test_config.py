@@ -5,7 +5,7 @@ import json
 import pytest
 
 from embodio.model import ConfigError, ModelConfig
-from embodio.model.config import TransformerConfig
+from embodio.model.config.model import TransformerConfig
 from tests.model.golden_network import OWN_FOLDER
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from embodio.model import BatchError, DecodingError, ModelConfig, UnifiedIO2
-from embodio.model.targets import shift_right
+from embodio.model.network.targets import shift_right
 from tests.model.golden_network import OWN_FOLDER, GoldenNetwork, load_network, worst
 
 INPUTS = ("text", "image", "image_history", "audio", "audio_history")

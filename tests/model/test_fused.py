@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from embodio.model.fused import cross_entropy, norm_rotate, norm_rotate_, rms_norm, rms_norm_of_few, swiglu
+from embodio.model.layers.fused import cross_entropy, norm_rotate, norm_rotate_, rms_norm, rms_norm_of_few, swiglu
 
 
 def plain_norm(x: Tensor, scale: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from embodio.model import BatchError
-from embodio.model.audio_features import HOP, SAMPLE_RATE, log_mel, mel_filters, mel_power
-from embodio.model.griffin_lim import griffin_lim, mel_to_power
+from embodio.model.processing.audio_features import HOP, SAMPLE_RATE, log_mel, mel_filters, mel_power
+from embodio.model.tokenizers.griffin_lim import griffin_lim, mel_to_power
 
 FRAMES = 64
 

@@ -19,10 +19,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from embodio.model import ModelConfig, WeightsError
-from embodio.model.jax_layout import from_jax, jax_name, read_jax_npz, to_jax
-from embodio.model.pretrained import load_jax
-from embodio.model.reference_layout import to_reference_state
-from embodio.model.tokenizer_layout import TOKENIZER_PREFIXES
+from embodio.model.weights.jax_layout import from_jax, jax_name, read_jax_npz, to_jax
+from embodio.model.weights.pretrained import load_jax
+from embodio.model.weights.reference_layout import to_reference_state
+from embodio.model.weights.tokenizer_layout import TOKENIZER_PREFIXES
 from tests.model.golden_network import OWN_FOLDER
 
 TOWER = "image_encoder.vision_transformer"

@@ -10,7 +10,7 @@ import pytest
 WRITE = """
 import sys, torch
 from embodio.model import ModelConfig, UnifiedIO2
-from embodio.model.pretrained import save_reference
+from embodio.model.weights.pretrained import save_reference
 with torch.device("meta"):
     model = UnifiedIO2(ModelConfig.named("large"), tokenizers=True)
 model = model.to_empty(device="cpu")
@@ -22,7 +22,7 @@ save_reference(model, sys.argv[1])
 MEASURE = """
 import json, resource, sys, torch
 from embodio.model import ModelConfig, UnifiedIO2
-from embodio.model.pretrained import load
+from embodio.model.weights.pretrained import load
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 torch.nn.functional.linear(torch.ones(8, 8), torch.ones(8, 8))

@@ -3,11 +3,11 @@
 import torch
 
 from embodio.model import ModelConfig, TokenSequence, UnifiedIO2
-from embodio.model.attention import CrossAttention
-from embodio.model.config import TransformerConfig
-from embodio.model.layers import Dropout, GatedMLP
-from embodio.model.token_sequence import concatenate, cross_attention_mask, self_attention_mask
-from embodio.model.transformer import Encoder
+from embodio.model.config.model import TransformerConfig
+from embodio.model.layers.attention import CrossAttention
+from embodio.model.layers.layers import Dropout, GatedMLP
+from embodio.model.layers.token_sequence import concatenate, cross_attention_mask, self_attention_mask
+from embodio.model.network.transformer import Encoder
 
 
 def tokens(length: int, mask: torch.Tensor | None = None, segments: torch.Tensor | None = None) -> TokenSequence:

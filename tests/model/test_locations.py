@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.model.config import ModelConfig
+from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
-from embodio.model.image_geometry import ImageFit
-from embodio.model.labelled_locations import (
+from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.processor import Processor
+from embodio.model.tasks.labelled_locations import (
     BODY_PARTS,
     Keypoints,
     LabelledBoxes,
@@ -19,9 +20,8 @@ from embodio.model.labelled_locations import (
     write_boxes,
     write_keypoints,
 )
-from embodio.model.locations import LocationCodec, LocationError, ValueRange
-from embodio.model.processor import Processor
-from embodio.model.spatial_locations import (
+from embodio.model.tasks.locations import LocationCodec, LocationError, ValueRange
+from embodio.model.tasks.spatial_locations import (
     POSITION,
     CameraPose,
     Cuboid,
@@ -33,7 +33,7 @@ from embodio.model.spatial_locations import (
     write_pose,
     write_position,
 )
-from embodio.model.vocabulary import EOS_ID, Vocabulary, VocabularyError
+from embodio.model.tokens.vocabulary import EOS_ID, Vocabulary, VocabularyError
 from tests.model.golden_network import golden_folders
 
 GOLDEN = golden_folders()[-1]

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from embodio.model import BatchError, TargetOutput
-from embodio.model.loss import compute_loss
+from embodio.model.network.loss import compute_loss
 
 
 def output(mask: torch.Tensor | None) -> TargetOutput:

@@ -8,13 +8,13 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from embodio.model.config import ModelConfig
+from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
 from embodio.model.processing.media_files import MediaError
-from embodio.model.processor import Processor
-from embodio.model.sound_files import read_sound
-from embodio.model.video_files import Clip, midpoints, read_video, trim_black_bars
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.processing.processor import Processor
+from embodio.model.processing.sound_files import read_sound
+from embodio.model.processing.video_files import Clip, midpoints, read_video, trim_black_bars
+from embodio.model.tokens.vocabulary import Vocabulary
 
 FPS, FRAMES, SIDE = 10, 30, 48
 

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from embodio.model import ModelConfig, UnifiedIO2
-from embodio.model.config import AudioTowerConfig, ImageTowerConfig, ResamplerConfig, TransformerConfig
-from embodio.model.reference_layout import from_reference_state, to_reference_state
-from embodio.model.rotary import interleave
-from embodio.model.weights import load_state
+from embodio.model.config.model import AudioTowerConfig, ImageTowerConfig, ResamplerConfig, TransformerConfig
+from embodio.model.layers.rotary import interleave
+from embodio.model.weights.reference_layout import from_reference_state, to_reference_state
+from embodio.model.weights.weights import load_state
 from tests.model.golden_network import OWN_FOLDER
 
 Attention = Literal["qk_norm", "cosine"]

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from embodio.model.network import UnifiedIO2
-from embodio.model.reference_layout import to_reference_state
-from embodio.model.rotary import interleave
+from embodio.model.layers.rotary import interleave
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.weights.reference_layout import to_reference_state
 from tests.model.golden_network import GoldenNetwork, golden_folders, load_network, worst
 
 TOLERANCE = 1e-4

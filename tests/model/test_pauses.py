@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from embodio.model.pauses import pause, pausing
-from embodio.model.runner import TaskRunner
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.tasks import TaskRunner
+from embodio.model.tokens.vocabulary import Vocabulary
 from tests.agent.test_beyond_acting import artist
 
 

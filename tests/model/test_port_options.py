@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from embodio.model import GeometryError, ModelConfig, UnifiedIO2
-from embodio.model.box_formats import boxes_from_pixels, boxes_to_pixels
 from embodio.model.example import Example
 from embodio.model.generation import JAX_DEMONSTRATION, score_answers
-from embodio.model.image_geometry import ImageFit
-from embodio.model.layers import Dropout
-from embodio.model.locations import LocationCodec
-from embodio.model.processor import Features, Processor, ProcessorError
-from embodio.model.vocabulary import EOS_ID, Vocabulary
+from embodio.model.layers.layers import Dropout
+from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.processor import Features, Processor, ProcessorError
+from embodio.model.tasks.box_formats import boxes_from_pixels, boxes_to_pixels
+from embodio.model.tasks.locations import LocationCodec
+from embodio.model.tokens.vocabulary import EOS_ID, Vocabulary
 from tests.model.golden_network import OWN_FOLDER, GoldenNetwork, load_network, worst
 
 HISTORIES = ("image_history", "audio_history")

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embodio.model import UnifiedIO2, load_weights, prepare, products, quantise, save_weights
+from embodio.model import UnifiedIO2, load_weights, prepare, quantise, save_weights
 from embodio.model.generation import Beam, GenerationOptions, generate
+from embodio.model.layers.layers import products
+from embodio.model.layers.products import is_turned, linear, turn
 from embodio.model.memory import room
-from embodio.model.products import is_turned, linear, turn
 from tests.model.golden_network import OWN_FOLDER, GoldenNetwork, load_network, worst
 
 TOLERANCE = 2e-5

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from embodio.model import ConfigError, DtypePolicy, ModelConfig, WeightsError, load, save_reference, save_weights
-from embodio.model.network import UnifiedIO2
+from embodio.model.network.network import UnifiedIO2
 from tests.model.golden_network import OWN_FOLDER, load_network, worst
 
 

@@ -9,16 +9,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embodio.model.audio_features import Spectrogram
-from embodio.model.collation import collate
-from embodio.model.config import ModelConfig
+from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
-from embodio.model.image_geometry import ImageFit
-from embodio.model.image_patches import PIXEL_MEAN, PIXEL_STD, image_to_patches
-from embodio.model.image_resize import resize
-from embodio.model.network import UnifiedIO2
-from embodio.model.processor import Processor, ProcessorError
-from embodio.model.vocabulary import EOS_ID, Vocabulary
+from embodio.model.network.collation import collate
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.processing.audio_features import Spectrogram
+from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.image_patches import PIXEL_MEAN, PIXEL_STD, image_to_patches
+from embodio.model.processing.image_resize import resize
+from embodio.model.processing.processor import Processor, ProcessorError
+from embodio.model.tokens.vocabulary import EOS_ID, Vocabulary
 from tests.model.golden_network import golden_folders
 
 GOLDEN = golden_folders()[-1]

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from embodio.model.audio_features import Spectrogram, mel_power, segment_samples
-from embodio.model.audio_patches import spectrogram_to_patches
-from embodio.model.audio_segments import SEGMENT_SAMPLES
-from embodio.model.collation import collate
-from embodio.model.config import ModelConfig
+from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
-from embodio.model.image_geometry import ImageFit
-from embodio.model.network import UnifiedIO2
-from embodio.model.processor import Processor, ProcessorError
-from embodio.model.vocabulary import Vocabulary
+from embodio.model.network.collation import collate
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.processing.audio_features import Spectrogram, mel_power, segment_samples
+from embodio.model.processing.audio_patches import spectrogram_to_patches
+from embodio.model.processing.audio_segments import SEGMENT_SAMPLES
+from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.processor import Processor, ProcessorError
+from embodio.model.tokens.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.default()
 LARGE = ModelConfig.named("large")

@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from embodio.model import ConfigError, UnifiedIO2, WeightsError, int8_products, save_weights
-from embodio.model.attention import MANY_TOKENS, SelfAttention
+from embodio.model import ConfigError, UnifiedIO2, WeightsError, save_weights
 from embodio.model.generation import GenerationOptions, generate
-from embodio.model.quantised import Int8Linear, quantise
-from embodio.model.token_sequence import concatenate
+from embodio.model.inference import int8_products
+from embodio.model.inference.quantised import Int8Linear, quantise
+from embodio.model.layers.attention import MANY_TOKENS, SelfAttention
+from embodio.model.layers.token_sequence import concatenate
 from tests.model.golden_network import OWN_FOLDER, GoldenNetwork, load_network
 
 TOLERANCE = {"dynamic": 0.05, "weight_only": 0.03}
@@ -104,7 +105,7 @@ def test_without_an_exact_kernel_for_many_rows_the_other_takes_them(monkeypatch:
 
 @torch.no_grad()
 def test_attention_among_many_tokens(golden: GoldenNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embodio.model.quantised.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("embodio.model.inference.quantised.multiplies_bfloat16", lambda: True)
     small, tokens = quantise(golden.model), torch.randn(2, 2 * MANY_TOKENS, golden.model.config.transformer.emb_dim)
     mask = torch.ones(1, 1, 1, tokens.shape[1], dtype=torch.bool)
     modules = [module for module in small.modules() if isinstance(module, SelfAttention)]
@@ -121,8 +122,8 @@ def test_attention_among_many_tokens(golden: GoldenNetwork, monkeypatch: pytest.
 @pytest.mark.slow
 @torch.no_grad()
 def test_a_compiled_encoder_gives_the_same(golden: GoldenNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embodio.model.quantised.multiplies_bfloat16", lambda: True)
-    monkeypatch.setattr("embodio.model.attention.MANY_TOKENS", 2)
+    monkeypatch.setattr("embodio.model.inference.quantised.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("embodio.model.layers.attention.MANY_TOKENS", 2)
     small = quantise(golden.model)
     tokens = concatenate(list(small.embed_inputs(golden.only(("text",), ("text",))).values()))
     tokens = dataclasses.replace(tokens, mask=None)

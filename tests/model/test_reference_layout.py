@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from embodio.model import ModelConfig, UnifiedIO2, WeightsError
-from embodio.model.reference_layout import from_reference_state, reference_names, to_reference_state
-from embodio.model.tokenizer_layout import TOKENIZER_PREFIXES
+from embodio.model.weights.reference_layout import from_reference_state, reference_names, to_reference_state
+from embodio.model.weights.tokenizer_layout import TOKENIZER_PREFIXES
 from tests.model.golden_network import OWN_FOLDER, load_network
 
 IMAGE_VQGAN, AUDIO_VQGAN = 67_717_295, 50_768_416

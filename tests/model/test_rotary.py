@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from embodio.model.rotary import grid_rotary, interleave, text_rotary
+from embodio.model.layers.rotary import grid_rotary, interleave, text_rotary
 
 CPU = torch.device("cpu")
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.model.statistics import DatasetStatistics, FieldStatistics, Normaliser, StatisticsError
+from embodio.model.tokens.statistics import DatasetStatistics, FieldStatistics, Normaliser, StatisticsError
 
 FIELD = FieldStatistics(
     names=("x", "y"),

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from embodio.model import BatchError, ConfigError, ModelConfig, UnifiedIO2
-from embodio.model.audio_tokenizer import AudioTokenizer
-from embodio.model.config import AudioTokenizerConfig, ImageTokenizerConfig
-from embodio.model.image_tokenizer import ImageTokenizer
-from embodio.model.tokenizer_layers import nearest_codes
+from embodio.model.config.model import AudioTokenizerConfig, ImageTokenizerConfig
+from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
+from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
+from embodio.model.tokenizers.tokenizer_layers import nearest_codes
 from tests.model.golden_network import OWN_FOLDER, GoldenNetwork, load_network, without
 
 SMALL = ImageTokenizerConfig(
@@ -44,7 +44,7 @@ def test_nearest_codes_are_the_nearest(rows: int, codes: int, dim: int, seed: in
     generator = torch.Generator().manual_seed(seed)
     vectors = torch.randn(rows, 2, dim, generator=generator)
     codebook = torch.randn(codes, dim, generator=generator)
-    with patch("embodio.model.tokenizer_layers.SEARCH_ROWS", at_a_time):
+    with patch("embodio.model.tokenizers.tokenizer_layers.SEARCH_ROWS", at_a_time):
         found = nearest_codes(vectors, codebook)
     distances = (vectors[:, :, None] - codebook).norm(dim=-1)
     assert found.shape == (rows, 2)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from embodio.model import ModelConfig, UnifiedIO2
-from embodio.model.config import AudioTokenizerConfig, ImageTokenizerConfig
-from embodio.model.reference_layout import from_reference_state, to_reference_state
-from embodio.model.tokenizer_layers import sinusoid_table
-from embodio.model.weights import load_state
+from embodio.model.config.model import AudioTokenizerConfig, ImageTokenizerConfig
+from embodio.model.tokenizers.tokenizer_layers import sinusoid_table
+from embodio.model.weights.reference_layout import from_reference_state, to_reference_state
+from embodio.model.weights.weights import load_state
 from tests.model.golden_network import OWN_FOLDER
 from tests.model.test_network_formula_golden import assert_summary, formula_batch, formula_weight, small_config, wave
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from embodio.model.network import UnifiedIO2
+from embodio.model.network.network import UnifiedIO2
 from tests.model.golden_network import OWN_FOLDER, GoldenNetwork, golden_folders, load_network, without, worst
 
 TOLERANCE = 1e-4

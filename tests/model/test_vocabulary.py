@@ -13,8 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from embodio.model import tokenizer_training
-from embodio.model.vocabulary import EOS_ID, PAD_ID, PREFIXES, UNK_ID, Vocabulary, VocabularyError, special_pieces
+from embodio.model.tokens.vocabulary import (
+    EOS_ID,
+    PAD_ID,
+    PREFIXES,
+    UNK_ID,
+    Vocabulary,
+    VocabularyError,
+    special_pieces,
+)
+from embodio.train.tokenizers import text as tokenizer_training
 
 GOLDEN = Path(os.environ.get("EMBODIO_GOLDEN", Path(__file__).parent / "golden"))
 LLAMA = os.environ.get("EMBODIO_LLAMA_TOKENIZER")

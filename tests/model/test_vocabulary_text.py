@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from embodio.model.vocabulary import EOS_ID, PAD_ID, Vocabulary, VocabularyError, special_pieces
+from embodio.model.tokens.vocabulary import EOS_ID, PAD_ID, Vocabulary, VocabularyError, special_pieces
 
 VOCABULARY = Vocabulary.default()
 SPECIAL_NAMES = [piece.replace("\u2581", " ")[1:] for piece in special_pieces()]

@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
 from embodio.model import BatchError, ConfigError, Vocoder, VocoderConfig, WeightsError, load_vocoder
-from embodio.model.vocoder import from_reference_vocoder, spectrogram_to_waveform
+from embodio.model.tokenizers.vocoder import from_reference_vocoder, spectrogram_to_waveform
 
 SMALL = {
     "1": VocoderConfig(

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from embodio.model import WeightsError
-from embodio.model.weight_files import SafetensorsFile, ShardedWeights, open_weights, read_torch_file
+from embodio.model.weights.weight_files import SafetensorsFile, ShardedWeights, open_weights, read_torch_file
 
 TENSORS = {
     "a": torch.arange(12, dtype=torch.float32).view(3, 4),

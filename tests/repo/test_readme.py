@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from embodio.benchmarks.rollout import RolloutConfig
-from embodio.train.cli import compose
-from embodio.train.collect import CollectConfig
+from embodio.benchmarks.rollouts.rollout import RolloutConfig
+from embodio.train.command_line.cli import compose
+from embodio.train.commands.collect import CollectConfig
 from embodio.train.config import TrainConfig
 from tests.repo.rooms import REPO
 

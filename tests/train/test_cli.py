@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embodio.train.cli import compose, run
-from embodio.train.help import help_page
-from embodio.train.schema import ConfigError, SchemaError, keys_of, nearest
+from embodio.train.command_line.cli import compose, run
+from embodio.train.command_line.help import help_page
+from embodio.train.command_line.schema import ConfigError, SchemaError, keys_of, nearest
 
 
 @dataclass(frozen=True)

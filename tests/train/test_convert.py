@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from embodio.model.jax_layout import to_jax
-from embodio.train.convert import main
+from embodio.model.weights.jax_layout import to_jax
+from embodio.train.commands.convert import main
 from tests.model.golden_network import OWN_FOLDER
 
 
@@ -83,7 +83,7 @@ def test_nothing_is_overwritten_silently(released: Path, tmp_path: Path, capsys:
     assert "config.json already" in capsys.readouterr().err
     assert sorted(path.name for path in out.iterdir()) == shards
     assert main([*to, "overwrite=true"]) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["config.json", "model.safetensors", "notes"]
+    assert sorted(path.name for path in out.iterdir()) == ["SHA256SUMS", "config.json", "model.safetensors", "notes"]
     assert main([f"source={out}", f"out={out}", "overwrite=true"]) == 2
     assert "give another folder" in capsys.readouterr().err
     (tmp_path / "file").write_text("x")
@@ -99,7 +99,7 @@ def test_a_failed_conversion_leaves_what_was_there(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("embodio.train.convert.save_weights", full)
+    monkeypatch.setattr("embodio.train.commands.convert.save_weights", full)
     assert main([f"source={released}", f"out={tmp_path / 'out'}", "overwrite=true"]) == 1
     assert "No space left" in capsys.readouterr().err
     assert (tmp_path / "out" / "model.safetensors").read_bytes() == before

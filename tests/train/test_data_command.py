@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embodio.datasets.finding import Finding
+from embodio.datasets.checks.finding import Finding
+from embodio.datasets.episodes.source import open_source
 from embodio.datasets.rlds.reader import RLDSReader
-from embodio.datasets.source import open_source
-from embodio.model.statistics import DatasetStatistics
-from embodio.train import data_verify
-from embodio.train.data import main
-from embodio.train.data_visualise import token_table
+from embodio.model.tokens.statistics import DatasetStatistics
+from embodio.train.commands.data import verify as data_verify
+from embodio.train.commands.data.data import main
+from embodio.train.commands.data.visualise import token_table
 from tests.agent.conftest import make_format
 from tests.datasets.toy import write_toy_dataset
 

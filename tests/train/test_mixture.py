@@ -12,25 +12,25 @@ import pytest
 import torch
 
 from embodio.agent import Agent, PolicyConfig
+from embodio.datasets.episodes.source import open_source
+from embodio.datasets.episodes.statistics import FieldAccumulator
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.mixture import Mixture
-from embodio.datasets.source import open_source
-from embodio.datasets.statistics import FieldAccumulator
+from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.tasks import TASKS, UnknownTaskError
 from embodio.datasets.tasks.inputs import InputConfig
-from embodio.model.config import ModelConfig
+from embodio.model.config.model import ModelConfig
 from embodio.model.errors import ModelError
-from embodio.model.network import UnifiedIO2
-from embodio.model.statistics import DatasetStatistics
-from embodio.model.weights import save_weights
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.tokens.statistics import DatasetStatistics
+from embodio.model.weights.weights import save_weights
 from embodio.train import material
-from embodio.train.cli import compose
+from embodio.train.command_line.cli import compose
+from embodio.train.command_line.schema import ConfigError
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
 from embodio.train.log import read_log
 from embodio.train.main import make_trainer, train
 from embodio.train.material import gather
-from embodio.train.schema import ConfigError
 from embodio.train.task_config import MixtureSettings, SourceConfig, TaskSettings
 from tests.datasets.toy import write_toy_dataset
 from tests.model.runner.small import CONFIG

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from embodio.train.config import OptimiserConfig
-from embodio.train.optimiser import WeightAverage, learning_rate, make_optimiser
+from embodio.train.optimisers.optimiser import WeightAverage, learning_rate, make_optimiser
 
 
 def test_the_rate_rises_then_falls_to_its_last_share() -> None:

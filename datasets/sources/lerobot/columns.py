@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.codecs.image_codec import decode_image, encode_image
+from embodio.datasets.episodes.features import DepthFeature, Feature, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds.features import DepthFeature, Feature, ImageFeature, TensorFeature, TextFeature
-from embodio.datasets.rlds.image_codec import decode_image, encode_image
 
 _INDEX = "__index_level_0__"
 _LISTED = 64  # larger arrays of a whole episode are stored as their bytes

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
-from embodio.datasets.rlds.features import (
+from embodio.datasets.episodes.features import (
     INSTRUCTION,
     INTEGERS,
     METADATA,
@@ -21,6 +20,7 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
     TextFeature,
 )
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.sources.lerobot.names import BOOKKEEPING, OWN, rlds_path
 from embodio.datasets.sources.parquet import REMEDY, read_table
 

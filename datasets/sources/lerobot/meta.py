@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from embodio.datasets.episodes.features import INSTRUCTION, EpisodeFeatures, ImageFeature
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds.features import INSTRUCTION, EpisodeFeatures, ImageFeature
 from embodio.datasets.sources.lerobot.columns import described
 from embodio.datasets.sources.lerobot.names import BOOKKEEPING, lerobot_name
 from embodio.datasets.sources.lerobot.stats import LARGEST, NumberStatistics, merge_frames

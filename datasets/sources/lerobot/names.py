@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from embodio.datasets.rlds.features import Feature, ImageFeature
+from embodio.datasets.episodes.features import Feature, ImageFeature
 
 BOOKKEEPING = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 OWN = "embodio.json"  # in the folder `meta`: our features and embodiment, which LeRobot has no place for

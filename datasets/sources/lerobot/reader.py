@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError
-from embodio.datasets.rlds.features import (
+from embodio.datasets.codecs.image_codec import decode_image
+from embodio.datasets.codecs.video_segments import VideoSegment
+from embodio.datasets.episodes.features import (
     INSTRUCTION,
     METADATA,
     DepthFeature,
@@ -18,15 +19,14 @@ from embodio.datasets.rlds.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.rlds.image_codec import decode_image
-from embodio.datasets.rlds.remote import has_file, is_url
+from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.files.remote import has_file, is_url
 from embodio.datasets.sources.columns import ColumnEpisode, Lazy
 from embodio.datasets.sources.layouts import Layout
 from embodio.datasets.sources.lerobot.columns import load_value
 from embodio.datasets.sources.lerobot.layout import PLACE, VALUES, LeRobotLayout
 from embodio.datasets.sources.lerobot.remote import RemoteLeRobot
 from embodio.datasets.sources.parquet import REMEDY, open_parquet, reading
-from embodio.datasets.sources.video_segments import VideoSegment
 from embodio.envs.embodiment import Embodiment
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from embodio.datasets.rlds.remote import fetch, mirror
+from embodio.datasets.files.remote import fetch, mirror
 from embodio.datasets.sources.lerobot.names import OWN
 
 _FETCHED = ".fetched"  # hidden, so that the fingerprint of the data set does not change as files arrive
@@ -19,7 +19,7 @@ class RemoteLeRobot:
     """
 
     def __init__(self, url: str) -> None:
-        """Copies what describes the data set; raises DatasetError as `embodio.datasets.rlds.remote.mirror`."""
+        """Copies what describes the data set; raises DatasetError as `embodio.datasets.files.remote.mirror`."""
         self._url = url.rstrip("/")
         self.folder = mirror(self._url, ["meta/info.json", "meta/tasks.parquet", f"meta/{OWN}"])
         self._here: set[Path] = set()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.statistics import FieldAccumulator
+from embodio.datasets.episodes.statistics import FieldAccumulator
 
 SHARES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 LARGEST = 4096  # numbers of a step; larger fields (depth, segmentation) get no statistics

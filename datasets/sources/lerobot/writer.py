@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.codecs.image_codec import encode_image
+from embodio.datasets.codecs.video_segments import join_videos, write_video
+from embodio.datasets.episodes.features import INSTRUCTION, EpisodeFeatures, ImageFeature, TextFeature
+from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.rlds.features import INSTRUCTION, EpisodeFeatures, ImageFeature, TextFeature
-from embodio.datasets.rlds.image_codec import encode_image
-from embodio.datasets.source import EpisodeView
 from embodio.datasets.sources.lerobot.columns import image_column, number_column, store_value, task_table
 from embodio.datasets.sources.lerobot.layout import VALUES
 from embodio.datasets.sources.lerobot.meta import (
@@ -31,7 +32,6 @@ from embodio.datasets.sources.lerobot.meta import (
 from embodio.datasets.sources.lerobot.names import OWN
 from embodio.datasets.sources.lerobot.stats import LARGEST, FrameStatistics, NumberStatistics
 from embodio.datasets.sources.parquet import parquet, read_table
-from embodio.datasets.sources.video_segments import join_videos, write_video
 from embodio.envs.embodiment import Embodiment
 
 GROUP_STEPS = 4000

@@ -16,7 +16,7 @@ import pytest
 
 from embodio.agent import Agent, AgentOptions, Checkpoint
 from embodio.agent.client import RemoteAgent
-from embodio.agent.observation import blank_observation
+from embodio.agent.format.observation import blank_observation
 from embodio.agent.serving.background import serving
 from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings

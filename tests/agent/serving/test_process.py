@@ -21,7 +21,7 @@ from embodio.agent.errors import NotReset
 from tests.agent.serving.test_serving import FRAME, SEEN
 
 REPO = Path(__file__).resolve().parents[3]
-SERVE = "from embodio.train.serve import main; raise SystemExit(main())"
+SERVE = "from embodio.train.commands.serve import main; raise SystemExit(main())"
 IN_TIME = 10.0
 """Seconds: a robot must not wait longer, on a machine that other tests keep busy."""
 

@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
+from embodio.datasets.episodes.source import EpisodeView, open_source
 from embodio.datasets.errors import CorruptRecordError, DatasetError
-from embodio.datasets.source import EpisodeView, open_source
 from embodio.datasets.sources.hdf5 import HDF5Source
 
 

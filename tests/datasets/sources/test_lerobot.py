@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from embodio.datasets.codecs.video_segments import CHUNK, write_video
+from embodio.datasets.episodes.features import TensorFeature
+from embodio.datasets.episodes.source import EpisodeView, open_source
 from embodio.datasets.errors import CorruptRecordError, DatasetError
-from embodio.datasets.rlds.features import TensorFeature
-from embodio.datasets.source import EpisodeView, open_source
-from embodio.datasets.sources.lerobot import LeRobotSource
-from embodio.datasets.sources.video_segments import CHUNK, write_video
+from embodio.datasets.sources.lerobot.reader import LeRobotSource
 
 FPS, LENGTHS, KEY = 10, (5, CHUNK + 8, 3), "observation.images.front"
 TASKS = ["open the door", "close the door"]

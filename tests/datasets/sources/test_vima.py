@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embodio.datasets.conversion import convert
+from embodio.datasets.codecs.image_codec import encode_image
+from embodio.datasets.conversion.conversion import convert
+from embodio.datasets.episodes.prompt_images import prompt_field, prompt_of
+from embodio.datasets.episodes.source import EpisodeSource, open_source
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
-from embodio.datasets.prompt_images import prompt_field, prompt_of
-from embodio.datasets.rlds.image_codec import encode_image
-from embodio.datasets.source import EpisodeSource, open_source
-from embodio.datasets.sources import file_trees
-from embodio.datasets.sources.restricted_pickle import Record, UnsafePickle, read_pickle
+from embodio.datasets.files import file_trees
+from embodio.datasets.files.restricted_pickle import Record, UnsafePickle, read_pickle
 from embodio.datasets.sources.vima import VimaSource
 from embodio.envs import embodiment_of
 from embodio.envs.planar_poses import from_planar

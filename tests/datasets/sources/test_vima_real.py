@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embodio.datasets.prompt_images import prompt_of
+from embodio.datasets.checks.poses import check_poses
+from embodio.datasets.episodes.prompt_images import prompt_of
 from embodio.datasets.sources.vima import VimaSource
-from embodio.datasets.verify_poses import check_poses
 from embodio.envs.vima.robot import vima_pick_place
 from tests.datasets.test_vima_tasks import FORM
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from embodio.model import DecodingError, Example, Processor, Spectrogram, UnifiedIO2, collate
-from embodio.model.audio_patches import target_to_power
 from embodio.model.example import Sound
 from embodio.model.generation import GenerationOptions, Sampling, generate
 from embodio.model.generation.long_audio import generate_long_audio, join_segments
 from embodio.model.generation.seeds import part_seed
+from embodio.model.processing.audio_patches import target_to_power
 from tests.model.runner.small import CONFIG, VOCABULARY, model, sound
 
 PROCESSOR = Processor(CONFIG, VOCABULARY)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from embodio.model import UnifiedIO2
-from embodio.model.token_sequence import TokenSequence
+from embodio.model.layers.token_sequence import TokenSequence
 from tests.model.golden_network import OWN_FOLDER, GoldenNetwork, load_network
 
 ALL_INPUTS = ("text", "image", "image_history", "audio", "audio_history")

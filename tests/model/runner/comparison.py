@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from embodio.model.runner import AnswerError, Mask
+from embodio.model.tasks import AnswerError, Mask
 
 # Sums of other shapes round differently, so what is computed from the same ids differs a little: drawn pixels by one of
 # 255, a place where such a pixel crosses the threshold of a mask, and sound, of which the phase is found by iteration.

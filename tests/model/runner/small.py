@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from embodio.model import Clip, ModelConfig, UnifiedIO2, Vocabulary
-from embodio.model.config import (
+from embodio.model.config.model import (
     AudioTokenizerConfig,
     AudioTowerConfig,
     ImageTokenizerConfig,
@@ -16,8 +16,8 @@ from embodio.model.config import (
     SamplingConfig,
     TransformerConfig,
 )
-from embodio.model.locations import LocationCodec
-from embodio.model.runner import TaskRunner
+from embodio.model.tasks import TaskRunner
+from embodio.model.tasks.locations import LocationCodec
 
 VOCABULARY = Vocabulary.default()
 CODEC = LocationCodec(VOCABULARY)

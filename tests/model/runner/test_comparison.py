@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from embodio.model.runner import AnswerError, Mask, TextAnswer
+from embodio.model.tasks import AnswerError, Mask, TextAnswer
 from tests.model.runner.comparison import assert_same
 
 GREY = np.full((4, 5, 3), 60, dtype=np.uint8)

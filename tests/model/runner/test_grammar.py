@@ -8,10 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.model.image_geometry import ImageFit
-from embodio.model.labelled_locations import Keypoints
-from embodio.model.runner import AnswerError, FoundBoxes, TaskError
-from embodio.model.runner.grammar import (
+from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.tasks import AnswerError, FoundBoxes, TaskError
+from embodio.model.tasks.grammar import (
     ChoiceRule,
     ItemsRule,
     Legal,
@@ -21,8 +20,9 @@ from embodio.model.runner.grammar import (
     location_rule,
     plain_text,
 )
-from embodio.model.runner.parsers import parse_boxes, parse_keypoints
-from embodio.model.vocabulary import EOS_ID
+from embodio.model.tasks.labelled_locations import Keypoints
+from embodio.model.tasks.parsers import parse_boxes, parse_keypoints
+from embodio.model.tokens.vocabulary import EOS_ID
 from tests.model.runner.small import CODEC, VOCABULARY
 
 FIT = ImageFit.of((50, 50), (50, 50))

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.model.image_geometry import ImageFit
-from embodio.model.labelled_locations import BODY_PARTS, Keypoints, LabelledBoxes, write_boxes, write_keypoints
-from embodio.model.runner import AnswerError, FoundBox, FoundBoxes, FoundCuboids, ViewChange
-from embodio.model.runner.parsers import (
+from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.tasks import AnswerError, FoundBox, FoundBoxes, FoundCuboids, ViewChange
+from embodio.model.tasks.labelled_locations import BODY_PARTS, Keypoints, LabelledBoxes, write_boxes, write_keypoints
+from embodio.model.tasks.parsers import (
     parse_box,
     parse_boxes,
     parse_cuboids,
@@ -18,8 +18,8 @@ from embodio.model.runner.parsers import (
     parse_pose,
     parse_text,
 )
-from embodio.model.spatial_locations import CameraPose, Cuboid, orthonormal, write_cuboid, write_pose
-from embodio.model.vocabulary import EOS_ID
+from embodio.model.tasks.spatial_locations import CameraPose, Cuboid, orthonormal, write_cuboid, write_pose
+from embodio.model.tokens.vocabulary import EOS_ID
 from tests.model.runner.small import CODEC, VOCABULARY
 
 FITS = st.builds(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.model.runner import PromptError, Prompts
-from embodio.model.runner.prompts import fill
+from embodio.model.tasks import PromptError, Prompts
+from embodio.model.tasks.prompts import fill
 from tests.model.runner.small import VOCABULARY
 
 

@@ -6,11 +6,11 @@ import pytest
 from embodio.model.errors import DecodingError
 from embodio.model.example import Example
 from embodio.model.generation import score_answers
-from embodio.model.image_geometry import GeometryError, ImageFit
-from embodio.model.runner import FoundBoxes, Prompts, TaskError
-from embodio.model.runner.dense import MASK_TOP_P
-from embodio.model.runner.engine import Written, sampled
-from embodio.model.vocabulary import EOS_ID
+from embodio.model.processing.image_geometry import GeometryError, ImageFit
+from embodio.model.tasks import FoundBoxes, Prompts, TaskError
+from embodio.model.tasks.dense import MASK_TOP_P
+from embodio.model.tasks.engine import Written, sampled
+from embodio.model.tokens.vocabulary import EOS_ID
 from tests.model.runner.small import CONFIG, VOCABULARY, images, model, runner
 
 TAGS = ["dog", "dog barks", "rain"]

@@ -10,9 +10,8 @@ from embodio.model import Clip, ModelConfig, TaskRunner, UnifiedIO2, Vocabulary
 from embodio.model.errors import ModelError
 from embodio.model.example import Example
 from embodio.model.generation import Beam, GenerationOptions, Sampling, generate, score_answers
-from embodio.model.labelled_locations import Keypoints
-from embodio.model.processor import ProcessorError
-from embodio.model.runner import (
+from embodio.model.processing.processor import ProcessorError
+from embodio.model.tasks import (
     AnswerError,
     Choice,
     DepthMap,
@@ -31,8 +30,9 @@ from embodio.model.runner import (
     TextAnswer,
     ViewChange,
 )
-from embodio.model.spatial_locations import CameraPose
-from embodio.model.vocoder import Vocoder, VocoderConfig
+from embodio.model.tasks.labelled_locations import Keypoints
+from embodio.model.tasks.spatial_locations import CameraPose
+from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig
 from tests.model.runner.comparison import assert_same
 from tests.model.runner.small import CONFIG, VOCABULARY, clip, images, model, runner, sound
 
@@ -108,7 +108,7 @@ def written_ids(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
         rows.extend(ids[:length] for ids, length in zip(made.tokens.tolist(), lengths, strict=True))
         return made
 
-    monkeypatch.setattr("embodio.model.runner.engine.generate", spy)
+    monkeypatch.setattr("embodio.model.tasks.engine.generate", spy)
     monkeypatch.setattr("embodio.model.generation.long_audio.generate", spy)
     return rows
 

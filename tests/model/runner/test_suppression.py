@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.model.runner import TaskError
-from embodio.model.runner.suppression import intersection_over_union, suppress
+from embodio.model.tasks import TaskError
+from embodio.model.tasks.suppression import intersection_over_union, suppress
 
 NUMBERS = st.integers(0, 12)
 BOXES = st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS), max_size=12)

@@ -1,0 +1,181 @@
+"""ActionText: how a sequence of actions is written as text, and the grammar that every answer keeps to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.agent.errors import ActionError, CheckpointError
+from embodio.agent.format.codec import ActionCodec
+from embodio.agent.format.grammar import Echo, Forced, Grammar, Level, Part, Spellings, Stop, Word
+from embodio.model.tokens.vocabulary import Vocabulary
+
+_SLOT = re.compile(r"\{([^{}]*)\}")
+_STEP = "{step}"
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """A place in the template: a dimension, written as the codec spells it or with other words."""
+
+    dimension: int
+    words: Spellings | None = None
+
+
+class ActionText:
+    """Writes actions, reads them back, and compiles the grammar for decoding; the same in training and acting.
+
+    Args:
+        codec: levels of actions and their tokens.
+        vocabulary: pieces of the text around them.
+        template: text of one action. `{name}` stands for a dimension of the action, `{step}` for the number of the
+            action from 1, and `{name|one|other}` for another word for what a dimension of words says; "" writes the
+            dimensions one after the other.
+        separator: text between two actions.
+        whole_episode: the network says when the actions end.
+
+    Raises:
+        CheckpointError: a dimension is not in the template exactly once, a slot is unknown, or, for whole episodes,
+            there is no text that tells a further action from the end.
+    """
+
+    def __init__(
+        self, codec: ActionCodec, vocabulary: Vocabulary, template: str, separator: str, whole_episode: bool
+    ) -> None:
+        self.codec, self.whole_episode = codec, whole_episode
+        self._vocabulary, self._separator = vocabulary, separator
+        names = [dimension.name for dimension in codec.action.dimensions]
+        self._pieces = self._parse(template or "".join(f"{{{name}}}" for name in names), names)
+        self._order = [piece.dimension for piece in self._pieces if isinstance(piece, _Slot) and piece.words is None]
+        if sorted(self._order) != list(range(len(names))):
+            raise CheckpointError(f"action_text: {template!r} must hold each of {names} exactly once")
+        self._grammars: dict[tuple[int, bool], Grammar] = {}
+        self.grammar(2)
+
+    def grammar(self, actions: int, ends: bool | None = None) -> Grammar:
+        """What an answer of so many actions may look like; `ends`: it may end after each, None as in the policy."""
+        ends = self.whole_episode if ends is None else ends
+        if (actions, ends) not in self._grammars:
+            if len(self._grammars) >= 256:
+                self._grammars.clear()
+            self._grammars[actions, ends] = self._compile(actions, ends)
+        return self._grammars[actions, ends]
+
+    def choice_of(self, action: int, dimension: int) -> int:
+        """The place among the choices of a grammar of the policy that says dimension `dimension` of an action."""
+        return action * (self.codec.size + int(self.whole_episode)) + self._order.index(dimension)
+
+    def choices(self, actions: npt.ArrayLike) -> Ints:
+        """The choices [C] of `grammar(n)` that write actions [n, A]; raises ActionError as the codec does."""
+        levels = np.atleast_2d(self.codec.levels(actions))[:, self._order]
+        if self.whole_episode:
+            levels = np.concatenate([np.ones((len(levels), 1), dtype=np.int64), levels], axis=1)
+            return levels.reshape(-1)[1:]
+        return levels.reshape(-1)
+
+    def write(self, actions: npt.ArrayLike) -> list[int]:
+        """Actions [n, A] as token ids, without the end of the text; raises ActionError as the codec does."""
+        values = np.atleast_2d(np.asarray(actions))
+        if not len(values):
+            return []
+        return [int(token) for token in self.grammar(len(values)).write(self.choices(values))]
+
+    def actions(self, choices: npt.NDArray[np.integer], ends: bool | None = None) -> list[Floats]:
+        """Choices [B, C] -> the actions float32 [n, A] of each row; `ends` as in `grammar`."""
+        ends, rows = self.whole_episode if ends is None else ends, len(choices)
+        stride = self.codec.size + int(ends)
+        padded = np.concatenate([np.ones((rows, int(ends)), dtype=np.int64), choices], axis=1)
+        table = padded.reshape(rows, -1, stride)
+        levels = np.zeros((rows, table.shape[1], self.codec.size), dtype=np.int64)
+        levels[..., self._order] = table[..., int(ends) :]
+        if not ends:
+            return list(self.codec.from_levels(levels))
+        counts = (table[..., 0] == 1).cumprod(axis=1).sum(axis=1)
+        return [self.codec.from_levels(row[:count]) for row, count in zip(levels, counts, strict=True)]
+
+    def read(self, ids: npt.ArrayLike) -> Floats:
+        """Token ids [T] of any number of actions -> actions float32 [n, A]; the inverse of `write`.
+
+        Raises:
+            ActionError: the tokens are no whole number of actions, or one is not legal at its place.
+        """
+        tokens = np.asarray(ids)
+        if tokens.ndim != 1 or not tokens.size:
+            raise ActionError(f"action tokens: expected integers [T], got {tokens.dtype} {tokens.shape}")
+        for count in range(1, len(tokens) + 1):
+            grammar = self.grammar(count, ends=False)
+            if grammar.length < len(tokens) - 1:
+                continue
+            if grammar.accepts(tokens):
+                return self.actions(grammar.parse(tokens)[None], ends=False)[0]
+            if grammar.length >= len(tokens) and not grammar.ragged:
+                grammar.parse(tokens)
+        raise ActionError(f"action tokens: {len(tokens)} are no whole number of actions; decode with `grammar`")
+
+    def _parse(self, template: str, names: list[str]) -> list[str | _Slot]:
+        pieces: list[str | _Slot] = []
+        for index, part in enumerate(_SLOT.split(template)):
+            name, *words = part.split("|")
+            if index % 2 == 0:
+                pieces += [part] if part else []
+            elif name in names:
+                dimension = names.index(name)
+                if words and len(words) != len(self.codec.action.dimensions[dimension].words):
+                    raise CheckpointError(f"action_text: {{{part}}} needs one word for each of those of {name!r}")
+                if words and not any(isinstance(p, _Slot) and p.dimension == dimension for p in pieces):
+                    raise CheckpointError(f"action_text: {{{part}}} comes before {{{name}}}, which it echoes")
+                spelled = tuple(tuple(self._vocabulary.encode(word)) for word in words)
+                pieces.append(_Slot(dimension, spelled or None))
+            elif f"{{{part}}}" == _STEP:
+                pieces.append(_STEP)
+            else:
+                raise CheckpointError(f"action_text: there is no {{{part}}}; there are {['step', *names]}")
+        return pieces
+
+    def _compile(self, actions: int, ends: bool) -> Grammar:
+        parts: list[Part] = []
+        choices = 0
+        for number in range(1, actions + 1):
+            stops = ends and number > 1
+            first, choices = len(parts), choices + int(stops)
+            text, chosen = self._separator if number > 1 else "", dict[int, int]()
+            for piece in self._pieces:
+                if isinstance(piece, str):
+                    text += piece.replace(_STEP, str(number))
+                    continue
+                parts += self._forced(text)
+                text = ""
+                if piece.words is not None:
+                    parts.append(Echo(chosen[piece.dimension], piece.words))
+                else:
+                    parts.append(_choice(self.codec.spellings[piece.dimension]))
+                    chosen[piece.dimension] = choices
+                    choices += 1
+            parts += self._forced(text)
+            if stops:
+                parts[first : first + 1] = self._stop(parts[first])
+        return Grammar(tuple(parts))
+
+    def _forced(self, text: str) -> list[Part]:
+        return [Forced(tuple(self._vocabulary.encode(text.strip())))] if text.strip() else []
+
+    @staticmethod
+    def _stop(begin: Part) -> list[Part]:
+        if not isinstance(begin, Forced):
+            raise CheckpointError("whole_episode: set a separator, or an action_text that begins with text")
+        rest = begin.ids[1:]
+        return [Stop(begin.ids[0]), *([Forced(rest)] if rest else [])]
+
+
+def _choice(spelled: Ints | Spellings) -> Part:
+    if isinstance(spelled, np.ndarray):
+        return Level(spelled)
+    if all(len(word) == 1 for word in spelled):
+        return Level(np.array([word[0] for word in spelled], dtype=np.int64))
+    return Word(spelled)

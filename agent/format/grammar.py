@@ -1,0 +1,217 @@
+"""Grammar: what an answer may look like, part by part, compiled from the embodiment."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.agent.errors import ActionError
+from embodio.model.tokens.vocabulary import EOS_ID
+
+Ids = npt.NDArray[np.int64]
+Spellings = tuple[tuple[int, ...], ...]
+"""The tokens of each of several words."""
+
+
+@dataclass(frozen=True, eq=False)
+class Forced:
+    """Tokens that always stand here."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """A choice of one token among `ids`, int64 [n]."""
+
+    ids: Ids
+
+
+@dataclass(frozen=True, eq=False)
+class Word:
+    """A choice of one word; none may begin another."""
+
+    spellings: Spellings
+
+
+@dataclass(frozen=True, eq=False)
+class Echo:
+    """Another word for what was chosen at choice `of`; it is forced once that is known."""
+
+    of: int
+    spellings: Spellings
+
+
+@dataclass(frozen=True, eq=False)
+class Stop:
+    """A choice to end the answer (0) or to go on (1), with the first token of what follows."""
+
+    go_on: int
+
+
+Part = Forced | Level | Word | Echo | Stop
+
+
+@dataclass(frozen=True, eq=False)
+class Grammar:
+    """The parts of an answer in order.
+
+    Every answer is the outcome of C choices, one for each Level, Word and Stop: `write` makes tokens of choices,
+    `parse` choices of tokens. What follows from the choices (`Forced`, `Echo`) is filled in without asking the
+    network, which reads it together with the next token that it has to choose.
+
+    Raises:
+        ActionError: a part has nothing to choose from, one word begins another, or an Echo fits no earlier choice.
+    """
+
+    parts: tuple[Part, ...]
+    choices: tuple[Level | Word | Stop, ...] = field(init=False)
+    """The parts that the network chooses, in order."""
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise ActionError("grammar: an answer needs at least one position")
+        choices: list[Level | Word | Stop] = []
+        for position, part in enumerate(self.parts):
+            if isinstance(part, Level) and (part.ids.ndim != 1 or not len(part.ids) or part.ids.dtype != np.int64):
+                raise ActionError(f"grammar: position {position} needs int64 [n] with at least one id")
+            if isinstance(part, Word):
+                _require_prefix_free(part.spellings)
+            if isinstance(part, Echo):
+                other = choices[part.of] if 0 <= part.of < len(choices) else None
+                if not isinstance(other, Word | Level) or _width(other) != len(part.spellings):
+                    raise ActionError(f"grammar: position {position} echoes choice {part.of}, which does not fit")
+            if isinstance(part, Level | Word | Stop):
+                choices.append(part)
+        object.__setattr__(self, "choices", tuple(choices))
+
+    @classmethod
+    def of_ids(cls, legal: Sequence[Ids]) -> Grammar:
+        """One token after the other, each among the ids that are legal at its position; single ids are forced."""
+        return cls(tuple(Forced((int(ids[0]),)) if len(ids) == 1 else Level(ids) for ids in legal))
+
+    @property
+    def length(self) -> int:
+        """T, tokens of the longest answer."""
+        return sum(_longest(part) for part in self.parts)
+
+    @property
+    def ragged(self) -> bool:
+        """Whether answers differ in length, or in where their parts stand."""
+        return any(
+            isinstance(part, Stop)
+            or (isinstance(part, Word | Echo) and len({len(word) for word in part.spellings}) > 1)
+            for part in self.parts
+        )
+
+    def write(self, choices: npt.ArrayLike) -> Ids:
+        """Choices int [C] -> tokens int64 [T']; what comes after a Stop that was chosen is not read.
+
+        Raises:
+            ActionError: a choice that does not exist.
+        """
+        chosen = np.asarray(choices, dtype=np.int64).tolist()
+        ids: list[int] = []
+        index = 0
+        for part in self.parts:
+            if isinstance(part, Forced):
+                ids += part.ids
+                continue
+            if isinstance(part, Echo):
+                ids += part.spellings[chosen[part.of]]
+                continue
+            choice = chosen[index] if index < len(chosen) else -1
+            index += 1
+            if not 0 <= choice < _width(part):
+                raise ActionError(
+                    f"grammar: choice {index - 1} is {choice}, but there are {_width(part)} to choose from"
+                )
+            if isinstance(part, Stop):
+                if choice == 0:
+                    break
+                ids.append(part.go_on)
+            else:
+                ids += (int(part.ids[choice]),) if isinstance(part, Level) else part.spellings[choice]
+        return np.array(ids, dtype=np.int64)
+
+    def parse(self, ids: npt.ArrayLike) -> Ids:
+        """Tokens [T'], with or without the end of the text -> choices int64 [C], -1 for those after a Stop.
+
+        Raises:
+            ActionError: tokens that the grammar does not allow; says where.
+        """
+        tokens = np.asarray(ids)
+        if tokens.ndim != 1 or tokens.dtype.kind not in "iu":
+            raise ActionError(f"action tokens: expected integers [T], got {tokens.dtype} {tokens.shape}")
+        given = tokens.tolist()
+        chosen: list[int] = []
+        place = 0
+        for part in self.parts:
+            if isinstance(part, Stop):
+                chosen.append(int(place < len(given) and given[place] != EOS_ID))
+                if not chosen[-1]:
+                    break
+                place = _expect(given, place, (part.go_on,))
+            elif isinstance(part, Forced | Echo):
+                place = _expect(given, place, part.ids if isinstance(part, Forced) else part.spellings[chosen[part.of]])
+            else:
+                choice = _find(part, given, place)
+                chosen.append(choice)
+                place += 1 if isinstance(part, Level) else len(part.spellings[choice])
+        if given[place:] not in ([], [EOS_ID]):
+            raise ActionError(f"action tokens: {len(given)} were given, but the answer ends after {place}")
+        return np.array(chosen + [-1] * (len(self.choices) - len(chosen)), dtype=np.int64)
+
+    def accepts(self, ids: npt.ArrayLike) -> bool:
+        """Says whether a token sequence [T'] is one that the grammar allows."""
+        try:
+            self.parse(ids)
+        except ActionError:
+            return False
+        return True
+
+
+def _find(part: Level | Word, given: list[int], place: int) -> int:
+    """Which alternative stands at a place."""
+    if isinstance(part, Level):
+        found = np.flatnonzero(part.ids == given[place]).tolist() if place < len(given) else []
+    else:
+        found = [i for i, word in enumerate(part.spellings) if tuple(given[place : place + len(word)]) == word]
+    if not found:
+        raise ActionError(f"action tokens: {_seen(given, place)} is none of the {_width(part)} legal choices")
+    return int(found[0])
+
+
+def _width(part: Level | Word | Stop) -> int:
+    if isinstance(part, Level):
+        return len(part.ids)
+    return len(part.spellings) if isinstance(part, Word) else 2
+
+
+def _longest(part: Part) -> int:
+    if isinstance(part, Forced):
+        return len(part.ids)
+    return max(map(len, part.spellings)) if isinstance(part, Word | Echo) else 1
+
+
+def _require_prefix_free(spellings: Spellings) -> None:
+    if not spellings or not all(spellings):
+        raise ActionError("grammar: a choice of words needs words, none of them empty")
+    ordered = sorted(spellings)
+    for first, second in itertools.pairwise(ordered):
+        if second[: len(first)] == first:
+            raise ActionError(f"grammar: the word with tokens {first} begins the one with {second}; rename one of them")
+
+
+def _expect(given: list[int], place: int, ids: tuple[int, ...]) -> int:
+    if tuple(given[place : place + len(ids)]) != ids:
+        raise ActionError(f"action tokens: {_seen(given, place)}, expected {list(ids)}")
+    return place + len(ids)
+
+
+def _seen(given: list[int], place: int) -> str:
+    return f"id {given[place]} at position {place}" if place < len(given) else f"the end at position {place}"

@@ -1,0 +1,149 @@
+"""PolicyConfig: how a policy reads a robot and writes its actions, as plain data in its checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from embodio.agent.errors import CheckpointError
+from embodio.agent.format.sound import LONGEST_HISTORY
+from embodio.model.tokens.vocabulary import HISTORY_SLOTS
+
+_LATER = {
+    "separator",
+    "goal_image",
+    "prompt_images",
+    "microphone",
+    "prompt_sounds",
+    "action_text",
+    "whole_episode",
+    "view",
+    "previous_actions",
+}
+"""Keys that checkpoints of the first version do not have; there they are off."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyConfig:
+    """How a policy reads a robot and writes its actions; travels in the checkpoint as `policy.json`.
+
+    Attributes:
+        cameras: names of the cameras, drawn side by side from left to right as the one image input.
+        history_frames: how many earlier frames are given as image history (0 to 8).
+        history_stride: control steps between those frames.
+        chunk: K, actions that are predicted at once, or the most of them for whole episodes.
+        action_bins: levels of a continuous action dimension; an odd number makes zero a level.
+        action_range: what the levels span: "limits" (the embodiment's), "minmax" or "quantiles" (the data set's).
+        state_range: the same for the state; "minmax", "quantiles", "meanstd" or "limits".
+        prompt: input text. `{instruction}` is replaced by plain text, `{state}` by one value token per state number,
+            `{action_space}` by what the numbers of an action mean, `{previous_actions}` by tokens of earlier actions.
+        separator: text between two actions of a chunk; its tokens are forced when acting.
+        action_text: text of one action, such as "{step}: pick from ( {x} {y} ) and place to ( {to_x} {to_y} )"; see
+            `ActionText`. "" writes the numbers one after the other.
+        whole_episode: an answer holds all actions up to the end of the episode (paper, section D.10, VIMA), and the
+            network says where that is.
+        goal_image: a picture of the goal is given, as the first frame of the image history.
+        prompt_images: how many images an instruction may hold; they come next in the image history, and the text
+            refers to them by their tokens.
+        prompt_sounds: how many segments of 4.08 s the sounds of an instruction may have. They come first in the audio
+            history, and the text refers to them by their tokens. An instruction that is spoken, and nothing else, is
+            the audio input where there is no microphone: its last segment, the earlier ones are history.
+        microphone: sound is given: the last 4.08 s as the audio input, the segments before as audio history, see
+            `heard_segments`.
+        previous_actions: how many of the actions played before, at most, stand in the prompt.
+        view: share of the area of camera frames and goal that is seen, around the middle; less than 1 after training
+            with random crops, which embodio-train takes care of.
+    """
+
+    cameras: tuple[str, ...]
+    history_frames: int = 0
+    history_stride: int = 1
+    chunk: int = 4
+    action_bins: int = 201
+    action_range: str = "limits"
+    state_range: str = "minmax"
+    prompt: str = "{instruction} State: {state}"
+    separator: str = ""
+    action_text: str = ""
+    whole_episode: bool = False
+    goal_image: bool = False
+    prompt_images: int = 0
+    prompt_sounds: int = 0
+    microphone: bool = False
+    view: float = 1.0
+    previous_actions: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cameras", tuple(self.cameras))
+        if not self.cameras and self.history_frames:
+            raise CheckpointError("history_frames: without a camera there is no history; set it to 0")
+        if self.chunk < 1:
+            raise CheckpointError(f"chunk: got {self.chunk}, expected at least 1 action")
+        if not 0 <= self.history_frames <= 8 or self.history_stride < 1:
+            raise CheckpointError(
+                f"history: got {self.history_frames} frames every {self.history_stride} steps, "
+                "expected 0 to 8 frames and a stride of at least 1"
+            )
+        if self.prompt_images < 0 or self.image_slots > HISTORY_SLOTS:
+            raise CheckpointError(
+                f"prompt_images: history frames, goal and prompt images need {self.image_slots} slots, "
+                f"there are {HISTORY_SLOTS}"
+            )
+        if not 0.0 < self.view <= 1.0:
+            raise CheckpointError(f"view: got {self.view}, expected more than 0 and at most 1 (whole frames)")
+        if self.prompt_sounds < 0 or self.sound_slots > HISTORY_SLOTS:
+            raise CheckpointError(
+                f"prompt_sounds: sounds of the instruction and of the microphone need {self.sound_slots} slots, there "
+                f"are {HISTORY_SLOTS}"
+            )
+        if "{instruction}" not in self.prompt:
+            raise CheckpointError(f"prompt: {self.prompt!r} has no {{instruction}}; the policy would never be told")
+        if self.previous_actions < 0 or bool(self.previous_actions) != ("{previous_actions}" in self.prompt):
+            raise CheckpointError(
+                f"previous_actions: got {self.previous_actions}; give a number above 0 and {{previous_actions}} in the "
+                "prompt, or neither"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return dataclasses.asdict(self) | {"cameras": list(self.cameras)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PolicyConfig:
+        """The inverse of `to_dict`.
+
+        Raises:
+            CheckpointError: if a key is unknown or missing, or its value has another type.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        wrong = sorted((set(values) ^ known) - (_LATER - set(values)))
+        if wrong:
+            raise CheckpointError(f"policy.json: unknown or missing keys {wrong}; expected exactly {sorted(known)}")
+        for field in dataclasses.fields(cls):
+            if field.name in values and not _is_a(str(field.type), values[field.name]):
+                raise CheckpointError(f"policy.json: {field.name} is {values[field.name]!r}, expected {field.type}")
+        return cls(**values)
+
+    @property
+    def image_slots(self) -> int:
+        """Slots of the image history that the policy uses."""
+        return self.history_frames + self.prompt_images + int(self.goal_image)
+
+    @property
+    def sound_slots(self) -> int:
+        """Slots of the audio history that the policy uses."""
+        return self.prompt_sounds + (LONGEST_HISTORY if self.microphone else 0)
+
+    @property
+    def window(self) -> int:
+        """Control steps an agent must remember: the current one and those that the history reaches back to."""
+        return 1 + self.history_frames * self.history_stride
+
+
+def _is_a(kind: str, value: Any) -> bool:
+    """Whether a value of JSON is of the type that a field is annotated with."""
+    if kind.startswith("tuple"):
+        return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+    return isinstance(value, kinds[kind]) and (kind == "bool" or not isinstance(value, bool))

@@ -1,0 +1,328 @@
+"""PolicyFormat: what a policy is told and what it answers; the one place where observations become Examples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.agent.errors import ActionError, CheckpointError, ObservationError
+from embodio.agent.format.action_text import ActionText
+from embodio.agent.format.codec import ActionCodec
+from embodio.agent.format.grammar import Grammar
+from embodio.agent.format.instruction import Instruction, distinct, place_among, read_instruction
+from embodio.agent.format.observation import Observation, ObservationSpec, read_observation
+from embodio.agent.format.policy_config import PolicyConfig
+from embodio.agent.format.sound import Waveform, forgotten, heard_segments, read_sound, sound_length
+from embodio.envs.action_space import describe_actions
+from embodio.envs.embodiment import Camera, Dimension, Embodiment
+from embodio.model.example import Example
+from embodio.model.processing.image_crop import crop
+from embodio.model.tokens.statistics import DatasetStatistics, Normaliser, NormaliserKind, StatisticsError
+from embodio.model.tokens.vocabulary import Vocabulary
+
+_SLOT = re.compile(r"(\{(?:instruction|state|action_space|previous_actions)\})")
+
+
+class PolicyFormat:
+    """Builds the Example of a moment on a robot; used alike in training and in `Agent.act`.
+
+    Args:
+        config: how the policy reads and writes.
+        embodiment: the robot; cameras, state and action dimensions come from here.
+        statistics: of the data set, for the fields "state" and "action".
+        vocabulary: of the network.
+
+    Raises:
+        CheckpointError: if the config names a camera that the embodiment lacks.
+        StatisticsError: if a normaliser needs a statistic that is not there.
+    """
+
+    def __init__(
+        self, config: PolicyConfig, embodiment: Embodiment, statistics: DatasetStatistics, vocabulary: Vocabulary
+    ) -> None:
+        self.config = config
+        self.embodiment = embodiment
+        self.statistics = statistics
+        self.vocabulary = vocabulary
+        by_name = {camera.name: camera for camera in embodiment.cameras}
+        unknown = [name for name in config.cameras if name not in by_name]
+        if unknown:
+            known = ",".join(by_name)
+            raise CheckpointError(
+                f"cameras: {unknown} are not on {embodiment.name}, which has {sorted(by_name)}; choose among these, "
+                f"policy.cameras=[{known}]"
+            )
+        self.cameras: tuple[Camera, ...] = tuple(by_name[name] for name in config.cameras)
+        self.codec = ActionCodec(
+            embodiment.action,
+            _normaliser(config.action_range, "action", embodiment.action.dimensions, statistics),
+            vocabulary,
+            config.action_bins,
+        )
+        self._state_normaliser = (
+            _normaliser(config.state_range, "state", embodiment.state, statistics)
+            if "{state}" in config.prompt
+            else None
+        )
+        self._prompt_parts = [part for part in _SLOT.split(config.prompt) if part]
+        self._prefix = vocabulary.prefix_id("text", "S")
+        self.action_text = ActionText(
+            self.codec, vocabulary, config.action_text, config.separator, config.whole_episode
+        )
+        if config.microphone and embodiment.microphone is None:
+            raise CheckpointError(f"microphone: {embodiment.name} has none; train the policy without sound")
+
+    @property
+    def window(self) -> int:
+        """Observations that an Example is made of, the current one included."""
+        return self.config.window
+
+    @property
+    def previous_actions(self) -> int:
+        """Earlier actions that the prompt tells of at most."""
+        return self.config.previous_actions
+
+    @property
+    def prompt_images(self) -> int:
+        """How many images an instruction may hold."""
+        return self.config.prompt_images
+
+    @property
+    def prompt_sounds(self) -> int:
+        """How many segments of 4.08 s the sounds of an instruction may have."""
+        return self.config.prompt_sounds
+
+    def read_instruction(self, given: Any) -> Instruction:
+        """What a robot is told, checked and in the form that `example` takes; raises ObservationError."""
+        return read_instruction(self.config, given)
+
+    @property
+    def chunk(self) -> int:
+        """K, the actions that are predicted at once."""
+        return self.config.chunk
+
+    @property
+    def camera_names(self) -> tuple[str, ...]:
+        """The cameras that are read, in the order in which they are drawn."""
+        return self.config.cameras
+
+    @property
+    def whole_episode(self) -> bool:
+        """Whether an answer holds all actions up to the end of the episode."""
+        return self.config.whole_episode
+
+    def answer_length(self, actions: int | None = None) -> int:
+        """Most target tokens of so many actions (all of the chunk by default), without the end of the text."""
+        return self.grammar(actions).length
+
+    @property
+    def reads_state(self) -> bool:
+        """Whether the prompt holds the state."""
+        return self._state_normaliser is not None
+
+    def grammar(self, actions: int | None = None) -> Grammar:
+        """What an answer of `actions` actions (all of the chunk by default) may look like."""
+        return self.action_text.grammar(actions or self.config.chunk)
+
+    def check(self, observation: Observation) -> None:
+        """Checks keys, shapes, dtypes, ranges and finiteness of one observation.
+
+        Raises:
+            ObservationError: naming the field, what it should be and what it is.
+        """
+        read_observation(self.spec, observation)
+
+    @property
+    def spec(self) -> ObservationSpec:
+        """What an observation must hold."""
+        state = self.embodiment.state if self.reads_state else ()
+        microphone = self.embodiment.microphone if self.config.microphone else None
+        return ObservationSpec(self.cameras, state, self.config.goal_image, microphone)
+
+    def seen(self, observation: Observation) -> dict[str, Any]:
+        """What an agent sees of an observation: camera frames and goal cut to the middle, as `config.view` says.
+
+        Training does not call this, since there the augmentation crops.
+        """
+        seen, view = dict(observation), self.config.view
+        if view == 1.0:
+            return seen
+        seen |= {camera.name: crop(observation[camera.name], view) for camera in self.cameras}
+        if "goal" in seen:  # the cameras side by side, at any scale
+            ends = np.cumsum([camera.width for camera in self.cameras])
+            cuts = np.rint(ends[:-1] * seen["goal"].shape[1] / ends[-1]).astype(np.int64)
+            parts = [part for part in np.split(seen["goal"], cuts, axis=1) if part.size]
+            seen["goal"] = np.concatenate([crop(part, view) for part in parts], axis=1)
+        return seen
+
+    def image(self, observation: Observation) -> npt.NDArray[np.uint8]:
+        """The cameras side by side, uint8 [H, sum of widths, 3]; below lower ones it is black."""
+        frames = [observation[camera.name] for camera in self.cameras]
+        height = max(len(frame) for frame in frames)
+        if any(len(frame) < height for frame in frames):
+            frames = [np.pad(frame, ((0, height - len(frame)), (0, 0), (0, 0))) for frame in frames]
+        return np.concatenate(frames, axis=1)
+
+    def prompt(self, observation: Observation, instruction: Instruction) -> list[str | int]:
+        """The input text: strings are plain text, integers are ids."""
+        parts: list[str | int] = [self._prefix]
+        for part in self._prompt_parts:
+            if part == "{instruction}":
+                parts.extend(self._words(instruction))
+            elif part == "{state}" and self._state_normaliser is not None:
+                if observation["state"] is not None:  # training leaves it out now and then
+                    unit = self._state_normaliser.normalise(np.asarray(observation["state"], dtype=np.float64))
+                    ids = self.vocabulary.values_to_ids(np.clip(unit, 0.0, 1.0), rounding="nearest")
+                    parts.extend(int(token) for token in ids)
+            elif part == "{action_space}":
+                parts.append(describe_actions(self.embodiment.action))
+            elif part == "{previous_actions}":
+                parts.extend(self.write(observation["previous_actions"]))
+            else:
+                parts.append(part)
+        return parts
+
+    def prompt_length(self, instruction: Instruction) -> int:
+        """Tokens of the input text for an instruction, without the end of the text."""
+        played = np.tile([d.low for d in self.embodiment.action.dimensions], (self.previous_actions, 1))
+        blank = {"state": np.zeros(len(self.embodiment.state)), "previous_actions": played}
+        return len(self.vocabulary.encode(self.prompt(blank, instruction)))
+
+    def _words(self, instruction: Instruction) -> list[str | int]:
+        """The instruction with each image and sound replaced by the tokens that refer to where they are."""
+        if isinstance(instruction, str):
+            return [instruction]
+        pictures, sounds, before = distinct(instruction, 3), distinct(instruction, 1), int(self.config.goal_image)
+        last = len(sounds) if self._only_spoken(instruction) else None
+        words = list[str | int]()
+        for part in instruction:
+            if isinstance(part, str):
+                words.append(part)
+            elif part.ndim == 3:
+                words.append(self.vocabulary.image_history_id(before + place_among(part, pictures)))
+            elif place_among(part, sounds) == last:
+                words.append(self.vocabulary.audio_input_id)
+            else:
+                words.append(self.vocabulary.audio_history_id(place_among(part, sounds)))
+        return words
+
+    def _only_spoken(self, instruction: Instruction) -> bool:
+        """Whether the last sound of the instruction is the audio input."""
+        heard = not isinstance(instruction, str) and len(instruction) > 0
+        return (
+            heard
+            and not self.config.microphone
+            and all(not isinstance(part, str) and part.ndim == 1 for part in instruction)
+        )
+
+    def sounds(self, observation: Observation, instruction: Instruction) -> tuple[Waveform | None, list[Waveform]]:
+        """The audio input and the audio history: sounds of the instruction, then earlier ones of the microphone.
+
+        Args:
+            observation: the present one; "microphone" in it is from `sound`.
+            instruction: its sounds have at most one segment each.
+        """
+        told = distinct(instruction, 1)
+        if self.config.microphone:
+            heard = heard_segments(observation["microphone"])
+            return heard[-1], told + heard[:-1]
+        if self._only_spoken(instruction):
+            return told[-1], told[:-1]
+        return None, told
+
+    def history(self, window: Sequence[Observation], instruction: Instruction) -> list[npt.NDArray[Any]]:
+        """The images of the history slots in order: the goal, the images of the instruction, earlier frames."""
+        images = [window[-1]["goal"]] if self.config.goal_image else []
+        images += distinct(instruction, 3)
+        stride = self.config.history_stride
+        reach = range(-1 - stride * self.config.history_frames, -1, stride)
+        return images + [self.image(window[i]) for i in reach if -i <= len(window)]
+
+    def sound(self, pieces: Sequence[Any]) -> Waveform:
+        """All the sound so far, as far as it is heard, float32 [samples] at 16 kHz.
+
+        Args:
+            pieces: of the microphone, in order from the beginning of the episode, as observations give them.
+
+        Raises:
+            ObservationError: a piece is no sound, or there is none.
+        """
+        microphone = self.embodiment.microphone
+        if microphone is None:
+            raise ObservationError(f"microphone: {self.embodiment.name} has none")
+        if not len(pieces):
+            raise ObservationError("microphone: nothing was heard; give at least one piece of sound")
+        ends = np.cumsum([sound_length("microphone", piece, microphone.rate) for piece in pieces])
+        begin = forgotten(int(ends[-1]))
+        first = int(np.searchsorted(ends, begin, side="right"))
+        read = [read_sound("microphone", piece, microphone.rate, microphone.channels) for piece in pieces[first:]]
+        return np.concatenate(read)[begin - (int(ends[first - 1]) if first else 0) :]
+
+    def example(
+        self, window: Sequence[Observation], instruction: Instruction, actions: npt.ArrayLike | None = None
+    ) -> Example:
+        """The Example of one moment.
+
+        Args:
+            window: observations up to and including the current one, oldest first, one per control step; at most
+                `config.window` of them, fewer at the start of an episode. "microphone" in the last one is all the
+                sound so far, from `sound`; "previous_actions" the actions before it, [n, A].
+            instruction: what the robot shall do.
+            actions: [K, A] the next K actions, in training; for whole episodes [n, A] with n from 1 to K.
+
+        Raises:
+            ActionError: if `actions` has another shape.
+            ObservationError: if the window is empty.
+        """
+        if not window:
+            raise ObservationError("window: no observation given")
+        current = window[-1]
+        sound, earlier = self.sounds(current, instruction)
+        return Example(
+            text=self.prompt(current, instruction),
+            image=self.image(current) if self.cameras else None,
+            image_history=tuple(self.history(window, instruction)),
+            audio=sound,
+            audio_history=tuple(earlier),
+            text_target=None if actions is None else self._target(actions),
+        )
+
+    def _target(self, actions: npt.ArrayLike) -> list[str | int]:
+        chunk = np.asarray(actions)
+        longest = self.config.chunk
+        fits = chunk.ndim == 2 and (1 <= len(chunk) <= longest if self.whole_episode else len(chunk) == longest)
+        if not fits or chunk.shape[1] != self.codec.size:
+            expected = f"(1 to {longest}, {self.codec.size})" if self.whole_episode else (longest, self.codec.size)
+            raise ActionError(f"actions: expected {expected}, got {chunk.shape}")
+        return list(self.write(chunk))
+
+    def write(self, actions: npt.ArrayLike) -> list[int]:
+        """Actions [n, A] as the token ids of an answer, without the end of the text; raises ActionError."""
+        return self.action_text.write(actions)
+
+    def actions(self, ids: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Answer tokens [T] of n actions -> actions float32 [n, A]; of equal answers [..., T] -> [..., n, A].
+
+        Raises:
+            ActionError: if the length is not that of some actions, or an id is not legal at its place.
+        """
+        tokens = np.asarray(ids)
+        if tokens.ndim < 2:
+            return self.action_text.read(tokens)
+        return np.stack([self.actions(row) for row in tokens])
+
+
+def _normaliser(kind: str, field: str, dimensions: Sequence[Dimension], statistics: DatasetStatistics) -> Normaliser:
+    if kind == "limits":
+        return Normaliser.from_limits([d.low for d in dimensions], [d.high for d in dimensions])
+    found, names = statistics.field(field), tuple(d.name for d in dimensions)
+    if found.names != names:
+        raise StatisticsError(
+            f"{field}: the statistics ({statistics.source}) are of {found.names}, but the robot has {names}; take "
+            "those of a data set of this robot"
+        )
+    return Normaliser.from_statistics(cast(NormaliserKind, kind), found)

@@ -1,0 +1,91 @@
+"""Plans, and what the network thought of the numbers in them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from embodio.agent.answers import DimensionDistribution
+from embodio.agent.format.policy_format import PolicyFormat
+from embodio.agent.planning.constrained import Answer, guided
+from embodio.model.inference.word_tree import UNDEFINED, WordTree
+from embodio.model.network.network import UnifiedIO2
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Actions that were predicted together for one row.
+
+    Attributes:
+        actions: float32 [n, A].
+        answer: what they were read from.
+        row: of the answer.
+    """
+
+    actions: npt.NDArray[np.float32]
+    answer: Answer
+    row: int
+
+    @property
+    def ids(self) -> npt.NDArray[np.int64]:
+        """The tokens [T] of the answer, without the end of the text."""
+        return self.answer.grammar.write(self.answer.choices[self.row])
+
+
+class Distributions:
+    """Makes distributions out of plans.
+
+    Args:
+        model: the network.
+        policy_format: its actions.
+    """
+
+    def __init__(self, model: UnifiedIO2, policy_format: PolicyFormat) -> None:
+        self._table = model.table("text").detach()
+        self._text, codec = policy_format.action_text, policy_format.codec
+        self._dimensions = codec.action.dimensions
+        self._levels: list[Doubles] = []
+        self._weighers: list[torch.Tensor | WordTree] = []
+        for index, spelled in enumerate(codec.spellings):
+            levels = np.zeros((len(spelled), codec.size), dtype=np.int64)
+            levels[:, index] = np.arange(len(spelled))
+            self._levels.append(codec.from_levels(levels)[:, index].astype(np.float64))
+            words = spelled if isinstance(spelled, tuple) else tuple((int(token),) for token in spelled)
+            single = torch.tensor([word[0] for word in words], device=self._table.device)
+            several = any(len(word) > 1 for word in words)
+            self._weighers.append(WordTree(words, self._table.device) if several else single)
+
+    def __call__(self, plan: Plan, position: int, guidance: float = 0.0) -> tuple[DimensionDistribution, ...]:
+        """The distributions of action `position` of a plan."""
+        found = []
+        for index, dimension in enumerate(self._dimensions):
+            choice = self._text.choice_of(position, index)
+            scores = self._scores(index, plan.answer.hidden[choice][plan.row])
+            mass = float(scores.logsumexp(0).exp())
+            if plan.answer.neutral:
+                scores = guided(scores, self._scores(index, plan.answer.neutral[choice][plan.row]), guidance)
+            probabilities = scores.softmax(0).cpu().numpy()
+            chosen = int(plan.answer.choices[plan.row, choice])
+            mass = min(mass, 1.0) if math.isfinite(mass) else 0.0
+            found.append(
+                DimensionDistribution(dimension.name, self._levels[index], probabilities, chosen, mass, dimension.words)
+            )
+        return tuple(found)
+
+    def _scores(self, dimension: int, hidden: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities float64 [n] of the levels among all texts, from hidden [1 + m, D]."""
+        with torch.inference_mode():
+            logits = functional.linear(hidden, self._table).double()
+            if not bool(logits.isfinite().all()):
+                logits = torch.full_like(logits, float("nan"))
+            weigher = self._weighers[dimension]
+            if isinstance(weigher, WordTree):
+                return weigher.scores(logits[None])[0]
+            return torch.nan_to_num(logits[0].log_softmax(dim=-1)[weigher], nan=UNDEFINED)

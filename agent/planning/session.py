@@ -1,0 +1,211 @@
+"""Session: what an agent remembers of one episode: instruction, frames, sound, plans, random numbers."""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.agent.errors import NotReset, ObservationError
+from embodio.agent.format.instruction import Instruction, distinct
+from embodio.agent.format.policy_format import PolicyFormat
+from embodio.agent.format.sound import LONGEST_HISTORY, recent
+from embodio.agent.planning.embedding import RowInputs
+from embodio.agent.planning.ensemble import Ensemble
+from embodio.agent.planning.frames import Frame, reuse
+from embodio.agent.planning.result import Plan
+from embodio.model.example import Example
+
+
+class Session:
+    """One row: its own episode, independent of all others.
+
+    Args:
+        policy_format: of the agent.
+        replan: actions of a plan that are played before the next is made.
+        ensemble: of the predictions of several plans for one step; None plays the newest.
+        seed: of its random numbers, until `reset` gives another.
+        text_room: tokens of text that the network reads; None for any number.
+    """
+
+    def __init__(
+        self,
+        policy_format: PolicyFormat,
+        replan: int,
+        ensemble: Ensemble | None,
+        seed: int = 0,
+        text_room: int | None = None,
+    ) -> None:
+        self._format, self._replan, self._ensemble = policy_format, replan, ensemble
+        self._text_room = text_room
+        self.instruction: Instruction | None = None
+        self._told: dict[int, Frame] = {}
+        self._seed = seed
+        self._clear()
+
+    def _clear(self) -> None:
+        self.random = np.random.Generator(np.random.PCG64(self._seed))
+        self.window: deque[dict[str, Any]] = deque(maxlen=self._format.window)
+        self.frames: deque[Frame] = deque(maxlen=self._format.window)
+        self.goal: Frame | None = None
+        self.imagined: npt.NDArray[np.uint8] | None = None  # as the policy sees it, instead of the observation's goal
+        self.step = 0
+        self._sound = np.zeros(0, dtype=np.float32)
+        self._segments = list[Frame]()  # of the microphone, in the order of their last use
+        self._plans: deque[tuple[int, Plan]] = deque(maxlen=self._format.chunk)
+        size = self._format.codec.size
+        self._played: npt.NDArray[np.float32] = np.zeros((0, size), dtype=np.float32)  # as far as the prompt tells
+
+    def reset(self, instruction: Any = None, seed: int | None = None) -> None:
+        """Starts an episode: forgets history and plans.
+
+        Args:
+            instruction: see `read_instruction`; None keeps that of the episode before.
+            seed: of the random numbers; None keeps the one before, so that an episode can be repeated.
+
+        Raises:
+            ObservationError: if the policy cannot read such an instruction.
+        """
+        self.begin(None if instruction is None else self.read_instruction(instruction), seed)
+
+    def read_instruction(self, given: Any) -> Instruction:
+        """What the robot is told, checked; raises ObservationError if the policy cannot read it."""
+        instruction = self._format.read_instruction(given)
+        needed = self._format.prompt_length(instruction) + 1
+        if self._text_room is not None and needed > self._text_room:
+            raise ObservationError(
+                f"instruction: the prompt has {needed} tokens, but this network reads {self._text_room}; say it shorter"
+            )
+        return instruction
+
+    def begin(self, instruction: Instruction | None, seed: int | None) -> None:
+        """`reset` with an instruction that was read."""
+        if instruction is not None:
+            self.instruction = instruction
+            contents = [*distinct(instruction, 3), *distinct(instruction, 1)]
+            self._told = {id(content): Frame(content) for content in contents}
+        if seed is not None:
+            self._seed = seed
+        self._clear()
+
+    def observe(self, moment: dict[str, Any]) -> None:
+        """Takes in an observation that was read by `read_observation`."""
+        if self.instruction is None:
+            raise NotReset("act: there is no instruction yet; call agent.reset(instruction=...) first")
+        moment = self._format.seen(moment)
+        if "microphone" in moment:
+            self._sound = recent(np.concatenate([self._sound, moment["microphone"]]))
+            moment["microphone"] = self._sound
+        if self._format.config.previous_actions:
+            moment["previous_actions"] = self._played
+        if self.imagined is not None:
+            moment["goal"] = self.imagined
+        if "goal" in moment:
+            self.goal = reuse(self.goal, moment["goal"])
+        if self._format.cameras:
+            self.frames.append(reuse(self.frames[-1] if self.frames else None, self._format.image(moment)))
+        self.window.append(moment)
+
+    def twin(self) -> Session:
+        """A copy that goes its own way."""
+        other = copy.copy(self)
+        other.window, other.frames, other._plans = self.window.copy(), self.frames.copy(), self._plans.copy()
+        other.random = copy.deepcopy(self.random)
+        return other
+
+    def return_to(self, earlier: Session, *, replan: bool) -> None:
+        """Forgets all that was since a twin was made; `replan`: and plans anew at the next step."""
+        vars(self).update(vars(earlier))
+        if replan:
+            self._plans.clear()
+
+    def example(self) -> Example:
+        """The Example of the present moment."""
+        if self.instruction is None or not self.window:
+            raise NotReset("example: nothing was observed since reset; call act(observation) first")
+        return self._format.example(list(self.window), self.instruction)
+
+    def inputs(self, instruction: Instruction | None = None) -> RowInputs:
+        """What the present Example shows, as frames that are kept between steps; in the same slots.
+
+        Args:
+            instruction: text in the place of what the robot is told, whose pictures and sounds are then left out.
+        """
+        told = list(self._told.values()) if instruction is None else []
+        sound, earlier = self._format.sounds(
+            self.window[-1], (self.instruction or "") if instruction is None else instruction
+        )
+        main = {"image": self.frames[-1]} if self.frames else {}
+        if sound is not None:
+            main["audio"] = self._heard(sound)
+        return RowInputs(main, {"image": self._history_frames(told), "audio": [self._heard(part) for part in earlier]})
+
+    def _heard(self, sound: npt.NDArray[np.float32]) -> Frame:
+        """The frame of a sound: that of the instruction, that of a plan before, or a new one."""
+        if id(sound) in self._told:
+            return self._told[id(sound)]
+        known = [frame for frame in self._segments if frame.same_as(sound)]
+        frame = known[0] if known else Frame(sound.copy())
+        others = [other for other in self._segments if other is not frame]
+        self._segments = [*others[-1 - LONGEST_HISTORY :], frame]
+        return frame
+
+    def _history_frames(self, told: list[Frame]) -> list[Frame]:
+        """The frames of the image history in the order of their slots; the same images as `PolicyFormat.history`."""
+        config = self._format.config
+        frames = [self.goal] if self.goal is not None else []
+        frames += [frame for frame in told if frame.content.ndim == 3]
+        stride = config.history_stride
+        reach = range(-1 - stride * config.history_frames, -1, stride)
+        return frames + [self.frames[i] for i in reach if -i <= len(self.frames)]
+
+    @property
+    def seed(self) -> int:
+        """Of the random numbers of the episode."""
+        return self._seed
+
+    @property
+    def needs_plan(self) -> bool:
+        """Whether the plan is played as far as it shall be."""
+        if not self._plans:
+            return True
+        begin, plan = self._plans[-1]
+        return self.step - begin >= min(self._replan, len(plan.actions))
+
+    def take(self, plan: Plan) -> None:
+        """A new plan, beginning with the current step."""
+        self._plans.append((self.step, plan))
+
+    @property
+    def newest(self) -> tuple[Plan, int]:
+        """The newest plan and the place in it of the current step."""
+        begin, plan = self._plans[-1]
+        return plan, self.step - begin
+
+    def action(self) -> npt.NDArray[np.float32]:
+        """The action of the current step, float32 [A], in memory of its own."""
+        plan, position = self.newest
+        if self._ensemble is None:
+            return plan.actions[position].copy()
+        covering = [p.actions[self.step - begin] for begin, p in self._plans if self.step - begin < len(p.actions)]
+        return self._ensemble(np.stack(covering))
+
+    def advance(self) -> None:
+        """The action was given; go on to the next step."""
+        if self._format.config.previous_actions:
+            self._remember(self.action()[None])
+        self.step += 1
+
+    def skip(self, actions: npt.NDArray[np.float32]) -> None:
+        """These actions [n, A] of a plan were handed out at once; what follows is planned anew."""
+        self._remember(actions)
+        self._plans.clear()
+        self.step += len(actions)
+
+    def _remember(self, actions: npt.NDArray[np.float32]) -> None:
+        told = self._format.config.previous_actions
+        if told:
+            self._played = np.concatenate([self._played, actions])[-told:]

@@ -1,0 +1,158 @@
+"""One environment and one policy that play an episode after the other, in this process or in a worker."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from embodio.agent import Agent
+from embodio.benchmarks.rollouts.latency import TimedPolicy
+from embodio.benchmarks.rollouts.results import EpisodeRow
+from embodio.benchmarks.rollouts.video import EpisodeVideo
+from embodio.datasets.episodes.recorded_prompt import has_prompts
+from embodio.datasets.recording.collection_store import CollectedEpisode, stage
+from embodio.datasets.recording.recording import EpisodeRecorder
+from embodio.envs import Policy, StepRecord, make_env, make_expert, run_episode
+from embodio.envs.embodiment import Embodiment
+from embodio.envs.registry import is_own
+from embodio.envs.rollout import EpisodeResult, OnStep
+
+EXPERT = "expert"
+VIDEOS = "videos"
+
+
+@dataclass(frozen=True)
+class PlayerConfig:
+    """What to play; everything that decides how an episode goes, and where its video is put.
+
+    Attributes:
+        agent: Name or folder of a checkpoint, or "expert" for the environment's scripted expert.
+        env: Name of the environment.
+        horizon: Steps after which an episode is cut off; None for the environment's own.
+        replan: Actions played before the agent plans anew; None for the agent's own.
+        device: Where the network runs.
+        threads: Threads of the network.
+        seed: Seed of the first episode.
+        video: The first so many episodes get a video.
+        folder: Where the folder of videos is.
+        staging: Where recorded episodes wait to become a data set; None records none.
+    """
+
+    agent: str
+    env: str
+    horizon: int | None
+    replan: int | None
+    device: str
+    threads: int
+    seed: int
+    video: int
+    folder: Path
+    staging: Path | None = None
+
+
+@dataclass(frozen=True)
+class Played:
+    """An episode's row of results and the times of its actions in milliseconds."""
+
+    row: EpisodeRow
+    milliseconds: list[float]
+
+
+class Player:
+    """Plays episodes by their seeds.
+
+    Raises:
+        EnvError: There is no such environment, or the agent was made for another robot.
+        AgentError: There is no such agent.
+    """
+
+    def __init__(self, config: PlayerConfig) -> None:
+        torch.set_num_threads(config.threads)
+        self._config = config
+        options: dict[str, Any] = {"horizon": config.horizon} if config.horizon is not None else {}
+        if config.agent == EXPERT and config.staging is None and not is_own(config.env):
+            options["cameras"] = False
+        if config.video:
+            options["render_mode"] = "rgb_array"
+        self._env = make_env(config.env, **options)
+        self._untimed, self.info = self._load()
+        self._policy = TimedPolicy(self._untimed)
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The robot of the environment."""
+        embodiment: Embodiment = self._env.get_wrapper_attr("embodiment")
+        return embodiment
+
+    @property
+    def prompts(self) -> bool:
+        """Whether the environment's instructions may hold more than words."""
+        return has_prompts(self._env.observation_space)
+
+    def _load(self) -> tuple[Policy, dict[str, Any]]:
+        """The policy, and what identifies it."""
+        config = self._config
+        if config.agent == EXPERT:
+            return make_expert(config.env, self._env), {"kind": "scripted expert", "sha256": {}}
+        agent = Agent.load(config.agent, embodiment=self.embodiment, replan=config.replan, device=config.device)
+        return agent, dict(agent.info)
+
+    def play(self, seed: int) -> Played:
+        """Plays the episode with this seed."""
+        self._policy.forget()
+        with self._video(seed) as video:
+            recorder = self._recorder()
+            result = run_episode(self._env, self._policy, seed, on_step=self._watcher(video, recorder))
+            name = None if video is None else video.finish(result.status)
+        if recorder is not None and result.status != "error":
+            self._stage(result, recorder)
+        row = EpisodeRow(seed, result.status, result.steps, round(result.seconds, 3), result.message, name)
+        return Played(row, self._policy.milliseconds)
+
+    def _recorder(self) -> EpisodeRecorder | None:
+        if self._config.staging is None:
+            return None
+        return EpisodeRecorder(self._untimed, self.embodiment, prompts=self.prompts)
+
+    @contextlib.contextmanager
+    def _video(self, seed: int) -> Iterator[EpisodeVideo | None]:
+        """The recorder of this episode; None if it gets no video."""
+        config = self._config
+        if seed - config.seed >= config.video:
+            yield None
+            return
+        stem = f"{config.env}-{Path(config.agent).name}-seed{seed}"
+        with EpisodeVideo(
+            config.folder / VIDEOS, stem, fps=self._env.metadata.get("render_fps") or self.embodiment.control_hz
+        ) as video:
+            yield video
+
+    def _watcher(self, video: EpisodeVideo | None, recorder: EpisodeRecorder | None) -> OnStep:
+        """What is done with every step."""
+
+        def watch(record: StepRecord) -> None:
+            if video is not None:
+                video.add(np.asarray(self._env.render(), np.uint8))
+            if recorder is not None:
+                recorder(record)
+
+        return watch
+
+    def _stage(self, result: EpisodeResult, recorder: EpisodeRecorder) -> None:
+        """Puts the record of an episode where the parent makes a data set of it."""
+        config = self._config
+        record = recorder.encode(result, environment=config.env, agent=config.agent)
+        index, seconds = result.seed - config.seed, round(result.seconds, 3)
+        row = CollectedEpisode(index, result.seed, 0.0, result.status, result.steps, seconds, kept=True)
+        if config.staging is not None:
+            stage(config.staging, row, record)
+
+    def close(self) -> None:
+        """Stops the simulator."""
+        self._env.close()

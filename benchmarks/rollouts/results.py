@@ -1,0 +1,172 @@
+"""results.json: one row per episode, written after each of them, so that an interrupted run goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from embodio.benchmarks.errors import ResultsError
+from embodio.benchmarks.rollouts.latency import Latency
+from embodio.benchmarks.rollouts.wilson import wilson_interval
+
+STATUSES = ("success", "failure", "timeout", "error")
+DEFINITION = (
+    "success_rate = success / (success + failure + timeout). An error is a breakdown of the simulator; "
+    "it says nothing about the policy and is counted apart."
+)
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class EpisodeRow:
+    """One episode.
+
+    Attributes:
+        seed: Seed of the environment's reset.
+        status: "success", "failure" (ended without success), "timeout" (horizon reached) or "error" (simulator broke).
+        steps: Actions played.
+        seconds: Wall-clock time.
+        message: What the simulator said, for errors.
+        video: File name of its video inside the folder `videos`, if it has one.
+    """
+
+    seed: int
+    status: str
+    steps: int
+    seconds: float
+    message: str = ""
+    video: str | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The figures of a run.
+
+    Attributes:
+        episodes: Episodes played.
+        counts: Status -> number of episodes.
+        success_rate: Share of successes among the episodes that are no errors; None without any.
+        wilson_95: 95 % Wilson interval of the success rate.
+        mean_steps: Mean steps of the successful episodes; None without any.
+        seconds: Wall-clock time of all episodes together.
+    """
+
+    episodes: int
+    counts: dict[str, int]
+    success_rate: float | None
+    wilson_95: tuple[float, float]
+    mean_steps: float | None
+    seconds: float
+
+
+@dataclass
+class Results:
+    """All that is known about a run.
+
+    Attributes:
+        settings: What was asked for; a run can only go on with equal settings.
+        agent: Name, sha256 of weights and statistics, size.
+        versions: Package -> version.
+        machine: Where it ran.
+        latency: Times of `act`.
+        rows: Episodes, in order of their seeds.
+    """
+
+    settings: dict[str, Any]
+    agent: dict[str, Any]
+    versions: dict[str, str]
+    machine: dict[str, str]
+    latency: Latency | None = None
+    rows: list[EpisodeRow] = field(default_factory=list)
+
+    @property
+    def summary(self) -> Summary:
+        """The figures over the rows so far."""
+        return summarise(self.rows)
+
+    def add(self, row: EpisodeRow) -> None:
+        """Puts an episode into its place."""
+        self.rows = sorted([*self.rows, row], key=lambda other: other.seed)
+
+    def require_same(self, settings: Mapping[str, Any], agent: Mapping[str, Any], folder: Path) -> None:
+        """Makes sure that a run that goes on is the same run.
+
+        Raises:
+            ResultsError: Another setting, or other weights; names the first field that differs, and both values.
+        """
+        for name in settings:
+            if self.settings.get(name) != settings[name]:
+                raise _other_run(folder, name, self.settings.get(name), settings[name])
+        if self.agent.get("sha256") != agent.get("sha256"):
+            raise _other_run(folder, "agent.sha256", self.agent.get("sha256"), agent.get("sha256"))
+
+    def save(self, path: Path) -> None:
+        """Writes the file in one step, so that it is never half written. Episodes stand one to a line."""
+        summary = asdict(self.summary) | {"definition": DEFINITION}
+        head = {
+            "version": _VERSION,
+            "summary": summary,
+            "act_milliseconds": self.latency.to_dict() if self.latency else None,
+            "settings": self.settings,
+            "agent": self.agent,
+            "versions": self.versions,
+            "machine": self.machine,
+        }
+        rows = ",\n".join("    " + json.dumps(asdict(row)) for row in self.rows)
+        text = json.dumps(head, indent=2).removesuffix("\n}") + f',\n  "episodes": [\n{rows}\n  ]\n}}\n'
+        part = path.with_name(f".{path.name}.part")
+        part.write_text(text)
+        os.replace(part, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Results:
+        """Reads such a file.
+
+        Raises:
+            ResultsError: The file is not one of these.
+        """
+        try:
+            data = json.loads(path.read_text())
+            if data["version"] != _VERSION:
+                raise ResultsError(f"{path}: version {data['version']} is not known here; use another folder.")
+            rows = [_row(values, path) for values in data["episodes"]]
+            times = data["act_milliseconds"]
+            latency = Latency(**times) if times else None
+            return cls(data["settings"], data["agent"], data["versions"], data["machine"], latency, rows)
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+            raise ResultsError(f"{path} is damaged ({error!r}); delete it or use another folder.") from error
+
+
+def summarise(rows: Sequence[EpisodeRow]) -> Summary:
+    """The figures over some episodes."""
+    tally = Counter(row.status for row in rows)
+    counts = {status: tally[status] for status in STATUSES}
+    judged = len(rows) - counts["error"]
+    lengths = [row.steps for row in rows if row.status == "success"]
+    return Summary(
+        episodes=len(rows),
+        counts=counts,
+        success_rate=counts["success"] / judged if judged else None,
+        wilson_95=wilson_interval(counts["success"], judged),
+        mean_steps=sum(lengths) / len(lengths) if lengths else None,
+        seconds=sum(row.seconds for row in rows),
+    )
+
+
+def _row(values: Mapping[str, Any], path: Path) -> EpisodeRow:
+    known = {field.name for field in fields(EpisodeRow)}
+    if set(values) != known or values["status"] not in STATUSES:
+        raise ResultsError(f"{path} is damaged (episode {dict(values)}); delete it or use another folder.")
+    return EpisodeRow(**values)
+
+
+def _other_run(folder: Path, name: str, there: object, asked: object) -> ResultsError:
+    return ResultsError(
+        f"{folder} holds another run: {name} is {there!r} there, {asked!r} was asked for. "
+        "Use another folder (out=...), or restart=true to throw away what is there."
+    )

@@ -1,0 +1,1 @@
+"""Speed and memory: suites that measure this code against what else does the same work."""

@@ -1,0 +1,125 @@
+"""What a benchmark suite is given and gives back, and where suites are found by name.
+
+A suite is a module `benchmarks/suites/<name>.py` with one public function:
+
+    def run(config: BenchmarkConfig, progress: Progress) -> list[Row]
+
+It is imported when it is asked for, so that a suite costs the others nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import math
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from embodio.benchmarks.errors import BenchmarkError
+from embodio.train.command_line.schema import ConfigError, nearest
+
+SUITES = {
+    "model": "the network at size large: encoding, decoding, int8 weights, memory",
+    "data": "reading RLDS data and making batches of it",
+    "agent": "an agent that acts: latency and throughput",
+}
+"""Name of each suite -> what it measures."""
+
+_GOAL = re.compile(r"(>=|<=) (\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class BenchmarkConfig:
+    """What to measure.
+
+    Attributes:
+        suite: model, data or agent.
+        out: Folder for results.json; null writes to runs/benchmark-<suite>.
+        repeats: How often each thing is measured; what is compared is measured in turn, and the fastest counts.
+        threads: Threads of each product of matrices.
+        quick: Measure tiny versions, to see whether the suite runs; the figures mean nothing.
+    """
+
+    suite: str
+    out: Path | None = None
+    repeats: int = 3
+    threads: int = 1
+    quick: bool = False
+
+    def __post_init__(self) -> None:
+        if self.suite not in SUITES:
+            guess = nearest(self.suite, SUITES)
+            hint = f"; did you mean {guess!r}?" if guess else ""
+            raise ConfigError(f"suite: got {self.suite!r}, expected one of {', '.join(SUITES)}{hint}")
+        for name in ("repeats", "threads"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: got {getattr(self, name)}, expected 1 or more")
+
+    @property
+    def folder(self) -> Path:
+        """Where the results go."""
+        return Path("runs") / f"benchmark-{self.suite}" if self.out is None else self.out
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure.
+
+    Attributes:
+        name: What was measured.
+        value: The figure.
+        unit: Its unit, such as "ms", "MB" or "examples/s".
+        reference: What it is compared with, in the same unit, measured in the same run; None if with nothing.
+        ratio: The comparison, whichever way round is natural: "times as fast", "times as large". None without one.
+        goal: What the ratio (or the value, where there is none) should be: ">= 6", "<= 1.3", or "" for no goal.
+        note: What the reference is, or what one must know to read the figure.
+    """
+
+    name: str
+    value: float
+    unit: str
+    reference: float | None = None
+    ratio: float | None = None
+    goal: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.goal and not _GOAL.fullmatch(self.goal):
+            raise BenchmarkError(f"the goal of {self.name!r} is {self.goal!r}; write it as '>= 6' or '<= 1.3'")
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the goal is reached; None if there is none."""
+        found = _GOAL.fullmatch(self.goal)
+        if found is None:
+            return None
+        reached, bound = self.value if self.ratio is None else self.ratio, float(found.group(2))
+        if math.isnan(reached):
+            return False
+        return reached >= bound if found.group(1) == ">=" else reached <= bound
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the fields, and whether the goal is reached."""
+        return {**asdict(self), "reached": self.reached}
+
+
+Suite = Callable[[BenchmarkConfig, Progress], list[Row]]
+
+
+def load_suite(name: str) -> Suite:
+    """The `run` of a suite, imported now.
+
+    Raises:
+        BenchmarkError: There is no such suite in this installation.
+    """
+    module = f"{__name__}.{name}"
+    if name not in SUITES or importlib.util.find_spec(module) is None:
+        there = [known for known in SUITES if importlib.util.find_spec(f"{__name__}.{known}")]
+        raise BenchmarkError(f"there is no suite {name!r} here; there are: {', '.join(there) or 'none'}")
+    run: Suite = importlib.import_module(module).run
+    return run

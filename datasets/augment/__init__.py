@@ -1,0 +1,1 @@
+"""Augmentation of examples: images, sounds and words, drawn from the example's own generator."""

@@ -1,0 +1,41 @@
+"""Changes of the instruction: other words for the same thing, or no instruction at all."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from embodio.datasets.augment.config import AugmentConfig
+
+
+class WordChange:
+    """One draw of how instructions are reworded.
+
+    Args:
+        config: how much may change.
+        generator: source of the draw.
+    """
+
+    def __init__(self, config: AugmentConfig, generator: np.random.Generator) -> None:
+        self._dropped = bool(generator.random() < config.instruction_dropout)
+        reworded = bool(generator.random() < config.paraphrase)
+        self._template = "{instruction}"
+        self._groups: list[tuple[re.Pattern[str], str]] = []
+        if not reworded:
+            return
+        if config.templates:
+            self._template = config.templates[int(generator.integers(len(config.templates)))]
+        for group in config.synonyms:
+            words = [word.strip() for word in group.split("|")]
+            longest_first = sorted(words, key=len, reverse=True)
+            pattern = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
+            self._groups.append((pattern, words[int(generator.integers(len(words)))]))
+
+    def __call__(self, instruction: str) -> str:
+        """The instruction in the drawn words; empty if it is left out."""
+        if self._dropped:
+            return ""
+        for pattern, word in self._groups:
+            instruction = pattern.sub(word.replace("\\", r"\\"), instruction)
+        return self._template.replace("{instruction}", instruction)

@@ -1,0 +1,232 @@
+"""Open-loop replay: recorded actions executed in the simulator from the recorded seed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.checks.finding import Finding
+from embodio.datasets.checks.replay_hypotheses import Attempt, as_recorded, hypotheses
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.envs.embodiment import Embodiment, in_short
+from embodio.envs.errors import EnvError, InvalidAction, SimulatorError
+from embodio.envs.registry import embodiment_of, known_envs, make_env
+
+_REMEDY = "replay with the versions that recorded it; then check action meaning, order and limits of the embodiment"
+_DRIFT = 0.02  # of the range that a state dimension has in the episode: what other machines may differ by
+_BETTER = 0.4  # of the drift as recorded, from which a hypothesis explains it
+_TRIED = 2  # episodes for which hypotheses are tried
+
+
+@dataclass
+class _Replayed:
+    """What was found so far."""
+
+    played: int = 0
+    same: int = 0
+    succeeded: int = 0
+    drifts: list[float] = field(default_factory=list)
+    ways: set[tuple[str, str]] = field(default_factory=set)
+    suspects: list[tuple[str, str]] = field(default_factory=list)
+
+
+def environment_of(source: EpisodeSource) -> str | None:
+    """The name of our environment whose robot recorded the data; None if there is none.
+
+    A robot that differs in details but has the name and the action of ours counts: `check_robot` names the details.
+    """
+    robot = _robot(source)
+    if robot is None:
+        return None
+    names = [name for name in known_envs() if embodiment_of(name).name == robot.name]
+    exact = [name for name in names if not embodiment_of(name).differences(robot)]
+    alike = [n for n in names if len(embodiment_of(n).action.dimensions) == len(robot.action.dimensions)]
+    return next(iter([*exact, *alike]), None)
+
+
+def check_robot(source: EpisodeSource) -> Finding:
+    """Compares the robot that the data set describes with that of our environment; images may have another size."""
+    name, robot = environment_of(source), _robot(source)
+    if name is None or robot is None:
+        return Finding("robot", "unknown", "it is that of none of our environments")
+    sizes = ("height", "width")
+    found = [d for d in embodiment_of(name).differences(robot) if not d.field.endswith(sizes)]
+    if found:
+        text = f"differs from {name} in {in_short(found)}"
+        return Finding(
+            "robot", "warning", text, "correct embodiment.json or the YAML file, or convert the data to ours"
+        )
+    return Finding("robot", "ok", f"{robot.name}, as in {name}")
+
+
+def replay(
+    source: EpisodeSource, episodes: Sequence[int], *, done: Callable[[int], None] = lambda count: None
+) -> list[Finding]:
+    """Executes the actions of episodes; compares how they end, the states on the way, and the first frames.
+
+    Where states drift away, or the end is another, common faults of recordings are tried until one brings the recorded
+    states about.
+
+    Args:
+        source: recorded in one of our environments, with the seed in the metadata.
+        episodes: their numbers.
+        done: called with the number of episodes that are played, after each.
+
+    Returns:
+        The findings "open-loop replay" and "images and simulator".
+    """
+    name = environment_of(source)
+    if name is None:
+        return [Finding("open-loop replay", "unknown", "the robot is that of none of our environments")]
+    found, envs = _Replayed(), dict[str, Any]()
+    try:
+        for count, number in enumerate(episodes, start=1):
+            try:
+                episode = source.episode(number)
+                seed, success = _recorded(episode, "seed"), _recorded(episode, "success")
+                if seed is not None and seed >= 0 and success is not None:
+                    env = _environment(envs, name, episode)
+                    _replay_one(env, embodiment_of(name), episode, int(seed), bool(success), found)
+            except (CorruptRecordError, FeatureError):  # damaged; `verify` counts these
+                continue
+            finally:
+                done(count)
+    except EnvError as error:
+        return [Finding("open-loop replay", "unknown", str(error))]
+    finally:
+        for env in envs.values():
+            env.close()
+    if not found.played:
+        return [Finding("open-loop replay", "unknown", "the episodes do not record seed and success")]
+    return [_outcome(found), _orientation(found.ways)]
+
+
+def _environment(envs: dict[str, Any], name: str, episode: EpisodeView) -> Any:
+    """The environment that an episode was recorded in; kept in `envs`."""
+    options: dict[str, Any] = {}
+    if name.startswith("vima/"):
+        name, options = f"vima/{_recorded(episode, 'task')}/train", {"oracle_goals": True}
+    if name not in envs:
+        envs[name] = make_env(name, **options)
+    return envs[name]
+
+
+def _replay_one(env: Any, robot: Embodiment, episode: EpisodeView, seed: int, success: bool, found: _Replayed) -> None:
+    actions = np.asarray(episode.array("action"), np.float32)
+    observation, _ = env.reset(seed=seed)
+    cameras = [camera for camera in episode.cameras if camera in observation]
+    found.ways |= {(camera, nearest_turn(episode.frame(camera, 0), observation[camera])) for camera in cameras}
+    with _without_images(env):
+        succeeded, drift = _play(env, episode, seed, as_recorded(actions))
+        found.played, found.succeeded = found.played + 1, found.succeeded + succeeded
+        found.same += succeeded == success
+        if drift is not None:
+            found.drifts.append(drift)
+        fits = succeeded == success and (drift is None or drift <= _DRIFT)
+        if fits or drift is None or len(found.suspects) >= _TRIED:
+            return
+        best = min(
+            ((_play(env, episode, seed, attempt)[1], attempt) for attempt in hypotheses(actions, robot)),
+            key=lambda pair: np.inf if pair[0] is None else pair[0],
+        )
+        if best[0] is not None and best[0] <= _BETTER * drift:
+            found.suspects.append((best[1].found, best[1].remedy))
+
+
+def _play(env: Any, episode: EpisodeView, seed: int, attempt: Attempt) -> tuple[bool, float | None]:
+    """Executes actions; whether they lead to success, and by how much states differ from the recorded ones.
+
+    The difference is a share of the range that each dimension has in the episode, averaged; None without states.
+    """
+    observation, _ = env.reset(seed=seed)
+    states = episode.array("state") if "state" in episode.observation_keys else None
+    gaps, success = [_gap(observation, states, int(attempt.moments[0]))], False
+    for action, moment in zip(attempt.actions, attempt.moments[1:], strict=True):
+        try:
+            observation, _, terminated, truncated, info = env.step(action)
+        except (InvalidAction, SimulatorError):
+            break
+        gaps.append(_gap(observation, states, int(moment)))
+        if terminated or truncated:
+            success = bool(info["success"])
+            break
+    known = [gap for gap in gaps if gap is not None]
+    return success, _drift(known, states) if states is not None and known else None
+
+
+def _gap(observation: Any, states: npt.NDArray[Any] | None, moment: int) -> npt.NDArray[np.float64] | None:
+    if states is None or moment < 0 or "state" not in observation:
+        return None
+    return np.abs(np.asarray(observation["state"], np.float64) - states[moment])
+
+
+def _drift(gaps: list[npt.NDArray[np.float64]], states: npt.NDArray[Any]) -> float | None:
+    reach = np.ptp(states.astype(np.float64), axis=0)
+    moving = reach > 1e-6
+    return float((np.mean(gaps, axis=0)[moving] / reach[moving]).mean()) if moving.any() else None
+
+
+def _outcome(found: _Replayed) -> Finding:
+    text = f"{found.same} of {found.played} episodes end as recorded, {found.succeeded} succeed"
+    drift = max(found.drifts, default=0.0)
+    if found.drifts:
+        text += f"; states differ by at most {drift:.1%} of their range"
+    if found.same == found.played and drift <= _DRIFT:
+        return Finding("open-loop replay", "ok", text)
+    if found.suspects:
+        what, remedy = max(found.suspects, key=found.suspects.count)
+        return Finding("open-loop replay", "warning", f"{text}; {what}", remedy)
+    return Finding("open-loop replay", "warning", text, _REMEDY)
+
+
+def _orientation(ways: set[tuple[str, str]]) -> Finding:
+    """What the first frames say; `ways` are camera and way of turning."""
+    check = "images and simulator"
+    wrong = ", ".join(f"{camera} {way}" for camera, way in sorted(ways) if way != "upright")
+    if not ways:
+        return Finding(check, "unknown", "no camera to compare")
+    if wrong:
+        return Finding(check, "warning", wrong, "turn the images when converting")
+    return Finding(check, "ok", "first frames are nearest to the upright ones")
+
+
+def nearest_turn(frame: npt.NDArray[Any], upright: npt.NDArray[Any]) -> str:
+    """Which way of turning an image brings it nearest to another, both uint8 [H, W, 3] of one size."""
+    if frame.shape != upright.shape:
+        return f"of shape {frame.shape}, which cannot be compared with {upright.shape}"
+    ways = {
+        "upright": frame,
+        "upside down": frame[::-1, ::-1],
+        "flipped top to bottom": frame[::-1],
+        "mirrored left to right": frame[:, ::-1],
+        "red and blue swapped": frame[..., ::-1],
+    }
+    wanted = upright.astype(np.float64)
+    return min(ways, key=lambda way: float(np.abs(ways[way] - wanted).mean()))
+
+
+@contextlib.contextmanager
+def _without_images(env: Any) -> Iterator[None]:
+    """The rest of an episode needs none, and is faster so."""
+    env.unwrapped.cameras = False
+    try:
+        yield
+    finally:
+        env.unwrapped.cameras = True
+
+
+def _robot(source: EpisodeSource) -> Embodiment | None:
+    try:
+        return source.embodiment
+    except DatasetError:
+        return None
+
+
+def _recorded(episode: EpisodeView, name: str) -> Any:
+    return next((value for key, value in episode.metadata.items() if key.rpartition("/")[2] == name), None)

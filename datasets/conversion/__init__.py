@@ -1,0 +1,1 @@
+"""Conversion of data sets between formats, and descriptions proposed for data that has none."""

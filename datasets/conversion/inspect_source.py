@@ -1,0 +1,163 @@
+"""A proposal of the YAML file for a data set that nobody has described yet; it opens as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from embodio.datasets.conversion.guess_embodiment import guess_embodiment
+from embodio.datasets.episodes.feature_text import format_features
+from embodio.datasets.episodes.features import EpisodeFeatures, Feature, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.episodes.source import EpisodeSource
+from embodio.datasets.errors import CorruptRecordError, FeatureError
+from embodio.datasets.files.remote import is_url
+from embodio.datasets.sources.guesses import KEYS
+from embodio.datasets.sources.layouts import layout_behind, layout_of
+
+_STATES = ("state", "proprio", "robot_state", "robot_obs")
+_ROBOMIMIC = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
+_LARGEST_STATE = 32  # numbers of a field; more are an embedding
+_TEXTS = ("instruction", "language", "task", "command", "goal", "text")
+
+
+def propose(source: EpisodeSource, path: str | Path, *, split: str | None = None) -> str:
+    """Writes the YAML of a data set: what its files tell, and guesses that are listed at the top.
+
+    Args:
+        source: opened without a description.
+        path: of its files, or their URL.
+        split: name of the split that was opened.
+
+    Returns:
+        The text of a YAML file that `open_source` opens as it is.
+    """
+    if is_url(path):
+        kind, folder = layout_behind(str(path)).kind, str(path)
+    else:
+        kind, folder = layout_of(Path(path)).kind, str(Path(path).resolve())
+    notes: dict[str, str] = {}
+    data: dict[str, Any] = {"name": source.name, "kind": kind, "folder": folder}
+    if split is not None:
+        data["split"] = split
+    steps = source.features.steps
+    data["observation"] = _cameras(steps)
+    state = _state(steps)
+    if state:
+        data["observation"]["state"] = state
+    action = _action(steps, notes)
+    if action:
+        data["action"] = action
+    data["instruction"] = _instruction(source, notes)
+    data["filters"] = {"min_steps": 1}
+    if action:
+        guess = guess_embodiment(source, action, state)
+        data["embodiment"] = guess.data
+        notes |= guess.notes
+    if guessed := [key for key in notes if key in KEYS and key.partition(".")[0] in data]:
+        data["guessed"] = guessed
+    features = {"features": {key: value for key, value in format_features(source.features).items() if value}}
+    style: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 110}
+    body = yaml.safe_dump(data, default_flow_style=None, **style) + yaml.safe_dump(
+        features, default_flow_style=False, **style
+    )
+    opening = f"# To look at it: embodio-data inspect {source.name}.yaml"
+    return "\n".join([opening, *_header(notes, source.features), body])
+
+
+def _header(notes: Mapping[str, str], features: EpisodeFeatures) -> list[str]:
+    lines = []
+    if notes:
+        lines.append("# Guessed. Check it, also with `embodio-data verify`, and take what is right out of `guessed`;")
+        lines.append(
+            "# until then the guess stays marked, and is warned of, in copies and checkpoints made of this data:"
+        )
+    lines += [f"#   {key}: {note}" for key, note in notes.items()]
+    flags = [path for path, feature in features.episode.items() if feature == TensorFeature("bool")]
+    if flags:
+        lines.append(f"# To take some episodes only: filters: {{values: {{{flags[0]}: true}}, episodes: '0:100'}}")
+    return lines
+
+
+def _cameras(steps: Mapping[str, Feature]) -> dict[str, Any]:
+    """Name -> field; names that occur twice are written with the folders before them."""
+    paths = [path for path, feature in steps.items() if isinstance(feature, ImageFeature)]
+    short = [path.rpartition("/")[2] for path in paths]
+    found: dict[str, Any] = {}
+    for path, name in zip(paths, short, strict=True):
+        taken = short.count(name) > 1 or name == "state"
+        found[path.removeprefix("observation/").replace("/", "_") if taken else name] = path
+    return found
+
+
+def _state(steps: Mapping[str, Feature]) -> list[str]:
+    for names in (*((name,) for name in _STATES), _ROBOMIMIC):
+        paths = [f"observation/{name}" for name in names]
+        if all(_is_vector(steps.get(path)) for path in paths):
+            return paths
+    small = (path for path, feature in steps.items() if path.startswith("observation") and _is_small(feature))
+    return [path for path in small if not path.endswith("embedding")]
+
+
+def _action(steps: Mapping[str, Feature], notes: dict[str, str]) -> list[str]:
+    if _is_vector(steps.get("action")):
+        return ["action"]
+    parts = [path for path, feature in steps.items() if path.startswith("action/") and _is_numeric(feature)]
+    if parts:
+        return [path for path in parts if "terminate" not in path]
+    named = [path for path, feature in steps.items() if "action" in path and _is_numeric(feature)]
+    others = [path for path, feature in steps.items() if not path.startswith("observation") and _is_small(feature)]
+    found = [*(path for path in named if _is_vector(steps[path])), *named, *others][:1]
+    notes["action"] = found[0] if found else "no field looks like one, so there is none, nor a robot"
+    return found
+
+
+def _instruction(source: EpisodeSource, notes: dict[str, str]) -> dict[str, Any]:
+    features = source.features
+    every = {**features.steps, **features.episode}
+    texts = [path for path, feature in every.items() if isinstance(feature, TextFeature)]
+    named = (path for word in _TEXTS for path in texts if word in path.rpartition("/")[2])
+    keys = [path for path in dict.fromkeys(named) if _says_something(source, path)]
+    if keys:
+        return {"keys": keys}
+    coded = [path for path, feature in features.steps.items() if path.endswith("instruction") and _is_vector(feature)]
+    if coded:
+        encoding = "bytes" if _holds_bytes(source, coded[0]) else "codepoints"
+        notes["instruction"] = f"text as numbers in {coded[0]}, taken for {encoding}"
+        return {"keys": coded, "encoding": encoding}
+    told = source.name.replace("_", " ").strip() or "do the task"
+    notes["instruction"] = f"{told!r}, after the name of the data set; no field says one"
+    return {"text": told}
+
+
+def _holds_bytes(source: EpisodeSource, path: str) -> bool:
+    """Whether the numbers of a field are bytes of UTF-8 text in the first episode."""
+    try:
+        bytes(source.episode(0).array(path)[0].tolist()).decode("utf-8")
+    except (CorruptRecordError, FeatureError, UnicodeDecodeError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _says_something(source: EpisodeSource, path: str) -> bool:
+    """Whether a text field is not empty in the first episode."""
+    try:
+        episode = source.episode(0)
+        return bool(str(episode.text(path, 0) if path in source.features.steps else episode.value(path)).strip())
+    except (CorruptRecordError, FeatureError):
+        return True  # it cannot be seen; a person has to
+
+
+def _is_vector(feature: Feature | None) -> bool:
+    return isinstance(feature, TensorFeature) and len(feature.shape) == 1
+
+
+def _is_small(feature: Feature) -> bool:
+    vector = isinstance(feature, TensorFeature) and feature.is_float and len(feature.shape) == 1
+    return vector and feature.shape[0] <= _LARGEST_STATE  # type: ignore[union-attr]
+
+
+def _is_numeric(feature: Feature) -> bool:
+    return isinstance(feature, TensorFeature) and len(feature.shape) <= 1

@@ -1,0 +1,188 @@
+"""Where converted episodes go: writers of RLDS and of LeRobot that take episodes of any source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar
+
+from embodio.datasets.episodes.features import (
+    STEPS,
+    EpisodeFeatures,
+    Feature,
+    ImageFeature,
+    SequenceFeature,
+    TensorFeature,
+    TextFeature,
+)
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.rlds.writer import RLDSWriter
+from embodio.datasets.sources.lerobot.writer import LeRobotWriter
+from embodio.envs.embodiment import Embodiment
+
+Kind = TypeVar("Kind", bound=Feature)
+_IMAGES = {"rlds": ("png", "jpeg"), "lerobot": ("video", "png")}
+
+
+@dataclass(frozen=True)
+class ConversionSettings:
+    """What to make of a data set.
+
+    Attributes:
+        to: "rlds" or "lerobot".
+        name: of the new data set; None takes that of the source, in small letters.
+        images: how images are stored. RLDS: "png" (every value is kept) or "jpeg". LeRobot: "video" (H.264;
+            camera images of 128 px differ by less than 2 of 255 on average) or "png" (every value is kept). None takes
+            the first one.
+        fps: steps per second for LeRobot; None takes that of the source's robot.
+    """
+
+    to: Literal["rlds", "lerobot"] = "rlds"
+    name: str | None = None
+    images: str | None = None
+    fps: float | None = None
+
+    @property
+    def image_encoding(self) -> str:
+        """How images are stored."""
+        return self.images or _IMAGES[self.to][0]
+
+    def __post_init__(self) -> None:
+        """Checks the choices; raises DatasetError."""
+        if self.to not in _IMAGES:
+            raise DatasetError(f"to={self.to!r}: choose rlds or lerobot")
+        if self.images not in (None, *_IMAGES[self.to]):
+            raise DatasetError(f"images={self.images!r}: {self.to} takes {' or '.join(_IMAGES[self.to])}")
+        if self.fps is not None and not 0 < self.fps <= 10_000:
+            raise DatasetError(f"fps={self.fps}: give steps per second, more than 0")
+
+
+class EpisodeWriter(Protocol):
+    """Takes episodes one after the other."""
+
+    @property
+    def written(self) -> int:
+        """Episodes that are safe on disk, also from a run that was killed."""
+
+    def add(self, episode: EpisodeView) -> None:
+        """Writes one more; nothing of it stays if that fails."""
+
+    def close(self) -> None:
+        """Completes the data set."""
+
+
+class _RLDSTarget:
+    """Writes episodes of a source as RLDS, with the robot beside them."""
+
+    def __init__(self, source: EpisodeSource, folder: Path, name: str, images: str) -> None:
+        shown = source.features
+        sequences = {path: SequenceFeature(_stored(several.item, images)) for path, several in shown.sequences.items()}
+        features = EpisodeFeatures(_encoded(shown.steps, images), _encoded(shown.episode, images), sequences)
+        self._features, self._embodiment, self._folder = features, _embodiment(source), folder
+        self._writer = RLDSWriter(folder, name, features, description=_about(source), resume=True)
+
+    @property
+    def written(self) -> int:
+        """Episodes that are safe on disk."""
+        return self._writer.written
+
+    def add(self, episode: EpisodeView) -> None:
+        """Writes one more."""
+        if not len(episode):
+            raise FeatureError("the episode has no steps")
+        values = {path: episode.value(path) for path in self._features.episode}
+        values |= {path: episode.sequence(path) for path in self._features.sequences if not _of_steps(path)}
+        self._writer.add([_step(episode, self._features, step) for step in range(len(episode))], values)
+
+    def close(self) -> None:
+        """Completes the data set; RLDS data without a robot is read all the same."""
+        if self._embodiment is not None:
+            self._embodiment.save(self._folder / "embodiment.json")
+        self._writer.close()
+
+
+def open_target(source: EpisodeSource, staging: Path, settings: ConversionSettings) -> EpisodeWriter:
+    """The writer that the settings ask for; it goes on with what is in the folder.
+
+    Raises:
+        DatasetError: the settings do not fit the source.
+        FeatureError: the source has fields that the layout cannot hold.
+    """
+    images = settings.image_encoding
+    if settings.to == "rlds":
+        return _RLDSTarget(source, staging, settings.name or dataset_name(source.name), images)
+    embodiment = _embodiment(source)
+    fps = settings.fps or (embodiment.control_hz if embodiment else None)
+    if fps is None:
+        raise DatasetError(f"{source.name} does not say how many steps a second has. Give fps=..., e.g. fps=10")
+    return LeRobotWriter(
+        staging, _sized(source), fps=fps, embodiment=embodiment, images=images, description=_about(source)
+    )
+
+
+def dataset_name(name: str) -> str:
+    """A name that tfds takes, made of any other: small letters, digits and underscores, a letter first."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return plain if plain[:1].isalpha() else f"data_{plain}".rstrip("_")
+
+
+def _about(source: EpisodeSource) -> str:
+    about = getattr(getattr(source, "description", None), "about", "")
+    return about or f"converted from {source.name}"
+
+
+def _embodiment(source: EpisodeSource) -> Embodiment | None:
+    try:
+        return source.embodiment
+    except DatasetError:
+        return None
+
+
+def _encoded(features: Mapping[str, Feature], images: Any) -> dict[str, Feature]:
+    """The features as RLDS keeps all their values: plain float64 would be stored as float32."""
+    encoded = {path: _stored(feature, images) for path, feature in features.items()}
+    for path, feature in features.items():
+        if isinstance(feature, TensorFeature) and feature.dtype == "float64" and feature.encoding == "none":
+            encoded[path] = replace(feature, encoding="bytes")
+    return encoded
+
+
+def _stored(feature: Kind, images: Any) -> Kind:
+    return replace(feature, encoding=images) if isinstance(feature, ImageFeature) else feature
+
+
+def _sized(source: EpisodeSource) -> EpisodeFeatures:
+    """The features with the size that images have in the first episode that can be read."""
+    steps = dict(source.features.steps)
+    unsized = [path for path, feature in steps.items() if isinstance(feature, ImageFeature) and not feature.height]
+    for index in range(len(source) if unsized else 0):
+        try:
+            episode = source.episode(index)
+            for path in unsized:
+                height, width, channels = episode.frame(path, 0).shape
+                steps[path] = ImageFeature(height, width, channels)
+            break
+        except (CorruptRecordError, FeatureError, IndexError):
+            continue
+    return EpisodeFeatures(steps, source.features.episode)
+
+
+def _step(episode: EpisodeView, features: EpisodeFeatures, step: int) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for path, feature in features.steps.items():
+        if isinstance(feature, ImageFeature):
+            values[path] = episode.frame(path, step)
+        elif isinstance(feature, TextFeature):
+            values[path] = episode.text(path, step)
+        else:
+            values[path] = episode.array(path)[step]
+    for path in filter(_of_steps, features.sequences):
+        values[path.removeprefix(f"{STEPS}/")] = episode.sequence(path, step)
+    return values
+
+
+def _of_steps(path: str) -> bool:
+    return path.startswith(f"{STEPS}/")

@@ -1,0 +1,1 @@
+"""Episodes: what a data set of trajectories holds, whichever format it is in."""

@@ -1,0 +1,44 @@
+"""What the numbers of a field are called: names of the robot where it is described, else counted."""
+
+from __future__ import annotations
+
+from embodio.datasets.episodes.source import EpisodeSource
+from embodio.datasets.errors import DatasetError
+from embodio.envs.embodiment import Dimension
+
+
+def dimensions_of(source: EpisodeSource, field: str, size: int) -> tuple[Dimension, ...]:
+    """The dimensions of an action or state field; empty where the robot is not described or has another size.
+
+    Args:
+        source: whose robot to ask.
+        field: path of a numeric step field.
+        size: how many numbers a step of it holds.
+    """
+    try:
+        embodiment = source.embodiment
+    except DatasetError:
+        return ()
+    known = {"action": embodiment.action.dimensions, "expert_action": embodiment.action.dimensions}
+    known |= {"state": embodiment.state, "observation/state": embodiment.state}
+    found = known.get(field, ())
+    return found if len(found) == size else ()
+
+
+def dimension_names(source: EpisodeSource, field: str, size: int) -> tuple[str, ...]:
+    """One name for each number of a step of a field: of the robot, of the files where they tell, else counted."""
+    found = tuple(dimension.name for dimension in dimensions_of(source, field, size))
+    return found or told_names(source, field, size) or tuple(f"{_short(field)}_{number}" for number in range(size))
+
+
+def told_names(source: EpisodeSource, field: str, size: int) -> tuple[str, ...]:
+    """What the files call the numbers of a field; empty where they do not tell, or names are missing or repeated."""
+    tell = getattr(source, "dimension_names", None)
+    if tell is None:
+        return ()
+    names = tuple(tell(field) or tell(f"observation/{field}"))
+    return names if len(names) == len(set(names)) == size else ()
+
+
+def _short(field: str) -> str:
+    return field.rpartition("/")[2]

@@ -1,0 +1,245 @@
+"""Statistics of the numeric fields of a data set, from one pass over its episodes."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.episodes.dimension_names import dimension_names
+from embodio.datasets.episodes.episode_index import index_episodes
+from embodio.datasets.episodes.features import TensorFeature
+from embodio.datasets.episodes.quantile_sketch import QuantileSketch
+from embodio.datasets.episodes.side_files import fingerprint, load_side_file, save_side_file
+from embodio.datasets.episodes.source import EpisodeSource
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.model.tokens.statistics import DatasetStatistics, FieldStatistics, StatisticsError
+
+_ACTION_FIELDS = ("action", "expert_action")
+_STATE_FIELD = "state"
+_KIND, _REVISION = "statistics", 2
+_LISTED = 8
+
+
+class FieldAccumulator:
+    """Gathers the statistics of one vector of numbers, batch by batch.
+
+    Mean and variance are updated by the pairwise rule of Chan, Golub and LeVeque (1983), so batches and accumulators
+    may be merged in any grouping: count, minimum and maximum are the same bits, mean and deviation differ by rounding.
+    Quantiles are exact for up to 65,536 vectors, and come from a sketch of bounded size beyond that.
+    """
+
+    def __init__(self) -> None:
+        """Begins with nothing."""
+        self._count = 0
+        self._mean: npt.NDArray[np.float64] = np.zeros(0)
+        self._squares: npt.NDArray[np.float64] = np.zeros(0)  # sum of squared differences from the mean
+        self._low: npt.NDArray[np.float64] = np.zeros(0)
+        self._high: npt.NDArray[np.float64] = np.zeros(0)
+        self._sketch = QuantileSketch()
+
+    @property
+    def rank_error(self) -> float:
+        """How far a quantile may be off at most, as a share of all values; 0 as long as it is exact."""
+        return self._sketch.rank_error / max(1, self._count)
+
+    def update(self, values: npt.NDArray[Any]) -> None:
+        """Adds a batch of numbers [N, D] of any type; only the quantiles see them as float32.
+
+        Raises:
+            DatasetError: a value is not finite, or beyond float32.
+        """
+        if not len(values):
+            return
+        if not _all_finite(values):
+            raise DatasetError("values that are not finite have no statistics. Collect the data set again")
+        exact = values.astype(np.float64)
+        mean = exact.mean(axis=0)
+        self._widen(exact.min(axis=0), exact.max(axis=0))
+        self._add(len(exact), mean, np.square(exact - mean).sum(axis=0))
+        self._sketch.update(values.astype(np.float32))
+
+    def merge(self, other: FieldAccumulator) -> None:
+        """Adds all that another accumulator has seen."""
+        if not other._count:
+            return
+        self._widen(other._low, other._high)
+        self._add(other._count, other._mean, other._squares)
+        self._sketch.merge(other._sketch)
+
+    def finish(self, names: tuple[str, ...]) -> FieldStatistics:
+        """Returns the statistics.
+
+        Args:
+            names: of the D dimensions.
+
+        Raises:
+            DatasetError: no value was seen.
+        """
+        if not self._count:
+            raise DatasetError("there are no values to compute statistics of. Give a data set with episodes")
+        low, high = self.quantiles((0.01, 0.99))
+        columns = {
+            "min": self._low,
+            "max": self._high,
+            "mean": self._mean,
+            "std": np.sqrt(self._squares / self._count),
+            "q01": low,
+            "q99": high,
+        }
+        exact = {name: tuple(column.tolist()) for name, column in columns.items()}
+        return FieldStatistics(names=names, count=self._count, **exact)
+
+    def quantiles(self, shares: tuple[float, ...]) -> npt.NDArray[np.float64]:
+        """Returns quantiles, float64 [shares, D]; at least one batch must have been added."""
+        return np.clip(self._sketch.quantiles(shares), self._low, self._high)
+
+    def _widen(self, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> None:
+        """Takes in smallest and largest values; called before the first `_add`."""
+        self._low = np.minimum(self._low, low) if self._count else low
+        self._high = np.maximum(self._high, high) if self._count else high
+
+    def _add(self, count: int, mean: npt.NDArray[np.float64], squares: npt.NDArray[np.float64]) -> None:
+        if not count:
+            return
+        if not self._count:
+            self._count, self._mean, self._squares = count, mean, squares
+            return
+        total = self._count + count
+        shift = mean - self._mean
+        self._squares = self._squares + squares + np.square(shift) * (self._count * count / total)
+        self._mean = self._mean + shift * (count / total)
+        self._count = total
+
+
+def compute_statistics(
+    reader: EpisodeSource,
+    *others: EpisodeSource,
+    fields: Sequence[str] = (),
+    episodes: int = 0,
+    done: Callable[[int], None] = lambda count: None,
+) -> DatasetStatistics:
+    """Computes the statistics of the actions and of the state of a data set, or reads them from beside the data.
+
+    They are kept under a hash of the files and of what is computed, so they are computed anew when either changes.
+    Episodes that are damaged or hold values that are not finite are left out, which `source` of the result says; the
+    loader counts and limits them.
+
+    Args:
+        reader: of the data set; its embodiment gives the names of the dimensions.
+        others: more data sets of the same robot; the statistics are those of all steps together.
+        fields: numeric fields of a step; empty takes "action", "expert_action" and "state", as far as they are there.
+        episodes: of each data set only the first so many are read; 0 reads all.
+        done: called with the number of episodes that were read, after each.
+
+    Returns:
+        Statistics of each field.
+
+    Raises:
+        DatasetError: a data set lacks a field, or nothing is left to compute.
+    """
+    readers = (reader, *others)
+    names = {field: _names(readers, field) for field in fields or _usual_fields(reader)}
+    keys = [
+        fingerprint(one, fields=names, revision=_REVISION, **({"first": episodes} if episodes else {}))
+        for one in readers
+    ]
+    key = keys[0] if len(keys) == 1 else _joined(keys)
+    known = _load(reader, key)
+    if known is not None:
+        return known
+    left_out: list[str] = []
+    accumulators = {field: FieldAccumulator() for field in names}
+    count = 0
+    for one in readers:
+        for _ in _accumulate(one, accumulators, left_out, episodes):
+            count += 1
+            done(count)
+    if count and len(left_out) == count:
+        raise DatasetError(
+            f"{reader.name}: all of {count} episodes are damaged or not finite ({', '.join(left_out[:_LISTED])}), so "
+            "there are no statistics. `embodio-data verify` says what is wrong with them"
+        )
+    source = _described(readers, left_out, episodes)
+    computed = DatasetStatistics({f: a.finish(names[f]) for f, a in accumulators.items()}, source=source)
+    save_side_file(reader, _KIND, key, computed.to_dict())
+    return computed
+
+
+def _described(readers: Sequence[EpisodeSource], left_out: Sequence[str], episodes: int) -> str:
+    """What was read, for people."""
+    parts = []
+    for reader in readers:
+        name = f"{reader.name} {getattr(reader, 'version', '')}".strip()
+        parts.append(f"{name}, {min(len(reader), episodes or len(reader))} episodes")
+    if left_out:
+        listed = ", ".join(left_out[:_LISTED]) + (", ..." if len(left_out) > _LISTED else "")
+        parts[-1] += f", of which {len(left_out)} are damaged or not finite and left out ({listed})"
+    return " and ".join(parts)
+
+
+def _usual_fields(reader: EpisodeSource) -> list[str]:
+    """Those of the usual fields that are there."""
+    steps = reader.features.steps
+    usual = (*_ACTION_FIELDS, _STATE_FIELD)
+    present = [f for f in usual if any(isinstance(steps.get(path), TensorFeature) for path in (f, f"observation/{f}"))]
+    if not present:
+        raise DatasetError(f"{reader.name} has none of the fields {', '.join(usual)}, so there is nothing to compute")
+    return present
+
+
+def _names(readers: Sequence[EpisodeSource], field: str) -> tuple[str, ...]:
+    """The names of the dimensions of a field, which must be the same in all data sets."""
+    found = []
+    for reader in readers:
+        steps = reader.features.steps
+        feature = steps.get(field, steps.get(f"observation/{field}"))
+        if not isinstance(feature, TensorFeature):
+            numeric = sorted(path for path, other in steps.items() if isinstance(other, TensorFeature))
+            raise DatasetError(f"fields: {reader.name} has no numbers named {field!r}; it has {', '.join(numeric)}")
+        found.append(dimension_names(reader, field, math.prod(length or 0 for length in feature.shape)))
+    if len(set(found)) > 1:
+        raise DatasetError(f"{field}: the data sets have the dimensions {found}; take those of one robot together")
+    return found[0]
+
+
+def _joined(keys: Sequence[str | None]) -> str | None:
+    known = [key for key in keys if key is not None]
+    return hashlib.sha256(" ".join(known).encode()).hexdigest()[:32] if len(known) == len(keys) else None
+
+
+def _load(source: EpisodeSource, key: str | None) -> DatasetStatistics | None:
+    content = load_side_file(source, _KIND, key)
+    try:
+        return None if content is None else DatasetStatistics.from_dict(content)
+    except StatisticsError:  # written by another version: it is only a shortcut
+        return None
+
+
+def _accumulate(
+    source: EpisodeSource, accumulators: Mapping[str, FieldAccumulator], left_out: list[str], episodes: int
+) -> Iterator[None]:
+    """Adds the episodes of a data set one by one; the numbers of those that cannot be used go to `left_out`."""
+    damaged = index_episodes(source).damaged
+    for number in range(min(len(source), episodes or len(source))):
+        try:
+            episode = None if number in damaged else source.episode(number)
+            arrays = None if episode is None else {field: episode.array(field) for field in accumulators}
+        except (CorruptRecordError, FeatureError):
+            arrays = None
+        if arrays is None or not all(map(_all_finite, arrays.values())):
+            left_out.append(f"{source.name} {number}")
+        else:
+            for field, values in arrays.items():
+                accumulators[field].update(values.reshape(len(values), -1))
+        yield
+
+
+def _all_finite(values: npt.NDArray[Any]) -> bool:
+    """Whether all values are numbers that float32 can hold."""
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(values.astype(np.float32)).all())

@@ -1,0 +1,209 @@
+"""Files by name inside a folder, a tar or a zip, read at any place without unpacking the rest."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import logging
+import lzma
+import os
+import shutil
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, Protocol
+
+from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.files.remote import cache_folder
+
+_COMPRESSED = (".tar.xz", ".tar.gz", ".tar.bz2", ".txz", ".tgz")
+_ARCHIVES = (".tar", ".zip", *_COMPRESSED)
+_REMEDY = "Fetch the file again"
+_LARGEST = 1 << 30  # bytes; no file of an episode comes near it, but a small zip can hold it
+# RuntimeError: encrypted, or compressed in a way that is not known here.
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
+_log = logging.getLogger(__name__)
+
+
+class FileTree(Protocol):
+    """Named files. It can be pickled; a copy opens files of its own."""
+
+    path: Path
+
+    def names(self) -> list[str]:
+        """All files, with slashes between folders."""
+
+    def read(self, name: str) -> bytes:
+        """The content of one; raises CorruptRecordError where it is not there or damaged."""
+
+    def close(self) -> None:
+        """Closes files; they open again when needed."""
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the name is that of a tar or a zip."""
+    return path.name.lower().endswith(_ARCHIVES)
+
+
+def open_tree(path: str | Path) -> FileTree:
+    """Opens a folder, tar or zip. A compressed tar is unpacked once to a plain one in the user's cache folder.
+
+    Raises:
+        DatasetError: there is no such file or folder, or it is of another kind.
+        CorruptRecordError: the archive is damaged or cut off.
+    """
+    path = Path(path)
+    name = path.name.lower()
+    if path.is_dir():
+        return FolderTree(path)
+    if not path.is_file():
+        raise DatasetError(f"{path}: there is no such file or folder")
+    if name.endswith(".zip"):
+        return ZipTree(path)
+    if name.endswith(".tar"):
+        return TarTree(path)
+    if name.endswith(_COMPRESSED):
+        return TarTree(_plain_tar(path))
+    raise DatasetError(f"{path} is neither a folder nor one of {', '.join(_ARCHIVES)}")
+
+
+class FolderTree:
+    """A folder."""
+
+    def __init__(self, path: Path) -> None:
+        """Takes the folder."""
+        self.path = path
+
+    def names(self) -> list[str]:
+        """All files below the folder."""
+        return [file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file()]
+
+    def read(self, name: str) -> bytes:
+        """The content of one file."""
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise CorruptRecordError(self.path / name, 0, f"cannot be read ({error})", _REMEDY) from error
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+class TarTree:
+    """A plain tar, read at absolute positions."""
+
+    def __init__(self, path: Path) -> None:
+        """Notes where every file is; raises CorruptRecordError where the tar is damaged or cut off."""
+        self.path = path
+        self._descriptor: int | None = None
+        try:
+            with tarfile.open(path, "r:") as archive:
+                files = [member for member in archive if member.isreg()]
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise CorruptRecordError(path, 0, f"not a tar, or damaged ({error})", _REMEDY) from error
+        self._places = {_clean(member.name): (member.offset_data, member.size) for member in files}
+        size = path.stat().st_size
+        for index, (name, (offset, length)) in enumerate(self._places.items()):
+            if offset + length > size:
+                raise CorruptRecordError(path, index, f"the file ends inside {name}", _REMEDY)
+
+    def names(self) -> list[str]:
+        """All files."""
+        return list(self._places)
+
+    def read(self, name: str) -> bytes:
+        """The content of one file."""
+        if name not in self._places:
+            raise CorruptRecordError(self.path, 0, f"there is no {name}", _REMEDY)
+        if self._descriptor is None:
+            self._descriptor = os.open(self.path, os.O_RDONLY)
+        offset, length = self._places[name]
+        data = os.pread(self._descriptor, length, offset)
+        if len(data) != length:
+            raise CorruptRecordError(self.path, 0, f"the file ends inside {name}", _REMEDY)
+        return data
+
+    def close(self) -> None:
+        """Closes the tar."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the open file behind."""
+        return self.__dict__ | {"_descriptor": None}
+
+
+class ZipTree:
+    """A zip."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens it; raises CorruptRecordError where it is damaged or cut off."""
+        self.path = path
+        self._zip: zipfile.ZipFile | None = None
+        self._names = [info.filename for info in self._open().infolist() if not info.is_dir()]
+
+    def names(self) -> list[str]:
+        """All files."""
+        return list(self._names)
+
+    def read(self, name: str) -> bytes:
+        """The content of one file; its checksum is checked."""
+        try:
+            size = self._open().getinfo(name).file_size
+            if size > _LARGEST:
+                raise CorruptRecordError(self.path, 0, f"{name} has {size} bytes, too many for an episode", _REMEDY)
+            return self._open().read(name)
+        except (KeyError, *_ZIP_ERRORS) as error:
+            raise CorruptRecordError(self.path, 0, f"{name} cannot be read ({error})", _REMEDY) from error
+
+    def close(self) -> None:
+        """Closes the zip."""
+        if self._zip is not None:
+            self._zip.close()
+            self._zip = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the open file behind."""
+        return self.__dict__ | {"_zip": None}
+
+    def _open(self) -> zipfile.ZipFile:
+        if self._zip is None:
+            try:
+                self._zip = zipfile.ZipFile(self.path)
+            except (zipfile.BadZipFile, OSError) as error:
+                raise CorruptRecordError(self.path, 0, f"not a zip, or cut off ({error})", _REMEDY) from error
+        return self._zip
+
+
+def _clean(name: str) -> str:
+    return name.removeprefix("./")
+
+
+def _plain_tar(path: Path) -> Path:
+    """The tar without its compression, in the cache folder; made once for each content."""
+    status = path.stat()
+    key = hashlib.sha256(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()[:16]
+    folder = cache_folder("archives")
+    plain = folder / f"{path.name.partition('.')[0]}-{key}.tar"
+    if not plain.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _log.warning("%s is compressed: it is unpacked once, to %s", path, plain)
+        temporary = plain.with_suffix(f".{os.getpid()}")
+        try:
+            _unpack(path, temporary)
+            temporary.replace(plain)
+        except (lzma.LZMAError, zlib.error, EOFError, OSError) as error:
+            raise CorruptRecordError(path, 0, f"cannot be unpacked ({error})", _REMEDY) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+    return plain
+
+
+def _unpack(path: Path, plain: Path) -> None:
+    kinds: dict[str, Any] = {".xz": lzma.open, "txz": lzma.open, ".gz": gzip.open, "tgz": gzip.open, "bz2": bz2.open}
+    opener = kinds[path.name.lower()[-3:]]
+    with opener(path, "rb") as source, plain.open("wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)

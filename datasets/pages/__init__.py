@@ -1,0 +1,1 @@
+"""Pages that show a data set in a browser."""

@@ -1,0 +1,1 @@
+"""Recording of episodes, from experts and from rollouts."""

@@ -1,0 +1,325 @@
+"""Collects demonstrations of a scripted expert into an RLDS data set, in several processes; any end can be resumed."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any, Protocol
+
+import gymnasium
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from embodio.datasets.errors import CollectionError
+from embodio.datasets.files.folder_lock import sole_user
+from embodio.datasets.recording.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
+from embodio.datasets.recording.demonstration import check_noise, record_demonstration
+from embodio.envs.embodiment import Embodiment
+from embodio.envs.registry import Policy, make_env, make_expert
+
+_HOPELESS = 3  # simulator errors before the first episode that ends otherwise
+_WORKER_ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"),
+    "OMP_WAIT_POLICY": "passive",
+}
+
+
+class DemonstrationSource(Protocol):
+    """Where a worker gets its environment and expert from; must be picklable."""
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The robot of the environment."""
+
+    def build(self) -> tuple[gymnasium.Env[Any, Any], Policy]:
+        """Returns a fresh environment and its expert; called once in every worker process."""
+
+
+@dataclass(frozen=True)
+class RegisteredSource:
+    """An environment and expert that `embodio.envs` knows by name.
+
+    Attributes:
+        name: e.g. "robosuite/lift".
+        options: further arguments of `make_env`.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def embodiment(self) -> Embodiment:
+        """The robot of the environment, with these options."""
+        embodiment: Embodiment = make_env(self.name, **self.options).get_wrapper_attr("embodiment")
+        return embodiment
+
+    def build(self) -> tuple[gymnasium.Env[Any, Any], Policy]:
+        """Returns a fresh environment and its expert."""
+        env = make_env(self.name, **self.options)
+        return env, make_expert(self.name, env)
+
+
+@dataclass(frozen=True)
+class CollectionSummary:
+    """What a collection holds now.
+
+    Attributes:
+        folder: of the data set.
+        episodes: in the data set.
+        attempted: episodes that were played to their end, all runs together.
+        statuses: how many ended as "success", "failure", "timeout"; and as "error" in this run.
+        steps: actions executed in them.
+        resumed: episodes that were there before this run.
+        seconds: wall time of this run.
+        errors: one line for each simulator error of this run; these episodes are tried again by the next run.
+    """
+
+    folder: Path
+    episodes: int
+    attempted: int
+    statuses: Mapping[str, int]
+    steps: int
+    resumed: int
+    seconds: float
+    errors: Sequence[str]
+
+
+def collect(
+    env_name: str,
+    episodes: int,
+    seed: int,
+    out: str | Path,
+    *,
+    noise: Sequence[float] = (0.0, 0.2, 0.4),
+    workers: int = 2,
+    keep_failures: bool = False,
+    env_options: Mapping[str, Any] | None = None,
+    source: DemonstrationSource | None = None,
+    progress: bool = True,
+) -> CollectionSummary:
+    """Collects demonstrations into a folder that tfds, rlds and `RLDSReader` read.
+
+    Episode i plays the scene of seed + i; its executed actions carry noise of the level noise[i % len(noise)]. The
+    result does not depend on the number of workers. A run that was interrupted or killed loses no finished episode:
+    call again with the same arguments to go on, or with more episodes to extend the data set.
+
+    Args:
+        env_name: name of the environment.
+        episodes: how many the collection shall have, those that are there already included.
+        seed: of episode 0.
+        out: folder of the data set.
+        noise: levels, in halves of the range of each continuous action dimension.
+        workers: processes.
+        keep_failures: whether episodes in which the expert fails become part of the data set.
+        env_options: further arguments of the environment.
+        source: builds environment and expert; by default those registered under `env_name`.
+        progress: whether to draw a progress bar on the terminal.
+
+    Returns:
+        What the collection holds now.
+
+    Raises:
+        CollectionMismatch: the folder holds a collection with other settings.
+        CollectionError: an argument is out of range, the folder is in use, a worker process died, the simulator fails
+            every time, or no episode can be kept.
+        KeyboardInterrupt: Ctrl-C; the episodes that were being played are finished first.
+    """
+    if episodes < 1 or workers < 1 or seed < 0:
+        raise CollectionError(f"episodes={episodes}, workers={workers}, seed={seed}: need at least 1, 1 and 0")
+    begin = time.monotonic()
+    source = source or RegisteredSource(env_name, dict(env_options or {}))
+    settings = _settings(source, env_name, seed, noise, keep_failures, env_options)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with sole_user(folder, "collecting into", CollectionError):
+        store = CollectionStore(folder, settings)
+        done = {row.index for row in [*store.published(), *store.staged()]}
+        pending = [index for index in range(episodes) if index not in done]
+        errors, messages = _play(pending, source, settings, store.staging, workers, len(done), progress)
+        store.assemble()
+        rows = store.published()
+    if not rows:
+        raise CollectionError(f"no episode was finished. {messages[0] if messages else ''}")
+    statuses = Counter(row.status for row in [*rows, *errors])
+    return _summary(folder, rows, statuses, len(done), time.monotonic() - begin, messages)
+
+
+def _settings(
+    source: DemonstrationSource,
+    env_name: str,
+    seed: int,
+    noise: Sequence[float],
+    keep_failures: bool,
+    env_options: Mapping[str, Any] | None,
+) -> CollectionSettings:
+    """What a folder must agree on to be extended; raises CollectionError for senseless noise."""
+    levels = tuple(float(level) for level in noise)
+    check_noise(levels)
+    return CollectionSettings(
+        environment=env_name,
+        seed=seed,
+        noise=levels,
+        keep_failures=keep_failures,
+        env_options=dict(env_options or {}),
+        embodiment=source.embodiment.to_dict(),
+    )
+
+
+def _summary(
+    folder: Path,
+    rows: Sequence[CollectedEpisode],
+    statuses: Mapping[str, int],
+    resumed: int,
+    seconds: float,
+    errors: Sequence[str],
+) -> CollectionSummary:
+    return CollectionSummary(
+        folder=folder,
+        episodes=sum(row.kept for row in rows),
+        attempted=len(rows),
+        statuses=statuses,
+        steps=sum(row.steps for row in rows if row.kept),
+        resumed=resumed,
+        seconds=seconds,
+        errors=errors,
+    )
+
+
+def _play(
+    pending: Sequence[int],
+    source: DemonstrationSource,
+    settings: CollectionSettings,
+    staging: Path,
+    workers: int,
+    done: int,
+    progress: bool,
+) -> tuple[list[CollectedEpisode], list[str]]:
+    """Plays episodes in worker processes; returns those that ended in a simulator error, and their messages."""
+    errors: list[CollectedEpisode] = []
+    messages: list[str] = []
+    if not pending:
+        return errors, messages
+    finished = 0
+    variables = _WORKER_ENVIRONMENT | {"MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl")}
+    with _environment(variables), _bar(done + len(pending), done, progress) as report:
+        pool = ProcessPoolExecutor(
+            min(workers, len(pending)),
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(source, settings, staging),
+        )
+        try:
+            futures: list[Future[tuple[CollectedEpisode, str]]] = [pool.submit(_play_one, index) for index in pending]
+            for future in as_completed(futures):
+                row, message = future.result()
+                report(row.status)
+                if row.status == "error":
+                    errors.append(row)
+                    messages.append(f"episode {row.index} (seed {row.seed}): {message}")
+                finished += row.status != "error"
+                if not finished and len(errors) >= _HOPELESS:
+                    raise CollectionError(f"every episode ended in a simulator error. {messages[0]}")
+        except BrokenProcessPool as error:
+            raise CollectionError(
+                "a worker process died, perhaps for lack of memory. All finished episodes are safe: "
+                "run the same command again to go on, with fewer workers if it happens again"
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return errors, messages
+
+
+class _Worker:
+    """The environment and the expert of one process."""
+
+    def __init__(self, source: DemonstrationSource, settings: CollectionSettings, staging: Path) -> None:
+        self._source, self._settings, self._staging = source, settings, staging
+        self._embodiment = source.embodiment
+        self._built: tuple[gymnasium.Env[Any, Any], Policy] | None = None
+
+    def play(self, index: int) -> tuple[CollectedEpisode, str]:
+        """Plays one episode and puts it into the staging folder, unless the simulator broke down."""
+        self._built = self._built or self._source.build()  # here, so that its errors reach the parent
+        env, expert = self._built
+        settings = self._settings
+        seed, level = settings.seed + index, settings.noise[index % len(settings.noise)]
+        result, record = record_demonstration(
+            env, expert, self._embodiment, env_name=settings.environment, seed=seed, noise=level
+        )
+        kept = record is not None and (settings.keep_failures or result.status == "success")
+        row = CollectedEpisode(index, seed, level, result.status, result.steps, round(result.seconds, 3), kept)
+        if record is not None:
+            stage(self._staging, row, record if kept else None)
+        return row, result.message
+
+
+_worker: _Worker | None = None
+
+
+def _start_worker(source: DemonstrationSource, settings: CollectionSettings, staging: Path) -> None:
+    """Prepares a worker process: it leaves Ctrl-C to its parent and dies with it."""
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _worker = _Worker(source, settings, staging)
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _play_one(index: int) -> tuple[CollectedEpisode, str]:
+    if _worker is None:
+        raise CollectionError("the worker process was not started by collect()")
+    return _worker.play(index)
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Sets environment variables for the processes started inside the block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _bar(total: int, done: int, visible: bool) -> Iterator[Callable[[str], None]]:
+    """Draws a progress bar; yields a function to call with the status of each finished episode."""
+    columns = (
+        TextColumn("collecting"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[statuses]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    counts: Counter[str] = Counter()
+    with Progress(*columns, disable=not visible) as bar:
+        task = bar.add_task("collecting", total=total, completed=done, statuses="")
+
+        def report(status: str) -> None:
+            counts[status] += 1
+            text = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+            bar.update(task, advance=1, statuses=text)
+
+        yield report

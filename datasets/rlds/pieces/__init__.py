@@ -1,0 +1,1 @@
+"""Pieces of RLDS records: single steps read without reading their whole episode."""

@@ -1,0 +1,1 @@
+"""The stream of examples: order, mixture, batches and workers, a pure function of (seed, step)."""

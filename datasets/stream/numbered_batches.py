@@ -1,0 +1,127 @@
+"""NumberedBatches: batch number `step` out of numbered records, a pure function of (seed, step)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, FeatureError
+from embodio.datasets.stream.mixture import Mixture
+from embodio.datasets.stream.order import record_at, spare_record_at
+from embodio.datasets.tasks.record_task import Place
+from embodio.model.errors import ModelError
+from embodio.model.network.collation import Allocate, Batch
+
+SPARES = 16
+"""Records that are tried in place of a damaged one, each drawn anew."""
+
+_DAMAGE = (CorruptRecordError, FeatureError, UnicodeDecodeError)
+PROBLEMS = (DatasetError, ModelError, ValueError, LookupError, OSError)
+"""What making an example may end in; anything else is a bug."""
+
+
+class NumberedRecords(Protocol):
+    """Records by number, such as a `RecordTask`."""
+
+    @property
+    def damaged(self) -> tuple[ExampleError, ...]:
+        """Episodes that were left out because they are damaged."""
+
+    def __len__(self) -> int: ...
+
+    def place(self, index: int) -> Place:
+        """Where record `index` comes from, for messages."""
+
+
+Task = TypeVar("Task", bound=NumberedRecords)
+Made = TypeVar("Made")
+
+
+class NumberedBatches(ABC, Generic[Task]):
+    """Batches by number; nothing in it changes while it is read, so any worker may make any batch.
+
+    A record that is damaged is replaced by another one of its task, which is drawn from (seed, position) too. With
+    several ranks each makes its own part of every batch; the parts in the order of the ranks are the whole batch.
+
+    Args:
+        task: where records come from.
+        seed: of the order and of all draws.
+        batch_size: records in a batch of all ranks together.
+        rank: number of this process among those that train together.
+        ranks: how many they are.
+
+    Raises:
+        DatasetError: the batch cannot be shared out, or there is no such rank.
+    """
+
+    def __init__(self, task: Task | Mixture, seed: int, batch_size: int, *, rank: int = 0, ranks: int = 1) -> None:
+        if not 0 <= rank < ranks:
+            raise DatasetError(f"rank: got {rank} of {ranks}, expected 0 to {ranks - 1}")
+        if batch_size < 1 or batch_size % ranks:
+            raise DatasetError(f"batch_size: {batch_size} examples cannot be shared out evenly to {ranks} ranks")
+        self._task = task
+        self._seed, self._batch_size = seed, batch_size
+        self._rank, self._ranks = rank, ranks
+
+    @property
+    def damaged(self) -> tuple[ExampleError, ...]:
+        """Episodes that are damaged and were left out from the start."""
+        return self._task.damaged
+
+    def __getitem__(self, step: int) -> Batch:
+        """Batch number `step`."""
+        return self.make(step)[0]
+
+    @abstractmethod
+    def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
+        """Batch number `step`, and what was wrong with the records that were replaced in it.
+
+        Args:
+            step: number of the batch.
+            allocate: gives the memory of its tensors.
+
+        Raises:
+            ExampleError: an example cannot be made, and its record is not damaged, or no spare one is whole.
+        """
+
+    def positions(self, step: int) -> range:
+        """The places of the global stream that this rank makes in batch `step`."""
+        share = self._batch_size // self._ranks
+        first = step * self._batch_size + self._rank * share
+        return range(first, first + share)
+
+    def draw(self, position: int, attempt: int = 0) -> tuple[Task, int]:
+        """The task and the record at a place of the global stream; `attempt` counts spare records."""
+        if isinstance(self._task, Mixture):
+            return self._task.draw(self._seed, position, attempt)  # type: ignore[return-value]
+        record = record_at(self._seed, position, len(self._task))
+        if attempt:
+            record = spare_record_at(self._seed, position, attempt, len(self._task))
+        return self._task, record
+
+    def _first_whole(self, position: int, damage: list[ExampleError], make: Callable[[Task, int, int], Made]) -> Made:
+        """What `make` gives for the first record of those for this place that is not damaged.
+
+        Args:
+            position: the place in the stream.
+            damage: what was wrong with the others is added here.
+            make: is given the task, the record and the position.
+        """
+        for attempt in range(1 + SPARES):
+            task, record = self.draw(position, attempt)
+            try:
+                return make(task, record, position)
+            except PROBLEMS as error:
+                place = task.place(record)
+                located = ExampleError(place.dataset, place.episode, place.step, _text(error))
+                if not isinstance(error, _DAMAGE):
+                    raise located from error
+                damage.append(located)
+        raise damage[-1]
+
+
+def _text(error: Exception) -> str:
+    return str(error) if isinstance(error, DatasetError | ModelError) else f"{type(error).__name__}: {error}"

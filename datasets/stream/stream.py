@@ -1,0 +1,98 @@
+"""The stream of training batches: batch number `step` is a pure function of (seed, step)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from embodio.datasets.errors import ExampleError
+from embodio.datasets.stream.loader import Loader, LoaderConfig
+from embodio.datasets.stream.mixture import Mixture
+from embodio.datasets.stream.numbered_batches import NumberedBatches
+from embodio.datasets.stream.order import generator_at, mask_generator_at
+from embodio.datasets.tasks.record_task import RecordTask
+from embodio.model.example import Example
+from embodio.model.network.collation import Allocate, Batch, collate
+from embodio.model.processing.processor import Features
+
+
+class FeatureMaker(Protocol):
+    """Makes Features of an Example; `embodio.model.Processor` is one."""
+
+    def __call__(self, example: Example, rng: np.random.Generator | None = None) -> Features:
+        """The Features; `rng` draws what is random in it."""
+
+
+class BatchStream(NumberedBatches[RecordTask]):
+    """Batches of Examples of a task or mixture, see `NumberedBatches`.
+
+    Args:
+        task: where Examples come from.
+        processor: Example -> Features.
+        seed: of the order and of all draws.
+        batch_size: examples in a batch of all ranks together.
+        rank: number of this process among those that train together.
+        ranks: how many they are.
+
+    Raises:
+        DatasetError: the batch cannot be shared out, or there is no such rank.
+    """
+
+    def __init__(
+        self,
+        task: RecordTask | Mixture,
+        processor: FeatureMaker,
+        seed: int,
+        batch_size: int,
+        *,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        super().__init__(task, seed, batch_size, rank=rank, ranks=ranks)
+        self._processor = processor
+
+    def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
+        """Batch number `step`, and what was wrong with the records that were replaced in it."""
+        damage: list[ExampleError] = []
+        rows = [self._first_whole(position, damage, self._features) for position in self.positions(step)]
+        return collate(rows, allocate=allocate), tuple(damage)
+
+    def _features(self, task: RecordTask, record: int, position: int) -> Features:
+        example = task.example(record, generator_at(self._seed, position))
+        return self._processor(example, mask_generator_at(self._seed, position))
+
+
+def batches(
+    stream: BatchStream,
+    start: int,
+    stop: int,
+    workers: int = 0,
+    config: LoaderConfig | None = None,
+    on_damage: Callable[[ExampleError], None] | None = None,
+) -> Iterator[Batch]:
+    """Batches number `start` to `stop - 1` in order, whatever the number of worker processes.
+
+    Args:
+        stream: makes the batches.
+        start: first batch.
+        stop: one past the last batch.
+        workers: processes that make batches ahead of time; 0 makes them in this process. Not read if `config` is given.
+        config: all settings of the loader.
+        on_damage: told of each damaged episode once.
+
+    Raises:
+        ExampleError, TooMuchDamage, LoaderError: as `embodio.datasets.stream.loader.Loader` says.
+    """
+    with Loader(stream, start, stop, config or LoaderConfig(workers=workers), on_damage) as loader:
+        yield from loader
+
+
+def evaluation_batches(
+    task: RecordTask, processor: Callable[[Example], Features], records: int, batch_size: int
+) -> Iterator[Batch]:
+    """At most `records` Examples, evenly spread over the task and without augmentation, in batches."""
+    chosen = np.unique(np.linspace(0, len(task) - 1, min(records, len(task))).astype(np.int64))
+    for first in range(0, len(chosen), batch_size):
+        yield collate([processor(task.example(int(i))) for i in chosen[first : first + batch_size]])

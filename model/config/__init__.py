@@ -1,0 +1,1 @@
+"""Configuration of the network: its dimensions, read strictly, and the released sizes."""

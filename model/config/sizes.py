@@ -1,0 +1,113 @@
+"""The known sizes of the network: nano (ours, for robots on a laptop) and the released large, xl and xxl."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from embodio.model.config.model import (
+    AudioTokenizerConfig,
+    AudioTowerConfig,
+    ImageTokenizerConfig,
+    ImageTowerConfig,
+    LengthConfig,
+    ModelConfig,
+    ResamplerConfig,
+    SamplingConfig,
+    TransformerConfig,
+)
+from embodio.model.errors import ConfigError
+
+RELEASED_VOCAB_SIZE = 33280
+NANO_VOCAB_SIZE = 1792
+
+
+@dataclass(frozen=True)
+class _Released:
+    """What differs between the released sizes (Table 9 of the paper)."""
+
+    emb_dim: int
+    num_heads: int
+    head_dim: int
+    mlp_dim: int
+    resampler_dim: int
+    resampler_heads: int
+    resampler_mlp_dim: int
+    resampler_attention: str
+
+
+_RELEASED = {
+    "large": _Released(1024, 16, 64, 2816, 768, 12, 2048, "qk_norm"),
+    "xl": _Released(2048, 16, 128, 5120, 1024, 16, 4096, "qk_norm"),
+    "xxl": _Released(3072, 24, 128, 8192, 1024, 16, 4096, "cosine"),
+}
+
+
+def named_config(name: str, vocab_size: int | None = None) -> ModelConfig:
+    """The configuration called `name`; raises ConfigError with the nearest name if there is none."""
+    if name == "nano":
+        return _nano(vocab_size or NANO_VOCAB_SIZE)
+    if name in _RELEASED:
+        return _released(_RELEASED[name], vocab_size or RELEASED_VOCAB_SIZE)
+    names = ["nano", *_RELEASED]
+    near = difflib.get_close_matches(name, names, n=1)
+    raise ConfigError(f"no model size {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"there are {names}"))
+
+
+def _nano(vocab_size: int) -> ModelConfig:
+    """A policy of 2.5 M parameters: text, two cameras side by side in one image of 96 x 192, its history; text out."""
+    return ModelConfig(
+        transformer=TransformerConfig(
+            vocab_size=vocab_size,
+            emb_dim=128,
+            num_heads=4,
+            head_dim=32,
+            num_encoder_layers=2,
+            num_decoder_layers=3,
+            mlp_dim=352,
+        ),
+        input_modalities=("text", "image", "image_history"),
+        target_modalities=("text",),
+        image_size=(96, 192),
+        image_history_size=(96, 192),
+        image_tower=ImageTowerConfig(
+            emb_dim=128, num_heads=4, head_dim=32, num_layers=2, mlp_dim=512, position_grid=(6, 12)
+        ),
+        image_history=ResamplerConfig(
+            emb_dim=128, num_heads=4, head_dim=32, num_layers=1, mlp_dim=256, num_latents=16, max_frames=8
+        ),
+        lengths=LengthConfig(encoder_text=256, encoder_image=72, decoder_text=256, decoder_image=72),
+        sampling=SamplingConfig(image_patches=72, image_history_patches=72, num_frames=1),
+        freeze_vit=False,
+    )
+
+
+def _released(size: _Released, vocab_size: int) -> ModelConfig:
+    def resampler(num_latents: int) -> ResamplerConfig:
+        return ResamplerConfig(
+            emb_dim=size.resampler_dim,
+            num_heads=size.resampler_heads,
+            head_dim=64,
+            num_layers=2,
+            mlp_dim=size.resampler_mlp_dim,
+            num_latents=num_latents,
+            attention="cosine" if size.resampler_attention == "cosine" else "qk_norm",
+        )
+
+    return ModelConfig(
+        transformer=TransformerConfig(
+            vocab_size=vocab_size,
+            emb_dim=size.emb_dim,
+            num_heads=size.num_heads,
+            head_dim=size.head_dim,
+            num_encoder_layers=24,
+            num_decoder_layers=24,
+            mlp_dim=size.mlp_dim,
+        ),
+        image_tower=ImageTowerConfig(emb_dim=768, num_heads=12, head_dim=64, num_layers=11, mlp_dim=3072),
+        audio_tower=AudioTowerConfig(emb_dim=768, num_heads=12, head_dim=64, num_layers=11, mlp_dim=3072),
+        image_history=resampler(32),
+        audio_history=resampler(16),
+        image_tokenizer=ImageTokenizerConfig(),
+        audio_tokenizer=AudioTokenizerConfig(),
+    )

@@ -1,0 +1,1 @@
+"""Inference: decoding token by token, with prepared or quantised weights."""

@@ -1,0 +1,1 @@
+"""Layers: attention, products, rotary positions, the encoders of images and sounds."""

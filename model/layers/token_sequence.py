@@ -1,0 +1,117 @@
+"""TokenSequence: embeddings with all that the transformer must know about them - mask, rotary factors, segments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from embodio.model.layers.sparse_masks import Placement, join_placements
+
+
+@dataclass(frozen=True)
+class TokenSequence:
+    """Tokens inside the model.
+
+    Attributes:
+        embeddings: [B, L, D].
+        rotary: complex64 [B, L, Dh / 2], or [1, L, Dh / 2] when all rows share their positions.
+        mask: bool [B, L], True where a token is valid; None when all are.
+        segments: int64 [B, L]; tokens see each other only within a segment. None when a row is one segment.
+        placement: where on their grids the tokens of targets lie, if the masks of the paper are in force.
+    """
+
+    embeddings: Tensor
+    rotary: Tensor
+    mask: Tensor | None = None
+    segments: Tensor | None = None
+    placement: Placement | None = None
+
+    @property
+    def length(self) -> int:
+        """Number of tokens L, padding included."""
+        return self.embeddings.shape[1]
+
+    def full_mask(self) -> Tensor:
+        """The mask as a bool tensor [B, L] even where all tokens are valid."""
+        if self.mask is not None:
+            return self.mask
+        return torch.ones(self.embeddings.shape[:2], dtype=torch.bool, device=self.embeddings.device)
+
+    def with_embeddings(self, embeddings: Tensor) -> TokenSequence:
+        """The same tokens with other embeddings [B, L, D]."""
+        return TokenSequence(embeddings, self.rotary, self.mask, self.segments, self.placement)
+
+
+def concatenate(parts: Sequence[TokenSequence], *, separate: bool = False) -> TokenSequence:
+    """Join sequences along L.
+
+    Args:
+        parts: at least one sequence; all of one batch size.
+        separate: True keeps the tokens of different parts from seeing each other, by giving each part segments of its
+            own.
+
+    Returns:
+        One sequence; its mask, segments and per-row positions exist only if a part needs them.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    batch = parts[0].embeddings.shape[0]
+    if any(part.rotary.shape[0] != 1 for part in parts):
+        rotary = torch.cat([part.rotary.expand(batch, -1, -1) for part in parts], dim=1)
+    else:
+        rotary = torch.cat([part.rotary for part in parts], dim=1)
+    mask = None
+    if any(part.mask is not None for part in parts):
+        mask = torch.cat([part.full_mask() for part in parts], dim=1)
+    segments = None
+    if separate or any(part.segments is not None for part in parts):
+        segments = _join_segments(parts, separate)
+    placement = join_placements([part.placement for part in parts], [part.length for part in parts], batch)
+    return TokenSequence(torch.cat([part.embeddings for part in parts], dim=1), rotary, mask, segments, placement)
+
+
+def _join_segments(parts: Sequence[TokenSequence], separate: bool) -> Tensor:
+    """Segment ids [B, L]; with `separate`, the ids of part i of n are i modulo n, so that no two parts share one."""
+    device = parts[0].embeddings.device
+    joined = []
+    for index, part in enumerate(parts):
+        ids = part.segments
+        if ids is None:
+            ids = torch.zeros(part.embeddings.shape[:2], dtype=torch.int64, device=device)
+        joined.append(ids * len(parts) + index if separate else ids)
+    return torch.cat(joined, dim=1)
+
+
+def self_attention_mask(tokens: TokenSequence, *, causal: bool = False) -> Tensor | None:
+    """Which tokens each token may see, for `scaled_dot_product_attention`.
+
+    Every query keeps at least one key (all of them, or itself when causal), so that rows of padding hold finite
+    numbers; what they hold means nothing.
+
+    Args:
+        tokens: the sequence.
+        causal: tokens after the query are hidden, as in the decoder.
+
+    Returns:
+        bool, broadcastable to [B, H, L, L], True where attention is allowed; None where nothing is hidden except by
+        `causal` alone, which the caller passes on as `is_causal`.
+    """
+    if tokens.mask is None and tokens.segments is None:
+        return None
+    allowed = tokens.full_mask()[:, None, None, :]
+    if tokens.segments is not None:
+        allowed = allowed & (tokens.segments[:, None, :, None] == tokens.segments[:, None, None, :])
+    if causal:
+        square = torch.ones(tokens.length, tokens.length, dtype=torch.bool, device=allowed.device)
+        return (allowed & square.tril()) | torch.eye(tokens.length, dtype=torch.bool, device=allowed.device)
+    return allowed | ~allowed.any(dim=-1, keepdim=True)
+
+
+def cross_attention_mask(mask: Tensor | None) -> Tensor | None:
+    """Turn a key mask bool [B, L] into bool [B, 1, 1, L] for attention; a row without any valid key sees all."""
+    if mask is None:
+        return None
+    return (mask | ~mask.any(dim=-1, keepdim=True))[:, None, None, :]

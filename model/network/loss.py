@@ -1,0 +1,88 @@
+"""The training loss: per modality, the mean cross-entropy plus a penalty on the log-partition function (z-loss)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from embodio.model.errors import BatchError
+from embodio.model.layers.fused import cross_entropy
+
+Z_LOSS = 1e-4
+
+
+@dataclass(frozen=True)
+class TargetOutput:
+    """What the network says about one target modality.
+
+    Attributes:
+        logits: [B, L, V] over the whole (padded) table.
+        targets: int64 [B, L].
+        loss_mask: bool [B, L], True where the position is trained; None when all are.
+    """
+
+    logits: Tensor
+    targets: Tensor
+    loss_mask: Tensor | None
+
+
+@dataclass(frozen=True)
+class ModalityLoss:
+    """Means over the trained positions of one modality, each a float32 scalar tensor, and their number `weight`.
+
+    `cross_entropy` and `z_loss` carry gradients; `accuracy` is the share of positions where the largest logit is the
+    target's.
+    """
+
+    cross_entropy: Tensor
+    z_loss: Tensor
+    accuracy: Tensor
+    weight: Tensor
+
+
+@dataclass(frozen=True)
+class LossOutput:
+    """The sum over modalities of cross-entropy and z-loss, and the parts it is made of."""
+
+    total: Tensor
+    modalities: dict[str, ModalityLoss]
+
+
+def compute_loss(outputs: Mapping[str, TargetOutput], z_loss: float = Z_LOSS) -> LossOutput:
+    """Loss of the network's outputs: every modality counts the same, however many tokens it has.
+
+    Args:
+        outputs: as returned by `UnifiedIO2.forward`, keyed by modality.
+        z_loss: factor on the mean of the squared log-partition function.
+
+    Returns:
+        Total and parts. A modality without a trained position contributes 0.
+
+    Raises:
+        BatchError: there is no output at all.
+    """
+    if not outputs:
+        raise BatchError("there is nothing to compute a loss of; give the batch at least one target")
+    modalities = {name: _modality_loss(output, z_loss) for name, output in outputs.items()}
+    parts = [part.cross_entropy + part.z_loss for part in modalities.values()]
+    return LossOutput(torch.stack(parts).sum(), modalities)
+
+
+def _modality_loss(output: TargetOutput, z_loss: float) -> ModalityLoss:
+    logits, targets = output.logits.flatten(0, 1), output.targets.flatten()
+    entropy, log_partition, correct = cross_entropy(logits, targets)
+    if output.loss_mask is None:
+        weight = entropy.new_tensor(float(entropy.numel()))
+        mask = entropy.new_ones(())
+    else:
+        mask = output.loss_mask.flatten().to(entropy.dtype)
+        weight = mask.sum()
+    divisor = weight.clamp(min=1.0)
+
+    def mean(values: Tensor) -> Tensor:
+        return (values * mask).sum() / divisor
+
+    return ModalityLoss(mean(entropy), z_loss * mean(log_partition.square()), mean(correct.to(entropy.dtype)), weight)

@@ -1,0 +1,141 @@
+"""The encoder and the decoder: pre-norm layers of self-attention, cross-attention and gated MLP (paper, section 3)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from embodio.model.config.model import TransformerConfig
+from embodio.model.layers.attention import CrossAttention, SelfAttention
+from embodio.model.layers.layers import Dropout, GatedMLP, RMSNorm
+from embodio.model.layers.sparse_masks import layer_masks
+from embodio.model.layers.token_sequence import TokenSequence, cross_attention_mask, self_attention_mask
+from embodio.model.pauses import pause
+
+
+def head_rotary(rotary: Tensor, num_heads: int) -> Tensor:
+    """Shape factors [B or 1, L, Dh / 2] for `norm_rotate`: [B or 1, L, H or 1, Dh / 2].
+
+    Factors shared by all rows are copied for every head, because a product of equal inner shapes is several times
+    faster than one that broadcasts in the middle; factors per row are not, as the copies would cost more than they
+    save.
+    """
+    shaped = rotary.unsqueeze(2)
+    if rotary.shape[0] == 1:
+        return shaped.expand(-1, -1, num_heads, -1).contiguous()
+    return shaped
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention in both directions, then a gated MLP."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        dim = config.emb_dim
+        self.attention_norm = RMSNorm(dim)
+        self.attention = SelfAttention(dim, config.num_heads, config.head_dim)
+        self.mlp_norm = RMSNorm(dim)
+        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate, config.dropout_form)
+        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
+
+    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
+        """Map x [B, L, D] to [B, L, D]; `rotary` comes from `head_rotary`, `mask` from `self_attention_mask`."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), rotary, mask))
+        return x + self.dropout(self.mlp(self.mlp_norm(x)))
+
+
+class Encoder(nn.Module):
+    """Encoder layers and a final norm."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.num_heads = config.num_heads
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_encoder_layers))
+        self.norm = RMSNorm(config.emb_dim)
+        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
+
+    def forward(self, tokens: TokenSequence) -> TokenSequence:
+        """Encode a sequence; positions, mask and segments stay with the result for the decoder."""
+        rotary = head_rotary(tokens.rotary, self.num_heads)
+        mask = self_attention_mask(tokens)
+        x = self.dropout(tokens.embeddings)
+        for layer in self.layers:
+            pause()
+            x = layer(x, rotary, mask)
+        return tokens.with_embeddings(self.dropout(self.norm(x)))
+
+
+class DecoderLayer(nn.Module):
+    """Causal self-attention, cross-attention to the encoder's tokens, then a gated MLP."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        dim = config.emb_dim
+        self.self_attention_norm = RMSNorm(dim)
+        self.self_attention = SelfAttention(dim, config.num_heads, config.head_dim)
+        self.cross_attention_norm = RMSNorm(dim)
+        self.cross_attention = CrossAttention(dim, config.num_heads, config.head_dim)
+        self.mlp_norm = RMSNorm(dim)
+        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate, config.dropout_form)
+        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
+
+    def forward(
+        self,
+        x: Tensor,
+        rotary: Tensor,
+        mask: Tensor | None,
+        keys_values: tuple[Tensor, Tensor],
+        cross_mask: Tensor | None,
+    ) -> Tensor:
+        """Map x [B, L, D] to [B, L, D].
+
+        Args:
+            x: the target tokens.
+            rotary: from `head_rotary`.
+            mask: from `self_attention_mask(causal=True)`; None means causal and nothing else.
+            keys_values: of the encoder's tokens, from `cross_attention.keys_values`.
+            cross_mask: from `cross_attention_mask`.
+        """
+        mixed = self.self_attention(self.self_attention_norm(x), rotary, mask, causal=mask is None)
+        x = x + self.dropout(mixed)
+        x = x + self.dropout(self.cross_attention(self.cross_attention_norm(x), keys_values, rotary, cross_mask))
+        return x + self.dropout(self.mlp(self.mlp_norm(x)))
+
+
+class Decoder(nn.Module):
+    """Decoder layers and a final norm, for whole sequences; `embodio.model.inference` runs the same layers in steps."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.num_heads = config.num_heads
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_decoder_layers))
+        self.norm = RMSNorm(config.emb_dim)
+        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
+
+    def layer_list(self) -> list[DecoderLayer]:
+        """The layers, first to last."""
+        return [cast(DecoderLayer, layer) for layer in self.layers]
+
+    def forward(self, tokens: TokenSequence, encoded: TokenSequence) -> Tensor:
+        """Hidden states [B, L, D] of the target tokens, given the encoder's tokens."""
+        rotary = head_rotary(tokens.rotary, self.num_heads)
+        source_rotary = head_rotary(encoded.rotary, self.num_heads)
+        masks = self._masks(tokens)
+        cross_mask = cross_attention_mask(encoded.mask)
+        x = self.dropout(tokens.embeddings)
+        for layer, mask in zip(self.layer_list(), masks, strict=True):
+            keys_values = layer.cross_attention.keys_values(encoded.embeddings, source_rotary)
+            x = layer(x, rotary, mask, keys_values, cross_mask)
+        return self.dropout(self.norm(x))
+
+    def _masks(self, tokens: TokenSequence) -> list[Tensor | None]:
+        """The self-attention mask of each layer; one for all, unless the masks of the paper are in force."""
+        mask = self_attention_mask(tokens, causal=True)
+        place = tokens.placement
+        if place is None:
+            return [mask] * len(self.layers)
+        if mask is None:
+            mask = torch.ones(tokens.length, tokens.length, dtype=torch.bool, device=tokens.embeddings.device).tril()
+        return layer_masks(place, place, len(self.layers), mask)

@@ -1,0 +1,325 @@
+"""Example -> Features: tokens, patches, masks and positions as arrays. Pure NumPy, the same in training and acting."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.model.config.model import ModelConfig, Size
+from embodio.model.errors import ModelError
+from embodio.model.example import Example, Image, Sound
+from embodio.model.processing.audio_features import (
+    AudioError,
+    Spectrogram,
+    mel_power,
+    require_waveform,
+    segment_samples,
+)
+from embodio.model.processing.audio_patches import spectrogram_to_patches, spectrogram_to_target
+from embodio.model.processing.audio_segments import cut_segments, fit_length
+from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.image_patches import CHANNELS, image_to_patches
+from embodio.model.processing.image_target import image_to_target
+from embodio.model.tokens.vocabulary import BOS_ID, EOS_ID, Prompt, Vocabulary
+
+Features = dict[str, npt.NDArray[np.generic]]
+"""One example as arrays; the keys are those of a Batch, the shapes lack its leading dimension."""
+
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+
+
+_Parts = tuple[Floats, Ints, Ints]
+"""Patches [N, C], mask [N] and grid positions [N] of one input; for a history all with a leading [F]."""
+
+# Fields of an example -> the modality that the model needs for them.
+_INPUT_FIELDS = ("image", "image_history", "audio", "audio_history")
+_TARGET_FIELDS = {"text_target": "text", "image_target": "image", "audio_target": "audio"}
+
+
+_HINTS = {1: "; repeat grey three times", 4: "; leave out the fourth channel, such as alpha"}
+
+
+class ProcessorError(ModelError, ValueError):
+    """An example that the model cannot take; the message names the field of the example."""
+
+
+class Processor:
+    """Turns examples into features for one model (paper sections 3.1 and 3.2).
+
+    Features (L tokens, N patches or codes, F frame slots, C = patch * patch * 3 for images and patch * patch for
+    sounds), masks are 1 where valid:
+
+    * `inputs/text/tokens`, `/mask`, `/pos_ids`: int32 [L], ending with the end-of-sequence id.
+    * `inputs/image/input` float32 [N, C] normalised patches, `/mask` int32 [N], `/pos_ids` int32 [N] index in the grid.
+    * `inputs/image_history/input` float32 [F, N, C], `/mask`, `/pos_ids` int32 [F, N]; unused slots come last, masked.
+    * `inputs/audio/...` and `inputs/audio_history/...`: the same of log-mel spectrograms (paper, section 3.1).
+    * `targets/text/targets` int32 [L] ending with end of sequence, `/inputs` the same shifted right by one with begin
+      of sequence in front, `/mask`, `/pos_ids`, `/segment_ids` int32 [L]; several answers one after the other, with
+      segment ids 1, 2, ..., positions that begin anew, and an end each.
+    * `targets/image/image` float32 [H, W, 3] in [-1, 1] and `targets/audio/audio` float32 [T, M, 1] normalised log-mel,
+      as their tokenisers take them, with `/mask`, `/loss_mask` (the same) and `/task_mask` (0: no code was hidden in
+      the input) int32 [N].
+
+    Parts that an example does not have are absent.
+    """
+
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary) -> None:
+        """Makes a processor.
+
+        Raises:
+            ProcessorError: the vocabulary has more ids than the model has rows for them.
+        """
+        rows = config.transformer.vocab_size
+        if vocabulary.size > rows:
+            raise ProcessorError(
+                f"the vocabulary has {vocabulary.size} ids but transformer.vocab_size is {rows}; "
+                f"set it to vocabulary.padded_size = {vocabulary.padded_size}"
+            )
+        self.config = config
+        self.vocabulary = vocabulary
+
+    def __call__(self, example: Example, rng: np.random.Generator | None = None) -> Features:
+        """Turns one example into features.
+
+        Text longer than the model takes is cut, and still ends with end of sequence.
+
+        Args:
+            example: the example; images of any size, sounds as `Example` says. An image [F, H, W, 3] is read as the
+                image history if `config.stacked_images` says so.
+            rng: chooses the patches of a model that looks at a part of them (`config.sampling`); not used otherwise.
+
+        Raises:
+            ProcessorError: the example has a part that the model was not built for, an image that is not RGB or not in
+                range, a sound of a wrong type, length or range, too many history frames, or `rng` is missing.
+            GeometryError: an image so thin that nothing of it is left on the canvas.
+            VocabularyError: a prompt that the vocabulary cannot encode.
+        """
+        if self.config.stacked_images == "history":
+            example = _unstacked(example)
+        self._require_supported(example)
+        features = self._text_input(example.text)
+        if example.image is not None:
+            features.update(_named("inputs/image", self._image(example.image, "image", "image", rng)))
+        if len(example.image_history):
+            parts = self._history("image_history", example.image_history, self._image, rng)
+            features.update(_named("inputs/image_history", parts))
+        if example.audio is not None or len(example.audio_history):
+            features.update(self._sounds(example, rng))
+        if example.text_target is not None:
+            features.update(self._text_target([example.text_target, *example.other_answers]))
+        if example.image_target is not None:
+            features.update(self._image_target(example.image_target))
+        if example.audio_target is not None:
+            features.update(self._audio_target(example.audio_target))
+        return features
+
+    def _require_supported(self, example: Example) -> None:
+        inputs, targets = self.config.input_modalities, self.config.target_modalities
+        for name in _INPUT_FIELDS:
+            if name not in inputs and _is_given(getattr(example, name)):
+                raise ProcessorError(f"{name}: this model has no {name} input, only {inputs}; leave it out")
+        for name, modality in _TARGET_FIELDS.items():
+            if modality not in targets and getattr(example, name) is not None:
+                raise ProcessorError(f"{name}: this model does not write {modality}, only {targets}; leave it out")
+        if isinstance(example.other_answers, str):
+            raise ProcessorError("other_answers: expected a list of answers, found one text")
+        if len(example.other_answers) and example.text_target is None:
+            raise ProcessorError("other_answers: there is no text_target beside them; give the first answer as that")
+
+    def _text_input(self, prompt: Prompt) -> Features:
+        tokens = self._tokens(prompt, self.config.lengths.encoder_text)
+        return {
+            "inputs/text/tokens": tokens,
+            "inputs/text/mask": np.ones_like(tokens),
+            "inputs/text/pos_ids": np.arange(len(tokens), dtype=np.int32),
+        }
+
+    def _text_target(self, answers: Sequence[Prompt]) -> Features:
+        """Turns answers into one row, each a segment with positions of its own."""
+        parts = [self._tokens(answer, self.config.lengths.decoder_text) for answer in answers]
+        leave_out = self.config.empty_text_target == "masked"
+        start = np.array([BOS_ID], dtype=np.int32)
+        fields = {
+            "inputs": [np.concatenate([start, part[:-1]]) for part in parts],
+            "targets": parts,
+            "mask": [np.full_like(part, not (leave_out and len(part) == 1)) for part in parts],
+            "pos_ids": [np.arange(len(part), dtype=np.int32) for part in parts],
+            "segment_ids": [np.full_like(part, number) for number, part in enumerate(parts, 1)],
+        }
+        return {f"targets/text/{name}": np.concatenate(arrays) for name, arrays in fields.items()}
+
+    def _tokens(self, prompt: Prompt, longest: int) -> Ints:
+        return np.array([*self.vocabulary.encode(prompt)[: longest - 1], EOS_ID], dtype=np.int32)
+
+    def _image(self, image: Image, modality: str, name: str, rng: np.random.Generator | None) -> _Parts:
+        """Returns the patches of one image of a modality."""
+        _require_image(image, name)
+        canvas: Size = getattr(self.config, f"{modality}_size")
+        patch = self.config.image_patch_size
+        patches = image_to_patches(image, canvas, patch)
+        mask = ImageFit.of((image.shape[0], image.shape[1]), canvas).patch_mask(patch)
+        return self._sampled(patches, mask, modality, name, rng)
+
+    def _sound(self, sound: Sound, modality: str, name: str, rng: np.random.Generator | None) -> _Parts:
+        """Returns the patches of one segment of sound of a modality."""
+        size: Size = getattr(self.config, f"{modality}_size")
+        try:
+            patches, mask = spectrogram_to_patches(_spectrogram(sound, size, name), size, self.config.audio_patch_size)
+        except AudioError as error:
+            raise ProcessorError(f"{name}: {error}") from error
+        return self._sampled(patches, mask, modality, name, rng)
+
+    def _sampled(
+        self, patches: Floats, mask: Ints, modality: str, name: str, rng: np.random.Generator | None
+    ) -> _Parts:
+        """Keeps as many patches as the model looks at: all in order, or some at random, valid ones first."""
+        samples: int = getattr(self.config.sampling, f"{modality}_patches")
+        if samples >= len(mask):
+            return patches, mask, np.arange(len(mask), dtype=np.int32)
+        if rng is None:
+            raise ProcessorError(
+                f"{name}: the model looks at {samples} of {len(mask)} patches chosen at random; give an rng, "
+                "or raise config.sampling to keep all"
+            )
+        shuffled = rng.permutation(len(mask)).astype(np.int32)
+        chosen = shuffled[np.argsort(1 - mask[shuffled], kind="stable")[:samples]]  # valid patches first
+        return patches[chosen], mask[chosen], chosen
+
+    def _history(
+        self,
+        modality: str,
+        frames: Sequence[Image] | Sequence[Sound],
+        read: Callable[..., _Parts],
+        rng: np.random.Generator | None,
+    ) -> _Parts:
+        """Returns patches [F, N, C], mask [F, N] and grid positions [F, N]; empty slots are zero and masked."""
+        slots = self.config.sampling.num_frames
+        if len(frames) > slots:
+            raise ProcessorError(
+                f"{modality}: {len(frames)} frames, but the model has {slots} slots (config.sampling.num_frames); "
+                "give the ones that it should see"
+            )
+        parts = [read(frame, modality, f"{modality}[{slot}]", rng) for slot, frame in enumerate(frames)]
+        count, width = parts[0][0].shape
+        patches = np.zeros((slots, count, width), dtype=np.float32)
+        mask = np.zeros((slots, count), dtype=np.int32)
+        positions = np.tile(np.arange(count, dtype=np.int32), (slots, 1))
+        for slot, part in enumerate(parts):
+            patches[slot], mask[slot], positions[slot] = part
+        return patches, mask, positions
+
+    def _sounds(self, example: Example, rng: np.random.Generator | None) -> Features:
+        """Turns the main sound and the earlier ones into features; cuts a long main sound into segments."""
+        main, earlier = example.audio, example.audio_history
+        if isinstance(main, np.ndarray):
+            main, earlier = self._cut(main, earlier)
+        features: Features = {}
+        if main is not None:
+            features.update(_named("inputs/audio", self._sound(main, "audio", "audio", rng)))
+        if len(earlier):
+            parts = self._history("audio_history", earlier, self._sound, rng)
+            features.update(_named("inputs/audio_history", parts))
+        return features
+
+    def _cut(self, main: Floats, earlier: Sequence[Sound]) -> tuple[Floats, Sequence[Sound]]:
+        """Cuts a main sound that is longer than a segment: the last segment stays, those before become history."""
+        try:
+            waveform = require_waveform(main)
+        except AudioError as error:
+            raise ProcessorError(f"audio: {error}") from error
+        longest = segment_samples(self.config.audio_size[0])
+        if len(waveform) <= longest:
+            return waveform, earlier
+        segments = cut_segments(waveform, longest)
+        if len(segments) == 1:
+            return segments[0], earlier
+        slots = self.config.sampling.num_frames if "audio_history" in self.config.input_modalities else 0
+        if len(earlier) or len(segments) - 1 > slots:
+            raise ProcessorError(
+                f"audio: {len(waveform)} samples make {len(segments)} segments of {longest}, but there is room for one "
+                f"and {0 if len(earlier) else slots} earlier ones; give the part that the model should hear"
+            )
+        return segments[-1], segments[:-1]
+
+    def _image_target(self, image: Image) -> Features:
+        _require_image(image, "image_target")
+        tokeniser = self.config.image_tokenizer
+        if tokeniser is None:
+            raise ProcessorError(
+                "image_target: the model has no image tokeniser (config.image_tokenizer); leave it out"
+            )
+        pixels, mask = image_to_target(image, tokeniser.image_size, tokeniser.patch_size[0])
+        return _code_target("image", pixels, mask)
+
+    def _audio_target(self, sound: Sound) -> Features:
+        tokeniser = self.config.audio_tokenizer
+        if tokeniser is None:
+            raise ProcessorError(
+                "audio_target: the model has no audio tokeniser (config.audio_tokenizer); leave it out"
+            )
+        bands, time = tokeniser.spectrogram_size
+        try:
+            spectrogram = _spectrogram(sound, (time, bands), "audio_target")
+            cells, mask = spectrogram_to_target(spectrogram, (time, bands), tokeniser.patch_size[::-1])
+        except AudioError as error:
+            raise ProcessorError(f"audio_target: {error}") from error
+        return _code_target("audio", cells, mask)
+
+
+def _unstacked(example: Example) -> Example:
+    """The example with the frames of an image [F, H, W, 3] as its image history (the rule of the JAX code)."""
+    image = example.image
+    if not isinstance(image, np.ndarray) or image.ndim != 4:
+        return example
+    if len(example.image_history):
+        raise ProcessorError("image: several frames were given, and an image_history as well; give one of them")
+    return dataclasses.replace(example, image=None, image_history=list(image))
+
+
+def _is_given(part: Image | Sound | Sequence[Image] | Sequence[Sound] | None) -> bool:
+    return part is not None and (not isinstance(part, Sequence) or len(part) > 0)
+
+
+def _spectrogram(sound: Sound, size: Size, name: str) -> Spectrogram:
+    """Returns the spectrogram of a sound that fits one segment; shorter ones are filled up with silence."""
+    if isinstance(sound, Spectrogram):
+        return sound
+    waveform, longest = require_waveform(sound), segment_samples(size[0])
+    if len(waveform) > longest:
+        raise ProcessorError(
+            f"{name}: {len(waveform)} samples, but one segment has {longest}; cut the sound with cut_segments"
+        )
+    return Spectrogram(mel_power(fit_length(waveform, longest), size[1]))
+
+
+def _code_target(modality: str, values: Floats, mask: Ints) -> Features:
+    prefix = f"targets/{modality}"
+    return {
+        f"{prefix}/{modality}": values,
+        f"{prefix}/mask": mask,
+        f"{prefix}/loss_mask": mask.copy(),
+        f"{prefix}/task_mask": np.zeros_like(mask),
+    }
+
+
+def _named(prefix: str, parts: _Parts) -> Features:
+    patches, mask, positions = parts
+    return {f"{prefix}/input": patches, f"{prefix}/mask": mask, f"{prefix}/pos_ids": positions}
+
+
+def _require_image(image: Image, name: str) -> None:
+    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != CHANNELS or not image.size:
+        found, hint = type(image).__name__, "; give it as a NumPy array"
+        if isinstance(image, np.ndarray):
+            found, hint = f"shape {image.shape}", _HINTS.get(image.shape[-1] if image.ndim == 3 else 0, "")
+            hint = "; repeat grey three times" if image.ndim == 2 else hint
+            hint = "; transpose it" if image.ndim == 3 and image.shape[0] == CHANNELS else hint
+        raise ProcessorError(f"{name}: expected an RGB array [height, width, 3], found {found}{hint}")
+    if image.dtype == np.uint8:
+        return
+    if not np.issubdtype(image.dtype, np.floating):
+        raise ProcessorError(f"{name}: expected uint8 or float pixels, found {image.dtype}")
+    if not (image.min() >= 0 and image.max() <= 1):  # also false for NaN
+        raise ProcessorError(f"{name}: float pixels must lie in [0, 1]; divide by 255 or give uint8")

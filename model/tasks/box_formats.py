@@ -1,0 +1,44 @@
+"""Boxes as other programs write them: corners in pixels or in shares of the sides, y or x first."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.model.processing.image_geometry import GeometryError
+
+BoxFormat = Literal["yx_pixels", "yx_unit", "xy_pixels"]
+"""(y1, x1, y2, x2) in pixels, ours; the same in shares of the image's height and width, as the JAX code takes them; or
+(x1, y1, x2, y2) in pixels, as the PyTorch port does."""
+
+Boxes = npt.NDArray[np.float32]
+
+
+def boxes_to_pixels(boxes: npt.ArrayLike, box_format: BoxFormat, size: tuple[int, int]) -> Boxes:
+    """Boxes [N, 4] of any format as (y1, x1, y2, x2) in pixels of an image of (height, width), float32 [N, 4].
+
+    Products are float32, as they are in the references; in float64 some boxes would get the next token.
+
+    Raises:
+        GeometryError: the format is not known, or the boxes are not [N, 4].
+    """
+    array, factors = _checked(boxes, box_format, size)
+    return array[:, [1, 0, 3, 2]] if box_format == "xy_pixels" else array * factors
+
+
+def boxes_from_pixels(boxes: npt.ArrayLike, box_format: BoxFormat, size: tuple[int, int]) -> Boxes:
+    """The inverse of `boxes_to_pixels`; raises the same errors."""
+    array, factors = _checked(boxes, box_format, size)
+    return array[:, [1, 0, 3, 2]] if box_format == "xy_pixels" else array / factors
+
+
+def _checked(boxes: npt.ArrayLike, box_format: BoxFormat, size: tuple[int, int]) -> tuple[Boxes, Boxes]:
+    """The boxes, and pixels to the unit of each column."""
+    if box_format not in ("yx_pixels", "yx_unit", "xy_pixels"):
+        raise GeometryError(f"box_format {box_format!r} is not known; choose 'yx_pixels', 'yx_unit' or 'xy_pixels'")
+    array = np.asarray(boxes, dtype=np.float32)
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise GeometryError(f"boxes: expected [N, 4], found the shape {array.shape}")
+    return array, np.array([*size, *size] if box_format == "yx_unit" else [1.0] * 4, dtype=np.float32)

@@ -1,0 +1,285 @@
+"""What all tasks share: checked requests, batches of bounded size, text written, codes drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from embodio.model.example import Example, Image
+from embodio.model.generation import (
+    GREEDY,
+    NEUTRAL_PROMPTS,
+    Constraint,
+    GenerationOptions,
+    Guidance,
+    Sampling,
+    all_of,
+    allow_below,
+    generate,
+    score_answers,
+)
+from embodio.model.generation.long_audio import generate_long_audio
+from embodio.model.generation.sampling import row_seeds
+from embodio.model.generation.scoring import EndIds, Reduction
+from embodio.model.network.collation import collate
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.processor import Processor
+from embodio.model.tasks.errors import TaskError
+from embodio.model.tasks.grammar import location_rule
+from embodio.model.tasks.locations import LocationCodec
+from embodio.model.tasks.parsers import parse_text
+from embodio.model.tasks.prompts import Filling, Prompts, Template, fill
+from embodio.model.tasks.results import TextAnswer
+from embodio.model.tokenizers.vocoder import Vocoder
+from embodio.model.tokens.vocabulary import Vocabulary
+
+Floats = npt.NDArray[np.float32]
+Seeds = int | Sequence[int]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Written:
+    """Token ids that one row wrote, up to the end of sequence, and their log-probability in nats."""
+
+    ids: tuple[int, ...]
+    log_probability: float
+
+
+class Engine:
+    """The network, its vocabulary and the ways to use them that tasks are made of.
+
+    Requests are served `rows_at_once` at a time. A row's answer depends on its own inputs and seed, not on the rows
+    around it.
+    """
+
+    def __init__(
+        self,
+        model: UnifiedIO2,
+        vocabulary: Vocabulary,
+        *,
+        prompts: Prompts | None = None,
+        vocoder: Vocoder | None = None,
+        constrained: bool = True,
+        rows_at_once: int = 16,
+    ) -> None:
+        """Makes a runner of tasks.
+
+        Args:
+            model: the network, in eval mode; with its tokenisers for tasks that draw or make sound.
+            vocabulary: that the model was trained with.
+            prompts: the words of the tasks; by default ours.
+            vocoder: makes sound of spectrograms; Griffin-Lim does without one.
+            constrained: let the model write only what has the form of the answer, where the form is known.
+            rows_at_once: most examples in one batch.
+
+        Raises:
+            ProcessorError: the vocabulary does not fit the model.
+            TaskError: `rows_at_once` is below 1.
+        """
+        if rows_at_once < 1:
+            raise TaskError(f"rows_at_once is {rows_at_once}; a batch has at least one example")
+        self.model, self.vocabulary, self.vocoder = model, vocabulary, vocoder
+        self.processor = Processor(model.config, vocabulary)
+        self.codec = LocationCodec(vocabulary)
+        self.prompts = Prompts() if prompts is None else prompts
+        self.constrained, self.rows_at_once = constrained, rows_at_once
+
+    # ------------------------------------------------------------------ any example
+
+    def answer(
+        self, examples: Sequence[Example], *, options: GenerationOptions = GREEDY, seeds: Seeds = 0
+    ) -> list[TextAnswer]:
+        """Writes text for any examples, for tasks that have no method of their own.
+
+        Args:
+            examples: their texts are complete prompts with the prefix; `prompt_of` makes such.
+            options: how to choose tokens; as many as a text target has at most, unless it says otherwise.
+            seeds: of sampling, one for each example, or s for s, s + 1, ...
+        """
+        self._require_some("examples", examples)
+        written = self._write(examples, options, seeds, self._longest(options, None))
+        return [self._text_answer(one) for one in written]
+
+    def prompt_of(self, template: Template, modality: str = "text", **slots: Filling) -> list[str | int]:
+        """The prefix of the modality to make, and the template with its slots filled.
+
+        Raises:
+            PromptError: the slots given are not those of the template.
+            TaskError: the prompt is longer than what the model reads.
+        """
+        prompt = [self.vocabulary.prefix_id(modality), *fill(template, **slots)]
+        length, room = len(self.vocabulary.encode(prompt)), self.model.config.lengths.encoder_text - 1
+        if length > room:
+            raise TaskError(f"prompt: {length} tokens, but the model reads {room}; shorten it or what fills its slots")
+        return prompt
+
+    # ------------------------------------------------------------------ text
+
+    def _text_answer(self, written: Written) -> TextAnswer:
+        return TextAnswer(parse_text(self.codec, written.ids), written.log_probability)
+
+    def _longest(self, options: GenerationOptions, usual: int | None) -> int:
+        """Most tokens of an answer: what the options say, or what is usual for the task, or what the model can."""
+        possible = self.model.config.lengths.decoder_text
+        return options.max_tokens or min(usual or possible, possible)
+
+    def _write(
+        self,
+        examples: Sequence[Example],
+        options: GenerationOptions,
+        seeds: Seeds,
+        longest: int,
+        form: Constraint | None = None,
+        threshold: float | None = None,
+    ) -> list[Written]:
+        """Writes text; `form` is the constraint of the task over all rows, `threshold` that of the location rule."""
+        self._require_ready("text")
+        form = form if self.constrained else None
+        legal = [allow_below(self.vocabulary.size), form, options.constraint]
+        constraint = all_of(*(one for one in legal if one is not None))
+        written: list[Written] = []
+        for start, part, own in self._parts(examples, seeds):
+            shifted = _shift(constraint, start)
+            rules = options.rules
+            if threshold is not None:
+                rules += (location_rule(self.vocabulary, threshold, None if form is None else _shift(form, start)),)
+            chosen = replace(options, max_tokens=longest, constraint=shifted, rules=rules)
+            made = generate(self.model, self._batch(part, own), "text", chosen, seeds=own)
+            rows = zip(made.tokens.tolist(), made.lengths.tolist(), made.log_probability.tolist(), strict=True)
+            written += [Written(tuple(ids[:length]), log_probability) for ids, length, log_probability in rows]
+        return written
+
+    def _score(
+        self, examples: Sequence[Example], answers: Sequence[Sequence[str]], reduction: Reduction, end_ids: EndIds
+    ) -> list[Floats]:
+        """Losses float32 [K] of the answers to each example."""
+        self._require_ready("text")
+        losses: list[Floats] = []
+        ids = [[self.vocabulary.encode(answer) for answer in own] for own in answers]
+        for start, part, own in self._parts(examples, 0):
+            options, batch = ids[start : start + len(part)], self._batch(part, own)
+            found = score_answers(self.model, batch, options, reduction=reduction, end_ids=end_ids).losses
+            rows = found.float().cpu().numpy()
+            losses += [row[: len(ids[start + index])].copy() for index, row in enumerate(rows)]
+        return losses
+
+    # ------------------------------------------------------------------ images and sound
+
+    def _draw(
+        self, examples: Sequence[Example], options: GenerationOptions, seeds: Seeds, guidance: float = 0.0
+    ) -> list[Floats]:
+        """Draws images; float32 [H, W, 3] in [0, 1] of the size of the tokeniser."""
+        self._require_ready("image")
+        away = self._guidance("image", guidance)
+        drawn: list[Floats] = []
+        for _, part, own in self._parts(examples, seeds):
+            made = generate(self.model, self._batch(part, own), "image", options, guidance=away, seeds=own)
+            drawn += list(self.model.render(made.tokens, "image").float().cpu().numpy())
+        return drawn
+
+    def _sound_out(
+        self, examples: Sequence[Example], segments: int, options: GenerationOptions, seeds: Seeds, guidance: float
+    ) -> list[Tensor]:
+        """Makes sound; normalised log-mel spectrograms [1, T, M, 1] of all segments as one."""
+        self._require_ready("audio")
+        away = self._guidance("audio", guidance)
+        made: list[Tensor] = []
+        for _, part, own in self._parts(examples, seeds):
+            sound = generate_long_audio(
+                self.model, self.processor, part, segments, options, guidance=away, seeds=own
+            ).spectrograms
+            made += list(sound.split(1))
+        return made
+
+    def _guidance(self, modality: str, scale: float) -> Guidance | None:
+        """The neutral prompt, encoded once for the request."""
+        if not scale:
+            return None
+        neutral = Example(text=self.prompt_of([NEUTRAL_PROMPTS[modality]], modality))
+        return Guidance.encode(self.model, self._batch([neutral], [0]), scale)
+
+    # ------------------------------------------------------------------ batches and checks
+
+    def _parts(self, examples: Sequence[Example], seeds: Seeds) -> list[tuple[int, Sequence[Example], list[int]]]:
+        """First row, examples and seeds of each batch."""
+        numbers = row_seeds(seeds, len(examples))
+        starts = range(0, len(examples), self.rows_at_once)
+        ends = [start + self.rows_at_once for start in starts]
+        return [(start, examples[start:end], numbers[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+    def _batch(self, examples: Sequence[Example], seeds: Sequence[int]) -> Mapping[str, Tensor]:
+        features = [
+            self.processor(example, np.random.default_rng(abs(seed)))
+            for example, seed in zip(examples, seeds, strict=True)
+        ]
+        device = self.model.table("text").device
+        return {key: value.to(device) for key, value in collate(features).items()}
+
+    def _require_ready(self, modality: str) -> None:
+        if self.model.training:
+            raise TaskError("model: it is in training mode; call model.eval() first")
+        if modality not in self.model.targets:
+            raise TaskError(f"model: this task makes {modality}, but the model makes {list(self.model.targets)} only")
+        if modality != "text" and modality not in self.model.tokenizers:
+            raise TaskError(
+                f"model: this task makes {modality}, for which the model's tokeniser is needed; "
+                "load it with tokenizers=True"
+            )
+
+    def _require_some(self, name: str, given: Sequence[object]) -> int:
+        """Checks that a list of inputs is one and not empty; its length."""
+        single = isinstance(given, (str, bytes, Mapping)) or (isinstance(given, np.ndarray) and given.ndim < 2)
+        if single or not hasattr(given, "__len__"):
+            raise TaskError(f"{name}: expected a list with one entry for each answer, found {type(given).__name__}")
+        if not len(given):
+            raise TaskError(f"{name}: there is nothing to do; give at least one")
+        return len(given)
+
+    def _require_pairs(self, name: str, given: Sequence[Item], count: int) -> Sequence[Item]:
+        """Checks that an input beside the first one has as many entries."""
+        if self._require_some(name, given) != count:
+            raise TaskError(f"{name}: {len(given)} entries for {count} examples; give one for each")
+        return given
+
+    def _image_fits(self, images: Sequence[Image]) -> list[ImageFit]:
+        """How each image lies on the canvas of the model's main image."""
+        self._require_some("images", images)
+        for index, image in enumerate(images):
+            if not isinstance(image, np.ndarray) or image.ndim != 3:
+                found = f"shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+                raise TaskError(f"images[{index}]: expected an RGB array [height, width, 3], found {found}")
+        return [ImageFit.of(size_of(image), self.model.config.image_size) for image in images]
+
+    def _box_ids(self, images: Sequence[Image], boxes: Sequence[npt.ArrayLike]) -> list[list[int]]:
+        """Value ids of a box (y1, x1, y2, x2) in pixels of each image."""
+        fits = self._image_fits(images)
+        self._require_pairs("boxes", boxes, len(fits))
+        ids = []
+        for index, (box, fit) in enumerate(zip(boxes, fits, strict=True)):
+            place = np.asarray(box, dtype=np.float64)
+            if place.shape != (4,) or not np.isfinite(place).all():
+                raise TaskError(f"boxes[{index}]: expected four numbers y1, x1, y2, x2 in pixels, found {box!r}")
+            ids.append(self.codec.boxes_to_ids(place[None], fit)[0].tolist())
+        return ids
+
+
+def _shift(constraint: Constraint, start: int) -> Constraint:
+    """The constraint for rows that are counted from `start` on."""
+    return lambda tokens, rows: constraint(tokens, rows + start)
+
+
+def size_of(image: Image) -> tuple[int, int]:
+    """Height and width in pixels."""
+    return int(image.shape[0]), int(image.shape[1])
+
+
+def sampled(options: GenerationOptions | None, top_p: float) -> GenerationOptions:
+    """The options given, or sampling among the best that together have a probability."""
+    return GenerationOptions(sampling=Sampling(top_p=top_p)) if options is None else options

@@ -1,0 +1,184 @@
+"""The forms of answers as constraints: places with names, body parts in order, one of several given answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from embodio.model.generation import Constraint, ScoreRule, allow, prefer_range
+from embodio.model.tasks.errors import TaskError
+from embodio.model.tasks.labelled_locations import BODY_PARTS
+from embodio.model.tokens.vocabulary import EOS_ID, UNK_ID, VALUE_BINS, Vocabulary
+
+Legal = tuple[range, ...]
+"""Ids that may follow, as ranges."""
+
+Rule = Callable[[Sequence[int]], Legal]
+"""What one row has written -> the ids that may follow."""
+
+BOX_VALUES = 4
+
+
+def by_row(rules: Sequence[Rule], size: int) -> Constraint:
+    """A constraint of a rule for each example of a batch.
+
+    Args:
+        rules: one for each example.
+        size: number of ids of the vocabulary.
+    """
+
+    def legal(tokens: Tensor, rows: Tensor) -> Tensor:
+        mask = torch.zeros(len(rows), size, dtype=torch.bool)
+        for line, row, written in zip(mask, rows.tolist(), tokens.tolist(), strict=True):
+            for ids in rules[row](written):
+                line[ids.start : ids.stop] = True
+        return mask.to(tokens.device)
+
+    return legal
+
+
+@dataclass(frozen=True)
+class ItemsRule:
+    """Places, each a number of values and a name, again and again, then the end; there is always room to finish.
+
+    Attributes:
+        vocabulary: whose ids.
+        longest: most tokens of the answer, the end included.
+        names: token ids of the names that may follow a place; None for any text, empty for no names.
+        values: of one place, 4 for boxes.
+        ordered: the second half of the values is not smaller than the first, as in boxes.
+        at_least_one: the answer may not be empty.
+    """
+
+    vocabulary: Vocabulary
+    longest: int
+    names: tuple[tuple[int, ...], ...] | None = None
+    values: int = BOX_VALUES
+    ordered: bool = True
+    at_least_one: bool = False
+
+    def __post_init__(self) -> None:
+        if self.longest < self._item + 1:
+            raise TaskError(f"max_tokens: {self.longest} tokens have no room for one place; it takes {self._item + 1}")
+
+    def __call__(self, written: Sequence[int]) -> Legal:
+        """The ids that may follow what was written."""
+        if not written:
+            return (self._value_ids(()),) if self.at_least_one else (self._value_ids(()), _one(EOS_ID))
+        values, name = self._last(written)
+        if len(values) < self.values:
+            return (self._value_ids(values),)
+        room = self.longest - len(written)
+        legal: list[range] = []
+        if self.names is None and room > 1:
+            legal = [range(UNK_ID + 1, self.vocabulary.text_size)]
+        for full in self.names or ():
+            if len(full) > len(name) and full[: len(name)] == name:
+                legal.append(_one(full[len(name)]))
+        if self._is_complete(name):
+            legal.append(_one(EOS_ID))
+            if room > self._item:
+                legal.append(self._value_ids(()))
+        return tuple(legal)
+
+    def _is_complete(self, name: tuple[int, ...]) -> bool:
+        """Whether a place may end with this name."""
+        if self.names is None:
+            return bool(name)
+        return name in self.names or not self.names
+
+    @property
+    def _item(self) -> int:
+        """Tokens of a place with its name."""
+        named = 1 if self.names is None else max((len(name) for name in self.names), default=0)
+        return self.values + named
+
+    def _last(self, written: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The values of the last place and what follows them."""
+        end = len(written)
+        while end and not self._is_value(written[end - 1]):
+            end -= 1
+        start = end
+        while start and self._is_value(written[start - 1]):
+            start -= 1
+        first = start + (max(end - start - 1, 0) // self.values) * self.values
+        return tuple(written[first:end]), tuple(written[end:])
+
+    def _is_value(self, token: int) -> bool:
+        return 0 <= token - self.vocabulary.text_size < VALUE_BINS
+
+    def _value_ids(self, values: Sequence[int]) -> range:
+        """Ids of the value that follows some of a place; ids fall while values rise."""
+        first, half = self.vocabulary.text_size, self.values // 2
+        highest = values[len(values) - half] if self.ordered and len(values) >= half else first + VALUE_BINS - 1
+        return range(first, highest + 1)
+
+
+@dataclass(frozen=True)
+class ChoiceRule:
+    """One of several answers, then the end; the answers are token ids."""
+
+    answers: tuple[tuple[int, ...], ...]
+
+    def __call__(self, written: Sequence[int]) -> Legal:
+        """The ids that may follow what was written."""
+        so_far = tuple(written)
+        matching = [answer for answer in self.answers if answer[: len(so_far)] == so_far]
+        return tuple(_one(answer[len(so_far)] if len(answer) > len(so_far) else EOS_ID) for answer in matching)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest answer, the end included."""
+        return max(map(len, self.answers)) + 1
+
+
+def _one(token: int) -> range:
+    return range(token, token + 1)
+
+
+def plain_text(vocabulary: Vocabulary) -> Constraint:
+    """Text pieces and the end, no special tokens."""
+    return allow([EOS_ID, *range(UNK_ID + 1, vocabulary.text_size)])
+
+
+def values_steps(vocabulary: Vocabulary, count: int) -> list[Iterable[int]]:
+    """For `allow_by_step`: so many values and the end."""
+    return [vocabulary.value_ids.tolist()] * count + [[EOS_ID]]
+
+
+def keypoint_steps(vocabulary: Vocabulary) -> list[Iterable[int]]:
+    """For `allow_by_step`: two values and the name of each body part in order, and the end."""
+    steps: list[Iterable[int]] = []
+    for name in BODY_PARTS:
+        steps += [vocabulary.value_ids.tolist()] * 2
+        steps += [[token] for token in vocabulary.encode(name)]
+    return [*steps, [EOS_ID]]
+
+
+def location_rule(vocabulary: Vocabulary, threshold: float, form: Constraint | None) -> ScoreRule:
+    """The rule by which places are written on: where values are likely enough, only they remain (paper, appendix E.3).
+
+    Args:
+        vocabulary: whose ids.
+        threshold: probability of all values together above which nothing else may follow.
+        form: the constraint on the answer; where it allows no value, such as within a name, the rule is silent.
+
+    Raises:
+        TaskError: the threshold is outside 0..1.
+    """
+    if not 0.0 <= threshold <= 1.0:
+        raise TaskError(f"threshold is {threshold}; it is a probability in [0, 1], and 1 turns the rule off")
+    first, end = vocabulary.text_size, vocabulary.text_size + VALUE_BINS
+    prefer = prefer_range(first, end, threshold)
+
+    def rule(scores: Tensor, tokens: Tensor, rows: Tensor) -> Tensor:
+        legal = None if form is None else form(tokens, rows)
+        preferred = prefer(scores, tokens, rows)
+        if legal is None:
+            return preferred
+        return torch.where(legal[:, first:end].any(dim=-1, keepdim=True), preferred, scores)
+
+    return rule

@@ -1,0 +1,49 @@
+"""Non-maximum suppression: of boxes that lie on each other, the first one stays."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.model.tasks.errors import TaskError
+
+Doubles = npt.NDArray[np.float64]
+
+
+def suppress(boxes: npt.ArrayLike, overlap: float, labels: Sequence[str] | None = None) -> npt.NDArray[np.intp]:
+    """Chooses boxes so that no two of them overlap too much.
+
+    Boxes are looked at in their order, as the model writes the surest first and gives no scores; one stays if its
+    overlap with every box that stayed before is at most `overlap`.
+
+    Args:
+        boxes: [N, 4] as (y1, x1, y2, x2).
+        overlap: largest intersection over union, 0..1; 1 keeps all.
+        labels: name of each box; boxes of different names leave each other alone.
+
+    Returns:
+        Indices of those that stay, in order.
+
+    Raises:
+        TaskError: `overlap` is outside 0..1.
+    """
+    if not 0.0 <= overlap <= 1.0:
+        raise TaskError(f"overlap is {overlap}; intersection over union lies in [0, 1], and 1 keeps all boxes")
+    array = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    names = [""] * len(array) if labels is None else list(labels)
+    shares = intersection_over_union(array)
+    kept: list[int] = []
+    for index, name in enumerate(names):
+        if all(names[other] != name or shares[index, other] <= overlap for other in kept):
+            kept.append(index)
+    return np.array(kept, dtype=np.intp)
+
+
+def intersection_over_union(boxes: Doubles) -> Doubles:
+    """Overlap of every two of the boxes float64 [N, 4]; float64 [N, N], 0 where neither has an area."""
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=-1)
+    areas = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=-1)
+    union = areas[:, None] + areas[None, :] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)

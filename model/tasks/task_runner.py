@@ -1,0 +1,31 @@
+"""TaskRunner: every task of Unified-IO 2 as one method each, batched, seeded, with typed answers."""
+
+from embodio.model.tasks.dense import DenseTasks
+from embodio.model.tasks.frames import FrameTasks
+from embodio.model.tasks.places import PlaceTasks
+from embodio.model.tasks.sounds import SoundTasks
+from embodio.model.tasks.texts import TextTasks
+
+
+class TaskRunner(TextTasks, PlaceTasks, DenseTasks, FrameTasks, SoundTasks):
+    """Asks a network for what it can do.
+
+    runner = TaskRunner(load("allenai/uio2-large", tokenizers=True), Vocabulary.from_file("tokenizer.model"))
+    runner.caption_images([photo])[0].text
+    runner.localise([photo], ["cup"])[0].boxes  # float32 [N, 4] in pixels of the photo
+    runner.segment([photo], ["cup"])[0].mask  # bool [H, W]
+    runner.make_sounds(["rain on a roof"], seconds=10, seeds=7)[0].waveform
+
+    | family | tasks |
+    |---|---|
+    | words | `caption_images`, `caption_videos`, `caption_sounds`, `tag_videos`, `tag_sounds`, `answer_questions` |
+    | choice | `classify_images`, `classify_boxes`, `choose` |
+    | places | `refer`, `localise`, `detect`, `keypoints`, `keypoints_in_boxes`, `cuboids`, `camera_poses` |
+    | every pixel | `segment`, `depth`, `normals` |
+    | images | `draw`, `edit`, `inpaint`, `view`, `next_frames`, `goals` |
+    | sound | `make_sounds` |
+    | anything | `answer`, with `prompt_of` |
+
+    Every method takes lists, one entry for each example, and returns a list. An example's answer depends on its inputs
+    and its seed alone. Images are given at any size, and answers are in the pixels of the image as it was given.
+    """

@@ -1,0 +1,1 @@
+"""Tokenisers of images and sounds, and the vocoder."""

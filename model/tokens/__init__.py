@@ -1,0 +1,1 @@
+"""Tokens: the vocabulary and its text pieces."""

@@ -1,0 +1,1 @@
+"""Weights: files of ours, of the reference and of its JAX original."""

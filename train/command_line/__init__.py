@@ -1,0 +1,1 @@
+"""The command line: `key=value` arguments over dataclass schemas."""

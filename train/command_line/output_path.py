@@ -1,0 +1,28 @@
+"""Places that a command writes to: checked before its work begins, so that nothing is computed in vain."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from embodio.train.command_line.schema import ConfigError
+
+
+def require_writable(path: Path, *, folder: bool = False) -> None:
+    """Makes the folder above an output and checks that it can be written.
+
+    Args:
+        path: where the output will be.
+        folder: whether it is a folder.
+
+    Raises:
+        ConfigError: a folder is in the place of a file, or nothing can be written there.
+    """
+    if path.is_dir() and not folder:
+        raise ConfigError(f"out: {path} is a folder. Give the name of a file")
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"out: {path} cannot be written ({error}). Choose another place") from error
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise ConfigError(f"out: {path.absolute().parent} cannot be written. Choose another place")

@@ -1,0 +1,1 @@
+"""`embodio-data` and its verbs, one file each."""

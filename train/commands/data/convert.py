@@ -1,0 +1,89 @@
+"""`embodio-data convert`: any data set as RLDS or LeRobot v3, with a progress bar; an interrupted one goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from embodio.datasets.conversion.conversion import convert
+from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.episodes.source import open_source
+from embodio.datasets.errors import DatasetError
+from embodio.train.command_line.output_path import require_writable
+from embodio.train.command_line.schema import ConfigError
+
+_SHOWN = 5  # damaged episodes
+
+
+@dataclass(frozen=True)
+class ConvertDataConfig:
+    """What to write, and as what.
+
+    Attributes:
+        source: folder, file, URL, YAML file, or name of the catalogue.
+        out: folder of the new data set; must be empty or not be there.
+        to: layout of the new data set, rlds or lerobot.
+        name: of the new data set: small letters, digits and underscores; null makes it from the source's.
+        images: png keeps every value; RLDS also takes jpeg, LeRobot video; null takes png for RLDS, video for LeRobot.
+        fps: steps per second for LeRobot; null takes that of the robot.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        split: name of the split; null takes the usual one.
+    """
+
+    source: str
+    out: Path
+    to: str = "rlds"
+    name: str | None = None
+    images: str | None = None
+    fps: float | None = None
+    folder: str | None = None
+    split: str | None = None
+
+    @property
+    def settings(self) -> ConversionSettings:
+        """The part that decides what is written; raises DatasetError where it makes no sense."""
+        return ConversionSettings(self.to, self.name, self.images, self.fps)  # type: ignore[arg-type]
+
+    def __post_init__(self) -> None:
+        try:
+            _ = self.settings
+        except DatasetError as error:
+            raise ConfigError(str(error)) from error
+
+
+def convert_data(config: ConvertDataConfig) -> int:
+    """Writes a data set anew and says what was left out; returns the exit code."""
+    require_writable(config.out, folder=True)
+    source = open_source(config.source, folder=config.folder, split=config.split)
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    columns = (
+        TextColumn("episodes"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("episodes", total=len(source))
+        try:
+            result = convert(
+                source, config.out, config.settings, done=lambda count: progress.update(task, completed=count)
+            )
+        except KeyboardInterrupt:
+            console.print("What is written so far is kept: the same command goes on from there")
+            raise
+    source.close()
+    if result.resumed:
+        console.print(f"{result.resumed} episodes were there from a run that did not finish")
+    if result.left_out:
+        console.print(f"fields left out: {', '.join(result.left_out)}")
+    for index, problem in list(result.skipped.items())[:_SHOWN]:
+        console.print(f"left out: episode {index}: {problem}")
+    more = len(result.skipped) - _SHOWN
+    if more > 0:
+        console.print(f"and {more} more, listed in {result.folder / 'conversion.json'}")
+    console.print(f"{result.folder}: {result.episodes} episodes, {len(result.skipped)} damaged ones left out")
+    return 0

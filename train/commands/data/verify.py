@@ -1,0 +1,98 @@
+"""`embodio-data verify`: checks of a data set as a table, with what to do about each warning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from embodio.datasets.checks.finding import Finding
+from embodio.datasets.checks.masks import check_masks, masked_cameras
+from embodio.datasets.checks.poses import check_poses, has_masks
+from embodio.datasets.checks.replay import check_robot, environment_of, replay
+from embodio.datasets.checks.verify import verify
+from embodio.datasets.episodes.source import EpisodeSource, open_source
+from embodio.datasets.errors import DatasetError
+from embodio.train.command_line.schema import ConfigError
+
+_MASKED = 20  # episodes whose first frames are compared with masks
+_COLOURS = {"ok": "green", "warning": "yellow", "note": "cyan", "unknown": "dim"}
+
+
+@dataclass(frozen=True)
+class VerifyConfig:
+    """What to check.
+
+    Attributes:
+        source: folder, file, URL, YAML file, or name of the catalogue.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        split: name of the split; null takes the usual one.
+        episodes: how many episodes to read; 0 reads all.
+        bins: levels of a continuous action dimension.
+        replay: how many episodes to replay in the simulator, where the robot is that of one of our environments.
+        strict: a warning makes the exit code 1.
+    """
+
+    source: str
+    folder: str | None = None
+    split: str | None = None
+    episodes: int = 0
+    bins: int = 201
+    replay: int = 3
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("episodes", 0), ("replay", 0), ("bins", 2)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name}: got {getattr(self, name)}, expected {least} or more")
+
+
+def check(config: VerifyConfig) -> int:
+    """Checks, and shows the table; returns the exit code."""
+    source = open_source(config.source, folder=config.folder, split=config.split)
+    console = Console(stderr=True, highlight=False)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading episodes", total=min(len(source), config.episodes or len(source)))
+        findings = verify(
+            source, config.episodes, config.bins, done=lambda count: progress.update(task, completed=count)
+        )
+        read = range(min(len(source), config.episodes or len(source)))
+        if masked_cameras(source):
+            findings.append(check_masks(source, read[:_MASKED]))
+        if has_masks(source):
+            findings.append(check_poses(source, read))
+        if environment_of(source) is not None:
+            findings.append(check_robot(source))
+        if config.replay and environment_of(source) is not None:
+            numbers = range(min(config.replay, len(source)))
+            play = progress.add_task("replaying", total=len(numbers))
+            findings += replay(source, numbers, done=lambda count: progress.update(play, completed=count))
+    shown = Console(highlight=False)
+    shown.print(_table(source.name, findings))
+    if not _described(source):
+        inspect = f"embodio-data inspect {config.source} out={source.name}.yaml"
+        shown.print(f"The robot is not described: `{inspect}` proposes how; then verify that file.", markup=False)
+    source.close()
+    return int(config.strict and any(finding.status == "warning" for finding in findings))
+
+
+def _described(source: EpisodeSource) -> bool:
+    try:
+        _ = source.embodiment
+    except DatasetError:
+        return False
+    return True
+
+
+def _table(name: str, findings: list[Finding]) -> Table:
+    """One row for each check; what to do stands below the figures, so that a narrow terminal has room for both."""
+    table = Table("check", "status", "found, and what to do", title=Text(name), show_lines=True)
+    for finding in findings:
+        found = Text(finding.found)
+        if finding.remedy:
+            found.append(f"\n-> {finding.remedy}", style=_COLOURS[finding.status])
+        table.add_row(Text(finding.check), Text(finding.status, style=_COLOURS[finding.status]), found)
+    return table

@@ -1,0 +1,126 @@
+"""`embodio-data visualise`: a page with video, plots and tokens of some episodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from embodio.agent.errors import AgentError
+from embodio.agent.format.policy_config import PolicyConfig
+from embodio.agent.format.policy_format import PolicyFormat
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, open_source
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.pages.episode_page import TokenTable
+from embodio.datasets.pages.visualise import write_page
+from embodio.model.tokens.statistics import DatasetStatistics
+from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.train.command_line.output_path import require_writable
+from embodio.train.command_line.schema import ConfigError
+
+
+@dataclass(frozen=True)
+class VisualiseConfig:
+    """Which episodes to show.
+
+    Attributes:
+        source: folder, file, URL, YAML file, or name of the catalogue.
+        out: the HTML file to write.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        split: name of the split; null takes the usual one.
+        episodes: numbers of the episodes; empty takes the first `count`.
+        count: how many episodes where `episodes` is empty.
+        checkpoint: shows the tokens as this policy sees them; null takes a plain policy with the robot's own limits.
+    """
+
+    source: str
+    out: Path
+    folder: str | None = None
+    split: str | None = None
+    episodes: tuple[int, ...] = ()
+    count: int = 3
+    checkpoint: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ConfigError(f"count: got {self.count}, expected at least 1 episode")
+
+
+def visualise(config: VisualiseConfig) -> int:
+    """Writes the page; returns the exit code."""
+    require_writable(config.out)
+    source = open_source(config.source, folder=config.folder, split=config.split)
+    numbers = config.episodes or tuple(range(min(config.count, len(source))))
+    policy, note = _format(source, config.checkpoint)
+    console = Console(stderr=True, highlight=False)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("episodes", total=len(numbers))
+        write_page(
+            source,
+            numbers,
+            config.out,
+            tokens=lambda episode: token_table(policy, episode, note) if policy else TokenTable(note, (), ()),
+            done=lambda count: progress.update(task, completed=count),
+        )
+    console.print(f"{config.out}: {len(numbers)} episodes, {config.out.stat().st_size / 1e6:.1f} MB", markup=False)
+    source.close()
+    return 0
+
+
+def _format(source: EpisodeSource, checkpoint: str | None) -> tuple[PolicyFormat | None, str]:
+    """How a policy would read this data, and a note that says which policy; without a robot only the reason."""
+    if checkpoint is not None:
+        from embodio.agent.checkpoint import load_checkpoint  # imports torch, which the other verbs do without
+
+        found = load_checkpoint(checkpoint).format
+        source.embodiment.require_same(found.embodiment, "Take the checkpoint of a policy for this robot")
+        return found, f"As the policy {checkpoint} reads and writes them."
+    try:
+        robot = source.embodiment
+        config = PolicyConfig(
+            cameras=tuple(camera.name for camera in robot.cameras[:1]),
+            state_range="limits",
+            chunk=1,
+            prompt="{instruction} State: {state}" if robot.state else "{instruction}",
+        )
+        policy = PolicyFormat(config, robot, DatasetStatistics({}, source=source.name), Vocabulary.default())
+    except (DatasetError, AgentError) as error:
+        return None, f"Tokens need a described robot: {error}"
+    return policy, "A plain policy: actions and state cut into bins between the limits of the robot."
+
+
+def token_table(policy: PolicyFormat, episode: EpisodeView, note: str) -> TokenTable:
+    """The input text and the action bins at every step; each value token stands as its bin, 0 to 999, in <>.
+
+    Args:
+        policy: how a policy reads and writes.
+        episode: of the robot of that policy.
+        note: shown above the table.
+    """
+    vocabulary = policy.vocabulary
+    try:
+        instruction = episode.instruction
+        actions = episode.array("action")
+        states = episode.array("state") if policy.reads_state else None
+        ids = [policy.write(action) for action in actions]
+        rows = []
+        for step in range(len(episode)):
+            moment = {"previous_actions": actions[max(0, step - policy.previous_actions) : step]}
+            moment |= {} if states is None else {"state": states[step]}
+            prompt = policy.prompt(moment, instruction)
+            bins = " ".join(_sign(vocabulary, token) for token in ids[step])
+            text = "".join(part if isinstance(part, str) else _sign(vocabulary, part) for part in prompt)
+            rows.append((str(step), text, str(len(vocabulary.encode(prompt))), bins))
+    except (DatasetError, AgentError) as error:
+        return TokenTable(f"This episode cannot be written as tokens: {error}", (), ())
+    names = " ".join(dimension.name for dimension in policy.embodiment.action.dimensions)
+    return TokenTable(note, ("step", "input text", "input tokens", f"action bins: {names}"), rows)
+
+
+def _sign(vocabulary: Vocabulary, token: int) -> str:
+    """A token that is no plain text: a value as its bin, others by their name."""
+    if token in vocabulary.value_ids:
+        return f"<{vocabulary.value_bin(token)}>"
+    return vocabulary.decode([token])
