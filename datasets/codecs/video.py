@@ -73,22 +73,35 @@ class VideoWriter:
             raise self._failed(error) from error
         self.frames += 1
 
+    def close(self) -> None:
+        """Ends the file and gives it its name; nothing happens if no frame was added.
+
+        Raises:
+            DatasetError: the file cannot be written.
+        """
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        try:
+            writer.close()
+            self._part.replace(self.path)
+        except (RuntimeError, OSError) as error:
+            raise self._failed(error) from error
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Ends the encoder and deletes what it wrote."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with contextlib.suppress(RuntimeError, OSError):
+                writer.close()
+        self._part.unlink(missing_ok=True)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        writer, self._writer = self._writer, None
-        try:
-            if error is not None:
-                with contextlib.suppress(RuntimeError, OSError):
-                    if writer is not None:
-                        writer.close()
-            elif writer is not None:
-                writer.close()
-                self._part.replace(self.path)
-        except (RuntimeError, OSError) as problem:
-            raise self._failed(problem) from problem
-        finally:
-            self._part.unlink(missing_ok=True)
+        self.close() if error is None else self.discard()
 
     def _open(self, height: int, width: int) -> mediapy.VideoWriter:
         import imageio_ffmpeg
