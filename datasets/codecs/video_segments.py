@@ -110,9 +110,9 @@ class VideoSegment:
 def choose(stretch: Stretch, index: FrameIndex, times: Seconds) -> Numbers:
     """Chooses the frame of each step: the nearest one within half a step, inside the episode.
 
-    Times alone do not show a video whose frames were counted at another rate. So where there is a frame for each step
-    of the file's episodes, it must be the one that counting gives; and where frames come at the rate of the steps, no
-    frame may be used twice or left out.
+    Times alone do not show a video whose frames were counted at another rate, or moved up when one was dropped. So
+    where there is a frame for each step of the file's episodes, it must be the one that counting gives; where frames
+    come at the rate of the steps, no frame may be used twice or left out; and the first and the last step need one.
 
     Args:
         stretch: where the episode lies.
@@ -146,6 +146,10 @@ def choose(stretch: Stretch, index: FrameIndex, times: Seconds) -> Numbers:
 
 def _require_agreement(stretch: Stretch, chosen: Numbers, frames: int, interval: float) -> None:
     steps = np.flatnonzero(chosen >= 0)
+    if steps.size and (chosen[[0, -1]] < 0).any():
+        end = "first" if chosen[0] < 0 else "last"
+        problem = f"there is no frame for the {end} step, so the others may be shifted"
+        raise CorruptRecordError(stretch.path, 0 if chosen[0] < 0 else len(chosen) - 1, problem, _REMEDY)
     if frames == stretch.total:
         wrong = steps[chosen[steps] != stretch.before + steps]
         if wrong.size:

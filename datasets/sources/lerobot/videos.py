@@ -76,10 +76,12 @@ class VideoField:
             row: of the episode.
         """
         begin, episodes = self._begin(row), self._files[self._file(row)]
+        begins = [start for start, _, _ in episodes]
+        following = begins[begins.index(begin) + 1 :]  # two episodes that begin together have no frame
         return Stretch(
             path,
             begin,
-            end=min([self._end(row), *(start for start, _, _ in episodes if start > begin)]),
+            end=min([self._end(row), *following]),
             step=1 / self._fps,
             height=self._height,
             width=self._width,
