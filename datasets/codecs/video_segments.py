@@ -169,9 +169,10 @@ def _require_agreement(stretch: Stretch, chosen: Numbers, frames: int, interval:
 
 
 def _require_rate(stretch: Stretch, index: FrameIndex) -> None:
-    """A video that ends elsewhere than its episodes must at least have frames at the rate that is described."""
+    """A video that ends elsewhere than its episodes, or seems to have a frame a step, must have the described rate."""
     shown, interval, rate = index.times, index.interval, stretch.rate or 1 / stretch.step
-    if len(shown) < 3 or abs(shown[-1] + interval - stretch.file_end) <= stretch.step / 2:
+    ends_well = abs(shown[-1] + interval - stretch.file_end) <= stretch.step / 2
+    if len(shown) < 3 or (ends_well and not _SAME_RATE[0] < interval / stretch.step < _SAME_RATE[1]):
         return
     spans = np.diff(shown)
     counts = np.maximum(np.rint(spans / interval), 1)

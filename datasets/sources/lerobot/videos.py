@@ -117,7 +117,11 @@ class VideoField:
 def _about(described: Mapping[str, Any]) -> dict[str, Any]:
     """What info.json says of a video, under the names without "video."."""
     found = described.get("info") or described.get("video_info") or {}
-    return {str(key).removeprefix("video."): value for key, value in found.items()} if isinstance(found, dict) else {}
+    about: dict[str, Any] = {}
+    for key, value in found.items() if isinstance(found, dict) else ():
+        name = str(key).removeprefix("video.")
+        about[name] = value or about.get(name)  # some writers say a thing under both names
+    return about
 
 
 def _size(name: str, described: Mapping[str, Any]) -> tuple[int, int, int]:
