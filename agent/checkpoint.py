@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +22,7 @@ from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.weights import CONFIG_FILE, WEIGHTS_FILE, load_weights, save_weights
+from embodio.model.writing import recover_folder, replacing_folder, write_bytes, write_json
 
 WEIGHTS = WEIGHTS_FILE
 MODEL = CONFIG_FILE
@@ -67,40 +66,19 @@ def save_checkpoint(folder: str | Path, model: UnifiedIO2, policy_format: Policy
         policy_format: its robot, statistics and vocabulary.
     """
     folder = Path(folder)
-    new = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    write_checkpoint_files(new, model, policy_format)
-    replace_folder(new, folder)
+    with replacing_folder(folder) as new:
+        write_checkpoint_files(new, model, policy_format)
     return folder
 
 
 def write_checkpoint_files(folder: Path, model: UnifiedIO2, policy_format: PolicyFormat) -> None:
     """Writes the files of a checkpoint into an existing folder, last the checksums of all that is in it."""
     save_weights(model, folder)
-    _write_json(folder / POLICY, policy_format.config.to_dict())
-    _write_json(folder / EMBODIMENT, policy_format.embodiment.to_dict())
-    _write_json(folder / STATISTICS, policy_format.statistics.to_dict())
-    (folder / VOCABULARY).write_bytes(policy_format.vocabulary.to_bytes())
+    write_json(folder / POLICY, policy_format.config.to_dict(), indent=2)
+    write_json(folder / EMBODIMENT, policy_format.embodiment.to_dict(), indent=2)
+    write_json(folder / STATISTICS, policy_format.statistics.to_dict(), indent=2)
+    write_bytes(folder / VOCABULARY, policy_format.vocabulary.to_bytes())
     write_sums(folder)
-
-
-def replace_folder(new: Path, folder: Path) -> None:
-    """Puts `new` in the place of `folder`; whenever it is interrupted, one of the two is found by `load_checkpoint`."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(new, folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def recover_folder(folder: Path) -> Path:
-    """Finishes a replacement that was cut off between its two renames."""
-    old = folder.with_name(f".{folder.name}.old")
-    if not folder.exists() and old.exists():
-        os.replace(old, folder)
-    return folder
 
 
 def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
@@ -197,10 +175,6 @@ def shipped_checkpoints() -> dict[str, Path]:
     if not root.is_dir():
         return {}
     return {path.name: path for path in sorted(root.iterdir()) if (path / WEIGHTS).is_file()}
-
-
-def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

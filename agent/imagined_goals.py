@@ -12,7 +12,7 @@ import numpy.typing as npt
 from embodio.agent.agent import Agent
 from embodio.agent.errors import AgentError, CannotDo, ObservationError
 from embodio.agent.format.observation import Observation, batch_size, split_batch
-from embodio.model.generation.seeds import part_seed
+from embodio.model.generation.sampling import part_seed
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from embodio.agent.format.policy_format import PolicyFormat
-from embodio.model.config.model import AudioTowerConfig, ModelConfig, ResamplerConfig
+from embodio.model.config.model import ModelConfig
+from embodio.model.config.parts import AudioTowerConfig, ResamplerConfig
 
 # What a small policy with a microphone hears with, beside the other parts of size nano.
 _NANO_AUDIO_TOWER = AudioTowerConfig(

@@ -18,7 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, open_source
+    from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
     from embodio.datasets.episodes.statistics import compute_statistics
     from embodio.datasets.errors import (
         CollectionError,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         DatasetError,
         FeatureError,
     )
+    from embodio.datasets.opening import open_source
     from embodio.datasets.recording.collect import CollectionSummary
     from embodio.datasets.rlds.episode import Episode
     from embodio.datasets.rlds.reader import RLDSReader
@@ -47,7 +48,7 @@ _HOMES = {
     "RLDSReader": "rlds.reader",
     "RLDSWriter": "rlds.writer",
     "compute_statistics": "episodes.statistics",
-    "open_source": "episodes.source",
+    "open_source": "opening",
 }
 
 __all__ = [

@@ -19,8 +19,26 @@ ROOT_VARIABLE = "EMBODIO_DATA"
 _YAML = (".yaml", ".yml")
 
 
-def open_any(name_or_path: str | Path, *, folder: str | Path | None, split: str | None) -> EpisodeSource:
-    """Opens a data set and warns of guesses about it; arguments and errors as in `embodio.datasets.open_source`."""
+def open_source(
+    name_or_path: str | Path, *, folder: str | Path | None = None, split: str | None = None
+) -> EpisodeSource:
+    """Opens a data set and warns of guesses about it.
+
+    Args:
+        name_or_path: a folder or file with data of any known layout, or its URL (RLDS is read in place, files of
+            LeRobot folders and whole HDF5 files, tars and zips are copied to the user's cache folder); a YAML file that
+            describes a data set, or a name of the catalogue.
+        folder: where the files of a catalogue name are, a path or a URL; None looks in the folder (or at the URL) that
+            the environment variable EMBODIO_DATA names.
+        split: name of the split: of RLDS data (or "train[:90%]", "train+test", "all", as in tfds), of LeRobot data, a
+            filter key of HDF5, a task of VIMA; None takes that of the description, else "train" of
+            RLDS and everything of the others.
+
+    Raises:
+        DatasetError: there is nothing of that name, or it is of no known layout; says what there is.
+        CorruptRecordError: a file is damaged or cut off.
+        FeatureError: the files do not hold what their description says.
+    """
     source = _open(name_or_path, folder, split)
     warn_of_guesses(source, name_or_path)
     return source
@@ -42,7 +60,7 @@ def _open(name_or_path: str | Path, folder: str | Path | None, split: str | None
 
 
 def open_described(description: Description, *, folder: str | Path | None, split: str | None) -> MappedSource:
-    """Opens the files of a description; errors as in `open_any`."""
+    """Opens the files of a description; errors as in `open_source`."""
     path = _place(description, folder)
     base = layout_named(description.kind).opened(path, split or description.split, description.instruction.text)
     return MappedSource(base, description)

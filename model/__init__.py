@@ -15,16 +15,15 @@ if TYPE_CHECKING:
     from embodio.model.network.collation import CollateError, collate
     from embodio.model.network.loss import LossOutput, ModalityLoss, TargetOutput
     from embodio.model.network.network import Batch, UnifiedIO2
+    from embodio.model.processing.audio import cut_segments, resample, to_mono
     from embodio.model.processing.audio_features import AudioError, Spectrogram
-    from embodio.model.processing.audio_resample import resample, to_mono
-    from embodio.model.processing.audio_segments import cut_segments
     from embodio.model.processing.image_geometry import GeometryError
     from embodio.model.processing.media_files import MediaError
     from embodio.model.processing.processor import Processor, ProcessorError
     from embodio.model.processing.sound_files import read_sound
     from embodio.model.processing.video_files import Clip, read_video
     from embodio.model.tasks import AnswerError, PromptError, Prompts, TaskError, TaskRunner
-    from embodio.model.tasks.locations import LocationCodec, LocationError
+    from embodio.model.tasks.locations.codec import LocationCodec, LocationError
     from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig, load_vocoder, spectrogram_to_waveform
     from embodio.model.tokens.statistics import DatasetStatistics, FieldStatistics, Normaliser, StatisticsError
     from embodio.model.tokens.vocabulary import Vocabulary, VocabularyError
@@ -47,8 +46,8 @@ _HOMES = {
     "Example": "example",
     "FieldStatistics": "tokens.statistics",
     "GeometryError": "processing.image_geometry",
-    "LocationCodec": "tasks.locations",
-    "LocationError": "tasks.locations",
+    "LocationCodec": "tasks.locations.codec",
+    "LocationError": "tasks.locations.codec",
     "LossOutput": "network.loss",
     "MediaError": "processing.media_files",
     "ModalityLoss": "network.loss",
@@ -73,7 +72,7 @@ _HOMES = {
     "VocoderConfig": "tokenizers.vocoder",
     "WeightsError": "errors",
     "collate": "network.collation",
-    "cut_segments": "processing.audio_segments",
+    "cut_segments": "processing.audio",
     "load": "weights.pretrained",
     "load_jax": "weights.pretrained",
     "load_vocoder": "tokenizers.vocoder",
@@ -82,11 +81,11 @@ _HOMES = {
     "quantise": "inference.quantised",
     "read_sound": "processing.sound_files",
     "read_video": "processing.video_files",
-    "resample": "processing.audio_resample",
+    "resample": "processing.audio",
     "save_reference": "weights.pretrained",
     "save_weights": "weights.weights",
     "spectrogram_to_waveform": "tokenizers.vocoder",
-    "to_mono": "processing.audio_resample",
+    "to_mono": "processing.audio",
 }
 
 __all__ = [

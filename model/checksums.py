@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from embodio.model.errors import WeightsError
+from embodio.model.writing import write_text
 
 SUMS_FILE = "SHA256SUMS"
 
@@ -43,9 +44,7 @@ def write_sums(folder: Path, names: Iterable[str] | None = None) -> None:
     else:
         known = {name: digest for name, digest in (read_sums(folder) or {}).items() if (folder / name).is_file()}
     known |= {name: sha256_of(folder / name) for name in names if name != SUMS_FILE}
-    partial = folder / f".{SUMS_FILE}.partial"
-    partial.write_text("".join(f"{known[name]}  {name}\n" for name in sorted(known)), encoding="utf-8", newline="\n")
-    partial.replace(path)
+    write_text(path, "".join(f"{known[name]}  {name}\n" for name in sorted(known)))
 
 
 def read_sums(folder: Path) -> dict[str, str] | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from embodio.datasets.episodes.idle_steps import IdleConfig
+from embodio.datasets.episodes.step_filter import StepRules
 from embodio.datasets.stream.mixture import MixtureConfig
 from embodio.datasets.tasks.inputs import InputConfig
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, Range, require_ranges
 from embodio.train.command_line.schema import ConfigError
 
 
@@ -32,6 +35,9 @@ class SourceConfig:
     cameras: tuple[str, ...] = ()
     action_key: str = ""
     holdout: int | None = None
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "sources.<name>.", weight=NOT_NEGATIVE, holdout=COUNT)
 
 
 @dataclass(frozen=True)
@@ -71,8 +77,10 @@ class TaskSettings:
         video_frames: instruction_from_video: frames before the last one, 1 to 8.
         right: action_right: chance that the action is the right one.
         longest_plan: plan: tokens of an answer at most; longer episodes make no record.
-        idle_action: leaves out idle steps: largest norm of an idle action, as a share of each dimension's range; 0 is
-            no filter.
+        ranges: numeric field (state), or a dimension of it (state/z) -> [lowest, highest]; steps with a value beyond
+            are left out of statistics, training and validation, as steps that are not finite always are.
+        idle_action: leaves out idle steps in the same places: largest norm of an idle action, as a share of each
+            dimension's range; 0 is no filter.
         idle_state: the same for the change of the state until the next step.
     """
 
@@ -85,9 +93,21 @@ class TaskSettings:
     video_frames: int = 4
     right: float = 0.5
     longest_plan: int = 255
+    ranges: dict[str, list[float]] = field(default_factory=dict)
     idle_action: float = 0.0
     idle_state: float = 0.0
 
+    def rules(self, action_key: str) -> StepRules:
+        """Which steps are left out of a data set; raises DatasetError where a value makes no sense."""
+        idle = None
+        if self.idle_action:
+            idle = IdleConfig(action=self.idle_action, state=self.idle_state, action_key=action_key)
+        return StepRules(idle=idle, ranges=self.ranges)
+
     def __post_init__(self) -> None:
+        require_ranges(self, "task.", sub_goal_ahead=AT_LEAST_ONE, frames=AT_LEAST_ONE, stride=AT_LEAST_ONE)
+        require_ranges(self, "task.", state_ahead=AT_LEAST_ONE, longest_plan=AT_LEAST_ONE)
+        require_ranges(self, "task.", goal_ahead=COUNT, video_frames=Range(1, 8), right=SHARE)
+        require_ranges(self, "task.", idle_action=NOT_NEGATIVE, idle_state=NOT_NEGATIVE)
         if (self.idle_action > 0) != (self.idle_state > 0):
             raise ConfigError("task.idle_action and task.idle_state: give both or none; a step is idle below both")

@@ -20,7 +20,7 @@ from embodio.agent.format.sound import Waveform, forgotten, heard_segments, read
 from embodio.envs.action_space import describe_actions
 from embodio.envs.embodiment import Camera, Dimension, Embodiment
 from embodio.model.example import Example
-from embodio.model.processing.image_crop import crop
+from embodio.model.processing.image import crop
 from embodio.model.tokens.statistics import DatasetStatistics, Normaliser, NormaliserKind, StatisticsError
 from embodio.model.tokens.vocabulary import Vocabulary
 

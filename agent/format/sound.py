@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from embodio.agent.errors import ObservationError
 from embodio.agent.format.arrays import to_array
+from embodio.model.processing.audio import SEGMENT_SAMPLES, resample, to_mono
 from embodio.model.processing.audio_features import SAMPLE_RATE, AudioError
-from embodio.model.processing.audio_resample import resample, to_mono
-from embodio.model.processing.audio_segments import SEGMENT_SAMPLES
 
 Waveform = npt.NDArray[np.float32]
 SLOWEST, FASTEST = 1_000, 192_000

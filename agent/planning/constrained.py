@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from embodio.agent.format.grammar import Echo, Forced, Grammar, Level, Stop, Word
-from embodio.model.inference.row_decoder import DecoderWeights, RowDecoder
+from embodio.model.inference.answer_reader import AnswerReader, DecoderWeights
 from embodio.model.inference.row_products import Product, float_product
 from embodio.model.inference.word_tree import UNDEFINED, WordTree
 from embodio.model.layers.token_sequence import TokenSequence
@@ -130,8 +130,8 @@ class ConstrainedDecoder:
             given: int64 [B, C] choices to take instead, to see what the network makes of them.
         """
         rows = encoded.embeddings.shape[0]
-        decoder = RowDecoder(self._weights, encoded, self._room)
-        other = None if neutral is None else RowDecoder(self._weights, neutral, self._room, own_cache=True)
+        decoder = AnswerReader(self._weights, encoded, self._room)
+        other = None if neutral is None else AnswerReader(self._weights, neutral, self._room, own_cache=True)
         fed = self._forced.repeat(rows, 1)
         valid = torch.ones_like(fed, dtype=torch.bool) if self._hides else None
         chosen = torch.full((rows, len(self._choices)), -1, dtype=torch.long, device=self._device)

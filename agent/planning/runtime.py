@@ -23,7 +23,7 @@ from embodio.agent.planning.precision import convert
 from embodio.agent.planning.result import Plan
 from embodio.agent.planning.session import Session
 from embodio.model.example import Example
-from embodio.model.inference.row_decoder import DecoderWeights
+from embodio.model.inference.answer_reader import DecoderWeights
 from embodio.model.layers.token_sequence import TokenSequence
 from embodio.model.memory import keep_freed_memory
 from embodio.model.network.network import UnifiedIO2

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from embodio.model import ModelConfig, UnifiedIO2, quantise
+from embodio.model import UnifiedIO2, quantise
+from embodio.model.weights.reference_config import from_reference_config
 from embodio.model.weights.weights import load_reference_weights
 
 SHORT_TARGET = 16
@@ -49,7 +50,7 @@ def golden_errors() -> LogitErrors:
     if not GOLDEN.exists():
         return {}
     config = json.loads((GOLDEN / "tiny_config.json").read_text(encoding="utf-8"))
-    model = UnifiedIO2(ModelConfig.from_reference(config)).eval()
+    model = UnifiedIO2(from_reference_config(config)).eval()
     load_reference_weights(model, GOLDEN / "tiny_state.safetensors")
     with np.load(GOLDEN / "tiny_inputs.npz") as arrays:
         batch = {name.lstrip("/"): torch.from_numpy(arrays[name]) for name in arrays.files}

@@ -10,7 +10,7 @@ from embodio.datasets.augment.images import PictureChange
 from embodio.datasets.augment.sounds import SoundChange
 from embodio.datasets.augment.words import WordChange
 from embodio.datasets.errors import DatasetError
-from embodio.model.processing.image_crop import crop
+from embodio.model.processing.image import crop
 
 __all__ = ["AugmentConfig", "Augmentation", "EvaluationView"]
 

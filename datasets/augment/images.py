@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.augment.config import AugmentConfig
-from embodio.model.processing.image_crop import crop, rectangle
+from embodio.model.processing.image import crop, rectangle
 
 Frame = npt.NDArray[np.uint8]
 

@@ -90,7 +90,7 @@ def replay(
             try:
                 episode = source.episode(number)
                 seed, success = _recorded(episode, "seed"), _recorded(episode, "success")
-                if seed is not None and seed >= 0 and success is not None:
+                if len(episode) and seed is not None and seed >= 0 and success is not None:
                     env = _environment(envs, name, episode)
                     _replay_one(env, embodiment_of(name), episode, int(seed), bool(success), found)
             except (CorruptRecordError, FeatureError):  # damaged; `verify` counts these

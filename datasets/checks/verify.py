@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from embodio.datasets.checks.finding import Finding
 from embodio.datasets.checks.gripper import check_gripper
+from embodio.datasets.checks.images import ImageCheck
 from embodio.datasets.checks.motion import check_motion
 from embodio.datasets.episodes.dimension_names import dimension_names, dimensions_of
 from embodio.datasets.episodes.source import EpisodeSource
@@ -25,14 +26,20 @@ Vectors = npt.NDArray[np.float64]
 
 
 def verify(
-    source: EpisodeSource, episodes: int = 0, bins: int = 201, *, done: Callable[[int], None] = lambda count: None
+    source: EpisodeSource,
+    episodes: int = 0,
+    bins: int = 201,
+    *,
+    every_frame: bool = False,
+    done: Callable[[int], None] = lambda count: None,
 ) -> list[Finding]:
-    """Reads actions and states, and checks them.
+    """Reads actions, states and images, and checks them.
 
     Args:
         source: the data set.
         episodes: how many to read from the first on; 0 reads all.
         bins: levels of a continuous action dimension.
+        every_frame: open all images, not only the first and last one of each camera and episode.
         done: called with the number of episodes that are read, after each.
 
     Returns:
@@ -43,27 +50,36 @@ def verify(
     """
     count = min(len(source), episodes or len(source))
     has_state = any(path in source.features.steps for path in ("state", "observation/state"))
-    actions, states, damaged = list[Vectors](), list[Vectors](), dict[int, str]()
+    actions, states, damaged, empty = list[Vectors](), list[Vectors](), dict[int, str](), list[int]()
+    images = ImageCheck(source, every_frame=every_frame)
     for index in range(count):
         try:
             episode = source.episode(index)
+            if not len(episode):
+                empty.append(index)
+                done(index + 1)
+                continue
             rows = _rows(episode.array("action"), len(episode))
             states += [_rows(episode.array("state"), len(episode))] if has_state else []
             actions.append(rows)
+            images.look(index, episode)
         except (CorruptRecordError, FeatureError) as error:
             damaged[index] = str(error)
         done(index + 1)
     if not sum(map(len, actions)):
         why = f"; {next(iter(damaged.values()))}" if damaged else ""
         raise DatasetError(f"{source.name}: there is no step to verify{why}")
-    fields = {"action": np.concatenate([rows for rows in actions if len(rows)])}
+    fields = {"action": np.concatenate(actions)}
     if has_state:
-        fields["state"] = np.concatenate([rows for rows in states if len(rows)])
+        fields["state"] = np.concatenate(states)
     names = {field: dimension_names(source, field, rows.shape[1]) for field, rows in fields.items()}
     action = fields["action"]
     dimensions = dimensions_of(source, "action", action.shape[1])
     return [
-        _readable(count, damaged),
+        *_complete(source),
+        *_guesses(_robot(source)),
+        _readable(count, damaged, empty),
+        images.finding(),
         check_finite(fields, names),
         check_constant(fields, names),
         check_clipping(action, dimensions),
@@ -156,12 +172,31 @@ def check_bins(action: Vectors, dimensions: Sequence[Dimension], bins: int) -> F
     return Finding("bin use", "ok", text)
 
 
-def _readable(count: int, damaged: dict[int, str]) -> Finding:
-    if not damaged:
-        return Finding("readable episodes", "ok", f"all of {count}")
-    text = f"{len(damaged)} of {count} are damaged: {', '.join(map(str, list(damaged)[:_NAMED]))}"
-    more = ", ..." if len(damaged) > _NAMED else ""
-    return Finding("readable episodes", "warning", f"{text}{more}; {next(iter(damaged.values()))}", "fetch them again")
+def _complete(source: EpisodeSource) -> list[Finding]:
+    """What of the data set was not fetched."""
+    missing = getattr(source, "missing", ())
+    return [Finding("complete files", "warning", "; ".join(missing), "fetch them")] if missing else []
+
+
+def _guesses(robot: Embodiment | None) -> list[Finding]:
+    """What nobody has confirmed."""
+    guessed = ", ".join(robot.guessed) if robot is not None else ""
+    remedy = "look at the checks below, correct the YAML file, and take what is right out of `guessed`"
+    return [Finding("guesses", "note", f"confirmed by nobody: {guessed}", remedy)] if guessed else []
+
+
+def _readable(count: int, damaged: dict[int, str], empty: list[int]) -> Finding:
+    without = f"{len(empty)} of {count} have no steps and are left out: {_listed(empty)}" if empty else ""
+    if damaged:
+        text = f"{len(damaged)} of {count} are damaged: {_listed(list(damaged))}; {next(iter(damaged.values()))}"
+        return Finding("readable episodes", "warning", "; ".join(filter(None, (text, without))), "fetch them again")
+    if empty:
+        return Finding("readable episodes", "note", without)
+    return Finding("readable episodes", "ok", f"all of {count}")
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:_NAMED])) + (", ..." if len(numbers) > _NAMED else "")
 
 
 def _is_turn(dimension: Dimension) -> bool:
@@ -187,7 +222,7 @@ def _robot(source: EpisodeSource) -> Embodiment | None:
 
 
 def _rows(values: npt.NDArray[np.generic], steps: int) -> Vectors:
-    return np.asarray(values, np.float64).reshape(steps, -1) if steps else np.zeros((0, 0))
+    return np.asarray(values, np.float64).reshape(steps, -1)
 
 
 def _shares(shares: dict[str, float]) -> str:

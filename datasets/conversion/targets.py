@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,11 +18,12 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, some_episodes
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.sources.lerobot.writer import LeRobotWriter
 from embodio.envs.embodiment import Embodiment
+from embodio.model.writing import write_json
 
 Kind = TypeVar("Kind", bound=Feature)
 _IMAGES = {"rlds": ("png", "jpeg"), "lerobot": ("video", "png")}
@@ -100,7 +102,7 @@ class _RLDSTarget:
     def close(self) -> None:
         """Completes the data set; RLDS data without a robot is read all the same."""
         if self._embodiment is not None:
-            self._embodiment.save(self._folder / "embodiment.json")
+            write_json(self._folder / "embodiment.json", self._embodiment.to_dict(), indent=2)
         self._writer.close()
 
 
@@ -158,15 +160,12 @@ def _sized(source: EpisodeSource) -> EpisodeFeatures:
     """The features with the size that images have in the first episode that can be read."""
     steps = dict(source.features.steps)
     unsized = [path for path, feature in steps.items() if isinstance(feature, ImageFeature) and not feature.height]
-    for index in range(len(source) if unsized else 0):
-        try:
-            episode = source.episode(index)
+    for _, episode in some_episodes(source) if unsized else ():
+        with contextlib.suppress(CorruptRecordError, FeatureError):
             for path in unsized:
                 height, width, channels = episode.frame(path, 0).shape
                 steps[path] = ImageFeature(height, width, channels)
             break
-        except (CorruptRecordError, FeatureError, IndexError):
-            continue
     return EpisodeFeatures(steps, source.features.episode)
 
 

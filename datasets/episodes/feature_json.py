@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from embodio.datasets.episodes.features import (
@@ -38,8 +40,28 @@ class _Found:
     unread: dict[str, str] = field(default_factory=dict)
 
 
+def load_features(folder: Path) -> EpisodeFeatures:
+    """Reads `folder`/features.json; raises FeatureError where it is missing or is not JSON, and as `read_features`."""
+    path = folder / "features.json"
+    try:
+        return read_features(json.loads(path.read_text()))
+    except FileNotFoundError as error:
+        raise FeatureError(
+            f"{path} is missing. Give the folder that holds dataset_info.json and features.json"
+        ) from error
+    except ValueError as error:
+        raise FeatureError(f"{path} is not JSON: {error}. Fetch it again") from error
+
+
 def read_features(data: Mapping[str, Any]) -> EpisodeFeatures:
-    """Reads the content of features.json; see `EpisodeFeatures.from_json`."""
+    """Reads the content of features.json; fields of kinds that are not known are listed as unread.
+
+    Args:
+        data: the parsed JSON of any tfds data set whose examples are RLDS episodes.
+
+    Raises:
+        FeatureError: there are no steps, or none of their fields can be read.
+    """
     try:
         return _read(data)
     except _MALFORMED as error:

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from embodio.datasets.errors import FeatureError
 from embodio.envs.embodiment import Embodiment
+from embodio.model.writing import write_text
 
 STEPS = "steps"
 METADATA = "episode_metadata"
@@ -166,34 +166,7 @@ class EpisodeFeatures:
 
     def save(self, folder: Path) -> None:
         """Writes `folder`/features.json."""
-        (folder / "features.json").write_text(json.dumps(self.to_json(), indent=4, sort_keys=True) + "\n")
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> EpisodeFeatures:
-        """Reads the content of features.json; fields of kinds that are not known are listed as unread.
-
-        Args:
-            data: the parsed JSON of any tfds data set whose examples are RLDS episodes.
-
-        Raises:
-            FeatureError: there are no steps, or none of their fields can be read.
-        """
-        from embodio.datasets.episodes.feature_json import read_features  # it imports this module
-
-        return read_features(data)
-
-    @classmethod
-    def load(cls, folder: Path) -> EpisodeFeatures:
-        """Reads `folder`/features.json; raises FeatureError where it is missing or is not JSON, and as `from_json`."""
-        path = folder / "features.json"
-        try:
-            return cls.from_json(json.loads(path.read_text()))
-        except FileNotFoundError as error:
-            raise FeatureError(
-                f"{path} is missing. Give the folder that holds dataset_info.json and features.json"
-            ) from error
-        except ValueError as error:
-            raise FeatureError(f"{path} is not JSON: {error}. Fetch it again") from error
+        write_text(folder / "features.json", json.dumps(self.to_json(), indent=4, sort_keys=True) + "\n")
 
 
 def features_of(embodiment: Embodiment) -> EpisodeFeatures:

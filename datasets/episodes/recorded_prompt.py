@@ -14,8 +14,8 @@ from embodio.datasets.episodes.features import METADATA, ImageFeature, SequenceF
 from embodio.datasets.episodes.recorded_sound import FASTEST
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import CollectionError, FeatureError
+from embodio.model.processing.audio import to_mono
 from embodio.model.processing.audio_features import AudioError
-from embodio.model.processing.audio_resample import to_mono
 
 Told = str | list[Any]
 """Words; or words, pictures (uint8 [H, W, 3]) and sounds (float32 [samples] with their rate in Hz) in order."""

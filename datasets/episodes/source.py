@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from typing_extensions import Protocol, runtime_checkable  # isinstance looks at properties without reading them
 
 from embodio.datasets.episodes.features import EpisodeFeatures
-from embodio.datasets.errors import FeatureError
+from embodio.datasets.errors import CorruptRecordError, FeatureError
 from embodio.envs.embodiment import Embodiment
 
 
@@ -38,6 +38,9 @@ class EpisodeView(Protocol):
     @property
     def instruction(self) -> str:
         """What the robot was told to do, at the first step."""
+
+    def wordings(self, step: int) -> tuple[str, ...]:
+        """What the robot was told, at one step, in all wordings that the data has; the usual one is the first."""
 
     @property
     def observation_keys(self) -> tuple[str, ...]:
@@ -123,25 +126,28 @@ def put_frame(episode: EpisodeView, path: str, step: int, out: npt.NDArray[np.ui
     out[...] = frame
 
 
-def open_source(
-    name_or_path: str | Path, *, folder: str | Path | None = None, split: str | None = None
-) -> EpisodeSource:
-    """Opens a data set.
+def some_episodes(source: EpisodeSource, count: int = 16) -> Iterator[tuple[int, EpisodeView]]:
+    """Numbers and episodes from all over a data set that can be read and have steps, for a first look at it.
 
     Args:
-        name_or_path: a folder or file with data of any known layout, or its URL (RLDS is read in place, files of
-            LeRobot folders and whole HDF5 files, tars and zips are copied to the user's cache folder); a YAML file that
-            describes a data set, or a name of the catalogue.
-        folder: where the files of a catalogue name are, a path or a URL; None looks in the folder (or at the URL) that
-            the environment variable EMBODIO_DATA names.
-        split: name of the split: of RLDS data ("train+test" joins several), LeRobot data, a filter key of HDF5, a task
-            of VIMA; None takes that of the description, else "train" of RLDS and everything of the others.
-
-    Raises:
-        DatasetError: there is nothing of that name, or it is of no known layout; says what there is.
-        CorruptRecordError: a file is damaged or cut off.
-        FeatureError: the files do not hold what their description says.
+        source: the data set.
+        count: how many are tried, evenly spaced; where none of these will do, the others are tried up to the first
+            that does.
     """
-    from embodio.datasets.opening import open_any  # the layouts import this module
-
-    return open_any(name_or_path, folder=folder, split=split)
+    spread = list(dict.fromkeys(np.linspace(0, max(0, len(source) - 1), count).astype(int).tolist()))
+    spread, others = spread[: len(source)], (number for number in range(len(source)) if number not in spread)
+    found = False
+    for tried in (spread, others):
+        for number in tried:
+            try:
+                episode = source.episode(number)
+                steps = len(episode)
+            except (CorruptRecordError, FeatureError):
+                continue
+            if steps:
+                found = True
+                yield number, episode
+                if tried is others:
+                    return
+        if found:
+            return

@@ -6,13 +6,16 @@ import functools
 import hashlib
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import DatasetError, UnsafeName
+from embodio.datasets.files.names import inside
+from embodio.model.writing import DISK_ERRORS, WriteError, replacing, write_bytes
 
 T = TypeVar("T")
 
@@ -20,6 +23,7 @@ _PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "s3a": "s3fs", "http":
 _PACKAGES |= {"hf": "huggingface_hub"}
 _WORTH_TELLING = 16 << 20  # bytes
 _log = logging.getLogger(__name__)
+_NAMED = 100  # characters of a URL in the name of its folder
 _PAUSES = (0.2, 1.0)  # seconds, before the second and the third try
 
 
@@ -76,11 +80,12 @@ def mirror(url: str, names: Sequence[str]) -> Path:
 
     Raises:
         DatasetError: as `file_system`, or the connection fails.
+        UnsafeName: a name leads outside of the folder.
     """
     system, path = file_system(url)
     folder = folder_of(url)
     for name in names:
-        target = folder / name
+        target = inside(folder, name, url)
         try:
             content: bytes = trying_again(lambda name=name: system.cat_file(f"{path}/{name}"))  # type: ignore[misc]
         except FileNotFoundError:
@@ -91,36 +96,60 @@ def mirror(url: str, names: Sequence[str]) -> Path:
                 f"{url}/{name} cannot be read ({error}). Check the address and the connection"
             ) from error
         if not target.exists() or target.read_bytes() != content:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{target.name}.{os.getpid()}")
-            temporary.write_bytes(content)
-            temporary.replace(target)
+            write_bytes(target, content, lasting=False)
     return folder
 
 
 def fetch(url: str, folder: Path) -> Path:
-    """Copies one file into a folder, unless it is there with the same size; raises DatasetError as `mirror`."""
+    """Copies one file into a folder, unless it is there with the same size.
+
+    Args:
+        url: of the file.
+        folder: below the cache folder, as `folder_of` gives it; it need not exist.
+
+    Returns:
+        The copy, which has the last part of the URL as its name.
+
+    Raises:
+        DatasetError: as `mirror`.
+        UnsafeName: the copy would lie outside of the cache folder.
+    """
     system, path = file_system(url)
-    target = folder / name_of(url)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    target = inside(folder, name_of(url), url)
+    if cache_folder("remote").resolve() not in target.resolve().parents[1:]:
+        raise UnsafeName(url, str(folder), "is not that of a folder in the cache")
     try:
         size = trying_again(lambda: system.info(path))["size"]
         if not target.exists() or target.stat().st_size != size:
             if size is not None and size >= _WORTH_TELLING:
                 _log.warning("%s: %d MB are copied to %s", url, size >> 20, target)
-            trying_again(lambda: system.get_file(path, str(temporary)))
-            temporary.replace(target)
+            with replacing(target, lasting=False) as temporary:
+                _download(system, path, temporary, url)
+    except WriteError:
+        raise
     except network_errors() as error:
-        raise DatasetError(f"{url} cannot be fetched ({error}). Check the address and the connection") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise _unreachable(url, error) from error
     return target
+
+
+def _download(system: Any, path: str, target: Path, url: str) -> None:
+    try:
+        trying_again(lambda: system.get_file(path, str(target)))
+    except network_errors() as error:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise
+        raise _unreachable(url, error) from error
+
+
+def _unreachable(url: str, error: Exception) -> DatasetError:
+    return DatasetError(f"{url} cannot be fetched ({error}). Check the address and the connection")
 
 
 def folder_of(url: str) -> Path:
     """The folder on this machine for copies of what is at a URL; it is made."""
     url = url.rstrip("/")
-    folder = cache_folder("remote", f"{name_of(url)}-{_digest(url)}")
+    name = re.sub(r"[^\w.%+=-]", "_", name_of(url))[-_NAMED:]
+    folder = cache_folder("remote", f"{name}-{_digest(url)}")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.codecs.image_codec import decode_depth, decode_image, decode_image_into
-from embodio.datasets.episodes.episode_fields import EpisodeFields
 from embodio.datasets.episodes.features import (
     METADATA,
     STEPS,
@@ -18,6 +17,7 @@ from embodio.datasets.episodes.features import (
     ImageFeature,
     TensorFeature,
 )
+from embodio.datasets.episodes.fields import EpisodeFields
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.example_proto import DecodedExample, ExampleValues
 from embodio.datasets.rlds.fitting import as_declared

@@ -304,7 +304,7 @@ def _metadata(meta: Any, place: _Place, where: Path, index: int) -> dict[str, An
     wrong = [key for key, kinds in _META.items() if not isinstance(meta[key], kinds)]
     if wrong:
         raise _damaged(where, index, f"trajectory.pkl: {wrong[0]} is of the type {type(meta[wrong[0]]).__name__}")
-    if meta["steps"] != place.length or not place.length:
+    if meta["steps"] != place.length:
         raise _damaged(where, index, f"trajectory.pkl says {meta['steps']} steps, but there are {place.length} frames")
     values = {
         "task": place.task,

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 
 from embodio.datasets.codecs.image_codec import decode_images_into
-from embodio.datasets.episodes.episode_cache import DEFAULT_BYTES, EpisodeCache
-from embodio.datasets.episodes.episode_index import index_episodes
+from embodio.datasets.episodes.cache import DEFAULT_BYTES, EpisodeCache
 from embodio.datasets.episodes.features import EpisodeFeatures, Feature, ImageFeature, TextFeature
+from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, encoded_frame, put_frame
 from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
 from embodio.datasets.stream.numbered_batches import PROBLEMS, NumberedBatches

@@ -10,8 +10,8 @@ from typing import ClassVar, Generic, Literal, TypeVar
 import numpy as np
 
 from embodio.datasets.augment.augment import Augmentation, AugmentConfig, EvaluationView
-from embodio.datasets.episodes.episode_cache import DEFAULT_BYTES, EpisodeCache
-from embodio.datasets.episodes.episode_index import index_episodes
+from embodio.datasets.episodes.cache import DEFAULT_BYTES, EpisodeCache
+from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.tasks.inputs import Given, InputConfig, draw_inputs
@@ -98,6 +98,15 @@ class MomentTask(ABC, Generic[ConfigT]):
         """Where record `index` comes from, for messages."""
         return Place(self._name, *self.locate(index))
 
+    def reads(self, index: int) -> range:
+        """Steps whose numbers record `index` reads or writes; they may reach beyond the end of the episode."""
+        step = self.locate(index)[1]
+        return range(max(0, step - self.config.inputs.previous_actions), step + 1 + self._ahead())
+
+    def _ahead(self) -> int:
+        """Steps after the present one whose numbers are read at most."""
+        return 0
+
     def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
         """The Example of record `index`; `generator` draws all that is random.
 
@@ -112,7 +121,7 @@ class MomentTask(ABC, Generic[ConfigT]):
                 else Augmentation(self.config.augment, generator, self._form.camera_names)
             )
         episode = self._cache.episode(episode_id)
-        scene = Scene(self._form, episode, self.config.action_key, self._state, augmentation)
+        scene = Scene(self._form, episode, self.config.action_key, self._state, augmentation, generator)
         return self._example(scene, index, step, generator)
 
     @abstractmethod

@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.augment.augment import Augmentation, AugmentConfig, EvaluationView
-from embodio.datasets.episodes.episode_cache import DEFAULT_BYTES, EpisodeCache
-from embodio.datasets.episodes.episode_index import index_episodes
+from embodio.datasets.episodes.cache import DEFAULT_BYTES, EpisodeCache
+from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.prompt_images import told_in
 from embodio.datasets.episodes.recorded_sound import heard
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
 from embodio.datasets.tasks.hindsight import later_step
 from embodio.datasets.tasks.record_task import Place
+from embodio.datasets.tasks.wordings import drawn_wording
 from embodio.model.example import Example
 
 
@@ -163,6 +164,12 @@ class NextAction:
         """Where record `index` comes from, for messages."""
         return Place(self._name, *self.locate(index))
 
+    def reads(self, index: int) -> range:
+        """Steps whose numbers record `index` reads or writes; they may reach beyond the end of the episode."""
+        step = self.locate(index)[1]
+        earlier = max(self._builder.window - 1, self._builder.previous_actions)
+        return range(max(0, step - earlier), step + self._builder.chunk)
+
     def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
         """The Example of record `index`; `generator` draws the augmentation.
 
@@ -185,6 +192,8 @@ class NextAction:
         if not np.isfinite(chunk).all():
             raise FeatureError(f"{self._action_key} is not finite at this step or soon after. Fetch the data again")
         told = told_in(episode, self._builder.prompt_images, self._builder.prompt_sounds)
+        if isinstance(told, str):
+            told = drawn_wording(episode, generator)
         if isinstance(told, str) and augmentation is not None:
             told = augmentation.instruction(told)
         return self._builder.example(window, self._builder.read_instruction(told), chunk)

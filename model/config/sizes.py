@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from embodio.model.config.model import (
+from embodio.model.config.parts import (
     AudioTokenizerConfig,
     AudioTowerConfig,
     ImageTokenizerConfig,
     ImageTowerConfig,
     LengthConfig,
-    ModelConfig,
     ResamplerConfig,
     SamplingConfig,
     TransformerConfig,
 )
-from embodio.model.errors import ConfigError
 
 RELEASED_VOCAB_SIZE = 33280
 NANO_VOCAB_SIZE = 1792
@@ -43,22 +43,11 @@ _RELEASED = {
 }
 
 
-def named_config(name: str, vocab_size: int | None = None) -> ModelConfig:
-    """The configuration called `name`; raises ConfigError with the nearest name if there is none."""
-    if name == "nano":
-        return _nano(vocab_size or NANO_VOCAB_SIZE)
-    if name in _RELEASED:
-        return _released(_RELEASED[name], vocab_size or RELEASED_VOCAB_SIZE)
-    names = ["nano", *_RELEASED]
-    near = difflib.get_close_matches(name, names, n=1)
-    raise ConfigError(f"no model size {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"there are {names}"))
-
-
-def _nano(vocab_size: int) -> ModelConfig:
+def _nano(vocab_size: int | None) -> dict[str, Any]:
     """A policy of 2.5 M parameters: text, two cameras side by side in one image of 96 x 192, its history; text out."""
-    return ModelConfig(
-        transformer=TransformerConfig(
-            vocab_size=vocab_size,
+    return {
+        "transformer": TransformerConfig(
+            vocab_size=vocab_size or NANO_VOCAB_SIZE,
             emb_dim=128,
             num_heads=4,
             head_dim=32,
@@ -66,23 +55,23 @@ def _nano(vocab_size: int) -> ModelConfig:
             num_decoder_layers=3,
             mlp_dim=352,
         ),
-        input_modalities=("text", "image", "image_history"),
-        target_modalities=("text",),
-        image_size=(96, 192),
-        image_history_size=(96, 192),
-        image_tower=ImageTowerConfig(
+        "input_modalities": ("text", "image", "image_history"),
+        "target_modalities": ("text",),
+        "image_size": (96, 192),
+        "image_history_size": (96, 192),
+        "image_tower": ImageTowerConfig(
             emb_dim=128, num_heads=4, head_dim=32, num_layers=2, mlp_dim=512, position_grid=(6, 12)
         ),
-        image_history=ResamplerConfig(
+        "image_history": ResamplerConfig(
             emb_dim=128, num_heads=4, head_dim=32, num_layers=1, mlp_dim=256, num_latents=16, max_frames=8
         ),
-        lengths=LengthConfig(encoder_text=256, encoder_image=72, decoder_text=256, decoder_image=72),
-        sampling=SamplingConfig(image_patches=72, image_history_patches=72, num_frames=1),
-        freeze_vit=False,
-    )
+        "lengths": LengthConfig(encoder_text=256, encoder_image=72, decoder_text=256, decoder_image=72),
+        "sampling": SamplingConfig(image_patches=72, image_history_patches=72, num_frames=1),
+        "freeze_vit": False,
+    }
 
 
-def _released(size: _Released, vocab_size: int) -> ModelConfig:
+def _released(size: _Released, vocab_size: int | None) -> dict[str, Any]:
     def resampler(num_latents: int) -> ResamplerConfig:
         return ResamplerConfig(
             emb_dim=size.resampler_dim,
@@ -94,9 +83,9 @@ def _released(size: _Released, vocab_size: int) -> ModelConfig:
             attention="cosine" if size.resampler_attention == "cosine" else "qk_norm",
         )
 
-    return ModelConfig(
-        transformer=TransformerConfig(
-            vocab_size=vocab_size,
+    return {
+        "transformer": TransformerConfig(
+            vocab_size=vocab_size or RELEASED_VOCAB_SIZE,
             emb_dim=size.emb_dim,
             num_heads=size.num_heads,
             head_dim=size.head_dim,
@@ -104,10 +93,17 @@ def _released(size: _Released, vocab_size: int) -> ModelConfig:
             num_decoder_layers=24,
             mlp_dim=size.mlp_dim,
         ),
-        image_tower=ImageTowerConfig(emb_dim=768, num_heads=12, head_dim=64, num_layers=11, mlp_dim=3072),
-        audio_tower=AudioTowerConfig(emb_dim=768, num_heads=12, head_dim=64, num_layers=11, mlp_dim=3072),
-        image_history=resampler(32),
-        audio_history=resampler(16),
-        image_tokenizer=ImageTokenizerConfig(),
-        audio_tokenizer=AudioTokenizerConfig(),
-    )
+        "image_tower": ImageTowerConfig(emb_dim=768, num_heads=12, head_dim=64, num_layers=11, mlp_dim=3072),
+        "audio_tower": AudioTowerConfig(emb_dim=768, num_heads=12, head_dim=64, num_layers=11, mlp_dim=3072),
+        "image_history": resampler(32),
+        "audio_history": resampler(16),
+        "image_tokenizer": ImageTokenizerConfig(),
+        "audio_tokenizer": AudioTokenizerConfig(),
+    }
+
+
+SIZES: dict[str, Callable[[int | None], dict[str, Any]]] = {
+    "nano": _nano,
+    **{name: partial(_released, size) for name, size in _RELEASED.items()},
+}
+"""Name to the fields of `ModelConfig`, for a number of rows of the text table or, with None, the size's own."""

@@ -19,9 +19,9 @@ from embodio.model.generation.constraints import (
     allow_by_step,
     prefer_range,
 )
-from embodio.model.generation.demonstration import JAX_DEMONSTRATION
 from embodio.model.generation.generator import (
     GREEDY,
+    JAX_DEMONSTRATION,
     Generation,
     GenerationOptions,
     TokenStep,

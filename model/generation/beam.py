@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from embodio.model.errors import DecodingError
+from embodio.model.generation.guided_decoder import GuidedDecoder
 from embodio.model.generation.pipeline import ScorePipeline
-from embodio.model.generation.row_decoder import RowDecoder
 
 Candidates = tuple[Tensor, Tensor, Tensor, Tensor]
 """Log-probabilities, places of the parents, new ids, and whether they end: [R, 2 K] each, best first."""
@@ -97,7 +97,7 @@ class _Running:
 
 
 def beam_search(
-    decoder: RowDecoder, examples: int, max_tokens: int, beam: Beam, pipeline: ScorePipeline, end_id: int | None
+    decoder: GuidedDecoder, examples: int, max_tokens: int, beam: Beam, pipeline: ScorePipeline, end_id: int | None
 ) -> Finished:
     """Search with a decoder that has `beam.width` copies of each example.
 
@@ -138,7 +138,7 @@ def beam_search(
     return finished
 
 
-def _totals(decoder: RowDecoder, running: _Running, pipeline: ScorePipeline, step: int) -> Tensor:
+def _totals(decoder: GuidedDecoder, running: _Running, pipeline: ScorePipeline, step: int) -> Tensor:
     """Log-probabilities [R, K, V] of all hypotheses one token longer."""
     count, width = running.sums.shape
     fed = running.history.flatten(0, 1)[:, : step + 1]
@@ -156,7 +156,7 @@ def _finish(finished: Finished, running: _Running, candidates: Candidates, step:
         finished.add(int(running.examples[row]), tokens, sums[row, rank], beam.length_penalty)
 
 
-def _advance(decoder: RowDecoder, running: _Running, candidates: Candidates, step: int) -> None:
+def _advance(decoder: GuidedDecoder, running: _Running, candidates: Candidates, step: int) -> None:
     """Go on with the K best candidates that do not end."""
     sums, parents, ids, ended = candidates
     count, width = running.sums.shape

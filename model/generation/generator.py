@@ -12,9 +12,9 @@ from embodio.model.errors import DecodingError
 from embodio.model.generation.beam import Beam, beam_search
 from embodio.model.generation.constraints import Constraint, ScoreRule
 from embodio.model.generation.guidance import Guidance
+from embodio.model.generation.guided_decoder import GuidedDecoder
 from embodio.model.generation.pipeline import ScorePipeline
 from embodio.model.generation.repetition import Repetition
-from embodio.model.generation.row_decoder import RowDecoder
 from embodio.model.generation.sampling import Sampling, draw, row_noise, row_seeds
 from embodio.model.inference.decoding import decodable
 from embodio.model.layers.token_sequence import TokenSequence
@@ -216,8 +216,8 @@ class _Request:
             task_mask = task_mask[:, :max_tokens]
         return cls(model, encoded, modality, rows, max_tokens, pipeline, task_mask)
 
-    def decoder(self, guidance: Guidance | None, copies: int = 1) -> RowDecoder:
-        return RowDecoder(
+    def decoder(self, guidance: Guidance | None, copies: int = 1) -> GuidedDecoder:
+        return GuidedDecoder(
             self.model, self.encoded, self.modality, self.max_tokens, guidance, copies, task_mask=self.task_mask
         )
 
@@ -233,7 +233,7 @@ def _code_mask(model: UnifiedIO2, modality: str) -> Tensor:
 
 
 def _steps(
-    request: _Request, decoder: RowDecoder, sampling: Sampling | None, noise: Tensor | None
+    request: _Request, decoder: GuidedDecoder, sampling: Sampling | None, noise: Tensor | None
 ) -> Iterator[TokenStep]:
     """Feed and choose; the decoder lets go of rows that have ended once they are half of those it holds."""
     device = decoder.device
@@ -263,3 +263,9 @@ def _steps(
             alive[rows] = chosen != request.end_id
             if not alive.any():
                 return
+
+
+JAX_DEMONSTRATION = GenerationOptions(
+    sampling=Sampling(temperature=0.9, top_p=0.9, order="jax"), repetition=Repetition(penalty=1.5)
+)
+"""Temperature 0.9, top-p 0.9 and a repetition penalty of 1.5. The PyTorch port has settings per task instead."""

@@ -13,12 +13,11 @@ from embodio.model.errors import DecodingError
 from embodio.model.example import Example, Sound
 from embodio.model.generation.generator import GREEDY, Generation, GenerationOptions, generate
 from embodio.model.generation.guidance import Guidance
-from embodio.model.generation.sampling import row_seeds
-from embodio.model.generation.seeds import part_seed
+from embodio.model.generation.sampling import part_seed, row_seeds
 from embodio.model.network.collation import collate
 from embodio.model.network.network import UnifiedIO2
+from embodio.model.processing.audio import target_to_power
 from embodio.model.processing.audio_features import Spectrogram
-from embodio.model.processing.audio_patches import target_to_power
 from embodio.model.processing.processor import Processor
 
 

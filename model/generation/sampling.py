@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Literal
 
 import torch
@@ -115,3 +116,15 @@ def row_noise(seeds: Sequence[int], count: int) -> Tensor:
     return torch.stack(
         [torch.rand(count, generator=generator.manual_seed(seed), dtype=torch.float64) for seed in seeds]
     )
+
+
+def part_seed(seed: int, part: int) -> int:
+    """The seed of a part, a function of the request's seed and the part's number alone.
+
+    Part 0 has the seed itself, so that a request of one part draws what a plain request with that seed does. Other
+    parts have numbers in [0, 2**63).
+    """
+    if part == 0:
+        return seed
+    digest = blake2b(f"{seed}/{part}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from embodio.model.errors import BatchError, DecodingError
-from embodio.model.layers.fused import norm_rotate_, rms_norm_of_few, swiglu
-from embodio.model.layers.layers import Linear
-from embodio.model.layers.products import is_turned, linear
+from embodio.model.inference.layer_step import LayerMemory, LayerWeights, StepInput, layer_step
+from embodio.model.inference.row_products import FastestProduct
+from embodio.model.layers.fused import rms_norm_of_few
 from embodio.model.layers.sparse_masks import Placement, layer_masks
 from embodio.model.layers.token_sequence import TokenSequence, cross_attention_mask
 from embodio.model.network.transformer import DecoderLayer, head_rotary
@@ -21,38 +20,6 @@ from embodio.model.pauses import pause
 if TYPE_CHECKING:
     from embodio.model.network.network import UnifiedIO2
     from embodio.model.network.targets import CodeTarget, TextTarget
-
-
-LinearMap = Tensor | nn.Module
-"""A float weight [out, in], or a module that maps [N, in] to [N, out], such as one with int8 weights."""
-
-
-@dataclass(frozen=True, slots=True)
-class LayerState:
-    """What one decoder layer reads at every step: its weights, looked up once, and its keys and values.
-
-    Attributes:
-        self_out: a float weight of these three is transposed, [in, out]; as are `cross_out` and `down`.
-        cross_key: [B, H, L, Dh] of the encoder's tokens, as is `cross_value`, which may lie in memory as [B, H, Dh, L],
-            the order in which a single query reads it fastest.
-        cache: [B * copies, 2, H, T, Dh], keys and values of the tokens fed so far and room for more; head by head, so
-            that a head reads its own front to back.
-    """
-
-    self_norm: Tensor
-    query_key_value: LinearMap
-    query_key_norm: Tensor
-    self_out: LinearMap
-    cross_norm: Tensor
-    query: LinearMap
-    query_norm: Tensor
-    cross_out: LinearMap
-    mlp_norm: Tensor
-    gate_up: LinearMap
-    down: LinearMap
-    cross_key: Tensor
-    cross_value: Tensor
-    cache: Tensor
 
 
 @dataclass(slots=True)
@@ -64,7 +31,8 @@ class DecoderState:
         length: tokens fed so far.
         rotary: complex64 [1, T, H, Dh / 2], factors of the positions along the target.
         cross_mask: bool [B, 1, 1, L], which tokens of the encoder are valid; None when all are.
-        layers: one per decoder layer.
+        layers: keys and values, one per decoder layer.
+        weights: one per decoder layer.
         placement: of the positions, if the masks of the paper are in force.
     """
 
@@ -72,12 +40,13 @@ class DecoderState:
     length: int
     rotary: Tensor
     cross_mask: Tensor | None
-    layers: list[LayerState]
+    layers: list[LayerMemory]
+    weights: list[LayerWeights]
     placement: Placement | None = None
 
     @property
     def max_length(self) -> int:
-        """Number of tokens T for which there is room."""
+        """The capacity T in tokens."""
         return self.rotary.shape[1]
 
     @property
@@ -99,7 +68,7 @@ class DecoderState:
         ]
         mask = None if self.cross_mask is None else self.cross_mask[rows]
         placement = None if self.placement is None else self.placement.rows(rows)
-        return DecoderState(self.modality, self.length, self.rotary, mask, layers, placement)
+        return replace(self, cross_mask=mask, layers=layers, placement=placement)
 
     def fork(self, copies: int) -> DecoderState:
         """A state with `copies` target rows in place of each, side by side, for beams or several answers to a prompt.
@@ -112,7 +81,7 @@ class DecoderState:
             cache = layer.cache.new_empty(layer.cache.shape[0] * copies, *layer.cache.shape[1:])
             cache[..., : self.length, :] = layer.cache[..., : self.length, :].repeat_interleave(copies, dim=0)
             layers.append(replace(layer, cache=cache, cross_value=layer.cross_value.contiguous()))
-        return DecoderState(self.modality, self.length, self.rotary, self.cross_mask, layers, self.placement)
+        return replace(self, layers=layers)
 
     def reorder(self, rows: Tensor) -> None:
         """Let target row i go on from what target row `rows[i]` has read so far, in place.
@@ -141,7 +110,7 @@ def start_decoding(
     modality: str = "text",
     task_mask: Tensor | None = None,
 ) -> DecoderState:
-    """Prepare decoding: cross-attention keys and values are computed here, room for the target's own is reserved.
+    """Prepare decoding: cross-attention keys and values are computed here, capacity for the target's own is reserved.
 
     Args:
         model: the network that encoded the inputs.
@@ -167,58 +136,33 @@ def start_decoding(
     heads = model.config.transformer.num_heads
     source_rotary = head_rotary(encoded.rotary, heads)
     mask = cross_attention_mask(encoded.mask)
-    layers = [
-        _layer_state(layer, encoded, source_rotary, max_length, turned=mask is None)
-        for layer in model.decoder.layer_list()
-    ]
+    decoder = model.decoder.layer_list()
+    rows, width = encoded.embeddings.shape[0], model.config.transformer.head_dim
+    layers = []
+    for layer in decoder:
+        cache = encoded.embeddings.new_empty(rows, 2, heads, max_length, width)
+        layers.append(layer_memory(layer, encoded, source_rotary, cache, transposed=mask is None))
+    weights = [LayerWeights.of(layer, FastestProduct) for layer in decoder]
     rotary = head_rotary(table[None, :max_length], heads)
     placement = target.placement(max_length, encoded.embeddings.device, task_mask)
-    return DecoderState(modality, 0, rotary, mask, layers, placement)
+    return DecoderState(modality, 0, rotary, mask, layers, weights, placement)
 
 
-def _layer_state(
-    layer: DecoderLayer, encoded: TokenSequence, source_rotary: Tensor, max_length: int, *, turned: bool
-) -> LayerState:
-    own, cross = layer.self_attention, layer.cross_attention
-    key, value = cross.keys_values(encoded.embeddings, source_rotary)
-    value = value.permute(0, 2, 3, 1).contiguous().mT if turned else value.transpose(1, 2).contiguous()
-    return LayerState(
-        self_norm=layer.self_attention_norm.scale,
-        query_key_value=_linear_map(own.query_key_value),
-        query_key_norm=own.query_key_norm,
-        self_out=_linear_map(own.out, transposed=True),
-        cross_norm=layer.cross_attention_norm.scale,
-        query=_linear_map(cross.query),
-        query_norm=cross.query_norm,
-        cross_out=_linear_map(cross.out, transposed=True),
-        mlp_norm=layer.mlp_norm.scale,
-        gate_up=_linear_map(layer.mlp.gate_up),
-        down=_linear_map(layer.mlp.down, transposed=True),
-        cross_key=key.transpose(1, 2).contiguous(),
-        cross_value=value,
-        cache=key.new_empty(key.shape[0], 2, key.shape[2], max_length, key.shape[3]),
-    )
+def layer_memory(
+    layer: DecoderLayer, encoded: TokenSequence, source_rotary: Tensor, cache: Tensor, *, transposed: bool = False
+) -> LayerMemory:
+    """A cache, and the keys and values of the encoder's tokens.
 
-
-def _linear_map(module: nn.Module, *, transposed: bool = False) -> LinearMap:
-    """The weight of a float map, which saves a call per step; any other map as it is."""
-    if not isinstance(module, Linear):
-        return module
-    return module.weight.t() if transposed else module.weight
-
-
-def _apply(linear_map: LinearMap, x: Tensor) -> Tensor:
-    """The map of x [N, in]."""
-    return linear(x, linear_map) if isinstance(linear_map, Tensor) else linear_map(x)
-
-
-def _add_applied(x: Tensor, linear_map: LinearMap, y: Tensor) -> Tensor:
-    """Add the map of y [N, in] to x [N, out]; a float weight is given transposed."""
-    if not isinstance(linear_map, Tensor):
-        return x + linear_map(y)
-    if len(x) > 1 and is_turned(linear_map.t()):
-        return x + linear(y, linear_map.t())
-    return torch.addmm(x, y, linear_map)
+    Args:
+        layer: of the decoder.
+        encoded: from `UnifiedIO2.encode`, B rows.
+        source_rotary: of the encoder's tokens, from `head_rotary`.
+        cache: [B, 2, H, T, Dh].
+        transposed: store values as a single query reads them fastest.
+    """
+    key, value = layer.cross_attention.keys_values(encoded.embeddings, source_rotary)
+    value = value.permute(0, 2, 3, 1).contiguous().mT if transposed else value.transpose(1, 2).contiguous()
+    return LayerMemory(key.transpose(1, 2).contiguous(), value, cache)
 
 
 def decode_step(model: UnifiedIO2, state: DecoderState, tokens: Tensor) -> Tensor:
@@ -239,13 +183,13 @@ def decode_step(model: UnifiedIO2, state: DecoderState, tokens: Tensor) -> Tenso
     batch, count = tokens.shape
     begin, end = state.length, state.length + count
     if end > state.max_length:
-        raise DecodingError(f"{end} tokens were fed but room was reserved for {state.max_length}; raise max_length")
-    rotary = state.rotary[:, begin:end]
+        raise DecodingError(f"{end} tokens were fed but there is capacity for {state.max_length}; raise max_length")
+    step = StepInput(batch, count, begin, state.rotary[:, begin:end], state.cross_mask)
     masks = _step_masks(state, count, tokens.device)
     x = model.target(state.modality).embed(tokens.flatten(), model.table(state.modality))
-    for layer, mask in zip(state.layers, masks, strict=True):
+    for weights, memory, mask in zip(state.weights, state.layers, masks, strict=True):
         pause()
-        x = _layer_step(layer, x, (batch, count), begin, rotary, mask, state.cross_mask)
+        x = layer_step(weights, memory, step, x, mask)
     state.length = end
     hidden = rms_norm_of_few(x, model.decoder.norm.scale)
     return model.logits(hidden, state.modality).view(batch, count, -1)
@@ -261,42 +205,3 @@ def _step_masks(state: DecoderState, count: int, device: torch.device) -> list[T
         return [mask] * len(state.layers)
     place = state.placement.repeat(state.copies)
     return layer_masks(place.part(begin, end), place.part(0, end), len(state.layers), mask)
-
-
-def _layer_step(
-    layer: LayerState,
-    x: Tensor,
-    shape: tuple[int, int],
-    begin: int,
-    rotary: Tensor,
-    mask: Tensor | None,
-    cross_mask: Tensor | None,
-) -> Tensor:
-    """One decoder layer on x [B * t, D], `shape` being (B, t); what `DecoderLayer.forward` does, without dropout."""
-    heads, width = layer.cross_key.shape[1], layer.cross_key.shape[3]
-    end = begin + shape[1]
-    fused = _apply(layer.query_key_value, rms_norm_of_few(x, layer.self_norm)).view(*shape, 3, heads, width)
-    norm_rotate_(fused, layer.query_key_norm, rotary)
-    layer.cache[:, :, :, begin:end] = fused[:, :, 1:].permute(0, 2, 3, 1, 4)
-    keys, values = layer.cache[:, :, :, :end].unbind(1)
-    mixed = functional.scaled_dot_product_attention(fused[:, :, 0].transpose(1, 2), keys, values, attn_mask=mask)
-    x = _add_applied(x, layer.self_out, mixed.transpose(1, 2).reshape(x.shape[0], -1))
-
-    query = _apply(layer.query, rms_norm_of_few(x, layer.cross_norm)).view(*shape, 1, heads, width)
-    norm_rotate_(query, layer.query_norm, rotary)
-    # Copies of a row ask the same keys, so they line up as if they were further tokens of that row.
-    query = query.view(layer.cross_key.shape[0], -1, heads, width).transpose(1, 2)
-    mixed = _attend(query, layer.cross_key, layer.cross_value, cross_mask)
-    x = _add_applied(x, layer.cross_out, mixed.transpose(1, 2).reshape(x.shape[0], -1))
-
-    return _add_applied(x, layer.down, swiglu(_apply(layer.gate_up, rms_norm_of_few(x, layer.mlp_norm))))
-
-
-def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    """Softmax attention of [B, H, Lq, Dh]; one query reads keys, and values that lie turned, once and in order."""
-    if query.shape[2] > 1 or mask is not None or value.stride(-1) == 1:
-        return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-    # Columns are the transposes of rows, which torch's product takes as they are; others it would multiply slowly.
-    row = query * query.shape[-1] ** -0.5
-    weights = torch.matmul(key, row.mT).mT.softmax(dim=-1)
-    return torch.matmul(value.mT, weights.mT).mT

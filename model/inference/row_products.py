@@ -1,4 +1,4 @@
-"""Linear maps of the agent's decoder, such that what a row becomes does not depend on the rows beside it.
+"""Linear maps of the decoder's steps: the fastest, and those in which a row does not depend on the rows next to it.
 
 A library adds in another order for a few rows than for many, and a tie between two levels of an action could then be
 decided differently. There are two remedies. With small weights every number is added up in order, term by term: by
@@ -16,6 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embodio.model.layers.layers import Linear
+from embodio.model.layers.products import is_turned, linear
+
 SMALL_BYTES = 1 << 19
 """Larger weights are not copied."""
 
@@ -29,7 +32,7 @@ class Product(Protocol):
     """A linear map of the tokens of several rows."""
 
     def __call__(self, x: Tensor, rows: int) -> Tensor:
-        """Map [B * t, in] to [B * t, out], for so many rows B."""
+        """Map [B * t, in] to [B * t, out], for B rows."""
 
     def plus(self, residual: Tensor, x: Tensor, rows: int) -> Tensor:
         """Map [B * t, in] and add it to [B * t, out]."""
@@ -95,6 +98,29 @@ class Int8Product:
     def plus(self, residual: Tensor, x: Tensor, rows: int) -> Tensor:
         """Map [B * t, in] and add it to [B * t, out]."""
         return residual + self(x, rows)
+
+
+class FastestProduct:
+    """A linear map by the fastest kernel, in which a row may be rounded differently with others than alone.
+
+    Args:
+        module: maps [n, in] to [n, out]: a `Linear`, whose weight is looked up once, or one with int8 weights.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        self._weight = module.weight if isinstance(module, Linear) else None
+
+    def __call__(self, x: Tensor, rows: int) -> Tensor:
+        """Map [B * t, in] to [B * t, out]."""
+        mapped: Tensor = self._module(x) if self._weight is None else linear(x, self._weight)
+        return mapped
+
+    def plus(self, residual: Tensor, x: Tensor, rows: int) -> Tensor:
+        """Map [B * t, in] and add it to [B * t, out]."""
+        if self._weight is None or (len(x) > 1 and is_turned(self._weight)):
+            return residual + self(x, rows)
+        return torch.addmm(residual, x, self._weight.t())
 
 
 def float_product(weight: Tensor) -> Product:

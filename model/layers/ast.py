@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embodio.model.config.model import AudioTowerConfig, Size
+from embodio.model.config.parts import AudioTowerConfig, Size
 from embodio.model.layers.layers import init_glorot
 from embodio.model.layers.vit import TowerBlock, TowerFeatures, run_blocks
 

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from embodio.model.config.model import ResamplerConfig
+from embodio.model.config.parts import ResamplerConfig
 from embodio.model.layers.attention import CrossAttention
 from embodio.model.layers.layers import MLP, RMSNorm, init_fan_in
 from embodio.model.layers.token_sequence import cross_attention_mask

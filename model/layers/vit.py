@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embodio.model.config.model import IMAGE_CHANNELS, ImageTowerConfig, Size, TowerConfig
+from embodio.model.config.parts import IMAGE_CHANNELS, ImageTowerConfig, Size, TowerConfig
 from embodio.model.layers.attention import attend
 from embodio.model.layers.layers import BiasedLinear, init_glorot
 from embodio.model.layers.token_sequence import cross_attention_mask

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from embodio.model.config.model import IMAGE_CHANNELS, ModelConfig
+from embodio.model.config.model import ModelConfig
+from embodio.model.config.parts import IMAGE_CHANNELS
 from embodio.model.errors import BatchError
 
 Fields = Mapping[str, Tensor]

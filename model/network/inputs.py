@@ -8,14 +8,44 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embodio.model.config.model import ModelConfig, ResamplerConfig, Size
+from embodio.model.config.model import ModelConfig
+from embodio.model.config.parts import ResamplerConfig, Size
 from embodio.model.errors import BatchError
 from embodio.model.layers.layers import Linear, modality_vector
-from embodio.model.layers.present_rows import on_present_rows
 from embodio.model.layers.resampler import Resampler
 from embodio.model.layers.rotary import grid_rotary, text_rotary
 from embodio.model.layers.token_sequence import TokenSequence
 from embodio.model.layers.vit import TowerFeatures
+
+Rows = tuple[Tensor, Tensor | None, Tensor | None]
+"""Content [B, N, ...], positions [B, N] and mask bool [B, N] of patches, the last two optional."""
+
+
+def on_present_rows(run: Callable[[Tensor, Tensor | None, Tensor | None], Tensor], rows: Rows, *, skip: bool) -> Tensor:
+    """Call `run(content, positions, mask)`.
+
+    Args:
+        run: gives [B, ...] with the rows of what it is given, each of them independent of the others.
+        rows: what to give it.
+        skip: leave out rows that are masked everywhere. Their results are zeros. One is always kept, so that the shape
+            of a result and the flow of gradients exist.
+
+    Returns:
+        [B, ...].
+    """
+    content, positions, mask = rows
+    if not skip or mask is None:
+        return run(content, positions, mask)
+    present = mask.any(dim=1)
+    if bool(present.all()):
+        return run(content, positions, mask)
+    if not bool(present.any()):
+        present[0] = True
+    found = run(content[present], None if positions is None else positions[present], mask[present])
+    result = found.new_zeros(content.shape[0], *found.shape[1:])
+    result[present] = found
+    return result
+
 
 Fields = dict[str, Tensor]
 """The part of a batch that belongs to one modality, keyed by the end of the name, such as "tokens" or "mask"."""

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embodio.model.config.model import ModelConfig, Size
+from embodio.model.config.model import ModelConfig
+from embodio.model.config.parts import Size
 from embodio.model.errors import BatchError
 from embodio.model.layers.layers import modality_vector
 from embodio.model.layers.rotary import grid_rotary, text_rotary

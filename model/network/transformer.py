@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from embodio.model.config.model import TransformerConfig
+from embodio.model.config.parts import TransformerConfig
 from embodio.model.layers.attention import CrossAttention, SelfAttention
 from embodio.model.layers.layers import Dropout, GatedMLP, RMSNorm
 from embodio.model.layers.sparse_masks import layer_masks

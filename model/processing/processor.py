@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.config.model import ModelConfig, Size
+from embodio.model.config.model import ModelConfig
+from embodio.model.config.parts import Size
 from embodio.model.errors import ModelError
 from embodio.model.example import Example, Image, Sound
+from embodio.model.processing.audio import cut_segments, fit_length, spectrogram_to_patches, spectrogram_to_target
 from embodio.model.processing.audio_features import (
     AudioError,
     Spectrogram,
@@ -16,11 +18,8 @@ from embodio.model.processing.audio_features import (
     require_waveform,
     segment_samples,
 )
-from embodio.model.processing.audio_patches import spectrogram_to_patches, spectrogram_to_target
-from embodio.model.processing.audio_segments import cut_segments, fit_length
+from embodio.model.processing.image import CHANNELS, image_to_patches, image_to_target
 from embodio.model.processing.image_geometry import ImageFit
-from embodio.model.processing.image_patches import CHANNELS, image_to_patches
-from embodio.model.processing.image_target import image_to_target
 from embodio.model.tokens.vocabulary import BOS_ID, EOS_ID, Prompt, Vocabulary
 
 Features = dict[str, npt.NDArray[np.generic]]

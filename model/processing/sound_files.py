@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from embodio.model.processing.audio import resample, to_mono
 from embodio.model.processing.audio_features import SAMPLE_RATE
-from embodio.model.processing.audio_resample import resample, to_mono
 from embodio.model.processing.media_files import MediaError, open_media, require_file, unreadable
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.processing.audio_segments import SEGMENT_SAMPLES, segments_of_parts
+from embodio.model.processing.audio import SEGMENT_SAMPLES, segments_of_parts
 from embodio.model.processing.media_files import MediaError
 from embodio.model.processing.sound_files import read_sound
 from embodio.model.processing.video_stream import VideoStream

@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from embodio.model.example import Example, Image
 from embodio.model.generation import GREEDY, Constraint, GenerationOptions, allow_by_step
-from embodio.model.generation.sampling import row_seeds
-from embodio.model.generation.seeds import part_seed
+from embodio.model.generation.sampling import part_seed, row_seeds
 from embodio.model.processing.image_geometry import ImageFit
 from embodio.model.tasks.engine import Engine, Seeds, Written
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.grammar import BOX_VALUES, ItemsRule, by_row, keypoint_steps, values_steps
-from embodio.model.tasks.labelled_locations import Keypoints
+from embodio.model.tasks.locations.labelled import Keypoints
+from embodio.model.tasks.locations.spatial import CUBOID_TOKENS, POSE_TOKENS
 from embodio.model.tasks.parsers import (
     parse_box,
     parse_boxes,
@@ -26,7 +26,6 @@ from embodio.model.tasks.parsers import (
 )
 from embodio.model.tasks.prompts import Template
 from embodio.model.tasks.results import FoundBox, FoundBoxes, FoundCuboids, People, PersonPose, ViewChange
-from embodio.model.tasks.spatial_locations import CUBOID_TOKENS, POSE_TOKENS
 from embodio.model.tasks.suppression import suppress
 
 PLACES_TOKENS = 256

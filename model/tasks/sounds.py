@@ -9,8 +9,8 @@ from torch import Tensor
 
 from embodio.model.example import Example, Sound
 from embodio.model.generation import GenerationOptions
+from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
 from embodio.model.processing.audio_features import HOP, SAMPLE_RATE
-from embodio.model.processing.audio_patches import TARGET_MEAN, TARGET_STD
 from embodio.model.tasks.engine import Engine, Seeds, sampled
 from embodio.model.tasks.errors import TaskError
 from embodio.model.tasks.prompts import Template

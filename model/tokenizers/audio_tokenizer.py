@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embodio.model.config.model import AudioTokenizerConfig
+from embodio.model.config.parts import AudioTokenizerConfig
 from embodio.model.errors import BatchError, ConfigError
 from embodio.model.layers.attention import attend
 from embodio.model.pauses import pause

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embodio.model.config.model import ImageTokenizerConfig
+from embodio.model.config.parts import ImageTokenizerConfig
 from embodio.model.errors import BatchError, ConfigError
 from embodio.model.pauses import pause
 from embodio.model.tokenizers.tokenizer_layers import nearest_codes, require_codes

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from embodio.model.config.model import Size
+from embodio.model.config.parts import Size
 from embodio.model.errors import BatchError
 
 SEARCH_ROWS = 4096

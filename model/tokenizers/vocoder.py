@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from embodio.model.errors import BatchError, ConfigError
-from embodio.model.processing.audio_patches import TARGET_MEAN, TARGET_STD
+from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
 from embodio.model.tokenizers.griffin_lim import griffin_lim
 from embodio.model.weights.weight_files import open_weight_file, read_torch_file
 from embodio.model.weights.weights import load_state, read_json

@@ -9,13 +9,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from embodio.model.checksums import SUMS_FILE, check_sums, write_sums
@@ -24,9 +22,17 @@ from embodio.model.errors import ConfigError, WeightsError, listed
 from embodio.model.header_check import build_empty, check_header
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.weights.jax_layout import from_jax, read_jax_npz
+from embodio.model.weights.reference_config import from_reference_config, to_reference_config
 from embodio.model.weights.reference_layout import Shapes, iterate_reference_state, reference_names, to_reference_state
-from embodio.model.weights.weight_files import WEIGHT_FILES, open_weights, shapes_of, weight_file_names
+from embodio.model.weights.weight_files import (
+    WEIGHT_FILES,
+    open_weights,
+    shapes_of,
+    weight_file_names,
+    write_tensors,
+)
 from embodio.model.weights.weights import CONFIG_FILE, WEIGHTS_FILE, load_state, read_json
+from embodio.model.writing import write_json
 
 SAFE_FILES = (CONFIG_FILE, SUMS_FILE, "model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
 TORCH_FILES = (CONFIG_FILE, SUMS_FILE, "pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
@@ -163,7 +169,7 @@ def save_reference(model: UnifiedIO2, folder: Path | str, max_shard_bytes: int |
         ConfigError: the reference cannot express the configuration.
         WeightsError: the network has no tokenisers, or the folder holds weights already.
     """
-    config = model.config.to_reference()
+    config = to_reference_config(model.config)
     state = to_reference_state(model.config, model.state_dict())
     if missing := [name for name in reference_names(model.config) if name not in state]:
         raise WeightsError(
@@ -178,20 +184,18 @@ def save_reference(model: UnifiedIO2, folder: Path | str, max_shard_bytes: int |
         raise WeightsError(f"{folder} holds {other} already, which would be mistaken for the new weights; remove it")
     names = [WEIGHTS_FILE] if len(shards) == 1 else [_shard_name(i, len(shards)) for i in range(len(shards))]
     for name, shard in zip(names, shards, strict=True):
-        partial = folder / f".{name}.partial"
-        save_file({key: _own_memory(state[key]) for key in shard}, partial, metadata={"format": "pt"})
-        partial.replace(folder / name)
+        write_tensors(folder / name, {key: _own_memory(state[key]) for key in shard}, {"format": "pt"})
     if len(shards) > 1:
         homes = {key: name for name, shard in zip(names, shards, strict=True) for key in shard}
         size = sum(tensor.nbytes for tensor in state.values())
-        _write_json(folder / written, {"metadata": {"total_size": size}, "weight_map": homes})
-    _write_json(folder / CONFIG_FILE, config)
+        write_json(folder / written, {"metadata": {"total_size": size}, "weight_map": homes}, indent=2)
+    write_json(folder / CONFIG_FILE, config, indent=2)
     index = [] if len(shards) == 1 else [written]
     write_sums(folder, (CONFIG_FILE, *index, *names))
 
 
 def _config(data: Mapping[str, Any]) -> ModelConfig:
-    return ModelConfig.from_reference(data) if REFERENCE_SECTION in data else ModelConfig.from_dict(data)
+    return from_reference_config(data) if REFERENCE_SECTION in data else ModelConfig.from_dict(data)
 
 
 def _from_reference(
@@ -266,9 +270,3 @@ def _own_memory(tensor: Tensor) -> Tensor:
     """The tensor itself, or a copy where it is a piece of a larger one (safetensors refuses shared memory)."""
     whole = tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.nbytes
     return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
-
-
-def _write_json(path: Path, data: Any) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)

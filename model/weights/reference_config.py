@@ -10,13 +10,13 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from embodio.model.config.model import (
+from embodio.model.config.model import ModelConfig
+from embodio.model.config.parts import (
     AudioTokenizerConfig,
     AudioTowerConfig,
     ImageTokenizerConfig,
     ImageTowerConfig,
     LengthConfig,
-    ModelConfig,
     ResamplerConfig,
     SamplingConfig,
     Size,
@@ -168,7 +168,7 @@ class _Section:
         }
 
 
-def from_reference(data: Mapping[str, Any]) -> ModelConfig:
+def from_reference_config(data: Mapping[str, Any]) -> ModelConfig:
     """Read the reference's configuration.
 
     Args:
@@ -235,7 +235,7 @@ def _read_resampler(section: _Section) -> ResamplerConfig:
     return ResamplerConfig(**sizes, attention=attention)
 
 
-def to_reference(config: ModelConfig) -> dict[str, Any]:
+def to_reference_config(config: ModelConfig) -> dict[str, Any]:
     """The reference's `config.json` of a network.
 
     Raises:

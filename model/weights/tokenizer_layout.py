@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from embodio.model.config.model import AudioTokenizerConfig, ImageTokenizerConfig
+from embodio.model.config.parts import AudioTokenizerConfig, ImageTokenizerConfig
 
 TOKENIZER_PREFIXES = ("target_embedders.image.vqgan.", "target_embedders.audio.vqgan.")
 

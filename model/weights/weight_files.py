@@ -6,9 +6,12 @@ so a network of fused tensors takes no more memory than its weights and one of i
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import pickle
+import re
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -17,10 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
 from embodio.model.errors import WeightsError
 from embodio.model.memory import room
+from embodio.model.writing import WriteError, replacing
 
 WEIGHT_FILES = (
     "model.safetensors",
@@ -217,3 +223,23 @@ def read_torch_file(path: Path, entry: str | None = None) -> dict[str, Tensor]:
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise WeightsError(f"{path} is not a state dict: a dictionary from names to tensors is expected")
     return {str(name): value for name, value in loaded.items()}
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Writes a safetensors file in one step.
+
+    Args:
+        path: the file.
+        tensors: by name, contiguous and none a part of another.
+        metadata: for the header.
+
+    Raises:
+        WriteError: the disk is full, or the folder cannot be written.
+    """
+    with replacing(path) as temporary:
+        try:
+            save_file(dict(tensors), temporary, metadata=metadata)
+        except SafetensorError as error:  # it wraps the system's error in text
+            number = re.search(r"os error (\d+)", str(error))
+            reason = os.strerror(int(number[1])) if number else str(error)
+            raise WriteError(int(number[1]) if number else errno.EIO, reason, str(path)) from error

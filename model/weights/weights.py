@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from embodio.model.checksums import check_sums, write_sums
@@ -18,7 +18,8 @@ from embodio.model.errors import ConfigError, WeightsError, listed
 from embodio.model.header_check import build_empty, check_header
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.weights.reference_layout import MOST_MISFITS, from_reference_state
-from embodio.model.weights.weight_files import SafetensorsFile
+from embodio.model.weights.weight_files import SafetensorsFile, write_tensors
+from embodio.model.writing import write_json
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -27,16 +28,14 @@ CONFIG_FILE = "config.json"
 def save_weights(model: UnifiedIO2, folder: Path | str) -> None:
     """Write the network's weights, configuration and their checksums into a folder, which is made if needed.
 
-    Each file appears complete or not at all: it is written under another name and then moved.
+    The files appear complete or not at all.
+
+    Raises:
+        WriteError: the disk is full, or the folder cannot be written.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{WEIGHTS_FILE}.partial"
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, partial)
-    partial.replace(folder / WEIGHTS_FILE)
-    partial = folder / f".{CONFIG_FILE}.partial"
-    partial.write_text(json.dumps(model.config.to_dict(), indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / CONFIG_FILE)
+    write_tensors(folder / WEIGHTS_FILE, {name: tensor.contiguous() for name, tensor in model.state_dict().items()})
+    write_json(folder / CONFIG_FILE, model.config.to_dict())
     write_sums(folder, (WEIGHTS_FILE, CONFIG_FILE))
 
 

@@ -15,7 +15,7 @@ from embodio.agent.format.grammar import Echo, Forced, Grammar, Stop, Word
 from embodio.agent.planning.constrained import ConstrainedDecoder
 from embodio.envs.embodiment import Dimension
 from embodio.envs.errors import EmbodimentError
-from embodio.model.inference.row_decoder import DecoderWeights, RowDecoder
+from embodio.model.inference.answer_reader import AnswerReader, DecoderWeights
 from embodio.model.layers.token_sequence import TokenSequence
 from embodio.model.network.collation import collate
 from embodio.model.processing.processor import Processor
@@ -117,7 +117,7 @@ def test_any_logits_give_valid_actions(kind: str, data: st.DataObject) -> None:
     special = data.draw(st.lists(st.sampled_from([0.0, 1e38, -1e38, np.inf, -np.inf, np.nan]), max_size=4))
     share = data.draw(st.sampled_from([0.0, 0.01, 0.3, 1.0]))
 
-    class Adversary(RowDecoder):
+    class Adversary(AnswerReader):
         def read(self, tokens: torch.Tensor, valid: object = None, tree: object = None) -> torch.Tensor:
             hidden = super().read(tokens, valid, tree)  # type: ignore[arg-type]
             hidden = torch.randn(hidden.shape, generator=generator) * 10
@@ -133,7 +133,7 @@ def test_any_logits_give_valid_actions(kind: str, data: st.DataObject) -> None:
     if data.draw(st.booleans()):
         noise = np.random.default_rng(0).random((rows, len(decoder.grammar.choices)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("embodio.agent.planning.constrained.RowDecoder", Adversary)
+        patch.setattr("embodio.agent.planning.constrained.AnswerReader", Adversary)
         answer = decoder(encoded, noise, 0.7, neutral, 2.0)
     for ids, actions in zip(answer.ids, policy_format.action_text.actions(answer.choices), strict=True):
         assert policy_format.grammar().accepts(ids)

@@ -22,7 +22,7 @@ from embodio.agent import (
 )
 from embodio.envs.embodiment import Camera
 from embodio.envs.errors import EmbodimentMismatch
-from embodio.model.processing.image_crop import crop
+from embodio.model.processing.image import crop
 from embodio.model.tokens.statistics import DatasetStatistics, StatisticsError
 from tests.agent.conftest import make_checkpoint, make_embodiment, make_format, make_observation
 

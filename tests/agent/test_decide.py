@@ -14,7 +14,7 @@ from embodio.agent.errors import Abstained
 from embodio.agent.format.grammar import Grammar
 from embodio.agent.options import AgentOptions
 from embodio.agent.planning.constrained import ConstrainedDecoder
-from embodio.model.inference.row_decoder import DecoderWeights
+from embodio.model.inference.answer_reader import DecoderWeights
 from embodio.model.layers.token_sequence import TokenSequence
 from tests.agent.conftest import make_checkpoint, make_format, make_observation
 
@@ -112,11 +112,11 @@ def test_forced_tokens_cost_no_step_of_their_own(monkeypatch: pytest.MonkeyPatch
     between = len(policy_format.vocabulary.encode("then"))
     assert policy_format.grammar().length == 3 * 3 + 2 * between
     steps = []
-    from embodio.model.inference.row_decoder import RowDecoder
+    from embodio.model.inference.answer_reader import AnswerReader
 
-    read = RowDecoder.read
+    read = AnswerReader.read
     monkeypatch.setattr(
-        RowDecoder, "read", lambda self, tokens, *rest: steps.append(tokens.shape[1]) or read(self, tokens, *rest)
+        AnswerReader, "read", lambda self, tokens, *rest: steps.append(tokens.shape[1]) or read(self, tokens, *rest)
     )
     agent = Agent(checkpoint, replan=3)
     agent.reset(instruction="lift")

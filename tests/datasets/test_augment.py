@@ -19,7 +19,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.stream.order import generator_at
 from embodio.datasets.tasks.next_action import NextAction
-from embodio.model.processing.image_crop import crop
+from embodio.model.processing.image import crop
 from tests.datasets.toy import toy_format, write_toy_dataset
 
 FRAME = (np.arange(32 * 40 * 3, dtype=np.uint32) * 2654435761 >> 7).astype(np.uint8).reshape(32, 40, 3)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from embodio.datasets.catalogue import catalogue_names, catalogue_path
+from embodio.datasets.episodes.feature_json import load_features
 from embodio.datasets.episodes.features import (
     DepthFeature,
     EpisodeFeatures,
@@ -22,8 +23,9 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, open_source
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 from embodio.datasets.errors import DatasetError, FeatureError
+from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.sources.description import Description
 from tests.datasets import published_fields
@@ -106,7 +108,7 @@ def test_robomimic_entries_have_the_fields_of_tfds(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     for name in ("robomimic_ph", "robomimic_mh", "robomimic_mg"):
         description = Description.load(catalogue_path(name))
-        assert description.features == EpisodeFeatures.load(tmp_path / description.folder)
+        assert description.features == load_features(tmp_path / description.folder)
 
 
 @pytest.mark.parametrize("name", RLDS)

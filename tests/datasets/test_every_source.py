@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from embodio.datasets.episodes.features import DepthFeature, Feature, ImageFeature, TensorFeature, TextFeature
-from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, open_source
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 from embodio.datasets.errors import DatasetError, FeatureError
+from embodio.datasets.opening import open_source
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import EnvError
 from tests.datasets.every_source import KINDS

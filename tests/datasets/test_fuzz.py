@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from embodio.agent import PolicyConfig, PolicyFormat
 from embodio.agent.errors import AgentError
 from embodio.datasets.episodes.features import features_of
-from embodio.datasets.episodes.source import open_source
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.files.byte_files import LocalFile
+from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.tfrecord import frame, scan
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.stream.loader import Loader, LoaderConfig

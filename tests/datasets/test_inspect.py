@@ -14,8 +14,9 @@ from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.conversion.targets import ConversionSettings
 from embodio.datasets.episodes.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
-from embodio.datasets.episodes.source import EpisodeSource, open_source
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError, FeatureError
+from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.train.commands.data.data import main
 from tests.datasets.sources.test_vima import write_episode

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.datasets.episodes.episode_cache import EpisodeCache, step_bytes
-from embodio.datasets.episodes.episode_index import index_episodes
+from embodio.datasets.episodes.cache import EpisodeCache, step_bytes
+from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.errors import CorruptRecordError, FeatureError
 from embodio.datasets.files.byte_files import LocalFile
 from embodio.datasets.rlds.example_proto import DecodedExample, decode_integers, encode_example

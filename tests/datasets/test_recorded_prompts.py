@@ -24,8 +24,9 @@ from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.episodes.prompt_images import prompt_of, told_in
 from embodio.datasets.episodes.recorded_prompt import has_prompts, prompt_text, prompt_values, recorded_prompt
 from embodio.datasets.episodes.recorded_sound import heard, microphone_samples
-from embodio.datasets.episodes.source import EpisodeSource, open_source
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CollectionError, FeatureError
+from embodio.datasets.opening import open_source
 from embodio.datasets.pages.prompt import sounds as shown_sounds
 from embodio.datasets.pages.prompt import told as shown_as_told
 from embodio.datasets.pages.visualise import write_page

@@ -19,9 +19,10 @@ from embodio.datasets.conversion.conversion import ConversionSettings, convert
 from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.episodes.features import features_of
 from embodio.datasets.episodes.side_files import data_folder, fingerprint
-from embodio.datasets.episodes.source import EpisodeSource, open_source
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.datasets.files.remote import file_system
+from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.pieces.record_index import INDEX_NAME
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import write_dataset

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embodio.datasets import CorruptRecordError, DatasetError, FeatureError, RLDSReader, RLDSWriter
+from embodio.datasets.episodes.feature_json import read_features
 from embodio.datasets.rlds import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature, features_of
 from embodio.datasets.rlds.pieces.record_index import INDEX_NAME
 from embodio.datasets.rlds.writer import write_dataset
@@ -278,11 +279,11 @@ def test_features_come_from_the_embodiment() -> None:
     assert features.steps["observation/front"] == ImageFeature(8, 12, 3, "jpeg")
     assert features.steps["observation/state"] == TensorFeature("float32", (2,))
     assert features.steps["expert_action"] == TensorFeature("float32", (3,))
-    assert EpisodeFeatures.from_json(features.to_json()) == features
+    assert read_features(features.to_json()) == features
 
 
 def test_features_survive_json() -> None:
-    assert EpisodeFeatures.from_json(json.loads(json.dumps(FEATURES.to_json()))) == FEATURES
+    assert read_features(json.loads(json.dumps(FEATURES.to_json()))) == FEATURES
 
 
 def step_feature(description: dict[str, Any]) -> dict[str, Any]:
@@ -300,7 +301,7 @@ def step_feature(description: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_features_of_published_data_sets(description: dict[str, Any], feature: Any) -> None:
-    assert EpisodeFeatures.from_json(step_feature(description)).steps == {"x": feature}
+    assert read_features(step_feature(description)).steps == {"x": feature}
 
 
 @pytest.mark.parametrize(
@@ -317,14 +318,14 @@ def test_features_of_published_data_sets(description: dict[str, Any], feature: A
 )
 def test_features_that_cannot_be_read_are_named_and_left_out(description: dict[str, Any], message: str) -> None:
     with pytest.raises(FeatureError, match=message):
-        EpisodeFeatures.from_json(step_feature(description))
+        read_features(step_feature(description))
     both = step_feature(description)
     both["featuresDict"]["features"]["steps"]["sequence"]["feature"]["featuresDict"]["features"]["y"] = {"text": {}}
-    features = EpisodeFeatures.from_json(both)
+    features = read_features(both)
     assert features.steps == {"y": TextFeature()}
     assert message in features.unread["steps/x"]
 
 
 def test_data_sets_without_steps_are_refused() -> None:
     with pytest.raises(FeatureError, match="not episodes"):
-        EpisodeFeatures.from_json({"featuresDict": {"features": {"image": {"image": {}}}}})
+        read_features({"featuresDict": {"features": {"image": {"image": {}}}}})

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from embodio.datasets.codecs.image_codec import decode_depth, encode_depth
+from embodio.datasets.episodes.feature_json import load_features
 from embodio.datasets.episodes.features import DepthFeature, EpisodeFeatures, TensorFeature, TextFeature
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.episode import Episode
@@ -42,7 +43,7 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     far = np.full((2, 2, 1), np.inf, np.float32)
     record = encode_episode(FEATURES, steps, {"goal": np.float32([1, 2]), "episode_metadata/depth": far})
     FEATURES.save(tmp_path)
-    episode = Episode(record, EpisodeFeatures.load(tmp_path))
+    episode = Episode(record, load_features(tmp_path))
     assert episode.features == FEATURES
     assert len(episode) == 4
     assert np.array_equal(episode.array("action"), [step["action"] for step in steps])

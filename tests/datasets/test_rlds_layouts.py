@@ -13,8 +13,8 @@ import pytest
 from embodio.datasets.codecs.image_codec import encode_image
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.episodes.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
-from embodio.datasets.episodes.source import open_source
 from embodio.datasets.errors import DatasetError, FeatureError
+from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.example_proto import encode_example
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter

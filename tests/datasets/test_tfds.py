@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from embodio.datasets.conversion.conversion import convert
-from embodio.datasets.episodes.source import open_source
+from embodio.datasets.opening import open_source
 from embodio.datasets.recording.demonstration import record_demonstration
 from embodio.datasets.rlds import features_of, write_dataset
 from embodio.datasets.rlds.reader import RLDSReader

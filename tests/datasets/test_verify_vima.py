@@ -15,8 +15,8 @@ from embodio.datasets.checks.masks import check_masks, explained, masked_cameras
 from embodio.datasets.checks.poses import check_poses, has_masks
 from embodio.datasets.checks.replay import check_robot, environment_of, replay
 from embodio.datasets.codecs.image_codec import encode_image
-from embodio.datasets.episodes.source import open_source
 from embodio.datasets.errors import CollectionError
+from embodio.datasets.opening import open_source
 from embodio.datasets.recording.recording import observed
 from embodio.datasets.sources.vima import VimaSource
 from embodio.envs import make_env, make_expert

@@ -17,7 +17,7 @@ import pytest
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.targets import ConversionSettings
 from embodio.datasets.episodes.features import ImageFeature
-from embodio.datasets.episodes.source import open_source
+from embodio.datasets.opening import open_source
 from tests.datasets.toy import write_toy_dataset
 
 PYTHON = os.environ.get("LEROBOT_PYTHON", sys.executable)

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from embodio.model import ModelConfig, UnifiedIO2
+from embodio.model import UnifiedIO2
+from embodio.model.weights.reference_config import from_reference_config
 from embodio.model.weights.weights import load_reference_weights
 
 OWN_FOLDER = Path(__file__).parent / "golden"
@@ -46,7 +47,7 @@ def load_network(folder: Path, prefix: str = "tiny", *, tokenizers: bool = False
 
     With tokenisers the image and audio targets of the batch are raw; without, they are ids.
     """
-    config = ModelConfig.from_reference(json.loads((folder / f"{prefix}_config.json").read_text(encoding="utf-8")))
+    config = from_reference_config(json.loads((folder / f"{prefix}_config.json").read_text(encoding="utf-8")))
     model = UnifiedIO2(config.replace(resampler_gelu="erf"), tokenizers=tokenizers).eval()
     load_reference_weights(model, folder / f"{prefix}_state.safetensors")
     inputs, outputs = read_arrays(folder / f"{prefix}_inputs.npz"), read_arrays(folder / f"{prefix}_outputs.npz")

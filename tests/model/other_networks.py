@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from embodio.model import ModelConfig, UnifiedIO2
+from embodio.model.weights.reference_config import from_reference_config
 from embodio.model.weights.reference_layout import to_reference_state
 from tests.model.golden_network import OWN_FOLDER
 
@@ -173,7 +174,7 @@ def other_network(name: str, seed: int) -> OtherNetwork:
     for section, changes in SIZES[name].items():
         config[section] = config[section] | changes if isinstance(changes, dict) else changes
     with torch.device("meta"):
-        model = UnifiedIO2(ModelConfig.from_reference(config), tokenizers=True)
+        model = UnifiedIO2(from_reference_config(config), tokenizers=True)
     generator = torch.Generator().manual_seed(seed)
     shapes = {key: tensor.shape for key, tensor in to_reference_state(model.config, model.state_dict()).items()}
     state = {key: _random(key, shapes[key], generator) for key in sorted(shapes)}

@@ -5,6 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embodio.model.processing.audio import (
+    SEGMENT_SAMPLES,
+    spectrogram_to_patches,
+    spectrogram_to_target,
+    target_to_power,
+)
 from embodio.model.processing.audio_features import (
     HOP,
     SAMPLE_RATE,
@@ -20,8 +26,6 @@ from embodio.model.processing.audio_features import (
     require_waveform,
     segment_samples,
 )
-from embodio.model.processing.audio_patches import spectrogram_to_patches, spectrogram_to_target, target_to_power
-from embodio.model.processing.audio_segments import SEGMENT_SAMPLES
 
 
 def test_mel_scale_has_the_published_values() -> None:

@@ -5,15 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.model.processing.audio_features import SAMPLE_RATE, AudioError
-from embodio.model.processing.audio_resample import resample, to_mono
-from embodio.model.processing.audio_segments import (
+from embodio.model.processing.audio import (
     SEGMENT_SAMPLES,
     count_segments,
     cut_segments,
     fit_length,
+    resample,
     segments_of_parts,
+    to_mono,
 )
+from embodio.model.processing.audio_features import SAMPLE_RATE, AudioError
 
 
 @pytest.mark.parametrize(

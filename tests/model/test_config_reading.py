@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from embodio.model import ConfigError, ModelConfig
+from embodio.model.weights.reference_config import to_reference_config
 
 CHECKPOINTS = Path(__file__).parents[2] / "agent" / "checkpoints"
 BEFORE = {
@@ -55,6 +56,6 @@ def test_later_fields_are_written() -> None:
 
 
 def test_masks_of_the_paper_cannot_be_written_for_the_reference() -> None:
-    assert ModelConfig.named("large").to_reference()
+    assert to_reference_config(ModelConfig.named("large"))
     with pytest.raises(ConfigError, match="sparse_decoding"):
-        ModelConfig.named("large").paper_mode().to_reference()
+        to_reference_config(ModelConfig.named("large").paper_mode())

@@ -78,7 +78,7 @@ def test_too_many_tokens_and_unknown_targets_are_refused() -> None:
     model = golden().model
     encoded = model.encode(golden().batch)
     state = model.start_decoding(encoded, 2)
-    with pytest.raises(DecodingError, match="3 tokens were fed but room was reserved for 2"):
+    with pytest.raises(DecodingError, match="3 tokens were fed but there is capacity for 2"):
         model.decode_step(state, torch.zeros(2, 3, dtype=torch.int64))
     with pytest.raises(DecodingError, match=r"outside 1\.\.48"):
         model.start_decoding(encoded, 49)

@@ -21,6 +21,7 @@ from torch.nn import functional
 from embodio.model import ModelConfig, WeightsError
 from embodio.model.weights.jax_layout import from_jax, jax_name, read_jax_npz, to_jax
 from embodio.model.weights.pretrained import load_jax
+from embodio.model.weights.reference_config import from_reference_config
 from embodio.model.weights.reference_layout import to_reference_state
 from embodio.model.weights.tokenizer_layout import TOKENIZER_PREFIXES
 from tests.model.golden_network import OWN_FOLDER
@@ -107,7 +108,7 @@ NAMES = {
 
 
 def tiny() -> tuple[ModelConfig, dict[str, Tensor]]:
-    config = ModelConfig.from_reference(json.loads((OWN_FOLDER / "tiny_config.json").read_text(encoding="utf-8")))
+    config = from_reference_config(json.loads((OWN_FOLDER / "tiny_config.json").read_text(encoding="utf-8")))
     return config, load_file(OWN_FOLDER / "tiny_state.safetensors")
 
 

@@ -3,7 +3,7 @@
 import torch
 
 from embodio.model import ModelConfig, TokenSequence, UnifiedIO2
-from embodio.model.config.model import TransformerConfig
+from embodio.model.config.parts import TransformerConfig
 from embodio.model.layers.attention import CrossAttention
 from embodio.model.layers.layers import Dropout, GatedMLP
 from embodio.model.layers.token_sequence import concatenate, cross_attention_mask, self_attention_mask

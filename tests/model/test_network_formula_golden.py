@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from embodio.model import ModelConfig, UnifiedIO2
-from embodio.model.config.model import AudioTowerConfig, ImageTowerConfig, ResamplerConfig, TransformerConfig
+from embodio.model.config.parts import AudioTowerConfig, ImageTowerConfig, ResamplerConfig, TransformerConfig
 from embodio.model.layers.rotary import interleave
 from embodio.model.weights.reference_layout import from_reference_state, to_reference_state
 from embodio.model.weights.weights import load_state

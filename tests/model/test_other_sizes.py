@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from embodio.model import ModelConfig, UnifiedIO2, load
+from embodio.model import UnifiedIO2, load
 from embodio.model.generation import Beam, GenerationOptions, Guidance, allow, generate
+from embodio.model.weights.reference_config import from_reference_config, to_reference_config
 from tests.model.generation.test_beam import plain_search
 from tests.model.golden_network import OWN_FOLDER, load_network, read_arrays, worst
 from tests.model.other_networks import SIZES, OtherNetwork, other_network
@@ -62,7 +63,7 @@ def test_the_plain_network_is_the_reference() -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_configurations_are_written_as_they_were_read(size: str) -> None:
     config = network(size)[0].config
-    assert ModelConfig.from_reference(config).to_reference() == config
+    assert to_reference_config(from_reference_config(config)) == config
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -10,8 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from embodio.model import ConfigError, DtypePolicy, ModelConfig, WeightsError, load, save_reference, save_weights
+from embodio.model import ConfigError, DtypePolicy, WeightsError, load, save_reference, save_weights
 from embodio.model.network.network import UnifiedIO2
+from embodio.model.weights.reference_config import from_reference_config
 from tests.model.golden_network import OWN_FOLDER, load_network, worst
 
 
@@ -208,7 +209,7 @@ def test_wrong_fields_of_a_configuration_are_named(section: str, field: str, val
     data = json.loads((OWN_FOLDER / "tiny_config.json").read_text(encoding="utf-8"))
     data[section][field] = value
     with pytest.raises(ConfigError, match=message):
-        ModelConfig.from_reference(data)
+        from_reference_config(data)
 
 
 def test_names_on_the_hub(

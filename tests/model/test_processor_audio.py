@@ -12,12 +12,12 @@ from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
 from embodio.model.network.collation import collate
 from embodio.model.network.network import UnifiedIO2
+from embodio.model.processing.audio import SEGMENT_SAMPLES, spectrogram_to_patches
 from embodio.model.processing.audio_features import Spectrogram, mel_power, segment_samples
-from embodio.model.processing.audio_patches import spectrogram_to_patches
-from embodio.model.processing.audio_segments import SEGMENT_SAMPLES
 from embodio.model.processing.image_geometry import ImageFit
 from embodio.model.processing.processor import Processor, ProcessorError
 from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.model.weights.reference_config import from_reference_config
 
 VOCABULARY = Vocabulary.default()
 LARGE = ModelConfig.named("large")
@@ -170,7 +170,7 @@ def test_mixed_examples_make_one_batch() -> None:
 
 def test_the_network_takes_what_the_processor_makes() -> None:
     data = json.loads((Path(__file__).parent / "golden" / "tiny_config.json").read_text())
-    config = ModelConfig.from_reference(data)
+    config = from_reference_config(data)
     config = config.replace(transformer=replace(config.transformer, vocab_size=VOCABULARY.padded_size))
     processor, image = Processor(config, VOCABULARY), np.zeros((50, 60, 3), dtype=np.uint8)
     segment = segment_samples(config.audio_size[0])

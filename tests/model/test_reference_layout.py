@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from embodio.model import ModelConfig, UnifiedIO2, WeightsError
+from embodio.model.weights.reference_config import from_reference_config, to_reference_config
 from embodio.model.weights.reference_layout import from_reference_state, reference_names, to_reference_state
 from embodio.model.weights.tokenizer_layout import TOKENIZER_PREFIXES
 from tests.model.golden_network import OWN_FOLDER, load_network
@@ -87,8 +88,8 @@ def test_parameter_counts(name: str) -> None:
 
 def test_large_is_the_released_configuration() -> None:
     released = json.loads((OWN_FOLDER / "large_config.json").read_text(encoding="utf-8"))
-    assert ModelConfig.from_reference(released) == ModelConfig.named("large")
-    assert ModelConfig.named("large").to_reference() == released
+    assert from_reference_config(released) == ModelConfig.named("large")
+    assert to_reference_config(ModelConfig.named("large")) == released
 
 
 def test_state_survives_the_way_there_and_back() -> None:

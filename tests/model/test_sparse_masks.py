@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from embodio.model import ModelConfig, UnifiedIO2
-from embodio.model.config.model import ImageTokenizerConfig, ImageTowerConfig, LengthConfig, TransformerConfig
+from embodio.model.config.parts import ImageTokenizerConfig, ImageTowerConfig, LengthConfig, TransformerConfig
 from embodio.model.errors import DecodingError
 from embodio.model.generation import Beam, GenerationOptions, Guidance, generate
 from embodio.model.layers.sparse_masks import Placement, fed_visible, layer_masks, layer_pattern, pattern_mask

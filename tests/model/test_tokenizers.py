@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from embodio.model import BatchError, ConfigError, ModelConfig, UnifiedIO2
-from embodio.model.config.model import AudioTokenizerConfig, ImageTokenizerConfig
+from embodio.model.config.parts import AudioTokenizerConfig, ImageTokenizerConfig
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.model.tokenizers.tokenizer_layers import nearest_codes

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from embodio.model import ModelConfig, UnifiedIO2
-from embodio.model.config.model import AudioTokenizerConfig, ImageTokenizerConfig
+from embodio.model.config.parts import AudioTokenizerConfig, ImageTokenizerConfig
 from embodio.model.tokenizers.tokenizer_layers import sinusoid_table
 from embodio.model.weights.reference_layout import from_reference_state, to_reference_state
 from embodio.model.weights.weights import load_state

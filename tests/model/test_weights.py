@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from embodio.model import ConfigError, ModelConfig, UnifiedIO2, WeightsError, load_weights, save_weights
+from embodio.model.weights.reference_config import from_reference_config
 from embodio.model.weights.weights import load_reference_weights, load_state
 from tests.model.golden_network import OWN_FOLDER
 
@@ -76,7 +77,7 @@ def test_absent_and_damaged_files_are_named(model: UnifiedIO2, tmp_path: Path) -
 
 
 def test_tokeniser_tensors_are_set_aside() -> None:
-    config = ModelConfig.from_reference(json.loads((OWN_FOLDER / "tiny_config.json").read_text(encoding="utf-8")))
+    config = from_reference_config(json.loads((OWN_FOLDER / "tiny_config.json").read_text(encoding="utf-8")))
     model = UnifiedIO2(config)
     tokenizers = load_reference_weights(model, OWN_FOLDER / "tiny_state.safetensors")
     assert len(tokenizers) == 469 - 227

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from embodio.datasets.checks.finding import Finding
-from embodio.datasets.episodes.source import open_source
+from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.train.commands.data import verify as data_verify

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from embodio.agent import Agent, PolicyConfig
-from embodio.datasets.episodes.source import open_source
 from embodio.datasets.episodes.statistics import FieldAccumulator
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.opening import open_source
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.tasks import TASKS, UnknownTaskError
 from embodio.datasets.tasks.inputs import InputConfig

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 from embodio.agent import Agent, PolicyConfig
 from embodio.datasets.augment.augment import AugmentConfig
 from embodio.datasets.conversion.inspect_source import propose
-from embodio.datasets.episodes.source import open_source
+from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.model.checksums import ChecksumError
 from embodio.model.network.collation import collate

@@ -15,8 +15,9 @@ import pytest
 
 from embodio.datasets.codecs.video import write_video
 from embodio.datasets.episodes.features import TensorFeature
-from embodio.datasets.episodes.source import EpisodeView, open_source
+from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.opening import open_source
 from embodio.datasets.sources.lerobot.reader import LeRobotSource
 
 LONG = 32

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from embodio.datasets.codecs.image_codec import encode_image
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.episodes.prompt_images import prompt_field, prompt_of
-from embodio.datasets.episodes.source import EpisodeSource, open_source
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.files import file_trees
 from embodio.datasets.files.restricted_pickle import Record, UnsafePickle, read_pickle
+from embodio.datasets.opening import open_source
 from embodio.datasets.sources.vima import VimaSource
 from embodio.envs import embodiment_of
 from embodio.envs.planar_poses import from_planar

@@ -14,8 +14,8 @@ from embodio.model import DecodingError, Example, Processor, Spectrogram, Unifie
 from embodio.model.example import Sound
 from embodio.model.generation import GenerationOptions, Sampling, generate
 from embodio.model.generation.long_audio import generate_long_audio, join_segments
-from embodio.model.generation.seeds import part_seed
-from embodio.model.processing.audio_patches import target_to_power
+from embodio.model.generation.sampling import part_seed
+from embodio.model.processing.audio import target_to_power
 from tests.model.runner.small import CONFIG, VOCABULARY, model, sound
 
 PROCESSOR = Processor(CONFIG, VOCABULARY)

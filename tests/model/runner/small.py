@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from embodio.model import Clip, ModelConfig, UnifiedIO2, Vocabulary
-from embodio.model.config.model import (
+from embodio.model.config.parts import (
     AudioTokenizerConfig,
     AudioTowerConfig,
     ImageTokenizerConfig,
@@ -17,7 +17,7 @@ from embodio.model.config.model import (
     TransformerConfig,
 )
 from embodio.model.tasks import TaskRunner
-from embodio.model.tasks.locations import LocationCodec
+from embodio.model.tasks.locations.codec import LocationCodec
 
 VOCABULARY = Vocabulary.default()
 CODEC = LocationCodec(VOCABULARY)

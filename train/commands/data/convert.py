@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.targets import ConversionSettings
-from embodio.datasets.episodes.source import open_source
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.opening import open_source
 from embodio.train.command_line.output_path import require_writable
 from embodio.train.command_line.schema import ConfigError
 

@@ -11,14 +11,16 @@ from rich.progress import Progress
 from embodio.agent.errors import AgentError
 from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.policy_format import PolicyFormat
-from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, open_source
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.files.folder_lock import sole_writer
+from embodio.datasets.opening import open_source
 from embodio.datasets.pages.episode_page import TokenTable
 from embodio.datasets.pages.visualise import write_page
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.command_line.output_path import require_writable
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,17 @@ class VisualiseConfig:
     checkpoint: str | None = None
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise ConfigError(f"count: got {self.count}, expected at least 1 episode")
+        require_ranges(self, count=AT_LEAST_ONE, episodes=COUNT)
 
 
 def visualise(config: VisualiseConfig) -> int:
     """Writes the page; returns the exit code."""
     require_writable(config.out)
+    with sole_writer(config.out, "writing"):
+        return _visualise(config)
+
+
+def _visualise(config: VisualiseConfig) -> int:
     source = open_source(config.source, folder=config.folder, split=config.split)
     numbers = config.episodes or tuple(range(min(config.count, len(source))))
     policy, note = _format(source, config.checkpoint)

@@ -1,0 +1,76 @@
+"""Idle steps: moments in which the robot is told to do next to nothing and does next to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.errors import DatasetError
+from embodio.envs.embodiment import ActionSpec, Dimension
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdleConfig:
+    """When a step is idle: both numbers are below their thresholds, which are shares of each dimension's range.
+
+    Attributes:
+        action: norm of the action; for absolute actions, of its change since the step before.
+        state: norm of the change of the state until the next step.
+        action_key: the field with actions.
+    """
+
+    action: float
+    state: float
+    action_key: str = "action"
+
+    def __post_init__(self) -> None:
+        """Checks ranges; raises DatasetError."""
+        for name in ("action", "state"):
+            if not getattr(self, name) > 0.0:
+                raise DatasetError(f"idle.{name}: got {getattr(self, name)}, expected a threshold above 0")
+
+
+def idle_steps(
+    actions: npt.ArrayLike, states: npt.ArrayLike, action: ActionSpec, state: Sequence[Dimension], config: IdleConfig
+) -> npt.NDArray[np.bool_]:
+    """Finds the idle steps of one episode.
+
+    A binary dimension, such as a gripper command, counts only where it changes; a robot that is steered by words is
+    never idle, as each of them means something. The last step has no next state, so only its action counts. What is
+    not finite is not idle: `embodio.datasets.episodes.step_filter` finds it.
+
+    Args:
+        actions: [T, A].
+        states: [T, S].
+        action: meaning of the A numbers.
+        state: the S dimensions.
+        config: thresholds.
+
+    Returns:
+        bool [T], true where idle.
+
+    Raises:
+        DatasetError: the numbers of dimensions differ from what the robot has.
+    """
+    told, is_at = np.asarray(actions, dtype=np.float64), np.asarray(states, dtype=np.float64)
+    for name, array, size in (("action", told, len(action.dimensions)), ("state", is_at, len(state))):
+        if array.ndim != 2 or array.shape[1] != size:
+            raise DatasetError(f"{name}: expected [T, {size}], got {array.shape}; give the data set's own embodiment")
+    binary = np.array([d.kind == "binary" for d in action.dimensions], dtype=bool)
+    change = np.diff(told, axis=0, prepend=told[:1])
+    if action.mode == "delta":
+        change[:, ~binary] = told[:, ~binary]
+    moved = np.diff(is_at, axis=0, append=is_at[-1:])
+    commanded = np.linalg.norm(change / _spans(action.dimensions), axis=1)
+    went = np.linalg.norm(moved / _spans(state), axis=1)
+    if any(d.kind == "word" for d in action.dimensions):
+        return np.zeros(len(told), dtype=np.bool_)
+    idle: npt.NDArray[np.bool_] = (commanded < config.action) & (went < config.state)
+    return idle
+
+
+def _spans(dimensions: Sequence[Dimension]) -> npt.NDArray[np.float64]:
+    return np.array([d.high - d.low for d in dimensions], dtype=np.float64)

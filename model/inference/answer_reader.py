@@ -1,0 +1,121 @@
+"""The reader of answers: an agent's decoder, in which a row does not depend on the rows next to it.
+
+Its products are those of `embodio.model.inference.row_products`; everything else in a step works row by row anyway.
+`embodio.agent.planning.runtime` checks on the machine at hand that rows together are as alone before it relies on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from embodio.model.inference.decoding import layer_memory
+from embodio.model.inference.layer_step import LayerWeights, StepInput, layer_step
+from embodio.model.inference.row_products import Product, linear_product
+from embodio.model.inference.word_tree import WordTree
+from embodio.model.layers.fused import rms_norm_of_few
+from embodio.model.layers.token_sequence import TokenSequence, cross_attention_mask
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.network.transformer import head_rotary
+
+
+class DecoderWeights:
+    """All that decoding reads of a network; made once and shared by all answers.
+
+    Args:
+        model: the network.
+        make: makes products from linear layers.
+    """
+
+    def __init__(self, model: UnifiedIO2, make: Callable[[nn.Module], Product] = linear_product) -> None:
+        self.model = model
+        self.heads = model.config.transformer.num_heads
+        self.scale = model.config.transformer.emb_dim**-0.5
+        self.norm = model.decoder.norm.scale
+        self.layers = [LayerWeights.of(layer, make) for layer in model.decoder.layer_list()]
+        self._caches: dict[tuple[int, int], Tensor] = {}
+
+    def cache(self, rows: int, length: int, like: Tensor) -> Tensor:
+        """Memory for keys and values [layers, B, 2, H, T, Dh]; the same whenever the sizes are the same."""
+        size = (rows, length)
+        if size not in self._caches:
+            if len(self._caches) >= 32:
+                self._caches.clear()
+            shape = (len(self.layers), rows, 2, self.heads, length, self.model.config.transformer.head_dim)
+            self._caches[size] = torch.empty(shape, dtype=like.dtype, device=like.device)
+        return self._caches[size]
+
+
+class AnswerReader:
+    """Reads the tokens of one answer per row; only one at a time may use the weights' cache of its size.
+
+    Args:
+        weights: of the network that encoded the inputs.
+        encoded: the encoder's output for B rows.
+        length: most tokens that will be read.
+        own_cache: use memory of its own, for two decoders that run side by side.
+    """
+
+    def __init__(
+        self, weights: DecoderWeights, encoded: TokenSequence, length: int, *, own_cache: bool = False
+    ) -> None:
+        self._weights, self._length = weights, 0
+        model = weights.model
+        table = model.target("text").rotary(encoded.embeddings.device)
+        self._rotary = head_rotary(table[None, :length], weights.heads)
+        source = head_rotary(encoded.rotary, weights.heads)
+        self._mask = cross_attention_mask(encoded.mask)
+        cache = weights.cache(encoded.embeddings.shape[0], length, encoded.embeddings)
+        if own_cache:
+            cache = torch.empty_like(cache)
+        self._layers = [
+            layer_memory(layer, encoded, source, part)
+            for layer, part in zip(model.decoder.layer_list(), cache, strict=True)
+        ]
+
+    def read(self, tokens: Tensor, valid: Tensor | None = None, tree: WordTree | None = None) -> Tensor:
+        """Reads the next tokens; returns what the network makes of the last one, and of the beginnings of words.
+
+        Multiplied with rows of the text table it gives logits.
+
+        Args:
+            tokens: int64 [B, t].
+            valid: bool [B, begin + t] of all tokens so far and these; the others are hidden. None if all are valid.
+            tree: words that may follow; their beginnings are read as well, and forgotten again.
+
+        Returns:
+            [B, 1 + m, D].
+        """
+        begin, count = self._length, tokens.shape[1]
+        end = self._length = begin + count
+        asked = count - 1
+        rotary, mask = self._rotary[:, begin:end], None
+        if valid is not None:
+            tokens, rotary, mask = self._ragged(tokens, valid, tree)
+        elif count > 1:
+            mask = torch.ones(count, end, dtype=torch.bool, device=tokens.device).tril(begin)
+        model, (rows, count) = self._weights.model, tokens.shape
+        x = model.target("text").embed(tokens.flatten(), model.table("text"))
+        step = StepInput(rows, count, begin, rotary, self._mask)
+        for layer, memory in zip(self._weights.layers, self._layers, strict=True):
+            x = layer_step(layer, memory, step, x, mask)
+        return rms_norm_of_few(x.view(rows, count, -1)[:, asked:], self._weights.norm) * self._weights.scale
+
+    def _ragged(self, tokens: Tensor, valid: Tensor, tree: WordTree | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens with the beginnings of words, and for each its rotary factors and which tokens it sees."""
+        rows, count = tokens.shape
+        end = valid.shape[1]
+        places = (valid.cumsum(dim=1) - 1)[:, end - count :]
+        own = torch.ones(count, end, dtype=torch.bool, device=tokens.device)
+        # A token that is not valid sees itself, so that it has something to see.
+        mask = (own.tril(end - count) & valid[:, None]) | (own.tril(end - count) & own.triu(end - count))
+        if tree is not None and len(tree.tokens):
+            extra = len(tree.tokens)
+            tokens = torch.cat((tokens, tree.tokens.expand(rows, -1)), dim=1)
+            places = torch.cat((places, valid.sum(dim=1, keepdim=True) + tree.depth), dim=1)
+            above = torch.cat((mask, mask.new_zeros(rows, count, extra)), dim=2)
+            below = torch.cat((valid[:, None].expand(-1, extra, -1), tree.sees.expand(rows, -1, -1)), dim=2)
+            mask = torch.cat((above, below), dim=1)
+        return tokens, self._rotary[0][places.clamp(min=0)], mask[:, None]
