@@ -35,7 +35,7 @@ class WriteError(OSError):
     def of(cls, path: Path | str, error: OSError) -> WriteError:
         """The same error with the path of what was written."""
         number = error.errno or errno.EIO
-        return cls(number, error.strerror or str(error) or os.strerror(number), str(path))
+        return cls(number, os.strerror(number) if error.errno else str(error), str(path))
 
     def __str__(self) -> str:
         remedy = _REMEDIES.get(self.errno or 0, _OTHER_REMEDY)
@@ -156,6 +156,8 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
             new.replace(folder)
             sync(folder.absolute().parent)
         shutil.rmtree(old, ignore_errors=True)
+    except WriteError as error:  # of a file in the folder that is gone now
+        raise WriteError(error.errno, error.strerror, str(folder)) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
 
