@@ -168,6 +168,12 @@ def recover_folder(folder: Path) -> Path:
     return folder
 
 
+def clear_leftovers(folder: Path) -> None:
+    """Removes what a killed `replacing_folder` left beside a folder; only for those who alone may write to it."""
+    for kind in ("new", "old") if folder.exists() else ("new",):
+        shutil.rmtree(_sibling(folder, kind), ignore_errors=True)
+
+
 def sync_tree(folder: Path) -> None:
     """Waits until all files below a folder, and their names, are on disk."""
     for parent, _, names in os.walk(folder):

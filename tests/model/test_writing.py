@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from embodio.model.weights.weight_files import write_tensors
 from embodio.model.writing import (
     WriteError,
+    clear_leftovers,
     is_partial,
     recover_folder,
     remove_partial,
@@ -142,7 +143,11 @@ def test_a_folder_is_replaced_whole_or_stays(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert (folder / "file").read_text() == "second"
     folder.rename(tmp_path / ".run.old")  # cut off between the two renames
+    (tmp_path / ".run.new").mkdir()
     assert (recover_folder(folder) / "file").read_text() == "second"
+    (tmp_path / ".run.old").mkdir()
+    clear_leftovers(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_readers_that_recover_a_folder_disturb_no_writer(tmp_path: Path) -> None:
