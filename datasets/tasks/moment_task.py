@@ -121,7 +121,7 @@ class MomentTask(ABC, Generic[ConfigT]):
                 else Augmentation(self.config.augment, generator, self._form.camera_names)
             )
         episode = self._cache.episode(episode_id)
-        scene = Scene(self._form, episode, self.config.action_key, self._state, augmentation)
+        scene = Scene(self._form, episode, self.config.action_key, self._state, augmentation, generator)
         return self._example(scene, index, step, generator)
 
     @abstractmethod

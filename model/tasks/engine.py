@@ -32,7 +32,7 @@ from embodio.model.processing.image_geometry import ImageFit
 from embodio.model.processing.processor import Processor
 from embodio.model.tasks.errors import TaskError
 from embodio.model.tasks.grammar import location_rule
-from embodio.model.tasks.locations import LocationCodec
+from embodio.model.tasks.locations.codec import LocationCodec
 from embodio.model.tasks.parsers import parse_text
 from embodio.model.tasks.prompts import Filling, Prompts, Template, fill
 from embodio.model.tasks.results import TextAnswer
