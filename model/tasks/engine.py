@@ -30,14 +30,16 @@ from embodio.model.network.collation import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.image_geometry import ImageFit
 from embodio.model.processing.processor import Processor
-from embodio.model.tasks.errors import TaskError
-from embodio.model.tasks.grammar import location_rule
-from embodio.model.tasks.locations import LocationCodec
+from embodio.model.tasks.errors import AnswerError, TaskError
+from embodio.model.tasks.grammar import by_row, location_rule
 from embodio.model.tasks.parsers import parse_text
+from embodio.model.tasks.families import family_named
+from embodio.model.tasks.family import A, Family
 from embodio.model.tasks.prompts import Filling, Prompts, Template, fill
+from embodio.model.tasks.task_codec import TaskCodec
 from embodio.model.tasks.results import TextAnswer
 from embodio.model.tokenizers.vocoder import Vocoder
-from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.model.tokens.vocabulary import Prompt, Vocabulary
 
 Floats = npt.NDArray[np.float32]
 Seeds = int | Sequence[int]
@@ -87,9 +89,73 @@ class Engine:
             raise TaskError(f"rows_at_once is {rows_at_once}; a batch has at least one example")
         self.model, self.vocabulary, self.vocoder = model, vocabulary, vocoder
         self.processor = Processor(model.config, vocabulary)
-        self.codec = LocationCodec(vocabulary)
+        self.task_codec = TaskCodec.of(model.config, vocabulary)
+        self.codec = self.task_codec.locations
         self.prompts = Prompts() if prompts is None else prompts
         self.constrained, self.rows_at_once = constrained, rows_at_once
+
+    # ------------------------------------------------------------------ any family
+
+    def run(
+        self,
+        family: str | Family[A],
+        asked: Sequence[A],
+        *,
+        wording: Template | None = None,
+        options: GenerationOptions | None = None,
+        seeds: Seeds = 0,
+        threshold: float | None = None,
+        guidance: float = 0.0,
+    ) -> list[A | AnswerError]:
+        """Asks for the answers of annotations, in the words and the form in which the family is trained.
+
+        Args:
+            family: its name, or itself.
+            asked: annotations without answers.
+            wording: takes the place of the family's own, with the same slots.
+            options: how to choose tokens or codes; by default greedily for text, else as the paper does.
+            seeds: of sampling, one for each annotation, or s for s, s + 1, ...
+            threshold: probability of a further value above which places are written on; None for no such rule.
+            guidance: scale of classifier-free guidance for images and sounds, 0 for none.
+
+        Returns:
+            The annotations with their answers; an `AnswerError` in the place of one that cannot be read.
+
+        Raises:
+            TaskError: nothing is given, the prompt is too long, or the model cannot make what the family asks for.
+            PromptError: the wording has other slots.
+        """
+        kind = family_named(family) if isinstance(family, str) else family
+        self._require_some("asked", asked)
+        examples = [self._asked(kind, one, wording) for one in asked]
+        if kind.modality == "text":
+            options = GREEDY if options is None else options
+            longest = self._longest(options, kind.tokens)
+            form = kind.form(asked, self.task_codec, longest)
+            if isinstance(form, Sequence):
+                form = by_row(form, self.vocabulary.size)
+            texts = self._write(examples, options, seeds, longest, form, threshold)
+            return [kind.read(one.ids, own, self.task_codec) for one, own in zip(texts, asked, strict=True)]
+        options = sampled(options, kind.top_p)
+        if kind.modality == "image":
+            drawn = self._draw(examples, options, seeds, guidance)
+            return [kind.read(image, own, self.task_codec) for image, own in zip(drawn, asked, strict=True)]
+        made = self._sound_out(examples, 1, options, seeds, guidance)
+        cells = [sound[0, :, :, 0].float().cpu().numpy() for sound in made]
+        return [kind.read(one, own, self.task_codec) for one, own in zip(cells, asked, strict=True)]
+
+    def _asked(self, family: Family[A], annotation: A, wording: Template | None) -> Example:
+        """The example of an annotation without its answer, its prompt short enough for the model."""
+        group = f"{family.name}.{family.group(annotation)}"
+        template = self.prompts[group].draw() if wording is None else wording
+        example = family.write(annotation, template, self.task_codec, answered=False)
+        self._require_short(example.text)
+        return example
+
+    def _require_short(self, prompt: Prompt) -> None:
+        length, capacity = len(self.vocabulary.encode(prompt)), self.model.config.lengths.encoder_text - 1
+        if length > capacity:
+            raise TaskError(f"prompt: {length} tokens, but the model reads {capacity}; shorten it or what fills its slots")
 
     # ------------------------------------------------------------------ any example
 
@@ -115,9 +181,7 @@ class Engine:
             TaskError: the prompt is longer than what the model reads.
         """
         prompt = [self.vocabulary.prefix_id(modality), *fill(template, **slots)]
-        length, room = len(self.vocabulary.encode(prompt)), self.model.config.lengths.encoder_text - 1
-        if length > room:
-            raise TaskError(f"prompt: {length} tokens, but the model reads {room}; shorten it or what fills its slots")
+        self._require_short(prompt)
         return prompt
 
     # ------------------------------------------------------------------ text

@@ -1,0 +1,21 @@
+"""Captions: one sentence about what an image or a video shows, or what can be heard."""
+
+from __future__ import annotations
+
+from embodio.model.tasks.family import TextFamily, TextItem
+from embodio.model.tasks.media_kinds import media_kind
+
+
+class Caption(TextFamily[TextItem]):
+    """Captioning (paper, appendices D.6 and D.8): image, video or sound in, a sentence out."""
+
+    name = "caption"
+    annotation = TextItem
+    tokens = 64
+
+    def group(self, annotation: TextItem) -> str:
+        """`image`, `video` or `sound`."""
+        return media_kind(annotation.media)
+
+
+FAMILY = Caption()
