@@ -201,6 +201,9 @@ def checkpoint(config: DoctorConfig) -> Iterator[Finding]:
         yield Finding("checkpoint", "wrong", str(error), "make one with embodio-train, or fetch it again")
         return
     yield Finding("checkpoint", "ok", str(loaded.folder))
+    if not loaded.sha256:
+        remedy = "write it with `sha256sum * > SHA256SUMS` in that folder, if you trust the files"
+        yield Finding("checksums", "look", "there is no SHA256SUMS, so damage cannot be noticed", remedy)
     try:
         differences = loaded.format.embodiment.differences(embodiment_of(config.env))
     except EnvError as error:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from embodio.model.writing import replacing, write_errors, write_text
+
 
 class RunLog:
     """Appends to `log.jsonl`. Lines of steps that a resumed run will do again are dropped when it is opened.
@@ -13,37 +15,53 @@ class RunLog:
     Args:
         path: the file.
         step: steps done so far.
+
+    Attributes:
+        damaged: numbers of the lines that could not be read and were dropped, counted from 1.
+
+    Raises:
+        WriteError: the disk is full, or the file cannot be written.
     """
 
     def __init__(self, path: Path, step: int) -> None:
         self._path = path
-        kept = [line for line in read_log(path) if line["step"] <= step]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(".new")
-        new.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        new.replace(path)
-        self._file = path.open("a", encoding="utf-8")
+        lines, self.damaged = _parsed(path)
+        write_text(path, "".join(json.dumps(line) + "\n" for line in lines if line["step"] <= step))
+        with write_errors(path):
+            self._file = path.open("ab", buffering=0)
 
     def write(self, **values: Any) -> None:
-        """Adds one line; it is on disk when this returns."""
-        self._file.write(json.dumps(values) + "\n")
-        self._file.flush()
+        """Adds one line; the system has it when this returns. Raises WriteError."""
+        with write_errors(self._path):
+            rest = memoryview(json.dumps(values).encode() + b"\n")
+            while rest:
+                rest = rest[self._file.write(rest) :]
 
     def close(self) -> None:
-        """Closes the file and draws the plot beside it."""
+        """Closes the file."""
         self._file.close()
-        plot_log(self._path, self._path.with_name("loss.png"))
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log; a last line that was cut off is left out."""
+    """The lines of a log; those that are damaged, or were cut off when the process was killed, are left out."""
+    return _parsed(path)[0]
+
+
+def _parsed(path: Path) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
+    """The lines of a log, and the numbers of damaged ones; the last one may be cut off without being damaged."""
     if not path.is_file():
-        return []
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if line.endswith("\n"):
-            lines.append(json.loads(line))
-    return lines
+        return [], ()
+    lines, damaged = list[dict[str, Any]](), list[int]()
+    for number, text in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            line = None
+        if text.endswith(b"\n") and isinstance(line, dict) and isinstance(line.get("step"), int) and "kind" in line:
+            lines.append(line)
+        elif text.endswith(b"\n"):
+            damaged.append(number)
+    return lines, tuple(damaged)
 
 
 def plot_log(path: Path, out: Path) -> None:
@@ -70,4 +88,5 @@ def plot_log(path: Path, out: Path) -> None:
         axes.grid(alpha=0.3)
         if lines:
             axes.legend()
-    figure.savefig(out, dpi=110)
+    with replacing(out) as temporary:
+        figure.savefig(temporary, dpi=110)

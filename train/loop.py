@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from embodio.agent.format.policy_format import PolicyFormat
-from embodio.datasets.errors import ExampleError
+from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.stream.loader import LoaderConfig
 from embodio.datasets.stream.stream import BatchStream, batches
 from embodio.model.network.collation import Batch
 from embodio.model.network.loss import LossOutput, TargetOutput
 from embodio.train.config import TrainConfig
 from embodio.train.errors import Diverged
-from embodio.train.log import RunLog
+from embodio.train.interruption import Interruption
+from embodio.train.log import RunLog, plot_log
 from embodio.train.metrics import text_accuracy
 from embodio.train.optimisers.optimiser import learning_rate
 from embodio.train.progress import TrainProgress
@@ -29,6 +29,7 @@ from embodio.train.state import Run, save_run
 
 CHECKPOINT = "checkpoint"
 LOG = "log.jsonl"
+PLOT = "loss.png"
 
 
 _FIGURES = ("loss", "accuracy")
@@ -45,38 +46,50 @@ class StepResult(NamedTuple):
 
 @dataclass
 class Trainer:
-    """Runs optimiser steps until the end, an interrupt, or `config.stop_after`.
+    """Runs optimiser steps until the end, a signal, or `config.stop_after`.
 
     Attributes:
         config: all settings.
         run: network, optimiser, average, step.
         policy_format: goes into the checkpoint.
         stream: training batches by number.
-        validation: name of a task -> makes its validation batches anew each time.
+        validation: name of a task -> makes its validation batches, and reports damaged records.
         rates: name of a task -> its share of the stream.
+        notes: what is left out of the data, for people.
+        interruption: takes SIGINT and SIGTERM while `train` runs.
     """
 
     config: TrainConfig
     run: Run
     policy_format: PolicyFormat
     stream: BatchStream
-    validation: Mapping[str, Callable[[], Iterator[Batch]]]
+    validation: Mapping[str, Callable[..., Iterator[Batch]]]
     rates: Mapping[str, float]
+    notes: Sequence[str] = ()
+    interruption: Interruption = field(default_factory=lambda: Interruption(at_once=False))
+    _saved: int | None = field(default=None, init=False)
 
     def train(self) -> bool:
-        """Goes on from `run.step`.
+        """Goes on from `run.step`; a signal ends it with a checkpoint, at once where it waits for a batch.
 
         Returns:
-            Whether the last step is done (False after an interrupt or `stop_after`).
+            Whether the last step is done (False after a signal, which `interruption` names, or `stop_after`).
 
         Raises:
             Diverged: if the loss or the gradient is not finite; the last checkpoint stays.
+            DatasetError: no more batches can be made; a checkpoint of the steps before is written first.
+            WriteError: log or checkpoint cannot be written; the last checkpoint stays.
         """
         config, run = self.config, self.run
         out = Path(config.out)
         last = min(config.steps, run.step + config.stop_after) if config.stop_after else config.steps
-        log = RunLog(out / LOG, run.step)
-        with interruptible() as interrupted, TrainProgress(run.step, config.steps) as progress:
+        with (
+            closing(RunLog(out / LOG, run.step)) as log,
+            self.interruption,
+            TrainProgress(run.step, config.steps) as progress,
+        ):
+            if log.damaged:
+                progress.say(f"{out / LOG}: lines {', '.join(map(str, log.damaged))} are damaged and left out")
             meter = _Meter()
 
             def report(damage: ExampleError) -> None:
@@ -84,23 +97,54 @@ class Trainer:
                 progress.damaged(damage)
 
             loader = LoaderConfig(config.workers, damaged_limit=config.damaged_limit, memory_mb=config.loader_memory_mb)
-            for batch in batches(self.stream, run.step, last, config=loader, on_damage=report):
-                meter.add(self._step(batch), config.batch_size)
-                if run.step % config.log_every == 0 or run.step == last:
-                    line = meter.line(run.step)
-                    log.write(kind="train", **line)
-                    progress.update(run.step, line)
-                if run.step % config.validate_every == 0 or run.step == last:
-                    for name, line in self.validate().items():
-                        log.write(kind="validation", step=run.step, **line, **({"task": name} if name else {}))
-                        progress.note(run.step, name, line)
-                    meter = _Meter()
-                if run.step % config.checkpoint_every == 0 or run.step == last or interrupted():
-                    save_run(out / CHECKPOINT, run, self.policy_format, config)
-                if interrupted():
-                    break
-        log.close()
+            first, stream = run.step, batches(self.stream, run.step, last, config=loader, on_damage=report)
+            try:
+                for batch in self._until_signal(stream):
+                    meter.add(self._step(batch), config.batch_size)
+                    if run.step % config.log_every == 0 or run.step == last:
+                        line = meter.line(run.step)
+                        log.write(kind="train", **line)
+                        progress.update(run.step, line)
+                    if run.step % config.validate_every == 0 or run.step == last:
+                        self._report_validation(log, progress)
+                        meter = _Meter()
+                    if run.step % config.checkpoint_every == 0 or run.step == last:
+                        self._save()
+            except DatasetError:
+                if run.step > first:
+                    self._save()
+                raise
+            finally:
+                stream.close()
+            if self.interruption.number is not None:
+                self._save()
+        plot_log(out / LOG, out / PLOT)
         return run.step >= config.steps
+
+    def _until_signal(self, stream: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches until a signal comes; it is noticed at once while a batch is made or waited for."""
+        with suppress(KeyboardInterrupt):
+            while True:
+                with self.interruption.waiting():
+                    batch = next(stream, None)
+                if batch is None:
+                    return
+                yield batch
+
+    def _save(self) -> None:
+        """Writes a checkpoint, unless that of this step is there."""
+        if self._saved != self.run.step:
+            save_run(Path(self.config.out) / CHECKPOINT, self.run, self.policy_format, self.config)
+            self._saved = self.run.step
+
+    def _report_validation(self, log: RunLog, progress: TrainProgress) -> None:
+        def report(damage: ExampleError) -> None:
+            log.write(kind="damaged", step=self.run.step, what=str(damage))
+            progress.damaged(damage)
+
+        for name, line in self.validate(report).items():
+            log.write(kind="validation", step=self.run.step, **line, **({"task": name} if name else {}))
+            progress.note(self.run.step, name, line)
 
     def _step(self, batch: Batch) -> StepResult:
         """One optimiser step."""
@@ -136,32 +180,36 @@ class Trainer:
         return outputs, self.run.model.loss(outputs, z_loss=self.config.z_loss)
 
     @torch.no_grad()
-    def validate(self) -> dict[str, dict[str, float]]:
+    def validate(self, on_damage: Callable[[ExampleError], None] = lambda error: None) -> dict[str, dict[str, float]]:
         """Loss and accuracy of the averaged weights on held-out episodes.
 
+        Args:
+            on_damage: told of each held-out record that is damaged and therefore left out.
+
         Returns:
-            The figures of each task where there are several; under "" their means, as the tasks are mixed.
+            The figures of each task where there are several; under "" their means, as the tasks are mixed. Nothing of
+            tasks without a record that can be read, and nothing at all after a signal.
         """
         run = self.run
         run.model.eval()
-        if run.average is not None:
-            run.average.swap()
-        found = {name: self._validate(make()) for name, make in self.validation.items()}
-        if run.average is not None:
-            run.average.swap()
+        with run.averaged():
+            measured = {name: self._validate(make(on_damage)) for name, make in self.validation.items()}
+        found = {name: line for name, line in measured.items() if line}
+        if not found or self.interruption.number is not None:
+            return {}
         share = sum(self.rates[name] for name in found)
         mean = {key: sum(self.rates[name] * line[key] for name, line in found.items()) / share for key in _FIGURES}
         return {"": mean} | (found if len(found) > 1 else {})
 
     def _validate(self, batches: Iterator[Batch]) -> dict[str, float]:
         total, weight, right, tokens = 0.0, 0, 0, 0
-        for batch in batches:
+        for batch in self._until_signal(batches):
             outputs, loss = self._forward(batch)
             hits, count = text_accuracy(outputs)
             size = count or len(next(iter(outputs.values())).targets)
             total, weight = total + loss.total.item() * size, weight + size
             right, tokens = right + hits, tokens + count
-        return {"loss": total / max(1, weight), "accuracy": right / max(1, tokens)}
+        return {"loss": total / weight, "accuracy": right / max(1, tokens)} if weight else {}
 
 
 class _Meter:
@@ -199,23 +247,3 @@ class _Meter:
             values |= {f"loss_{name}": sum(parts) / len(parts) for name, parts in self._parts.items()}
         self._restart()
         return values
-
-
-@contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
-    """Turns the first Ctrl-C or SIGTERM into a flag that is asked between steps; a second one acts as usual."""
-    caught: list[int] = []
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in signals}
-
-    def catch(number: int, _frame: object) -> None:
-        caught.append(number)
-        signal.signal(number, before[signal.Signals(number)])
-
-    for number in signals:
-        signal.signal(number, catch)
-    try:
-        yield lambda: bool(caught)
-    finally:
-        for number in signals:
-            signal.signal(number, before[number])

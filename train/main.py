@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
 from embodio.agent.errors import AgentError
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import DatasetError, ExampleError
+from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.stream.stream import BatchStream, evaluation_batches
 from embodio.model.errors import ModelError
 from embodio.model.network.collation import Batch
@@ -27,6 +28,8 @@ from embodio.train.state import Run, restore_run
 
 CONFIGS = Path(__file__).parent / "configs"
 VALIDATION_RECORDS = 512
+EXIT_SIGNAL = 128
+"""What a shell adds to the number of the signal that ended a program."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,12 +52,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def train(config: TrainConfig) -> int:
-    """Runs, or goes on with, the training that `config` describes; returns the exit code."""
+    """Runs, or goes on with, the training that `config` describes.
+
+    Returns:
+        The exit code: 0, or 128 and the number of the signal that stopped it, 130 or 143.
+
+    Raises:
+        TrainError: another process trains into the folder, or as `make_trainer` and `Trainer.train`.
+    """
+    with sole_user(Path(config.out), "training into", TrainError):
+        return _train(config)
+
+
+def _train(config: TrainConfig) -> int:
     console = Console(highlight=False)
     trainer = make_trainer(config)
     checkpoint = Path(config.out) / CHECKPOINT
     if restore_run(checkpoint, trainer.run, config):
         console.print(f"going on from step {trainer.run.step} of {checkpoint}")
+    for note in trainer.notes:
+        console.print(note, markup=False)
     if len(trainer.rates) > 1:
         for name, rate in trainer.rates.items():
             console.print(f"{rate:7.2%} {name}", markup=False)
@@ -64,7 +81,8 @@ def train(config: TrainConfig) -> int:
     console.print(f"{'finished' if done else 'stopped'} at step {trainer.run.step}: {checkpoint}")
     if not done:
         console.print("run the same command again to go on")
-    return 0
+    number = trainer.interruption.number
+    return 0 if done or number is None else EXIT_SIGNAL + number
 
 
 def make_trainer(config: TrainConfig) -> Trainer:
@@ -83,8 +101,8 @@ def make_trainer(config: TrainConfig) -> Trainer:
     make_features = WholeText(Processor(model.config, vocabulary))
     records = max(1, VALIDATION_RECORDS // max(1, len(material.held_out)))
 
-    def validation(name: str) -> Iterator[Batch]:
-        return evaluation_batches(material.held_out[name], make_features, records, config.batch_size)
+    def validation(name: str, on_damage: Callable[[ExampleError], None] = lambda error: None) -> Iterator[Batch]:
+        return evaluation_batches(material.held_out[name], make_features, records, config.batch_size, on_damage)
 
     average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None
     return Trainer(
@@ -94,4 +112,5 @@ def make_trainer(config: TrainConfig) -> Trainer:
         stream=BatchStream(material.training, make_features, config.seed, config.batch_size),
         validation={name: functools.partial(validation, name) for name in material.held_out},
         rates=material.rates,
+        notes=material.notes,
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from embodio.agent.format.policy_config import PolicyConfig
@@ -14,10 +14,12 @@ from embodio.datasets.augment.augment import AugmentConfig
 from embodio.datasets.episodes.cache import DEFAULT_BYTES
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.episodes.statistics import compute_statistics
+from embodio.datasets.episodes.step_filter import StepFilter, StepRules
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry, checked_weight
-from embodio.datasets.tasks import IdleConfig, NextAction, WithoutIdle, named_task
+from embodio.datasets.tasks import KeptSteps, NextAction, named_task
+from embodio.datasets.tasks.kept_steps import StepTask
 from embodio.datasets.tasks.next_action import NextActionConfig
 from embodio.datasets.tasks.record_task import RecordTask
 from embodio.envs.embodiment import Embodiment
@@ -42,6 +44,7 @@ class OpenSource:
         action_key: what is imitated.
         training: numbers of the episodes to learn from.
         held_out: numbers of those for validation.
+        rules: which steps are left out.
     """
 
     name: str
@@ -50,6 +53,17 @@ class OpenSource:
     action_key: str
     training: range
     held_out: range
+    rules: StepRules
+
+    @cached_property
+    def steps(self) -> StepFilter:
+        """Finds the steps that are left out of statistics, training and validation."""
+        return StepFilter(self.episodes, self.fields, self.rules)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The numeric fields of a step that a policy reads and writes."""
+        return (self.action_key, "state") if self.episodes.embodiment.state else (self.action_key,)
 
 
 @dataclass(frozen=True)
@@ -61,12 +75,14 @@ class Material:
         entries: tasks of all data sets, for training.
         training: their mixture, or the task if there is one only.
         held_out: name of an entry -> the same task on held-out episodes; without those that no episode fits.
+        notes: what is left out, and why, for people.
     """
 
     formats: Mapping[str, PolicyFormat]
     entries: Sequence[MixtureEntry]
     training: RecordTask | Mixture
     held_out: Mapping[str, RecordTask]
+    notes: Sequence[str] = ()
 
     @property
     def rates(self) -> Mapping[str, float]:
@@ -88,23 +104,28 @@ def gather(config: TrainConfig, vocabulary: Vocabulary) -> Material:
     formats = make_formats(config, opened, vocabulary)
     tasks = config.tasks or _USUAL_TASKS
     budget = max(_LEAST_CACHE, DEFAULT_BYTES // (len(opened) * len(tasks)))
-    entries, held_out = list[MixtureEntry](), dict[str, RecordTask]()
+    entries, held_out, notes = list[MixtureEntry](), dict[str, RecordTask](), list[str]()
     for one in opened:
+        if one.steps.counts:
+            counts = ", ".join(f"{count} {reason}" for reason, count in one.steps.counts.items())
+            notes.append(f"{one.name}: steps left out of statistics, training and validation: {counts}")
         for task, weight in tasks.items():
             name = task if len(opened) == 1 else f"{one.name}/{task}"
             rate = checked_weight(one.name, one.config.weight) * checked_weight(task, weight)
             made = make_task(config, one, formats[one.name], task, one.training, budget)
-            if config.task.idle_action:
-                idle = IdleConfig(
-                    action=config.task.idle_action, state=config.task.idle_state, action_key=one.action_key
+            if isinstance(made, KeptSteps) and made.dropped:
+                total = len(made) + made.dropped
+                notes.append(
+                    f"{name}: {made.dropped} of {total} moments for training read such a step, and are left out"
                 )
-                made = WithoutIdle(made, one.episodes, idle)
             entries.append(MixtureEntry(name, made, rate, one.config.category or one.name))
-            with suppress(DatasetError):  # no held-out episode is long enough for it
+            try:
                 held_out[name] = make_task(config, one, formats[one.name], task, one.held_out, budget)
+            except DatasetError as error:  # they are damaged, too short or too long
+                notes.append(f"{name}: no validation, as no held-out episode can be used ({error})")
     mixture = config.mixture.config()
     training = entries[0].task if len(entries) == 1 else Mixture(entries, mixture)
-    return Material(formats, entries, training, held_out)
+    return Material(formats, entries, training, held_out, notes)
 
 
 def open_sources(config: TrainConfig) -> list[OpenSource]:
@@ -121,7 +142,8 @@ def open_sources(config: TrainConfig) -> list[OpenSource]:
             )
         split = len(source) - holdout
         key = settings.action_key or config.action_key
-        opened.append(OpenSource(name, settings, source, key, range(split), range(split, len(source))))
+        parts = range(split), range(split, len(source))
+        opened.append(OpenSource(name, settings, source, key, *parts, config.task.rules(key)))
     return opened
 
 
@@ -168,18 +190,28 @@ def policy_statistics(alike: Sequence[OpenSource]) -> DatasetStatistics:
             f"action_key: {names} are of one robot, so they must imitate the same field, not {sorted(keys)}"
         )
     key = alike[0].action_key
-    has_state = bool(alike[0].episodes.embodiment.state)
-    computed = compute_statistics(
-        *(one.episodes for one in alike), fields=((key, "state") if has_state else (key,)) if len(alike) > 1 else ()
-    )
-    fields = {"action": computed.field(key)} | ({"state": computed.field("state")} if has_state else {})
+    computed = compute_statistics(*(one.episodes for one in alike), fields=alike[0].fields, rules=alike[0].rules)
+    fields = {"action": computed.field(key)}
+    fields |= {"state": computed.field("state")} if "state" in alike[0].fields else {}
     return DatasetStatistics(fields, f"{computed.source}, {key}")
 
 
 def make_task(
     config: TrainConfig, one: OpenSource, form: PolicyFormat, task: str, episodes: range, cache_bytes: int
 ) -> RecordTask:
-    """A task of a data set by its name; raises UnknownTaskError, and DatasetError where no episode fits."""
+    """A task of a data set by its name, without the steps that are left out.
+
+    Raises:
+        UnknownTaskError: there is no such task.
+        DatasetError: no episode fits it, or no step is left.
+    """
+    made = _make_whole_task(config, one, form, task, episodes, cache_bytes)
+    return KeptSteps(made, one.steps) if one.steps.left_out else made
+
+
+def _make_whole_task(
+    config: TrainConfig, one: OpenSource, form: PolicyFormat, task: str, episodes: range, cache_bytes: int
+) -> StepTask:
     settings, augment = config.task, config.augment
     found = named_task(task)
     if found.config is None:

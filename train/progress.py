@@ -57,7 +57,11 @@ class TrainProgress:
 
     def damaged(self, what: Exception) -> None:
         """Prints which record was skipped."""
-        self._console.print(f"skipped a damaged record: {what}", highlight=False)
+        self.say(f"left out a damaged record: {what}")
+
+    def say(self, text: str) -> None:
+        """Prints a line."""
+        self._console.print(text, highlight=False, markup=False)
 
     def note(self, step: int, task: str, line: dict[str, float]) -> None:
         """Prints a validation, of one task or of all together ("")."""

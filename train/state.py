@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import json
-import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
-from embodio.agent.checkpoint import recover_folder, replace_folder, write_checkpoint_files
+from embodio.agent.checkpoint import FILES, write_checkpoint_files
 from embodio.agent.format.policy_format import PolicyFormat
+from embodio.model.checksums import check_sums
 from embodio.model.network.network import UnifiedIO2
+from embodio.model.weights.weight_files import write_tensors
+from embodio.model.writing import WriteError, recover_folder, replacing_folder, write_json
 from embodio.train.config import FREE_ON_RESUME, MOVABLE, TrainConfig
 from embodio.train.errors import ResumeError
 from embodio.train.optimisers.optimiser import WeightAverage
@@ -38,26 +44,49 @@ class Run:
     average: WeightAverage | None
     step: int = 0
 
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Inside the block the network has the averaged weights, where there is an average."""
+        if self.average is not None:
+            self.average.swap()
+        try:
+            yield
+        finally:
+            if self.average is not None:
+                self.average.swap()
+
 
 def save_run(folder: Path, run: Run, policy_format: PolicyFormat, config: TrainConfig) -> None:
     """Writes the run as a checkpoint that agents can load; complete or not there at all.
 
     `model.safetensors` holds the averaged weights, `training.safetensors` the plain ones and the optimiser's moments.
+    The checkpoint before stays in its place until this one has been read back.
+
+    Raises:
+        WriteError: the disk is full or cannot be written, or gives back something else; the checkpoint before stays.
     """
-    new = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    save_file(_tensors(run), new / TENSORS)
-    state = {"step": run.step, "config": dataclasses.asdict(config)}
-    (new / STATE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
-    if run.average is not None:
-        run.average.swap()
+    with replacing_folder(folder) as new:
+        tensors = _tensors(run)
+        write_tensors(new / TENSORS, tensors)
+        write_json(new / STATE, {"step": run.step, "config": dataclasses.asdict(config)}, indent=2)
+        with run.averaged():
+            write_checkpoint_files(new, run.model, policy_format)
+        _verify(new, folder, tensors)
+
+
+def _verify(new: Path, folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Reads back what was written, before it takes the place of the checkpoint that is there."""
     try:
-        write_checkpoint_files(new, run.model, policy_format)
-    finally:
-        if run.average is not None:
-            run.average.swap()
-    replace_folder(new, folder)
+        found = load_file(new / TENSORS)
+    except (SafetensorError, OSError) as error:
+        raise WriteError(errno.EIO, f"{TENSORS} cannot be read back ({error})", str(folder)) from error
+    for name, tensor in tensors.items():
+        if name not in found or not torch.equal(_bytes(found[name]), _bytes(tensor)):
+            raise WriteError(errno.EIO, f"{name} is not what was written when it is read back", str(folder))
+
+
+def _bytes(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.reshape(-1).view(torch.uint8)
 
 
 def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
@@ -67,19 +96,18 @@ def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
         Whether there was one.
 
     Raises:
-        ResumeError: if it was made with other settings, or does not fit the network.
+        ChecksumError: if a file of it is damaged or another one than was saved.
+        ResumeError: if it was made with other settings, is damaged, or does not fit the network.
     """
     recover_folder(folder)
     if not (folder / STATE).is_file():
         return False
-    state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    check_sums(folder, [name for name in (*FILES, TENSORS, STATE) if (folder / name).is_file()])
+    state = _read_state(folder / STATE)
     old = _with_defaults(state["config"], config)
     _check_same(folder, json.loads(json.dumps(old)), json.loads(json.dumps(dataclasses.asdict(config))))
-    tensors = load_file(folder / TENSORS)
     parameters = _trainable(run.model)
-    expected = set(_tensors(run)) | {f"{kind}/{name}" for name in parameters for kind in ("exp_avg", "exp_avg_sq")}
-    if state["step"] and set(tensors) != expected:
-        raise ResumeError(f"{folder}: its tensors are not those of this network; choose another out=")
+    tensors = _read_tensors(folder / TENSORS, run, with_moments=bool(state["step"]))
     with torch.no_grad():
         for name, tensor in run.model.state_dict().items():
             tensor.copy_(tensors[f"model/{name}"])
@@ -93,8 +121,43 @@ def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
                 "exp_avg": tensors[f"exp_avg/{name}"].to(parameter.device),
                 "exp_avg_sq": tensors[f"exp_avg_sq/{name}"].to(parameter.device),
             }
-    run.step = int(state["step"])
+    run.step = state["step"]
     return True
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    """Step and settings of a checkpoint."""
+    try:
+        state = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, f"it is not JSON ({error})") from error
+    if not isinstance(state, dict) or not isinstance(state.get("config"), dict):
+        raise _damaged(path, "it holds no settings")
+    step, steps = state.get("step"), state["config"].get("steps")
+    if type(step) is not int or not 0 <= step <= (steps if type(steps) is int else step):
+        raise _damaged(path, f"step {step!r} of {steps!r}")
+    return state
+
+
+def _read_tensors(path: Path, run: Run, *, with_moments: bool) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint, which are those of the network, with their shapes."""
+    try:
+        tensors: dict[str, torch.Tensor] = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, str(error)) from error
+    expected = {name: tensor.shape for name, tensor in _tensors(run).items()}
+    if with_moments:
+        shapes = {name: parameter.shape for name, parameter in _trainable(run.model).items()}
+        expected |= {f"{kind}/{name}": shape for name, shape in shapes.items() for kind in ("exp_avg", "exp_avg_sq")}
+    if {name: tensor.shape for name, tensor in tensors.items()} != expected:
+        raise ResumeError(f"{path}: its tensors are not those of this network; choose another out=")
+    return tensors
+
+
+def _damaged(path: Path, problem: str) -> ResumeError:
+    return ResumeError(
+        f"{path} is damaged: {problem}. Put back a copy of {path.parent}, or delete it to begin again at step 0"
+    )
 
 
 def _trainable(model: UnifiedIO2) -> dict[str, torch.nn.Parameter]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from embodio.datasets.episodes.idle_steps import IdleConfig
+from embodio.datasets.episodes.step_filter import StepRules
 from embodio.datasets.stream.mixture import MixtureConfig
 from embodio.datasets.tasks.inputs import InputConfig
 from embodio.train.command_line.schema import ConfigError
@@ -71,8 +73,10 @@ class TaskSettings:
         video_frames: instruction_from_video: frames before the last one, 1 to 8.
         right: action_right: chance that the action is the right one.
         longest_plan: plan: tokens of an answer at most; longer episodes make no record.
-        idle_action: leaves out idle steps: largest norm of an idle action, as a share of each dimension's range; 0 is
-            no filter.
+        ranges: numeric field (state), or a dimension of it (state/z) -> [lowest, highest]; steps with a value beyond
+            are left out of statistics, training and validation, as steps that are not finite always are.
+        idle_action: leaves out idle steps in the same places: largest norm of an idle action, as a share of each
+            dimension's range; 0 is no filter.
         idle_state: the same for the change of the state until the next step.
     """
 
@@ -85,8 +89,16 @@ class TaskSettings:
     video_frames: int = 4
     right: float = 0.5
     longest_plan: int = 255
+    ranges: dict[str, list[float]] = field(default_factory=dict)
     idle_action: float = 0.0
     idle_state: float = 0.0
+
+    def rules(self, action_key: str) -> StepRules:
+        """Which steps are left out of a data set; raises DatasetError where a value makes no sense."""
+        idle = None
+        if self.idle_action:
+            idle = IdleConfig(action=self.idle_action, state=self.idle_state, action_key=action_key)
+        return StepRules(idle=idle, ranges=self.ranges)
 
     def __post_init__(self) -> None:
         if (self.idle_action > 0) != (self.idle_state > 0):

@@ -10,9 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from embodio.benchmarks.rollouts.player import Player
-from embodio.datasets.errors import CollectionError
-from embodio.datasets.files.folder_lock import sole_user
-from embodio.datasets.recording.collection_store import INDEX, STAGING, CollectionStore
+from embodio.datasets.recording.collection_store import CollectionStore
 from embodio.datasets.recording.recording import RecordingSettings
 
 
@@ -23,7 +21,7 @@ def recording(
     """While this is open, players stage episodes in `folder`; then all of them become one data set.
 
     Args:
-        folder: of the data set; is made if it is not there.
+        folder: of the data set; the caller holds its lock.
         identity: the settings of the rollout that decide how an episode goes.
         player: knows the robot, and whether its instructions hold more than words.
         agent: what identifies the agent.
@@ -31,7 +29,7 @@ def recording(
 
     Raises:
         CollectionMismatch: the folder holds a recording of other settings or another agent.
-        CollectionError: it holds something else, or another process uses it.
+        CollectionError: it holds something else.
     """
     options = {name: value for name, value in identity.items() if name not in ("env", "agent", "seed")}
     options["weights"] = dict(agent.get("sha256") or {})
@@ -43,14 +41,10 @@ def recording(
         embodiment=player.embodiment.to_dict(),
         prompts=player.prompts,
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / INDEX).exists() and any(path.name != STAGING for path in folder.iterdir()):
-        raise CollectionError(f"{folder} holds something else than a recording. Choose another folder")
-    with sole_user(folder, "recording into", CollectionError):
-        store = CollectionStore(folder, settings)
-        try:
-            yield
-        finally:
-            store.assemble()
-            count = len(store.published())
-            console.print(f"Data set: {folder.resolve()}, {count} episodes", soft_wrap=True)
+    store = CollectionStore(folder, settings)
+    try:
+        yield
+    finally:
+        store.assemble()
+        count = len(store.published())
+        console.print(f"Data set: {folder.resolve()}, {count} episodes", soft_wrap=True)

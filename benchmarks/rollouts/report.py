@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from embodio.benchmarks.rollouts.curve import curve_svg
 from embodio.benchmarks.rollouts.results import DEFINITION, STATUSES, EpisodeRow, Results
 from embodio.datasets.pages.html_page import html_card, html_facts, html_page, html_text
+from embodio.model.writing import write_bytes
 
 # A sign besides the colour, for those who do not see the colour.
 SIGNS = {"success": "✓", "failure": "✕", "timeout": "◷", "error": "!"}
@@ -26,9 +26,7 @@ def write_report(results: Results, path: Path, videos: Path, command: str) -> No
         videos: Folder with the videos that the rows name; those that are gone are left out.
         command: What to type to get these results again.
     """
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(report_html(results, videos, command))
-    os.replace(part, path)
+    write_bytes(path, report_html(results, videos, command))
 
 
 def report_html(results: Results, videos: Path, command: str) -> bytes:

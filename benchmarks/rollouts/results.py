@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -13,6 +12,7 @@ from typing import Any
 from embodio.benchmarks.errors import ResultsError
 from embodio.benchmarks.rollouts.latency import Latency
 from embodio.benchmarks.rollouts.wilson import wilson_interval
+from embodio.model.writing import write_text
 
 STATUSES = ("success", "failure", "timeout", "error")
 DEFINITION = (
@@ -119,9 +119,7 @@ class Results:
         }
         rows = ",\n".join("    " + json.dumps(asdict(row)) for row in self.rows)
         text = json.dumps(head, indent=2).removesuffix("\n}") + f',\n  "episodes": [\n{rows}\n  ]\n}}\n'
-        part = path.with_name(f".{path.name}.part")
-        part.write_text(text)
-        os.replace(part, path)
+        write_text(path, text)
 
     @classmethod
     def load(cls, path: Path) -> Results:

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from embodio.agent.errors import AgentError
 from embodio.benchmarks.errors import BenchmarkError
-from embodio.benchmarks.rollouts.interrupt import Interruption
 from embodio.benchmarks.rollouts.latency import Latency, append_times, read_times
 from embodio.benchmarks.rollouts.player import VIDEOS, Played, Player, PlayerConfig
 from embodio.benchmarks.rollouts.recording import recording
@@ -23,10 +22,13 @@ from embodio.benchmarks.rollouts.results import STATUSES, Results
 from embodio.benchmarks.rollouts.workers import play_here, play_in_workers
 from embodio.benchmarks.speed.machine import machine, usable_cores, versions
 from embodio.datasets.errors import CollectionError
+from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.recording.collection_store import STAGING
 from embodio.envs.errors import EnvError
+from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run
 from embodio.train.command_line.schema import ConfigError
+from embodio.train.interruption import Interruption
 
 RESULTS, TIMES, REPORT = "results.json", "latency.csv", "report.html"
 
@@ -115,18 +117,21 @@ def rollout(config: RolloutConfig, console: Console | None = None) -> Results:
         EnvError: There is no such environment, or the agent was made for another robot.
         AgentError: There is no such agent.
         ResultsError: The folder holds another run.
+        BenchmarkError: Another process plays into the folder.
         WorkerDied: A worker process died.
         CollectionError: The folder to record into holds something else, or is in use.
     """
     console = console or Console(stderr=True)
-    config.out.mkdir(parents=True, exist_ok=True)
-    if config.restart:
-        _clear(config.out)
-    player = Player(config.player)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(sole_user(config.out, "playing into", BenchmarkError))
+        if config.restart:
+            _clear(config.out)
+        player = Player(config.player)
         stack.callback(player.close)
         results = _open(config, player)
         if config.record is not None:
+            if config.record.resolve() != config.out.resolve():
+                stack.enter_context(sole_user(config.record, "recording into", CollectionError))
             given = (config.record, config.identity, player, results.agent, console)
             stack.enter_context(recording(*given))
         _play_missing(results, player, config, console)
@@ -243,5 +248,5 @@ def main(argv: Sequence[str] | None = None) -> int:
             "embodio-rollout agent=lift-nano episodes=20 record=data/lift_nano out=runs/recorded",
             "embodio-rollout agent=expert episodes=20 out=runs/expert",
         ),
-        user_errors=(EnvError, AgentError, BenchmarkError, CollectionError),
+        user_errors=(EnvError, AgentError, ModelError, BenchmarkError, CollectionError),
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 
 from embodio.benchmarks.errors import WorkerDied
 from embodio.benchmarks.rollouts.player import Played, Player, PlayerConfig
+from embodio.datasets.stream.worker_process import follow_parent, starting_workers
 
 
 def play_here(player: Player, seeds: Sequence[int]) -> Iterator[Played]:
@@ -33,7 +33,8 @@ def play_in_workers(config: PlayerConfig, seeds: Sequence[int], workers: int) ->
         for _ in range(min(workers, len(waiting))):
             here, there = context.Pipe()
             process = context.Process(target=_work, args=(config, there), daemon=True)
-            process.start()
+            with starting_workers():
+                process.start()
             there.close()  # so that its end is noticed here when the process dies
             here.send(waiting.pop())
             processes.append(process)
@@ -51,7 +52,7 @@ def play_in_workers(config: PlayerConfig, seeds: Sequence[int], workers: int) ->
     finally:
         for process in processes:
             if busy:
-                process.terminate()
+                process.kill()
             process.join()
 
 
@@ -67,8 +68,8 @@ def _receive(connection: Connection) -> Played:
 
 
 def _work(config: PlayerConfig, connection: Connection) -> None:
-    """A worker: plays the seeds that it is sent, until it is sent None. Ctrl-C is for the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A worker: plays the seeds that it is sent, until it is sent None."""
+    follow_parent()
     player = Player(config)
     while (seed := connection.recv()) is not None:
         connection.send(player.play(seed))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -22,8 +21,10 @@ from embodio.benchmarks.speed.machine import machine, versions
 from embodio.benchmarks.speed.memory import peak_memory
 from embodio.benchmarks.speed.suites import SUITES, BenchmarkConfig, Row, load_suite
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.files.folder_lock import sole_user
 from embodio.envs.errors import EnvError
 from embodio.model import ModelError
+from embodio.model.writing import write_json
 from embodio.train.command_line.cli import run as run_command
 
 RESULTS = "results.json"
@@ -38,9 +39,16 @@ def benchmark(config: BenchmarkConfig, console: Console | None = None) -> list[R
         console: Where progress and table are shown; None for the standard error.
 
     Raises:
-        BenchmarkError: The suite is not there, or cannot measure what was asked for.
+        BenchmarkError: The suite is not there, or cannot measure what was asked for, or another process writes to the
+            same folder.
     """
     console = console or Console(stderr=True)
+    load_suite(config.suite)  # one that is not there is refused before a folder is made
+    with sole_user(config.folder, "measuring into", BenchmarkError):
+        return _benchmark(config, console)
+
+
+def _benchmark(config: BenchmarkConfig, console: Console) -> list[Row]:
     suite = load_suite(config.suite)
     threads, start = torch.get_num_threads(), time.perf_counter()
     torch.set_num_threads(config.threads)
@@ -78,10 +86,7 @@ def write_results(path: Path, config: BenchmarkConfig, rows: Sequence[Row], seco
         "machine": machine(),
         "versions": versions(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_json(path, content)
 
 
 def table(rows: Sequence[Row], title: str) -> Table:

@@ -15,6 +15,7 @@ from embodio.datasets.episodes.side_files import fingerprint
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.files.folder_lock import sole_user
+from embodio.model.writing import sync, sync_tree, write_errors, write_text
 
 REPORT = "conversion.json"
 
@@ -65,8 +66,8 @@ def convert(
     _require_free(folder)
     staging = folder.absolute().with_name(f".{folder.absolute().name}.converting")
     begins = not staging.exists()
-    staging.mkdir(parents=True, exist_ok=True)
     with sole_user(staging, "converting into"):
+        _require_free(folder)  # by now another process may have finished
         report = _Report(staging / REPORT, _identity(source, settings), folder)
         try:
             writer = open_target(source, staging, settings)
@@ -88,7 +89,10 @@ def convert(
             raise DatasetError(f"none of {len(source)} episodes can be read. {next(iter(report.skipped.values()), '')}")
         writer.close()
         _require_free(folder)
-        staging.replace(folder)
+        with write_errors(folder):
+            sync_tree(staging)
+            staging.replace(folder)
+            sync(staging.parent)
     return Conversion(folder, writer.written, _left_out(source, settings), dict(report.skipped), resumed)
 
 
@@ -126,10 +130,8 @@ class _Report:
         self._save()
 
     def _save(self) -> None:
-        temporary = self._path.with_suffix(".unfinished")
         content = {**self._identity, "skipped": {str(index): text for index, text in self.skipped.items()}}
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        temporary.replace(self._path)
+        write_text(self._path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def _require_free(folder: Path) -> None:

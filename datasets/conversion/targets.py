@@ -22,6 +22,7 @@ from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureErr
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.sources.lerobot.writer import LeRobotWriter
 from embodio.envs.embodiment import Embodiment
+from embodio.model.writing import write_json
 
 Kind = TypeVar("Kind", bound=Feature)
 _IMAGES = {"rlds": ("png", "jpeg"), "lerobot": ("video", "png")}
@@ -100,7 +101,7 @@ class _RLDSTarget:
     def close(self) -> None:
         """Completes the data set; RLDS data without a robot is read all the same."""
         if self._embodiment is not None:
-            self._embodiment.save(self._folder / "embodiment.json")
+            write_json(self._folder / "embodiment.json", self._embodiment.to_dict(), indent=2)
         self._writer.close()
 
 

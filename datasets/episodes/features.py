@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from embodio.envs.embodiment import Embodiment
+from embodio.model.writing import write_text
 
 STEPS = "steps"
 METADATA = "episode_metadata"
@@ -165,7 +166,7 @@ class EpisodeFeatures:
 
     def save(self, folder: Path) -> None:
         """Writes `folder`/features.json."""
-        (folder / "features.json").write_text(json.dumps(self.to_json(), indent=4, sort_keys=True) + "\n")
+        write_text(folder / "features.json", json.dumps(self.to_json(), indent=4, sort_keys=True) + "\n")
 
 
 def features_of(embodiment: Embodiment) -> EpisodeFeatures:

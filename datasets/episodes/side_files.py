@@ -12,6 +12,7 @@ from typing import Any
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.files.sealed_json import sealed, unsealed
 from embodio.datasets.rlds.pieces.record_index import INDEX_NAME, SIDE_FOLDER
+from embodio.model.writing import write_cached
 
 
 def data_folder(source: EpisodeSource) -> Path | None:
@@ -73,15 +74,8 @@ def load_side_file(source: EpisodeSource, kind: str, key: str | None) -> Any:
 def save_side_file(source: EpisodeSource, kind: str, key: str | None, content: Mapping[str, Any]) -> None:
     """Saves `content` under `key`; a folder that cannot be written does without."""
     path = _path(source, kind, key)
-    if path is None:
-        return
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(exist_ok=True)
-        temporary.write_text(sealed(content))
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+    if path is not None:
+        write_cached(path, sealed(content).encode())
 
 
 def _path(source: EpisodeSource, kind: str, key: str | None) -> Path | None:

@@ -16,12 +16,13 @@ from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.quantile_sketch import QuantileSketch
 from embodio.datasets.episodes.side_files import fingerprint, load_side_file, save_side_file
 from embodio.datasets.episodes.source import EpisodeSource
+from embodio.datasets.episodes.step_filter import REASONS, StepFilter, StepRules, finite_rows
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.model.tokens.statistics import DatasetStatistics, FieldStatistics, StatisticsError
 
 _ACTION_FIELDS = ("action", "expert_action")
 _STATE_FIELD = "state"
-_KIND, _REVISION = "statistics", 2
+_KIND, _REVISION = "statistics", 3
 _LISTED = 8
 
 
@@ -55,7 +56,7 @@ class FieldAccumulator:
         """
         if not len(values):
             return
-        if not _all_finite(values):
+        if not finite_rows(values).all():
             raise DatasetError("values that are not finite have no statistics. Collect the data set again")
         exact = values.astype(np.float64)
         mean = exact.mean(axis=0)
@@ -121,19 +122,21 @@ def compute_statistics(
     *others: EpisodeSource,
     fields: Sequence[str] = (),
     episodes: int = 0,
+    rules: StepRules | None = None,
     done: Callable[[int], None] = lambda count: None,
 ) -> DatasetStatistics:
     """Computes the statistics of the actions and of the state of a data set, or reads them from beside the data.
 
     They are kept under a hash of the files and of what is computed, so they are computed anew when either changes.
-    Episodes that are damaged or hold values that are not finite are left out, which `source` of the result says; the
-    loader counts and limits them.
+    Damaged episodes are left out, and so are steps with a value that is not finite in any of the fields, which `source`
+    of the result says; training leaves out the same.
 
     Args:
         reader: of the data set; its embodiment gives the names of the dimensions.
         others: more data sets of the same robot; the statistics are those of all steps together.
         fields: numeric fields of a step; empty takes "action", "expert_action" and "state", as far as they are there.
         episodes: of each data set only the first so many are read; 0 reads all.
+        rules: which other steps are left out; None for no others.
         done: called with the number of episodes that were read, after each.
 
     Returns:
@@ -144,41 +147,61 @@ def compute_statistics(
     """
     readers = (reader, *others)
     names = {field: _names(readers, field) for field in fields or _usual_fields(reader)}
-    keys = [
-        fingerprint(one, fields=names, revision=_REVISION, **({"first": episodes} if episodes else {}))
-        for one in readers
-    ]
+    rules = rules or StepRules()
+    made = {"revision": _REVISION, "rules": rules.to_json()} | ({"first": episodes} if episodes else {})
+    keys = [fingerprint(one, fields=names, **made) for one in readers]
     key = keys[0] if len(keys) == 1 else _joined(keys)
     known = _load(reader, key)
     if known is not None:
         return known
-    left_out: list[str] = []
+    left_out = _LeftOut()
     accumulators = {field: FieldAccumulator() for field in names}
     count = 0
     for one in readers:
-        for _ in _accumulate(one, accumulators, left_out, episodes):
+        for _ in _accumulate(one, accumulators, left_out, episodes, rules):
             count += 1
             done(count)
-    if count and len(left_out) == count:
+    if count and not left_out.kept:
         raise DatasetError(
-            f"{reader.name}: all of {count} episodes are damaged or not finite ({', '.join(left_out[:_LISTED])}), so "
-            "there are no statistics. `embodio-data verify` says what is wrong with them"
+            f"{reader.name}: in {count} episodes there is no step to compute statistics of{left_out}. "
+            "`embodio-data verify` says what is wrong with them"
         )
-    source = _described(readers, left_out, episodes)
+    source = _described(readers, episodes) + str(left_out)
     computed = DatasetStatistics({f: a.finish(names[f]) for f, a in accumulators.items()}, source=source)
     save_side_file(reader, _KIND, key, computed.to_dict())
     return computed
 
 
-def _described(readers: Sequence[EpisodeSource], left_out: Sequence[str], episodes: int) -> str:
+class _LeftOut:
+    """What is not in the statistics, and how many steps are."""
+
+    def __init__(self) -> None:
+        self.kept = 0
+        self.episodes: list[str] = []
+        self._steps = np.zeros(1 + len(REASONS), np.int64)
+
+    def count(self, reasons: npt.NDArray[np.uint8]) -> None:
+        self._steps += np.bincount(reasons, minlength=len(self._steps))
+        self.kept = int(self._steps[0])
+
+    def __str__(self) -> str:
+        """For people, to be put behind what was read."""
+        parts = []
+        if self.episodes:
+            listed = ", ".join(self.episodes[:_LISTED]) + (", ..." if len(self.episodes) > _LISTED else "")
+            parts.append(f"{len(self.episodes)} damaged episodes left out ({listed})")
+        if self._steps[1:].any():
+            counts = [f"{count} {reason}" for reason, count in zip(REASONS, self._steps[1:], strict=True) if count]
+            parts.append(f"{self._steps[1:].sum()} steps left out ({', '.join(counts)})")
+        return "".join(f", {part}" for part in parts)
+
+
+def _described(readers: Sequence[EpisodeSource], episodes: int) -> str:
     """What was read, for people."""
     parts = []
     for reader in readers:
         name = f"{reader.name} {getattr(reader, 'version', '')}".strip()
         parts.append(f"{name}, {min(len(reader), episodes or len(reader))} episodes")
-    if left_out:
-        listed = ", ".join(left_out[:_LISTED]) + (", ..." if len(left_out) > _LISTED else "")
-        parts[-1] += f", of which {len(left_out)} are damaged or not finite and left out ({listed})"
     return " and ".join(parts)
 
 
@@ -221,25 +244,26 @@ def _load(source: EpisodeSource, key: str | None) -> DatasetStatistics | None:
 
 
 def _accumulate(
-    source: EpisodeSource, accumulators: Mapping[str, FieldAccumulator], left_out: list[str], episodes: int
+    source: EpisodeSource,
+    accumulators: Mapping[str, FieldAccumulator],
+    left_out: _LeftOut,
+    episodes: int,
+    rules: StepRules,
 ) -> Iterator[None]:
-    """Adds the episodes of a data set one by one; the numbers of those that cannot be used go to `left_out`."""
+    """Adds the episodes of a data set one by one, and what cannot be used to `left_out`."""
     damaged = index_episodes(source).damaged
+    steps = StepFilter(source, tuple(accumulators), rules)
     for number in range(min(len(source), episodes or len(source))):
         try:
-            episode = None if number in damaged else source.episode(number)
-            arrays = None if episode is None else {field: episode.array(field) for field in accumulators}
+            if number in damaged:
+                raise FeatureError(damaged[number])
+            episode = source.episode(number)
+            arrays = {field: episode.array(field) for field in accumulators}
+            reasons = steps.reasons(episode)
         except (CorruptRecordError, FeatureError):
-            arrays = None
-        if arrays is None or not all(map(_all_finite, arrays.values())):
-            left_out.append(f"{source.name} {number}")
+            left_out.episodes.append(f"{source.name} {number}")
         else:
+            left_out.count(reasons)
             for field, values in arrays.items():
-                accumulators[field].update(values.reshape(len(values), -1))
+                accumulators[field].update(values.reshape(len(values), -1)[reasons == 0])
         yield
-
-
-def _all_finite(values: npt.NDArray[Any]) -> bool:
-    """Whether all values are numbers that float32 can hold."""
-    with np.errstate(over="ignore"):
-        return bool(np.isfinite(values.astype(np.float32)).all())

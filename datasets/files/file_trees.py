@@ -8,7 +8,6 @@ import hashlib
 import logging
 import lzma
 import os
-import shutil
 import tarfile
 import zipfile
 import zlib
@@ -17,6 +16,7 @@ from typing import Any, Protocol
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.datasets.files.remote import cache_folder
+from embodio.model.writing import WriteError, replacing, write_errors
 
 _COMPRESSED = (".tar.xz", ".tar.gz", ".tar.bz2", ".txz", ".tgz")
 _ARCHIVES = (".tar", ".zip", *_COMPRESSED)
@@ -189,21 +189,22 @@ def _plain_tar(path: Path) -> Path:
     folder = cache_folder("archives")
     plain = folder / f"{path.name.partition('.')[0]}-{key}.tar"
     if not plain.exists():
-        folder.mkdir(parents=True, exist_ok=True)
         _log.warning("%s is compressed: it is unpacked once, to %s", path, plain)
-        temporary = plain.with_suffix(f".{os.getpid()}")
-        try:
+        with replacing(plain, lasting=False) as temporary:
             _unpack(path, temporary)
-            temporary.replace(plain)
-        except (lzma.LZMAError, zlib.error, EOFError, OSError) as error:
-            raise CorruptRecordError(path, 0, f"cannot be unpacked ({error})", _REMEDY) from error
-        finally:
-            temporary.unlink(missing_ok=True)
     return plain
 
 
 def _unpack(path: Path, plain: Path) -> None:
     kinds: dict[str, Any] = {".xz": lzma.open, "txz": lzma.open, ".gz": gzip.open, "tgz": gzip.open, "bz2": bz2.open}
     opener = kinds[path.name.lower()[-3:]]
-    with opener(path, "rb") as source, plain.open("wb") as target:
-        shutil.copyfileobj(source, target, 1 << 20)
+    with plain.open("wb") as target:
+        try:
+            with opener(path, "rb") as source:
+                while piece := source.read(1 << 20):
+                    with write_errors(plain):
+                        target.write(piece)
+        except WriteError:
+            raise
+        except (lzma.LZMAError, zlib.error, EOFError, OSError) as error:
+            raise CorruptRecordError(path, 0, f"cannot be unpacked ({error})", _REMEDY) from error

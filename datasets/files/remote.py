@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from embodio.datasets.errors import DatasetError
+from embodio.model.writing import DISK_ERRORS, WriteError, replacing, write_bytes
 
 T = TypeVar("T")
 
@@ -91,10 +92,7 @@ def mirror(url: str, names: Sequence[str]) -> Path:
                 f"{url}/{name} cannot be read ({error}). Check the address and the connection"
             ) from error
         if not target.exists() or target.read_bytes() != content:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{target.name}.{os.getpid()}")
-            temporary.write_bytes(content)
-            temporary.replace(target)
+            write_bytes(target, content, lasting=False)
     return folder
 
 
@@ -102,19 +100,31 @@ def fetch(url: str, folder: Path) -> Path:
     """Copies one file into a folder, unless it is there with the same size; raises DatasetError as `mirror`."""
     system, path = file_system(url)
     target = folder / name_of(url)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         size = trying_again(lambda: system.info(path))["size"]
         if not target.exists() or target.stat().st_size != size:
             if size is not None and size >= _WORTH_TELLING:
                 _log.warning("%s: %d MB are copied to %s", url, size >> 20, target)
-            trying_again(lambda: system.get_file(path, str(temporary)))
-            temporary.replace(target)
+            with replacing(target, lasting=False) as temporary:
+                _download(system, path, temporary, url)
+    except WriteError:
+        raise
     except network_errors() as error:
-        raise DatasetError(f"{url} cannot be fetched ({error}). Check the address and the connection") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise _unreachable(url, error) from error
     return target
+
+
+def _download(system: Any, path: str, target: Path, url: str) -> None:
+    try:
+        trying_again(lambda: system.get_file(path, str(target)))
+    except network_errors() as error:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise
+        raise _unreachable(url, error) from error
+
+
+def _unreachable(url: str, error: Exception) -> DatasetError:
+    return DatasetError(f"{url} cannot be fetched ({error}). Check the address and the connection")
 
 
 def folder_of(url: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from embodio.datasets.pages.episode_page import EpisodePage, TokenTable, page_ht
 from embodio.datasets.pages.episode_video import mp4
 from embodio.datasets.pages.plot import plot_svg
 from embodio.datasets.pages.prompt import sounds, told
+from embodio.model.writing import write_bytes
 
 Tokens = Callable[[EpisodeView], TokenTable | None]
 _FPS = 10.0  # where the control frequency is not known
@@ -51,10 +51,7 @@ def write_page(
     for count, number in enumerate(episodes, start=1):
         pages.append(episode_page(source, number, tokens))
         done(count)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(page_html(source.name, _dataset_facts(source), pages))
-    os.replace(part, path)
+    write_bytes(path, page_html(source.name, _dataset_facts(source), pages))
 
 
 def episode_page(source: EpisodeSource, number: int, tokens: Tokens) -> EpisodePage:

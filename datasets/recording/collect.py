@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +21,7 @@ from embodio.datasets.errors import CollectionError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.recording.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
 from embodio.datasets.recording.demonstration import check_noise, record_demonstration
+from embodio.datasets.stream.worker_process import follow_parent, starting_workers
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.registry import Policy, make_env, make_expert
 
@@ -140,7 +138,6 @@ def collect(
     source = source or RegisteredSource(env_name, dict(env_options or {}))
     settings = _settings(source, env_name, seed, noise, keep_failures, env_options)
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
     with sole_user(folder, "collecting into", CollectionError):
         store = CollectionStore(folder, settings)
         done = {row.index for row in [*store.published(), *store.staged()]}
@@ -219,7 +216,8 @@ def _play(
             initargs=(source, settings, staging),
         )
         try:
-            futures: list[Future[tuple[CollectedEpisode, str]]] = [pool.submit(_play_one, index) for index in pending]
+            with starting_workers():
+                futures: list[Future[tuple[CollectedEpisode, str]]] = [pool.submit(_play_one, i) for i in pending]
             for future in as_completed(futures):
                 row, message = future.result()
                 report(row.status)
@@ -267,18 +265,10 @@ _worker: _Worker | None = None
 
 
 def _start_worker(source: DemonstrationSource, settings: CollectionSettings, staging: Path) -> None:
-    """Prepares a worker process: it leaves Ctrl-C to its parent and dies with it."""
+    """Prepares a worker process."""
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    follow_parent()
     _worker = _Worker(source, settings, staging)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def _play_one(index: int) -> tuple[CollectedEpisode, str]:

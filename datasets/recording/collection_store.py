@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -23,13 +22,16 @@ from typing import Any
 from embodio.datasets.episodes.features import EpisodeFeatures, features_of
 from embodio.datasets.errors import CollectionError, CollectionMismatch
 from embodio.datasets.files.byte_files import LocalFile
+from embodio.datasets.files.folder_lock import HOLDER
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.tfrecord import frame, read_payload, scan
 from embodio.datasets.rlds.writer import SHARD_BYTES, write_dataset
 from embodio.envs.embodiment import Embodiment
+from embodio.model.writing import is_partial, remove_partial, sync, sync_tree, write_bytes, write_errors, write_json
 
 STAGING = ".staging"
 INDEX = "collection.json"
+_LISTED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,17 +132,19 @@ class CollectionStore:
         self._commit = folder / ".commit"
         self._building = folder / ".building"
         self._index = folder / INDEX
-        folder.mkdir(parents=True, exist_ok=True)
+        with write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self._building, ignore_errors=True)
         if self._commit.exists():
             self._publish()
         if self._index.exists():
             self._check_settings()
-        elif (folder / "dataset_info.json").exists():
-            raise CollectionError(f"{folder} holds a data set that was not collected here. Choose another folder")
         else:
-            _write_json(self._index, {"settings": settings.to_json(), "episodes": []})
-        self.staging.mkdir(exist_ok=True)
+            self._require_own()
+            write_json(self._index, {"settings": settings.to_json(), "episodes": []})
+        with write_errors(self.staging):
+            self.staging.mkdir(exist_ok=True)
+            remove_partial(self.staging)
 
     def published(self) -> list[CollectedEpisode]:
         """Returns the rows of the episodes that the present data set was made from, in order."""
@@ -178,8 +182,11 @@ class CollectionStore:
             shard_bytes=shard_bytes,
         )
         content = {"settings": self.settings.to_json(), "episodes": [dataclasses.asdict(row) for row in rows]}
-        _write_json(self._building / INDEX, content)
-        self._building.rename(self._commit)
+        write_json(self._building / INDEX, content)
+        with write_errors(self.folder):
+            sync_tree(self._building)
+            self._building.rename(self._commit)
+            sync(self.folder)
         self._publish()
         self.staging.mkdir()
 
@@ -205,8 +212,21 @@ class CollectionStore:
                 if path != info:
                     path.replace(self.folder / path.name)
             info.replace(self.folder / info.name)
+        sync(self.folder)
         shutil.rmtree(self.staging, ignore_errors=True)
         self._commit.rmdir()
+
+    def _require_own(self) -> None:
+        """Refuses a folder in which something else was before the collection began."""
+        own = {self._index.name, self.staging.name, HOLDER}
+        others = sorted(
+            path.name for path in self.folder.iterdir() if path.name not in own and not is_partial(path.name)
+        )
+        if others:
+            raise CollectionError(
+                f"{self.folder} holds {', '.join(others[:_LISTED])}{', ...' if len(others) > _LISTED else ''}, which "
+                "no collection put there. Choose another folder, or an empty one"
+            )
 
     def _check_settings(self) -> None:
         expected, found = _read_json(self._index).get("settings"), self.settings.to_json()
@@ -229,10 +249,8 @@ def stage(staging: Path, row: CollectedEpisode, record: bytes | None) -> None:
     """
     if record is not None:
         target = staging / f"{row.index:06d}.tfrecord"
-        temporary = target.with_suffix(f".{os.getpid()}.unfinished")
-        temporary.write_bytes(frame(record))
-        temporary.replace(target)
-    _write_json(staging / f"{row.index:06d}.json", dataclasses.asdict(row))
+        write_bytes(target, frame(record))
+    write_json(staging / f"{row.index:06d}.json", dataclasses.asdict(row))
 
 
 def _read_staged(path: Path) -> bytes:
@@ -259,9 +277,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise CollectionError(f"{path} is damaged: {error}. Delete it if its episode may be collected again") from error
     return data
-
-
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.unfinished")
-    temporary.write_text(json.dumps(data, indent=1) + "\n")
-    temporary.replace(path)

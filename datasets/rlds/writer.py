@@ -6,11 +6,11 @@ NAME-train.tfrecord-00000-of-00003, ... of framed episodes.
 
 from __future__ import annotations
 
-import json
+import io
 import os
 from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from embodio.datasets.rlds.sequences import Item, stored_as
 from embodio.datasets.rlds.tensor_codec import encode_tensor
 from embodio.datasets.rlds.tfrecord import FOOTER_BYTES, frame, scan
 from embodio.envs.embodiment import Embodiment
+from embodio.model.writing import sync, write_errors, write_json
 
 SPLIT = "train"
 SHARD_BYTES = 32 * 1024 * 1024
@@ -117,7 +118,7 @@ class RLDSWriter:
         self._shard_bytes = shard_bytes or SHARD_BYTES
         self._lengths: list[int] = []
         self._bytes = 0
-        self._file: BinaryIO | None = None
+        self._file: io.FileIO | None = None
         if resume:
             self._recover()
 
@@ -146,15 +147,18 @@ class RLDSWriter:
 
         Args:
             record: what `encode_episode` gave, or a record of another data set with the same features.
+
+        Raises:
+            WriteError: the disk is full; a writer that resumes goes on before this episode.
         """
         if self._file is not None and self._file.tell() >= self._shard_bytes:
             self._file.close()
             self._file = None
-        if self._file is None:
-            self._file = self._unfinished(len(self._lengths)).open("wb")
-            self._lengths.append(0)
-        self._file.write(frame(record))
-        self._file.flush()
+        with write_errors(self._unfinished(max(0, len(self._lengths) - (self._file is not None)))):
+            if self._file is None:
+                self._file = self._unfinished(len(self._lengths)).open("wb", buffering=0)
+                self._lengths.append(0)
+            _write_all(self._file, frame(record))
         self._lengths[-1] += 1
         self._bytes += len(record)
 
@@ -168,10 +172,12 @@ class RLDSWriter:
             raise DatasetError(f"{self.folder}: a data set needs at least one episode")
         self._file.close()
         total = len(self._lengths)
-        for shard in range(total):
-            self._unfinished(shard).rename(self.folder / shard_name(self._name, shard, total))
+        with write_errors(self.folder):
+            for shard in range(total):
+                sync(self._unfinished(shard))
+                self._unfinished(shard).rename(self.folder / shard_name(self._name, shard, total))
         self._features.save(self.folder)
-        (self.folder / INFO_NAME).write_text(json.dumps(self._info(), indent=2) + "\n")
+        write_json(self.folder / INFO_NAME, self._info(), indent=2)
 
     def _unfinished(self, shard: int) -> Path:
         return self.folder / f"{shard:05d}.unfinished"
@@ -185,7 +191,7 @@ class RLDSWriter:
                 self._file.close()
             path = self._unfinished(len(self._lengths))
             spans = scan(LocalFile(path), unfinished=True)
-            self._file = path.open("r+b")
+            self._file = path.open("r+b", buffering=0)
             self._file.truncate(int(spans[-1].sum()) + FOOTER_BYTES if len(spans) else 0)
             self._file.seek(0, os.SEEK_END)
             self._lengths.append(len(spans))
@@ -240,9 +246,15 @@ def write_dataset(
         DatasetError: as `RLDSWriter`.
     """
     with RLDSWriter(folder, name, features, **options) as writer:
-        embodiment.save(writer.folder / "embodiment.json")
+        write_json(writer.folder / "embodiment.json", embodiment.to_dict(), indent=2)
         for record in records:
             writer.add_record(record)
+
+
+def _write_all(file: io.FileIO, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _check_names(where: str, declared: Set[str], values: Mapping[str, Any]) -> None:

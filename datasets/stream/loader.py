@@ -22,6 +22,7 @@ from embodio.datasets.errors import DatasetError, ExampleError, LoaderError, Too
 from embodio.datasets.stream.maker_thread import MakerThread
 from embodio.datasets.stream.shared_memory import ALIGNMENT, SharedBlock
 from embodio.datasets.stream.worker import Failure, Made, run_worker
+from embodio.datasets.stream.worker_process import starting_workers
 from embodio.model.network.collation import Allocate, Batch
 
 _REPORTED = 5  # damaged episodes that are listed in an error
@@ -197,7 +198,8 @@ class _Worker:
         self._connection, theirs = context.Pipe()
         arguments = (theirs, self._block, maker, steps, config.prefetch)
         self.process: SpawnProcess = context.Process(target=run_worker, args=arguments, daemon=True)
-        self.process.start()
+        with starting_workers():
+            self.process.start()
         theirs.close()
 
     def receive(self, step: int) -> tuple[Batch, tuple[ExampleError, ...]]:
@@ -224,11 +226,8 @@ class _Worker:
     def end(self) -> None:
         """Ends the process; it holds nothing that must be written."""
         self._connection.close()
-        self.process.terminate()
-        self.process.join(5.0)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+        self.process.kill()
+        self.process.join()
         self.process.close()
         self._block.close()
 

@@ -36,6 +36,10 @@ class NumberedRecords(Protocol):
         """Where record `index` comes from, for messages."""
 
 
+class DamagedRecord(ExampleError):
+    """The record of an Example is damaged; any other may be taken in its place."""
+
+
 Task = TypeVar("Task", bound=NumberedRecords)
 Made = TypeVar("Made")
 
@@ -113,14 +117,25 @@ class NumberedBatches(ABC, Generic[Task]):
         for attempt in range(1 + SPARES):
             task, record = self.draw(position, attempt)
             try:
-                return make(task, record, position)
-            except PROBLEMS as error:
-                place = task.place(record)
-                located = ExampleError(place.dataset, place.episode, place.step, _text(error))
-                if not isinstance(error, _DAMAGE):
-                    raise located from error
-                damage.append(located)
+                return made(task, record, lambda index, task=task: make(task, index, position))  # type: ignore[misc]
+            except DamagedRecord as error:
+                damage.append(error)
         raise damage[-1]
+
+
+def made(task: NumberedRecords, record: int, make: Callable[[int], Made]) -> Made:
+    """What `make` gives for a record.
+
+    Raises:
+        DamagedRecord: the record is damaged.
+        ExampleError: it is not, but nothing can be made of it; both say where it is.
+    """
+    try:
+        return make(record)
+    except PROBLEMS as error:
+        place = task.place(record)
+        kind = DamagedRecord if isinstance(error, _DAMAGE) else ExampleError
+        raise kind(place.dataset, place.episode, place.step, _text(error)) from error
 
 
 def _text(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.stream.loader import Loader, LoaderConfig
 from embodio.datasets.stream.mixture import Mixture
-from embodio.datasets.stream.numbered_batches import NumberedBatches
+from embodio.datasets.stream.numbered_batches import DamagedRecord, NumberedBatches, made
 from embodio.datasets.stream.order import generator_at, mask_generator_at
 from embodio.datasets.tasks.record_task import RecordTask
 from embodio.model.example import Example
@@ -71,7 +71,7 @@ def batches(
     workers: int = 0,
     config: LoaderConfig | None = None,
     on_damage: Callable[[ExampleError], None] | None = None,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Batches number `start` to `stop - 1` in order, whatever the number of worker processes.
 
     Args:
@@ -90,9 +90,31 @@ def batches(
 
 
 def evaluation_batches(
-    task: RecordTask, processor: Callable[[Example], Features], records: int, batch_size: int
+    task: RecordTask,
+    processor: Callable[[Example], Features],
+    records: int,
+    batch_size: int,
+    on_damage: Callable[[ExampleError], None] = lambda error: None,
 ) -> Iterator[Batch]:
-    """At most `records` Examples, evenly spread over the task and without augmentation, in batches."""
+    """At most `records` Examples, evenly spread over the task and without augmentation, in batches.
+
+    Args:
+        task: where Examples come from.
+        processor: Example -> Features.
+        records: how many at most.
+        batch_size: Examples in a batch, at most.
+        on_damage: told of each record that is damaged; it is left out.
+
+    Raises:
+        ExampleError: an Example cannot be made of a record that is not damaged.
+    """
     chosen = np.unique(np.linspace(0, len(task) - 1, min(records, len(task))).astype(np.int64))
     for first in range(0, len(chosen), batch_size):
-        yield collate([processor(task.example(int(i))) for i in chosen[first : first + batch_size]])
+        rows = list[Features]()
+        for index in chosen[first : first + batch_size].tolist():
+            try:
+                rows.append(made(task, index, lambda i: processor(task.example(i))))
+            except DamagedRecord as error:
+                on_damage(error)
+        if rows:
+            yield collate(rows)

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
 import pickle
-import signal
-import threading
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,6 +18,7 @@ import torch
 
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.stream.shared_memory import Layout, Room, SharedBlock
+from embodio.datasets.stream.worker_process import follow_parent
 from embodio.model.memory import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -61,8 +58,7 @@ def run_worker(connection: Connection, block: SharedBlock, maker: BatchMaker, st
         steps: their numbers.
         prefetch: batches that may wait to be fetched.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the main process's business
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    follow_parent()
     torch.set_num_threads(1)
     keep_freed_memory()
     desk = _Desk(connection, block)
@@ -146,14 +142,6 @@ def _send(connection: Connection, message: Made | Failure) -> None:
         connection.send(message)
     except (BrokenPipeError, ConnectionResetError) as error:
         raise _LoaderGone from error
-
-
-def _end_with_parent() -> None:
-    """Waits for the main process to end, and then ends this one, whatever it is doing."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 class _Reporting:

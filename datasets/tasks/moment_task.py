@@ -98,6 +98,15 @@ class MomentTask(ABC, Generic[ConfigT]):
         """Where record `index` comes from, for messages."""
         return Place(self._name, *self.locate(index))
 
+    def reads(self, index: int) -> range:
+        """Steps whose numbers record `index` reads or writes; they may reach beyond the end of the episode."""
+        step = self.locate(index)[1]
+        return range(max(0, step - self.config.inputs.previous_actions), step + 1 + self._ahead())
+
+    def _ahead(self) -> int:
+        """Steps after the present one whose numbers are read at most."""
+        return 0
+
     def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
         """The Example of record `index`; `generator` draws all that is random.
 

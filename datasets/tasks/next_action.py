@@ -163,6 +163,12 @@ class NextAction:
         """Where record `index` comes from, for messages."""
         return Place(self._name, *self.locate(index))
 
+    def reads(self, index: int) -> range:
+        """Steps whose numbers record `index` reads or writes; they may reach beyond the end of the episode."""
+        step = self.locate(index)[1]
+        earlier = max(self._builder.window - 1, self._builder.previous_actions)
+        return range(max(0, step - earlier), step + self._builder.chunk)
+
     def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
         """The Example of record `index`; `generator` draws the augmentation.
 

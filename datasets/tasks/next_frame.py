@@ -40,6 +40,9 @@ class NextFrame(MomentTask[NextFrameConfig]):
     def _records(self, length: int) -> int:
         return max(0, length - self.config.frames * self.config.stride)
 
+    def _ahead(self) -> int:
+        return self.config.frames * self.config.stride if self.config.with_actions else 0
+
     def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
         config = self.config
         last = step + config.frames * config.stride

@@ -39,6 +39,9 @@ class NextState(MomentTask[NextStateConfig]):
     def _records(self, length: int) -> int:
         return max(0, length - self.config.ahead)
 
+    def _ahead(self) -> int:
+        return self.config.ahead
+
     def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
         later = step + self.config.ahead
         given = self._given(scene, step, generator)

@@ -11,6 +11,8 @@ from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
 from embodio.datasets.tasks.scene import Scene
 from embodio.model.example import Example
 
+_WHOLE_EPISODE = 1 << 40  # steps
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlanConfig(TaskConfig):
@@ -37,6 +39,9 @@ class Plan(MomentTask[PlanConfig]):
 
     def _records(self, length: int) -> int:
         return int(self._form.answer_length(length) <= self.config.longest)
+
+    def _ahead(self) -> int:
+        return _WHOLE_EPISODE
 
     def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
         given, told = self._given(scene, 0, generator), scene.told()

@@ -9,12 +9,12 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks.action_right import ActionRight, ActionRightConfig
 from embodio.datasets.tasks.goal_image import GoalImage, GoalImageConfig, SubGoalImageConfig
 from embodio.datasets.tasks.instruction_from_video import InstructionFromVideo, InstructionFromVideoConfig
+from embodio.datasets.tasks.kept_steps import StepTask
 from embodio.datasets.tasks.moment_task import TaskConfig
 from embodio.datasets.tasks.next_action import NextAction
 from embodio.datasets.tasks.next_frame import NextFrame, NextFrameConfig
 from embodio.datasets.tasks.next_state import NextState, NextStateConfig
 from embodio.datasets.tasks.plan import Plan, PlanConfig
-from embodio.datasets.tasks.record_task import RecordTask
 
 
 class NamedTask(NamedTuple):
@@ -26,7 +26,7 @@ class NamedTask(NamedTuple):
         config: dataclass of the settings; None where `make` takes them one by one.
     """
 
-    make: Callable[..., RecordTask]
+    make: Callable[..., StepTask]
     config: type[TaskConfig] | None
 
 

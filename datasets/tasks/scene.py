@@ -109,6 +109,12 @@ class Scene:
             raise FeatureError(f"{self._action_key} is not finite at a step that is needed. Fetch the data again")
         return found
 
+    def actions_around(self, step: int) -> npt.NDArray[np.floating[Any]]:
+        """The actions of all steps, [T, A]; that of `step` in the place of those that are not finite."""
+        [present] = self.actions([step])
+        found = self._episode.array(self._action_key)
+        return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, present)
+
     def action_ids(self, steps: Sequence[int] | None = None) -> list[int]:
         """The actions of some steps, or of all, as the policy answers them; raises as `actions` does."""
         return self._form.write(self.actions(steps))

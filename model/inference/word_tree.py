@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
-
-from embodio.agent.format.grammar import Spellings
 
 UNDEFINED = -1e30
 """The score of what the network gives no number for."""
@@ -26,7 +26,7 @@ class WordTree:
         valid: bool [n, w], where they are not filled up.
     """
 
-    def __init__(self, spellings: Spellings, device: torch.device) -> None:
+    def __init__(self, spellings: Sequence[tuple[int, ...]], device: torch.device) -> None:
         beginnings = list(dict.fromkeys(word[:end] for word in spellings for end in range(1, len(word))))
         node = {beginning: index for index, beginning in enumerate(beginnings)}
         width = max(map(len, spellings))

@@ -9,26 +9,33 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
+from embodio.model.checksums import SUMS_FILE, check_sums, write_sums
 from embodio.model.config.model import ModelConfig
 from embodio.model.errors import ConfigError, WeightsError, listed
+from embodio.model.header_check import build_empty, check_header
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.weights.jax_layout import from_jax, read_jax_npz
 from embodio.model.weights.reference_config import from_reference_config, to_reference_config
 from embodio.model.weights.reference_layout import Shapes, iterate_reference_state, reference_names, to_reference_state
-from embodio.model.weights.weight_files import WEIGHT_FILES, open_weights
+from embodio.model.weights.weight_files import (
+    WEIGHT_FILES,
+    open_weights,
+    shapes_of,
+    weight_file_names,
+    write_tensors,
+)
 from embodio.model.weights.weights import CONFIG_FILE, WEIGHTS_FILE, load_state, read_json
+from embodio.model.writing import write_json
 
-SAFE_FILES = (CONFIG_FILE, "model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
-TORCH_FILES = (CONFIG_FILE, "pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
+SAFE_FILES = (CONFIG_FILE, SUMS_FILE, "model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
+TORCH_FILES = (CONFIG_FILE, SUMS_FILE, "pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
 """What is fetched from the hub: weights in safetensors, or torch files where there are none."""
 
 REFERENCE_SECTION = "t5_config"
@@ -83,16 +90,19 @@ def load(
 
     Raises:
         ConfigError: the configuration is absent, unreadable or contradictory, or a change names no field.
+        ChecksumError: a file differs from its checksum, where the folder has checksums.
         WeightsError: the source is not there, the weights are damaged, or names or shapes differ.
     """
     folder = _folder(source)
     data = read_json(folder / CONFIG_FILE)
+    check_sums(folder, (CONFIG_FILE, *weight_file_names(folder)))
     config, weights = _config(data), open_weights(folder)
+    check_header(config, shapes_of(weights), str(folder))
     pairs = _from_reference if REFERENCE_SECTION in data else _from_ours
     if tokenizers is None:
         tokenizers = REFERENCE_SECTION in data or any(name.startswith("tokenizers.") for name in weights)
-    with torch.device("meta"):
-        model = UnifiedIO2(_changed(config, changes), tokenizers=tokenizers)
+    built = _changed(config, changes)
+    model = build_empty(lambda: UnifiedIO2(built, tokenizers=tokenizers), str(folder / CONFIG_FILE))
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
     state = {
         name: tensor.to(device=device, dtype=dtypes.of(name) if dtypes else None)
@@ -174,14 +184,14 @@ def save_reference(model: UnifiedIO2, folder: Path | str, max_shard_bytes: int |
         raise WeightsError(f"{folder} holds {other} already, which would be mistaken for the new weights; remove it")
     names = [WEIGHTS_FILE] if len(shards) == 1 else [_shard_name(i, len(shards)) for i in range(len(shards))]
     for name, shard in zip(names, shards, strict=True):
-        partial = folder / f".{name}.partial"
-        save_file({key: _own_memory(state[key]) for key in shard}, partial, metadata={"format": "pt"})
-        partial.replace(folder / name)
+        write_tensors(folder / name, {key: _own_memory(state[key]) for key in shard}, {"format": "pt"})
     if len(shards) > 1:
         homes = {key: name for name, shard in zip(names, shards, strict=True) for key in shard}
         size = sum(tensor.nbytes for tensor in state.values())
-        _write_json(folder / written, {"metadata": {"total_size": size}, "weight_map": homes})
-    _write_json(folder / CONFIG_FILE, config)
+        write_json(folder / written, {"metadata": {"total_size": size}, "weight_map": homes}, indent=2)
+    write_json(folder / CONFIG_FILE, config, indent=2)
+    index = [] if len(shards) == 1 else [written]
+    write_sums(folder, (CONFIG_FILE, *index, *names))
 
 
 def _config(data: Mapping[str, Any]) -> ModelConfig:
@@ -198,8 +208,7 @@ def _from_ours(
     config: ModelConfig, weights: Mapping[str, Tensor], tokenizers: bool, wanted: Shapes
 ) -> Iterator[tuple[str, Tensor]]:
     """Those tensors of a folder of ours that are wanted; unknown ones are errors, missing ones are found later."""
-    with torch.device("meta"):
-        known = set(UnifiedIO2(config, tokenizers=True).state_dict())
+    known = set(build_empty(lambda: UnifiedIO2(config, tokenizers=True), CONFIG_FILE).state_dict())
     if unexpected := sorted(set(weights) - known):
         raise WeightsError(f"the weights do not fit the model's configuration: unexpected {listed(unexpected)}")
     return ((name, weights[name]) for name in weights if name in wanted)
@@ -233,7 +242,7 @@ def _folder(source: Path | str) -> Path:
         ) from error
     try:
         found = Path(hub.snapshot_download(str(source), allow_patterns=list(SAFE_FILES)))
-        if any((found / name).exists() for name in SAFE_FILES[1:]):
+        if any((found / name).exists() for name in SAFE_FILES[2:]):
             return found
         return Path(hub.snapshot_download(str(source), allow_patterns=list(TORCH_FILES)))
     except (OSError, ValueError) as error:
@@ -261,9 +270,3 @@ def _own_memory(tensor: Tensor) -> Tensor:
     """The tensor itself, or a copy where it is a piece of a larger one (safetensors refuses shared memory)."""
     whole = tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.nbytes
     return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
-
-
-def _write_json(path: Path, data: Any) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)

@@ -6,9 +6,12 @@ so a network of fused tensors takes no more memory than its weights and one of i
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import pickle
+import re
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -17,10 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
 from embodio.model.errors import WeightsError
 from embodio.model.memory import room
+from embodio.model.writing import WriteError, replacing
 
 WEIGHT_FILES = (
     "model.safetensors",
@@ -29,6 +35,8 @@ WEIGHT_FILES = (
     "pytorch_model.bin.index.json",
 )
 """File names of weights in a folder, in the order in which they are looked for."""
+
+_LONGEST_HEADER = 100_000_000  # bytes, as in the library safetensors
 
 _DTYPES = {
     "F64": torch.float64,
@@ -50,17 +58,28 @@ def open_weights(folder: Path) -> Mapping[str, Tensor]:
     Raises:
         WeightsError: there are none, or they are damaged or unsafe to read.
     """
-    for name in WEIGHT_FILES:
-        if (folder / name).exists():
-            return ShardedWeights(folder / name) if name.endswith(".json") else open_weight_file(folder / name)
-    raise WeightsError(f"{folder} holds no weights; one of {list(WEIGHT_FILES)} must be there")
+    name = weight_file_names(folder)[0]
+    return ShardedWeights(folder / name) if name.endswith(".json") else open_weight_file(folder / name)
 
 
 def open_weight_file(path: Path) -> Mapping[str, Tensor]:
     """The tensors of one safetensors or torch file; raises WeightsError naming it if it cannot be read."""
-    if not path.exists():
-        raise WeightsError(f"{path} does not exist")
     return SafetensorsFile(path) if path.suffix == ".safetensors" else read_torch_file(path)
+
+
+def shapes_of(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of each tensor; of safetensors files only the table of contents is read."""
+    if isinstance(weights, SafetensorsFile | ShardedWeights):
+        return weights.shapes
+    return {name: tuple(tensor.shape) for name, tensor in weights.items()}
+
+
+def weight_file_names(folder: Path) -> list[str]:
+    """The names of the files that `open_weights` reads; raises WeightsError as it does."""
+    for name in WEIGHT_FILES:
+        if (folder / name).exists():
+            return [name, *sorted(set(_homes(folder / name).values()))] if name.endswith(".json") else [name]
+    raise WeightsError(f"{folder} holds no weights; one of {list(WEIGHT_FILES)} must be there")
 
 
 @dataclass(frozen=True)
@@ -79,12 +98,19 @@ class SafetensorsFile(Mapping[str, Tensor]):
     def __init__(self, path: Path) -> None:
         """Read the table of contents; raises WeightsError if the file is damaged."""
         self.path = path
+        if not path.is_file():
+            raise WeightsError(f"{path} does not exist; give the folder of a saved model")
         try:
             self._places = _contents(path)
-        except (KeyError, TypeError, ValueError, struct.error) as error:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError, struct.error) as error:
             raise WeightsError(
                 f"{path} is damaged or not a safetensors file ({error}); fetch or save it again"
             ) from error
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape of each tensor, without reading any."""
+        return {name: place.shape for name, place in self._places.items()}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
@@ -114,14 +140,16 @@ def _contents(path: Path) -> dict[str, _Place]:
     total = path.stat().st_size
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
-        if length > total - 8:
-            raise ValueError("the header is longer than the file")
+        if length > min(total - 8, _LONGEST_HEADER):
+            raise ValueError("the header is longer than the file, or than any header")
         header = json.loads(file.read(length))
     places = {}
     for name, entry in header.items():
         if name == "__metadata__":
             continue
         dtype, shape, (start, end) = _DTYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]
+        if not all(type(number) is int and number >= 0 for number in (*shape, start, end)):
+            raise ValueError(f"{name} has a shape or place that is not a row of whole numbers")
         if end - start != math.prod(shape) * dtype.itemsize or start < 0 or 8 + length + end > total:
             raise ValueError(f"{name} does not fit into the file")
         places[name] = _Place(dtype, shape, 8 + length + start, end - start)
@@ -133,19 +161,19 @@ class ShardedWeights(Mapping[str, Tensor]):
 
     def __init__(self, index: Path) -> None:
         """Open every file of the index; raises WeightsError where the index and the files disagree."""
-        try:
-            self._homes: dict[str, str] = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise WeightsError(f"{index} is not an index of weight files ({error}); fetch or save it again") from error
+        self._homes = _homes(index)
         self._files: dict[str, Mapping[str, Tensor]] = {}
         for name in sorted(set(self._homes.values())):
-            if Path(name).name != name:
-                raise WeightsError(f"{index} points outside of its folder: {name!r}")
             self._files[name] = open_weight_file(index.parent / name)
         found = {(tensor, name) for name, file in self._files.items() for tensor in file}
         if found != set(self._homes.items()):
             wrong = sorted(tensor for tensor, _ in found.symmetric_difference(self._homes.items()))
             raise WeightsError(f"{index} and its files disagree about {wrong}; fetch or save them again")
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape of each tensor."""
+        return {name: shape for file in self._files.values() for name, shape in shapes_of(file).items()}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._homes)
@@ -155,6 +183,18 @@ class ShardedWeights(Mapping[str, Tensor]):
 
     def __getitem__(self, name: str) -> Tensor:
         return self._files[self._homes[name]][name]
+
+
+def _homes(index: Path) -> dict[str, str]:
+    """Name of a tensor -> name of its file, from an index; raises WeightsError where it is damaged or leads out."""
+    try:
+        homes = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
+        raise WeightsError(f"{index} is not an index of weight files ({error}); fetch or save it again") from error
+    for name in homes.values():
+        if not isinstance(name, str) or Path(name).name != name or "\0" in name:
+            raise WeightsError(f"{index} points outside of its folder: {name!r}")
+    return homes
 
 
 def read_torch_file(path: Path, entry: str | None = None) -> dict[str, Tensor]:
@@ -167,6 +207,8 @@ def read_torch_file(path: Path, entry: str | None = None) -> dict[str, Tensor]:
     Raises:
         WeightsError: the file is damaged, holds more than tensors, or lacks the entry.
     """
+    if not path.is_file():
+        raise WeightsError(f"{path} does not exist; give the folder of a saved model")
     try:
         loaded: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
@@ -181,3 +223,23 @@ def read_torch_file(path: Path, entry: str | None = None) -> dict[str, Tensor]:
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise WeightsError(f"{path} is not a state dict: a dictionary from names to tensors is expected")
     return {str(name): value for name, value in loaded.items()}
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Writes a safetensors file in one step.
+
+    Args:
+        path: the file.
+        tensors: by name, contiguous and none a part of another.
+        metadata: for the header.
+
+    Raises:
+        WriteError: the disk is full, or the folder cannot be written.
+    """
+    with replacing(path) as temporary:
+        try:
+            save_file(dict(tensors), temporary, metadata=metadata)
+        except SafetensorError as error:  # it wraps the system's error in text
+            number = re.search(r"os error (\d+)", str(error))
+            reason = os.strerror(int(number[1])) if number else str(error)
+            raise WriteError(int(number[1]) if number else errno.EIO, reason, str(path)) from error

@@ -9,31 +9,34 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from embodio.model.checksums import check_sums, write_sums
 from embodio.model.config.model import ModelConfig
 from embodio.model.errors import ConfigError, WeightsError, listed
+from embodio.model.header_check import build_empty, check_header
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.weights.reference_layout import MOST_MISFITS, from_reference_state
+from embodio.model.weights.weight_files import SafetensorsFile, write_tensors
+from embodio.model.writing import write_json
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 
 
 def save_weights(model: UnifiedIO2, folder: Path | str) -> None:
-    """Write the network's weights and configuration into a folder, which is made if needed.
+    """Write the network's weights, configuration and their checksums into a folder, which is made if needed.
 
-    The files appear complete or not at all: each is written beside its place and then moved.
+    The files appear complete or not at all.
+
+    Raises:
+        WriteError: the disk is full, or the folder cannot be written.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{WEIGHTS_FILE}.partial"
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, partial)
-    partial.replace(folder / WEIGHTS_FILE)
-    partial = folder / f".{CONFIG_FILE}.partial"
-    partial.write_text(json.dumps(model.config.to_dict(), indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / CONFIG_FILE)
+    write_tensors(folder / WEIGHTS_FILE, {name: tensor.contiguous() for name, tensor in model.state_dict().items()})
+    write_json(folder / CONFIG_FILE, model.config.to_dict())
+    write_sums(folder, (WEIGHTS_FILE, CONFIG_FILE))
 
 
 def load_weights(folder: Path | str, device: torch.device | str = "cpu") -> UnifiedIO2:
@@ -48,14 +51,18 @@ def load_weights(folder: Path | str, device: torch.device | str = "cpu") -> Unif
 
     Raises:
         ConfigError: the configuration is absent or unreadable.
+        ChecksumError: a file differs from its checksum.
         WeightsError: the weight file is absent or damaged, or names or shapes differ from the configuration.
     """
     folder = Path(folder)
-    config, state = read_config(folder / CONFIG_FILE), read_safetensors(folder / WEIGHTS_FILE)
-    tokenizers = any(name.startswith("tokenizers.") for name in state)
-    with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
-        model = UnifiedIO2(config, tokenizers=tokenizers)
-    load_state(model, state, assign=True)
+    path = folder / WEIGHTS_FILE
+    check_sums(folder, [name for name in (CONFIG_FILE, WEIGHTS_FILE) if (folder / name).is_file()])
+    config, shapes = read_config(folder / CONFIG_FILE), SafetensorsFile(path).shapes
+    check_header(config, shapes, str(path))
+    tokenizers = any(name.startswith("tokenizers.") for name in shapes)
+    model = build_empty(lambda: UnifiedIO2(config, tokenizers=tokenizers), str(folder / CONFIG_FILE))
+    require_fit(model, shapes, str(path))
+    load_state(model, read_safetensors(path), assign=True)
     return model.to(device).eval()
 
 
@@ -86,22 +93,38 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], *, assign: bool = 
     Raises:
         WeightsError: lists missing names, unexpected names and wrong shapes.
     """
-    own = model.state_dict()
+    require_fit(model, {name: tensor.shape for name, tensor in state.items()}, "the weights")
+    odd = [f"{name} is of {tensor.dtype}" for name, tensor in state.items() if not tensor.is_floating_point()]
+    if odd:
+        raise WeightsError(f"the weights must be floating-point numbers: {'; '.join(odd[:MOST_MISFITS])}")
+    model.load_state_dict(dict(state), assign=assign)
+
+
+def require_fit(model: nn.Module, shapes: Mapping[str, tuple[int, ...]], where: str) -> None:
+    """Compare a network with the names and shapes of tensors.
+
+    Args:
+        model: the network.
+        shapes: name of each tensor that it would be given -> its shape.
+        where: what to call the tensors in messages.
+
+    Raises:
+        WeightsError: lists missing names, unexpected names and wrong shapes.
+    """
+    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     problems = []
-    if missing := sorted(set(own) - set(state)):
+    if missing := sorted(set(own) - set(shapes)):
         problems.append(f"missing: {listed(missing)}")
-    if unexpected := sorted(set(state) - set(own)):
+    if unexpected := sorted(set(shapes) - set(own)):
         problems.append(f"unexpected: {listed(unexpected)}")
     wrong = [
-        f"{name} has shape {tuple(state[name].shape)} of {state[name].dtype}, the model needs {tuple(tensor.shape)} of "
-        "floating-point numbers"
-        for name, tensor in own.items()
-        if name in state and (state[name].shape != tensor.shape or not state[name].is_floating_point())
+        f"{name} has shape {tuple(shapes[name])}, the model needs {shape}"
+        for name, shape in own.items()
+        if name in shapes and tuple(shapes[name]) != shape
     ]
     problems += wrong[:MOST_MISFITS]
     if problems:
-        raise WeightsError("the weights do not fit the model's configuration: " + "; ".join(problems))
-    model.load_state_dict(dict(state), assign=assign)
+        raise WeightsError(f"{where} do not fit the model's configuration: " + "; ".join(problems))
 
 
 def read_config(path: Path) -> ModelConfig:
@@ -115,7 +138,7 @@ def read_json(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path} does not exist; give the folder of a saved model") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not JSON: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold a dictionary, found {type(data).__name__}")

@@ -99,7 +99,7 @@ def test_other_recordings_and_folders_are_refused(tmp_path: Path, policy: Moving
     with pytest.raises(CollectionMismatch, match="seed"):
         play(tmp_path / "other", record=tmp_path / "data", episodes=1, seed=6)
     (tmp_path / "data" / "collection.json").unlink()
-    with pytest.raises(CollectionError, match="something else than a recording"):
+    with pytest.raises(CollectionError, match="which no collection put there"):
         play(tmp_path / "run", record=tmp_path / "data", episodes=2)
 
 

@@ -119,14 +119,14 @@ def test_single_steps_and_episodes_that_are_all_damaged(tmp_path: Path) -> None:
             encode_episode(features, [{"action": action, "is_first": True} for action in rows], {}) for rows in actions
         ]
         write_dataset(tmp_path / name, name, embodiment, features, records)
-    for name in ("one", "mixed"):
+    for name, count in (("one", 1), ("mixed", 2)):
         found = compute_statistics(RLDSReader(tmp_path / name)).field("action")
-        assert found.count == 1 and found.min == found.max == found.mean and found.std == (0.0, 0.0, 0.0)
+        assert found.count == count and found.min == found.max == found.mean and found.std == (0.0, 0.0, 0.0)
         normaliser = Normaliser.from_statistics("meanstd", found)
         assert normaliser.normalise(whole).tolist() == [0.5, 0.5, 0.5]
         assert normaliser.denormalise([0.0, 1.0, 0.3]) == pytest.approx(whole)
-    assert "1 are damaged or not finite" in compute_statistics(RLDSReader(tmp_path / "mixed")).source
-    with pytest.raises(DatasetError, match=r"none: all of 2 episodes are damaged or not finite .*verify"):
+    assert "1 steps left out (1 not finite)" in compute_statistics(RLDSReader(tmp_path / "mixed")).source
+    with pytest.raises(DatasetError, match=r"none: in 2 episodes there is no step .*2 not finite.*verify"):
         compute_statistics(RLDSReader(tmp_path / "none"))
 
 
@@ -209,7 +209,7 @@ def test_damaged_episodes_are_left_out_and_that_is_said(tmp_path: Path) -> None:
     flipped[len(flipped) // 2] ^= 1  # in episode 1
     shard.write_bytes(flipped)
     found = compute_statistics(RLDSReader(folder))
-    assert found.source.endswith("3 episodes, of which 1 are damaged or not finite and left out (toy 1)")
+    assert found.source.endswith("3 episodes, 1 damaged episodes left out (toy 1)")
     assert found.field("action").count == 8
     assert found.field("action").mean == pytest.approx(np.delete(whole, range(4, 8), axis=0).mean(axis=0), abs=1e-6)
 
@@ -235,7 +235,7 @@ def test_several_data_sets_of_one_robot_have_statistics_together(tmp_path: Path)
         compute_statistics(*readers, fields=("actoin",))
 
 
-def test_episodes_with_nan_are_left_out(tmp_path: Path) -> None:
+def test_steps_with_nan_are_left_out_and_no_others(tmp_path: Path) -> None:
     embodiment = make_embodiment()
     with RLDSWriter(tmp_path / "toy", "toy", features_of(embodiment)) as writer:
         for episode in range(3):
@@ -244,4 +244,7 @@ def test_episodes_with_nan_are_left_out(tmp_path: Path) -> None:
             writer.add(rows, metadata_of(episode))
     embodiment.save(tmp_path / "toy" / "embodiment.json")
     found = compute_statistics(RLDSReader(tmp_path / "toy"))
-    assert found.field("action").count == 8 and found.source.endswith("left out (toy 1)")
+    assert found.source.endswith("3 episodes, 1 steps left out (1 not finite)")
+    assert found.field("action").count == found.field("state").count == 11
+    states = np.concatenate([episode.array("state") for episode in RLDSReader(tmp_path / "toy")]).astype(np.float64)
+    assert found.field("state").mean == pytest.approx(np.delete(states, 6, axis=0).mean(axis=0), abs=1e-12)

@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 
 from embodio.agent import PolicyFormat
 from embodio.datasets.augment.augment import AugmentConfig
+from embodio.datasets.episodes.idle_steps import idle_steps
 from embodio.datasets.episodes.statistics import compute_statistics
+from embodio.datasets.episodes.step_filter import StepFilter, StepRules
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.stream.order import generator_at
 from embodio.datasets.stream.stream import BatchStream, batches
-from embodio.datasets.tasks import TASKS, IdleConfig, InputConfig, UnknownTaskError, WithoutIdle, named_task
+from embodio.datasets.tasks import TASKS, IdleConfig, InputConfig, KeptSteps, UnknownTaskError, named_task
 from embodio.datasets.tasks.action_right import ActionRightConfig
 from embodio.datasets.tasks.goal_image import GoalImageConfig
 from embodio.datasets.tasks.hindsight import later_step
-from embodio.datasets.tasks.idle_steps import idle_steps
 from embodio.datasets.tasks.instruction_from_video import InstructionFromVideoConfig
 from embodio.datasets.tasks.mosaic import mosaic
 from embodio.datasets.tasks.next_frame import NextFrameConfig
@@ -274,7 +275,7 @@ def test_idle_steps_neither_tell_nor_move() -> None:
 def test_any_task_can_be_freed_of_idle_steps(name: str, reader: RLDSReader, form: PolicyFormat) -> None:
     task = named_task(name).make(reader, form, range(EPISODES)) if name == "next_action" else make(name, reader, form)
     config = IdleConfig(action=0.4, state=0.8)
-    busy = WithoutIdle(task, reader, config)
+    busy = KeptSteps(task, StepFilter(reader, ("action", "state"), StepRules(idle=config)))
     robot = reader.embodiment
     expected = []
     for episode in range(EPISODES):
@@ -285,8 +286,9 @@ def test_any_task_can_be_freed_of_idle_steps(name: str, reader: RLDSReader, form
     assert 0 < busy.dropped == len(task) - len(busy)
     assert [busy.place(index)[1:] for index in range(len(busy))] == expected
     assert same(busy.example(0), task.example(expected[0][1]))
-    with pytest.raises(DatasetError, match="lower the thresholds"):
-        WithoutIdle(task, reader, IdleConfig(action=9.0, state=9.0))
+    every = StepRules(idle=IdleConfig(action=9.0, state=9.0))
+    with pytest.raises(DatasetError, match=r"leaves none of .* steps are idle.*Loosen it"):
+        KeptSteps(task, StepFilter(reader, ("action", "state"), every))
 
 
 @pytest.mark.parametrize(

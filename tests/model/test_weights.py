@@ -24,7 +24,11 @@ def test_save_and_load(model: UnifiedIO2, tmp_path: Path) -> None:
     assert loaded.config == model.config
     assert not loaded.training
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())
-    assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == ["config.json", "model.safetensors"]
+    assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} == {
+        "SHA256SUMS",
+        "config.json",
+        "model.safetensors",
+    }
 
 
 @pytest.mark.parametrize("frozen", [True, False])
@@ -67,6 +71,7 @@ def test_absent_and_damaged_files_are_named(model: UnifiedIO2, tmp_path: Path) -
     with pytest.raises(WeightsError, match=r"model\.safetensors does not exist"):
         load_weights(tmp_path)
     (tmp_path / "config.json").write_text("{", encoding="utf-8")
+    (tmp_path / "SHA256SUMS").unlink()
     with pytest.raises(ConfigError, match="is not JSON"):
         load_weights(tmp_path)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
 
-# Room -> the rooms that it may import.
+# Room -> the rooms, or parts of rooms, that it may import.
 MAY_IMPORT = {
     "model": set(),
     "envs": set(),
-    "datasets": {"model", "envs"},
     "agent": {"model", "envs"},
+    "datasets": {"model", "envs", "agent.format"},
     "train": {"model", "datasets", "agent", "envs"},
     "benchmarks": {"model", "datasets", "agent", "envs", "train"},
 }

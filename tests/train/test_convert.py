@@ -83,7 +83,7 @@ def test_nothing_is_overwritten_silently(released: Path, tmp_path: Path, capsys:
     assert "config.json already" in capsys.readouterr().err
     assert sorted(path.name for path in out.iterdir()) == shards
     assert main([*to, "overwrite=true"]) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["config.json", "model.safetensors", "notes"]
+    assert sorted(path.name for path in out.iterdir()) == ["SHA256SUMS", "config.json", "model.safetensors", "notes"]
     assert main([f"source={out}", f"out={out}", "overwrite=true"]) == 2
     assert "give another folder" in capsys.readouterr().err
     (tmp_path / "file").write_text("x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from embodio.datasets.augment.augment import AugmentConfig
 from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.reader import RLDSReader
+from embodio.model.checksums import ChecksumError
 from embodio.model.network.collation import collate
 from embodio.train.command_line.schema import ConfigError
 from embodio.train.config import OptimiserConfig, TrainConfig
@@ -182,6 +184,17 @@ def test_neighbouring_values_start_alike(data: Path, tmp_path: Path) -> None:
     far = torch.cosine_similarity(rows[:-100], rows[100:]).mean()
     assert near > 0.9 and abs(far) < 0.2
     assert abs(rows.std() - 1) < 0.1
+
+
+@pytest.mark.parametrize("name", ["training.safetensors", "training.json", "model.safetensors"])
+def test_a_damaged_checkpoint_is_not_gone_on_with(data: Path, finished: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    path = tmp_path / "run" / "checkpoint" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ChecksumError, match=name):
+        train(settings(data, tmp_path / "run"))
 
 
 def test_a_guess_about_the_data_stays_marked_in_the_checkpoint(data: Path, tmp_path: Path) -> None:

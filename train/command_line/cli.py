@@ -12,10 +12,11 @@ it. A group that has the name of a nested dataclass sets that one only, any othe
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -29,14 +30,19 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
+from embodio.model.writing import DISK_ERRORS, WriteError
 from embodio.train.command_line.help import help_page
 from embodio.train.command_line.schema import ConfigError, Key, build, element_schema, is_schema, keys_of, nearest
+from embodio.train.interruption import Interruption, Terminated
 
 Config = TypeVar("Config")
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+_OUTPUT_ERRORS = DISK_ERRORS | {errno.EPIPE, errno.EIO}
+"""Numbers of errors that printing ends in when the terminal or the file behind it is gone or full."""
 _OWN_FOLDER = Path(__file__).resolve().parent
 
 
@@ -67,38 +73,50 @@ def run(
 
     Returns:
         The exit code: 0, what `execute` returned, 1 after a user error or if a file cannot be read or written, 2 for a
-        wrong command line, 130 if interrupted.
+        wrong command line, 130 after SIGINT, 143 after SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        if {"--help", "-h"} & set(arguments):
-            given = [argument for argument in arguments if argument not in ("--help", "-h", "--show")]
-            values = OmegaConf.to_container(_compose(schema, given, config_dir), resolve=False)
-            shown = _flat(cast("dict[str, Any]", values))
-            page = help_page(prog, description, examples, keys_of(schema), shown, _groups(config_dir))
-            Console(highlight=False, soft_wrap=True, markup=False).print(page)
+        if {"--help", "-h", "--show"} & set(arguments):
+            _show(schema, arguments, prog, description, examples, config_dir)
             return 0
-        if "--show" in arguments:
-            arguments.remove("--show")
-            config = _compose(schema, arguments, config_dir)
-            Console(highlight=False, soft_wrap=True, markup=False).print(OmegaConf.to_yaml(config), end="")
-            return 0
-        return execute(compose(schema, arguments, config_dir=config_dir)) or 0
+        with Interruption() as interruption:
+            code = execute(compose(schema, arguments, config_dir=config_dir)) or 0
+            interruption.check()
+            return code
     except ConfigError as error:
         errors.print(f"{prog}: {error}\nAll keys: {prog} --help", markup=False)
         return EXIT_USAGE
     except user_errors as error:
         errors.print(f"{prog}: {error}", markup=False)
         return EXIT_FAILED
-    except OSError as error:
-        if error.filename is None:
-            raise
-        errors.print(f"{prog}: {error.filename}: {error.strerror or error}", markup=False)
+    except WriteError as error:
+        errors.print(f"{prog}: {error}", markup=False)
         return EXIT_FAILED
-    except KeyboardInterrupt:
-        errors.print(f"\n{prog}: interrupted")
-        return EXIT_INTERRUPTED
+    except OSError as error:
+        if error.filename is None and error.errno not in _OUTPUT_ERRORS:
+            raise
+        with suppress(OSError):  # perhaps nothing can be printed any more
+            errors.print(f"{prog}: {error.filename or 'output'}: {error.strerror or error}", markup=False)
+        return EXIT_FAILED
+    except KeyboardInterrupt as error:
+        ended = isinstance(error, Terminated)
+        errors.print(f"\n{prog}: {'terminated' if ended else 'interrupted'}")
+        return EXIT_TERMINATED if ended else EXIT_INTERRUPTED
+
+
+def _show(
+    schema: type, arguments: Sequence[str], prog: str, description: str, examples: Sequence[str], folder: Path | None
+) -> None:
+    """Prints the help page, or the configuration that the command line gives."""
+    given = [argument for argument in arguments if argument not in ("--help", "-h", "--show")]
+    config, console = _compose(schema, given, folder), Console(highlight=False, soft_wrap=True, markup=False)
+    if not {"--help", "-h"} & set(arguments):
+        console.print(OmegaConf.to_yaml(config), end="")
+        return
+    shown = _flat(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False)))
+    console.print(help_page(prog, description, examples, keys_of(schema), shown, _groups(folder)))
 
 
 def compose(schema: type[Config], argv: Sequence[str], *, config_dir: Path | None = None) -> Config:

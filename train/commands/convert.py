@@ -11,8 +11,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from embodio.datasets.files.folder_lock import sole_user
 from embodio.model import DtypePolicy, ModelConfig, ModelError, UnifiedIO2, load, load_jax, save_reference, save_weights
 from embodio.model.weights.pretrained import read_model_config, written_weights
+from embodio.model.writing import sync, sync_tree, write_errors
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.schema import ConfigError
 
@@ -86,9 +88,15 @@ def convert(config: ConvertConfig) -> int:
 
     Raises:
         ConfigError: `out` holds weights already, or is what is being read.
-        ModelError: files are missing, damaged or do not fit the network.
+        ModelError: another process converts to `out`, or files are missing, damaged or do not fit the network.
         OSError: the folder cannot be written.
     """
+    _require_free(config)
+    with sole_user(config.out, "converting into", ModelError):
+        return _convert(config)
+
+
+def _convert(config: ConvertConfig) -> int:
     _require_free(config)
     dtypes = DTYPES[config.dtype]
     if config.size:
@@ -98,11 +106,14 @@ def convert(config: ConvertConfig) -> int:
         model = load(config.source, tokenizers=config.tokenizers, dtypes=dtypes)
     partial = config.out.with_name(f".{config.out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of a conversion that was killed
-    if config.to == "reference":
-        save_reference(model, partial, config.shard_megabytes * 1_000_000 or None)
-    else:
-        save_weights(model, partial)
-    _move(partial, config.out)
+    try:
+        if config.to == "reference":
+            save_reference(model, partial, config.shard_megabytes * 1_000_000 or None)
+        else:
+            save_weights(model, partial)
+        _move(partial, config.out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     Console().print(summary(model, f"{config.source} -> {config.out} ({config.to} layout)"))
     return 0
 
@@ -122,8 +133,11 @@ def _move(partial: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for old in written_weights(out):
         old.unlink()
-    for new in sorted(partial.iterdir(), key=lambda path: path.name == "config.json"):
-        new.replace(out / new.name)
+    with write_errors(out):
+        sync_tree(partial)
+        for new in sorted(partial.iterdir(), key=lambda path: path.name == "config.json"):
+            new.replace(out / new.name)
+        sync(out)
     partial.rmdir()
 
 

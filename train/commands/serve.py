@@ -17,6 +17,8 @@ from embodio.agent.options import AgentOptions, Precision
 from embodio.agent.serving.background import serve_until_signal
 from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings, ServingError
+from embodio.envs.errors import EnvError
+from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run as run_command
 
 
@@ -79,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "embodio-serve agent=lift-nano port=8700",
             "embodio-serve agent=lift-nano host=0.0.0.0 token_file=token.txt certificate=cert.pem key=key.pem",
         ),
-        user_errors=(AgentError,),
+        user_errors=(AgentError, EnvError, ModelError),
     )
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import mmap
-import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.rlds.pieces.example_wire import locate
+from embodio.model.writing import write_cached
 
 _MAGIC = b"EMBPIECE"
 _HEAD = struct.Struct("<8sII")
@@ -74,13 +74,7 @@ class PieceTable:
         content = _padded(json.dumps(header).encode())
         size = len(content)
         content += b"".join(_padded(array.tobytes()) for array in self._arrays())
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
-        try:
-            path.parent.mkdir(exist_ok=True)
-            temporary.write_bytes(_HEAD.pack(_MAGIC, size, google_crc32c.value(content)) + content)
-            temporary.replace(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
+        write_cached(path, _HEAD.pack(_MAGIC, size, google_crc32c.value(content)) + content)
 
     @classmethod
     def load(cls, path: Path, stamp: Stamp, records: int) -> PieceTable | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from embodio.datasets.files.byte_files import ByteFile
 from embodio.datasets.files.sealed_json import sealed, unsealed
 from embodio.datasets.rlds.tfrecord import scan
+from embodio.model.writing import write_cached
 
 INDEX_NAME = "record_index.json"
 SIDE_FOLDER = ".embodio"
@@ -63,12 +63,7 @@ class RecordIndex:
             return
         index = {name: entry for name, entry in self._load().items() if (self.folder / name).exists()}
         index |= {name: entry for name, entry in self._all().items() if name in self._used}
-        temporary = self.folder / f".{INDEX_NAME}.{os.getpid()}"
-        try:
-            temporary.write_text(sealed({name: index[name] for name in sorted(index)}))
-            temporary.replace(self.folder / INDEX_NAME)
-        except OSError:
-            temporary.unlink(missing_ok=True)
+        write_cached(self.folder / INDEX_NAME, sealed({name: index[name] for name in sorted(index)}).encode())
         self._changed, self._saved = False, time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:

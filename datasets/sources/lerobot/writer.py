@@ -33,6 +33,7 @@ from embodio.datasets.sources.lerobot.names import OWN
 from embodio.datasets.sources.lerobot.stats import LARGEST, FrameStatistics, NumberStatistics
 from embodio.datasets.sources.parquet import parquet, read_table
 from embodio.envs.embodiment import Embodiment
+from embodio.model.writing import replacing, write_text
 
 GROUP_STEPS = 4000
 _ROWS = 16  # of the table of episodes in a row group
@@ -124,7 +125,8 @@ class LeRobotWriter:
         if not self._safe:
             raise DatasetError(f"{self.folder}: a data set needs at least one episode")
         shutil.rmtree(self._segments, ignore_errors=True)
-        self._parquet.write_table(task_table(list(self._tasks)), self.folder / "meta" / "tasks.parquet", **_PARQUET)
+        with replacing(self.folder / "meta" / "tasks.parquet") as path:
+            self._parquet.write_table(task_table(list(self._tasks)), path, **_PARQUET)
         own = {"features": self._source.to_json(), "names": self._names, "description": self._about}
         if self._embodiment is not None:
             own["embodiment"] = self._embodiment.to_dict()
@@ -214,14 +216,15 @@ class LeRobotWriter:
         for name in self._videos():
             segments = [self._segments / name / f"{number:06d}.mp4" for number in range(len(self._rows))]
             join_videos(self._place(VIDEOS, name), segments)
-        path = self._place(DATA)
-        with self._parquet.ParquetWriter(_part(path), self._tables[0].schema, **_PARQUET) as writer:
+        schema = self._tables[0].schema
+        with (
+            replacing(self._place(DATA)) as path,
+            self._parquet.ParquetWriter(path, schema, **_PARQUET) as writer,
+        ):
             for table in self._tables:  # a group of rows each, so that an episode is read without others
                 writer.write_table(table, row_group_size=len(table))
-        _part(path).replace(path)
-        path = self._place(EPISODES)
-        self._parquet.write_table(_episode_table(self._rows), _part(path), row_group_size=_ROWS, **_PARQUET)
-        _part(path).replace(path)
+        with replacing(self._place(EPISODES)) as path:
+            self._parquet.write_table(_episode_table(self._rows), path, row_group_size=_ROWS, **_PARQUET)
         self._safe += len(self._rows)
         self._steps = self._rows[-1]["dataset_to_index"]
         self._rows, self._tables = [], []
@@ -253,12 +256,7 @@ class LeRobotWriter:
         return [name for name, feature in self._fields.items() if feature["dtype"] == "video"]
 
     def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        text = json.dumps(content, indent=4, ensure_ascii=False)
-        (self.folder / "meta" / name).write_text(text + "\n", encoding="utf-8")
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f".{path.name}.part")
+        write_text(self.folder / "meta" / name, json.dumps(content, indent=4, ensure_ascii=False) + "\n")
 
 
 def _episode_table(rows: list[dict[str, Any]]) -> Any:

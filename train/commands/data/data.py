@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,9 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
 from embodio.datasets.sources.description import Description
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
+from embodio.model.errors import ModelError
 from embodio.model.tokens.statistics import FieldStatistics, Normaliser
+from embodio.model.writing import write_json, write_text
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.output_path import require_writable
 from embodio.train.command_line.schema import ConfigError
@@ -112,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog=f"embodio-data {action}",
         description=verb.description,
         examples=verb.examples,
-        user_errors=(DatasetError, EmbodimentError, EmbodimentMismatch, AgentError),
+        user_errors=(DatasetError, EmbodimentError, EmbodimentMismatch, AgentError, ModelError),
     )
 
 
@@ -211,7 +212,7 @@ def inspect(config: InspectConfig) -> int:
         if config.out is None:
             console.print(proposal)
         else:
-            config.out.write_text(proposal, encoding="utf-8")
+            write_text(config.out, proposal)
             console.print(f"proposed description: {config.out}")
     source.close()
     return 0
@@ -249,7 +250,7 @@ def stats(config: StatsConfig) -> int:
     for field, values in found.fields.items():
         console.print(_table(field, values, _units(source, field)))
     if config.out is not None:
-        config.out.write_text(json.dumps(found.to_dict(), indent=2) + "\n", encoding="utf-8")
+        write_json(config.out, found.to_dict(), indent=2)
         console.print(f"statistics: {config.out}")
     source.close()
     return 0

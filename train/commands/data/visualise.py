@@ -13,6 +13,7 @@ from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.files.folder_lock import sole_writer
 from embodio.datasets.opening import open_source
 from embodio.datasets.pages.episode_page import TokenTable
 from embodio.datasets.pages.visualise import write_page
@@ -52,6 +53,11 @@ class VisualiseConfig:
 def visualise(config: VisualiseConfig) -> int:
     """Writes the page; returns the exit code."""
     require_writable(config.out)
+    with sole_writer(config.out, "writing"):
+        return _visualise(config)
+
+
+def _visualise(config: VisualiseConfig) -> int:
     source = open_source(config.source, folder=config.folder, split=config.split)
     numbers = config.episodes or tuple(range(min(config.count, len(source))))
     policy, note = _format(source, config.checkpoint)

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.episodes.source import EpisodeSource
-from embodio.datasets.errors import DatasetError, ExampleError
-from embodio.datasets.tasks.record_task import Place, RecordTask
+from embodio.datasets.errors import DatasetError
 from embodio.envs.embodiment import ActionSpec, Dimension
-from embodio.model.example import Example
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +39,8 @@ def idle_steps(
     """Finds the idle steps of one episode.
 
     A binary dimension, such as a gripper command, counts only where it changes; a robot that is steered by words is
-    never idle, as each of them means something. The last step has no next state, so
-    only its action counts. What is not finite is not idle: it is left for the task to report.
+    never idle, as each of them means something. The last step has no next state, so only its action counts. What is
+    not finite is not idle: `embodio.datasets.episodes.step_filter` finds it.
 
     Args:
         actions: [T, A].
@@ -73,63 +70,6 @@ def idle_steps(
         return np.zeros(len(told), dtype=np.bool_)
     idle: npt.NDArray[np.bool_] = (commanded < config.action) & (went < config.state)
     return idle
-
-
-class WithoutIdle:
-    """A task without the records of idle steps; any task with numbered records can be wrapped.
-
-    The idle steps are found once, when it is made, from the numbers of each episode; images are not read.
-
-    Args:
-        task: whose records are filtered.
-        source: the data set of the task.
-        config: when a step is idle.
-
-    Attributes:
-        dropped: how many records were left out.
-
-    Raises:
-        DatasetError: no record is left, or the data set does not say which robot it is of.
-    """
-
-    def __init__(self, task: RecordTask, source: EpisodeSource, config: IdleConfig) -> None:
-        self._task = task
-        robot = source.embodiment
-        kept, episode, idle = list[int](), -1, np.zeros(0, dtype=bool)
-        for index in range(len(task)):
-            place = task.place(index)
-            if place.episode != episode:
-                episode, view = place.episode, source.episode(place.episode)
-                actions, states = view.array(config.action_key), view.array("observation/state")
-                idle = idle_steps(actions, states, robot.action, robot.state, config)
-            if not idle[place.step]:
-                kept.append(index)
-        if not kept:
-            raise DatasetError(f"idle: all {len(task)} records of {source.name} are idle; lower the thresholds")
-        self._kept = np.array(kept, dtype=np.int64)
-        self.dropped = len(task) - len(kept)
-
-    @property
-    def damaged(self) -> tuple[ExampleError, ...]:
-        """Episodes that were left out because they are damaged."""
-        return self._task.damaged
-
-    def __len__(self) -> int:
-        """Records that are left."""
-        return len(self._kept)
-
-    def place(self, index: int) -> Place:
-        """Where record `index` comes from, for messages."""
-        return self._task.place(self._record(index))
-
-    def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
-        """The Example of record `index`."""
-        return self._task.example(self._record(index), generator)
-
-    def _record(self, index: int) -> int:
-        if not 0 <= index < len(self):
-            raise DatasetError(f"record {index}: there are {len(self)}")
-        return int(self._kept[index])
 
 
 def _spans(dimensions: Sequence[Dimension]) -> npt.NDArray[np.float64]:

@@ -1,0 +1,180 @@
+"""Writing files so that they are complete, on disk, or not there at all; the one place that does it for all rooms."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_REMEDIES = {
+    errno.ENOSPC: "Free some space, or choose another place, and run the same again",
+    errno.EDQUOT: "Your quota is used up: free some space, or choose another place, and run the same again",
+    errno.EFBIG: "The limit on the size of files is reached: raise it (ulimit -f), or choose another place",
+    errno.EACCES: "Ask for the right to write there, or choose another place",
+    errno.EPERM: "Ask for the right to write there, or choose another place",
+    errno.EROFS: "The disk is read-only: choose another place",
+    errno.EIO: "The disk may be failing: choose another place",
+}
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+"""Numbers of system errors that come from the disk, and never from a network."""
+_OTHER_REMEDY = "Choose another place, and run the same again"
+_PARTIAL = re.compile(r"\..+\.\d+\.part(\.[^.]+)?", re.DOTALL)
+
+
+class WriteError(OSError):
+    """A file cannot be written; the message names it, the reason and the remedy."""
+
+    @classmethod
+    def of(cls, path: Path | str, error: OSError) -> WriteError:
+        """The same error with the path of what was written."""
+        number = error.errno or errno.EIO
+        return cls(number, error.strerror or str(error) or os.strerror(number), str(path))
+
+    def __str__(self) -> str:
+        remedy = _REMEDIES.get(self.errno or 0, _OTHER_REMEDY)
+        return f"{self.filename} cannot be written: {self.strerror}. {remedy}"
+
+
+@contextlib.contextmanager
+def write_errors(path: Path | str) -> Iterator[None]:
+    """Turns an OSError inside the block into a WriteError that names `path`; the block does nothing but write it."""
+    try:
+        yield
+    except WriteError:
+        raise
+    except OSError as error:
+        raise WriteError.of(path, error) from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path | str, *, lasting: bool = True) -> Iterator[Path]:
+    """Yields the name of a temporary file in the same folder, which takes the place of `path` when the block ends.
+
+    After an exception the temporary file is gone and `path` is what it was. Folders above `path` are made.
+
+    Args:
+        path: the file; a symbolic link stays one, and what it points to is replaced.
+        lasting: wait until file and folder are on disk, so that a power failure cannot undo it.
+
+    Raises:
+        WriteError: the disk is full, or something else keeps the file from being written.
+    """
+    target = Path(path).resolve()
+    temporary = _partial(target)
+    try:
+        with write_errors(path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            if lasting:
+                sync(temporary)
+            temporary.replace(target)
+            if lasting:
+                sync(target.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path | str, content: bytes, *, lasting: bool = True) -> None:
+    """Writes a file in one step, see `replacing`; what is no ordinary file, such as a pipe, is written directly."""
+    if Path(path).exists() and not Path(path).is_file():
+        with write_errors(path):
+            Path(path).write_bytes(content)
+        return
+    with replacing(path, lasting=lasting) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path | str, text: str, *, lasting: bool = True) -> None:
+    """Writes a text as UTF-8 in one step, see `replacing`."""
+    write_bytes(path, text.encode(), lasting=lasting)
+
+
+def write_json(path: Path | str, content: Any, *, indent: int = 1, lasting: bool = True) -> None:
+    """Writes plain values as JSON in one step, see `replacing`."""
+    write_text(path, json.dumps(content, indent=indent) + "\n", lasting=lasting)
+
+
+def write_cached(path: Path | str, content: bytes) -> None:
+    """Writes a file that only saves work: where it cannot be written, the program does without it."""
+    with contextlib.suppress(WriteError):
+        write_bytes(path, content, lasting=False)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Yields an empty folder, which takes the place of `folder` when the block ends; after an exception it is gone.
+
+    Whenever the process dies, `recover_folder` finds either the former content or the new one, complete.
+
+    Raises:
+        WriteError: as `replacing`.
+    """
+    new, old = _sibling(folder, "new"), _sibling(folder, "old")
+    try:
+        with write_errors(folder):
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir(parents=True)
+            yield new
+            sync_tree(new)
+            shutil.rmtree(old, ignore_errors=True)
+            if folder.exists():
+                folder.replace(old)
+            new.replace(folder)
+            sync(folder.absolute().parent)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def recover_folder(folder: Path) -> Path:
+    """Finishes a replacement by `replacing_folder` that was cut off between its two renames; returns the folder."""
+    old = _sibling(folder, "old")
+    if not folder.exists() and old.exists():
+        old.replace(folder)
+    return folder
+
+
+def sync_tree(folder: Path) -> None:
+    """Waits until all files below a folder, and their names, are on disk."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            sync(Path(parent) / name)
+        sync(Path(parent))
+
+
+def is_partial(name: str) -> bool:
+    """Whether `replacing` gives such names to temporary files."""
+    return _PARTIAL.fullmatch(name) is not None
+
+
+def remove_partial(folder: Path) -> None:
+    """Removes temporary files of processes that were killed; only for those who alone may write to the folder."""
+    for path in folder.iterdir():
+        if is_partial(path.name):
+            path.unlink(missing_ok=True)
+
+
+def _partial(path: Path) -> Path:
+    """A name that no other thread uses, with the same suffix, by which some writers choose the format."""
+    return path.with_name(f".{path.stem}.{threading.get_native_id()}.part{path.suffix}")
+
+
+def _sibling(folder: Path, kind: str) -> Path:
+    return folder.with_name(f".{folder.name}.{kind}")
