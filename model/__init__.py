@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from embodio.model.processing.sound_files import read_sound
     from embodio.model.processing.video_files import Clip, read_video
     from embodio.model.tasks import AnswerError, PromptError, Prompts, TaskError, TaskRunner
-    from embodio.model.tasks.locations import LocationCodec, LocationError
+    from embodio.model.tasks.locations.codec import LocationCodec, LocationError
     from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig, load_vocoder, spectrogram_to_waveform
     from embodio.model.tokens.statistics import DatasetStatistics, FieldStatistics, Normaliser, StatisticsError
     from embodio.model.tokens.vocabulary import Vocabulary, VocabularyError

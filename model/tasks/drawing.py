@@ -12,9 +12,9 @@ from embodio.model.generation import GenerationOptions
 from embodio.model.processing.image_geometry import ImageFit, Interpolation
 from embodio.model.tasks.engine import Engine, Floats, Seeds, sampled, size_of
 from embodio.model.tasks.errors import TaskError
+from embodio.model.tasks.locations.spatial import CameraPose, write_pose
 from embodio.model.tasks.prompts import Template
 from embodio.model.tasks.results import Picture, Pixels
-from embodio.model.tasks.spatial_locations import CameraPose, write_pose
 
 IMAGE_TOP_P, IMAGE_GUIDANCE = 0.95, 10.0
 """The paper's settings for images (appendix D.2): temperature 1, guidance against a neutral prompt."""

@@ -30,13 +30,13 @@ from embodio.model.network.collation import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.image_geometry import ImageFit
 from embodio.model.processing.processor import Processor
+from embodio.model.tasks.base.family import A, Family
+from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
+from embodio.model.tasks.families import family_named
 from embodio.model.tasks.grammar import by_row, location_rule
 from embodio.model.tasks.parsers import parse_text
-from embodio.model.tasks.families import family_named
-from embodio.model.tasks.family import A, Family
 from embodio.model.tasks.prompts import Filling, Prompts, Template, fill
-from embodio.model.tasks.task_codec import TaskCodec
 from embodio.model.tasks.results import TextAnswer
 from embodio.model.tokenizers.vocoder import Vocoder
 from embodio.model.tokens.vocabulary import Prompt, Vocabulary
@@ -155,7 +155,9 @@ class Engine:
     def _require_short(self, prompt: Prompt) -> None:
         length, capacity = len(self.vocabulary.encode(prompt)), self.model.config.lengths.encoder_text - 1
         if length > capacity:
-            raise TaskError(f"prompt: {length} tokens, but the model reads {capacity}; shorten it or what fills its slots")
+            raise TaskError(
+                f"prompt: {length} tokens, but the model reads {capacity}; shorten it or what fills its slots"
+            )
 
     # ------------------------------------------------------------------ any example
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from embodio.model.generation import Constraint, ScoreRule, allow, prefer_range
 from embodio.model.tasks.errors import TaskError
-from embodio.model.tasks.labelled_locations import BODY_PARTS
+from embodio.model.tasks.locations.labelled import BODY_PARTS
 from embodio.model.tokens.vocabulary import EOS_ID, UNK_ID, VALUE_BINS, Vocabulary
 
 Legal = tuple[range, ...]

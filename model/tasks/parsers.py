@@ -9,10 +9,10 @@ import numpy as np
 from embodio.model.processing.image_geometry import ImageFit, boxes_with_area
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import BOX_VALUES
-from embodio.model.tasks.labelled_locations import Keypoints, read_keypoints
-from embodio.model.tasks.locations import LocationCodec, LocationError
+from embodio.model.tasks.locations.codec import LocationCodec, LocationError
+from embodio.model.tasks.locations.labelled import Keypoints, read_keypoints
+from embodio.model.tasks.locations.spatial import CUBOID_TOKENS, POSE_TOKENS, Cuboid, read_cuboid, read_pose
 from embodio.model.tasks.results import FoundBox, FoundBoxes, FoundCuboids, ViewChange
-from embodio.model.tasks.spatial_locations import CUBOID_TOKENS, POSE_TOKENS, Cuboid, read_cuboid, read_pose
 
 
 def parse_text(codec: LocationCodec, ids: Iterable[int]) -> str:

@@ -15,7 +15,8 @@ from embodio.model.processing.image_geometry import ImageFit
 from embodio.model.tasks.engine import Engine, Seeds, Written
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.grammar import BOX_VALUES, ItemsRule, by_row, keypoint_steps, values_steps
-from embodio.model.tasks.labelled_locations import Keypoints
+from embodio.model.tasks.locations.labelled import Keypoints
+from embodio.model.tasks.locations.spatial import CUBOID_TOKENS, POSE_TOKENS
 from embodio.model.tasks.parsers import (
     parse_box,
     parse_boxes,
@@ -25,7 +26,6 @@ from embodio.model.tasks.parsers import (
 )
 from embodio.model.tasks.prompts import Template
 from embodio.model.tasks.results import FoundBox, FoundBoxes, FoundCuboids, People, PersonPose, ViewChange
-from embodio.model.tasks.spatial_locations import CUBOID_TOKENS, POSE_TOKENS
 from embodio.model.tasks.suppression import suppress
 
 PLACES_TOKENS = 256

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.model.tasks.errors import AnswerError
-from embodio.model.tasks.labelled_locations import Keypoints
-from embodio.model.tasks.spatial_locations import CameraPose, Cuboid
+from embodio.model.tasks.locations.labelled import Keypoints
+from embodio.model.tasks.locations.spatial import CameraPose, Cuboid
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]

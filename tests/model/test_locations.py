@@ -11,7 +11,7 @@ from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
 from embodio.model.processing.image_geometry import ImageFit
 from embodio.model.processing.processor import Processor
-from embodio.model.tasks.labelled_locations import (
+from embodio.model.tasks.locations.labelled import (
     BODY_PARTS,
     Keypoints,
     LabelledBoxes,
@@ -20,8 +20,8 @@ from embodio.model.tasks.labelled_locations import (
     write_boxes,
     write_keypoints,
 )
-from embodio.model.tasks.locations import LocationCodec, LocationError, ValueRange
-from embodio.model.tasks.spatial_locations import (
+from embodio.model.tasks.locations.codec import LocationCodec, LocationError, ValueRange
+from embodio.model.tasks.locations.spatial import (
     POSITION,
     CameraPose,
     Cuboid,

@@ -14,8 +14,8 @@ from embodio.model.generation import JAX_DEMONSTRATION, score_answers
 from embodio.model.layers.layers import Dropout
 from embodio.model.processing.image_geometry import ImageFit
 from embodio.model.processing.processor import Features, Processor, ProcessorError
-from embodio.model.tasks.box_formats import boxes_from_pixels, boxes_to_pixels
-from embodio.model.tasks.locations import LocationCodec
+from embodio.model.tasks.locations.box_formats import boxes_from_pixels, boxes_to_pixels
+from embodio.model.tasks.locations.codec import LocationCodec
 from embodio.model.tokens.vocabulary import EOS_ID, Vocabulary
 from tests.model.golden_network import OWN_FOLDER, GoldenNetwork, load_network, worst
 

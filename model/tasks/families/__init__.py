@@ -1,6 +1,6 @@
 """The families of tasks, found by listing this folder and those that a program adds.
 
-A family is one module with an instance `FAMILY` of `embodio.model.tasks.family.Family`, and one YAML file of wordings.
+A family is one module with an instance `FAMILY` of `embodio.model.tasks.base.family.Family`, and one YAML file of wordings.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from embodio.model.tasks.base.family import Family
 from embodio.model.tasks.errors import TaskError
-from embodio.model.tasks.family import Family
 
 
 @lru_cache(maxsize=1)
@@ -28,5 +28,7 @@ def family_named(name: str) -> Family[Any]:
     known = families()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
-        raise TaskError(f"no family {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"there are {list(known)}"))
+        raise TaskError(
+            f"no family {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"there are {list(known)}")
+        )
     return known[name]

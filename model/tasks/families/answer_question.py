@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from embodio.model.tasks.family import TextFamily, TextItem
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.base.text_family import TextFamily, TextItem
 from embodio.model.tasks.prompts.filling import Filling
-from embodio.model.tasks.task_codec import TaskCodec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embodio.model.generation import Constraint, allow_by_step
+from embodio.model.tasks.base.family import Annotation, Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
-from embodio.model.tasks.family import Annotation, Family, Written, token_ids, with_answer
 from embodio.model.tasks.grammar import values_steps
+from embodio.model.tasks.locations.spatial import POSE_TOKENS, CameraPose, write_pose
 from embodio.model.tasks.parsers import parse_pose
-from embodio.model.tasks.spatial_locations import POSE_TOKENS, CameraPose, write_pose
-from embodio.model.tasks.task_codec import TaskCodec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from embodio.model.tasks.family import TextFamily, TextItem
-from embodio.model.tasks.media_kinds import media_kind
+from embodio.model.tasks.base.text_family import TextFamily, TextItem, media_kind
 
 
 class Caption(TextFamily[TextItem]):

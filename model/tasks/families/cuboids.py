@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from embodio.model.tasks.boxes import PLACES_TOKENS, name_ids
+from embodio.model.tasks.base.boxes_family import PLACES_TOKENS, name_ids
+from embodio.model.tasks.base.family import Annotation, Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
-from embodio.model.tasks.family import Annotation, Family, Written, token_ids, with_answer
 from embodio.model.tasks.grammar import ItemsRule, Rule
+from embodio.model.tasks.locations.spatial import CUBOID_TOKENS, Cuboid, write_cuboid
 from embodio.model.tasks.parsers import parse_cuboids
 from embodio.model.tasks.prompts.filling import Filling
-from embodio.model.tasks.spatial_locations import CUBOID_TOKENS, Cuboid, write_cuboid
-from embodio.model.tasks.task_codec import TaskCodec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from embodio.model.tasks.boxes import BoxesFamily, BoxesItem, name_ids
+from embodio.model.tasks.base.boxes_family import BoxesFamily, BoxesItem, name_ids
+from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.grammar import ItemsRule, Rule
-from embodio.model.tasks.task_codec import TaskCodec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from dataclasses import replace
-from embodio.model.tasks.family import Media
-from embodio.model.tasks.drawn import region
-from embodio.model.tasks.drawn import ImageFamily, ImageItem
+
+from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.base.image_family import ImageFamily, ImageItem, region
+from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.prompts.filling import Filling
-from embodio.model.tasks.task_codec import TaskCodec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

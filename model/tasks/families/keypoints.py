@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.model.generation import Constraint, allow_by_step
+from embodio.model.tasks.base.family import Annotation, Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
-from embodio.model.tasks.family import Annotation, Family, Written, token_ids, with_answer
 from embodio.model.tasks.grammar import keypoint_steps
-from embodio.model.tasks.labelled_locations import Keypoints, write_keypoints
+from embodio.model.tasks.locations.labelled import Keypoints, write_keypoints
 from embodio.model.tasks.parsers import parse_keypoints
 from embodio.model.tasks.prompts.filling import Filling
-from embodio.model.tasks.task_codec import TaskCodec
 from embodio.model.tokens.vocabulary import Prompt
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from embodio.model.tasks.base.family import Annotation, Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
-from embodio.model.tasks.family import Annotation, Family, Written, token_ids, with_answer
 from embodio.model.tasks.grammar import BOX_VALUES, ItemsRule, Rule
 from embodio.model.tasks.parsers import parse_box
 from embodio.model.tasks.prompts.filling import Filling
-from embodio.model.tasks.task_codec import TaskCodec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

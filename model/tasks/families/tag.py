@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from embodio.model.tasks.family import TextFamily, TextItem
-from embodio.model.tasks.media_kinds import media_kind
+from embodio.model.tasks.base.text_family import TextFamily, TextItem, media_kind
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from embodio.model.tasks.spatial_locations import CameraPose, write_pose
-from embodio.model.tasks.drawn import ImageFamily, ImageItem
+from embodio.model.tasks.base.image_family import ImageFamily, ImageItem
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.locations.spatial import CameraPose, write_pose
 from embodio.model.tasks.prompts.filling import Filling
-from embodio.model.tasks.task_codec import TaskCodec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -61,5 +61,7 @@ def _pieces(part: str | int, slots: Mapping[str, Filling]) -> list[str | int]:
     pieces: list[str | int] = []
     for index, piece in enumerate(_SLOT.split(part)):  # text, name, text, name, ..., text
         filling = slots[piece] if index % 2 else piece
-        pieces += [filling] if isinstance(filling, str) else [one if isinstance(one, str) else int(one) for one in filling]
+        pieces += (
+            [filling] if isinstance(filling, str) else [one if isinstance(one, str) else int(one) for one in filling]
+        )
     return pieces

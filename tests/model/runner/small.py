@@ -17,7 +17,7 @@ from embodio.model.config.parts import (
     TransformerConfig,
 )
 from embodio.model.tasks import TaskRunner
-from embodio.model.tasks.locations import LocationCodec
+from embodio.model.tasks.locations.codec import LocationCodec
 
 VOCABULARY = Vocabulary.default()
 CODEC = LocationCodec(VOCABULARY)

@@ -20,7 +20,7 @@ from embodio.model.tasks.grammar import (
     location_rule,
     plain_text,
 )
-from embodio.model.tasks.labelled_locations import Keypoints
+from embodio.model.tasks.locations.labelled import Keypoints
 from embodio.model.tasks.parsers import parse_boxes, parse_keypoints
 from embodio.model.tokens.vocabulary import EOS_ID
 from tests.model.runner.small import CODEC, VOCABULARY

@@ -30,8 +30,8 @@ from embodio.model.tasks import (
     TextAnswer,
     ViewChange,
 )
-from embodio.model.tasks.labelled_locations import Keypoints
-from embodio.model.tasks.spatial_locations import CameraPose
+from embodio.model.tasks.locations.labelled import Keypoints
+from embodio.model.tasks.locations.spatial import CameraPose
 from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig
 from tests.model.runner.comparison import assert_same
 from tests.model.runner.small import CONFIG, VOCABULARY, clip, images, model, runner, sound

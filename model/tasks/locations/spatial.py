@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.model.processing.image_geometry import ImageFit
-from embodio.model.tasks.locations import Ids, LocationCodec, LocationError, ValueRange
+from embodio.model.tasks.locations.codec import Ids, LocationCodec, LocationError, ValueRange
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.model.processing.image_geometry import ImageFit
-from embodio.model.tasks.locations import LocationCodec, LocationError
+from embodio.model.tasks.locations.codec import LocationCodec, LocationError
 
 Floats = npt.NDArray[np.float32]
 

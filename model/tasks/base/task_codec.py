@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Image
 from embodio.model.processing.image_geometry import ImageFit
 from embodio.model.tasks.errors import TaskError
-from embodio.model.tasks.locations import LocationCodec
+from embodio.model.tasks.locations.codec import LocationCodec
 from embodio.model.tokens.vocabulary import Vocabulary
 
 
@@ -38,6 +39,18 @@ class TaskCodec:
     def locations(self) -> LocationCodec:
         """Places and numbers as value tokens."""
         return LocationCodec(self.vocabulary)
+
+    def box_ids(self, box: npt.ArrayLike, image: Image | None) -> list[int]:
+        """A box (y1, x1, y2, x2) in pixels of an image as four value ids.
+
+        Raises:
+            TaskError: not an RGB image, or not four finite numbers.
+        """
+        place = np.asarray(box, dtype=np.float64)
+        if place.shape != (4,) or not np.isfinite(place).all():
+            raise TaskError(f"box: expected four numbers y1, x1, y2, x2 in pixels, found {box!r}")
+        ids: list[int] = self.locations.boxes_to_ids(place[None], self.fit(image))[0].tolist()
+        return ids
 
     def fit(self, image: Image | None, name: str = "image") -> ImageFit:
         """How an image [H, W, 3] lies on the canvas; raises TaskError for anything that is not an RGB image."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from embodio.model.errors import ModelError
 from embodio.model.processing.image_geometry import ImageFit
-from embodio.model.tasks.box_formats import BoxFormat, boxes_from_pixels, boxes_to_pixels
+from embodio.model.tasks.locations.box_formats import BoxFormat, boxes_from_pixels, boxes_to_pixels
 from embodio.model.tokens.vocabulary import EOS_ID, SENTINELS, VALUE_BINS, Vocabulary
 
 Floats = npt.NDArray[np.float32]

@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from embodio.model.example import Example, Image, Sound
 from embodio.model.generation import Constraint
+from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import Rule
 from embodio.model.tasks.prompts.filling import Filling, Template, fill
-from embodio.model.tasks.task_codec import TaskCodec
 from embodio.model.tokens.vocabulary import Prompt
 
 Modality = Literal["text", "image", "audio"]
@@ -94,6 +94,14 @@ class Family(ABC, Generic[A]):
     def read(self, written: Written, asked: A, codec: TaskCodec) -> A | AnswerError:
         """The annotation that was asked for, with the answer that the network wrote."""
 
+    def choices(self, annotation: A) -> tuple[str, ...]:
+        """The texts among which the answer is chosen; empty where any may be written."""
+        return ()
+
+    def longest(self, asked: Sequence[A], codec: TaskCodec) -> int | None:
+        """The usual most tokens of an answer, the end included; None for all that the network can write."""
+        return self.tokens
+
     def form(self, asked: Sequence[A], codec: TaskCodec, longest: int) -> Constraint | Sequence[Rule] | None:
         """The form that text answers have: a constraint over the rows, a rule for each, or None for any text.
 
@@ -128,15 +136,15 @@ class Family(ABC, Generic[A]):
             TaskError, LocationError: the annotation does not fit its image.
         """
         media = self.shown(annotation)
-        given: dict[str, Any] = {
-            "text": self.prompt(annotation, wording, codec),
-            "image": media.image,
-            "image_history": media.image_history,
-            "audio": media.audio,
-            "audio_history": media.audio_history,
-        }
-        target = self.target(annotation, codec) if answered else None
-        return Example(**given) if target is None else Example(**given, **{f"{self.modality}_target": target})
+        asked = Example(
+            text=self.prompt(annotation, wording, codec),
+            image=media.image,
+            image_history=media.image_history,
+            audio=media.audio,
+            audio_history=media.audio_history,
+        )
+        target: Any = self.target(annotation, codec) if answered else None
+        return asked if target is None else replace(asked, **{f"{self.modality}_target": target})
 
 
 def joined(parts: Sequence[str | int]) -> list[str | int]:
@@ -149,6 +157,11 @@ def joined(parts: Sequence[str | int]) -> list[str | int]:
             found.append(part)
     stripped = [part.strip() if isinstance(part, str) else part for part in found]
     return [part for part in stripped if part != ""]
+
+
+def token_ids(written: Written) -> list[int]:
+    """What was written, as the ids of a text answer."""
+    return [int(token) for token in written]
 
 
 def with_answer(asked: A, **answer: Any) -> A:
