@@ -11,6 +11,7 @@ from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
 from embodio.model.processing.image_geometry import ImageFit
 from embodio.model.processing.processor import Processor
+from embodio.model.tasks.locations.codec import LocationCodec, LocationError, ValueRange
 from embodio.model.tasks.locations.labelled import (
     BODY_PARTS,
     Keypoints,
@@ -20,7 +21,6 @@ from embodio.model.tasks.locations.labelled import (
     write_boxes,
     write_keypoints,
 )
-from embodio.model.tasks.locations.codec import LocationCodec, LocationError, ValueRange
 from embodio.model.tasks.locations.spatial import (
     POSITION,
     CameraPose,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from embodio.model.example import Image
-from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.image_geometry import ImageFit, Interpolation
 from embodio.model.tasks.base.family import Annotation, Family, Written, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
@@ -43,10 +43,10 @@ class ImageFamily(Family[I]):
 
     def read(self, written: Written, asked: I, codec: TaskCodec) -> I | AnswerError:
         """The image, uint8 [H, W, 3]."""
-        return with_answer(asked, drawn=to_pixels(on_image(written, asked.media.image)))
+        return with_answer(asked, drawn=to_pixels(on_image(written, asked.media.image, "bilinear")))
 
 
-def on_image(written: Written, image: Image | None, interpolation: Any = "nearest") -> Floats:
+def on_image(written: Written, image: Image | None, interpolation: Interpolation) -> Floats:
     """What was drawn, at the size of the given image; float32 [H, W, 3] in [0, 1].
 
     Args:

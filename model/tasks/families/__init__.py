@@ -1,6 +1,6 @@
-"""The families of tasks, found by listing this folder and those that a program adds.
+"""The families of tasks, found by listing this folder.
 
-A family is one module with an instance `FAMILY` of `embodio.model.tasks.base.family.Family`, and one YAML file of wordings.
+A family is one module with an instance `FAMILY` of `Family`, and one YAML file of wordings.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.tasks.base.family import Media
-from embodio.model.tasks.base.image_family import ImageFamily, ImageItem, region
+from embodio.model.tasks.base.family import Media, Written, with_answer
+from embodio.model.tasks.base.image_family import ImageFamily, ImageItem, on_image, region, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.prompts.filling import Filling
 
 
@@ -45,6 +46,15 @@ class Inpaint(ImageFamily[Inpainted]):
         hidden = image.copy()
         hidden[region(annotation.box, image)] = 0
         return replace(annotation.media, image=hidden)
+
+    def read(self, written: Written, asked: Inpainted, codec: TaskCodec) -> Inpainted | AnswerError:
+        """The image with what was drawn in the region, and as it was given outside of it."""
+        image = asked.media.image
+        if image is None:
+            return super().read(written, asked, codec)
+        whole, place = to_pixels(image), region(asked.box, image)
+        whole[place] = to_pixels(on_image(written, image, "bilinear"))[place]
+        return with_answer(asked, drawn=whole)
 
 
 FAMILY = Inpaint()

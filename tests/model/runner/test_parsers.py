@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from embodio.model.processing.image_geometry import ImageFit
 from embodio.model.tasks import AnswerError, FoundBox, FoundBoxes, FoundCuboids, ViewChange
 from embodio.model.tasks.locations.labelled import BODY_PARTS, Keypoints, LabelledBoxes, write_boxes, write_keypoints
+from embodio.model.tasks.locations.spatial import CameraPose, Cuboid, orthonormal, write_cuboid, write_pose
 from embodio.model.tasks.parsers import (
     parse_box,
     parse_boxes,
@@ -18,7 +19,6 @@ from embodio.model.tasks.parsers import (
     parse_pose,
     parse_text,
 )
-from embodio.model.tasks.locations.spatial import CameraPose, Cuboid, orthonormal, write_cuboid, write_pose
 from embodio.model.tokens.vocabulary import EOS_ID
 from tests.model.runner.small import CODEC, VOCABULARY
 
