@@ -30,8 +30,9 @@ def open_source(
             describes a data set, or a name of the catalogue.
         folder: where the files of a catalogue name are, a path or a URL; None looks in the folder (or at the URL) that
             the environment variable EMBODIO_DATA names.
-        split: name of the split: of RLDS data ("train+test" joins several), LeRobot data, a filter key of HDF5, a task
-            of VIMA; None takes that of the description, else "train" of RLDS and everything of the others.
+        split: name of the split: of RLDS data (or "train[:90%]", "train+test", "all", as in tfds), of LeRobot data, a
+            filter key of HDF5, a task of VIMA; None takes that of the description, else "train" of
+            RLDS and everything of the others.
 
     Raises:
         DatasetError: there is nothing of that name, or it is of no known layout; says what there is.

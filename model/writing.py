@@ -102,6 +102,23 @@ def write_json(path: Path | str, content: Any, *, indent: int = 1, lasting: bool
     write_text(path, json.dumps(content, indent=indent) + "\n", lasting=lasting)
 
 
+def append(path: Path | str, content: bytes) -> None:
+    """Adds to the end of a file: all of it, or nothing where the disk is full.
+
+    Raises:
+        WriteError: as `replacing`.
+    """
+    with write_errors(path), Path(path).open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError:
+            file.truncate(before)
+            raise
+
+
 def write_cached(path: Path | str, content: bytes) -> None:
     """Writes a file that only saves work: where it cannot be written, the program does without it."""
     with contextlib.suppress(WriteError):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from embodio.model.writing import replacing, write_errors, write_text
+from embodio.model.writing import append, replacing, write_text
 
 
 class RunLog:
@@ -27,19 +27,10 @@ class RunLog:
         self._path = path
         lines, self.damaged = _parsed(path)
         write_text(path, "".join(json.dumps(line) + "\n" for line in lines if line["step"] <= step))
-        with write_errors(path):
-            self._file = path.open("ab", buffering=0)
 
     def write(self, **values: Any) -> None:
         """Adds one line; the system has it when this returns. Raises WriteError."""
-        with write_errors(self._path):
-            rest = memoryview(json.dumps(values).encode() + b"\n")
-            while rest:
-                rest = rest[self._file.write(rest) :]
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
+        append(self._path, json.dumps(values).encode() + b"\n")
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

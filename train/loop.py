@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from embodio.datasets.stream.loader import LoaderConfig
 from embodio.datasets.stream.stream import BatchStream, batches
 from embodio.model.network.collation import Batch
 from embodio.model.network.loss import LossOutput, TargetOutput
+from embodio.model.writing import WriteError
 from embodio.train.config import TrainConfig
 from embodio.train.errors import Diverged
 from embodio.train.interruption import Interruption
@@ -68,6 +69,7 @@ class Trainer:
     notes: Sequence[str] = ()
     interruption: Interruption = field(default_factory=lambda: Interruption(at_once=False))
     _saved: int | None = field(default=None, init=False)
+    _reported: set[tuple[str, int]] = field(default_factory=set, init=False)  # held-out episodes
 
     def train(self) -> bool:
         """Goes on from `run.step`; a signal ends it with a checkpoint, at once where it waits for a batch.
@@ -78,16 +80,13 @@ class Trainer:
         Raises:
             Diverged: if the loss or the gradient is not finite; the last checkpoint stays.
             DatasetError: no more batches can be made; a checkpoint of the steps before is written first.
-            WriteError: log or checkpoint cannot be written; the last checkpoint stays.
+            WriteError: log or checkpoint cannot be written; the last checkpoint stays, or a newer one if there is room.
         """
         config, run = self.config, self.run
         out = Path(config.out)
         last = min(config.steps, run.step + config.stop_after) if config.stop_after else config.steps
-        with (
-            closing(RunLog(out / LOG, run.step)) as log,
-            self.interruption,
-            TrainProgress(run.step, config.steps) as progress,
-        ):
+        log = RunLog(out / LOG, run.step)
+        with self.interruption, TrainProgress(run.step, config.steps) as progress:
             if log.damaged:
                 progress.say(f"{out / LOG}: lines {', '.join(map(str, log.damaged))} are damaged and left out")
             meter = _Meter()
@@ -110,9 +109,10 @@ class Trainer:
                         meter = _Meter()
                     if run.step % config.checkpoint_every == 0 or run.step == last:
                         self._save()
-            except DatasetError:
+            except (DatasetError, OSError):  # no more batches, or log or terminal cannot be written
                 if run.step > first:
-                    self._save()
+                    with suppress(WriteError):
+                        self._save()
                 raise
             finally:
                 stream.close()
@@ -139,8 +139,10 @@ class Trainer:
 
     def _report_validation(self, log: RunLog, progress: TrainProgress) -> None:
         def report(damage: ExampleError) -> None:
-            log.write(kind="damaged", step=self.run.step, what=str(damage))
-            progress.damaged(damage)
+            if (damage.dataset, damage.episode) not in self._reported:
+                self._reported.add((damage.dataset, damage.episode))
+                log.write(kind="damaged", step=self.run.step, what=str(damage))
+                progress.damaged(damage)
 
         for name, line in self.validate(report).items():
             log.write(kind="validation", step=self.run.step, **line, **({"task": name} if name else {}))

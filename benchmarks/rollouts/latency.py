@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.envs import Policy
+from embodio.model.writing import append
 
 
 class TimedPolicy:
@@ -78,12 +79,9 @@ class Latency:
 
 def append_times(path: Path, seed: int, milliseconds: Iterable[float]) -> None:
     """Adds the times of one episode to a CSV file with the columns seed, step, milliseconds."""
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(("seed", "step", "milliseconds"))
-        writer.writerows((seed, step, f"{value:.3f}") for step, value in enumerate(milliseconds))
+    head = "" if path.exists() else "seed,step,milliseconds\r\n"
+    rows = (f"{seed},{step},{value:.3f}\r\n" for step, value in enumerate(milliseconds))
+    append(path, (head + "".join(rows)).encode())
 
 
 def read_times(path: Path, seeds: Iterable[int]) -> dict[int, list[float]]:

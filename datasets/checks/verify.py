@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from embodio.datasets.checks.finding import Finding
 from embodio.datasets.checks.gripper import check_gripper
+from embodio.datasets.checks.images import ImageCheck
 from embodio.datasets.checks.motion import check_motion
 from embodio.datasets.episodes.dimension_names import dimension_names, dimensions_of
 from embodio.datasets.episodes.source import EpisodeSource
@@ -25,14 +26,20 @@ Vectors = npt.NDArray[np.float64]
 
 
 def verify(
-    source: EpisodeSource, episodes: int = 0, bins: int = 201, *, done: Callable[[int], None] = lambda count: None
+    source: EpisodeSource,
+    episodes: int = 0,
+    bins: int = 201,
+    *,
+    every_frame: bool = False,
+    done: Callable[[int], None] = lambda count: None,
 ) -> list[Finding]:
-    """Reads actions and states, and checks them.
+    """Reads actions, states and images, and checks them.
 
     Args:
         source: the data set.
         episodes: how many to read from the first on; 0 reads all.
         bins: levels of a continuous action dimension.
+        every_frame: open all images, not only the first and last one of each camera and episode.
         done: called with the number of episodes that are read, after each.
 
     Returns:
@@ -44,12 +51,14 @@ def verify(
     count = min(len(source), episodes or len(source))
     has_state = any(path in source.features.steps for path in ("state", "observation/state"))
     actions, states, damaged = list[Vectors](), list[Vectors](), dict[int, str]()
+    images = ImageCheck(source, every_frame=every_frame)
     for index in range(count):
         try:
             episode = source.episode(index)
             rows = _rows(episode.array("action"), len(episode))
             states += [_rows(episode.array("state"), len(episode))] if has_state else []
             actions.append(rows)
+            images.look(index, episode)
         except (CorruptRecordError, FeatureError) as error:
             damaged[index] = str(error)
         done(index + 1)
@@ -63,7 +72,10 @@ def verify(
     action = fields["action"]
     dimensions = dimensions_of(source, "action", action.shape[1])
     return [
+        *_complete(source),
+        *_guesses(_robot(source)),
         _readable(count, damaged),
+        images.finding(),
         check_finite(fields, names),
         check_constant(fields, names),
         check_clipping(action, dimensions),
@@ -154,6 +166,19 @@ def check_bins(action: Vectors, dimensions: Sequence[Dimension], bins: int) -> F
         remedy = "the limits are far wider than the data: train with action_range=quantiles or minmax"
         return Finding("bin use", "warning", f"{text}; close together: {', '.join(narrow)}", remedy)
     return Finding("bin use", "ok", text)
+
+
+def _complete(source: EpisodeSource) -> list[Finding]:
+    """What of the data set was not fetched."""
+    missing = getattr(source, "missing", ())
+    return [Finding("complete files", "warning", "; ".join(missing), "fetch them")] if missing else []
+
+
+def _guesses(robot: Embodiment | None) -> list[Finding]:
+    """What nobody has confirmed."""
+    guessed = ", ".join(robot.guessed) if robot is not None else ""
+    remedy = "look at the checks below, correct the YAML file, and take what is right out of `guessed`"
+    return [Finding("guesses", "note", f"confirmed by nobody: {guessed}", remedy)] if guessed else []
 
 
 def _readable(count: int, damaged: dict[int, str]) -> Finding:

@@ -32,6 +32,7 @@ from embodio.model.writing import is_partial, remove_partial, sync, sync_tree, w
 STAGING = ".staging"
 INDEX = "collection.json"
 _LISTED = 3
+_FORMER_PARTIAL = "collection.*.unfinished"  # what a version before this one left when it was killed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +138,7 @@ class CollectionStore:
         shutil.rmtree(self._building, ignore_errors=True)
         if self._commit.exists():
             self._publish()
-        if self._index.exists():
+        if self._index.exists() and not self._was_cut_off():
             self._check_settings()
         else:
             self._require_own()
@@ -211,16 +212,27 @@ class CollectionStore:
             for path in sorted(self._commit.iterdir()):
                 if path != info:
                     path.replace(self.folder / path.name)
+            sync(self.folder)
             info.replace(self.folder / info.name)
         sync(self.folder)
         shutil.rmtree(self.staging, ignore_errors=True)
         self._commit.rmdir()
 
+    def _was_cut_off(self) -> bool:
+        """Whether a process died while it wrote the first index, so that nothing is lost by writing it again."""
+        try:
+            json.loads(self._index.read_bytes())
+        except ValueError:
+            return not (self.folder / "dataset_info.json").exists() and not any(self.staging.glob("[0-9]*"))
+        return False
+
     def _require_own(self) -> None:
         """Refuses a folder in which something else was before the collection began."""
         own = {self._index.name, self.staging.name, HOLDER}
         others = sorted(
-            path.name for path in self.folder.iterdir() if path.name not in own and not is_partial(path.name)
+            path.name
+            for path in self.folder.iterdir()
+            if path.name not in own and not is_partial(path.name) and not path.match(_FORMER_PARTIAL)
         )
         if others:
             raise CollectionError(

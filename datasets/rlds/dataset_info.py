@@ -9,10 +9,32 @@ from pathlib import Path
 from typing import Any
 
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.rlds.split_slices import read_slices
 
 INFO_NAME = "dataset_info.json"
 FORMATS = ("tfrecord", "array_record")
 _TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+
+
+@dataclass(frozen=True)
+class ShardPart:
+    """A shard of a split, or some of its records.
+
+    Attributes:
+        name: of the file.
+        count: records in the file.
+        first: number of the first record that belongs to the split.
+        last: one past the number of the last one.
+    """
+
+    name: str
+    count: int
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        """Returns the number of records that belong to the split."""
+        return self.last - self.first
 
 
 @dataclass(frozen=True)
@@ -62,22 +84,27 @@ class DatasetInfo:
         }
         return cls(str(info["name"]), str(info["version"]), file_format, splits, path)
 
-    def shards(self, split: str) -> list[tuple[str, int]]:
-        """File names and numbers of records of a split, in order.
+    def shards(self, split: str) -> list[ShardPart]:
+        """The shards of a split, in order.
 
         Args:
-            split: name of the split, or several names with "+" between them.
+            split: name of the split, or what else `read_slices` reads: "train[:90%]", "train+test", "all".
 
         Raises:
             DatasetError: there is no such split, it is empty, or its shards are not described.
         """
-        found: list[tuple[str, int]] = []
-        for name in split.split("+"):
-            if name not in self.splits:
-                known = ", ".join(sorted(self.splits)) or "none"
-                raise DatasetError(f"{self.path.parent} has no split {name!r}; it has {known}")
-            found += self._shards_of(name)
-        if not any(count for _, count in found):
+        described = {name: self._shards_of(name) for name in self.splits}
+        lengths = {name: [count for _, count in shards] for name, shards in described.items()}
+        slices = read_slices(split, lengths, self.path.parent)
+        found: list[ShardPart] = []
+        for part in slices:
+            start = 0
+            for name, count in described[part.split]:
+                first, last = max(part.first - start, 0), min(part.last - start, count)
+                if first < last:
+                    found.append(ShardPart(name, count, first, last))
+                start += count
+        if not found:
             raise DatasetError(f"{self.path.parent}: the split {split!r} is empty. Choose another one")
         return found
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from embodio.datasets.episodes.feature_json import load_features
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.files.remote import is_url, mirror
-from embodio.datasets.rlds.dataset_info import INFO_NAME, DatasetInfo
+from embodio.datasets.rlds.dataset_info import INFO_NAME, DatasetInfo, ShardPart
 from embodio.datasets.rlds.episode import Episode
 from embodio.datasets.rlds.pieces.piece_table import PieceTableBuilder
 from embodio.datasets.rlds.pieces.record_index import RecordIndex
@@ -18,6 +19,7 @@ from embodio.datasets.rlds.shards import Shard, open_shard
 from embodio.datasets.rlds.writer import SPLIT
 from embodio.envs.embodiment import Embodiment
 
+_log = logging.getLogger(__name__)
 _SMALL_FILES = (INFO_NAME, "features.json", "embodiment.json")
 
 
@@ -36,6 +38,8 @@ class RLDSReader:
         name: of the data set.
         version: its version.
         features: what an episode holds.
+        missing: one line that names and counts the shards of the split that were not fetched whole, if there are any;
+            the episodes of the others are there, and numbered without them.
     """
 
     def __init__(self, folder: str | Path, split: str = SPLIT) -> None:
@@ -43,7 +47,7 @@ class RLDSReader:
 
         Args:
             folder: holds dataset_info.json and features.json; a path, or a URL that fsspec reads.
-            split: name of the split, or several with "+" between them.
+            split: name of the split, or what else tfds takes: "train[:90%]", "train[3:]", "train+test", "all".
 
         Raises:
             DatasetError: the folder holds no such data set, its format cannot be read, a file is missing, or a package
@@ -62,16 +66,19 @@ class RLDSReader:
         self.name, self.version = info.name, info.version
         self.features = load_features(self.folder)
         self._index = RecordIndex(self.folder)
-        described = info.shards(split)
-        self._shards = [
-            open_shard(self.location, name, count, self._index, info.file_format) for name, count in described
-        ]
-        self._ends = np.cumsum([count for _, count in described])
-        self._steps: dict[int, list[int]] = {}
+        parts = info.shards(split)
+        shards = {
+            part.name: open_shard(self.location, part.name, part.count, self._index, info.file_format) for part in parts
+        }
+        absent: dict[str, DatasetError] = {}
         if isinstance(self.location, Path):
-            for shard in self._shards:
-                shard.prepare()
+            absent = _absent(shards.values())
             self._index.save()
+        self.missing = tuple(_said(self.location, split, parts, absent))
+        self._parts = [part for part in parts if part.name not in absent]
+        self._shards = [shards[part.name] for part in self._parts]
+        self._ends = np.cumsum([len(part) for part in self._parts])
+        self._steps: dict[str, list[int]] = {}
 
     def __len__(self) -> int:
         """Returns the number of episodes."""
@@ -116,9 +123,10 @@ class RLDSReader:
         Errors as in `episode`.
         """
         number, inside = self._place(index)
-        if number not in self._steps:
-            self._steps[number] = self._count_steps(number)
-        known = self._steps[number][inside]
+        name = self._shards[number].name
+        if name not in self._steps:
+            self._steps[name] = self._count_steps(number)
+        known = self._steps[name][inside]
         return len(self.episode(index)) if known < 0 else known
 
     def record(self, index: int) -> bytes:
@@ -137,7 +145,7 @@ class RLDSReader:
         if not 0 <= index < len(self):
             raise IndexError(f"episode {index} of a data set of {len(self)}")
         number = int(np.searchsorted(self._ends, index, side="right"))
-        return number, index - (int(self._ends[number]) - self._shards[number].count)
+        return number, index - int(self._ends[number]) + self._parts[number].last
 
     def _count_steps(self, number: int) -> list[int]:
         """Steps of all episodes of a shard; -1 stands for a damaged record. Its pieces are remembered on the way."""
@@ -163,3 +171,32 @@ class RLDSReader:
             return record, len(Episode(record, self.features))
         except (CorruptRecordError, FeatureError):
             return None, -1
+
+
+def _absent(shards: Iterable[Shard]) -> dict[str, DatasetError]:
+    """Name of each shard that was not fetched, or not to its end -> what is wrong with it."""
+    absent = {}
+    for shard in shards:
+        try:
+            shard.prepare()
+        except DatasetError as error:
+            absent[shard.name] = error
+    return absent
+
+
+def _said(
+    place: Path | str, split: str, parts: Sequence[ShardPart], absent: Mapping[str, DatasetError]
+) -> Iterator[str]:
+    """The line that says what is missing, which is logged too; raises what is wrong where nothing is left."""
+    if not absent:
+        return
+    first, count = next(iter(absent.values())), len({part.name for part in parts})
+    if len(absent) == count:
+        raise first
+    lost, episodes = sum(len(part) for part in parts if part.name in absent), sum(map(len, parts))
+    line = (
+        f"{place}: {len(absent)} of {count} shards of the split {split!r} were not fetched whole, and with them {lost} "
+        f"of {episodes} episodes: {', '.join(absent)} ({first})"
+    )
+    _log.warning("%s", line)
+    yield line

@@ -149,8 +149,8 @@ class ArrayRecordShard:
 
     def prepare(self) -> None:
         """Checks that the file is there; it is opened only when a record is read, because a reader dies in a fork."""
-        if isinstance(self._folder, Path):
-            self.stamp()
+        if isinstance(self._folder, Path) and not self.stamp()[0]:
+            raise CorruptRecordError(self._file.name, 0, "the file is empty", _REMEDY)
 
     def record(self, number: int) -> bytes:
         """One record; raises CorruptRecordError where it is damaged."""

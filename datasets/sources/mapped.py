@@ -113,6 +113,7 @@ class MappedSource:
         description: what the YAML file says.
         folder: of the files, where the source has one on this machine.
         split: name of the split, where the source has one.
+        missing: what of the data set was not fetched, one line each.
     """
 
     def __init__(self, base: EpisodeSource, description: Description) -> None:
@@ -127,6 +128,7 @@ class MappedSource:
         self._base = base
         self.folder = data_folder(base)
         self.split = getattr(base, "split", None)
+        self.missing: tuple[str, ...] = getattr(base, "missing", ())
         self.features = _features(base.features, description)
         self._embodiment = _embodiment(base, description, self.features)
         self._episodes = list(_passing(base, description.filters))

@@ -239,7 +239,7 @@ def test_killed_by_the_system_it_goes_on_to_the_same_bytes(to: str, tmp_path: Pa
     folder = write_toy_dataset(tmp_path / "toy", episodes=6, steps=3)
     program = (
         "import sys; from embodio.datasets.conversion.conversion import convert, ConversionSettings;"
-        "from embodio.datasets.episodes.source import open_source;"
+        "from embodio.datasets.opening import open_source;"
         "import embodio.datasets.sources.lerobot.writer as w; w.GROUP_STEPS = 3;"
         "convert(open_source(sys.argv[1]), sys.argv[3], ConversionSettings(sys.argv[2]))"
     )

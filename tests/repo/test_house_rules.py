@@ -139,3 +139,16 @@ def test_tensorflow_is_never_imported() -> None:
     modules = [name.removesuffix(".__init__") for name in modules]
     loaded = loaded_by("import importlib; [importlib.import_module(name) for name in " + repr(modules) + "]")
     assert not {"tensorflow", "tensorflow_datasets", "rlds", "jax"} & loaded
+
+
+def test_files_are_written_by_the_one_helper() -> None:
+    """`embodio.model.writing` knows of full disks, crashes and half-written files; nothing else needs to."""
+    own = {"model/writing.py", "envs/embodiment.py", "train/tokenizers/text.py"}  # envs imports no other room
+    found = []
+    for source in sources():
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Call) and source.path not in own:
+                name = ast.unparse(node.func)
+                if name.endswith((".write_text", ".write_bytes", "os.replace", "os.rename", "mkstemp")):
+                    found.append(f"{source.path}: line {node.lineno}: {name}; use embodio.model.writing")
+    assert [line for line in found if "video_segments" not in line] == []

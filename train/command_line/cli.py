@@ -98,7 +98,8 @@ def run(
         if error.filename is None and error.errno not in _OUTPUT_ERRORS:
             raise
         with suppress(OSError):  # perhaps nothing can be printed any more
-            errors.print(f"{prog}: {error.filename or 'output'}: {error.strerror or error}", markup=False)
+            shown = f"{error.filename}: {error.strerror or error}" if error.filename else WriteError.of("output", error)
+            errors.print(f"{prog}: {shown}", markup=False)
         return EXIT_FAILED
     except KeyboardInterrupt as error:
         ended = isinstance(error, Terminated)

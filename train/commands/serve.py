@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -115,9 +116,15 @@ def serve(config: ServeConfig) -> int:
         AgentPolicy(agent, config.max_rows),
         settings,
         started=lambda url: console.print(_welcome(config, agent, url)),
-        stopping=lambda: console.print("finishing what runs; a second signal ends it at once"),
+        stopping=lambda: _say(console, "finishing what runs; a second signal ends it at once"),
     )
     return 0
+
+
+def _say(console: Console, text: str) -> None:
+    """Prints a line that a server on a full disk does without."""
+    with suppress(OSError):
+        console.print(text)
 
 
 def _welcome(config: ServeConfig, agent: Agent, url: str) -> str:

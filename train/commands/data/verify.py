@@ -13,6 +13,7 @@ from embodio.datasets.checks.finding import Finding
 from embodio.datasets.checks.masks import check_masks, masked_cameras
 from embodio.datasets.checks.poses import check_poses, has_masks
 from embodio.datasets.checks.replay import check_robot, environment_of, replay
+from embodio.datasets.checks.replay_choice import choose_episodes
 from embodio.datasets.checks.verify import verify
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError
@@ -33,8 +34,10 @@ class VerifyConfig:
         split: name of the split; null takes the usual one.
         episodes: how many episodes to read; 0 reads all.
         bins: levels of a continuous action dimension.
-        replay: how many episodes to replay in the simulator, where the robot is that of one of our environments.
-        strict: a warning makes the exit code 1.
+        replay: how many episodes, spread over the tasks, to replay in the simulator, where the robot is that of one of
+            our environments.
+        strict: open every image, not only the first and last one of each camera and episode; a warning makes the exit
+            code 1.
     """
 
     source: str
@@ -58,7 +61,11 @@ def check(config: VerifyConfig) -> int:
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading episodes", total=min(len(source), config.episodes or len(source)))
         findings = verify(
-            source, config.episodes, config.bins, done=lambda count: progress.update(task, completed=count)
+            source,
+            config.episodes,
+            config.bins,
+            every_frame=config.strict,
+            done=lambda count: progress.update(task, completed=count),
         )
         read = range(min(len(source), config.episodes or len(source)))
         if masked_cameras(source):
@@ -68,7 +75,7 @@ def check(config: VerifyConfig) -> int:
         if environment_of(source) is not None:
             findings.append(check_robot(source))
         if config.replay and environment_of(source) is not None:
-            numbers = range(min(config.replay, len(source)))
+            numbers = choose_episodes(source, read, config.replay)
             play = progress.add_task("replaying", total=len(numbers))
             findings += replay(source, numbers, done=lambda count: progress.update(play, completed=count))
     shown = Console(highlight=False)
