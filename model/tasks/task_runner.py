@@ -17,7 +17,7 @@ class TaskRunner(WordVerbs, PlaceVerbs, PictureVerbs, SoundVerbs):
 
     | family | tasks |
     |---|---|
-    | words | `caption_images`, `caption_videos`, `caption_sounds`, `tag_videos`, `tag_sounds`, `answer_questions` |
+    | words | `caption_images`, `caption_videos`, `caption_sounds`, `tag_videos`, `tag_sounds`, `answer_questions`, `describe_tasks` |
     | choice | `classify_images`, `classify_boxes`, `choose` |
     | places | `refer`, `localise`, `detect`, `keypoints`, `keypoints_in_boxes`, `cuboids`, `camera_poses` |
     | every pixel | `segment`, `depth`, `normals` |

@@ -15,8 +15,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,9 @@ Wording = Template
 """One template, drawn for one example."""
 
 _KEYS = {"wordings", "held_out"}
+
+FOLDERS = [Path(__file__).resolve().parent]
+"""Where files of wordings are; a program may add a folder before the first wording is drawn."""
 
 
 @dataclass(frozen=True)
@@ -109,21 +111,20 @@ class Prompts:
 @lru_cache(maxsize=1)
 def shipped_wordings() -> Mapping[str, Wordings]:
     """The wordings of the package: "family.group" -> what may be said."""
-    folder = resources.files("embodio.model.tasks.prompts")
     found: dict[str, Wordings] = {}
-    for file in sorted(folder.iterdir(), key=lambda one: one.name):
-        if file.name.endswith(".yaml"):
+    for folder in FOLDERS:
+        for file in sorted(folder.glob("*.yaml")):
             found |= read_wordings(file)
     return found
 
 
-def read_wordings(file: Traversable) -> dict[str, Wordings]:
+def read_wordings(file: Path) -> dict[str, Wordings]:
     """The wordings of one file, whose name is that of the family.
 
     Raises:
         PromptError: the file is not YAML of the form that the module describes, or a wording is wrong.
     """
-    family = file.name.removesuffix(".yaml")
+    family = file.stem
     try:
         groups = yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:

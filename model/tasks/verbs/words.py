@@ -20,6 +20,7 @@ from embodio.model.tasks.errors import TaskError
 from embodio.model.tasks.families.answer_question import AnswerQuestion, Question
 from embodio.model.tasks.families.caption import Caption
 from embodio.model.tasks.families.classify import Category, Classify
+from embodio.model.tasks.families.describe_task import DescribeTask
 from embodio.model.tasks.families.tag import Tag, Tagged
 from embodio.model.tasks.prompts.filling import Template
 from embodio.model.tasks.results import Choice, TextAnswer
@@ -50,6 +51,10 @@ class WordVerbs(Engine):
         """
         asked = [TextItem(media=media) for media in self._videos(videos, sound, main_frame)]
         return self._texts(Caption(), asked, "caption.video", **how)
+
+    def describe_tasks(self, videos: Sequence[Clip], **how: Unpack[TextHow]) -> list[TextAnswer]:
+        """Says what the robot in each video was told to do, its last frame being the main image."""
+        return self._texts(DescribeTask(), [TextItem(media=one) for one in self._videos(videos, False, -1)], **how)
 
     def caption_sounds(self, sounds: Sequence[Sound], **how: Unpack[TextHow]) -> list[TextAnswer]:
         """Says what can be heard in each sound; long ones are cut into segments by the Processor."""

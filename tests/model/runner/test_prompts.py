@@ -77,5 +77,5 @@ def test_changed_wordings_keep_their_slots() -> None:
     assert Prompts({"refer.plain": "{expression}?"})["refer.plain"].draw(np.random.default_rng(0)) == "{expression}?"
     with pytest.raises(PromptError, match="has the slots"):
         Prompts({"refer.plain": "{name}?"})
-    with pytest.raises(PromptError, match="did you mean 'refer.plain'"):
+    with pytest.raises(PromptError, match=r"did you mean 'refer\.plain'"):
         Prompts({"refer.plane": "{expression}?"})
