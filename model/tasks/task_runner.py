@@ -17,11 +17,12 @@ class TaskRunner(WordVerbs, PlaceVerbs, PictureVerbs, SoundVerbs):
 
     | family | tasks |
     |---|---|
-    | words | `caption_images`, `caption_videos`, `caption_sounds`, `tag_videos`, `tag_sounds`, `answer_questions`, `describe_tasks` |
+    | words | `caption_images`, `caption_videos`, `caption_sounds`, `tag_videos`, `tag_sounds`, `answer_questions` |
+    | robots | `describe_tasks`, `goals`, `next_frames` |
     | choice | `classify_images`, `classify_boxes`, `choose` |
     | places | `refer`, `localise`, `detect`, `keypoints`, `keypoints_in_boxes`, `cuboids`, `camera_poses` |
     | every pixel | `segment`, `depth`, `normals` |
-    | images | `draw`, `edit`, `inpaint`, `view`, `next_frames`, `goals` |
+    | images | `draw`, `edit`, `inpaint`, `view` |
     | sound | `make_sounds` |
     | any family | `run`, with annotations of the family |
     | anything | `answer`, with `prompt_of` |
