@@ -25,6 +25,7 @@ from embodio.envs.embodiment import in_short
 from embodio.envs.errors import EnvError
 from embodio.model import ModelError
 from embodio.train.command_line.cli import run
+from embodio.train.command_line.threads import omp_threads, waiting
 
 Verdict = Literal["ok", "look", "wrong"]
 _COLOURS = {"ok": "green", "look": "yellow", "wrong": "red"}
@@ -146,18 +147,21 @@ def _tried() -> dict[str, str]:
 
 def threads() -> Iterator[Finding]:
     """More threads than cores, or threads that spin, make decoding many times slower."""
-    used, cores, wanted = torch.get_num_threads(), usable_cores(), os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdigit() and int(wanted) > cores:
-        remedy = f"set OMP_NUM_THREADS={cores} or fewer"
-        yield Finding("threads", "wrong", f"OMP_NUM_THREADS={wanted}, there are {cores} cores", remedy)
+    used, cores, wanted, how = torch.get_num_threads(), usable_cores(), omp_threads(), waiting()
+    given = f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'not set')}"
+    in_force = f"{given}, OMP_WAIT_POLICY={os.environ.get('OMP_WAIT_POLICY', 'not set')}"
+    most = f"set OMP_NUM_THREADS={cores} or fewer"
+    if wanted is not None and wanted > cores:
+        yield Finding("threads", "wrong", f"{given}, there are {cores} cores", most)
     elif used > cores:
-        remedy = f"set OMP_NUM_THREADS={cores} or fewer"
-        yield Finding("threads", "wrong", f"torch uses {used} threads, there are {cores} cores", remedy)
-    elif used > 1 and os.environ.get("OMP_WAIT_POLICY", "").lower() != "passive":
-        remedy = "set OMP_WAIT_POLICY=passive if other programs share the cores, or OMP_NUM_THREADS=1"
-        yield Finding("threads", "look", f"torch uses {used} threads that spin while they wait", remedy)
+        yield Finding("threads", "wrong", f"torch uses {used} threads, there are {cores} cores", most)
+    elif used > 1 and how == "spin":
+        remedy = "set OMP_WAIT_POLICY=PASSIVE if other programs share the cores, or OMP_NUM_THREADS=1"
+        yield Finding("threads", "look", f"torch uses {used} threads that spin while they wait ({in_force})", remedy)
     else:
-        yield Finding("threads", "ok", f"torch uses {used} of {cores} cores")
+        asleep = " that sleep while they wait" if used > 1 else ""
+        named = f"{used} thread{'s' if used > 1 else ''}{asleep}"
+        yield Finding("threads", "ok", f"torch uses {named}, on {cores} cores ({in_force})")
 
 
 def cuda() -> Iterator[Finding]:

@@ -7,6 +7,7 @@ module; its instances have an `embodiment`, and a method `expert()` if demonstra
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -40,6 +41,7 @@ class EnvEntry:
         kwargs: arguments that make it this environment.
         expert: class of its scripted expert, called with the environment.
         embodiment: function that returns its embodiment, called with no argument.
+        simulator: module of the simulator, which it needs.
     """
 
     gymnasium_id: str
@@ -47,6 +49,7 @@ class EnvEntry:
     kwargs: dict[str, Any]
     expert: str
     embodiment: str
+    simulator: str
 
 
 def _vima_entries() -> dict[str, EnvEntry]:
@@ -60,6 +63,7 @@ def _vima_entries() -> dict[str, EnvEntry]:
                 kwargs={"task": task, "level": level or default_level(task)},
                 expert="embodio.envs.vima.oracle:VimaOracle",
                 embodiment="embodio.envs.vima.robot:vima_pick_place",
+                simulator="vima_bench",
             )
     return entries
 
@@ -71,6 +75,7 @@ _ENVS = {
         kwargs={"task": "lift"},
         expert="embodio.envs.experts.lift:LiftExpert",
         embodiment="embodio.envs.robosuite.panda:panda_osc_pose",
+        simulator="robosuite",
     ),
     **_vima_entries(),
 }
@@ -79,6 +84,16 @@ _ENVS = {
 def known_envs() -> tuple[str, ...]:
     """The names that `make_env` accepts."""
     return tuple(sorted(_ENVS))
+
+
+def missing_simulator(name: str) -> str | None:
+    """The module of the simulator that an environment needs, if it is not installed; None if it is.
+
+    Raises:
+        UnknownEnv: there is no such environment; names the nearest.
+    """
+    module = _entry(name).simulator
+    return None if importlib.util.find_spec(module) else module
 
 
 def make_env(name: str = "robosuite/lift", **kwargs: Any) -> gymnasium.Env[Any, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from embodio.agent.format.policy_config import PolicyConfig
 from embodio.datasets.augment.augment import AugmentConfig
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, DECAY, NOT_NEGATIVE, POSITIVE, SHARE, require_ranges
 from embodio.train.command_line.schema import ConfigError
 from embodio.train.task_config import MixtureSettings, SourceConfig, TaskSettings
 
@@ -38,10 +39,8 @@ class OptimiserConfig:
     ema: float = 0.999
 
     def __post_init__(self) -> None:
-        if self.learning_rate <= 0:
-            raise ConfigError(f"optimiser.learning_rate: got {self.learning_rate}, expected a positive number")
-        if not 0 <= self.ema < 1:
-            raise ConfigError(f"optimiser.ema: got {self.ema}, expected 0 or more and less than 1")
+        decays = {"beta1": DECAY, "beta2": DECAY, "ema": DECAY, "weight_decay": NOT_NEGATIVE}
+        require_ranges(self, "optimiser.", learning_rate=POSITIVE, final=SHARE, warmup=COUNT, clip=POSITIVE, **decays)
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class TrainConfig:
         z_loss: weight of the squared log-partition in the loss (paper recipe: 1e-4).
         device: cpu, cuda, cuda:1, ...
         precision: float32, or bfloat16 for autocast.
-        threads: of the matrix products.
+        threads: of the matrix products; 0 takes OMP_NUM_THREADS, or 2.
         workers: processes that make batches ahead of time.
         loader_memory_mb: shared memory for batches that workers have ready, all of them together.
         damaged_limit: damaged episodes that are skipped; one more stops the run.
@@ -110,7 +109,7 @@ class TrainConfig:
     z_loss: float = 1e-4
     device: str = "cpu"
     precision: str = "float32"
-    threads: int = 2
+    threads: int = 0
     workers: int = 1
     loader_memory_mb: int = 1024
     damaged_limit: int = 100
@@ -130,9 +129,11 @@ class TrainConfig:
                 f"image_tokenizer: {', '.join(sorted(DRAWING))} need one, other tasks have no use for it; got "
                 f"{self.image_tokenizer!r}"
             )
-        for name in ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every", "threads"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected at least 1")
+        every = {"log_every": AT_LEAST_ONE, "validate_every": AT_LEAST_ONE, "checkpoint_every": AT_LEAST_ONE}
+        require_ranges(self, "", steps=AT_LEAST_ONE, batch_size=AT_LEAST_ONE, loader_memory_mb=AT_LEAST_ONE, **every)
+        require_ranges(self, seed=COUNT, prompt_tokens=COUNT, answer_tokens=COUNT, holdout=COUNT)
+        require_ranges(self, threads=COUNT, workers=COUNT, damaged_limit=COUNT)
+        require_ranges(self, stop_after=COUNT, value_smoothness=NOT_NEGATIVE, z_loss=NOT_NEGATIVE)
         if self.precision not in ("float32", "bfloat16"):
             raise ConfigError(f"precision: got {self.precision!r}, expected float32 or bfloat16")
         if self.policy.view not in (1.0, self.augment.view):

@@ -18,6 +18,7 @@ from embodio.model.network.collation import Batch
 from embodio.model.processing.processor import Processor
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.command_line.cli import run as run_command
+from embodio.train.command_line.threads import threads
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
 from embodio.train.loop import CHECKPOINT, Trainer
@@ -92,7 +93,7 @@ def make_trainer(config: TrainConfig) -> Trainer:
         DatasetError: if a data set is missing, damaged or too small.
         TrainError, AgentError, ModelError: if settings contradict each other.
     """
-    torch.set_num_threads(config.threads)
+    torch.set_num_threads(threads(config.threads, usual=2))
     torch.manual_seed(config.seed)
     vocabulary = Vocabulary.default()
     material = gather(config, vocabulary)

@@ -8,6 +8,7 @@ from embodio.datasets.episodes.idle_steps import IdleConfig
 from embodio.datasets.episodes.step_filter import StepRules
 from embodio.datasets.stream.mixture import MixtureConfig
 from embodio.datasets.tasks.inputs import InputConfig
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, Range, require_ranges
 from embodio.train.command_line.schema import ConfigError
 
 
@@ -34,6 +35,9 @@ class SourceConfig:
     cameras: tuple[str, ...] = ()
     action_key: str = ""
     holdout: int | None = None
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "sources.<name>.", weight=NOT_NEGATIVE, holdout=COUNT)
 
 
 @dataclass(frozen=True)
@@ -101,5 +105,9 @@ class TaskSettings:
         return StepRules(idle=idle, ranges=self.ranges)
 
     def __post_init__(self) -> None:
+        require_ranges(self, "task.", sub_goal_ahead=AT_LEAST_ONE, frames=AT_LEAST_ONE, stride=AT_LEAST_ONE)
+        require_ranges(self, "task.", state_ahead=AT_LEAST_ONE, longest_plan=AT_LEAST_ONE)
+        require_ranges(self, "task.", goal_ahead=COUNT, video_frames=Range(1, 8), right=SHARE)
+        require_ranges(self, "task.", idle_action=NOT_NEGATIVE, idle_state=NOT_NEGATIVE)
         if (self.idle_action > 0) != (self.idle_state > 0):
             raise ConfigError("task.idle_action and task.idle_state: give both or none; a step is idle below both")

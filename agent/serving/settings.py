@@ -65,6 +65,8 @@ class ServerSettings:
             )
         if (self.certificate is None) != (self.key is None):
             raise ServingError("certificate, key: TLS needs both")
+        if not 0 <= self.port <= 65535:
+            raise ServingError(f"port: got {self.port}, expected 0 to 65535; 0 takes a free one")
         for name in ("max_clients", "max_bytes", "max_waiting", "max_batch"):
             if getattr(self, name) < 1:
                 raise ServingError(f"{name}: got {getattr(self, name)}, expected at least 1")

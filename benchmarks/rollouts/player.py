@@ -39,7 +39,7 @@ class PlayerConfig:
         device: Where the network runs.
         threads: Threads of the network.
         seed: Seed of the first episode.
-        video: The first so many episodes get a video.
+        video: Whether episodes may be filmed.
         folder: Where the folder of videos is.
         staging: Where recorded episodes wait to become a data set; None records none.
     """
@@ -51,7 +51,7 @@ class PlayerConfig:
     device: str
     threads: int
     seed: int
-    video: int
+    video: bool
     folder: Path
     staging: Path | None = None
 
@@ -103,10 +103,10 @@ class Player:
         agent = Agent.load(config.agent, embodiment=self.embodiment, replan=config.replan, device=config.device)
         return agent, dict(agent.info)
 
-    def play(self, seed: int) -> Played:
-        """Plays the episode with this seed."""
+    def play(self, seed: int, film: bool) -> Played:
+        """Plays the episode with this seed, filmed or not."""
         self._policy.forget()
-        with self._video(seed) as video:
+        with self._video(seed, film) as video:
             recorder = self._recorder()
             result = run_episode(self._env, self._policy, seed, on_step=self._watcher(video, recorder))
             name = None if video is None else video.finish(result.status)
@@ -121,10 +121,10 @@ class Player:
         return EpisodeRecorder(self._untimed, self.embodiment, prompts=self.prompts)
 
     @contextlib.contextmanager
-    def _video(self, seed: int) -> Iterator[EpisodeVideo | None]:
+    def _video(self, seed: int, film: bool) -> Iterator[EpisodeVideo | None]:
         """The recorder of this episode; None if it gets no video."""
         config = self._config
-        if seed - config.seed >= config.video:
+        if not film:
             yield None
             return
         stem = f"{config.env}-{Path(config.agent).name}-seed{seed}"

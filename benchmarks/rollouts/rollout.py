@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from embodio.benchmarks.rollouts.player import VIDEOS, Played, Player, PlayerCon
 from embodio.benchmarks.rollouts.recording import recording
 from embodio.benchmarks.rollouts.report import write_report
 from embodio.benchmarks.rollouts.results import STATUSES, Results
+from embodio.benchmarks.rollouts.video_choice import another_video, keep_videos
 from embodio.benchmarks.rollouts.workers import play_here, play_in_workers
 from embodio.benchmarks.speed.machine import machine, usable_cores, versions
 from embodio.datasets.errors import CollectionError
@@ -27,7 +30,9 @@ from embodio.datasets.recording.collection_store import STAGING
 from embodio.envs.errors import EnvError
 from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
+from embodio.train.command_line.threads import threads
+from embodio.train.commands.envs import main as list_environments
 from embodio.train.interruption import Interruption
 
 RESULTS, TIMES, REPORT = "results.json", "latency.csv", "report.html"
@@ -43,10 +48,10 @@ class RolloutConfig:
         episodes: Number of episodes; asking for more later adds to those that are there.
         seed: Seed of the first episode; episode i uses seed + i.
         out: Folder for results.json, report.html, latency.csv and the videos.
-        video: The first so many episodes are filmed.
+        video: Videos of at most so many episodes are kept: of failures first, then of those played first.
         record: Folder for the episodes as RLDS, with success in their metadata; null records none.
         workers: Processes that play at the same time.
-        threads: Threads of the network in each of them; 0 shares the cores out.
+        threads: Threads of the network in each of them; 0 takes OMP_NUM_THREADS, or shares the cores out.
         replan: Actions played before the agent plans anew; null for the agent's own.
         horizon: Steps after which an episode is cut off; null for the environment's own.
         device: Where the network runs, cpu or cuda.
@@ -68,9 +73,8 @@ class RolloutConfig:
     restart: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("episodes", 1), ("seed", 0), ("video", 0), ("workers", 1), ("threads", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"'{name}' must be {least} or more, got {getattr(self, name)}.")
+        require_ranges(self, episodes=AT_LEAST_ONE, seed=COUNT, video=COUNT, workers=AT_LEAST_ONE, threads=COUNT)
+        require_ranges(self, replan=AT_LEAST_ONE, horizon=AT_LEAST_ONE)
 
     @property
     def identity(self) -> dict[str, str | int | None]:
@@ -88,16 +92,16 @@ class RolloutConfig:
     @property
     def player(self) -> PlayerConfig:
         """The part that a worker needs."""
-        threads = self.threads or max(1, usable_cores() // self.workers)
+        shared_out = max(1, usable_cores() // self.workers)
         return PlayerConfig(
             agent=self.agent,
             env=self.env,
             horizon=self.horizon,
             replan=self.replan,
             device=self.device,
-            threads=threads,
+            threads=threads(self.threads, usual=shared_out),
             seed=self.seed,
-            video=self.video,
+            video=self.video > 0,
             folder=self.out,
             staging=None if self.record is None else self.record / STAGING,
         )
@@ -141,14 +145,15 @@ def rollout(config: RolloutConfig, console: Console | None = None) -> Results:
 def _play_missing(results: Results, player: Player, config: RolloutConfig, console: Console) -> None:
     """Plays the episodes that the results lack."""
     seeds = [config.seed + index for index in range(config.episodes)]
+    wanted = functools.partial(another_video, results, config.video)
     missing = [seed for seed in seeds if seed not in {row.seed for row in results.rows}]
     if len(missing) < len(seeds):
         console.print(f"{len(seeds) - len(missing)} of {len(seeds)} episodes are there already, in {config.out}")
     if config.workers > 1:
         player.close()
-        played = play_in_workers(config.player, missing, min(config.workers, max(1, len(missing))))
+        played = play_in_workers(config.player, missing, min(config.workers, max(1, len(missing))), wanted)
     else:
-        played = play_here(player, missing)
+        played = play_here(player, missing, wanted)
     try:
         _collect(results, played, len(missing), config, console)
     finally:
@@ -189,6 +194,7 @@ def _collect(results: Results, played: Iterable[Played], total: int, config: Rol
         for episode in played:
             append_times(config.out / TIMES, episode.row.seed, episode.milliseconds)
             results.add(episode.row)
+            keep_videos(results, config.video, config.out / VIDEOS)
             results.latency = _latency(results, config.out)
             results.save(config.out / RESULTS)
             rate = results.summary.success_rate
@@ -232,21 +238,31 @@ def table(results: Results) -> Table:
 
 
 def _main(config: RolloutConfig) -> None:
-    rollout(config)
+    results = rollout(config)
+    broken = [row for row in results.rows if row.status == "error"]
+    if config.record is not None and broken:
+        raise BenchmarkError(
+            f"{len(broken)} of {len(results.rows)} episodes are missing from {config.record}, as the simulator broke "
+            f"down. Seed {broken[0].seed}: {broken[0].message}. restart=true plays all of them again"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command `embodio-rollout`; returns its exit code."""
+    """The command `embodio-rollout`; returns its exit code. `embodio-rollout list` shows the environments."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["list"]:
+        return list_environments(arguments[1:])
     return run(
         RolloutConfig,
         _main,
-        argv,
+        arguments,
         prog="embodio-rollout",
         description="Plays an agent in an environment and reports how often it succeeds, with videos.",
         examples=(
             "embodio-rollout agent=lift-nano env=robosuite/lift episodes=100 seed=10000 video=3 out=runs/lift-nano",
             "embodio-rollout agent=lift-nano episodes=20 record=data/lift_nano out=runs/recorded",
             "embodio-rollout agent=expert episodes=20 out=runs/expert",
+            "embodio-rollout list",
         ),
         user_errors=(EnvError, AgentError, ModelError, BenchmarkError, CollectionError),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 
 from embodio.benchmarks.errors import WorkerDied
@@ -11,17 +11,19 @@ from embodio.benchmarks.rollouts.player import Played, Player, PlayerConfig
 from embodio.datasets.stream.worker_process import follow_parent, starting_workers
 
 
-def play_here(player: Player, seeds: Sequence[int]) -> Iterator[Played]:
-    """Plays the seeds in order in this process."""
+def play_here(player: Player, seeds: Sequence[int], film: Callable[[], bool]) -> Iterator[Played]:
+    """Plays the seeds in order in this process; `film` says before each of them whether it is to be filmed."""
     for seed in seeds:
-        yield player.play(seed)
+        yield player.play(seed, film())
 
 
-def play_in_workers(config: PlayerConfig, seeds: Sequence[int], workers: int) -> Iterator[Played]:
+def play_in_workers(
+    config: PlayerConfig, seeds: Sequence[int], workers: int, film: Callable[[], bool]
+) -> Iterator[Played]:
     """Plays the seeds in several processes, each with a simulator and a policy of its own.
 
-    A worker gets the next seed when it is done with the one before. When the caller stops early, the episodes that are
-    running are given up.
+    `film` says before each of them whether it is to be filmed. A worker gets the next seed when it is done with the one
+    before. When the caller stops early, the episodes that are running are given up.
 
     Raises:
         WorkerDied: A process ended without an answer.
@@ -36,7 +38,7 @@ def play_in_workers(config: PlayerConfig, seeds: Sequence[int], workers: int) ->
             with starting_workers():
                 process.start()
             there.close()  # so that its end is noticed here when the process dies
-            here.send(waiting.pop())
+            here.send((waiting.pop(), film()))
             processes.append(process)
             busy.append(here)
         while busy:
@@ -45,7 +47,7 @@ def play_in_workers(config: PlayerConfig, seeds: Sequence[int], workers: int) ->
                     continue
                 yield _receive(connection)
                 if waiting:
-                    connection.send(waiting.pop())
+                    connection.send((waiting.pop(), film()))
                 else:
                     connection.send(None)
                     busy.remove(connection)
@@ -68,9 +70,9 @@ def _receive(connection: Connection) -> Played:
 
 
 def _work(config: PlayerConfig, connection: Connection) -> None:
-    """A worker: plays the seeds that it is sent, until it is sent None."""
+    """A worker: plays the seeds that it is sent, filmed or not, until it is sent None."""
     follow_parent()
     player = Player(config)
-    while (seed := connection.recv()) is not None:
-        connection.send(player.play(seed))
+    while (job := connection.recv()) is not None:
+        connection.send(player.play(*job))
     player.close()

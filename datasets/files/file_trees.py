@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.files.names import inside
 from embodio.datasets.files.remote import cache_folder
 from embodio.model.writing import WriteError, replacing, write_errors
 
@@ -81,9 +82,9 @@ class FolderTree:
         return [file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file()]
 
     def read(self, name: str) -> bytes:
-        """The content of one file."""
+        """The content of one file; raises UnsafeName where its name, or a link, leads outside of the folder."""
         try:
-            return (self.path / name).read_bytes()
+            return inside(self.path, name, self.path).read_bytes()
         except OSError as error:
             raise CorruptRecordError(self.path / name, 0, f"cannot be read ({error})", _REMEDY) from error
 

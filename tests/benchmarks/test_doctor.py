@@ -53,9 +53,11 @@ def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     monkeypatch.setattr(doctor, "usable_cores", lambda: 2)
-    for policy, verdict in (("passive", "ok"), ("active", "look")):
+    for policy, verdict, how in (("passive", "ok", "sleep"), ("PASSIVE", "ok", "sleep"), ("active", "look", "spin")):
         monkeypatch.setenv("OMP_WAIT_POLICY", policy)
-        assert next(doctor.threads()).verdict == verdict
+        finding = next(doctor.threads())
+        assert finding.verdict == verdict and f"2 threads that {how} while they wait" in finding.found
+        assert f"(OMP_NUM_THREADS=2, OMP_WAIT_POLICY={policy})" in finding.found
 
 
 def test_graphics_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:

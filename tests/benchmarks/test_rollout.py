@@ -55,9 +55,9 @@ def test_files(tmp_path: Path, world: dict[str, Any]) -> None:
     play(tmp_path, video=2, horizon=4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latency.csv", "report.html", "results.json", "videos"]
     videos = sorted(path.name for path in (tmp_path / "videos").iterdir())
-    assert videos == ["fake-expert-seed600-success.mp4", "fake-expert-seed601-success.mp4"]
+    assert videos == ["fake-expert-seed602-failure.mp4", "fake-expert-seed603-timeout.mp4"]
     data = json.loads((tmp_path / "results.json").read_text())
-    assert [row["video"] for row in data["episodes"][:3]] == [*videos, None]
+    assert [row["video"] for row in data["episodes"]] == [None, None, *videos, None, None]
     assert set(data["episodes"][0]) >= {"seed", "status", "steps", "seconds", "message"}
     assert data["settings"]["horizon"] == 4
     assert data["episodes"][0]["steps"] == 4
@@ -126,7 +126,10 @@ def test_command_line(tmp_path: Path, world: dict[str, Any], capsys: pytest.Capt
     assert "'episodes'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("values", [{"episodes": 0}, {"seed": -1}, {"video": -1}, {"workers": 0}])
+@pytest.mark.parametrize(
+    "values",
+    [{"episodes": 0}, {"seed": -1}, {"video": -1}, {"workers": 0}, {"threads": -1}, {"horizon": 0}, {"replan": -2}],
+)
 def test_senseless_settings(values: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=next(iter(values))):
         RolloutConfig(out=Path("x"), **values)
@@ -139,6 +142,29 @@ def test_unknown_names_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     error = capsys.readouterr().err
     assert "lift-nanno" in error
     assert "Traceback" not in error
+
+
+def test_failures_keep_their_videos_first(tmp_path: Path, world: dict[str, Any]) -> None:
+    def seeds() -> list[int]:
+        kept = {row.video: row.seed for row in Results.load(tmp_path / "results.json").rows if row.video}
+        assert set(kept) == {path.name for path in (tmp_path / "videos").iterdir()}
+        return sorted(seed - SEED for seed in kept.values())
+
+    play(tmp_path, episodes=2, video=3)
+    assert seeds() == [0, 1], "as long as nothing failed, the first ones"
+    play(tmp_path, episodes=6, video=3)
+    assert seeds() == [2, 3, 4], "a failure, a timeout, and what broke"
+    play(tmp_path, episodes=12, video=3)
+    assert seeds() == [2, 3, 8]
+    world["envs"].clear()
+    filmed = [frame for frame in (play(tmp_path, episodes=18, video=3)).rows[12:] if frame.video]
+    assert seeds() == [2, 3, 8] and not filmed, "three failures are there, so nothing more is filmed"
+
+
+def test_list_shows_environments(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "match=robosuite"]) == 0
+    shown = capsys.readouterr().out
+    assert "robosuite/lift" in shown and "agentview" in shown and "vima" not in shown
 
 
 @pytest.mark.sim

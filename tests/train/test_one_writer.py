@@ -18,8 +18,8 @@ from embodio.benchmarks.rollouts import player as player_module
 from embodio.benchmarks.rollouts import rollout
 from embodio.benchmarks.speed import main as benchmark
 from embodio.benchmarks.speed.suites import Row
-from embodio.datasets.episodes.source import open_source
 from embodio.datasets.files.folder_lock import sole_user, sole_writer
+from embodio.datasets.opening import open_source
 from embodio.datasets.recording.collect import collect
 from embodio.datasets.recording.collection_store import INDEX
 from embodio.train.commands import collect as collect_command

@@ -17,6 +17,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -40,6 +41,7 @@ Config = TypeVar("Config")
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+_TOLD = ("--help", "-h", "--show", "--version")
 EXIT_TERMINATED = 143
 _OUTPUT_ERRORS = DISK_ERRORS | {errno.EPIPE, errno.EIO}
 """Numbers of errors that printing ends in when the terminal or the file behind it is gone or full."""
@@ -59,7 +61,8 @@ def run(
 ) -> int:
     """Reads the command line into a configuration, runs the program on it, and reports mistakes in plain words.
 
-    `--help` lists every key; `--show` prints the configuration that the command line gives, as YAML.
+    `--help` lists every key; `--show` prints the configuration that the command line gives, as YAML; `--version` prints
+    that of embodio.
 
     Args:
         schema: Dataclass of the settings; fields without default must be given.
@@ -78,7 +81,7 @@ def run(
     arguments = list(sys.argv[1:] if argv is None else argv)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        if {"--help", "-h", "--show"} & set(arguments):
+        if set(_TOLD) & set(arguments):
             _show(schema, arguments, prog, description, examples, config_dir)
             return 0
         with Interruption() as interruption:
@@ -110,9 +113,12 @@ def run(
 def _show(
     schema: type, arguments: Sequence[str], prog: str, description: str, examples: Sequence[str], folder: Path | None
 ) -> None:
-    """Prints the help page, or the configuration that the command line gives."""
-    given = [argument for argument in arguments if argument not in ("--help", "-h", "--show")]
-    config, console = _compose(schema, given, folder), Console(highlight=False, soft_wrap=True, markup=False)
+    """Prints the version, the help page, or the configuration that the command line gives."""
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    if "--version" in arguments:
+        console.print(f"{prog} {version('embodio')}")
+        return
+    config = _compose(schema, [argument for argument in arguments if argument not in _TOLD], folder)
     if not {"--help", "-h"} & set(arguments):
         console.print(OmegaConf.to_yaml(config), end="")
         return

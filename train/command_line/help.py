@@ -38,6 +38,7 @@ def help_page(
     lines = [textwrap.fill(description, width), "", f"usage: {prog} key=value ..."]
     lines += [f"  e.g. {example}" for example in examples]
     lines += [f"       {prog} ... --show    prints the configuration instead of running"]
+    lines += [f"       {prog} --version     prints the version of embodio"]
     if any(key.type_name.startswith(("list", "mapping")) for key in keys.values()):
         lines += ["       Quote lists and mappings, as shells read brackets: 'key=[1,2]'"]
     if groups:

@@ -11,7 +11,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.recording.collect import collect
 from embodio.envs.errors import EnvError
 from embodio.train.command_line.cli import run as run_command
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, require_ranges
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,7 @@ class CollectConfig:
     keep_failures: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("episodes", "workers"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected at least 1")
+        require_ranges(self, episodes=AT_LEAST_ONE, seed=COUNT, noise=NOT_NEGATIVE, workers=AT_LEAST_ONE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,6 +16,7 @@ from embodio.model import DtypePolicy, ModelConfig, ModelError, UnifiedIO2, load
 from embodio.model.weights.pretrained import read_model_config, written_weights
 from embodio.model.writing import sync, sync_tree, write_errors
 from embodio.train.command_line.cli import run as run_command
+from embodio.train.command_line.ranges import COUNT, require_ranges
 from embodio.train.command_line.schema import ConfigError
 
 LAYOUTS = ("embodio", "reference")
@@ -58,8 +59,7 @@ class ConvertConfig:
             raise ConfigError(f"dtype: got {self.dtype!r}, expected one of {', '.join(DTYPES)}")
         if self.source.endswith(".npz") != bool(self.size):
             raise ConfigError("size: give it with an npz file (which does not say what it holds), and only then")
-        if self.shard_megabytes < 0:
-            raise ConfigError(f"shard_megabytes: got {self.shard_megabytes}, expected 0 or more")
+        require_ranges(self, shard_megabytes=COUNT)
         if self.shard_megabytes and self.to != "reference":
             raise ConfigError("shard_megabytes: our own layout is one file; give to=reference with it")
         if self.to == "reference" and not self.tokenizers:

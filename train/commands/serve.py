@@ -21,6 +21,8 @@ from embodio.agent.serving.settings import ServerSettings, ServingError
 from embodio.envs.errors import EnvError
 from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run as run_command
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, PORT, POSITIVE, require_ranges
+from embodio.train.command_line.threads import threads
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class ServeConfig:
         replan: actions played before the agent plans anew; null for the agent's own.
         precision: of the weights: float32, bfloat16, int8 or int8_weights.
         device: where the network runs, cpu or cuda.
-        threads: of the network.
+        threads: of the network; 0 takes OMP_NUM_THREADS, or 1.
         max_clients: robots at once.
         max_megabytes: of one message.
         max_rows: environments of one robot's vector.
@@ -59,7 +61,7 @@ class ServeConfig:
     replan: int | None = None
     precision: str = "float32"
     device: str = "cpu"
-    threads: int = 1
+    threads: int = 0
     max_clients: int = 64
     max_megabytes: int = 16
     max_rows: int = 64
@@ -68,6 +70,11 @@ class ServeConfig:
     deadline: float = 10.0
     keep_seconds: float = 60.0
     stop_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        require_ranges(self, port=PORT, replan=AT_LEAST_ONE, threads=COUNT, max_clients=AT_LEAST_ONE)
+        require_ranges(self, max_megabytes=AT_LEAST_ONE, max_rows=AT_LEAST_ONE, max_waiting=AT_LEAST_ONE)
+        require_ranges(self, max_batch=AT_LEAST_ONE, deadline=POSITIVE, keep_seconds=POSITIVE, stop_seconds=POSITIVE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,7 +114,7 @@ def serve(config: ServeConfig) -> int:
         keep_seconds=config.keep_seconds,
         stop_seconds=config.stop_seconds,
     )
-    torch.set_num_threads(config.threads)
+    torch.set_num_threads(threads(config.threads, usual=1))
     options = AgentOptions(replan=config.replan, precision=cast(Precision, config.precision))
     agent = Agent.load(config.agent, device=config.device, options=options)
     agent.warmup()

@@ -21,6 +21,7 @@ from typing import Any
 from rich.progress import Progress
 
 from embodio.benchmarks.errors import BenchmarkError
+from embodio.train.command_line.ranges import AT_LEAST_ONE, require_ranges
 from embodio.train.command_line.schema import ConfigError, nearest
 
 SUITES = {
@@ -56,9 +57,7 @@ class BenchmarkConfig:
             guess = nearest(self.suite, SUITES)
             hint = f"; did you mean {guess!r}?" if guess else ""
             raise ConfigError(f"suite: got {self.suite!r}, expected one of {', '.join(SUITES)}{hint}")
-        for name in ("repeats", "threads"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected 1 or more")
+        require_ranges(self, repeats=AT_LEAST_ONE, threads=AT_LEAST_ONE)
 
     @property
     def folder(self) -> Path:

@@ -18,7 +18,7 @@ from embodio.datasets.checks.verify import verify
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.ranges import COUNT, Range, require_ranges
 
 _MASKED = 20  # episodes whose first frames are compared with masks
 _COLOURS = {"ok": "green", "warning": "yellow", "note": "cyan", "unknown": "dim"}
@@ -49,9 +49,7 @@ class VerifyConfig:
     strict: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("episodes", 0), ("replay", 0), ("bins", 2)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected {least} or more")
+        require_ranges(self, episodes=COUNT, replay=COUNT, bins=Range(2))
 
 
 def check(config: VerifyConfig) -> int:

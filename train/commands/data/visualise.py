@@ -20,7 +20,7 @@ from embodio.datasets.pages.visualise import write_page
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.command_line.output_path import require_writable
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,7 @@ class VisualiseConfig:
     checkpoint: str | None = None
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise ConfigError(f"count: got {self.count}, expected at least 1 episode")
+        require_ranges(self, count=AT_LEAST_ONE, episodes=COUNT)
 
 
 def visualise(config: VisualiseConfig) -> int:
