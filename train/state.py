@@ -20,7 +20,7 @@ from embodio.agent.format.policy_format import PolicyFormat
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.weights.checksums import check_sums
 from embodio.model.weights.weight_files import write_tensors
-from embodio.model.writing import WriteError, recover_folder, replacing_folder, write_json
+from embodio.model.writing import WriteError, clear_leftovers, recover_folder, replacing_folder, write_json
 from embodio.train.config import TrainConfig
 from embodio.train.errors import ResumeError
 from embodio.train.identity import identity_of_checkpoint, require_same_inputs
@@ -111,7 +111,7 @@ def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
     Warns:
         UserWarning: its data cannot be compared as it is from before there were identities, or a library is another.
     """
-    recover_folder(folder)
+    clear_leftovers(recover_folder(folder))
     if not (folder / STATE).is_file():
         return False
     check_sums(folder, [name for name in (*FILES, TENSORS, STATE) if (folder / name).is_file()])
