@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import resource
 import tempfile
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -121,6 +122,8 @@ def _unwritten(path: Path, error: Exception) -> WriteError:
     """The error of an encoder, which has the system's as text only."""
     text = " ".join(str(error).split())
     number = next((number for number in DISK_ERRORS if os.strerror(number) in text), None)
+    if text.endswith(":") and resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+        number = errno.EFBIG  # the system ended ffmpeg, which could not say why
     return WriteError(number or errno.EIO, os.strerror(number) if number else text, str(path))
 
 
