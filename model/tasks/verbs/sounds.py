@@ -1,4 +1,4 @@
-"""Tasks that are answered with sound: of any length, made of spectrograms segment by segment."""
+"""Verbs that are answered with sound: of any length, made of spectrograms segment by segment."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from embodio.model.example import Example, Sound
+from embodio.model.example import Sound
 from embodio.model.generation import GenerationOptions
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
 from embodio.model.processing.audio_features import HOP, SAMPLE_RATE
+from embodio.model.tasks.base.family import Media
 from embodio.model.tasks.engine import Engine, Seeds, sampled
 from embodio.model.tasks.errors import TaskError
+from embodio.model.tasks.families.make_sound import MakeSound, SoundItem
 from embodio.model.tasks.prompts import Template
 from embodio.model.tasks.results import GeneratedSound
 from embodio.model.tokenizers.vocoder import spectrogram_to_waveform
 
-SOUND_TOP_P = 0.95
-"""The paper's setting for sound (appendix D.3): temperature 1, no guidance."""
 
-
-class SoundTasks(Engine):
-    """Tasks that make sound."""
+class SoundVerbs(Engine):
+    """Verbs that make sound."""
 
     def make_sounds(
         self,
@@ -57,13 +56,13 @@ class SoundTasks(Engine):
         heard = [()] * count if earlier is None else self._require_pairs("earlier", earlier, count)
         self._require_ready("audio")
         samples = self._samples(seconds)
-        template = self.prompts.sound if prompt is None else prompt
-        examples = [
-            Example(text=self.prompt_of(template, "audio", text=text), audio_history=tuple(sounds))
+        asked = [
+            SoundItem(media=Media(audio_history=tuple(sounds)), text=text)
             for text, sounds in zip(texts, heard, strict=True)
         ]
+        examples = [self._asked(MakeSound(), one, prompt) for one in asked]
         segments = math.ceil(samples / self._segment)
-        made = self._sound_out(examples, segments, sampled(options, SOUND_TOP_P), seeds, guidance)
+        made = self._sound_out(examples, segments, sampled(options, MakeSound.top_p), seeds, guidance)
         return [self._sound(one, samples) for one in made]
 
     @property
