@@ -124,7 +124,8 @@ def load_format(folder: Path) -> PolicyFormat:
         embodiment = Embodiment.from_dict(_read_json(folder / EMBODIMENT))
     with _about(folder / STATISTICS):
         statistics = DatasetStatistics.from_dict(_read_json(folder / STATISTICS))
-    return PolicyFormat(policy, embodiment, statistics, vocabulary)
+    with _about(folder):
+        return PolicyFormat(policy, embodiment, statistics, vocabulary)
 
 
 def _checked(folder: Path) -> Mapping[str, str]:

@@ -10,6 +10,8 @@ from embodio.agent.errors import CheckpointError
 from embodio.agent.format.sound import LONGEST_HISTORY
 from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 
+_MOST_STEPS = 10_000
+"""More actions in a chunk, or steps between frames, than any policy has; what is beyond would not fit into memory."""
 _LATER = {
     "separator",
     "goal_image",
@@ -79,12 +81,12 @@ class PolicyConfig:
         object.__setattr__(self, "cameras", tuple(self.cameras))
         if not self.cameras and self.history_frames:
             raise CheckpointError("history_frames: without a camera there is no history; set it to 0")
-        if self.chunk < 1:
-            raise CheckpointError(f"chunk: got {self.chunk}, expected at least 1 action")
-        if not 0 <= self.history_frames <= 8 or self.history_stride < 1:
+        if not 1 <= self.chunk <= _MOST_STEPS:
+            raise CheckpointError(f"chunk: got {self.chunk}, expected 1 to {_MOST_STEPS} actions")
+        if not 0 <= self.history_frames <= 8 or not 1 <= self.history_stride <= _MOST_STEPS:
             raise CheckpointError(
                 f"history: got {self.history_frames} frames every {self.history_stride} steps, "
-                "expected 0 to 8 frames and a stride of at least 1"
+                f"expected 0 to 8 frames and a stride of 1 to {_MOST_STEPS}"
             )
         if self.prompt_images < 0 or self.image_slots > HISTORY_SLOTS:
             raise CheckpointError(

@@ -146,3 +146,12 @@ def test_another_save_replaces_the_checksums(folder: Path) -> None:
         load_checkpoint(folder).model.text_embedding.weight.detach().numpy(),
         made.model.text_embedding.weight.detach().numpy(),
     )
+
+
+@pytest.mark.parametrize("change", [{"chunk": 10**9}, {"history_frames": 1, "history_stride": 10**9}])
+def test_without_checksums_a_policy_of_a_giant_fails_at_once(folder: Path, change: dict[str, int]) -> None:
+    (folder / SUMS_FILE).unlink()
+    policy = json.loads((folder / "policy.json").read_text()) | change
+    (folder / "policy.json").write_text(json.dumps(policy))
+    with pytest.raises(CheckpointError, match=r"policy\.json: .*10000"):
+        load_checkpoint(folder)
