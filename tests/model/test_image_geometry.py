@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.model.processing.image_geometry import GeometryError, ImageFit, boxes_with_area, resize, resize_matrix
+from embodio.model.processing.image import GeometryError, ImageFit, boxes_with_area
+from embodio.model.processing.image_geometry import resize, resize_matrix
 
 SIDES = st.integers(20, 300)
 
