@@ -12,7 +12,7 @@ from embodio.model.config.parts import IMAGE_CHANNELS, ImageTowerConfig, Size, T
 from embodio.model.layers.attention import attend
 from embodio.model.layers.layers import BiasedLinear, init_glorot
 from embodio.model.layers.token_sequence import cross_attention_mask
-from embodio.model.pauses import pause
+from embodio.model.pauses import BETWEEN, pause
 
 SECOND_BLOCK = 1
 """Index of the block whose output is the second feature."""
