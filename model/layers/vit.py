@@ -62,7 +62,8 @@ def run_blocks(blocks: nn.ModuleList, x: Tensor, mask: Tensor | None, skip: int,
         mask = cross_attention_mask(functional.pad(mask, (skip, 0), value=True))
     second = None
     for index, block in enumerate(blocks):
-        pause()
+        if not torch.compiler.is_compiling() and BETWEEN.get() is not None:
+            pause()
         x = block(x, mask)
         if index == SECOND_BLOCK and with_second:
             second = x[:, skip:]
