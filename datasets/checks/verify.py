@@ -49,28 +49,13 @@ def verify(
         DatasetError: there is no step to check.
     """
     count = min(len(source), episodes or len(source))
-    has_state = any(path in source.features.steps for path in ("state", "observation/state"))
-    actions, states, damaged, empty = list[Vectors](), list[Vectors](), dict[int, str](), list[int]()
     images = ImageCheck(source, every_frame=every_frame)
-    for index in range(count):
-        try:
-            episode = source.episode(index)
-            if not len(episode):
-                empty.append(index)
-                done(index + 1)
-                continue
-            rows = _rows(episode.array("action"), len(episode))
-            states += [_rows(episode.array("state"), len(episode))] if has_state else []
-            actions.append(rows)
-            images.look(index, episode)
-        except (CorruptRecordError, FeatureError) as error:
-            damaged[index] = str(error)
-        done(index + 1)
+    actions, states, damaged, empty = _read(source, count, images, done)
     if not sum(map(len, actions)):
         why = f"; {next(iter(damaged.values()))}" if damaged else ""
         raise DatasetError(f"{source.name}: there is no step to verify{why}")
     fields = {"action": np.concatenate(actions)}
-    if has_state:
+    if states:
         fields["state"] = np.concatenate(states)
     names = {field: dimension_names(source, field, rows.shape[1]) for field, rows in fields.items()}
     action = fields["action"]
@@ -88,6 +73,28 @@ def verify(
         check_motion(_robot(source), actions, states),
         _orientation(_robot(source)),
     ]
+
+
+def _read(
+    source: EpisodeSource, count: int, images: ImageCheck, done: Callable[[int], None]
+) -> tuple[list[Vectors], list[Vectors], dict[int, str], list[int]]:
+    """Actions and states of the first episodes, what is wrong with damaged ones, and the numbers of empty ones."""
+    has_state = any(path in source.features.steps for path in ("state", "observation/state"))
+    actions, states, damaged, empty = list[Vectors](), list[Vectors](), dict[int, str](), list[int]()
+    for index in range(count):
+        try:
+            episode = source.episode(index)
+            if len(episode):
+                rows = _rows(episode.array("action"), len(episode))
+                states += [_rows(episode.array("state"), len(episode))] if has_state else []
+                actions.append(rows)
+                images.look(index, episode)
+            else:
+                empty.append(index)
+        except (CorruptRecordError, FeatureError) as error:
+            damaged[index] = str(error)
+        done(index + 1)
+    return actions, states, damaged, empty
 
 
 def check_finite(fields: dict[str, Vectors], names: dict[str, tuple[str, ...]]) -> Finding:

@@ -17,20 +17,19 @@ from embodio.datasets.episodes.features import (
     STEPS,
     EpisodeFeatures,
     Feature,
-    ImageFeature,
     TensorFeature,
     TextFeature,
 )
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.files.names import filled, inside
 from embodio.datasets.sources.lerobot.names import BOOKKEEPING, OWN, rlds_path
+from embodio.datasets.sources.lerobot.videos import picture_feature
 from embodio.datasets.sources.parquet import REMEDY, read_table
 
 INFO = "meta/info.json"
 _TYPES = (*INTEGERS, "float16", "float32", "float64")
 VALUES = "embodio/"  # before the names of what RLDS says of whole episodes
 PLACE = "place"  # of a row: its file, and its number in it
-_CHANNELS = (1, 3)
 _WHOLE = ("episode_index", "length", "data/chunk_index", "data/file_index", "dataset_from_index")
 
 
@@ -218,11 +217,7 @@ def _features(columns: Mapping[str, str], described: Mapping[str, Any]) -> Episo
 def _feature(name: str, described: Mapping[str, Any]) -> Feature:
     dtype, shape = described["dtype"], tuple(int(size) for size in described["shape"])
     if dtype in ("video", "image"):
-        if shape[0] in _CHANNELS and shape[-1] not in _CHANNELS:  # channels first; names are not always given
-            shape = (*shape[1:], shape[0])
-        if shape[-1] not in _CHANNELS:
-            raise FeatureError(f"{name}: images of the shape {tuple(described['shape'])} cannot be read")
-        return ImageFeature(shape[0], shape[1], shape[2], "jpeg")
+        return picture_feature(name, described)
     if dtype == "string":
         return TextFeature()
     if dtype not in _TYPES:

@@ -25,7 +25,7 @@ from embodio.datasets.episodes.features import (
 )
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.sources.columns import ColumnEpisode
-from embodio.datasets.sources.stored_images import Pixels, array_pixels
+from embodio.datasets.sources.hdf5.images import Pixels, array_pixels
 from embodio.datasets.sources.zarr.arrays import ZarrArray, attributes_of
 from embodio.datasets.sources.zarr.store import ENDS, REMEDY, ZarrStore
 from embodio.envs.embodiment import Embodiment
