@@ -221,3 +221,13 @@ def test_any_image_in_any_array_comes_back(image: np.ndarray, first: bool, kind:
     stored = np.moveaxis(stored, -1, 0) if first else stored
     pixels = array_pixels("observation/front", stored.shape, stored.dtype, [stored])
     assert pixels is not None and np.array_equal(pixels.image(stored), image[..., :3])
+
+
+def test_flags_in_a_column_and_a_demonstration_without_anything(tmp_path: Path) -> None:
+    path = robomimic(tmp_path / "x.hdf5", (3, 4), lambda g, number, n: g.create_dataset("dones", data=np.ones((n, 1))))
+    with h5py.File(path, "a") as file:
+        file.create_group("data/demo_00")
+    source = open_source(path)
+    assert len(source) == 3 and source.episode(0).array("is_terminal").tolist() == [True] * 3
+    with pytest.raises(CorruptRecordError, match="the actions of demo_00 cannot be read"):
+        source.episode_length(1)
