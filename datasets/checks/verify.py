@@ -74,7 +74,7 @@ def verify(
     return [
         *_complete(source),
         *_guesses(_robot(source)),
-        _readable(count, damaged),
+        _readable(count, damaged, list(getattr(source, "remarks", ()))),
         images.finding(),
         check_finite(fields, names),
         check_constant(fields, names),
@@ -181,12 +181,19 @@ def _guesses(robot: Embodiment | None) -> list[Finding]:
     return [Finding("guesses", "note", f"confirmed by nobody: {guessed}", remedy)] if guessed else []
 
 
-def _readable(count: int, damaged: dict[int, str]) -> Finding:
-    if not damaged:
-        return Finding("readable episodes", "ok", f"all of {count}")
-    text = f"{len(damaged)} of {count} are damaged: {', '.join(map(str, list(damaged)[:_NAMED]))}"
-    more = ", ..." if len(damaged) > _NAMED else ""
-    return Finding("readable episodes", "warning", f"{text}{more}; {next(iter(damaged.values()))}", "fetch them again")
+def _readable(count: int, damaged: dict[int, str], remarks: Sequence[str]) -> Finding:
+    """Counts damaged episodes, and passes on what the source found wrong in descriptions and put right."""
+    text, remedies = f"all of {count}", list[str]()
+    if damaged:
+        more = ", ..." if len(damaged) > _NAMED else ""
+        text = f"{len(damaged)} of {count} are damaged: {', '.join(map(str, list(damaged)[:_NAMED]))}{more}"
+        text += f"; {next(iter(damaged.values()))}"
+        remedies.append("fetch them again")
+    if remarks:
+        more = f"; and {len(remarks) - _NAMED} more" if len(remarks) > _NAMED else ""
+        text += f"; {'; '.join(remarks[:_NAMED])}{more}"
+        remedies.append("correct the descriptions: other programs believe them")
+    return Finding("readable episodes", "warning" if remedies else "ok", text, "; ".join(remedies))
 
 
 def _is_turn(dimension: Dimension) -> bool:
