@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -49,32 +50,21 @@ def verify(
         DatasetError: there is no step to check.
     """
     count = min(len(source), episodes or len(source))
-    has_state = any(path in source.features.steps for path in ("state", "observation/state"))
-    actions, states, damaged = list[Vectors](), list[Vectors](), dict[int, str]()
     images = ImageCheck(source, every_frame=every_frame)
-    for index in range(count):
-        try:
-            episode = source.episode(index)
-            rows = _rows(episode.array("action"), len(episode))
-            states += [_rows(episode.array("state"), len(episode))] if has_state else []
-            actions.append(rows)
-            images.look(index, episode)
-        except (CorruptRecordError, FeatureError) as error:
-            damaged[index] = str(error)
-        done(index + 1)
+    actions, states, damaged, empty = _read(source, count, images, done)
     if not sum(map(len, actions)):
         why = f"; {next(iter(damaged.values()))}" if damaged else ""
         raise DatasetError(f"{source.name}: there is no step to verify{why}")
-    fields = {"action": np.concatenate([rows for rows in actions if len(rows)])}
-    if has_state:
-        fields["state"] = np.concatenate([rows for rows in states if len(rows)])
+    fields = {"action": np.concatenate(actions)}
+    if states:
+        fields["state"] = np.concatenate(states)
     names = {field: dimension_names(source, field, rows.shape[1]) for field, rows in fields.items()}
     action = fields["action"]
     dimensions = dimensions_of(source, "action", action.shape[1])
     return [
         *_complete(source),
         *_guesses(_robot(source)),
-        _readable(count, damaged, list(getattr(source, "remarks", ()))),
+        _readable(count, damaged, empty, list(getattr(source, "remarks", ()))),
         images.finding(),
         check_finite(fields, names),
         check_constant(fields, names),
@@ -84,6 +74,28 @@ def verify(
         check_motion(_robot(source), actions, states),
         _orientation(_robot(source)),
     ]
+
+
+def _read(
+    source: EpisodeSource, count: int, images: ImageCheck, done: Callable[[int], None]
+) -> tuple[list[Vectors], list[Vectors], dict[int, str], list[int]]:
+    """Actions and states of the first episodes, what is wrong with damaged ones, and the numbers of empty ones."""
+    has_state = any(path in source.features.steps for path in ("state", "observation/state"))
+    actions, states, damaged, empty = list[Vectors](), list[Vectors](), dict[int, str](), list[int]()
+    for index in range(count):
+        try:
+            episode = source.episode(index)
+            if len(episode):
+                rows = _rows(episode.array("action"), len(episode))
+                states += [_rows(episode.array("state"), len(episode))] if has_state else []
+                actions.append(rows)
+                images.look(index, episode)
+            else:
+                empty.append(index)
+        except (CorruptRecordError, FeatureError) as error:
+            damaged[index] = str(error)
+        done(index + 1)
+    return actions, states, damaged, empty
 
 
 def check_finite(fields: dict[str, Vectors], names: dict[str, tuple[str, ...]]) -> Finding:
@@ -181,19 +193,24 @@ def _guesses(robot: Embodiment | None) -> list[Finding]:
     return [Finding("guesses", "note", f"confirmed by nobody: {guessed}", remedy)] if guessed else []
 
 
-def _readable(count: int, damaged: dict[int, str], remarks: Sequence[str]) -> Finding:
-    """Counts damaged episodes, and passes on what the source found wrong in descriptions and put right."""
-    text, remedies = f"all of {count}", list[str]()
+def _readable(count: int, damaged: dict[int, str], empty: list[int], remarks: list[str]) -> Finding:
+    """Counts damaged and empty episodes, and passes on what the source found wrong in descriptions and put right."""
+    found, remedies = list[str](), list[str]()
     if damaged:
-        more = ", ..." if len(damaged) > _NAMED else ""
-        text = f"{len(damaged)} of {count} are damaged: {', '.join(map(str, list(damaged)[:_NAMED]))}{more}"
-        text += f"; {next(iter(damaged.values()))}"
+        found.append(f"{len(damaged)} of {count} are damaged: {_listed(list(damaged))}; {next(iter(damaged.values()))}")
         remedies.append("fetch them again")
+    if empty:
+        found.append(f"{len(empty)} of {count} have no steps and are left out: {_listed(empty)}")
     if remarks:
-        more = f"; and {len(remarks) - _NAMED} more" if len(remarks) > _NAMED else ""
-        text += f"; {'; '.join(remarks[:_NAMED])}{more}"
+        found += remarks[:_NAMED]
+        found += [f"and {len(remarks) - _NAMED} more"] if len(remarks) > _NAMED else []
         remedies.append("correct the descriptions: other programs believe them")
-    return Finding("readable episodes", "warning" if remedies else "ok", text, "; ".join(remedies))
+    status: Literal["ok", "note", "warning"] = "warning" if remedies else "note" if empty else "ok"
+    return Finding("readable episodes", status, "; ".join(found) or f"all of {count}", "; ".join(remedies))
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:_NAMED])) + (", ..." if len(numbers) > _NAMED else "")
 
 
 def _is_turn(dimension: Dimension) -> bool:
@@ -219,7 +236,7 @@ def _robot(source: EpisodeSource) -> Embodiment | None:
 
 
 def _rows(values: npt.NDArray[np.generic], steps: int) -> Vectors:
-    return np.asarray(values, np.float64).reshape(steps, -1) if steps else np.zeros((0, 0))
+    return np.asarray(values, np.float64).reshape(steps, -1)
 
 
 def _shares(shares: dict[str, float]) -> str:

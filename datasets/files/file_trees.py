@@ -24,7 +24,7 @@ _ARCHIVES = (".tar", ".zip", *_COMPRESSED)
 _REMEDY = "Fetch the file again"
 _LARGEST = 1 << 30  # bytes; no file of an episode comes near it, but a small zip can hold it
 # RuntimeError: encrypted, or compressed in a way that is not known here.
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
 _log = logging.getLogger(__name__)
 
 
@@ -157,7 +157,7 @@ class ZipTree:
             if size > _LARGEST:
                 raise CorruptRecordError(self.path, 0, f"{name} has {size} bytes, too many for an episode", _REMEDY)
             return self._open().read(name)
-        except (KeyError, *_ZIP_ERRORS) as error:
+        except (KeyError, *ZIP_ERRORS) as error:
             raise CorruptRecordError(self.path, 0, f"{name} cannot be read ({error})", _REMEDY) from error
 
     def close(self) -> None:

@@ -18,7 +18,6 @@ from embodio.datasets.episodes.features import (
     STEPS,
     EpisodeFeatures,
     Feature,
-    ImageFeature,
     TensorFeature,
     TextFeature,
 )
@@ -27,13 +26,13 @@ from embodio.datasets.files.names import filled, inside
 from embodio.datasets.sources.lerobot.names import BOOKKEEPING, OWN, rlds_path
 from embodio.datasets.sources.lerobot.rows import whole_number
 from embodio.datasets.sources.lerobot.version2 import read_rows, read_tasks
+from embodio.datasets.sources.lerobot.videos import picture_feature
 from embodio.datasets.sources.parquet import REMEDY, read_table
 
 INFO = "meta/info.json"
 _TYPES = (*INTEGERS, "float16", "float32", "float64")
 VALUES = "embodio/"  # before the names of what RLDS says of whole episodes
 PLACE = "place"  # of a row: its file, and its number in it
-_CHANNELS = (1, 3)
 _WHOLE = ("episode_index", "length", "data/chunk_index", "data/file_index")
 _TEXTS = ("__index_level_0__", "task")  # names of the column of texts in the table of tasks
 _SLOTS = ("chunk_index", "file_index")
@@ -225,7 +224,7 @@ def _checked(path: Path, number: int, row: Mapping[str, Any], videos: Sequence[s
     whole = [*_WHOLE, *(f"videos/{name}/{slot}" for name in videos for slot in _SLOTS)]
     numbers = {name: whole_number(row.get(name)) for name in whole}
     for name, value in numbers.items():
-        if value is None or (name == "length" and not value):
+        if value is None:
             raise CorruptRecordError(path, number, f"{name} is {row.get(name)!r}", REMEDY)
     for name in videos:
         start = row.get(f"videos/{name}/from_timestamp")
@@ -257,11 +256,7 @@ def _features(columns: Mapping[str, str], described: Mapping[str, Any]) -> Episo
 def _feature(name: str, described: Mapping[str, Any]) -> Feature:
     dtype, shape = described["dtype"], tuple(int(size) for size in described["shape"])
     if dtype in ("video", "image"):
-        if shape[0] in _CHANNELS and shape[-1] not in _CHANNELS:  # channels first; names are not always given
-            shape = (*shape[1:], shape[0])
-        if shape[-1] not in _CHANNELS:
-            raise FeatureError(f"{name}: images of the shape {tuple(described['shape'])} cannot be read")
-        return ImageFeature(shape[0], shape[1], shape[2], "jpeg")
+        return picture_feature(name, described)
     if dtype == "string":
         return TextFeature()
     if dtype not in _TYPES:

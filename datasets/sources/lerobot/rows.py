@@ -54,19 +54,22 @@ class DataFile:
         runs = runs[np.argsort(runs[:, 2], kind="stable")]
         firsts, counts = runs[:, 2], runs[:, 3]
         if int(counts.sum()) != length or not np.array_equal(firsts, np.cumsum(counts) - counts):
-            raise CorruptRecordError(self._path, int(runs[:, 1].min()), self._problem(episode, length, runs), REMEDY)
-        return np.concatenate([np.arange(first, first + count) for _, first, _, count in runs.tolist()])
+            first = int(runs[:, 1].min()) if len(runs) else 0
+            raise CorruptRecordError(self._path, first, self._problem(episode, length, runs), REMEDY)
+        return np.concatenate(
+            [np.zeros(0, np.int64)] + [np.arange(first, first + count) for _, first, _, count in runs.tolist()]
+        )
 
     def column(self, name: str, rows: npt.NDArray[np.int64]) -> Any:
         """An arrow array of one column at some rows; raises CorruptRecordError where it is missing or damaged."""
-        first, last = int(rows.min()), int(rows.max()) + 1
+        first, last = (int(rows.min()), int(rows.max()) + 1) if len(rows) else (0, 0)
         begin = int(np.searchsorted(self._ends, first, side="right")) - 1
-        end = int(np.searchsorted(self._ends, last, side="left"))
+        end = int(np.searchsorted(self._ends, last, side="left")) if len(rows) else begin
         with reading(self._path, first):
             table = self._file.read_row_groups(list(range(begin, end)), columns=[name])
             if name not in table.column_names:
                 raise CorruptRecordError(self._path, first, f"there is no column {name}", REMEDY)
-            if last - first == len(rows) and rows[0] == first and rows[-1] == last - 1:
+            if last - first == len(rows) > 0 and rows[0] == first and rows[-1] == last - 1:
                 return table[name].slice(first - int(self._ends[begin]), len(rows)).combine_chunks()
             return table[name].take(rows - int(self._ends[begin])).combine_chunks()
 
@@ -81,7 +84,7 @@ class DataFile:
             for a, f, n in zip(first, frame, count, strict=True)
         )
         more = f" and {len(runs) - 3} more stretches" if len(runs) > 3 else ""
-        return f"episode {episode} should have the frames 0 to {length - 1} once each, but {found}{more}"
+        return f"episode {episode} should have the frames 0 to {length - 1} once each, but {found or 'has none'}{more}"
 
 
 def whole_number(value: object) -> int | None:

@@ -44,10 +44,11 @@ def read_rows(folder: Path, chunk_size: object, videos: Sequence[str], fps: floa
     rows: list[dict[str, Any]] = []
     for line, entry in _lines(folder / EPISODES):
         number, length = whole_number(entry.get("episode_index")), whole_number(entry.get("length"))
-        if number is None or not length:
+        if number is None or length is None:
             raise CorruptRecordError(folder / EPISODES, line, f"episode {number} of {length} steps", REMEDY)
         row: dict[str, Any] = {"episode_index": number, "length": length, "episode_chunk": number // size}
         for name in videos:
+            row |= {f"videos/{name}/chunk_index": row["episode_chunk"], f"videos/{name}/file_index": number}
             row |= {f"videos/{name}/from_timestamp": 0.0, f"videos/{name}/to_timestamp": length / fps}
         rows.append(row)
     return rows

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from embodio.datasets.checks.verify import verify
 from embodio.datasets.codecs.image_codec import encode_image
-from embodio.datasets.codecs.video_segments import write_video
+from embodio.datasets.codecs.video import write_video
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError, UnsafeName
 from embodio.datasets.opening import open_source
 from embodio.datasets.sources.lerobot import LeRobotSource
@@ -215,7 +215,7 @@ def write_version2(folder: Path, version: str, *, kind: str = "video") -> Path:
         else:
             video = folder / f"videos/chunk-000/{CAMERA}/episode_{number:06d}.mp4"
             video.parent.mkdir(parents=True, exist_ok=True)
-            write_video(video, [picture(number, step) for step in range(length)], FPS, 16, 24)
+            write_video(video, [picture(number, step) for step in range(length)], FPS)
         write(folder / f"data/chunk-000/episode_{number:06d}.parquet", table)
     info = info_of(version, data_path="data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet")
     info["video_path"] = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
@@ -260,7 +260,7 @@ def test_chunks_of_version_2(tmp_path: Path) -> None:
         ("episodes", '{"episode_index": 0, "length": 4}\n{"episode_ind', "record 1: is not JSON"),
         ("episodes", "\n[1]\n", "record 1: holds no object"),
         ("episodes", '{"episode_index": 0.5, "length": 4}', "episode None of 4 steps"),
-        ("episodes", '{"episode_index": 0, "length": 0}', "episode 0 of 0 steps"),
+        ("episodes", '{"episode_index": 0, "length": -1}', "episode 0 of None steps"),
         ("episodes", '{"episode_index": 0, "length": 4}\n{"episode_index": 0, "length": 4}', "described twice"),
         ("tasks", '{"task_index": 0, "task": "a"}\n{"task_index": 0, "task": "b"}', "is not a task"),
         ("tasks", '{"task_index": "0", "task": "a"}', "is not a task"),
