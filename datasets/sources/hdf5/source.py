@@ -80,7 +80,7 @@ class HDF5Source:
             for path, field in fields.items()
             if field.pixels is not None and field.pixels.in_words
         )
-        self.name = re.sub(r"\W+", "_", str(self.environment.get("env_name") or self._own_name)).lower().strip("_")
+        self.name = re.sub(r"\W+", "_", self._environment_name or self._own_name).lower().strip("_")
 
     def __len__(self) -> int:
         """Returns the number of episodes."""
@@ -155,6 +155,11 @@ class HDF5Source:
     def close(self) -> None:
         """Closes the files; they open again when they are needed."""
         self._files.close()
+
+    @property
+    def _environment_name(self) -> str:
+        """What the only file calls its environment; a folder may hold several."""
+        return str(self.environment.get("env_name") or "") if self.path.is_file() else ""
 
     @property
     def _own_name(self) -> str:
