@@ -109,13 +109,14 @@ class CalvinSource:
         self.missing: tuple[str, ...] = ()
         if lacking:
             first, last = lacking[0]
-            self.missing = (
+            line = (
                 f"files of {len(lacking)} of {len(self._stretches)} episodes were not all fetched; the first one goes "
-                f"from {self._file(first)} to {self._file(last)}",
+                f"from {self._file(first)} to {self._file(last)}"
             )
-            _log.warning("%s: %s", path, self.missing[0])
-        if len(lacking) == len(self._stretches):
-            raise DatasetError(f"{self._folder}: {self.missing[0]}. {_REMEDY}")
+            if len(lacking) == len(self._stretches):
+                raise DatasetError(f"{self._folder}: {line}. {_REMEDY}")
+            _log.warning("%s: %s", path, line)
+            self.missing = (line,)
         self._fields, self.features = self._describe(steps[0])
 
     def __len__(self) -> int:
