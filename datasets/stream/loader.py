@@ -22,13 +22,8 @@ from embodio.datasets.errors import DatasetError, ExampleError, LoaderError, Too
 from embodio.datasets.stream.maker_thread import MakerThread
 from embodio.datasets.stream.shared_memory import ALIGNMENT, SharedBlock
 from embodio.datasets.stream.worker import Failure, Made, run_worker
-<<<<<<< HEAD
-from embodio.datasets.stream.worker_process import starting_workers
-from embodio.model.network.batch import Allocate, Batch
-=======
 from embodio.datasets.stream.worker_process import start_worker
 from embodio.model.network.batch import Allocate, Batch
->>>>>>> main
 
 _REPORTED = 5  # damaged episodes that are listed in an error
 _MEGABYTE = 1 << 20
