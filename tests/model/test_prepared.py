@@ -12,8 +12,7 @@ from torch.nn import functional
 
 from embodio.model import UnifiedIO2, load_weights, prepare, quantise, save_weights
 from embodio.model.generation import Beam, GenerationOptions, generate
-from embodio.model.layers import layers
-from embodio.model.layers.layers import is_turned, linear, turn
+from embodio.model.layers.layers import is_turned, layers, linear, turn
 from embodio.model.memory import room
 from tests.model.golden_network import OWN_FOLDER, GoldenNetwork, load_network, worst
 
