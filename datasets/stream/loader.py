@@ -22,8 +22,8 @@ from embodio.datasets.errors import DatasetError, ExampleError, LoaderError, Too
 from embodio.datasets.stream.maker_thread import MakerThread
 from embodio.datasets.stream.shared_memory import ALIGNMENT, SharedBlock
 from embodio.datasets.stream.worker import Failure, Made, run_worker
-from embodio.datasets.stream.worker_process import starting_workers
-from embodio.model.network.collation import Allocate, Batch
+from embodio.datasets.stream.worker_process import start_worker
+from embodio.model.network.batch import Allocate, Batch
 
 _REPORTED = 5  # damaged episodes that are listed in an error
 _MEGABYTE = 1 << 20
@@ -198,8 +198,7 @@ class _Worker:
         self._connection, theirs = context.Pipe()
         arguments = (theirs, self._block, maker, steps, config.prefetch)
         self.process: SpawnProcess = context.Process(target=run_worker, args=arguments, daemon=True)
-        with starting_workers():
-            self.process.start()
+        start_worker(self.process)
         theirs.close()
 
     def receive(self, step: int) -> tuple[Batch, tuple[ExampleError, ...]]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
 import signal
 import threading
+import weakref
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_started: weakref.WeakSet[BaseProcess] = weakref.WeakSet()
 
 
 @contextlib.contextmanager
@@ -25,6 +29,26 @@ def starting_workers() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def start_worker(process: BaseProcess) -> None:
+    """Starts a process that calls `follow_parent`; at the end of this program it is killed, if it still runs.
+
+    Otherwise multiprocessing would ask it to end by SIGTERM, which it ignores, and wait for it for ever.
+    """
+    with starting_workers():
+        process.start()
+    _started.add(process)
+
+
+@atexit.register  # runs before what multiprocessing registered when it was imported
+def _kill_workers() -> None:
+    for process in list(_started):
+        with contextlib.suppress(ValueError):  # it is closed
+            process.kill()
+
+
+os.register_at_fork(after_in_child=_started.clear)
 
 
 def follow_parent() -> None:

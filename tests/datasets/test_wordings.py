@@ -102,16 +102,16 @@ def test_an_attribute_can_be_named(tmp_path: Path) -> None:
 def test_the_draw(tmp_path: Path) -> None:
     path = robomimic(tmp_path / "x.hdf5", edit=lambda group, number, length: PLACES["an attribute"](group, length))
     episode = open_source(path).episode(0)
-    drawn = [drawn_wording(episode, np.random.default_rng(seed)) for seed in range(300)]
-    assert drawn == [drawn_wording(episode, np.random.default_rng(seed)) for seed in range(300)]
+    drawn = [drawn_wording(episode, 2, np.random.default_rng(seed)) for seed in range(300)]
+    assert drawn == [drawn_wording(episode, 2, np.random.default_rng(seed)) for seed in range(300)]
     assert all(70 < count < 130 for count in Counter(drawn).values()) and set(drawn) == set(SAID)
-    assert drawn_wording(episode, None) == SAID[0]
+    assert drawn_wording(episode, 2, None) == SAID[0]
 
 
 def test_nothing_is_drawn_for_one_wording(tmp_path: Path) -> None:
     episode = open_source(robomimic(tmp_path / "x.hdf5")).episode(0)
     generator = np.random.default_rng(3)
-    drawn_wording(episode, generator)
+    drawn_wording(episode, 0, generator)
     assert generator.random() == np.random.default_rng(3).random()
 
 
@@ -134,3 +134,15 @@ def test_training_draws_one_of_the_wordings(task: str, tmp_path: Path, monkeypat
     drawn = [told(np.random.default_rng(seed)) for seed in range(40)]
     assert set(drawn) == set(SAID) and drawn == [told(np.random.default_rng(seed)) for seed in range(40)]
     assert told(None) == SAID[0]
+
+
+def test_a_step_has_its_own_instruction_and_one_without_has_that_of_another(tmp_path: Path) -> None:
+    def edit(group: Any, number: int, length: int) -> None:
+        group.create_dataset("obs/language", data=["", "", "open it", "close it", "", "close it"][:length], dtype=TEXT)
+
+    path = robomimic(tmp_path / "x.hdf5", (6, 6), edit)
+    (tmp_path / "x.yaml").write_text(propose(open_source(path), path))
+    assert "keys: [language_instruction" in (tmp_path / "x.yaml").read_text()
+    episode = open_source(tmp_path / "x.yaml").episode(0)
+    found = [drawn_wording(episode, step, None) for step in range(6)]
+    assert found == ["close it", "close it", "open it", "close it", "close it", "close it"]

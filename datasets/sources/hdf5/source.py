@@ -208,7 +208,9 @@ class HDF5Source:
         texts = [path for path, feature in (steps | told).items() if isinstance(feature, TextFeature)]
         language = by_language([*texts, *sequences])
         flag = TensorFeature("bool")
-        steps |= {"is_terminal": flag} if isinstance(steps.get("is_terminal"), TensorFeature) else {}
+        terminal = steps.get("is_terminal")
+        if isinstance(terminal, TensorFeature) and terminal.shape in ((), (1,)):
+            steps["is_terminal"] = flag
         steps |= {"is_first": flag, "is_last": flag, INSTRUCTION: TextFeature()}
         told |= {ID: TextFeature()} | ({FILE: TextFeature()} if len(self._files.paths) > 1 else {})
         told |= {f"{FILTER}{mask}": flag for mask in self._masks}
