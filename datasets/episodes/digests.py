@@ -33,11 +33,11 @@ def episode_digests(source: EpisodeSource) -> tuple[str, ...]:
     """
     key = fingerprint(source, revision=_REVISION, changed=_changes(source))
     known = load_side_file(source, _KIND, key)
-    if isinstance(known, list) and len(known) == len(source):
-        return tuple(map(str, known))
+    if isinstance(known, dict) and len(known.get("each", ())) == len(source):
+        return tuple(map(str, known["each"]))
     filmed = _is_filmed(source)
     found = tuple(_digest(source, number, filmed) for number in range(len(source)))
-    save_side_file(source, _KIND, key, list(found))
+    save_side_file(source, _KIND, key, {"each": list(found)})
     return found
 
 
@@ -48,14 +48,14 @@ def videos_digest(source: EpisodeSource) -> str:
         return ""
     key = fingerprint(source, revision=_REVISION, changed=_changes(source), videos=True)
     known = load_side_file(source, _KIND, key)
-    if isinstance(known, str):
-        return known
+    if isinstance(known, dict) and "videos" in known:
+        return str(known["videos"])
     total = hashlib.sha256()
     for name, path in videos:
         with path.open("rb") as file:
             total.update(f"{name}\0".encode() + hashlib.file_digest(file, "sha256").digest())
     found = total.hexdigest()[:DIGITS]
-    save_side_file(source, _KIND, key, found)
+    save_side_file(source, _KIND, key, {"videos": found})
     return found
 
 
