@@ -2,7 +2,8 @@
 
 BIN := .venv/bin
 ROOMS := agent benchmarks datasets envs model train
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# nproc obeys OMP_NUM_THREADS, which says nothing about how many tests may run at once.
+JOBS ?= $(shell env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 OUT ?= runs/lift-nano
 
 .PHONY: help run test check setup setup-all clean
