@@ -45,7 +45,7 @@ class BeyondActing:
         return TaskRunner(self.model, self.format.vocabulary)
 
     def describe(self, frames: Any = None, *, row: int = 0) -> TextAnswer:
-        """Says what images show.
+        """Says what one image shows, or what the robot in several was told to do, in the words of training.
 
         Args:
             frames: an RGB image, or several, oldest first: uint8 or float in [0, 1], [H, W, 3] or [3, H, W], of any
@@ -64,7 +64,7 @@ class BeyondActing:
         room = 1 + (config.sampling.num_frames if "image_history" in config.input_modalities else 0)
         if len(images) > room:
             raise CannotDo(f"frames: {len(images)} were given, but the network reads {room}; give the last {room}")
-        return self._tasks.caption_videos([Clip(tuple(images))])[0]
+        return self._tasks.describe_tasks([Clip(tuple(images))])[0]
 
     def ask(
         self,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_SHOWN = 120  # characters of a name in an error
+
 
 class DatasetError(Exception):
     """A data set cannot be read, written or collected; the message says what to do."""
@@ -25,6 +27,25 @@ class CorruptRecordError(DatasetError):
 
     def __reduce__(self) -> tuple[type[CorruptRecordError], tuple[Path | str, int, str, str]]:
         """Pickles with all arguments, so that the error survives the way out of a worker process."""
+        return type(self), self._arguments
+
+
+class UnsafeName(DatasetError):
+    """A name in a data file, or from a server, would lead to a file that is none of the data set's.
+
+    Attributes:
+        origin: the file or address that gives the name.
+        name: as it is there, shortened.
+    """
+
+    def __init__(self, origin: object, name: str, problem: str) -> None:
+        short = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
+        super().__init__(f"{origin}: the name {short!r} {problem}. Do not trust this data unless you know why")
+        self.origin, self.name = str(origin), short
+        self._arguments = (str(origin), short, problem)
+
+    def __reduce__(self) -> tuple[type[UnsafeName], tuple[str, str, str]]:
+        """Pickles with all arguments."""
         return type(self), self._arguments
 
 

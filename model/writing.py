@@ -35,7 +35,7 @@ class WriteError(OSError):
     def of(cls, path: Path | str, error: OSError) -> WriteError:
         """The same error with the path of what was written."""
         number = error.errno or errno.EIO
-        return cls(number, error.strerror or str(error) or os.strerror(number), str(path))
+        return cls(number, os.strerror(number) if error.errno else str(error), str(path))
 
     def __str__(self) -> str:
         remedy = _REMEDIES.get(self.errno or 0, _OTHER_REMEDY)
@@ -150,22 +150,28 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
             new.mkdir(parents=True)
             yield new
             sync_tree(new)
-            shutil.rmtree(old, ignore_errors=True)
-            if folder.exists():
-                folder.replace(old)
-            new.replace(folder)
+            while not _put_in_place(new, folder, old):
+                pass  # a reader has recovered the former content between the two renames
             sync(folder.absolute().parent)
         shutil.rmtree(old, ignore_errors=True)
+    except WriteError as error:  # of a file in the folder that is gone now
+        raise WriteError(error.errno, error.strerror, str(folder)) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
 
 
 def recover_folder(folder: Path) -> Path:
     """Finishes a replacement by `replacing_folder` that was cut off between its two renames; returns the folder."""
-    old = _sibling(folder, "old")
-    if not folder.exists() and old.exists():
-        old.replace(folder)
+    if not folder.exists():
+        with contextlib.suppress(FileNotFoundError):  # there is no former content, or the writer lives and is done now
+            _renamed(_sibling(folder, "old"), folder)
     return folder
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Removes what a killed `replacing_folder` left beside a folder; only for those who alone may write to it."""
+    for kind in ("new", "old") if folder.exists() else ("new",):
+        shutil.rmtree(_sibling(folder, kind), ignore_errors=True)
 
 
 def sync_tree(folder: Path) -> None:
@@ -186,6 +192,24 @@ def remove_partial(folder: Path) -> None:
     for path in folder.iterdir():
         if is_partial(path.name):
             path.unlink(missing_ok=True)
+
+
+def _put_in_place(new: Path, folder: Path, old: Path) -> bool:
+    shutil.rmtree(old, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        folder.replace(old)
+    return _renamed(new, folder)
+
+
+def _renamed(one: Path, other: Path) -> bool:
+    """Gives a folder another name; False if a folder that is not empty has it."""
+    try:
+        one.replace(other)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
 
 
 def _partial(path: Path) -> Path:

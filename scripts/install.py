@@ -25,7 +25,7 @@ CONSTRAINTS = REPO / "constraints.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 # What robosuite imports when it simulates, besides what embodio needs anyway.
 ROBOSUITE_NEEDS = ("numba", "termcolor")
-EXTRAS = {"base": (), "all": ("tf", "vima", "hdf5", "lerobot", "array-record", "remote", "hub", "dev")}
+EXTRAS = {"base": (), "all": ("tf", "vima", "hdf5", "zarr", "umi", "lerobot", "array-record", "remote", "hub", "dev")}
 
 
 class InstallError(Exception):

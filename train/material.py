@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.augment.augment import AugmentConfig
 from embodio.datasets.episodes.cache import DEFAULT_BYTES
+from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.episodes.step_filter import StepFilter, StepRules
@@ -29,6 +31,7 @@ from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
 from embodio.train.task_config import SourceConfig, TaskSettings
 
+_log = logging.getLogger(__name__)
 _LEAST_CACHE = 16 << 20
 _USUAL_TASKS = {"next_action": 1.0}
 
@@ -140,11 +143,25 @@ def open_sources(config: TrainConfig) -> list[OpenSource]:
                 f"holdout: {holdout} episodes cannot be kept for validation, as {settings.data} has {len(source)}; "
                 "give from 1 to one less than it has, such as holdout=1"
             )
-        split = len(source) - holdout
+        split = _split(source, holdout)
         key = settings.action_key or config.action_key
         parts = range(split), range(split, len(source))
         opened.append(OpenSource(name, settings, source, key, *parts, config.task.rules(key)))
     return opened
+
+
+def _split(source: EpisodeSource, holdout: int) -> int:
+    """Number of the first held-out episode: from it on, `holdout` episodes have steps. Empty ones are named."""
+    index = index_episodes(source)
+    empty = set(index.empty)
+    if empty:
+        _log.warning("%s: %s", source.name, index.empty_in_words())
+    usable = [number for number in range(len(source)) if number not in empty]
+    if holdout >= len(usable):
+        raise TrainError(
+            f"holdout: {holdout} episodes cannot be kept for validation, as {len(usable)} of {source.name} have steps"
+        )
+    return usable[-holdout]
 
 
 def make_formats(config: TrainConfig, opened: Sequence[OpenSource], vocabulary: Vocabulary) -> dict[str, PolicyFormat]:

@@ -19,7 +19,7 @@ from embodio.agent.format.policy_format import PolicyFormat
 from embodio.model.checksums import check_sums
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.weights.weight_files import write_tensors
-from embodio.model.writing import WriteError, recover_folder, replacing_folder, write_json
+from embodio.model.writing import WriteError, clear_leftovers, recover_folder, replacing_folder, write_json
 from embodio.train.config import FREE_ON_RESUME, MOVABLE, TrainConfig
 from embodio.train.errors import ResumeError
 from embodio.train.optimisers.optimiser import WeightAverage
@@ -99,7 +99,7 @@ def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
         ChecksumError: if a file of it is damaged or another one than was saved.
         ResumeError: if it was made with other settings, is damaged, or does not fit the network.
     """
-    recover_folder(folder)
+    clear_leftovers(recover_folder(folder))
     if not (folder / STATE).is_file():
         return False
     check_sums(folder, [name for name in (*FILES, TENSORS, STATE) if (folder / name).is_file()])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from embodio.datasets.episodes.idle_steps import IdleConfig
 from embodio.datasets.episodes.step_filter import StepRules
+from embodio.datasets.errors import DatasetError
 from embodio.datasets.stream.mixture import MixtureConfig
 from embodio.datasets.tasks.inputs import InputConfig
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, Range, require_ranges
@@ -77,8 +79,9 @@ class TaskSettings:
         video_frames: instruction_from_video: frames before the last one, 1 to 8.
         right: action_right: chance that the action is the right one.
         longest_plan: plan: tokens of an answer at most; longer episodes make no record.
-        ranges: numeric field (state), or a dimension of it (state/z) -> [lowest, highest]; steps with a value beyond
-            are left out of statistics, training and validation, as steps that are not finite always are.
+        lowest: numeric field (state), or a dimension of it (state/z) -> smallest value; steps with a smaller one are
+            left out of statistics, training and validation, as steps that are not finite always are.
+        highest: the same for the largest value.
         idle_action: leaves out idle steps in the same places: largest norm of an idle action, as a share of each
             dimension's range; 0 is no filter.
         idle_state: the same for the change of the state until the next step.
@@ -93,7 +96,8 @@ class TaskSettings:
     video_frames: int = 4
     right: float = 0.5
     longest_plan: int = 255
-    ranges: dict[str, list[float]] = field(default_factory=dict)
+    lowest: dict[str, float] = field(default_factory=dict)
+    highest: dict[str, float] = field(default_factory=dict)
     idle_action: float = 0.0
     idle_state: float = 0.0
 
@@ -102,7 +106,9 @@ class TaskSettings:
         idle = None
         if self.idle_action:
             idle = IdleConfig(action=self.idle_action, state=self.idle_state, action_key=action_key)
-        return StepRules(idle=idle, ranges=self.ranges)
+        names = sorted({*self.lowest, *self.highest})
+        ranges = {name: (self.lowest.get(name, -math.inf), self.highest.get(name, math.inf)) for name in names}
+        return StepRules(idle=idle, ranges=ranges)
 
     def __post_init__(self) -> None:
         require_ranges(self, "task.", sub_goal_ahead=AT_LEAST_ONE, frames=AT_LEAST_ONE, stride=AT_LEAST_ONE)
@@ -111,3 +117,7 @@ class TaskSettings:
         require_ranges(self, "task.", idle_action=NOT_NEGATIVE, idle_state=NOT_NEGATIVE)
         if (self.idle_action > 0) != (self.idle_state > 0):
             raise ConfigError("task.idle_action and task.idle_state: give both or none; a step is idle below both")
+        try:
+            self.rules("action")
+        except DatasetError as error:
+            raise ConfigError(f"task: {error}") from error

@@ -238,7 +238,13 @@ def table(results: Results) -> Table:
 
 
 def _main(config: RolloutConfig) -> None:
-    rollout(config)
+    results = rollout(config)
+    broken = [row for row in results.rows if row.status == "error"]
+    if config.record is not None and broken:
+        raise BenchmarkError(
+            f"{len(broken)} of {len(results.rows)} episodes are missing from {config.record}, as the simulator broke "
+            f"down. Seed {broken[0].seed}: {broken[0].message}. restart=true plays all of them again"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

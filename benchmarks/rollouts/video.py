@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
 
-import imageio_ffmpeg
 import numpy as np
 import numpy.typing as npt
+
+from embodio.datasets.codecs.video import VideoWriter, playable
 
 
 class EpisodeVideo:
@@ -22,50 +22,39 @@ class EpisodeVideo:
     """
 
     def __init__(self, folder: Path, stem: str, fps: float) -> None:
-        self._folder, self._stem, self._fps = folder, re.sub(r"[^\w.-]+", "-", stem), fps
-        self._part = folder / f".{self._stem}.part.mp4"
-        self._encoder: Generator[None, object, None] | None = None
+        self._folder, self._stem = folder, re.sub(r"[^\w.-]+", "-", stem)
+        self._writer = VideoWriter(folder / f".{self._stem}.mp4", fps)
 
     def __enter__(self) -> EpisodeVideo:
         self._folder.mkdir(parents=True, exist_ok=True)
         return self
 
     def add(self, frame: npt.NDArray[np.uint8]) -> None:
-        """Adds a frame, uint8 [H, W, 3], RGB, upright; all of one size, which is even."""
-        if self._encoder is None:
-            height, width, _ = frame.shape
-            self._encoder = imageio_ffmpeg.write_frames(
-                str(self._part),
-                (width, height),
-                fps=self._fps,
-                codec="libx264",
-                quality=None,
-                macro_block_size=2,
-                output_params=["-crf", "23", "-movflags", "+faststart"],
-            )
-            self._encoder.send(None)
-        self._encoder.send(np.ascontiguousarray(frame))
+        """Adds a frame, uint8 [H, W, 3], RGB, upright; all of one size.
+
+        Raises:
+            DatasetError: the frames differ in size, or the file cannot be written.
+        """
+        self._writer.add(playable(frame))
 
     def finish(self, outcome: str) -> str | None:
         """Ends the file and gives it its name, which ends with the outcome.
 
         Returns:
             The file name inside the folder; None if there was no frame.
-        """
-        if self._encoder is None:
-            return None
-        self._close()
-        name = f"{self._stem}-{outcome}.mp4"
-        self._part.replace(self._folder / name)
-        return name
 
-    def _close(self) -> None:
-        if self._encoder is not None:
-            self._encoder.close()
-            self._encoder = None
+        Raises:
+            DatasetError: the file cannot be written.
+        """
+        if not self._writer.frames:
+            return None
+        self._writer.close()
+        name = f"{self._stem}-{outcome}.mp4"
+        self._writer.path.replace(self._folder / name)
+        return name
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
-        self._part.unlink(missing_ok=True)
+        self._writer.discard()
+        self._writer.path.unlink(missing_ok=True)

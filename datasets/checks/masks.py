@@ -44,6 +44,8 @@ def check_masks(source: EpisodeSource, episodes: Sequence[int]) -> Finding:
         for number in episodes:
             try:
                 episode = source.episode(number)
+                if not len(episode):
+                    continue
                 mask, frame = episode.array(_PREFIX + camera)[0], episode.frame(camera, 0)
             except (CorruptRecordError, FeatureError):  # damaged; `verify` counts these
                 continue

@@ -49,32 +49,21 @@ def verify(
         DatasetError: there is no step to check.
     """
     count = min(len(source), episodes or len(source))
-    has_state = any(path in source.features.steps for path in ("state", "observation/state"))
-    actions, states, damaged = list[Vectors](), list[Vectors](), dict[int, str]()
     images = ImageCheck(source, every_frame=every_frame)
-    for index in range(count):
-        try:
-            episode = source.episode(index)
-            rows = _rows(episode.array("action"), len(episode))
-            states += [_rows(episode.array("state"), len(episode))] if has_state else []
-            actions.append(rows)
-            images.look(index, episode)
-        except (CorruptRecordError, FeatureError) as error:
-            damaged[index] = str(error)
-        done(index + 1)
+    actions, states, damaged, empty = _read(source, count, images, done)
     if not sum(map(len, actions)):
         why = f"; {next(iter(damaged.values()))}" if damaged else ""
         raise DatasetError(f"{source.name}: there is no step to verify{why}")
-    fields = {"action": np.concatenate([rows for rows in actions if len(rows)])}
-    if has_state:
-        fields["state"] = np.concatenate([rows for rows in states if len(rows)])
+    fields = {"action": np.concatenate(actions)}
+    if states:
+        fields["state"] = np.concatenate(states)
     names = {field: dimension_names(source, field, rows.shape[1]) for field, rows in fields.items()}
     action = fields["action"]
     dimensions = dimensions_of(source, "action", action.shape[1])
     return [
         *_complete(source),
         *_guesses(_robot(source)),
-        _readable(count, damaged),
+        _readable(count, damaged, empty),
         images.finding(),
         check_finite(fields, names),
         check_constant(fields, names),
@@ -84,6 +73,28 @@ def verify(
         check_motion(_robot(source), actions, states),
         _orientation(_robot(source)),
     ]
+
+
+def _read(
+    source: EpisodeSource, count: int, images: ImageCheck, done: Callable[[int], None]
+) -> tuple[list[Vectors], list[Vectors], dict[int, str], list[int]]:
+    """Actions and states of the first episodes, what is wrong with damaged ones, and the numbers of empty ones."""
+    has_state = any(path in source.features.steps for path in ("state", "observation/state"))
+    actions, states, damaged, empty = list[Vectors](), list[Vectors](), dict[int, str](), list[int]()
+    for index in range(count):
+        try:
+            episode = source.episode(index)
+            if len(episode):
+                rows = _rows(episode.array("action"), len(episode))
+                states += [_rows(episode.array("state"), len(episode))] if has_state else []
+                actions.append(rows)
+                images.look(index, episode)
+            else:
+                empty.append(index)
+        except (CorruptRecordError, FeatureError) as error:
+            damaged[index] = str(error)
+        done(index + 1)
+    return actions, states, damaged, empty
 
 
 def check_finite(fields: dict[str, Vectors], names: dict[str, tuple[str, ...]]) -> Finding:
@@ -181,12 +192,18 @@ def _guesses(robot: Embodiment | None) -> list[Finding]:
     return [Finding("guesses", "note", f"confirmed by nobody: {guessed}", remedy)] if guessed else []
 
 
-def _readable(count: int, damaged: dict[int, str]) -> Finding:
-    if not damaged:
-        return Finding("readable episodes", "ok", f"all of {count}")
-    text = f"{len(damaged)} of {count} are damaged: {', '.join(map(str, list(damaged)[:_NAMED]))}"
-    more = ", ..." if len(damaged) > _NAMED else ""
-    return Finding("readable episodes", "warning", f"{text}{more}; {next(iter(damaged.values()))}", "fetch them again")
+def _readable(count: int, damaged: dict[int, str], empty: list[int]) -> Finding:
+    without = f"{len(empty)} of {count} have no steps and are left out: {_listed(empty)}" if empty else ""
+    if damaged:
+        text = f"{len(damaged)} of {count} are damaged: {_listed(list(damaged))}; {next(iter(damaged.values()))}"
+        return Finding("readable episodes", "warning", "; ".join(filter(None, (text, without))), "fetch them again")
+    if empty:
+        return Finding("readable episodes", "note", without)
+    return Finding("readable episodes", "ok", f"all of {count}")
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:_NAMED])) + (", ..." if len(numbers) > _NAMED else "")
 
 
 def _is_turn(dimension: Dimension) -> bool:
@@ -212,7 +229,7 @@ def _robot(source: EpisodeSource) -> Embodiment | None:
 
 
 def _rows(values: npt.NDArray[np.generic], steps: int) -> Vectors:
-    return np.asarray(values, np.float64).reshape(steps, -1) if steps else np.zeros((0, 0))
+    return np.asarray(values, np.float64).reshape(steps, -1)
 
 
 def _shares(shares: dict[str, float]) -> str:

@@ -1,122 +1,192 @@
-"""Frames of a stretch of a video file by number, decoded a few at a time with ffmpeg."""
+"""The frames of one episode in a video file that may hold others, chosen by the times at which they are shown."""
 
 from __future__ import annotations
 
-import subprocess
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import imageio_ffmpeg
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.errors import CorruptRecordError
 
-CHUNK = 32
-_KEPT = 2  # chunks
-_REMEDY = "Fetch the file again"
+if TYPE_CHECKING:
+    from embodio.model.processing.frame_index import FrameIndex
+
+_REMEDY = "Fetch the file again, or leave these episodes out"
+_ROUNDING = 1e-3  # share of a step that times may be off because containers and tables round them
+_SAME_RATE = (0.75, 1.33)  # steps between two frames, within which each step is taken to have a frame of its own
+
+Seconds = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Where an episode lies in a video file, as the data set describes it.
+
+    Attributes:
+        path: the file.
+        begin: time of the first frame, in seconds.
+        end: time at which the episode is over; infinite where nobody says.
+        step: seconds of a step of the data.
+        height: rows of a frame.
+        width: columns of a frame.
+        rate: frames per second of the video; None where nobody says, the rate of the data is then expected.
+        before: steps of the episodes before it in the file.
+        total: steps of all episodes in the file.
+        file_end: time at which the last of them is over.
+    """
+
+    path: Path
+    begin: float
+    end: float
+    step: float
+    height: int
+    width: int
+    rate: float | None
+    before: int
+    total: int
+    file_end: float
 
 
 class VideoSegment:
-    """One episode in a video file.
+    """The frames of one episode."""
 
-    Args:
-        path: the file.
-        start: time of the first frame, in seconds.
-        length: number of frames.
-        fps: frames per second.
-        height: rows.
-        width: columns.
-    """
+    def __init__(self, stretch: Stretch, times: Seconds) -> None:
+        """Takes what is known of the episode; the file is opened when a frame is asked for.
 
-    def __init__(self, path: Path, start: float, length: int, fps: float, height: int, width: int) -> None:
-        self._path, self._start, self._length, self._fps = path, start, length, fps
-        self._shape = (height, width, 3)
-        self._chunks: OrderedDict[int, npt.NDArray[np.uint8]] = OrderedDict()
+        Args:
+            stretch: where it lies.
+            times: when each step is shown in the file, float64 [T], in seconds.
+        """
+        self._stretch, self._times = stretch, times
+        self._chosen: Numbers | None = None
 
     def frame(self, step: int) -> npt.NDArray[np.uint8]:
-        """The frame of one step, uint8 [H, W, 3].
+        """The picture of one step, uint8 [H, W, 3].
 
         Raises:
-            CorruptRecordError: the file is missing, damaged, or ends before that frame.
+            CorruptRecordError: the file is missing or damaged, no frame lies within half a step of the time, the times
+                contradict the description, or the size does.
         """
-        number, place = divmod(step, CHUNK)
-        if number not in self._chunks:
-            self._chunks[number] = self._decode(number * CHUNK, min(CHUNK, self._length - number * CHUNK))
-            while len(self._chunks) > _KEPT:
-                self._chunks.popitem(last=False)
-        self._chunks.move_to_end(number)
-        return self._chunks[number][place]
+        return self._read(step, depth=False)
 
-    def _decode(self, first: int, count: int) -> npt.NDArray[np.uint8]:
-        """Frames `first` to `first + count - 1`; asked for from half a frame earlier on, against rounding."""
-        if not self._path.is_file():
-            raise CorruptRecordError(self._path, first, "the video is missing", _REMEDY)
-        begin = max(0.0, self._start + (first - 0.5) / self._fps)
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-threads", "1"]
-        command += ["-ss", f"{begin:.6f}", "-i", str(self._path), "-frames:v", str(count), "-fps_mode", "passthrough"]
-        command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-        done = subprocess.run(command, capture_output=True, check=False)
-        size = int(np.prod(self._shape))
-        if done.returncode or len(done.stdout) != size * count:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            problem = f"{len(done.stdout) // size} of {count} frames from {begin:.3f} s on"
-            raise CorruptRecordError(self._path, first, f"{problem} {said[-1] if said else ''}".strip(), _REMEDY)
-        return np.frombuffer(done.stdout, np.uint8).reshape(count, *self._shape)
+    def depth(self) -> npt.NDArray[np.uint16]:
+        """The depth of all steps, uint16 [T, H, W, 1], as it is stored; raises CorruptRecordError as `frame`."""
+        return np.stack([self._read(step, depth=True)[..., None] for step in range(len(self._times))])
 
+    def _read(self, step: int, *, depth: bool) -> npt.NDArray[Any]:
+        from embodio.datasets.codecs.open_videos import OPEN_VIDEOS
+        from embodio.model.processing.media_files import MediaError
 
-def write_video(path: Path, frames: Iterable[npt.NDArray[np.uint8]], fps: float, height: int, width: int) -> None:
-    """Writes an H.264 video with a key frame at every second frame, so that any frame is found quickly.
+        path = self._stretch.path
+        try:
+            with OPEN_VIDEOS.borrow(path) as video:
+                if self._chosen is None:
+                    self._chosen = choose(self._stretch, video.index, self._times)
+                number, shown = int(self._chosen[step]), video.index.times
+                if number >= 0:
+                    pixels: npt.NDArray[Any] = video.depth(number) if depth else video.picture(number)
+        except MediaError as error:
+            raise CorruptRecordError(path, step, str(error).removeprefix(f"{path}: "), _REMEDY) from error
+        if number < 0:
+            raise self._missing(step, shown)
+        if pixels.shape[:2] != (self._stretch.height, self._stretch.width):
+            found = f"its frames are {pixels.shape[0]} x {pixels.shape[1]} pixels (height x width)"
+            wanted = f"where {self._stretch.height} x {self._stretch.width} is described"
+            raise CorruptRecordError(path, step, f"{found}, {wanted}", "Correct the shape in meta/info.json")
+        return pixels
 
-    Args:
-        path: the file, replaced only when all is written.
-        frames: uint8 [H, W, 3] each.
-        fps: frames per second.
-        height: rows.
-        width: columns.
-    """
-    temporary = path.with_name(f".{path.name}.part.mp4")
-    even = height % 2 == 0 and width % 2 == 0
-    writer = imageio_ffmpeg.write_frames(
-        str(temporary),
-        (width, height),
-        fps=fps,
-        codec="libx264",
-        pix_fmt_out="yuv420p" if even else "yuv444p",
-        macro_block_size=1,
-        quality=None,
-        output_params=["-crf", "17", "-g", "2", "-bf", "0", "-threads", "1"],
-    )
-    writer.send(None)
-    try:
-        for frame in frames:
-            writer.send(np.ascontiguousarray(frame))
-    finally:
-        writer.close()
-    temporary.replace(path)
+    def _missing(self, step: int, shown: Seconds) -> CorruptRecordError:
+        time = float(self._times[step])
+        nearest = float(shown[np.abs(shown - time).argmin()])
+        what = f"step {step} of the episode is at {time:.3f} s, and the nearest frame in the file is at {nearest:.3f} s"
+        limits = f"; the episode lies from {self._stretch.begin:.3f} to {self._stretch.end:.3f} s"
+        return CorruptRecordError(self._stretch.path, step, f"no frame for a step: {what}{limits}", _REMEDY)
 
 
-def join_videos(path: Path, parts: Sequence[Path]) -> None:
-    """Joins videos that `write_video` wrote with the same size and rate, without coding them again.
+def choose(stretch: Stretch, index: FrameIndex, times: Seconds) -> Numbers:
+    """Chooses the frame of each step: the nearest one within half a step, inside the episode.
+
+    Times alone do not show a video whose frames were counted at another rate, or moved up when one was dropped. So
+    where there is a frame for each step of the file's episodes, it must be the one that counting gives; where frames
+    come at the rate of the steps, no frame may be used twice or left out; and the first and the last step need one.
 
     Args:
-        path: the file, replaced only when all is written.
-        parts: in order; they are deleted.
+        stretch: where the episode lies.
+        index: when each of the F frames in the file is shown.
+        times: when each of the T steps is, float64 [T].
+
+    Returns:
+        int64 [T], number of each step's frame; -1 where there is none.
 
     Raises:
-        DatasetError: ffmpeg refuses.
+        CorruptRecordError: times and description contradict each other.
     """
-    listed, temporary = path.with_name(f".{path.name}.txt"), path.with_name(f".{path.name}.part.mp4")
-    quoted = (str(part.resolve()).replace("'", "'\\''") for part in parts)
-    listed.write_text("".join(f"file '{part}'\n" for part in quoted), encoding="utf-8")
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", "-f", "concat", "-safe", "0"]
-    command += ["-i", str(listed), "-c", "copy", "-movflags", "+faststart", str(temporary)]
-    done = subprocess.run(command, capture_output=True, check=False)
-    listed.unlink()
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        raise DatasetError(f"{path} cannot be written: {said}. Is the disk full?")
-    temporary.replace(path)
-    for part in parts:
-        part.unlink()
+    if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise _contradiction(stretch, "the timestamps of the steps do not ascend")
+    _require_rate(stretch, index)
+    shown = index.times
+    slack = index.interval / 4  # what a frame may be outside the episode because times are rounded
+    first = int(np.searchsorted(shown, stretch.begin - slack))
+    last = max(first, int(np.searchsorted(shown, stretch.end - slack)))
+    inside = shown[first:last]
+    if not len(inside):
+        return np.full(len(times), -1, np.int64)
+    after = np.clip(np.searchsorted(inside, times), 0, len(inside) - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = np.where(times - inside[before] <= inside[after] - times, before, after)
+    near = np.abs(inside[nearest] - times) <= stretch.step * (0.5 + _ROUNDING)
+    chosen = np.where(near, nearest + first, -1)
+    _require_agreement(stretch, chosen, len(shown), index.interval)
+    return chosen
+
+
+def _require_agreement(stretch: Stretch, chosen: Numbers, frames: int, interval: float) -> None:
+    steps = np.flatnonzero(chosen >= 0)
+    if steps.size and (chosen[[0, -1]] < 0).any():
+        end = "first" if chosen[0] < 0 else "last"
+        problem = f"there is no frame for the {end} step, so the others may be shifted"
+        raise CorruptRecordError(stretch.path, 0 if chosen[0] < 0 else len(chosen) - 1, problem, _REMEDY)
+    if frames == stretch.total:
+        wrong = steps[chosen[steps] != stretch.before + steps]
+        if wrong.size:
+            step = int(wrong[0])
+            raise _contradiction(
+                stretch,
+                f"there is a frame for each of the {frames} steps, but by the times step {step} has frame "
+                f"{chosen[step]} of the file, and by counting {stretch.before + step}",
+            )
+    elif _SAME_RATE[0] < interval / stretch.step < _SAME_RATE[1]:
+        gaps, between = np.diff(chosen[steps]), np.diff(steps)
+        wrong = np.flatnonzero((gaps < 1) | (gaps > between))
+        if wrong.size:
+            step = int(steps[wrong[0] + 1])
+            how = "the same frame as" if gaps[wrong[0]] < 1 else "not the next frame after that of"
+            raise _contradiction(stretch, f"by the times step {step} has {how} the step before it")
+
+
+def _require_rate(stretch: Stretch, index: FrameIndex) -> None:
+    """A video that ends elsewhere than its episodes, or seems to have a frame a step, must have the described rate."""
+    shown, interval, rate = index.times, index.interval, stretch.rate or 1 / stretch.step
+    ends_well = abs(shown[-1] + interval - stretch.file_end) <= stretch.step / 2
+    if len(shown) < 3 or (ends_well and not _SAME_RATE[0] < interval / stretch.step < _SAME_RATE[1]):
+        return
+    spans = np.diff(shown)
+    counts = np.maximum(np.rint(spans / interval), 1)
+    if np.abs(spans - counts * interval).max() > interval / 10:
+        return  # frames come as they like
+    found = float(counts.sum() / spans.sum())
+    if abs(found / rate - 1) * len(shown) > 0.5:
+        raise _contradiction(
+            stretch,
+            f"the video has {found:.4g} frames a second and ends at {shown[-1] + interval:.3f} s, where {rate:.4g} and "
+            f"{stretch.file_end:.3f} s are described",
+        )
+
+
+def _contradiction(stretch: Stretch, problem: str) -> CorruptRecordError:
+    remedy = "Correct the times (timestamp, from_timestamp, fps) or write the video again with one frame a step"
+    return CorruptRecordError(stretch.path, 0, problem, remedy)

@@ -142,6 +142,8 @@ def _seen(source: EpisodeSource, fields: list[str]) -> npt.NDArray[np.float64]:
     for index in range(min(_EPISODES, len(source)) if fields else 0):
         try:
             episode = source.episode(index)
+            if not len(episode):
+                continue
             parts = [Part.parse(text, "field") for text in fields]
             columns = [episode.array(part.path).reshape(len(episode), -1)[:, part.first : part.last] for part in parts]
         except (CorruptRecordError, FeatureError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,18 @@ import yaml
 from embodio.datasets.conversion.guess_embodiment import guess_embodiment
 from embodio.datasets.episodes.feature_text import format_features
 from embodio.datasets.episodes.features import EpisodeFeatures, Feature, ImageFeature, TensorFeature, TextFeature
-from embodio.datasets.episodes.source import EpisodeSource
+from embodio.datasets.episodes.source import EpisodeSource, some_episodes
 from embodio.datasets.errors import CorruptRecordError, FeatureError
 from embodio.datasets.files.remote import is_url
+from embodio.datasets.sources.described_language import wordings_of
+from embodio.datasets.sources.description import Instruction
 from embodio.datasets.sources.guesses import KEYS
 from embodio.datasets.sources.layouts import layout_behind, layout_of
 
 _STATES = ("state", "proprio", "robot_state", "robot_obs")
 _ROBOMIMIC = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
 _LARGEST_STATE = 32  # numbers of a field; more are an embedding
+_LOOKED_AT, _LISTED = 64, 20  # episodes whose instructions are listed, and lines of these
 _TEXTS = ("instruction", "language", "task", "command", "goal", "text")
 
 
@@ -64,7 +68,8 @@ def propose(source: EpisodeSource, path: str | Path, *, split: str | None = None
         features, default_flow_style=False, **style
     )
     opening = f"# To look at it: embodio-data inspect {source.name}.yaml"
-    return "\n".join([opening, *_header(notes, source.features), body])
+    changed = [f"# Images: {note}" for note in getattr(source, "notes", ())]
+    return "\n".join([opening, *_header(notes, source.features), *changed, body])
 
 
 def _header(notes: Mapping[str, str], features: EpisodeFeatures) -> list[str]:
@@ -118,10 +123,11 @@ def _instruction(source: EpisodeSource, notes: dict[str, str]) -> dict[str, Any]
     features = source.features
     every = {**features.steps, **features.episode}
     texts = [path for path, feature in every.items() if isinstance(feature, TextFeature)]
+    texts += [path for path, several in features.sequences.items() if isinstance(several.item, TextFeature)]
     named = (path for word in _TEXTS for path in texts if word in path.rpartition("/")[2])
     keys = [path for path in dict.fromkeys(named) if _says_something(source, path)]
     if keys:
-        return {"keys": keys}
+        return {"keys": _with_wordings(keys)}
     coded = [path for path, feature in features.steps.items() if path.endswith("instruction") and _is_vector(feature)]
     if coded:
         encoding = "bytes" if _holds_bytes(source, coded[0]) else "codepoints"
@@ -133,21 +139,52 @@ def _instruction(source: EpisodeSource, notes: dict[str, str]) -> dict[str, Any]
 
 
 def _holds_bytes(source: EpisodeSource, path: str) -> bool:
-    """Whether the numbers of a field are bytes of UTF-8 text in the first episode."""
+    """Whether the numbers of a field are bytes of UTF-8 text in the first episode with steps."""
     try:
-        bytes(source.episode(0).array(path)[0].tolist()).decode("utf-8")
+        for _, episode in some_episodes(source):
+            bytes(episode.array(path)[0].tolist()).decode("utf-8")
+            return True
     except (CorruptRecordError, FeatureError, UnicodeDecodeError, TypeError, ValueError):
         return False
     return True
 
 
 def _says_something(source: EpisodeSource, path: str) -> bool:
-    """Whether a text field is not empty in the first episode."""
-    try:
-        episode = source.episode(0)
-        return bool(str(episode.text(path, 0) if path in source.features.steps else episode.value(path)).strip())
-    except (CorruptRecordError, FeatureError):
-        return True  # it cannot be seen; a person has to
+    """Whether a text field is not empty in one of several episodes."""
+    for _, episode in some_episodes(source):
+        try:
+            texts = wordings_of(episode, Instruction(((path,),)), 0)
+        except (CorruptRecordError, FeatureError):
+            return True  # it cannot be seen; a person has to
+        if any(texts):
+            return True
+    return False
+
+
+def _with_wordings(keys: list[str]) -> list[Any]:
+    """The fields; those that differ in the number at their end only are a list of wordings."""
+    groups: dict[str, list[str]] = {}
+    for key in keys:
+        groups.setdefault(re.sub(r"(?<=[a-z])_?\d+$", "", key), []).append(key)
+    return [group if len(group) > 1 else group[0] for group in groups.values()]
+
+
+def instructions(source: EpisodeSource, described: Instruction | None = None) -> list[str]:
+    """What robots were told in some episodes, in all wordings: one line for each different instruction.
+
+    Args:
+        source: any data set.
+        described: where its instruction is; None asks the source itself.
+    """
+    found: dict[str, None] = {}
+    for _, episode in some_episodes(source, _LOOKED_AT):
+        try:
+            wordings = episode.wordings(0) if described is None else wordings_of(episode, described, 0)
+        except (CorruptRecordError, FeatureError):
+            continue
+        found[" | ".join(repr(text) for text in wordings)] = None
+    more = [f"and {len(found) - _LISTED} others"] if len(found) > _LISTED else []
+    return [*list(found)[:_LISTED], *more]
 
 
 def _is_vector(feature: Feature | None) -> bool:

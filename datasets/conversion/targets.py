@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, some_episodes
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.sources.lerobot.writer import LeRobotWriter
@@ -159,15 +160,12 @@ def _sized(source: EpisodeSource) -> EpisodeFeatures:
     """The features with the size that images have in the first episode that can be read."""
     steps = dict(source.features.steps)
     unsized = [path for path, feature in steps.items() if isinstance(feature, ImageFeature) and not feature.height]
-    for index in range(len(source) if unsized else 0):
-        try:
-            episode = source.episode(index)
+    for _, episode in some_episodes(source) if unsized else ():
+        with contextlib.suppress(CorruptRecordError, FeatureError):
             for path in unsized:
                 height, width, channels = episode.frame(path, 0).shape
                 steps[path] = ImageFeature(height, width, channels)
             break
-        except (CorruptRecordError, FeatureError, IndexError):
-            continue
     return EpisodeFeatures(steps, source.features.episode)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy.typing as npt
 
 from embodio.datasets.episodes.features import (
     INSTRUCTION,
@@ -17,6 +21,11 @@ from embodio.datasets.episodes.features import (
 from embodio.datasets.errors import FeatureError
 
 _OBSERVATION = "observation/"
+
+
+def as_rows(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Values of T steps, [T, *shape], as rows [T, D]; T may be 0."""
+    return values.reshape(len(values), math.prod(values.shape[1:]))
 
 
 class EpisodeFields(ABC):
@@ -51,6 +60,10 @@ class EpisodeFields(ABC):
     @abstractmethod
     def text(self, path: str, step: int) -> str:
         """Returns a text field at one step; raises FeatureError where there is none and IndexError outside [0, T)."""
+
+    def wordings(self, step: int) -> tuple[str, ...]:
+        """The instruction of one step in all its wordings, the usual one first; IndexError outside [0, T)."""
+        return (self.text(INSTRUCTION, step),)
 
     def _require_step(self, step: int) -> None:
         if not 0 <= step < len(self):

@@ -13,6 +13,7 @@ from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, ExampleError, FeatureError
 
 _KIND = "episodes"
+_LISTED = 8  # episodes that are named one by one
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,19 @@ class EpisodeIndex:
 
     lengths: npt.NDArray[np.int64]
     damaged: Mapping[int, str]
+
+    @property
+    def empty(self) -> tuple[int, ...]:
+        """Numbers of the episodes that have no steps and are not damaged."""
+        return tuple(int(number) for number in np.flatnonzero(self.lengths == 0) if int(number) not in self.damaged)
+
+    def empty_in_words(self) -> str:
+        """How many episodes have no steps, and which; empty where all have some."""
+        empty = self.empty
+        if not empty:
+            return ""
+        listed = ", ".join(map(str, empty[:_LISTED])) + (", ..." if len(empty) > _LISTED else "")
+        return f"{len(empty)} of {len(self.lengths)} episodes have no steps and are left out ({listed})"
 
     def errors(self, dataset: str) -> tuple[ExampleError, ...]:
         """The damaged episodes as errors."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from embodio.datasets.episodes.source import EpisodeSource
+from embodio.datasets.files.names import inside
 from embodio.datasets.files.sealed_json import sealed, unsealed
 from embodio.datasets.rlds.pieces.record_index import INDEX_NAME, SIDE_FOLDER
 from embodio.model.writing import write_cached
@@ -80,4 +81,6 @@ def save_side_file(source: EpisodeSource, kind: str, key: str | None, content: M
 
 def _path(source: EpisodeSource, kind: str, key: str | None) -> Path | None:
     folder = data_folder(source)
-    return None if folder is None or key is None else folder / SIDE_FOLDER / f"{kind}-{key}.json"
+    if folder is None or key is None:
+        return None
+    return inside(folder, f"{SIDE_FOLDER}/{kind}-{key}.json", folder)

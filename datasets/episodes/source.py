@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from typing_extensions import Protocol, runtime_checkable  # isinstance looks at properties without reading them
 
 from embodio.datasets.episodes.features import EpisodeFeatures
-from embodio.datasets.errors import FeatureError
+from embodio.datasets.errors import CorruptRecordError, FeatureError
 from embodio.envs.embodiment import Embodiment
 
 
@@ -37,6 +38,9 @@ class EpisodeView(Protocol):
     @property
     def instruction(self) -> str:
         """What the robot was told to do, at the first step."""
+
+    def wordings(self, step: int) -> tuple[str, ...]:
+        """What the robot was told, at one step, in all wordings that the data has; the usual one is the first."""
 
     @property
     def observation_keys(self) -> tuple[str, ...]:
@@ -120,3 +124,30 @@ def put_frame(episode: EpisodeView, path: str, step: int, out: npt.NDArray[np.ui
     if frame.shape != out.shape:
         raise FeatureError(f"{path}: an image of shape {frame.shape} at step {step}, where {out.shape} was expected")
     out[...] = frame
+
+
+def some_episodes(source: EpisodeSource, count: int = 16) -> Iterator[tuple[int, EpisodeView]]:
+    """Numbers and episodes from all over a data set that can be read and have steps, for a first look at it.
+
+    Args:
+        source: the data set.
+        count: how many are tried, evenly spaced; where none of these will do, the others are tried up to the first
+            that does.
+    """
+    spread = list(dict.fromkeys(np.linspace(0, max(0, len(source) - 1), count).astype(int).tolist()))
+    spread, others = spread[: len(source)], (number for number in range(len(source)) if number not in spread)
+    found = False
+    for tried in (spread, others):
+        for number in tried:
+            try:
+                episode = source.episode(number)
+                steps = len(episode)
+            except (CorruptRecordError, FeatureError):
+                continue
+            if steps:
+                found = True
+                yield number, episode
+                if tried is others:
+                    return
+        if found:
+            return

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from embodio.datasets.episodes.dimension_names import dimension_names
 from embodio.datasets.episodes.features import TensorFeature
+from embodio.datasets.episodes.fields import as_rows
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.quantile_sketch import QuantileSketch
 from embodio.datasets.episodes.side_files import fingerprint, load_side_file, save_side_file
@@ -202,6 +203,9 @@ def _described(readers: Sequence[EpisodeSource], episodes: int) -> str:
     for reader in readers:
         name = f"{reader.name} {getattr(reader, 'version', '')}".strip()
         parts.append(f"{name}, {min(len(reader), episodes or len(reader))} episodes")
+    empty = [words for reader in readers if (words := index_episodes(reader).empty_in_words())]
+    if empty:
+        parts[-1] += f"; {'; '.join(empty)}"
     return " and ".join(parts)
 
 
@@ -251,12 +255,15 @@ def _accumulate(
     rules: StepRules,
 ) -> Iterator[None]:
     """Adds the episodes of a data set one by one, and what cannot be used to `left_out`."""
-    damaged = index_episodes(source).damaged
+    index = index_episodes(source)
     steps = StepFilter(source, tuple(accumulators), rules)
     for number in range(min(len(source), episodes or len(source))):
+        if not index.lengths[number] and number not in index.damaged:
+            yield
+            continue
         try:
-            if number in damaged:
-                raise FeatureError(damaged[number])
+            if number in index.damaged:
+                raise FeatureError(index.damaged[number])
             episode = source.episode(number)
             arrays = {field: episode.array(field) for field in accumulators}
             reasons = steps.reasons(episode)
@@ -265,5 +272,5 @@ def _accumulate(
         else:
             left_out.count(reasons)
             for field, values in arrays.items():
-                accumulators[field].update(values.reshape(len(values), -1)[reasons == 0])
+                accumulators[field].update(as_rows(values)[reasons == 0])
         yield

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from embodio.datasets.episodes.dimension_names import dimension_names
 from embodio.datasets.episodes.features import TensorFeature
+from embodio.datasets.episodes.fields import as_rows
 from embodio.datasets.episodes.idle_steps import IdleConfig, idle_steps
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.side_files import fingerprint, load_side_file, save_side_file
@@ -149,8 +150,7 @@ def finite_rows(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 
 def _rows(episode: EpisodeView, name: str) -> npt.NDArray[Any]:
-    values = episode.array(name)
-    return values.reshape(len(values), -1)
+    return as_rows(episode.array(name))
 
 
 def _numbers(source: EpisodeSource, name: str) -> TensorFeature | None:

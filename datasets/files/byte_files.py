@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.files.names import inside, relative
 from embodio.datasets.files.remote import file_system, network_errors, trying_again
 
 # What servers call a version of a file.
@@ -38,8 +39,10 @@ class ByteFile(Protocol):
 
 
 def byte_file(folder: Path | str, name: str) -> ByteFile:
-    """A file of a folder, which is a path or a URL; nothing is opened yet."""
-    return RemoteFile(f"{folder}/{name}") if isinstance(folder, str) else LocalFile(folder / name)
+    """A file of a folder, which is a path or a URL; nothing is opened yet. Raises UnsafeName as `inside`."""
+    if isinstance(folder, str):
+        return RemoteFile(f"{folder}/{relative(name, folder)}")
+    return LocalFile(inside(folder, name, folder))
 
 
 class LocalFile:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.files.names import inside
 from embodio.datasets.files.remote import cache_folder
 from embodio.model.writing import WriteError, replacing, write_errors
 
@@ -23,7 +24,7 @@ _ARCHIVES = (".tar", ".zip", *_COMPRESSED)
 _REMEDY = "Fetch the file again"
 _LARGEST = 1 << 30  # bytes; no file of an episode comes near it, but a small zip can hold it
 # RuntimeError: encrypted, or compressed in a way that is not known here.
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
 _log = logging.getLogger(__name__)
 
 
@@ -81,9 +82,9 @@ class FolderTree:
         return [file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file()]
 
     def read(self, name: str) -> bytes:
-        """The content of one file."""
+        """The content of one file; raises UnsafeName where its name, or a link, leads outside of the folder."""
         try:
-            return (self.path / name).read_bytes()
+            return inside(self.path, name, self.path).read_bytes()
         except OSError as error:
             raise CorruptRecordError(self.path / name, 0, f"cannot be read ({error})", _REMEDY) from error
 
@@ -156,7 +157,7 @@ class ZipTree:
             if size > _LARGEST:
                 raise CorruptRecordError(self.path, 0, f"{name} has {size} bytes, too many for an episode", _REMEDY)
             return self._open().read(name)
-        except (KeyError, *_ZIP_ERRORS) as error:
+        except (KeyError, *ZIP_ERRORS) as error:
             raise CorruptRecordError(self.path, 0, f"{name} cannot be read ({error})", _REMEDY) from error
 
     def close(self) -> None:

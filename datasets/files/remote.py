@@ -6,13 +6,15 @@ import functools
 import hashlib
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import DatasetError, UnsafeName
+from embodio.datasets.files.names import inside
 from embodio.model.writing import DISK_ERRORS, WriteError, replacing, write_bytes
 
 T = TypeVar("T")
@@ -21,6 +23,7 @@ _PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "s3a": "s3fs", "http":
 _PACKAGES |= {"hf": "huggingface_hub"}
 _WORTH_TELLING = 16 << 20  # bytes
 _log = logging.getLogger(__name__)
+_NAMED = 100  # characters of a URL in the name of its folder
 _PAUSES = (0.2, 1.0)  # seconds, before the second and the third try
 
 
@@ -77,11 +80,12 @@ def mirror(url: str, names: Sequence[str]) -> Path:
 
     Raises:
         DatasetError: as `file_system`, or the connection fails.
+        UnsafeName: a name leads outside of the folder.
     """
     system, path = file_system(url)
     folder = folder_of(url)
     for name in names:
-        target = folder / name
+        target = inside(folder, name, url)
         try:
             content: bytes = trying_again(lambda name=name: system.cat_file(f"{path}/{name}"))  # type: ignore[misc]
         except FileNotFoundError:
@@ -97,9 +101,23 @@ def mirror(url: str, names: Sequence[str]) -> Path:
 
 
 def fetch(url: str, folder: Path) -> Path:
-    """Copies one file into a folder, unless it is there with the same size; raises DatasetError as `mirror`."""
+    """Copies one file into a folder, unless it is there with the same size.
+
+    Args:
+        url: of the file.
+        folder: below the cache folder, as `folder_of` gives it; it need not exist.
+
+    Returns:
+        The copy, which has the last part of the URL as its name.
+
+    Raises:
+        DatasetError: as `mirror`.
+        UnsafeName: the copy would lie outside of the cache folder.
+    """
     system, path = file_system(url)
-    target = folder / name_of(url)
+    target = inside(folder, name_of(url), url)
+    if cache_folder("remote").resolve() not in target.resolve().parents[1:]:
+        raise UnsafeName(url, str(folder), "is not that of a folder in the cache")
     try:
         size = trying_again(lambda: system.info(path))["size"]
         if not target.exists() or target.stat().st_size != size:
@@ -130,7 +148,8 @@ def _unreachable(url: str, error: Exception) -> DatasetError:
 def folder_of(url: str) -> Path:
     """The folder on this machine for copies of what is at a URL; it is made."""
     url = url.rstrip("/")
-    folder = cache_folder("remote", f"{name_of(url)}-{_digest(url)}")
+    name = re.sub(r"[^\w.%+=-]", "_", name_of(url))[-_NAMED:]
+    folder = cache_folder("remote", f"{name}-{_digest(url)}")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

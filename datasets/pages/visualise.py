@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from embodio.datasets.codecs.video import video_bytes
 from embodio.datasets.episodes.dimension_names import dimension_names
 from embodio.datasets.episodes.features import TensorFeature
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.pages.episode_page import EpisodePage, TokenTable, page_html
-from embodio.datasets.pages.episode_video import mp4
 from embodio.datasets.pages.plot import plot_svg
 from embodio.datasets.pages.prompt import sounds, told
 from embodio.model.writing import write_bytes
@@ -61,7 +61,10 @@ def episode_page(source: EpisodeSource, number: int, tokens: Tokens) -> EpisodeP
     if not steps:
         raise DatasetError(f"episode {number} of {source.name} has no steps; leave it out of `episodes`")
     facts = {"steps": ""} | {name: _short(value) for name, value in episode.metadata.items()} | {"steps": str(steps)}
-    videos = {name: mp4((episode.frame(name, step) for step in range(steps)), _fps(source)) for name in episode.cameras}
+    videos = {
+        name: video_bytes((episode.frame(name, step) for step in range(steps)), _fps(source))
+        for name in episode.cameras
+    }
     plots = {field: _plots(source, episode, field) for field in _fields(source)}
     return EpisodePage(f"Episode {number}", told(episode), facts, videos, plots, tokens(episode), sounds(episode))
 

@@ -6,6 +6,7 @@ Disturbed execution with clean labels shows a policy how to come back from state
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from embodio.datasets.errors import CollectionError
 from embodio.datasets.recording.recording import microphone_rate, observed
 from embodio.datasets.rlds.writer import encode_episode
 from embodio.envs.embodiment import Embodiment
+from embodio.envs.errors import SimulatorError
 from embodio.envs.registry import Policy
 from embodio.envs.rollout import EpisodeResult, StepRecord, run_episode
 
@@ -74,7 +76,8 @@ class Recorder:
 
     Attributes:
         steps: one dict per recorded step; flat paths -> values. After the end also the final observation: its action
-            was not executed, and both action fields hold what the expert would have done there.
+            was not executed, and both action fields hold what the expert would have done there. An expert that raises
+            SimulatorError there has nothing left to do: the record then ends with the last executed action.
     """
 
     def __init__(self, policy: NoisyExpert, embodiment: Embodiment) -> None:
@@ -89,7 +92,7 @@ class Recorder:
         self.steps: list[dict[str, Any]] = []
 
     def __call__(self, record: StepRecord) -> None:
-        """Takes one step.
+        """Takes one step; after the end also the final observation, unless the expert has nothing left to do there.
 
         Raises:
             CollectionError: the observation lacks something that the embodiment has.
@@ -97,8 +100,9 @@ class Recorder:
         discount = 0.0 if record.terminated else 1.0
         self._write(record.observation, self._policy.executed, record.reward, discount)
         if record.terminated or record.truncated:
-            self._policy.act(record.next_observation)
-            self._write(record.next_observation, self._policy.clean, 0.0, discount)
+            with contextlib.suppress(SimulatorError):
+                self._policy.act(record.next_observation)
+                self._write(record.next_observation, self._policy.clean, 0.0, discount)
             self.steps[-1] |= {"is_last": True, "is_terminal": record.terminated}
 
     def _write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from embodio.datasets.errors import CollectionError
 from embodio.datasets.recording.collection_store import StoreSettings
 from embodio.datasets.rlds.writer import encode_episode
 from embodio.envs.embodiment import Embodiment
+from embodio.envs.errors import SimulatorError
 from embodio.envs.registry import Policy
 from embodio.envs.rollout import EpisodeResult, StepRecord
 
@@ -70,6 +72,9 @@ class EpisodeRecorder:
     def __call__(self, record: StepRecord) -> None:
         """Takes one step; after the end also the final observation, with what the policy would do there.
 
+        A policy that raises SimulatorError there, as an expert does that has nothing left to do, ends the record with
+        the last action that was executed.
+
         Raises:
             CollectionError: the observation lacks something that the embodiment has, or cannot be written down.
         """
@@ -77,8 +82,9 @@ class EpisodeRecorder:
         action = np.array(record.action, np.float32)
         self._add(record.observation, action, np.float32(record.reward), discount)
         if record.terminated or record.truncated:
-            wanted = np.array(self._policy.act(record.next_observation), np.float32)
-            self._add(record.next_observation, wanted, np.float32(0), discount)
+            with contextlib.suppress(SimulatorError):
+                wanted = np.array(self._policy.act(record.next_observation), np.float32)
+                self._add(record.next_observation, wanted, np.float32(0), discount)
             self._steps[-1] |= {"is_last": True, "is_terminal": record.terminated}
 
     def encode(self, result: EpisodeResult, *, environment: str, agent: str) -> bytes:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import DatasetError, UnsafeName
+from embodio.datasets.files.names import relative
 from embodio.datasets.rlds.split_slices import read_slices
 
 INFO_NAME = "dataset_info.json"
@@ -132,5 +133,5 @@ class DatasetInfo:
         template = str(entry.get("filepathTemplate") or _TEMPLATE)
         name = re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], found[0]), template)
         if "/" in name or "{" in name:
-            raise DatasetError(f"{self.path}: {template!r} is no name of a file. Fetch it again")
-        return name
+            raise UnsafeName(self.path, template, "is not that of a file")
+        return relative(name, self.path).as_posix()

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.datasets.files.byte_files import ByteFile, LocalFile, byte_file
+from embodio.datasets.files.names import inside
 from embodio.datasets.files.remote import fetch
 from embodio.datasets.rlds.example_proto import DecodedExample, ExampleValues
 from embodio.datasets.rlds.pieces.piece_table import PieceTable, Stamp
@@ -135,7 +136,7 @@ class TFRecordShard:
         return self._pieces
 
     def _pieces_path(self) -> Path:
-        return self._index.folder / SIDE_FOLDER / f"pieces-{self.name}"
+        return inside(self._index.folder, f"{SIDE_FOLDER}/pieces-{self.name}", self._index.folder)
 
 
 class ArrayRecordShard:
@@ -204,7 +205,11 @@ class ArrayRecordShard:
                     f"{self._file.name} needs array_record: pip install 'embodio[array-record]'"
                 ) from error
             self.stamp()
-            path = self._folder / self.name if isinstance(self._folder, Path) else self._fetched(self._folder)
+            path = (
+                inside(self._folder, self.name, self._folder)
+                if isinstance(self._folder, Path)
+                else self._fetched(self._folder)
+            )
             reader = ArrayRecordReader(str(path), "readahead_buffer_size:0,max_parallelism:0")
             found = reader.num_records()
             if not reader.ok() or found != self.count:

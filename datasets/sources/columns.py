@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from embodio.datasets.episodes.features import (
     METADATA,
+    STEPS,
     DepthFeature,
     EpisodeFeatures,
     Feature,
@@ -23,6 +24,7 @@ from embodio.datasets.rlds.fitting import fits
 Column = Callable[[], npt.NDArray[Any]]
 Frames = Callable[[int], npt.NDArray[np.uint8]]
 Texts = Callable[[int], str]
+Sequences = Callable[[int | None], tuple[Any, ...]]
 
 
 class Lazy(Mapping[str, Any]):
@@ -60,6 +62,8 @@ class ColumnEpisode(EpisodeFields):
         frames: Mapping[str, Frames],
         texts: Mapping[str, Texts],
         episode: Mapping[str, Any],
+        sequences: Mapping[str, Sequences] | None = None,
+        wordings: Callable[[int], tuple[str, ...]] | None = None,
     ) -> None:
         """Takes the functions.
 
@@ -70,10 +74,13 @@ class ColumnEpisode(EpisodeFields):
             frames: path -> function that gives the image of one step, uint8 [H, W, C].
             texts: path -> function that gives the text of one step.
             episode: path -> value of the whole episode.
+            sequences: path within the episode -> function that gives all values of one step, or of the episode.
+            wordings: gives the instruction of one step in all its wordings; None where there is one.
         """
         self.features = features
         self._length = length
         self._columns, self._frames, self._texts, self._episode = columns, frames, texts, episode
+        self._sequences, self._wordings = sequences or {}, wordings
         self._arrays: dict[str, npt.NDArray[Any]] = {}
 
     def __len__(self) -> int:
@@ -104,7 +111,8 @@ class ColumnEpisode(EpisodeFields):
         """
         path, feature = self._find_numbers(path)
         if path not in self._arrays:
-            self._arrays[path] = self._checked(path, feature, self._columns[path]())
+            values = self._columns[path]() if self._length else _nothing(feature)
+            self._arrays[path] = self._checked(path, feature, values)
         return self._arrays[path]
 
     def text(self, path: str, step: int) -> str:
@@ -123,8 +131,26 @@ class ColumnEpisode(EpisodeFields):
         return pixels
 
     def sequence(self, path: str, step: int | None = None) -> tuple[Any, ...]:
-        """Raises FeatureError: these layouts have no fields of any number of values."""
-        raise FeatureError(f"the episode has no sequence {path!r}; it has none")
+        """Returns what a step, or the episode, has in any number.
+
+        Raises:
+            FeatureError: there is no such field.
+            IndexError: there is no such step.
+        """
+        if path not in self._sequences:
+            known = ", ".join(sorted(self._sequences)) or "none"
+            raise FeatureError(f"the episode has no sequence {path!r}; it has {known}")
+        if path.startswith(f"{STEPS}/"):
+            self._require_step(-1 if step is None else step)
+        found: tuple[Any, ...] = self._sequences[path](step)
+        return found
+
+    def wordings(self, step: int) -> tuple[str, ...]:
+        """The instruction of one step in all its wordings, see `EpisodeFields.wordings`."""
+        if self._wordings is None:
+            return super().wordings(step)
+        self._require_step(step)
+        return self._wordings(step)
 
     def _checked(self, path: str, feature: TensorFeature | DepthFeature, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         is_depth = isinstance(feature, DepthFeature)
@@ -137,6 +163,13 @@ class ColumnEpisode(EpisodeFields):
         array = np.array(values, dtype)
         array.setflags(write=False)
         return array
+
+
+def _nothing(feature: TensorFeature | DepthFeature) -> npt.NDArray[Any]:
+    """The numbers of an episode without steps, [0, *shape]."""
+    if isinstance(feature, DepthFeature):
+        return np.zeros((0, feature.height, feature.width, 1), np.float32)
+    return np.zeros((0, *feature.shape), feature.numpy_dtype)
 
 
 def feature_of(shape: tuple[int, ...], dtype: np.dtype[Any], *, encoding: str = "png") -> Feature:

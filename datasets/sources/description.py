@@ -20,7 +20,7 @@ from embodio.envs.errors import EmbodimentError
 
 _KEYS = {
     "name", "about", "kind", "folder", "origin", "split", "observation", "action", "fields", "instruction",
-    "filters", "embodiment", "guessed", "features", "see",
+    "filters", "embodiment", "guessed", "features", "see", "bgr",
 }  # fmt: skip
 _PART = re.compile(r"^(?P<path>[^\[\]]+?)(?:\[(?P<first>\d*)(?P<colon>:?)(?P<last>\d*)\])?$")
 
@@ -73,13 +73,14 @@ class Instruction:
     """Where the instruction is.
 
     Attributes:
-        keys: text fields of a step or of the episode; the first one that is not empty counts.
+        keys: groups of text fields of a step or of the episode. The first group with a text counts; the texts of its
+            fields, and the several texts of one field, are wordings of the same instruction.
         text: the instruction itself, where the data set has none (or the fields are empty).
         encoding: "text"; "bytes" where a field holds the bytes of UTF-8 text, "codepoints" where it holds the numbers
             of the characters, both padded with zeros.
     """
 
-    keys: tuple[str, ...] = ()
+    keys: tuple[tuple[str, ...], ...] = ()
     text: str = ""
     encoding: str = "text"
 
@@ -121,6 +122,7 @@ class Description:
         guessed: what nobody has confirmed yet, as `Embodiment.guessed` names it.
         features: what the files hold, if the description says so.
         see: where the facts are from.
+        bgr: cameras whose red and blue are swapped in the files.
         path: of the YAML file.
     """
 
@@ -137,6 +139,7 @@ class Description:
     guessed: tuple[str, ...]
     features: EpisodeFeatures | None
     see: tuple[str, ...]
+    bgr: tuple[str, ...]
     path: Path
 
     @classmethod
@@ -188,6 +191,7 @@ class Description:
             guessed=_guessed(data),
             features=None if features is None else parse_features(features),
             see=tuple(str(place) for place in _list(data, "see")),
+            bgr=tuple(f"observation/{camera}" for camera in _list(data, "bgr")),
             path=path,
         )
 
@@ -233,10 +237,14 @@ def _instruction(data: object) -> Instruction:
     given = dict(data) if isinstance(data, Mapping) else {}
     keys, encoding = given.get("keys", []), given.get("encoding", "text")
     if not isinstance(keys, list) or encoding not in ("text", "bytes", "codepoints"):
-        raise DescriptionError("instruction: keys is a list of fields; encoding is text, bytes or codepoints")
+        raise DescriptionError(
+            "instruction: keys is a list of fields, or of lists of fields with wordings; encoding is text, bytes or "
+            "codepoints"
+        )
     if not keys and not given.get("text"):
         raise DescriptionError("instruction: give `keys` (fields that hold it) or `text` (the instruction itself)")
-    return Instruction(tuple(str(key) for key in keys), str(given.get("text", "")), encoding)
+    groups = tuple(tuple(map(str, key)) if isinstance(key, list) else (str(key),) for key in keys)
+    return Instruction(groups, str(given.get("text", "")), encoding)
 
 
 def _filters(data: Mapping[str, Any]) -> Filters:

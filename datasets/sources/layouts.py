@@ -28,7 +28,8 @@ class Layout:
         opened: makes the source of a path or URL, the name of a split (None takes the layout's own choice) and the
             instruction for data that holds none.
         behind: whether a URL leads to data of this layout.
-        rank: layouts are asked from the lowest rank on; the one that takes any archive comes last.
+        rank: layouts are asked from the lowest rank on: first those that a name tells, which costs nothing; the one
+            that takes any archive comes last.
     """
 
     kind: str

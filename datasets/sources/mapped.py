@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -17,11 +18,12 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.episodes.fields import EpisodeFields
+from embodio.datasets.episodes.fields import EpisodeFields, as_rows
 from embodio.datasets.episodes.side_files import data_folder
-from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, encoded_frame, put_frame
-from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.sources.description import Description, Filters, Instruction, Part
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, encoded_frame, put_frame, some_episodes
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.sources.described_language import require_language, wordings_of
+from embodio.datasets.sources.description import Description, Filters, Part
 from embodio.envs.embodiment import Camera, Embodiment
 
 # What RLDS gives every step; taken along under the same name where the source has it.
@@ -71,24 +73,36 @@ class MappedEpisode(EpisodeFields):
 
     def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:
         """Returns the image of one step, uint8 [H, W, C]."""
-        return self.base.frame(self._path_there(path), step)
+        frame = self.base.frame(self._path_there(path), step)
+        return frame[..., ::-1].copy() if self._is_bgr(path) else frame
 
     def frame_into(self, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
         """Puts the image of one step into an array, see `embodio.datasets.episodes.source.put_frame`."""
         put_frame(self.base, self._path_there(path), step, out)
+        if self._is_bgr(path):
+            out[...] = out[..., ::-1].copy()
 
     def encoded_frame(self, path: str, step: int) -> bytes | None:
         """The compressed image of one step, see `embodio.datasets.episodes.source.encoded_frame`."""
-        return encoded_frame(self.base, self._path_there(path), step)
+        return None if self._is_bgr(path) else encoded_frame(self.base, self._path_there(path), step)
+
+    def _is_bgr(self, path: str) -> bool:
+        """Whether red and blue of a camera are swapped in the files."""
+        return self._find_image(path)[0] in self._description.bgr
 
     def text(self, path: str, step: int) -> str:
         """Returns a text field at one step; raises IndexError outside [0, T)."""
         path = self._find_text(path)
         self._require_step(step)
         if path == INSTRUCTION:
-            return _instruction(self.base, self._description.instruction, step)
+            return self.wordings(step)[0]
         parts = self._description.fields.get(path)
         return self.base.text(parts[0].path if parts else path, step)
+
+    def wordings(self, step: int) -> tuple[str, ...]:
+        """The instruction of one step in all its wordings, see `EpisodeFields.wordings`."""
+        self._require_step(step)
+        return wordings_of(self.base, self._description.instruction, step)
 
     def sequence(self, path: str, step: int | None = None) -> npt.NDArray[Any] | tuple[Any, ...]:
         """Values of which a step or the episode has any number, as in the source."""
@@ -170,8 +184,7 @@ def _is_whole(parts: tuple[Part, ...]) -> bool:
 
 
 def _numbers(base: EpisodeView, part: Part) -> npt.NDArray[np.float32]:
-    values = base.array(part.path)
-    return values.reshape(len(values), -1)[:, part.first : part.last].astype(np.float32)
+    return as_rows(base.array(part.path))[:, part.first : part.last].astype(np.float32)
 
 
 def _features(base: EpisodeFeatures, description: Description) -> EpisodeFeatures:
@@ -180,12 +193,14 @@ def _features(base: EpisodeFeatures, description: Description) -> EpisodeFeature
     steps: dict[str, Feature] = {}
     for path, parts in description.fields.items():
         steps[path] = _joined(base, path, parts, description)
+    for path in description.bgr:
+        if not isinstance(steps.get(path), ImageFeature):
+            cameras = ", ".join(p.partition("/")[2] for p, f in steps.items() if isinstance(f, ImageFeature)) or "none"
+            raise FeatureError(
+                f"{description.path}: bgr: {path.partition('/')[2]!r} is not among the cameras: {cameras}"
+            )
     steps |= {path: base.steps[path] for path in _STANDARD if path in base.steps and path not in steps}
-    for key in description.instruction.keys:
-        feature = base.steps.get(key) or base.episode.get(key)
-        fits = TextFeature if description.instruction.encoding == "text" else TensorFeature
-        if not isinstance(feature, fits):
-            raise FeatureError(f"{description.path}: the instruction's field {key!r} is not in the data, or is no text")
+    require_language(base, description)
     steps[INSTRUCTION] = TextFeature()
     return EpisodeFeatures(steps, base.episode, base.sequences)
 
@@ -254,10 +269,19 @@ def _embodiment(base: EpisodeSource, description: Description, features: Episode
             height, width = feature.height, feature.width
             if height is None or width is None:
                 source_path = description.fields[path][0].path if path in description.fields else path
-                height, width = base.episode(0).frame(source_path, 0).shape[:2]
+                height, width = _size_seen(base, source_path)
             orientation: Any = "flipped" if name in flipped else "upright"
             cameras.append(Camera(name, height, width, feature.channels, orientation))
     return replace(described, cameras=tuple(cameras), guessed=description.guessed)
+
+
+def _size_seen(base: EpisodeSource, path: str) -> tuple[int, int]:
+    """Height and width of the first image that can be read; raises DatasetError where there is none."""
+    for _, episode in some_episodes(base):
+        with contextlib.suppress(CorruptRecordError, FeatureError):
+            height, width = episode.frame(path, 0).shape[:2]
+            return height, width
+    raise DatasetError(f"{base.name}: no image of {path} can be read. Fetch the data set again")
 
 
 def _passing(base: EpisodeSource, filters: Filters) -> Iterator[int]:
@@ -273,33 +297,3 @@ def _passing(base: EpisodeSource, filters: Filters) -> Iterator[int]:
             if any(episode.value(path) != wanted for path, wanted in filters.values.items()):
                 continue
         yield index
-
-
-def _instruction(base: EpisodeView, described: Instruction, step: int) -> str:
-    for key in described.keys:
-        text = _said(base, key, described, step)
-        if text:
-            return text
-    return described.text
-
-
-def _said(base: EpisodeView, key: str, described: Instruction, step: int) -> str:
-    if described.encoding != "text":
-        return _decoded(f"{key} at step {step}", base.array(key)[step], described.encoding)
-    if key in base.features.steps:
-        return base.text(key, step).strip()
-    return str(base.value(key)).strip()
-
-
-def _decoded(where: str, numbers: npt.NDArray[Any], encoding: str) -> str:
-    """The text that numbers stand for, up to the first zero."""
-    most = 0xFF if encoding == "bytes" else 0x10FFFF
-    if numbers.size and (numbers.min() < 0 or numbers.max() > most):
-        raise FeatureError(f"{where}: numbers that are no {'bytes' if encoding == 'bytes' else 'characters'}")
-    found = numbers[: int(np.argmin(numbers != 0))] if (numbers == 0).any() else numbers
-    if encoding == "codepoints":
-        return "".join(map(chr, found.tolist())).strip()
-    try:
-        return bytes(found.tolist()).decode("utf-8").strip()
-    except UnicodeDecodeError as error:
-        raise FeatureError(f"{where}: bytes that are not UTF-8 text ({error})") from error

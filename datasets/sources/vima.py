@@ -44,6 +44,8 @@ _INERT = ("vima_bench", "vimasim", "functools")
 _EPISODE = re.compile(r"(?:^|(?P<folders>.*)/)(?P<number>\d{1,9})/trajectory\.pkl$")
 _FRAME = re.compile(r"(?P<episode>.*)/rgb_(?P<view>front|top)/\d+\.jpg$")
 _REMEDY = "Fetch the data set again"
+# Folders of the published data whose tasks have other names in the benchmark.
+_RENAMED = {"simple_manipulation": "visual_manipulation", "same_profile": "same_shape"}
 _FLAG, _NUMBER = (bool, np.bool_), (int, np.integer)
 # What trajectory.pkl must hold.
 _META: dict[str, tuple[type, ...]] = {
@@ -97,7 +99,9 @@ class VimaSource:
     """All episodes of one or more tasks, by task and number.
 
     `action` is float32 [T, 7], see `embodio.envs.vima.robot`; `recorded_action` is float32 [T, 12] as the files have
-    it: position (x, y) and rotation (quaternion xyzw) of pose 0, then of pose 1. `state` is the end effector.
+    it: position (x, y) and rotation (quaternion xyzw) of pose 0, then of pose 1. `state` is the end effector. Positions
+    of the published data have a third number, the height, which the benchmark does not use; it is left out. Its folders
+    simple_manipulation and same_profile hold the tasks visual_manipulation and same_shape.
     A compressed archive is unpacked once, to the user's cache folder, as it cannot be read at random places.
 
     Attributes:
@@ -121,10 +125,10 @@ class VimaSource:
         self._trees = _trees(self.path)
         self._places = sorted(_places(self._trees), key=lambda place: (place.task, place.number))
         if split is not None:
-            known = sorted({place.task for place in self._places})
-            if split not in known:
+            known, task = sorted({place.task for place in self._places}), _RENAMED.get(split, split)
+            if task not in known:
                 raise DatasetError(f"{self.path} has no task {split!r}; it has {', '.join(known)}")
-            self._places = [place for place in self._places if place.task == split]
+            self._places = [place for place in self._places if place.task == task]
         if not self._places:
             raise DatasetError(f"{self.path} holds no VIMA episodes (<task>/<6 digits>/trajectory.pkl)")
         tasks = {place.task for place in self._places}
@@ -229,6 +233,7 @@ def _places(trees: list[FileTree]) -> list[_Place]:
                 folder = name.removesuffix("/trajectory.pkl")
                 task = (found["folders"] or tree.path.name.partition(".")[0]).rpartition("/")[2]
                 count = min(frames[folder, view] for view in VIEWS)
+                task = _RENAMED.get(task, task)
                 places.append(_Place(tree, task, int(found["number"]), folder, max(0, count - 1)))
     return places
 
@@ -270,14 +275,15 @@ def _actions(actions: Any, tool: str, length: int, where: Path, index: int) -> n
 
 
 def _recorded(actions: Any, length: int, where: Path, index: int) -> npt.NDArray[np.float32]:
-    """As it is in the files; float32 [T, 12]."""
+    """As it is in the files, without heights; float32 [T, 12]."""
     parts = []
     for name, size in ACTION_PARTS.items():
         part = actions.get(name) if isinstance(actions, dict) else None
-        if not isinstance(part, np.ndarray) or part.shape != (length, size) or part.dtype.kind not in "iuf":
+        shapes = [(length, size), *([(length, size + 1)] if name.endswith("position") else [])]
+        if not isinstance(part, np.ndarray) or part.shape not in shapes or part.dtype.kind not in "iuf":
             found = f"{getattr(part, 'dtype', type(part).__name__)} {getattr(part, 'shape', '')}"
-            raise _damaged(where, index, f"action.pkl: {name} is {found}, expected numbers {(length, size)}")
-        parts.append(part.astype(np.float32))
+            raise _damaged(where, index, f"action.pkl: {name} is {found}, expected numbers {shapes[0]}")
+        parts.append(part[:, :size].astype(np.float32))
     return np.concatenate(parts, axis=1)
 
 
@@ -304,7 +310,7 @@ def _metadata(meta: Any, place: _Place, where: Path, index: int) -> dict[str, An
     wrong = [key for key, kinds in _META.items() if not isinstance(meta[key], kinds)]
     if wrong:
         raise _damaged(where, index, f"trajectory.pkl: {wrong[0]} is of the type {type(meta[wrong[0]]).__name__}")
-    if meta["steps"] != place.length or not place.length:
+    if meta["steps"] != place.length:
         raise _damaged(where, index, f"trajectory.pkl says {meta['steps']} steps, but there are {place.length} frames")
     values = {
         "task": place.task,

@@ -9,10 +9,9 @@ import numpy as np
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
 from embodio.datasets.tasks.scene import Scene
-from embodio.model.example import Example
+from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.families.judge_action import ActionJudged, JudgeAction
 from embodio.model.tokens.vocabulary import VALUE_BINS
-
-YES, NO = "yes", "no"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,21 +41,23 @@ class ActionRight(MomentTask[ActionRightConfig]):
     action of the episode differs enough, the right one is shown.
     """
 
+    family = JudgeAction()
+
     def _records(self, length: int) -> int:
         return length
 
-    def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
-        bins = self._form.codec.units(scene.actions_around(step)) * (VALUE_BINS - 1)
+    def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> ActionJudged:
+        bins = self._form.codec.units(scene.actions()) * (VALUE_BINS - 1)
         right = index % 2 == 0 if generator is None else bool(generator.random() < self.config.right)
         wrong = np.flatnonzero(np.rint(np.abs(bins - bins[step])).max(axis=1) >= self.config.apart)
         shown = step
         if not right and len(wrong):
             shown = int(wrong[0] if generator is None else generator.choice(wrong))
         given = self._given(scene, step, generator)
-        slots: dict[str, str | list[int]] = {"instruction": scene.instruction, "actions": scene.action_ids([shown])}
-        return Example(
-            text=self._prompt("text", "action_right", slots, given.clauses, generator),
-            image=scene.picture(step),
-            image_history=given.history,
-            text_target=YES if shown == step else NO,
+        return ActionJudged(
+            media=Media(image=scene.picture(step), image_history=given.history),
+            instruction=scene.instruction,
+            actions=scene.action_ids([shown]),
+            right=shown == step,
+            **given.fields,
         )

@@ -10,7 +10,9 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks.hindsight import later_step
 from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
 from embodio.datasets.tasks.scene import Scene
-from embodio.model.example import Example
+from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.families.goal_image import Goal
+from embodio.model.tasks.families.goal_image import GoalImage as GoalFamily
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +41,19 @@ class SubGoalImageConfig(GoalImageConfig):
 class GoalImage(MomentTask[GoalImageConfig]):
     """Frame and instruction in, goal or sub-goal image out (paper, section D.10). The last step makes no record."""
 
+    family = GoalFamily()
+
     def _records(self, length: int) -> int:
         return length - 1
 
-    def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
+    def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Goal:
         farthest = self.config.farthest
         goal = len(scene) - 1 if farthest is None else later_step(len(scene), step, farthest, generator)
-        name = "goal_image" if farthest is None else "sub_goal_image"
         given = self._given(scene, step, generator)
-        return Example(
-            text=self._prompt("image", name, {"instruction": scene.instruction}, given.clauses, generator),
-            image=scene.picture(step),
-            image_history=given.history,
-            image_target=scene.picture(goal),
+        return Goal(
+            media=Media(image=scene.picture(step), image_history=given.history),
+            instruction=scene.instruction,
+            intermediate=farthest is not None,
+            drawn=scene.picture(goal),
+            **given.fields,
         )

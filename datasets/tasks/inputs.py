@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.tasks.prompts import CLAUSES, Parts, fill
 from embodio.datasets.tasks.scene import Scene
 from embodio.envs.action_space import describe_actions
 from embodio.envs.embodiment import ActionSpec
@@ -50,10 +50,28 @@ class InputConfig:
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What was drawn: earlier pictures, oldest first, and what follows the wording in the prompt."""
+    """What was drawn; `fields` are those of `RobotItem`.
+
+    Attributes:
+        history: earlier pictures, oldest first.
+        state: value ids; empty where it is not given.
+        previous_actions: their token ids; empty where they are not given.
+        action_space: what the numbers of an action mean; empty where it is not said.
+    """
 
     history: tuple[npt.NDArray[np.uint8], ...]
-    clauses: Parts
+    state: list[int]
+    previous_actions: list[int]
+    action_space: str
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All but the history, by name."""
+        return {
+            "state": self.state,
+            "previous_actions": self.previous_actions,
+            "action_space": self.action_space,
+        }
 
 
 def draw_inputs(
@@ -68,16 +86,12 @@ def draw_inputs(
         chances = generator.random(2)
         with_state, with_history = bool(chances[0] >= config.drop_state), bool(chances[1] >= config.drop_history)
     history: tuple[npt.NDArray[np.uint8], ...] = ()
-    clauses: Parts = []
-    if config.state and with_state:
-        clauses += fill(CLAUSES["state"], {"state": scene.state_ids(step)})
+    previous: list[int] = []
     if with_history:
         stride = config.history_stride
         reach = range(step - stride * config.history_frames, step, stride)
         history = tuple(scene.picture(earlier) for earlier in reach if earlier >= 0)
         before = range(max(0, step - config.previous_actions), step)
-        if before:
-            clauses += fill(CLAUSES["previous_actions"], {"actions": scene.action_ids(before)})
-    if config.action_space:
-        clauses += fill(CLAUSES["action_space"], {"action_space": describe_actions(action)})
-    return Given(history, clauses)
+        previous = scene.action_ids(before) if before else []
+    state = scene.state_ids(step) if config.state and with_state else []
+    return Given(history, state, previous, describe_actions(action) if config.action_space else "")

@@ -10,7 +10,9 @@ from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.tasks.inputs import InputConfig
 from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
 from embodio.datasets.tasks.scene import Scene
-from embodio.model.example import Example
+from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.base.text_family import TextItem
+from embodio.model.tasks.families.describe_task import DescribeTask
 from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 
 
@@ -39,18 +41,16 @@ class InstructionFromVideo(MomentTask[InstructionFromVideoConfig]):
     drawn from it.
     """
 
+    family = DescribeTask()
+
     def _records(self, length: int) -> int:
         return 1
 
-    def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
+    def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> TextItem:
         if not scene.recorded_instruction.strip():
             raise FeatureError("the episode has no instruction; leave this data set out of instruction_from_video")
         last = len(scene) - 1
         cuts = np.linspace(0, last, min(self.config.frames, last) + 1).astype(np.int64)
         steps = cuts[:-1] if generator is None else generator.integers(cuts[:-1], cuts[1:])
-        return Example(
-            text=self._prompt("text", "instruction_from_video", {}, [], generator),
-            image=scene.picture(last),
-            image_history=tuple(scene.picture(int(earlier)) for earlier in steps),
-            text_target=scene.recorded_instruction,
-        )
+        earlier = tuple(scene.picture(int(one)) for one in steps)
+        return TextItem(media=Media(image=scene.picture(last), image_history=earlier), text=scene.recorded_instruction)

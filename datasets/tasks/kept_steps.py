@@ -41,7 +41,7 @@ class KeptSteps:
             why = ", ".join(f"{count} steps are {reason}" for reason, count in steps.counts.items())
             raise DatasetError(
                 f"{task.place(0).dataset}: the filter for steps leaves none of {len(task)} records ({why}). Loosen it: "
-                "task.idle_action, task.idle_state, task.ranges"
+                "task.idle_action, task.idle_state, task.lowest, task.highest"
             )
 
     @property

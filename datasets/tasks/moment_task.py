@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -15,11 +15,13 @@ from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.tasks.inputs import Given, InputConfig, draw_inputs
-from embodio.datasets.tasks.prompts import Parts, fill, tidy, wording
 from embodio.datasets.tasks.record_task import Place
 from embodio.datasets.tasks.scene import Change, Scene
 from embodio.datasets.tasks.task_format import TaskFormat
 from embodio.model.example import Example
+from embodio.model.tasks.base.family import Family
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.prompts.wording import shipped_wordings
 from embodio.model.tokens.statistics import Normaliser
 
 
@@ -63,12 +65,17 @@ class MomentTask(ABC, Generic[ConfigT]):
         StatisticsError: the state is read and the statistics have none.
     """
 
+    family: ClassVar[Family[Any]]
+    """What is asked and answered, in which words."""
+
     reads_state: ClassVar[bool] = False
     """Whether the task needs the state even where it is not among the inputs."""
 
     def __init__(self, source: EpisodeSource, form: TaskFormat, episodes: Sequence[int], config: ConfigT) -> None:
         self.config = config
         self._form, self._name = form, source.name
+        # Robot tasks write no places, so the size of the canvas does not matter.
+        self._codec = TaskCodec(form.vocabulary, (1, 1), 0)
         index = index_episodes(source)
         chosen = set(episodes)
         self.damaged: tuple[ExampleError, ...] = tuple(e for e in index.errors(source.name) if e.episode in chosen)
@@ -121,31 +128,21 @@ class MomentTask(ABC, Generic[ConfigT]):
                 else Augmentation(self.config.augment, generator, self._form.camera_names)
             )
         episode = self._cache.episode(episode_id)
-        scene = Scene(self._form, episode, self.config.action_key, self._state, augmentation)
-        return self._example(scene, index, step, generator)
+        scene = Scene(self._form, episode, self.config.action_key, self._state, augmentation, generator)
+        annotation = self._annotation(scene, index, step, generator)
+        wording = shipped_wordings()[f"{self.family.name}.{self.family.group(annotation)}"].draw(generator)
+        return self.family.write(annotation, wording, self._codec)
 
     @abstractmethod
     def _records(self, length: int) -> int:
         """Records of an episode of `length` >= 1 steps; record k of it is at step k."""
 
     @abstractmethod
-    def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
-        """The Example of one step."""
+    def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Any:
+        """The annotation of one step, of the class that the family has."""
 
     def _given(self, scene: Scene, step: int, generator: np.random.Generator | None) -> Given:
         return draw_inputs(self.config.inputs, scene, step, self._form.embodiment.action, generator)
-
-    def _prompt(
-        self,
-        modality: Literal["text", "image"],
-        task: str,
-        slots: Mapping[str, str | Sequence[str | int]],
-        clauses: Parts,
-        generator: np.random.Generator | None,
-    ) -> Parts:
-        """The prefix of the modality that is to be written, a wording with its slots filled, and what follows it."""
-        parts = fill(wording(task, generator), slots)
-        return [self._form.vocabulary.prefix_id(modality, "S"), *tidy([*parts, *clauses])]
 
     def _state_normaliser(self) -> Normaliser:
         if self.config.state_range == "limits":

@@ -18,6 +18,7 @@ from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
 from embodio.datasets.tasks.hindsight import later_step
 from embodio.datasets.tasks.record_task import Place
+from embodio.datasets.tasks.wordings import drawn_wording
 from embodio.model.example import Example
 
 
@@ -191,6 +192,8 @@ class NextAction:
         if not np.isfinite(chunk).all():
             raise FeatureError(f"{self._action_key} is not finite at this step or soon after. Fetch the data again")
         told = told_in(episode, self._builder.prompt_images, self._builder.prompt_sounds)
+        if isinstance(told, str):
+            told = drawn_wording(episode, generator)
         if isinstance(told, str) and augmentation is not None:
             told = augmentation.instruction(told)
         return self._builder.example(window, self._builder.read_instruction(told), chunk)

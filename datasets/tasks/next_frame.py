@@ -9,9 +9,10 @@ import numpy as np
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
 from embodio.datasets.tasks.mosaic import mosaic
-from embodio.datasets.tasks.prompts import CLAUSES, fill
 from embodio.datasets.tasks.scene import Scene
-from embodio.model.example import Example
+from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.families.next_frame import FrameAhead
+from embodio.model.tasks.families.next_frame import NextFrame as NextFrameFamily
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,25 +38,25 @@ class NextFrameConfig(TaskConfig):
 class NextFrame(MomentTask[NextFrameConfig]):
     """Frame, instruction and actions in, the next frames out. Steps too near the end make no record."""
 
+    family = NextFrameFamily()
+
     def _records(self, length: int) -> int:
         return max(0, length - self.config.frames * self.config.stride)
 
     def _ahead(self) -> int:
         return self.config.frames * self.config.stride if self.config.with_actions else 0
 
-    def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
+    def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> FrameAhead:
         config = self.config
         last = step + config.frames * config.stride
         given = self._given(scene, step, generator)
-        clauses = list(given.clauses)
-        if config.with_actions:
-            clauses += fill(CLAUSES["following_actions"], {"actions": scene.action_ids(range(step, last))})
-        name = "next_frame" if config.frames == 1 else "next_frames"
-        slots = {"instruction": scene.instruction, "count": str(config.frames)}
         ahead = range(step + config.stride, last + 1, config.stride)
-        return Example(
-            text=self._prompt("image", name, slots, clauses, generator),
-            image=scene.picture(step),
-            image_history=given.history,
-            image_target=mosaic([scene.picture(later) for later in ahead]),
+        return FrameAhead(
+            media=Media(image=scene.picture(step), image_history=given.history),
+            instruction=scene.instruction,
+            following_actions=scene.action_ids(range(step, last)) if config.with_actions else (),
+            count=config.frames,
+            robot=True,
+            drawn=mosaic([scene.picture(later) for later in ahead]),
+            **given.fields,
         )

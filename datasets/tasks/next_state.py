@@ -8,9 +8,10 @@ import numpy as np
 
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
-from embodio.datasets.tasks.prompts import CLAUSES, fill
 from embodio.datasets.tasks.scene import Scene
-from embodio.model.example import Example
+from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.families.next_state import NextState as NextStateFamily
+from embodio.model.tasks.families.next_state import StateAhead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,8 @@ class NextStateConfig(TaskConfig):
 class NextState(MomentTask[NextStateConfig]):
     """Frame, instruction and actions in, the state as value tokens out. Steps too near the end make no record."""
 
+    family = NextStateFamily()
+
     reads_state = True
 
     def _records(self, length: int) -> int:
@@ -42,16 +45,14 @@ class NextState(MomentTask[NextStateConfig]):
     def _ahead(self) -> int:
         return self.config.ahead
 
-    def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
+    def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> StateAhead:
         later = step + self.config.ahead
         given = self._given(scene, step, generator)
-        clauses = list(given.clauses)
-        if self.config.with_actions:
-            clauses += fill(CLAUSES["following_actions"], {"actions": scene.action_ids(range(step, later))})
-        slots = {"instruction": scene.instruction, "count": str(self.config.ahead)}
-        return Example(
-            text=self._prompt("text", "next_state", slots, clauses, generator),
-            image=scene.picture(step),
-            image_history=given.history,
-            text_target=scene.state_ids(later, recorded=True),
+        return StateAhead(
+            media=Media(image=scene.picture(step), image_history=given.history),
+            instruction=scene.instruction,
+            following_actions=scene.action_ids(range(step, later)) if self.config.with_actions else (),
+            count=self.config.ahead,
+            later=scene.state_ids(later, recorded=True),
+            **given.fields,
         )

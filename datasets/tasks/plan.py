@@ -9,7 +9,9 @@ import numpy as np
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
 from embodio.datasets.tasks.scene import Scene
-from embodio.model.example import Example
+from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.families.plan import Plan as PlanFamily
+from embodio.model.tasks.families.plan import Planned
 
 _WHOLE_EPISODE = 1 << 40  # steps
 
@@ -37,18 +39,16 @@ class Plan(MomentTask[PlanConfig]):
     Images and sounds of the instruction are the image and audio history, where the policy has slots for them.
     """
 
+    family = PlanFamily()
+
     def _records(self, length: int) -> int:
         return int(self._form.answer_length(length) <= self.config.longest)
 
     def _ahead(self) -> int:
         return _WHOLE_EPISODE
 
-    def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
+    def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Planned:
         given, told = self._given(scene, 0, generator), scene.told()
-        return Example(
-            text=self._prompt("text", "plan", {"instruction": told.parts}, given.clauses, generator),
-            image=scene.picture(0),
-            image_history=told.images,  # at the first moment there are no earlier frames
-            audio_history=told.sounds,
-            text_target=list(scene.action_ids()),
-        )
+        # At the first moment there are no earlier frames, so the history holds the images of the instruction.
+        media = Media(image=scene.picture(0), image_history=told.images, audio_history=told.sounds)
+        return Planned(media=media, instruction=told.parts, actions=scene.action_ids(), **given.fields)

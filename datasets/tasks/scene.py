@@ -13,6 +13,7 @@ from embodio.datasets.episodes.prompt_images import told_in
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.tasks.task_format import TaskFormat
+from embodio.datasets.tasks.wordings import drawn_wording
 from embodio.model.tokens.statistics import Normaliser
 
 Change = Augmentation | EvaluationView
@@ -42,6 +43,7 @@ class Scene:
         action_key: the field with actions.
         state: maps states to [0, 1]; None where no state is read.
         augmentation: change of what is given; None for none.
+        generator: draws one of several wordings of the instruction; None takes the first.
     """
 
     def __init__(
@@ -51,9 +53,11 @@ class Scene:
         action_key: str,
         state: Normaliser | None,
         augmentation: Change | None,
+        generator: np.random.Generator | None,
     ) -> None:
         self._form, self._episode, self._action_key = form, episode, action_key
         self._state, self._augmentation = state, augmentation
+        self._wording = drawn_wording(episode, generator)
 
     def __len__(self) -> int:
         """Steps of the episode."""
@@ -61,8 +65,8 @@ class Scene:
 
     @property
     def instruction(self) -> str:
-        """What the robot was told to do, as the augmentation has it: in other words, or nothing."""
-        told = self._episode.instruction
+        """What the robot was told to do, in one of its wordings and as the augmentation has it, or nothing."""
+        told = self._wording
         return told if self._augmentation is None else self._augmentation.instruction(told)
 
     def told(self) -> Told:
@@ -87,8 +91,8 @@ class Scene:
 
     @property
     def recorded_instruction(self) -> str:
-        """What the robot was told to do, as it was recorded."""
-        return self._episode.instruction
+        """What the robot was told to do, as it was recorded, in the same wording."""
+        return self._wording
 
     def picture(self, step: int) -> npt.NDArray[np.uint8]:
         """The cameras at one step, uint8 [H, W, 3]."""

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from embodio.envs.errors import EnvError, SimulatorError, UnknownEnv
 from embodio.envs.interleaved_prompt import InterleavedPrompt, PromptSpace, interleave
-from embodio.envs.vima.benchmark import Benchmark, errors_as_simulator_error, require_benchmark, start
+from embodio.envs.vima.benchmark import NO_SCENE, Benchmark, errors_as_simulator_error, require_benchmark, start
+from embodio.envs.vima.isolation import MOTION_STEPS
 from embodio.envs.vima.robot import HEIGHT, VIEWS, WIDTH, from_action, vima_pick_place
 from embodio.envs.vima.tasks import TASKS, default_level
 
@@ -33,9 +34,9 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     decides what is done; `info["verb_fits"]` says whether they agree.
 
     `terminated` means success (`info["success"]`) or failure (`info["failure"]`: a rule of the task was broken, or
-    something left the table); `truncated` that the steps of the oracle and two more have passed. A motion of the arm
-    may take 5 s by the clock, else the benchmark ends the episode: it is then `terminated` with `info["timed_out"]`;
-    a machine that is overloaded can be the reason. Rewards are 1 on success, else 0.
+    something left the table); `truncated` that the steps of the oracle and two more have passed. Rewards are 1 on
+    success, else 0. Motions of the arm are limited by simulation steps, not by the clock as in the benchmark itself,
+    so the load of the machine changes nothing. Environments of one process do not share anything.
 
     The same seed yields the same scene. Where the objects of a seed find no place, `reset` goes on with the next seed,
     as the published evaluation does, and says so in its info.
@@ -107,7 +108,7 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             "failed_resets", one message for each seed before it that gave no scene.
 
         Raises:
-            SimulatorError: the benchmark cannot be started, or none of ten seeds gives a scene.
+            SimulatorError: the benchmark cannot be started or broke down, or none of ten seeds gives a scene.
         """
         super().reset(seed=seed)
         first = int(self.np_random.integers(2**31 - _RESETS)) if seed is None else seed
@@ -120,6 +121,9 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
                     benchmark.global_seed = used
                     self._seen = benchmark.reset()
             except SimulatorError as error:
+                if not isinstance(error.__cause__, NO_SCENE):
+                    self.close()
+                    raise
                 failed.append(str(error))
                 continue
             info = {"success": False, "failure": False, "seed": used, "failed_resets": tuple(failed)}
@@ -134,11 +138,12 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             action: float32 [7], see `embodiment`.
 
         Returns:
-            observation, reward, terminated, truncated, info with "success", "failure", "timed_out" and "verb_fits".
+            observation, reward, terminated, truncated, info with "success", "failure" and "verb_fits".
 
         Raises:
             InvalidAction: wrong shape, not finite, or beyond the limits; the message names the dimension.
-            SimulatorError: the benchmark broke down. The next `reset` starts it anew.
+            SimulatorError: the benchmark broke down, or a motion of the arm does not end. The next `reset` starts the
+                benchmark again.
         """
         command = from_action(action)
         benchmark = self._running()
@@ -150,7 +155,10 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             raise
         self._steps += 1
         observation, success, failure = self._observe(), bool(told["success"]), bool(told["failure"])
-        info = {"success": success, "failure": failure, "timed_out": bool(done) and not (success or failure)}
+        if done and not (success or failure):
+            self.close()
+            raise SimulatorError(f"a motion of the arm did not end within {MOTION_STEPS} simulation steps")
+        info = {"success": success, "failure": failure}
         info["verb_fits"] = bool(round(float(action[0])) == int(observation["state"][0]))
         return observation, float(success), bool(done), self._steps >= self.horizon, info
 

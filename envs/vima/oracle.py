@@ -32,7 +32,7 @@ class VimaOracle:
         Raises:
             SimulatorError: the oracle sees nothing to pick, or fails.
         """
-        with errors_as_simulator_error("asking the oracle"):
+        with errors_as_simulator_error("asking the oracle"), self._env.benchmark.world.at_work():
             parts = self._oracle.act(observation)
         if parts is None:
             raise SimulatorError("the oracle sees nothing to pick; leave this seed out")

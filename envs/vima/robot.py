@@ -50,7 +50,7 @@ def to_actions(parts: Mapping[str, npt.ArrayLike], tool: str) -> npt.NDArray[np.
     """The benchmark's actions -> ours.
 
     Args:
-        parts: `ACTION_PARTS`, each [..., size].
+        parts: `ACTION_PARTS`, each [..., size]. Positions may have a height as third number, which is left out.
         tool: "suction" or "spatula".
 
     Returns:
@@ -65,9 +65,14 @@ def to_actions(parts: Mapping[str, npt.ArrayLike], tool: str) -> npt.NDArray[np.
     missing = [name for name in ACTION_PARTS if name not in parts]
     if missing:
         raise InvalidAction(f"action: {', '.join(missing)} missing; there must be {', '.join(ACTION_PARTS)}")
-    planar = to_planar(np.concatenate([np.asarray(parts[name], np.float64) for name in ACTION_PARTS], axis=-1))
+    flat = [_without_height(name, np.asarray(parts[name], np.float64)) for name in ACTION_PARTS]
+    planar = to_planar(np.concatenate(flat, axis=-1))
     verb = np.full((*planar.shape[:-1], 1), TOOLS.index(tool), dtype=np.float64)
     return np.concatenate([verb, planar], axis=-1).astype(np.float32)
+
+
+def _without_height(name: str, part: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return part[..., :2] if name.endswith("position") and part.shape[-1:] == (3,) else part
 
 
 def from_action(action: npt.ArrayLike) -> dict[str, npt.NDArray[np.float32]]:

@@ -37,7 +37,7 @@ TASKS = {
     "rearrange": VimaTask("rearrangement", 5),
     "rearrange_then_restore": VimaTask("memory", 8),
     "manipulate_old_neighbor": VimaTask("memory", 4),
-    "pick_in_order_then_restore": VimaTask("memory", 5),
+    "pick_in_order_then_restore": VimaTask("memory", 4),
     "novel_adj": VimaTask("novel concepts", 3),
     "novel_noun": VimaTask("novel concepts", 3),
     "novel_adj_and_noun": VimaTask("novel concepts", 3, ("L4",)),

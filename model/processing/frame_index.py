@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,12 +40,12 @@ class FrameIndex:
     end: int
     timed: bool
 
-    @property
+    @cached_property
     def times(self) -> npt.NDArray[np.float64]:
         """When each frame is shown, float64 [F], in seconds."""
         return self.shown * self.unit.numerator / self.unit.denominator
 
-    @property
+    @cached_property
     def interval(self) -> float:
         """Seconds between two frames, the median; of a single frame how long it is shown."""
         steps = np.diff(self.shown) if len(self.shown) > 1 else np.array([self.end - self.shown[0]])

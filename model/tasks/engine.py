@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,20 +28,25 @@ from embodio.model.generation.sampling import row_seeds
 from embodio.model.generation.scoring import EndIds, Reduction
 from embodio.model.network.collation import collate
 from embodio.model.network.network import UnifiedIO2
-from embodio.model.processing.image_geometry import ImageFit
 from embodio.model.processing.processor import Processor
-from embodio.model.tasks.errors import TaskError
-from embodio.model.tasks.grammar import location_rule
-from embodio.model.tasks.locations.codec import LocationCodec
+from embodio.model.tasks.base.family import A, Family
+from embodio.model.tasks.base.family import Written as FamilyWritten
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.errors import AnswerError, TaskError
+from embodio.model.tasks.families import family_named
+from embodio.model.tasks.grammar import ChoiceRule, by_row, location_rule
 from embodio.model.tasks.parsers import parse_text
 from embodio.model.tasks.prompts import Filling, Prompts, Template, fill
 from embodio.model.tasks.results import TextAnswer
 from embodio.model.tokenizers.vocoder import Vocoder
-from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.model.tokens.vocabulary import Prompt, Vocabulary
 
 Floats = npt.NDArray[np.float32]
 Seeds = int | Sequence[int]
 Item = TypeVar("Item")
+
+Answers = Sequence[str] | Sequence[Sequence[str]]
+"""Possible answers, the same for all examples, or those of each example."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +92,101 @@ class Engine:
             raise TaskError(f"rows_at_once is {rows_at_once}; a batch has at least one example")
         self.model, self.vocabulary, self.vocoder = model, vocabulary, vocoder
         self.processor = Processor(model.config, vocabulary)
-        self.codec = LocationCodec(vocabulary)
+        self.task_codec = TaskCodec.of(model.config, vocabulary)
+        self.codec = self.task_codec.locations
         self.prompts = Prompts() if prompts is None else prompts
         self.constrained, self.rows_at_once = constrained, rows_at_once
+
+    # ------------------------------------------------------------------ any family
+
+    def run(
+        self,
+        family: str | Family[A],
+        asked: Sequence[A],
+        *,
+        wording: Template | None = None,
+        options: GenerationOptions | None = None,
+        seeds: Seeds = 0,
+        threshold: float | None = None,
+        guidance: float = 0.0,
+    ) -> list[A | AnswerError]:
+        """Asks for the answers of annotations, in the words and the form in which the family is trained.
+
+        Args:
+            family: its name, or itself.
+            asked: annotations without answers.
+            wording: takes the place of the family's own, with the same slots.
+            options: how to choose tokens or codes; by default greedily for text, else as the paper does.
+            seeds: of sampling, one for each annotation, or s for s, s + 1, ...
+            threshold: probability of a further value above which places are written on; None for no such rule.
+            guidance: scale of classifier-free guidance for images and sounds, 0 for none.
+
+        Returns:
+            The annotations with their answers; an `AnswerError` in the place of one that cannot be read.
+
+        Raises:
+            TaskError: nothing is given, the prompt is too long, or the model cannot make what the family asks for.
+            PromptError: the wording has other slots.
+        """
+        kind = family_named(family) if isinstance(family, str) else family
+        self._require_some("asked", asked)
+        examples = [self._asked(kind, one, wording) for one in asked]
+        written: Sequence[FamilyWritten]
+        if kind.modality == "text":
+            texts = self._answered(kind, asked, examples, GREEDY if options is None else options, seeds, threshold)
+            written = [one.ids for one in texts]
+        elif kind.modality == "image":
+            written = self._draw(examples, sampled(options, kind.top_p), seeds, guidance)
+        else:
+            made = self._sound_out(examples, 1, sampled(options, kind.top_p), seeds, guidance)
+            written = [sound[0, :, :, 0].float().cpu().numpy() for sound in made]
+        return [kind.read(one, own, self.task_codec) for one, own in zip(written, asked, strict=True)]
+
+    def _answered(
+        self,
+        family: Family[A],
+        asked: Sequence[A],
+        examples: Sequence[Example],
+        options: GenerationOptions,
+        seeds: Seeds,
+        threshold: float | None = None,
+    ) -> list[Written]:
+        """Text answers in the form of the family, or one of the choices of each annotation."""
+        usual = family.longest(asked, self.task_codec) if self.constrained else None
+        longest = self._longest(options, usual or family.tokens)
+        form = family.form(asked, self.task_codec, longest)
+        if isinstance(form, Sequence):
+            form = by_row(form, self.vocabulary.size)
+        choices = [family.choices(one) for one in asked]
+        if any(choices):
+            rules = [self._choice_rule(own) for own in self._answers(choices, len(asked))]
+            longest = self._longest(options, max(rule.longest for rule in rules))
+            chosen = by_row(rules, self.vocabulary.size)
+            # Not as the form of the task, since it holds for a runner that does not force forms as well.
+            own = options.constraint
+            options = replace(options, constraint=chosen if own is None else all_of(chosen, own))
+        return self._write(examples, options, seeds, longest, form, threshold)
+
+    def _ask(
+        self, family: Family[A], asked: Sequence[A], *, prompt: Template | None = None, **how: Any
+    ) -> list[A | AnswerError]:
+        """`run`, with the name that verbs have for the wording."""
+        return self.run(family, asked, wording=prompt, **how)
+
+    def _asked(self, family: Family[A], annotation: A, wording: Template | None) -> Example:
+        """The example of an annotation without its answer, its prompt short enough for the model."""
+        group = f"{family.name}.{family.group(annotation)}"
+        template = self.prompts[group].draw() if wording is None else wording
+        example = family.write(annotation, template, self.task_codec, answered=False)
+        self._require_short(example.text)
+        return example
+
+    def _require_short(self, prompt: Prompt) -> None:
+        length, capacity = len(self.vocabulary.encode(prompt)), self.model.config.lengths.encoder_text - 1
+        if length > capacity:
+            raise TaskError(
+                f"prompt: {length} tokens, but the model reads {capacity}; shorten it or what fills its slots"
+            )
 
     # ------------------------------------------------------------------ any example
 
@@ -115,9 +212,7 @@ class Engine:
             TaskError: the prompt is longer than what the model reads.
         """
         prompt = [self.vocabulary.prefix_id(modality), *fill(template, **slots)]
-        length, room = len(self.vocabulary.encode(prompt)), self.model.config.lengths.encoder_text - 1
-        if length > room:
-            raise TaskError(f"prompt: {length} tokens, but the model reads {room}; shorten it or what fills its slots")
+        self._require_short(prompt)
         return prompt
 
     # ------------------------------------------------------------------ text
@@ -169,6 +264,21 @@ class Engine:
             rows = found.float().cpu().numpy()
             losses += [row[: len(ids[start + index])].copy() for index, row in enumerate(rows)]
         return losses
+
+    def _choice_rule(self, answers: Sequence[str]) -> ChoiceRule:
+        return ChoiceRule(tuple(tuple(self.vocabulary.encode(answer)) for answer in answers))
+
+    def _answers(self, answers: Answers, count: int) -> list[list[str]]:
+        """The answers of each example."""
+        self._require_some("answers", answers)
+        shared = [answer for answer in answers if isinstance(answer, str)]
+        if shared and len(shared) != len(answers):
+            raise TaskError("answers: some are texts and some are lists; give texts, or a list for each example")
+        own = [shared] * count if shared else [list(one) for one in self._require_pairs("answers", answers, count)]
+        for row, texts in enumerate(own):
+            if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+                raise TaskError(f"answers[{row}]: expected at least one text, none of them empty, found {texts}")
+        return own
 
     # ------------------------------------------------------------------ images and sound
 
@@ -248,26 +358,22 @@ class Engine:
             raise TaskError(f"{name}: {len(given)} entries for {count} examples; give one for each")
         return given
 
-    def _image_fits(self, images: Sequence[Image]) -> list[ImageFit]:
-        """How each image lies on the canvas of the model's main image."""
+    def _images(self, images: Sequence[Image]) -> Sequence[Image]:
+        """Checks that there are images, and that all are."""
         self._require_some("images", images)
         for index, image in enumerate(images):
-            if not isinstance(image, np.ndarray) or image.ndim != 3:
-                found = f"shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-                raise TaskError(f"images[{index}]: expected an RGB array [height, width, 3], found {found}")
-        return [ImageFit.of(size_of(image), self.model.config.image_size) for image in images]
+            self.task_codec.fit(image, f"images[{index}]")
+        return images
 
-    def _box_ids(self, images: Sequence[Image], boxes: Sequence[npt.ArrayLike]) -> list[list[int]]:
-        """Value ids of a box (y1, x1, y2, x2) in pixels of each image."""
-        fits = self._image_fits(images)
-        self._require_pairs("boxes", boxes, len(fits))
-        ids = []
-        for index, (box, fit) in enumerate(zip(boxes, fits, strict=True)):
-            place = np.asarray(box, dtype=np.float64)
+    def _boxes(self, boxes: Sequence[npt.ArrayLike], count: int) -> list[Floats]:
+        """Checks that there is a box (y1, x1, y2, x2) for each image; float32 [4] each."""
+        found = []
+        for index, box in enumerate(self._require_pairs("boxes", boxes, count)):
+            place = np.asarray(box, dtype=np.float32)
             if place.shape != (4,) or not np.isfinite(place).all():
                 raise TaskError(f"boxes[{index}]: expected four numbers y1, x1, y2, x2 in pixels, found {box!r}")
-            ids.append(self.codec.boxes_to_ids(place[None], fit)[0].tolist())
-        return ids
+            found.append(place)
+        return found
 
 
 def _shift(constraint: Constraint, start: int) -> Constraint:

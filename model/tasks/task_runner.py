@@ -1,13 +1,12 @@
 """TaskRunner: every task of Unified-IO 2 as one method each, batched, seeded, with typed answers."""
 
-from embodio.model.tasks.dense import DenseTasks
-from embodio.model.tasks.frames import FrameTasks
-from embodio.model.tasks.places import PlaceTasks
-from embodio.model.tasks.sounds import SoundTasks
-from embodio.model.tasks.texts import TextTasks
+from embodio.model.tasks.verbs.pictures import PictureVerbs
+from embodio.model.tasks.verbs.places import PlaceVerbs
+from embodio.model.tasks.verbs.sounds import SoundVerbs
+from embodio.model.tasks.verbs.words import WordVerbs
 
 
-class TaskRunner(TextTasks, PlaceTasks, DenseTasks, FrameTasks, SoundTasks):
+class TaskRunner(WordVerbs, PlaceVerbs, PictureVerbs, SoundVerbs):
     """Asks a network for what it can do.
 
     runner = TaskRunner(load("allenai/uio2-large", tokenizers=True), Vocabulary.from_file("tokenizer.model"))
@@ -19,11 +18,13 @@ class TaskRunner(TextTasks, PlaceTasks, DenseTasks, FrameTasks, SoundTasks):
     | family | tasks |
     |---|---|
     | words | `caption_images`, `caption_videos`, `caption_sounds`, `tag_videos`, `tag_sounds`, `answer_questions` |
+    | robots | `describe_tasks`, `goals`, `next_frames` |
     | choice | `classify_images`, `classify_boxes`, `choose` |
     | places | `refer`, `localise`, `detect`, `keypoints`, `keypoints_in_boxes`, `cuboids`, `camera_poses` |
     | every pixel | `segment`, `depth`, `normals` |
-    | images | `draw`, `edit`, `inpaint`, `view`, `next_frames`, `goals` |
+    | images | `draw`, `edit`, `inpaint`, `view` |
     | sound | `make_sounds` |
+    | any family | `run`, with annotations of the family |
     | anything | `answer`, with `prompt_of` |
 
     Every method takes lists, one entry for each example, and returns a list. An example's answer depends on its inputs

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from embodio.agent import PolicyFormat
@@ -28,7 +28,6 @@ from embodio.datasets.tasks.mosaic import mosaic
 from embodio.datasets.tasks.next_frame import NextFrameConfig
 from embodio.datasets.tasks.next_state import NextStateConfig
 from embodio.datasets.tasks.plan import PlanConfig
-from embodio.datasets.tasks.prompts import WORDINGS, fill, tidy, wording
 from embodio.datasets.tasks.task_format import TaskFormat
 from embodio.envs.action_space import describe_actions
 from embodio.model.config.model import ModelConfig
@@ -225,29 +224,6 @@ def test_inputs_are_given_and_left_out(reader: RLDSReader, form: PolicyFormat) -
     example = dropped.example(3, generator_at(0, 0))
     assert not example.image_history and all(isinstance(part, str) for part in example.text[1:])
     assert dropped.example(3).image_history  # without a generator nothing is left out
-
-
-@settings(max_examples=30)
-@given(st.text(max_size=20), st.integers(0, 1000))
-def test_what_is_filled_in_is_not_read_as_a_slot(instruction: str, seed: int) -> None:
-    slots = {"instruction": instruction, "actions": [5, 6], "count": "2"}
-    for task in WORDINGS:
-        template = wording(task, generator_at(seed, 0))
-        parts = fill(template, slots)
-        assert "".join(part for part in parts if isinstance(part, str)).count(instruction) >= template.count(
-            "{instruction}"
-        )
-        assert [part for part in parts if not isinstance(part, str)] == [5, 6] * template.count("{actions}")
-    assert tidy(fill("{instruction}!", {"instruction": "{state}"})) == ["{state}!"]
-
-
-def test_prompts_refuse_what_they_do_not_know() -> None:
-    with pytest.raises(DatasetError, match="goal_image"):
-        wording("gaol", None)
-    with pytest.raises(DatasetError, match=r"\{b\}.*\['a'\]"):
-        fill("{a} {b}", {"a": "x"})
-    assert tidy(["a ", "b ", 3, " ", 4, " c"]) == ["a b", 3, 4, "c"]
-    assert all(len(texts) >= 2 and len(set(texts)) == len(texts) for texts in WORDINGS.values())
 
 
 def test_the_action_space_in_words() -> None:

@@ -22,7 +22,7 @@ from embodio.datasets.sources.vima import VimaSource
 from embodio.envs import make_env, make_expert
 from embodio.envs.planar_poses import quaternions_of
 from embodio.envs.vima.robot import from_action, vima_pick_place
-from tests.envs.fake_vima_bench import fake_vima_bench
+from tests.envs.fake_vima_bench import install
 
 Change = Callable[[np.ndarray], np.ndarray]
 PITCH = 0.0039844  # metres a pixel of the camera above the table
@@ -70,6 +70,7 @@ def write_files(
     turned: bool = False,
     seed: int = 1,
     success: bool = True,
+    seen: list[dict[str, Any]] | None = None,
 ) -> None:
     asset = {"rgb": {}, "segm": {"obj_info": {}}, "placeholder_type": "object"}
     for view in ("front", "top"):
@@ -77,6 +78,7 @@ def write_files(
         asset["rgb"][view] = np.zeros((3, 128, 256), np.uint8)
         for step, mask in enumerate(masks):
             image = np.where(mask[..., None] > 0, [200, 40, 40], [60, 60, 60]).astype(np.uint8)
+            image = image if seen is None else seen[step][view]
             way = -1 if turned else 1
             (folder / f"rgb_{view}" / f"{step}.jpg").write_bytes(encode_image(image[::way, ::way].copy(), "jpeg"))
     meta = {"prompt": "Rotate the {thing}.", "prompt_assets": {"thing": asset}, "steps": len(masks) - 1}
@@ -145,8 +147,8 @@ def test_what_a_mask_explains() -> None:
     assert explained(image * 0, mask) == 0.0 and explained(image, mask * 0) == pytest.approx(0.0)
 
 
-def record(folder: Path, change: Change = lambda action: action) -> VimaSource:
-    """What the oracle does in the stand-in of the benchmark, in the layout of the data set."""
+def record(folder: Path, change: Change = lambda action: action, shift: int = 0) -> VimaSource:
+    """What the oracle does in the stand-in, in the layout of the data set; the seeds are off by `shift`."""
     env = make_env("vima/rotate/train")
     expert = make_expert("vima/rotate", env)
     for number, seed in enumerate((1, 2, 3)):
@@ -156,13 +158,13 @@ def record(folder: Path, change: Change = lambda action: action) -> VimaSource:
         after, _, _, _, info = env.step(action)
         masks = np.stack([(o["top"][..., 0] > 200).astype(np.uint8) for o in (observation, after)])
         parts = {name: part[None] for name, part in from_action(change(action)).items()}
-        write_files(folder / "rotate" / f"{number:06d}", parts, masks, seed=seed, success=bool(info["success"]))
+        seen, success = [observation, after], bool(info["success"])
+        write_files(folder / "rotate" / f"{number:06d}", parts, masks, seed=seed + shift, success=success, seen=seen)
     return VimaSource(folder)
 
 
 def test_recorded_actions_are_replayed_in_the_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = fake_vima_bench()
-    monkeypatch.setitem(sys.modules, "vima_bench", module)
+    module = install(monkeypatch)
     source = record(tmp_path / "good")
     assert environment_of(source) is not None and check_robot(source).found.startswith("vima/pick-place")
     good = replay(source, range(3))
@@ -171,6 +173,20 @@ def test_recorded_actions_are_replayed_in_the_benchmark(tmp_path: Path, monkeypa
     wrong = replay(record(tmp_path / "bad", lambda a: a * np.float32([1, 1, -1, 1, 1, -1, 1])), range(3))
     assert (wrong[0].status, wrong[0].found) == ("warning", "0 of 3 episodes end as recorded, 0 succeed")
     assert wrong[0].remedy
+
+
+def test_episodes_of_other_scenes_are_counted_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+    source = record(tmp_path / "seeds", shift=1)
+    (outcome, orientation) = replay(source, range(3))
+    assert outcome.status == "warning" and "check the seeds" in outcome.remedy and orientation.status == "ok"
+    assert outcome.found.startswith("0 of 0 episodes end as recorded, 0 succeed; 3 more show another scene")
+    # one of three scenes may come out differently on another machine
+    good = record(tmp_path / "good").path
+    path = good / "rotate" / "000001" / "trajectory.pkl"
+    path.write_bytes(pickle.dumps(pickle.loads(path.read_bytes()) | {"seed": 8}))
+    (outcome, _) = replay(VimaSource(good), range(3))
+    assert outcome.status == "ok" and outcome.found.startswith("2 of 2 episodes end as recorded, 2 succeed; 1 more")
 
 
 def test_without_the_benchmark_a_replay_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embodio.datasets.codecs.video import video_bytes
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.pages.episode_page import EpisodePage, TokenTable, page_html
-from embodio.datasets.pages.episode_video import mp4
 from embodio.datasets.pages.plot import HEIGHT, WIDTH, plot_svg
 from embodio.datasets.pages.visualise import write_page
 from embodio.datasets.rlds.reader import RLDSReader
@@ -99,7 +99,7 @@ def test_plots_of_odd_numbers_stay_inside(values: list[float]) -> None:
 )
 def test_videos_hold_every_frame(tmp_path: Path, shape: tuple[int, int, int], size: tuple[int, int]) -> None:
     path = tmp_path / "a.mp4"
-    path.write_bytes(mp4((np.full(shape, 60 * number, np.uint8) for number in range(4)), 10.0))
+    path.write_bytes(video_bytes((np.full(shape, 60 * number, np.uint8) for number in range(4)), 10.0))
     reader = imageio_ffmpeg.read_frames(str(path))
     assert next(reader)["size"] == size
     frames = [np.frombuffer(frame, np.uint8) for frame in reader]
@@ -108,9 +108,9 @@ def test_videos_hold_every_frame(tmp_path: Path, shape: tuple[int, int, int], si
 
 def test_frames_that_make_no_video_are_refused() -> None:
     with pytest.raises(DatasetError, match="empty"):
-        mp4(iter(()), 10.0)
+        video_bytes(iter(()), 10.0)
     with pytest.raises(DatasetError, match="differ in size"):
-        mp4((np.zeros((16, 16 + 2 * number, 3), np.uint8) for number in range(2)), 10.0)
+        video_bytes((np.zeros((16, 16 + 2 * number, 3), np.uint8) for number in range(2)), 10.0)
 
 
 def test_the_page_shows_the_episode_and_needs_no_network(tmp_path: Path) -> None:

@@ -1,23 +1,32 @@
-"""A small stand-in for the package `vima_bench`: the same calls, spaces and answers, on a table without physics.
+"""A small stand-in for the package `vima_bench`: the same calls, spaces and answers, with hardly any physics.
 
 It checks what is given to it as strictly as the real one. Each task is: bring the only object to the goal, by picking
-it up (or pushing it) and placing it with the right turn. Every tenth seed gives no scene, as happens there.
+it up (or pushing it) and placing it with the right turn. Every tenth seed gives no scene, as happens there. As the real
+one does, it leaves the physics client out where it hides the arm and grasps, limits motions by the clock, asks its
+oracle for a goal when there is none left, prints, and leaves files in the temporary folder.
 """
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
+import time
 import types
 from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
+import pytest
 
 from embodio.envs.vima.tasks import PARTITIONS, TASKS
+from tests.envs.fake_pybullet import fake_pybullet
 
 LOW, HIGH = np.float32([0.25, -0.5]), np.float32([0.75, 0.5])
 PARTS = {"pose0_position": 2, "pose0_rotation": 4, "pose1_position": 2, "pose1_rotation": 4}
 NEAR = 0.05  # metres
-STUCK = np.float32([0.75, 0.5])  # placing there takes the arm too long
+STUCK = np.float32([0.75, 0.5])  # the arm never gets there
+MOTION = 100  # simulation steps
 
 
 class Oracle(NamedTuple):
@@ -27,9 +36,11 @@ class Oracle(NamedTuple):
 class Task:
     def __init__(self, name: str) -> None:
         self.task_name, self.oracle_max_steps = name, TASKS[name].oracle_steps
+        self.goals: list[str] = []
 
     def oracle(self, env: FakeVimaEnv) -> Oracle:
         def act(observation: Any) -> dict[str, np.ndarray]:
+            _ = self.goals[0]
             half = np.radians(env.turn) / 2
             still = np.float32([0, 0, 0, 1])
             turned = np.float32([0, 0, np.sin(half), np.cos(half)])
@@ -39,7 +50,9 @@ class Task:
 
 
 class FakeVimaEnv(gymnasium.Env):
-    def __init__(self, task: str, task_kwargs: dict[str, Any]) -> None:
+    def __init__(self, package: types.ModuleType, task: str, task_kwargs: dict[str, Any]) -> None:
+        self.package = package
+        self.client_id = package.p.connect(package.p.DIRECT)
         self.task, self.task_kwargs = Task(task), task_kwargs
         self.prompt, self.prompt_assets, self.meta_info = "", {}, {}
         self.ee = 1 if task.startswith("sweep") else 0
@@ -68,6 +81,8 @@ class FakeVimaEnv(gymnasium.Env):
             raise ValueError("Error in sampling dragged object")
         self.place, self.goal = (self._random.uniform(LOW + 0.1, HIGH - 0.1).astype(np.float32) for _ in range(2))
         self.turn = float(self._random.integers(0, 12)) * 30.0
+        self.task.goals = ["the only one"]
+        self._build()
         self.prompt = "Put the {dragged_obj} into the {base_obj} please."
         shown = {"dragged_obj": self.place, "base_obj": self.goal}
         self.prompt_assets = {
@@ -86,21 +101,59 @@ class FakeVimaEnv(gymnasium.Env):
         if self.broken:
             raise RuntimeError("Not connected to physics server.")
         turned, success = 0.0, False
-        if np.linalg.norm(action["pose0_position"] - self.place) < NEAR:
+        timed_out = self._move(action["pose0_position"])
+        grasped = self._grasp()
+        timed_out |= self._move(action["pose1_position"])
+        if grasped and np.linalg.norm(action["pose0_position"] - self.place) < NEAR:
             self.place = action["pose1_position"]
             turned = float(np.degrees(2 * np.arctan2(*action["pose1_rotation"][2:])))
             apart = abs((turned - self.turn + 180) % 360 - 180)
             success = bool(np.linalg.norm(self.place - self.goal) < NEAR and apart < 15)
-        timed_out = bool((action["pose1_position"] == STUCK).all())
+        self.task.goals = [] if success else self.task.goals
         failure = bool(action["pose1_position"][0] == LOW[0])
         told = {"prompt": self.prompt, "success": success, "failure": failure}
         return self._observe(), 0, success or failure or timed_out, told
 
     def close(self) -> None:
+        self.package.p.disconnect(self.client_id)
         self.closed = True
+
+    def _build(self) -> None:
+        """Loads the arm, hides it, and loads the object from a file that stays behind."""
+        p, client = self.package.p, self.client_id
+        p.resetSimulation(physicsClientId=client)
+        self.arm = p.loadURDF("arm.urdf", physicsClientId=client)
+        for body, link, *_ in p.getVisualShapeData(self.arm, physicsClientId=client):
+            p.changeVisualShape(body, link, rgbaColor=(1, 1, 1, 0))
+        self.scene_file = os.path.join(self.package.tempfile.gettempdir(), f"fake.urdf.{self.resets}")
+        with open(self.scene_file, "w") as file:
+            file.write("<robot/>")
+        self.object = p.loadURDF(self.scene_file, physicsClientId=client)
+        p.loadTexture("wood.png", client)
+        p.connect(p.DIRECT)  # for pictures of the prompt; not closed where a scene fails
+
+    def _move(self, position: np.ndarray) -> bool:
+        """Moves the arm; whether that took too long."""
+        clock, begin, steps = self.package.time, self.package.time.time(), 0
+        while clock.time() - begin < 5:
+            self.package.p.stepSimulation(physicsClientId=self.client_id)
+            steps += 1
+            if steps >= MOTION and not (position == STUCK).all():
+                return False
+        return True
+
+    def _grasp(self) -> bool:
+        p = self.package.p
+        grasp = p.createConstraint(self.arm, self.object)
+        held = bool(p.getConstraints(physicsClientId=self.client_id))
+        p.removeConstraint(grasp)
+        return held
 
     def _observe(self) -> dict[str, Any]:
         rgb = {view: self._draw(self.place) for view in ("front", "top")}
+        seen = self.package.p.getVisualShapeData(self.arm, physicsClientId=self.client_id)[0][7][3]
+        for image in rgb.values():
+            image[2, :8] = np.maximum(image[2, :8], np.uint8(255 * seen))  # the arm
         segm = {view: (rgb[view][0] > 200).astype(np.uint8) for view in rgb}
         return {"rgb": rgb, "segm": segm, "ee": self.ee}
 
@@ -112,16 +165,26 @@ class FakeVimaEnv(gymnasium.Env):
         return image
 
 
-def fake_vima_bench() -> types.ModuleType:
-    """The module, to be put into `sys.modules` as "vima_bench"."""
+def install(patch: pytest.MonkeyPatch) -> types.ModuleType:
+    """Makes the stand-in, and that of `pybullet`, what is imported until the test ends."""
+    pybullet = fake_pybullet()
+    module = fake_vima_bench(pybullet)
+    patch.setitem(sys.modules, "pybullet", pybullet)
+    patch.setitem(sys.modules, "vima_bench", module)
+    return module
+
+
+def fake_vima_bench(pybullet: types.ModuleType) -> types.ModuleType:
+    """The module; its attributes `p`, `time` and `tempfile` are those that the modules of the real one have."""
     module = types.ModuleType("vima_bench")
+    module.p, module.time, module.tempfile = pybullet, time, tempfile  # type: ignore[attr-defined]
     made: list[FakeVimaEnv] = []
 
     def make(
         task_name: str, *, task_kwargs: Any = None, modalities: Any = None, seed: int | None = None
     ) -> FakeVimaEnv:
         assert modalities == ["rgb", "segm"]
-        made.append(FakeVimaEnv(task_name, task_kwargs))
+        made.append(FakeVimaEnv(module, task_name, task_kwargs))
         return made[-1]
 
     def specs(level: str) -> dict[str, Any]:

@@ -8,8 +8,11 @@ import pickle
 import resource
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -18,6 +21,7 @@ from hypothesis import strategies as st
 from embodio.model.weights.weight_files import write_tensors
 from embodio.model.writing import (
     WriteError,
+    clear_leftovers,
     is_partial,
     recover_folder,
     remove_partial,
@@ -139,7 +143,63 @@ def test_a_folder_is_replaced_whole_or_stays(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert (folder / "file").read_text() == "second"
     folder.rename(tmp_path / ".run.old")  # cut off between the two renames
+    (tmp_path / ".run.new").mkdir()
     assert (recover_folder(folder) / "file").read_text() == "second"
+    (tmp_path / ".run.old").mkdir()
+    clear_leftovers(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_readers_that_recover_a_folder_disturb_no_writer(tmp_path: Path) -> None:
+    folder, ended = tmp_path / "run", threading.Event()
+
+    def read() -> None:
+        while not ended.is_set():
+            recover_folder(folder)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    try:
+        for number in range(200):
+            with replacing_folder(folder) as new:
+                (new / "number").write_text(str(number))
+            assert (folder / "number").read_text() == str(number)
+    finally:
+        ended.set()
+        for reader in readers:
+            reader.join()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+REPLACE_FOR_EVER = """
+import itertools, sys
+from pathlib import Path
+from embodio.model.writing import replacing_folder, write_text
+for number in itertools.count():
+    with replacing_folder(Path(sys.argv[1])) as new:
+        for name in ("one", "other"):
+            write_text(new / name, str(number))
+    print(number, flush=True)
+"""
+
+
+def test_a_folder_is_whole_whenever_its_writer_is_killed(tmp_path: Path) -> None:
+    folder, random, last = tmp_path / "run", np.random.default_rng(), -1
+    for _ in range(12):
+        process = subprocess.Popen(
+            [sys.executable, "-c", REPLACE_FOR_EVER, str(folder)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        seen = [process.stdout.readline() for _ in range(3)]
+        time.sleep(random.uniform(0, 0.03))
+        process.kill()
+        last = int([*seen, *process.stdout.readlines()][-1])
+        process.stdout.close()
+        process.wait()
+        texts = {(recover_folder(folder) / name).read_text() for name in ("one", "other")}
+        assert texts in ({str(last)}, {str(last + 1)})
+    assert last > 0
 
 
 def test_tensors_are_written_in_one_step(tmp_path: Path) -> None:

@@ -226,3 +226,11 @@ def test_a_mixture_on_the_command_line() -> None:
     ):
         with pytest.raises(ConfigError, match=match):
             compose(TrainConfig, ["out=o", argument])
+
+
+def test_ranges_of_steps_on_the_command_line() -> None:
+    given = ["out=o", "data=d", "task.lowest={state/z:0}", "task.highest={state/z:1.5,action:1}"]
+    rules = compose(TrainConfig, given).task.rules("action")
+    assert rules.ranges == {"action": (-np.inf, 1.0), "state/z": (0.0, 1.5)}
+    with pytest.raises(ConfigError, match=r"ranges.state: got \[3.0, 1.0\]"):
+        compose(TrainConfig, ["out=o", "data=d", "task.lowest.state=3", "task.highest.state=1"])

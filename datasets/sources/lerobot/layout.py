@@ -17,18 +17,19 @@ from embodio.datasets.episodes.features import (
     STEPS,
     EpisodeFeatures,
     Feature,
-    ImageFeature,
     TensorFeature,
     TextFeature,
 )
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.files.names import filled, inside
 from embodio.datasets.sources.lerobot.names import BOOKKEEPING, OWN, rlds_path
+from embodio.datasets.sources.lerobot.videos import picture_feature
 from embodio.datasets.sources.parquet import REMEDY, read_table
 
+INFO = "meta/info.json"
 _TYPES = (*INTEGERS, "float16", "float32", "float64")
 VALUES = "embodio/"  # before the names of what RLDS says of whole episodes
 PLACE = "place"  # of a row: its file, and its number in it
-_CHANNELS = (1, 3)
 _WHOLE = ("episode_index", "length", "data/chunk_index", "data/file_index", "dataset_from_index")
 
 
@@ -65,11 +66,11 @@ class LeRobotLayout:
             FeatureError: a field is of a kind that cannot be read.
             CorruptRecordError: a file is damaged.
         """
-        info = _read_json(folder / "meta" / "info.json")
+        info = _read_json(folder / INFO)
         version = str(info.get("codebase_version"))
         if not version.startswith("v3"):
             raise DatasetError(f"{folder} is LeRobot data of version {version}. Convert it to v3.0 with LeRobot")
-        _check_info(folder / "meta" / "info.json", info)
+        _check_info(folder / INFO, info)
         columns = _columns([name for name in info["features"] if name not in BOOKKEEPING])
         embodiment = None
         if (folder / "meta" / OWN).exists():
@@ -101,9 +102,10 @@ class LeRobotLayout:
         return rows
 
     def path(self, template: str, row: Mapping[str, Any], prefix: str, name: str = "") -> Path:
-        """The file that holds an episode; `template` is "data_path" or "video_path"."""
+        """The file that holds an episode; `template` is "data_path" or "video_path". Raises UnsafeName."""
         chunk, file = row[f"{prefix}/chunk_index"], row[f"{prefix}/file_index"]
-        return self.folder / _filled(str(self.info[template]), chunk, file, name)
+        origin = self.folder / INFO
+        return inside(self.folder, _filled(origin, self.info, template, chunk, file, name), origin)
 
     def first_of_file(self) -> dict[tuple[int, int], int]:
         """Number of the first step of each data file."""
@@ -114,8 +116,11 @@ class LeRobotLayout:
         return first
 
 
-def _filled(template: str, chunk: int, file: int, name: str) -> str:
-    return template.format(chunk_index=chunk, file_index=file, video_key=name)
+def _filled(path: Path, info: Mapping[str, Any], template: str, chunk: int, file: int, name: str) -> str:
+    slots: dict[str, int | str] = {"chunk_index": chunk, "file_index": file, "video_key": name}
+    if not isinstance(info.get(template), str):
+        raise DatasetError(f"{path}: {template} is {info.get(template)!r}, expected where the files are. {REMEDY}")
+    return filled(info[template], slots, path)
 
 
 def _check_info(path: Path, info: Mapping[str, Any]) -> None:
@@ -131,13 +136,10 @@ def _check_info(path: Path, info: Mapping[str, Any]) -> None:
             raise FeatureError(f"{path}: {name} has no dtype and shape. {REMEDY}")
         if field["dtype"] in ("video", "image") and len(shape or ()) != 3:
             raise FeatureError(f"{path}: {name} has the shape {shape}, expected 3 sizes. {REMEDY}")
-    needed = ["data_path"]
-    needed += ["video_path"] if any(field["dtype"] == "video" for field in features.values()) else []
-    for key in needed:
-        try:
-            _filled(str(info[key]), 0, 0, "")
-        except (KeyError, IndexError, ValueError) as error:
-            raise DatasetError(f"{path}: {key} cannot be filled in ({error}). {REMEDY}") from error
+    _filled(path, info, "data_path", 0, 0, "key")
+    for name, field in features.items():
+        if field["dtype"] == "video":
+            _filled(path, info, "video_path", 0, 0, name)
 
 
 def _own(path: Path, own: Mapping[str, Any], features: Mapping[str, Any]) -> tuple[dict[str, str], EpisodeFeatures]:
@@ -182,7 +184,7 @@ def _check_row(path: Path, number: int, row: Mapping[str, Any], videos: list[str
         if not isinstance(row.get(name), int) or row[name] < 0:
             raise CorruptRecordError(path, number, f"{name} is {row.get(name)!r}", REMEDY)
     length, last = row["length"], row.get("dataset_to_index")
-    if not length or (isinstance(most, int) and length > most):
+    if isinstance(most, int) and length > most:
         raise CorruptRecordError(path, number, f"an episode of {length} steps, in a data set of {most}", REMEDY)
     if last is not None and last != row["dataset_from_index"] + length:
         raise CorruptRecordError(path, number, f"length {length} does not fit dataset_to_index {last}", REMEDY)
@@ -215,11 +217,7 @@ def _features(columns: Mapping[str, str], described: Mapping[str, Any]) -> Episo
 def _feature(name: str, described: Mapping[str, Any]) -> Feature:
     dtype, shape = described["dtype"], tuple(int(size) for size in described["shape"])
     if dtype in ("video", "image"):
-        if shape[0] in _CHANNELS and shape[-1] not in _CHANNELS:  # channels first; names are not always given
-            shape = (*shape[1:], shape[0])
-        if shape[-1] not in _CHANNELS:
-            raise FeatureError(f"{name}: images of the shape {tuple(described['shape'])} cannot be read")
-        return ImageFeature(shape[0], shape[1], shape[2], "jpeg")
+        return picture_feature(name, described)
     if dtype == "string":
         return TextFeature()
     if dtype not in _TYPES:

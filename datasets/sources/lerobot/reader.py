@@ -26,6 +26,7 @@ from embodio.datasets.sources.layouts import Layout
 from embodio.datasets.sources.lerobot.columns import load_value
 from embodio.datasets.sources.lerobot.layout import PLACE, VALUES, LeRobotLayout
 from embodio.datasets.sources.lerobot.remote import RemoteLeRobot
+from embodio.datasets.sources.lerobot.videos import VideoField
 from embodio.datasets.sources.parquet import REMEDY, open_parquet, reading
 from embodio.envs.embodiment import Embodiment
 
@@ -63,6 +64,11 @@ class LeRobotSource:
         self._first_of_file = self._layout.first_of_file()
         self._rows = self._layout.part(split)
         self._files: dict[Path, Any] = {}
+        self._videos = {
+            name: VideoField(name, self._info["features"][name], self._layout.rows, self.fps)
+            for path, name in self._columns.items()
+            if path in self.features.steps and self._info["features"][name]["dtype"] == "video"
+        }
 
     def __len__(self) -> int:
         """Returns the number of episodes."""
@@ -112,6 +118,8 @@ class LeRobotSource:
                 texts[path] = lambda step, path=path: str(self._values(row, path)[step])  # type: ignore[misc]
             elif isinstance(feature, ImageFeature):
                 frames[path] = self._frames(row, path, feature)
+            elif self._columns.get(path) in self._videos:
+                columns[path] = lambda path=path: self._segment(row, self._columns[path]).depth()  # type: ignore[misc]
             else:
                 columns[path] = lambda path=path, feature=feature: self._array(row, path, feature)  # type: ignore[misc]
         values = Lazy(self.features.episode, lambda path: self._value(row, path))
@@ -213,7 +221,7 @@ class LeRobotSource:
         self, row: Mapping[str, Any], path: str, feature: ImageFeature
     ) -> Callable[[int], npt.NDArray[np.uint8]]:
         name = self._columns[path]
-        if self._info["features"][name]["dtype"] == "video":
+        if name in self._videos:
             return self._filmed(row, name, feature)
         cells: list[Any] = []
 
@@ -228,17 +236,21 @@ class LeRobotSource:
         self, row: Mapping[str, Any], name: str, feature: ImageFeature
     ) -> Callable[[int], npt.NDArray[np.uint8]]:
         """Frames of a video, which is looked for when the first one is asked for."""
-        height, width = feature.height or 0, feature.width or 0
         segments: list[VideoSegment] = []
 
         def frame(step: int) -> npt.NDArray[np.uint8]:
             if not segments:
-                file = self._place("video_path", row, f"videos/{name}", name)
-                start = float(row[f"videos/{name}/from_timestamp"])
-                segments.append(VideoSegment(file, start, int(row["length"]), self.fps, height, width))
+                segments.append(self._segment(row, name))
             return segments[0].frame(step)[..., : feature.channels]
 
         return frame
+
+    def _segment(self, row: Mapping[str, Any], name: str) -> VideoSegment:
+        """The frames of an episode in its video file, chosen by the timestamps of its rows."""
+        field, stamped = self._videos[name], "timestamp" in self._info["features"]
+        file = self._place("video_path", row, f"videos/{name}", name)
+        timestamps = self._column(row, "timestamp").to_numpy(zero_copy_only=False) if stamped else None
+        return VideoSegment(field.stretch(file, row), field.times(row, timestamps))
 
 
 LAYOUT = Layout(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+from embodio.datasets.errors import UnsafeName
+from embodio.datasets.files.names import inside
 from embodio.datasets.files.remote import fetch, mirror
 from embodio.datasets.sources.lerobot.names import OWN
 
@@ -36,12 +38,14 @@ class RemoteLeRobot:
 
         Raises:
             DatasetError: it cannot be fetched.
+            UnsafeName: the copy would lie outside of `folder`, or the name cannot be a part of a URL.
         """
-        inside = path.relative_to(self.folder)
-        here = self.folder / _FETCHED / inside
+        name = path.relative_to(self.folder).as_posix()
+        if "?" in name or "#" in name:
+            raise UnsafeName(self._url, name, "cannot be a part of a URL")
+        here = inside(self.folder, f"{_FETCHED}/{name}", self._url)
         if here not in self._here:
-            here.parent.mkdir(parents=True, exist_ok=True)
-            fetch(f"{self._url}/{inside.as_posix()}", here.parent)
+            fetch(f"{self._url}/{name}", here.parent)
             self._here.add(here)
         return here
 

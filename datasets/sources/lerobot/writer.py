@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.codecs.image_codec import encode_image
-from embodio.datasets.codecs.video_segments import join_videos, write_video
+from embodio.datasets.codecs.video import join_videos, write_video
 from embodio.datasets.episodes.features import INSTRUCTION, EpisodeFeatures, ImageFeature, TextFeature
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import DatasetError, FeatureError
@@ -168,10 +168,9 @@ class LeRobotWriter:
             yield frame
 
     def _write_segment(self, name: str, frames: Iterator[npt.NDArray[np.uint8]]) -> None:
-        height, width, _ = self._fields[name]["shape"]
         path = self._segments / name / f"{len(self._rows):06d}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_video(path, frames, self._fps, height, width)
+        write_video(path, frames, self._fps)
 
     def _count(self, name: str, values: npt.NDArray[Any], stats: dict[str, Any]) -> None:
         if np.prod(values.shape[1:], dtype=int) <= LARGEST:

@@ -105,10 +105,3 @@ def test_states_alone_are_refused(tmp_path: Path) -> None:
         group["states"], group["actions"] = np.zeros((3, 32)), np.zeros((3, 7))
     with pytest.raises(DatasetError, match=r"no observations.*dataset_states_to_obs"):
         HDF5Source(tmp_path / "demo.hdf5")
-
-
-def test_other_types_are_named(path: Path) -> None:
-    with h5py.File(path, "a") as file:
-        file["data/demo_0/obs/names"] = np.array([b"a", b"b"])
-    with pytest.raises(DatasetError, match=r"obs/names is of \|S1; only numbers"):
-        HDF5Source(path)

@@ -13,14 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from embodio.datasets.codecs.video_segments import CHUNK, write_video
+from embodio.datasets.codecs.video import write_video
 from embodio.datasets.episodes.features import TensorFeature
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.datasets.opening import open_source
 from embodio.datasets.sources.lerobot.reader import LeRobotSource
 
-FPS, LENGTHS, KEY = 10, (5, CHUNK + 8, 3), "observation.images.front"
+LONG = 32
+FPS, LENGTHS, KEY = 10, (5, LONG + 8, 3), "observation.images.front"
 TASKS = ["open the door", "close the door"]
 
 
@@ -62,7 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "meta/info.json").write_text(json.dumps(info))
     video = root / f"videos/{KEY}/chunk-000/file-000.mp4"
     video.parent.mkdir(parents=True)
-    write_video(video, (np.full((16, 24, 3), level(index), np.uint8) for index in range(len(rows))), FPS, 16, 24)
+    write_video(video, (np.full((16, 24, 3), level(index), np.uint8) for index in range(len(rows))), FPS)
     return root
 
 
@@ -79,9 +80,7 @@ def test_values(folder: Path) -> None:
     source.close()
 
 
-@pytest.mark.parametrize(
-    ("number", "step"), [(0, 0), (0, 4), (1, 0), (1, CHUNK - 1), (1, CHUNK), (1, CHUNK + 7), (2, 2)]
-)
+@pytest.mark.parametrize(("number", "step"), [(0, 0), (0, 4), (1, 0), (1, LONG - 1), (1, LONG), (1, LONG + 7), (2, 2)])
 def test_any_frame_is_the_right_one(folder: Path, number: int, step: int) -> None:
     frame = open_source(folder).episode(number).frame("front", step)
     assert frame.shape == (16, 24, 3)

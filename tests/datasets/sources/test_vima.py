@@ -106,6 +106,42 @@ def test_tasks_are_splits(root: Path) -> None:
         VimaSource(root / "data", split="twist")
 
 
+def with_heights(folder: Path) -> None:
+    """Gives positions of an episode a third number, as the published data have it."""
+    action = pickle.loads((folder / "action.pkl").read_bytes())
+    for name in ("pose0_position", "pose1_position"):
+        action[name] = np.concatenate([action[name], np.full((len(action[name]), 1), 0.03)], axis=1)
+    (folder / "action.pkl").write_bytes(pickle.dumps(action))
+
+
+def test_the_published_data_have_heights_and_other_names(tmp_path: Path) -> None:
+    names = {"simple_manipulation": "visual_manipulation", "same_profile": "same_shape"}
+    for published in names:
+        write_episode(tmp_path / "new" / published / "000000", 3, 7)
+        write_episode(tmp_path / "old" / published / "000000", 3, 7)
+        with_heights(tmp_path / "new" / published / "000000")
+    new, old = VimaSource(tmp_path / "new"), VimaSource(tmp_path / "old")
+    assert new.tasks == tuple(sorted(names.values()))
+    for number in range(2):
+        for field in ("action", "recorded_action"):
+            assert np.array_equal(new.episode(number).array(field), old.episode(number).array(field))
+    for published, task in names.items():
+        for split in (published, task):
+            (episode,) = VimaSource(tmp_path / "new", split=split)._places
+            assert episode.task == task
+    assert VimaSource(tmp_path / "new" / "same_profile").name == "vima_same_shape"
+
+
+def test_only_positions_may_have_a_third_number(tmp_path: Path) -> None:
+    write_episode(tmp_path / "rotate" / "000000", 3, 7)
+    path = tmp_path / "rotate" / "000000" / "action.pkl"
+    action = pickle.loads(path.read_bytes())
+    for name, columns in (("pose0_position", 4), ("pose0_position", 1), ("pose1_rotation", 5)):
+        path.write_bytes(pickle.dumps(action | {name: np.zeros((3, columns), np.float32)}))
+        with pytest.raises(CorruptRecordError, match=name):
+            VimaSource(tmp_path).episode(0).array("action")
+
+
 def test_damage_is_named(root: Path, tmp_path: Path) -> None:
     write_episode(tmp_path / "rotate" / "000000", 2, 3)
     (tmp_path / "rotate" / "000000" / "rgb_front" / "2.jpg").unlink()

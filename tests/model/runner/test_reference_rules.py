@@ -8,8 +8,8 @@ from embodio.model.example import Example
 from embodio.model.generation import score_answers
 from embodio.model.processing.image_geometry import GeometryError, ImageFit
 from embodio.model.tasks import FoundBoxes, Prompts, TaskError
-from embodio.model.tasks.dense import MASK_TOP_P
 from embodio.model.tasks.engine import Written, sampled
+from embodio.model.tasks.families.segment import FAMILY as SEGMENT
 from embodio.model.tokens.vocabulary import EOS_ID
 from tests.model.runner.small import CONFIG, VOCABULARY, images, model, runner
 
@@ -20,8 +20,8 @@ BOX = (4, 3, 14, 18)
 def test_labels_are_scaled_by_the_rule_that_is_asked_for() -> None:
     (image,) = images(1)
     engine = runner()
-    prompt = engine.prompt_of(Prompts().segment, "image", name="cup")
-    (drawn,) = engine._draw([Example(text=prompt, image=image)], sampled(None, MASK_TOP_P), 0)
+    prompt = engine.prompt_of(Prompts()["segment.name"].draw(), "image", name="cup")
+    (drawn,) = engine._draw([Example(text=prompt, image=image)], sampled(None, SEGMENT.top_p), 0)
     fit = ImageFit.of(image.shape[:2], drawn.shape[:2])
     (nearest,) = engine.segment([image], ["cup"])
     (smooth,) = engine.segment([image], ["cup"], interpolation="bilinear")
@@ -52,7 +52,7 @@ def test_suppression_that_is_not_known_is_refused() -> None:
 
 def test_choices_by_the_losses_of_the_port() -> None:
     engine, (image,) = runner(), images(1)
-    example = Example(text=engine.prompt_of(Prompts().classify_image), image=image)
+    example = Example(text=engine.prompt_of(Prompts()["classify.image"].draw()), image=image)
     options = [[VOCABULARY.encode(tag) for tag in TAGS]]
     expected = score_answers(model(), engine._batch([example], [0]), options, reduction="mean", end_ids=2).losses[0]
     (chosen,) = engine.classify_images([image], TAGS, reduction="mean", end_ids=2)

@@ -216,7 +216,7 @@ def test_what_is_outside_of_the_filled_region_stays() -> None:
 
 def test_choices_are_those_of_scoring() -> None:
     chosen = runner().classify_images(images(), TAGS)
-    text = runner().prompt_of(Prompts().classify_image)
+    text = runner().prompt_of(Prompts()["classify.image"].draw())
     for picture, choice in zip(images(), chosen, strict=True):
         assert isinstance(choice, Choice)
         features = runner()._batch([Example(text=text, image=picture)], [0])
@@ -289,7 +289,7 @@ def test_prompts_of_ones_own() -> None:
             asked.extend(VOCABULARY.decode(VOCABULARY.encode(example.text)) for example in examples)
             return super()._write(examples, *rest, **more)
 
-    spy = Spy(model(), VOCABULARY, prompts=Prompts(caption_image="say it"))
+    spy = Spy(model(), VOCABULARY, prompts=Prompts({"caption.image": "say it"}))
     spy.caption_images(images(1), options=SHORT)
     spy.answer_questions(images(1), ["how {many}?"], prompt="q: {question} a:", options=SHORT)
     spy.refer(images(1), ["it"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import Progress
@@ -16,13 +17,15 @@ from rich.text import Text
 
 from embodio.agent.errors import AgentError
 from embodio.datasets.catalogue import catalogue_names
-from embodio.datasets.conversion.inspect_source import propose
+from embodio.datasets.conversion.inspect_source import instructions, propose
 from embodio.datasets.episodes.feature_text import format_feature
-from embodio.datasets.episodes.source import EpisodeSource
+from embodio.datasets.episodes.index import index_episodes
+from embodio.datasets.episodes.side_files import data_folder
+from embodio.datasets.episodes.source import EpisodeSource, some_episodes
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
-from embodio.datasets.sources.description import Description
+from embodio.datasets.sources.description import Description, Instruction
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 from embodio.model.errors import ModelError
 from embodio.model.tokens.statistics import FieldStatistics, Normaliser
@@ -192,8 +195,9 @@ def inspect(config: InspectConfig) -> int:
         require_writable(config.out)
     source = open_source(config.source, folder=config.folder, split=config.split)
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    episode = source.episode(0)
-    console.print(f"{source.name}: {len(source)} episodes; the first has {len(episode)} steps")
+    console.print(f"{source.name}: {len(source)} episodes; {_first(source)}")
+    if data_folder(source) is not None and (empty := index_episodes(source).empty_in_words()):
+        console.print(empty)
     table = Table("field", "holds")
     for path, feature in sorted(source.features.steps.items()):
         table.add_row(path, format_feature(feature))
@@ -205,9 +209,12 @@ def inspect(config: InspectConfig) -> int:
         table.add_row(path, Text(f"not read: {reason.partition(': ')[2] or reason}"))
     console.print(table)
     if hasattr(source, "description"):
+        _show_instructions(console, source, None)
         console.print(_described(source.description))
     else:
         proposal = propose(source, getattr(source, "location", config.source), split=config.split)
+        described = Description.from_dict(yaml.safe_load(proposal), Path(f"{source.name}.yaml"))
+        _show_instructions(console, source, described.instruction)
         if config.out is None:
             console.print(proposal)
         else:
@@ -215,6 +222,20 @@ def inspect(config: InspectConfig) -> int:
             console.print(f"proposed description: {config.out}")
     source.close()
     return 0
+
+
+def _show_instructions(console: Console, source: EpisodeSource, described: Instruction | None) -> None:
+    console.print("instructions in some of the episodes; those in one line are wordings of the same:")
+    for line in instructions(source, described):
+        console.print(f"  {line}")
+
+
+def _first(source: EpisodeSource) -> str:
+    """Which episode is the first that has steps, and how many these are."""
+    number, episode = next(some_episodes(source), (0, None))
+    if episode is None:
+        return "none of them has steps that can be read"
+    return f"{'the first' if number == 0 else f'episode {number}'} has {len(episode)} steps"
 
 
 def _described(description: Description) -> str:

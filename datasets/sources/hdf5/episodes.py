@@ -1,0 +1,89 @@
+"""Where the episodes of HDF5 files are: one list over all files; a file that cannot be read counts as one episode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.sources.hdf5.dialect import Dialect, dialect_of
+from embodio.datasets.sources.hdf5.files import REMEDY, OpenFiles, readable
+
+MOST = 16
+"""Episodes that are looked at."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one episode is.
+
+    Attributes:
+        file: index into the files.
+        group: name of its group; "" is the file.
+        name: of the episode, for people.
+        problem: why the whole file cannot be read; empty if it can.
+        masks: parts of the data -> whether it belongs to them.
+    """
+
+    file: int
+    group: str
+    name: str
+    problem: str = ""
+    masks: Mapping[str, bool] = field(default_factory=dict)
+
+
+def find_episodes(files: OpenFiles) -> tuple[Dialect, list[Place]]:
+    """The dialect of the files and all episodes, in order.
+
+    Raises:
+        DatasetError: the first file that can be read is of no dialect, cannot be used, or there is no episode.
+        CorruptRecordError: none of the files can be read.
+    """
+    places, dialect, failed = list[Place](), None, list[CorruptRecordError]()
+    for number, path in enumerate(files.paths):
+        try:
+            file = files.file(number, len(places))
+            with readable(path, len(places)):
+                found = dialect_of(file, path)
+                if dialect is None:
+                    if problem := found.refused(file):
+                        raise DatasetError(f"{path} {problem}")
+                    dialect = found
+                if found is not dialect:
+                    raise DatasetError(f"{path} is of the layout of {found.name}, others here of {dialect.name}")
+                masks = found.masks(file)
+                names = found.episodes(file)
+        except CorruptRecordError as error:
+            failed.append(error)
+            places.append(Place(number, "", path.stem, str(error)))
+            continue
+        except DatasetError as error:
+            if dialect is None or len(files.paths) == 1:
+                raise
+            places.append(Place(number, "", path.stem, f"{error}. Keep these in folders of their own"))
+            continue
+        for name in names:
+            own = name.rpartition("/")[2]
+            places.append(
+                Place(number, name, own or path.stem, "", {key: own in found for key, found in masks.items()})
+            )
+    if dialect is None and failed:
+        raise failed[0]
+    if dialect is None or not places:
+        raise DatasetError(f"{files.paths[0] if files.paths else 'the folder'} holds no episode")
+    return dialect, places
+
+
+def spread(count: int) -> Iterator[Sequence[int]]:
+    """Numbers of episodes to look at, from all over the data; then the others, one by one, in case these are empty."""
+    chosen = sorted(set(np.linspace(0, count - 1, min(count, MOST)).astype(int).tolist()))
+    yield chosen
+    yield from ([number] for number in range(count) if number not in chosen)
+
+
+def require_readable(files: OpenFiles, place: Place, index: int) -> None:
+    """Raises CorruptRecordError where the whole file of an episode cannot be read."""
+    if place.problem:
+        raise CorruptRecordError(files.paths[place.file], index, place.problem, REMEDY)

@@ -1,0 +1,169 @@
+"""The contract of a family of tasks: how an annotation is written as an example, and read from what a network wrote.
+
+Training writes an annotation with its answer; inference writes the same annotation without one and reads the answer
+into it; metrics compare annotations. So nothing can be asked for in other words than it was trained in.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.model.example import Example, Image, Sound
+from embodio.model.generation import Constraint
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.errors import AnswerError
+from embodio.model.tasks.grammar import Rule
+from embodio.model.tasks.prompts.filling import Filling, Template, fill
+from embodio.model.tokens.vocabulary import Prompt
+
+Modality = Literal["text", "image", "audio"]
+
+Written = Sequence[int] | npt.NDArray[np.float32]
+"""What a network wrote: token ids up to the end of sequence; an image float32 [H, W, 3] in [0, 1]; or a normalised
+log-mel spectrogram float32 [T, M]."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Media:
+    """What is seen and heard beside the text; the fields are those of `Example`."""
+
+    image: Image | None = None
+    image_history: Sequence[Image] = ()
+    audio: Sound | None = None
+    audio_history: Sequence[Sound] = ()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Annotation:
+    """One item of data of a family: what is given, and the answer, whose fields are None where it is asked for.
+
+    Attributes:
+        media: what is seen and heard.
+    """
+
+    media: Media = field(default_factory=Media)
+
+
+A = TypeVar("A", bound=Annotation)
+
+
+class Family(ABC, Generic[A]):
+    """A family of tasks. An instance is stateless; the module `families/<name>.py` holds one, called `FAMILY`.
+
+    Attributes:
+        name: of the family, its module and its file of wordings.
+        annotation: the class of its annotations.
+        modality: what is written.
+        tokens: the usual most tokens of an answer, the end included; None for all that the network can write.
+        top_p: of sampling images and sounds, where nothing else is asked for (paper, appendix D).
+    """
+
+    name: ClassVar[str]
+    annotation: ClassVar[type[Annotation]]
+    modality: ClassVar[Modality] = "text"
+    tokens: ClassVar[int | None] = None
+    top_p: ClassVar[float] = 0.95
+
+    def group(self, annotation: A) -> str:
+        """The group of wordings that ask for this annotation."""
+        return "plain"
+
+    def slots(self, annotation: A, codec: TaskCodec) -> Mapping[str, Filling]:
+        """What fills the slots of the wording."""
+        return {}
+
+    def clauses(self, annotation: A, codec: TaskCodec) -> Sequence[str | int]:
+        """What follows the wording, such as the state of a robot."""
+        return ()
+
+    def shown(self, annotation: A) -> Media:
+        """What the network sees and hears; the annotation's media unless something is hidden from it."""
+        return annotation.media
+
+    @abstractmethod
+    def target(self, annotation: A, codec: TaskCodec) -> Prompt | Image | Sound | None:
+        """The answer as the network is trained to write it; None where the annotation has none."""
+
+    @abstractmethod
+    def read(self, written: Written, asked: A, codec: TaskCodec) -> A | AnswerError:
+        """The annotation that was asked for, with the answer that the network wrote."""
+
+    def choices(self, annotation: A) -> tuple[str, ...]:
+        """The texts among which the answer is chosen; empty where any may be written."""
+        return ()
+
+    def longest(self, asked: Sequence[A], codec: TaskCodec) -> int | None:
+        """The usual most tokens of an answer, the end included; None for all that the network can write."""
+        return self.tokens
+
+    def form(self, asked: Sequence[A], codec: TaskCodec, longest: int) -> Constraint | Sequence[Rule] | None:
+        """The form that text answers have: a constraint over the rows, a rule for each, or None for any text.
+
+        Args:
+            asked: the annotations of the rows.
+            codec: of the network.
+            longest: most tokens of an answer, the end included.
+        """
+        return None
+
+    def prompt(self, annotation: A, wording: Template, codec: TaskCodec) -> list[str | int]:
+        """The prefix of the modality, the wording with its slots filled, and the clauses that follow.
+
+        Raises:
+            PromptError: the wording has other slots than the family fills.
+        """
+        words = fill(wording, **self.slots(annotation, codec))
+        prefix = codec.vocabulary.prefix_id(self.modality, "S")
+        return [prefix, *joined([*words, *self.clauses(annotation, codec)])]
+
+    def write(self, annotation: A, wording: Template, codec: TaskCodec, *, answered: bool = True) -> Example:
+        """The example of an annotation.
+
+        Args:
+            annotation: with its answer for training, without for inference.
+            wording: drawn from the wordings of `group(annotation)`.
+            codec: of the network.
+            answered: write the answer as the target, if there is one.
+
+        Raises:
+            PromptError: the wording has other slots than the family fills.
+            TaskError, LocationError: the annotation does not fit its image.
+        """
+        media = self.shown(annotation)
+        asked = Example(
+            text=self.prompt(annotation, wording, codec),
+            image=media.image,
+            image_history=media.image_history,
+            audio=media.audio,
+            audio_history=media.audio_history,
+        )
+        target: Any = self.target(annotation, codec) if answered else None
+        return asked if target is None else replace(asked, **{f"{self.modality}_target": target})
+
+
+def joined(parts: Sequence[str | int]) -> list[str | int]:
+    """Texts that follow one another as one text, so that they are cut into pieces together, without spaces at ends."""
+    found: list[str | int] = []
+    for part in parts:
+        if isinstance(part, str) and found and isinstance(found[-1], str):
+            found[-1] += part
+        else:
+            found.append(part)
+    stripped = [part.strip() if isinstance(part, str) else part for part in found]
+    return [part for part in stripped if part != ""]
+
+
+def token_ids(written: Written) -> list[int]:
+    """What was written, as the ids of a text answer."""
+    return [int(token) for token in written]
+
+
+def with_answer(asked: A, **answer: Any) -> A:
+    """The annotation with the fields of its answer set."""
+    return replace(asked, **answer)

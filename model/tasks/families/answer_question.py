@@ -1,0 +1,42 @@
+"""Questions about an image, answered in a few words or by one of several given answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.base.text_family import TextFamily, TextItem
+from embodio.model.tasks.prompts.filling import Filling
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Question(TextItem):
+    """A question and its answer.
+
+    Attributes:
+        question: in words.
+        choices: the answers among which one is chosen; empty where any may be written.
+    """
+
+    question: str
+    choices: tuple[str, ...] = ()
+
+
+class AnswerQuestion(TextFamily[Question]):
+    """Visual question answering (paper, appendix D.5): image and question in, a few words out."""
+
+    name = "answer_question"
+    annotation = Question
+    tokens = 32
+
+    def slots(self, annotation: Question, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The question."""
+        return {"question": annotation.question}
+
+    def choices(self, annotation: Question) -> tuple[str, ...]:
+        """The answers among which one is chosen."""
+        return annotation.choices
+
+
+FAMILY = AnswerQuestion()

@@ -1,0 +1,20 @@
+"""Captions: one sentence about what an image or a video shows, or what can be heard."""
+
+from __future__ import annotations
+
+from embodio.model.tasks.base.text_family import TextFamily, TextItem, media_kind
+
+
+class Caption(TextFamily[TextItem]):
+    """Captioning (paper, appendices D.6 and D.8): image, video or sound in, a sentence out."""
+
+    name = "caption"
+    annotation = TextItem
+    tokens = 64
+
+    def group(self, annotation: TextItem) -> str:
+        """`image`, `video` or `sound`."""
+        return media_kind(annotation.media)
+
+
+FAMILY = Caption()

@@ -1,0 +1,49 @@
+"""Categories: of the main object of an image, or of the object in a region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.base.text_family import TextFamily, TextItem
+from embodio.model.tasks.prompts.filling import Filling
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Category(TextItem):
+    """An image, or a region of it, and its category.
+
+    Attributes:
+        box: the region, float [4] as (y1, x1, y2, x2) in pixels of the image; None for the whole image.
+        choices: the categories among which one is chosen; empty where any may be written.
+    """
+
+    box: npt.NDArray[np.float32] | None = None
+    choices: tuple[str, ...] = ()
+
+
+class Classify(TextFamily[Category]):
+    """Classification (paper, appendix D.4): image, and perhaps a box, in, the name of a category out."""
+
+    name = "classify"
+    annotation = Category
+    tokens = 16
+
+    def group(self, annotation: Category) -> str:
+        """`image` or `box`."""
+        return "image" if annotation.box is None else "box"
+
+    def slots(self, annotation: Category, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The region, if there is one."""
+        return {} if annotation.box is None else {"box": codec.box_ids(annotation.box, annotation.media.image)}
+
+    def choices(self, annotation: Category) -> tuple[str, ...]:
+        """The categories among which one is chosen."""
+        return annotation.choices
+
+
+FAMILY = Classify()

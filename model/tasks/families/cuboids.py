@@ -1,0 +1,69 @@
+"""Objects in space: the 3D boxes of all objects of one name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from embodio.model.tasks.base.boxes_family import PLACES_TOKENS, name_ids
+from embodio.model.tasks.base.family import Annotation, Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.errors import AnswerError
+from embodio.model.tasks.grammar import ItemsRule, Rule
+from embodio.model.tasks.locations.spatial import CUBOID_TOKENS, Cuboid, write_cuboid
+from embodio.model.tasks.parsers import parse_cuboids
+from embodio.model.tasks.prompts.filling import Filling
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Objects3D(Annotation):
+    """A name, and the 3D boxes of all objects of that name.
+
+    Attributes:
+        name: what is looked for.
+        cuboids: where they are; None where it is asked for.
+        skipped: what else was written, for an answer.
+    """
+
+    name: str
+    cuboids: tuple[Cuboid, ...] | None = None
+    skipped: tuple[str, ...] = ()
+
+
+class FindCuboids(Family[Objects3D]):
+    """3D detection (paper, appendix B.1): image and name in, twelve value tokens and the name for each object out."""
+
+    name = "cuboids"
+    annotation = Objects3D
+    tokens = PLACES_TOKENS
+
+    def slots(self, annotation: Objects3D, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The name."""
+        return {"name": annotation.name}
+
+    def target(self, annotation: Objects3D, codec: TaskCodec) -> list[str | int] | None:
+        """The twelve values and the name of each object."""
+        if annotation.cuboids is None:
+            return None
+        fit = codec.fit(annotation.media.image)
+        parts: list[str | int] = []
+        for cuboid in annotation.cuboids:
+            parts += [*write_cuboid(codec.locations, cuboid, fit).tolist(), annotation.name.strip()]
+        return parts
+
+    def form(self, asked: Sequence[Objects3D], codec: TaskCodec, longest: int) -> Sequence[Rule]:
+        """Twelve values and the name, again and again."""
+        return [
+            ItemsRule(codec.vocabulary, longest, name_ids(codec, [one.name]), CUBOID_TOKENS, ordered=False)
+            for one in asked
+        ]
+
+    def read(self, written: Written, asked: Objects3D, codec: TaskCodec) -> Objects3D | AnswerError:
+        """The 3D boxes; their centres in pixels of the image."""
+        found = parse_cuboids(codec.locations, token_ids(written), codec.fit(asked.media.image))
+        if isinstance(found, AnswerError):
+            return found
+        return with_answer(asked, cuboids=found.cuboids, skipped=found.skipped)
+
+
+FAMILY = FindCuboids()

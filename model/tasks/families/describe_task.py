@@ -1,0 +1,16 @@
+"""Descriptions of tasks: the instruction that a robot carries out, told from frames."""
+
+from __future__ import annotations
+
+from embodio.model.tasks.base.text_family import TextFamily, TextItem
+
+
+class DescribeTask(TextFamily[TextItem]):
+    """Task description (paper, appendix D.10): frames of a robot at work in, its instruction out."""
+
+    name = "describe_task"
+    annotation = TextItem
+    tokens = 64
+
+
+FAMILY = DescribeTask()

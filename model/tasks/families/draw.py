@@ -1,0 +1,35 @@
+"""Drawing: an image of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from embodio.model.tasks.base.image_family import ImageFamily, ImageItem
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.prompts.filling import Filling
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Description(ImageItem):
+    """A text and an image of it.
+
+    Attributes:
+        text: what the image shows.
+    """
+
+    text: str
+
+
+class Draw(ImageFamily[Description]):
+    """Image generation (paper, appendix D.2): text in, image out."""
+
+    name = "draw"
+    annotation = Description
+
+    def slots(self, annotation: Description, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The text."""
+        return {"text": annotation.text}
+
+
+FAMILY = Draw()

@@ -1,0 +1,35 @@
+"""Editing: an image with a change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from embodio.model.tasks.base.image_family import ImageFamily, ImageItem
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.prompts.filling import Filling
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Edited(ImageItem):
+    """An image, a change in words, and the changed image.
+
+    Attributes:
+        instruction: the change.
+    """
+
+    instruction: str
+
+
+class Edit(ImageFamily[Edited]):
+    """Image editing (paper, appendix D.2): image and instruction in, image out."""
+
+    name = "edit"
+    annotation = Edited
+
+    def slots(self, annotation: Edited, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The change."""
+        return {"instruction": annotation.instruction}
+
+
+FAMILY = Edit()

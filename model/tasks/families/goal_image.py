@@ -1,0 +1,44 @@
+"""Goal images: what the camera shows once an instruction is carried out, or on the way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from embodio.model.tasks.base.image_family import ImageFamily, ImageItem
+from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.prompts.filling import Filling
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Goal(RobotItem, ImageItem):
+    """A moment, an instruction, and the image of its goal.
+
+    Attributes:
+        intermediate: the image is of a moment on the way to the goal.
+    """
+
+    intermediate: bool = False
+
+
+class GoalImage(ImageFamily[Goal]):
+    """Goal generation (paper, appendix D.10): frame and instruction in, image of the goal or of a sub-goal out."""
+
+    name = "goal_image"
+    annotation = Goal
+
+    def group(self, annotation: Goal) -> str:
+        """`goal` or `sub_goal`."""
+        return "sub_goal" if annotation.intermediate else "goal"
+
+    def slots(self, annotation: Goal, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The instruction."""
+        return {"instruction": annotation.instruction}
+
+    def clauses(self, annotation: Goal, codec: TaskCodec) -> Sequence[str | int]:
+        """What else is known of the robot."""
+        return robot_clauses(annotation)
+
+
+FAMILY = GoalImage()

@@ -1,0 +1,60 @@
+"""Inpainting: a region of an image, filled with something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.model.tasks.base.family import Media, Written, with_answer
+from embodio.model.tasks.base.image_family import ImageFamily, ImageItem, on_image, region, to_pixels
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.errors import AnswerError
+from embodio.model.tasks.prompts.filling import Filling
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Inpainted(ImageItem):
+    """An image, a region of it, and what is there.
+
+    Attributes:
+        box: the region, float [4] as (y1, x1, y2, x2) in pixels of the image.
+        name: what is there.
+    """
+
+    box: npt.NDArray[np.float32]
+    name: str
+
+
+class Inpaint(ImageFamily[Inpainted]):
+    """Inpainting (paper, appendix D.2): image without a region, box and name in, whole image out."""
+
+    name = "inpaint"
+    annotation = Inpainted
+
+    def slots(self, annotation: Inpainted, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The region and what is there."""
+        return {"box": codec.box_ids(annotation.box, annotation.media.image), "name": annotation.name}
+
+    def shown(self, annotation: Inpainted) -> Media:
+        """The image without what is in the region."""
+        image = annotation.media.image
+        if image is None:
+            return annotation.media
+        hidden = image.copy()
+        hidden[region(annotation.box, image)] = 0
+        return replace(annotation.media, image=hidden)
+
+    def read(self, written: Written, asked: Inpainted, codec: TaskCodec) -> Inpainted | AnswerError:
+        """The image with what was drawn in the region, and as it was given outside of it."""
+        image = asked.media.image
+        if image is None:
+            return super().read(written, asked, codec)
+        whole, place = to_pixels(image), region(asked.box, image)
+        whole[place] = to_pixels(on_image(written, image, "bilinear"))[place]
+        return with_answer(asked, drawn=whole)
+
+
+FAMILY = Inpaint()

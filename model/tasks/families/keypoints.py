@@ -1,0 +1,67 @@
+"""Keypoints: the 17 body parts of the person in a region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.model.generation import Constraint, allow_by_step
+from embodio.model.tasks.base.family import Annotation, Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.errors import AnswerError
+from embodio.model.tasks.grammar import keypoint_steps
+from embodio.model.tasks.locations.labelled import Keypoints, write_keypoints
+from embodio.model.tasks.parsers import parse_keypoints
+from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tokens.vocabulary import Prompt
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Person(Annotation):
+    """A person and where their body parts are.
+
+    Attributes:
+        box: the region, float [4] as (y1, x1, y2, x2) in pixels of the image.
+        keypoints: the body parts; None where they are asked for.
+        forced: an answer gives a place for every part, in their order (paper, appendix E.3).
+    """
+
+    box: npt.NDArray[np.float32]
+    keypoints: Keypoints | None = None
+    forced: bool = True
+
+
+class FindKeypoints(Family[Person]):
+    """Keypoint estimation (paper, appendix D.5): image and box in, places with names of body parts out."""
+
+    name = "keypoints"
+    annotation = Person
+
+    def slots(self, annotation: Person, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The region."""
+        return {"box": codec.box_ids(annotation.box, annotation.media.image)}
+
+    def target(self, annotation: Person, codec: TaskCodec) -> Prompt | None:
+        """Two value tokens and a name for each body part."""
+        if annotation.keypoints is None:
+            return None
+        return write_keypoints(codec.locations, annotation.keypoints, codec.fit(annotation.media.image))
+
+    def form(self, asked: Sequence[Person], codec: TaskCodec, longest: int) -> Constraint | None:
+        """A place for every part in order; any text where that is not forced in all rows."""
+        return allow_by_step(keypoint_steps(codec.vocabulary)) if all(one.forced for one in asked) else None
+
+    def longest(self, asked: Sequence[Person], codec: TaskCodec) -> int | None:
+        """As many tokens as the forced form has."""
+        return len(keypoint_steps(codec.vocabulary)) if all(one.forced for one in asked) else None
+
+    def read(self, written: Written, asked: Person, codec: TaskCodec) -> Person | AnswerError:
+        """The body parts in pixels of the image."""
+        found = parse_keypoints(codec.locations, token_ids(written), codec.fit(asked.media.image))
+        return found if isinstance(found, AnswerError) else with_answer(asked, keypoints=found)
+
+
+FAMILY = FindKeypoints()

@@ -1,0 +1,49 @@
+"""Next frames: what the camera shows next, for a film or for a robot at work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from embodio.model.tasks.base.image_family import ImageFamily, ImageItem
+from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.prompts.filling import Filling
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FrameAhead(RobotItem, ImageItem):
+    """Frames so far, the last of them the main image, and what comes next.
+
+    Attributes:
+        count: how many frames come next; several are laid out on one sheet.
+        robot: there is a robot with an instruction; otherwise it is any film.
+    """
+
+    count: int = 1
+    robot: bool = False
+
+
+class NextFrame(ImageFamily[FrameAhead]):
+    """Future frame prediction (paper, appendix D.10): frames, perhaps instruction and actions, in, next frames out."""
+
+    name = "next_frame"
+    annotation = FrameAhead
+
+    def group(self, annotation: FrameAhead) -> str:
+        """`film`, `robot` for one frame of a robot, or `robot_sheet` for several."""
+        if not annotation.robot:
+            return "film"
+        return "robot" if annotation.count == 1 else "robot_sheet"
+
+    def slots(self, annotation: FrameAhead, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The instruction and the number of frames."""
+        slots: dict[str, Filling] = {} if not annotation.robot else {"instruction": annotation.instruction}
+        return slots if self.group(annotation) != "robot_sheet" else slots | {"count": str(annotation.count)}
+
+    def clauses(self, annotation: FrameAhead, codec: TaskCodec) -> Sequence[str | int]:
+        """What else is known of the robot, and the actions that lead to the frames."""
+        return robot_clauses(annotation)
+
+
+FAMILY = NextFrame()

@@ -1,0 +1,56 @@
+"""Next states: the state of a robot some steps ahead, as value tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from embodio.model.tasks.base.family import Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.errors import AnswerError
+from embodio.model.tasks.parsers import parse_text
+from embodio.model.tasks.prompts.filling import Filling
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StateAhead(RobotItem):
+    """A moment, and the state of the robot some steps later.
+
+    Attributes:
+        count: steps ahead.
+        later: value ids of the state then; None where they are asked for.
+    """
+
+    count: int = 1
+    later: Sequence[int] | None = None
+
+
+class NextState(Family[StateAhead]):
+    """State prediction (paper, appendix D.10): frame, instruction and actions in, value tokens out."""
+
+    name = "next_state"
+    annotation = StateAhead
+
+    def slots(self, annotation: StateAhead, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The instruction and the number of steps."""
+        return {"instruction": annotation.instruction, "count": str(annotation.count)}
+
+    def clauses(self, annotation: StateAhead, codec: TaskCodec) -> Sequence[str | int]:
+        """What else is known of the robot, and the actions that lead to the state."""
+        return robot_clauses(annotation)
+
+    def target(self, annotation: StateAhead, codec: TaskCodec) -> list[int] | None:
+        """The value ids."""
+        return None if annotation.later is None else list(annotation.later)
+
+    def read(self, written: Written, asked: StateAhead, codec: TaskCodec) -> StateAhead | AnswerError:
+        """The value ids, and nothing else."""
+        ids = token_ids(written)
+        parts = codec.locations.split(ids)
+        if len(parts) != 1 or not parts[0][0] or parts[0][1]:
+            return AnswerError("a state is values and nothing else", parse_text(codec.locations, ids))
+        return with_answer(asked, later=parts[0][0])
+
+
+FAMILY = NextState()

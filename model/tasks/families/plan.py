@@ -1,0 +1,50 @@
+"""Plans: all actions of a robot from the first moment to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from embodio.model.tasks.base.family import Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tokens.vocabulary import EOS_ID
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Planned(RobotItem):
+    """A moment, an instruction, and all actions that follow.
+
+    Attributes:
+        actions: their token ids, as the robot's format writes them; None where they are asked for.
+    """
+
+    actions: Sequence[int] | None = None
+
+
+class Plan(Family[Planned]):
+    """Planning, as in VIMA (paper, appendix D.10): first frame and instruction in, the actions of an episode out."""
+
+    name = "plan"
+    annotation = Planned
+
+    def slots(self, annotation: Planned, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The instruction."""
+        return {"instruction": annotation.instruction}
+
+    def clauses(self, annotation: Planned, codec: TaskCodec) -> Sequence[str | int]:
+        """What else is known of the robot."""
+        return robot_clauses(annotation)
+
+    def target(self, annotation: Planned, codec: TaskCodec) -> list[int] | None:
+        """The token ids."""
+        return None if annotation.actions is None else list(annotation.actions)
+
+    def read(self, written: Written, asked: Planned, codec: TaskCodec) -> Planned:
+        """The token ids up to the end; the robot's format reads actions out of them."""
+        ids = token_ids(written)
+        return with_answer(asked, actions=ids[: ids.index(EOS_ID)] if EOS_ID in ids else ids)
+
+
+FAMILY = Plan()

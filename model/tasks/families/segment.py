@@ -1,0 +1,68 @@
+"""Segmentation: where the objects of one name are, or the one in a region, drawn in white on black."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.model.example import Image
+from embodio.model.processing.image_geometry import Interpolation
+from embodio.model.tasks.base.family import Annotation, Family, Written, with_answer
+from embodio.model.tasks.base.image_family import Pixels, on_image, to_pixels
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.prompts.filling import Filling
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Segmented(Annotation):
+    """A name, perhaps a region, and the pixels that belong to it.
+
+    Attributes:
+        name: what is segmented.
+        box: the region, float [4] as (y1, x1, y2, x2) in pixels of the image; None for all objects of the name.
+        mask: bool [H, W] of the size of the image; None where it is asked for.
+        drawn: uint8 [H, W, 3], what a network drew, for an answer.
+        interpolation: how the drawing comes to the size of the image.
+    """
+
+    name: str
+    box: npt.NDArray[np.float32] | None = None
+    mask: npt.NDArray[np.bool_] | None = None
+    drawn: Pixels | None = None
+    interpolation: Interpolation = "nearest"
+
+
+class Segment(Family[Segmented]):
+    """Segmentation (paper, appendix D.6): image and name, perhaps a box, in, a black and white image out."""
+
+    name = "segment"
+    annotation = Segmented
+    modality = "image"
+    top_p = 0.97
+
+    def group(self, annotation: Segmented) -> str:
+        """`name` or `box`."""
+        return "name" if annotation.box is None else "box"
+
+    def slots(self, annotation: Segmented, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The name, and the region if there is one."""
+        if annotation.box is None:
+            return {"name": annotation.name}
+        return {"name": annotation.name, "box": codec.box_ids(annotation.box, annotation.media.image)}
+
+    def target(self, annotation: Segmented, codec: TaskCodec) -> Image | None:
+        """The mask in white on black."""
+        if annotation.mask is None:
+            return None
+        return np.repeat(annotation.mask[..., None], 3, axis=2).astype(np.uint8) * np.uint8(255)
+
+    def read(self, written: Written, asked: Segmented, codec: TaskCodec) -> Segmented:
+        """The pixels that are rather white than black."""
+        drawn = on_image(written, asked.media.image, asked.interpolation)
+        return with_answer(asked, mask=drawn.mean(axis=2) > 0.5, drawn=to_pixels(drawn))
+
+
+FAMILY = Segment()

@@ -1,0 +1,38 @@
+"""Tags: the action in a video, or the kind of sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from embodio.model.tasks.base.text_family import TextFamily, TextItem, media_kind
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Tagged(TextItem):
+    """A video or a sound, and its tag.
+
+    Attributes:
+        choices: the tags among which one is chosen; empty where any may be written.
+    """
+
+    choices: tuple[str, ...] = ()
+
+
+class Tag(TextFamily[Tagged]):
+    """Tagging (paper, appendix D.8): video or sound in, a short name out."""
+
+    name = "tag"
+    annotation = Tagged
+    tokens = 16
+
+    def group(self, annotation: Tagged) -> str:
+        """`video` or `sound`."""
+        kind = media_kind(annotation.media)
+        return "video" if kind == "image" else kind
+
+    def choices(self, annotation: Tagged) -> tuple[str, ...]:
+        """The tags among which one is chosen."""
+        return annotation.choices
+
+
+FAMILY = Tag()

@@ -1,0 +1,36 @@
+"""View synthesis: an image as another camera sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from embodio.model.tasks.base.image_family import ImageFamily, ImageItem
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.locations.spatial import CameraPose, write_pose
+from embodio.model.tasks.prompts.filling import Filling
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Viewed(ImageItem):
+    """An image, a move of the camera, and the image that it then sees.
+
+    Attributes:
+        pose: the move.
+    """
+
+    pose: CameraPose
+
+
+class View(ImageFamily[Viewed]):
+    """View synthesis (paper, appendix D.2): image and camera pose in, image out."""
+
+    name = "view"
+    annotation = Viewed
+
+    def slots(self, annotation: Viewed, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The move as four value tokens."""
+        return {"pose": write_pose(codec.locations, annotation.pose).tolist()}
+
+
+FAMILY = View()

@@ -1,0 +1,6 @@
+"""Prompts: the wordings of every family, one YAML file each, and how their slots are filled."""
+
+from embodio.model.tasks.prompts.filling import Filling, Template, fill
+from embodio.model.tasks.prompts.wording import Prompts, Wording, Wordings
+
+__all__ = ["Filling", "Prompts", "Template", "Wording", "Wordings", "fill"]

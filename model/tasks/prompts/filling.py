@@ -1,0 +1,67 @@
+"""Templates: texts with slots, and what fills the slots."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from embodio.model.tasks.errors import PromptError
+
+Template = str | Sequence[str | int]
+"""Text with slots such as {name}, or texts with slots and token ids in sequence."""
+
+Filling = str | Sequence[str | int]
+"""What goes into a slot: text, token ids such as those of a box, or both in sequence."""
+
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+def fill(template: Template, **slots: Filling) -> list[str | int]:
+    """Puts fillings into the slots of a template.
+
+    Braces in a filling are only braces. Token ids end the text before them, and the text after them begins a new word.
+
+    Args:
+        template: has each of the slots exactly once, and no others.
+        slots: what goes into them.
+
+    Returns:
+        A prompt without its prefix, as `Vocabulary.encode` takes it.
+
+    Raises:
+        PromptError: a slot is missing, unknown or there more than once.
+    """
+    parts: Sequence[str | int] = [template] if isinstance(template, str) else template
+    found = slots_of(template)
+    if sorted(found) != sorted(slots):
+        wanted = " ".join(f"{{{name}}}" for name in sorted(slots)) or "no slots"
+        raise PromptError(f"prompt {template!r}: this task fills {wanted}, each once; found {found}")
+    prompt: list[str | int] = []
+    text = ""
+    for part in parts:
+        for piece in _pieces(part, slots):
+            if isinstance(piece, str):
+                text += piece
+            else:
+                prompt += [text.strip(), piece] if text.strip() else [piece]
+                text = ""
+    return [*prompt, text.strip()] if text.strip() else prompt
+
+
+def slots_of(template: Template) -> list[str]:
+    """The names of the slots of a template, in order, with repeats."""
+    parts: Sequence[str | int] = [template] if isinstance(template, str) else template
+    return [name for part in parts if isinstance(part, str) for name in _SLOT.findall(part)]
+
+
+def _pieces(part: str | int, slots: Mapping[str, Filling]) -> list[str | int]:
+    """The texts and the ids of a part of a template, in order."""
+    if not isinstance(part, str):
+        return [part]
+    pieces: list[str | int] = []
+    for index, piece in enumerate(_SLOT.split(part)):  # text, name, text, name, ..., text
+        filling = slots[piece] if index % 2 else piece
+        pieces += (
+            [filling] if isinstance(filling, str) else [one if isinstance(one, str) else int(one) for one in filling]
+        )
+    return pieces

@@ -1,0 +1,188 @@
+"""Verbs that are answered with an image, or with a value for every pixel, which is drawn as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.model.example import Image
+from embodio.model.processing.image_geometry import Interpolation
+from embodio.model.processing.video_files import Clip
+from embodio.model.tasks.base.family import A, Media
+from embodio.model.tasks.base.image_family import I, ImageFamily
+from embodio.model.tasks.engine import Engine
+from embodio.model.tasks.errors import AnswerError, TaskError
+from embodio.model.tasks.families.depth import Depth, DepthItem
+from embodio.model.tasks.families.draw import Description, Draw
+from embodio.model.tasks.families.edit import Edit, Edited
+from embodio.model.tasks.families.goal_image import Goal, GoalImage
+from embodio.model.tasks.families.inpaint import Inpaint, Inpainted
+from embodio.model.tasks.families.next_frame import FrameAhead, NextFrame
+from embodio.model.tasks.families.normals import NormalsItem, SurfaceNormals
+from embodio.model.tasks.families.segment import Segment, Segmented
+from embodio.model.tasks.families.view import View, Viewed
+from embodio.model.tasks.locations.spatial import CameraPose
+from embodio.model.tasks.results import DepthMap, Mask, Normals, Picture
+from embodio.model.tasks.verbs.how import DrawHow
+
+IMAGE_GUIDANCE = 10.0
+"""The paper's setting for images of texts (appendix D.2): temperature 1, guidance against a neutral prompt."""
+
+Frames = Sequence[Image] | Clip
+"""Images oldest first, the last of which is the present one."""
+
+
+class PictureVerbs(Engine):
+    """Verbs that draw; `DrawHow` says what all of them may be told.
+
+    Images made of words have the size of the tokeniser's, all others that of the image that was given; `guidance` is
+    the scale of classifier-free guidance, 0 for none. Labels of pixels are drawn too; `interpolation` says how they
+    come to the size of the image: "nearest" as the references do, so that no value arises that was not drawn, or
+    "bilinear", which is smoother. All raise TaskError where nothing is given, counts differ or the model has no image
+    tokeniser, PromptError for a prompt with wrong slots, and ProcessorError for an image that does not fit the model.
+    """
+
+    def draw(self, texts: Sequence[str], *, guidance: float = IMAGE_GUIDANCE, **how: Unpack[DrawHow]) -> list[Picture]:
+        """Draws an image of each text; the slot is {text}."""
+        self._require_some("texts", texts)
+        return self._pictures(Draw(), [Description(text=text) for text in texts], guidance, **how)
+
+    def edit(
+        self, images: Sequence[Image], instructions: Sequence[str], *, guidance: float = 0.0, **how: Unpack[DrawHow]
+    ) -> list[Picture]:
+        """Draws each image with a change; the slot is {instruction}."""
+        given = self._require_pairs("instructions", instructions, len(self._images(images)))
+        asked = [
+            Edited(media=Media(image=image), instruction=instruction)
+            for image, instruction in zip(images, given, strict=True)
+        ]
+        return self._pictures(Edit(), asked, guidance, **how)
+
+    def inpaint(
+        self,
+        images: Sequence[Image],
+        boxes: Sequence[npt.ArrayLike],
+        names: Sequence[str],
+        *,
+        guidance: float = 0.0,
+        **how: Unpack[DrawHow],
+    ) -> list[Picture]:
+        """Fills a region of each image with something; what is outside of it stays as it is.
+
+        Args:
+            images: RGB, of any size.
+            boxes: the region (y1, x1, y2, x2) in pixels of each image; the model does not see what is in it.
+            names: what to draw there.
+            guidance: see the class.
+            how: see `DrawHow`; a prompt has the slots {box} and {name}.
+        """
+        places = self._boxes(boxes, len(self._images(images)))
+        given = self._require_pairs("names", names, len(images))
+        asked = [
+            Inpainted(media=Media(image=image), box=box, name=name)
+            for image, box, name in zip(images, places, given, strict=True)
+        ]
+        return self._pictures(Inpaint(), asked, guidance, **how)
+
+    def view(
+        self, images: Sequence[Image], poses: Sequence[CameraPose], *, guidance: float = 0.0, **how: Unpack[DrawHow]
+    ) -> list[Picture]:
+        """Draws what a camera sees that was moved; the slot is {pose}.
+
+        Raises:
+            LocationError: a pose is outside its range.
+        """
+        moves = self._require_pairs("poses", poses, len(self._images(images)))
+        asked = [Viewed(media=Media(image=image), pose=pose) for image, pose in zip(images, moves, strict=True)]
+        return self._pictures(View(), asked, guidance, **how)
+
+    def next_frames(self, videos: Sequence[Frames], *, guidance: float = 0.0, **how: Unpack[DrawHow]) -> list[Picture]:
+        """Draws the frame that follows each series of frames, whose last is the main image."""
+        return self._pictures(NextFrame(), [FrameAhead(media=one) for one in self._series(videos)], guidance, **how)
+
+    def goals(
+        self, videos: Sequence[Frames], instructions: Sequence[str], *, guidance: float = 0.0, **how: Unpack[DrawHow]
+    ) -> list[Picture]:
+        """Draws what the last of each series of frames will look like once the instruction is carried out.
+
+        The slot is {instruction}.
+        """
+        self._require_some("videos", videos)
+        given = self._require_pairs("instructions", instructions, len(videos))
+        asked = [
+            Goal(media=media, instruction=instruction)
+            for media, instruction in zip(self._series(videos), given, strict=True)
+        ]
+        return self._pictures(GoalImage(), asked, guidance, **how)
+
+    def segment(
+        self,
+        images: Sequence[Image],
+        names: Sequence[str],
+        *,
+        boxes: Sequence[npt.ArrayLike] | None = None,
+        interpolation: Interpolation = "nearest",
+        **how: Unpack[DrawHow],
+    ) -> list[Mask]:
+        """Draws where the objects of one name are, or the one in a region.
+
+        Args:
+            images: RGB, of any size.
+            names: what to segment in each image.
+            boxes: a region (y1, x1, y2, x2) in pixels of each image; instances are detected first and then segmented
+                one by one.
+            interpolation: see the class.
+            how: see `DrawHow`; a prompt has the slot {name}, and {box} where boxes are given.
+        """
+        given = self._require_pairs("names", names, len(self._images(images)))
+        places = [None] * len(images) if boxes is None else self._boxes(boxes, len(images))
+        asked = [
+            Segmented(media=Media(image=image), name=name, box=box, interpolation=interpolation)
+            for image, name, box in zip(images, given, places, strict=True)
+        ]
+        drawn = _only(self._ask(Segment(), asked, **how))
+        return [Mask(np.asarray(one.mask), np.asarray(one.drawn)) for one in drawn]
+
+    def depth(
+        self, images: Sequence[Image], *, interpolation: Interpolation = "nearest", **how: Unpack[DrawHow]
+    ) -> list[DepthMap]:
+        """Draws the relative depth of every pixel."""
+        asked = [DepthItem(media=Media(image=one), interpolation=interpolation) for one in self._images(images)]
+        drawn = _only(self._ask(Depth(), asked, **how))
+        return [DepthMap(np.asarray(one.depth), np.asarray(one.drawn)) for one in drawn]
+
+    def normals(
+        self, images: Sequence[Image], *, interpolation: Interpolation = "nearest", **how: Unpack[DrawHow]
+    ) -> list[Normals]:
+        """Draws the surface normal of every pixel."""
+        asked = [NormalsItem(media=Media(image=one), interpolation=interpolation) for one in self._images(images)]
+        drawn = _only(self._ask(SurfaceNormals(), asked, **how))
+        return [Normals(np.asarray(one.normals), np.asarray(one.drawn)) for one in drawn]
+
+    # ------------------------------------------------------------------ shared
+
+    def _pictures(
+        self, family: ImageFamily[I], asked: Sequence[I], guidance: float, **how: Unpack[DrawHow]
+    ) -> list[Picture]:
+        drawn = _only(self._ask(family, asked, guidance=guidance, **how))
+        return [Picture(np.asarray(one.drawn)) for one in drawn]
+
+    def _series(self, videos: Sequence[Frames]) -> list[Media]:
+        """The last frame of each series as the main image, those before it as the history."""
+        self._require_some("videos", videos)
+        found = []
+        for index, frames in enumerate(videos):
+            series = list[Image](frames.frames if isinstance(frames, Clip) else frames)
+            if not series:
+                raise TaskError(f"videos[{index}]: there is no frame; give at least the present one")
+            found.append(Media(image=series[-1], image_history=series[:-1]))
+        self._images([media.image for media in found if media.image is not None])
+        return found
+
+
+def _only(found: Sequence[A | AnswerError]) -> list[A]:
+    """Drawn answers, which can always be read."""
+    return [one for one in found if not isinstance(one, AnswerError)]

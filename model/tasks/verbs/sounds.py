@@ -1,0 +1,89 @@
+"""Verbs that are answered with sound: of any length, made of spectrograms segment by segment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from embodio.model.example import Sound
+from embodio.model.generation import GenerationOptions
+from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
+from embodio.model.processing.audio_features import HOP, SAMPLE_RATE
+from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.engine import Engine, Seeds, sampled
+from embodio.model.tasks.errors import TaskError
+from embodio.model.tasks.families.make_sound import MakeSound, SoundItem
+from embodio.model.tasks.prompts import Template
+from embodio.model.tasks.results import GeneratedSound
+from embodio.model.tokenizers.vocoder import spectrogram_to_waveform
+
+
+class SoundVerbs(Engine):
+    """Verbs that make sound."""
+
+    def make_sounds(
+        self,
+        texts: Sequence[str],
+        *,
+        seconds: float | None = None,
+        earlier: Sequence[Sequence[Sound]] | None = None,
+        guidance: float = 0.0,
+        prompt: Template | None = None,
+        options: GenerationOptions | None = None,
+        seeds: Seeds = 0,
+    ) -> list[GeneratedSound]:
+        """Makes a sound of each text.
+
+        Args:
+            texts: what is to be heard.
+            seconds: length of the sounds, by default one segment, 4.08 s in the released models. More are made segment
+                by segment, each with those before it as audio history.
+            earlier: for each text the sounds that go before, oldest first; they are heard but not part of the result.
+            guidance: scale of classifier-free guidance, 0 for none.
+            prompt: has the slot {text}.
+            options: how to choose codes, by default as the paper does.
+            seeds: of sampling, one for each text, or s for s, s + 1, ...
+
+        Raises:
+            TaskError: nothing is given, counts differ, the length is not positive, or the model has no audio tokeniser.
+            PromptError: a prompt with wrong slots.
+            DecodingError: a length of several segments, but the model has no audio history to hear them with.
+            BatchError: a vocoder for other spectrograms than the model's.
+        """
+        count = self._require_some("texts", texts)
+        heard = [()] * count if earlier is None else self._require_pairs("earlier", earlier, count)
+        self._require_ready("audio")
+        samples = self._samples(seconds)
+        asked = [
+            SoundItem(media=Media(audio_history=tuple(sounds)), text=text)
+            for text, sounds in zip(texts, heard, strict=True)
+        ]
+        examples = [self._asked(MakeSound(), one, prompt) for one in asked]
+        segments = math.ceil(samples / self._segment)
+        made = self._sound_out(examples, segments, sampled(options, MakeSound.top_p), seeds, guidance)
+        return [self._sound(one, samples) for one in made]
+
+    @property
+    def _segment(self) -> int:
+        """Samples of a segment at 16 kHz."""
+        tokeniser = self.model.config.audio_tokenizer
+        if tokeniser is None:
+            raise TaskError("model: it has no audio tokeniser (config.audio_tokenizer), so it makes no sound")
+        return (tokeniser.spectrogram_size[1] - 1) * HOP
+
+    def _samples(self, seconds: float | None) -> int:
+        """Samples at 16 kHz of a length in seconds."""
+        if seconds is None:
+            return self._segment
+        if not 0 < seconds < math.inf or round(seconds * SAMPLE_RATE) < 1:
+            raise TaskError(f"seconds: a sound cannot be {seconds} s long; give a length above 0, or None")
+        return round(seconds * SAMPLE_RATE)
+
+    def _sound(self, spectrogram: Tensor, samples: int) -> GeneratedSound:
+        """The sound of a normalised log-mel spectrogram [1, T, M, 1], cut to so many samples at 16 kHz."""
+        rate = SAMPLE_RATE if self.vocoder is None else self.vocoder.config.sample_rate
+        waveform = spectrogram_to_waveform(spectrogram.float(), self.vocoder)[0].float().cpu().numpy()
+        log_mel = spectrogram[0, :, :, 0].float().cpu().numpy() * TARGET_STD + TARGET_MEAN
+        return GeneratedSound(waveform[: samples * rate // SAMPLE_RATE], rate, log_mel)

@@ -1,0 +1,322 @@
+"""Families: what is written and tokenised is read back within a bin; one is added as two files; training asks alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embodio.model import Vocabulary
+from embodio.model.example import Example
+from embodio.model.tasks import AnswerError, Prompts, TaskError, families
+from embodio.model.tasks.base.family import Annotation, Family, Media
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.base.text_family import TextItem
+from embodio.model.tasks.families import families as all_families
+from embodio.model.tasks.families import family_named
+from embodio.model.tasks.families.answer_question import Question
+from embodio.model.tasks.families.camera_pose import Movement
+from embodio.model.tasks.families.classify import Category
+from embodio.model.tasks.families.cuboids import Objects3D
+from embodio.model.tasks.families.depth import DepthItem
+from embodio.model.tasks.families.detect import Detected
+from embodio.model.tasks.families.draw import Description
+from embodio.model.tasks.families.edit import Edited
+from embodio.model.tasks.families.goal_image import Goal
+from embodio.model.tasks.families.inpaint import Inpainted
+from embodio.model.tasks.families.judge_action import ActionJudged
+from embodio.model.tasks.families.keypoints import Person
+from embodio.model.tasks.families.localise import Localised
+from embodio.model.tasks.families.make_sound import SoundItem
+from embodio.model.tasks.families.next_frame import FrameAhead
+from embodio.model.tasks.families.next_state import StateAhead
+from embodio.model.tasks.families.normals import NormalsItem
+from embodio.model.tasks.families.plan import Planned
+from embodio.model.tasks.families.refer import Reference
+from embodio.model.tasks.families.segment import Segmented
+from embodio.model.tasks.families.tag import Tagged
+from embodio.model.tasks.families.view import Viewed
+from embodio.model.tasks.locations.labelled import Keypoints
+from embodio.model.tasks.locations.spatial import CameraPose, Cuboid
+from embodio.model.tasks.prompts import wording as wordings
+from embodio.model.tokens.vocabulary import EOS_ID
+
+VOCABULARY = Vocabulary.default()
+CODEC = TaskCodec(VOCABULARY, (384, 384), 512)
+NAMES = ("cup", "red cube", "left hand", "dog")
+Generator = np.random.Generator
+
+
+def image(rng: Generator) -> np.ndarray:
+    return rng.integers(0, 256, (int(rng.integers(20, 90)), int(rng.integers(20, 90)), 3)).astype(np.uint8)
+
+
+def box(rng: Generator, size: tuple[int, ...]) -> np.ndarray:
+    low = rng.uniform(0, [size[0] - 5, size[1] - 5])
+    return np.concatenate([low, rng.uniform(low + 4, size[:2])]).astype(np.float32)
+
+
+def pose(rng: Generator) -> CameraPose:
+    return CameraPose(float(rng.uniform(-3, 3)), float(rng.uniform(-3, 3)), float(rng.uniform(-0.7, 0.7)))
+
+
+def rotation(rng: Generator) -> np.ndarray:
+    q, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    return q * np.sign(np.linalg.det(q))
+
+
+def cuboid(rng: Generator, size: tuple[int, ...]) -> Cuboid:
+    centre = float(rng.uniform(0, size[1])), float(rng.uniform(0, size[0]))
+    sides = tuple(float(side) for side in rng.uniform(0.1, 5, 3))
+    return Cuboid(centre, float(rng.uniform(0.5, 90)), sides, rotation(rng))  # type: ignore[arg-type]
+
+
+def words(rng: Generator) -> str:
+    return str(rng.choice(NAMES))
+
+
+def values(rng: Generator, count: int) -> list[int]:
+    return [int(VOCABULARY.value_id(int(one))) for one in rng.integers(0, 1000, count)]
+
+
+def media(rng: Generator) -> Media:
+    return Media(image=image(rng), image_history=[image(rng) for _ in range(int(rng.integers(0, 3)))])
+
+
+def boxes(rng: Generator, shown: Media) -> np.ndarray:
+    size = np.asarray(shown.image).shape
+    return np.stack([box(rng, size) for _ in range(int(rng.integers(1, 5)))])
+
+
+def keypoints(rng: Generator, size: tuple[int, ...]) -> Keypoints:
+    visible = rng.random(17) < 0.7
+    points = rng.uniform(0, size[:2], (17, 2)) * visible[:, None]
+    return Keypoints(points.astype(np.float32), visible)
+
+
+def normals(rng: Generator, size: tuple[int, ...]) -> np.ndarray:
+    found = rng.normal(size=(*size[:2], 3))
+    return (found / np.linalg.norm(found, axis=2, keepdims=True)).astype(np.float32)
+
+
+def localised(rng: Generator) -> Localised:
+    shown, named = media(rng), bool(rng.random() < 0.5)
+    found, name = boxes(rng, shown), words(rng)
+    return Localised(media=shown, name=name, named=named, boxes=found, labels=(name if named else "",) * len(found))
+
+
+def detected(rng: Generator) -> Detected:
+    shown = media(rng)
+    found = boxes(rng, shown)
+    return Detected(media=shown, boxes=found, labels=tuple(words(rng) for _ in found))
+
+
+def robot(rng: Generator) -> dict[str, Any]:
+    return {
+        "media": media(rng),
+        "instruction": words(rng),
+        "state": values(rng, int(rng.integers(0, 4))),
+        "previous_actions": values(rng, int(rng.integers(0, 4))),
+        "action_space": "" if rng.random() < 0.5 else "3 numbers.",
+    }
+
+
+def segmented(rng: Generator) -> Segmented:
+    shown = media(rng)
+    size = np.asarray(shown.image).shape
+    place = None if rng.random() < 0.5 else box(rng, size)
+    return Segmented(media=shown, name=words(rng), box=place, mask=rng.random(size[:2]) < 0.5)
+
+
+def with_image(
+    kind: Callable[..., Any], rng: Generator, answer: Callable[[Generator, tuple[int, ...]], Any], name: str
+) -> Any:
+    shown = media(rng)
+    return kind(media=shown, **{name: answer(rng, np.asarray(shown.image).shape)})
+
+
+MAKE: dict[str, Callable[[Generator], Annotation]] = {
+    "caption": lambda rng: TextItem(media=media(rng), text=words(rng)),
+    "tag": lambda rng: Tagged(media=media(rng), text=words(rng), choices=NAMES),
+    "answer_question": lambda rng: Question(media=media(rng), question="what is {it}?", text=words(rng)),
+    "classify": lambda rng: dataclasses.replace(with_image(Category, rng, box, "box"), text=words(rng)),
+    "refer": lambda rng: with_image(partial(Reference, expression=words(rng)), rng, box, "box"),
+    "localise": localised,
+    "detect": detected,
+    "keypoints": lambda rng: person(rng),
+    "cuboids": lambda rng: objects(rng),
+    "camera_pose": lambda rng: Movement(media=Media(image=image(rng), image_history=[image(rng)]), pose=pose(rng)),
+    "segment": segmented,
+    "depth": lambda rng: with_image(DepthItem, rng, lambda r, size: r.random(size[:2]).astype(np.float32), "depth"),
+    "normals": lambda rng: with_image(NormalsItem, rng, normals, "normals"),
+    "draw": lambda rng: Description(text=words(rng), drawn=image(rng)),
+    "edit": lambda rng: Edited(media=media(rng), instruction=words(rng), drawn=image(rng)),
+    "view": lambda rng: Viewed(media=media(rng), pose=pose(rng), drawn=image(rng)),
+    "inpaint": lambda rng: inpainted(rng),
+    "make_sound": lambda rng: SoundItem(text=words(rng), sound=rng.normal(size=1000).astype(np.float32)),
+    "goal_image": lambda rng: Goal(**robot(rng), intermediate=bool(rng.random() < 0.5), drawn=image(rng)),
+    "next_frame": lambda rng: FrameAhead(
+        **robot(rng), count=int(rng.integers(1, 4)), robot=bool(rng.random() < 0.7), drawn=image(rng)
+    ),
+    "next_state": lambda rng: StateAhead(**robot(rng), later=values(rng, int(rng.integers(1, 9)))),
+    "describe_task": lambda rng: TextItem(media=media(rng), text=words(rng)),
+    "judge_action": lambda rng: ActionJudged(**robot(rng), actions=values(rng, 7), right=bool(rng.random() < 0.5)),
+    "plan": lambda rng: Planned(**robot(rng), actions=values(rng, int(rng.integers(1, 30)))),
+}
+
+
+def person(rng: Generator) -> Person:
+    shown = media(rng)
+    size = np.asarray(shown.image).shape
+    return Person(media=shown, box=box(rng, size), keypoints=keypoints(rng, size))
+
+
+def objects(rng: Generator) -> Objects3D:
+    shown = media(rng)
+    size = np.asarray(shown.image).shape
+    found = tuple(cuboid(rng, size) for _ in range(int(rng.integers(1, 4))))
+    return Objects3D(media=shown, name=words(rng), cuboids=found)
+
+
+def inpainted(rng: Generator) -> Inpainted:
+    shown = media(rng)
+    size = np.asarray(shown.image).shape
+    return Inpainted(media=shown, box=box(rng, size), name=words(rng), drawn=np.asarray(shown.image))
+
+
+def as_written(family: Family[Any], example: Example) -> Any:
+    """What a network that has learnt the example by heart writes."""
+    if family.modality == "text":
+        assert example.text_target is not None
+        return [*VOCABULARY.encode(example.text_target), EOS_ID]
+    if family.modality == "audio":
+        return np.random.default_rng(0).normal(size=(32, 16)).astype(np.float32)
+    drawn = np.asarray(example.image_target)
+    return drawn.astype(np.float32) / (255 if drawn.dtype == np.uint8 else 1)
+
+
+def tolerance(shown: Media) -> float:
+    """A bin of a location in pixels of the image, and the rounding of the geometry."""
+    return 0.0 if shown.image is None else max(np.asarray(shown.image).shape) / 999 * 1.5 + 0.01
+
+
+@pytest.mark.parametrize("name", sorted(MAKE))
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_what_is_written_is_read_back_within_a_bin(name: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    family, annotation = family_named(name), MAKE[name](rng)
+    template = Prompts()[f"{name}.{family.group(annotation)}"].draw(rng, held_out=bool(rng.random() < 0.5))
+    example = family.write(annotation, template, CODEC)
+    asked = family.write(annotation, template, CODEC, answered=False)
+    assert VOCABULARY.encode(asked.text) == VOCABULARY.encode(example.text)
+    assert asked.text_target is None and asked.image_target is None and asked.audio_target is None
+    if name == "make_sound":
+        assert example.audio_target is annotation.sound  # type: ignore[attr-defined]
+        return
+    found = family.read(as_written(family, example), annotation, CODEC)
+    assert not isinstance(found, AnswerError)
+    for field in dataclasses.fields(annotation):
+        close(getattr(found, field.name), getattr(annotation, field.name), field.name, annotation.media)
+
+
+def close(found: Any, wanted: Any, field: str, shown: Media) -> None:
+    if field in ("media", "skipped", "interpolation") or (field == "drawn" and wanted is None):
+        return
+    if wanted is None:
+        assert found is None
+    elif field in ("box", "boxes"):
+        np.testing.assert_allclose(found, wanted, atol=tolerance(shown))
+    elif isinstance(wanted, Keypoints):
+        np.testing.assert_array_equal(found.visible, wanted.visible)
+        np.testing.assert_allclose(found.points, wanted.points, atol=tolerance(shown))
+    elif isinstance(wanted, CameraPose):
+        turn = (found.phi - wanted.phi + np.pi) % (2 * np.pi) - np.pi
+        assert abs(found.theta - wanted.theta) < 0.01 and abs(turn) < 0.02 and abs(found.radius - wanted.radius) < 0.002
+    elif field == "cuboids":
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(one.centre, other.centre, atol=1.5 * tolerance(shown))
+            assert abs(one.depth - other.depth) < 0.11
+            np.testing.assert_allclose(np.log1p(one.size), np.log1p(other.size), atol=0.0065)
+            np.testing.assert_allclose(one.rotation, other.rotation, atol=0.02)
+    elif field == "depth":
+        np.testing.assert_allclose(found, wanted, atol=1 / 255)
+    elif field == "normals":
+        np.testing.assert_allclose(found, wanted, atol=1e-3)
+    elif field == "drawn":
+        if np.asarray(shown.image).shape == np.asarray(wanted).shape or shown.image is None:
+            np.testing.assert_array_equal(found, wanted)
+    elif isinstance(wanted, np.ndarray):
+        np.testing.assert_array_equal(found, wanted)
+    elif isinstance(wanted, list | tuple):
+        assert list(found) == list(wanted)
+    else:
+        assert found == wanted
+
+
+def test_every_family_is_tried() -> None:
+    assert set(MAKE) == set(all_families())
+
+
+def test_a_family_that_is_not_there_is_named() -> None:
+    with pytest.raises(TaskError, match="did you mean 'refer'"):
+        family_named("refr")
+
+
+@pytest.mark.parametrize(
+    ("name", "ids", "message"),
+    [
+        ("refer", [5], "four values"),
+        ("judge_action", VOCABULARY.encode("maybe"), "'yes' or 'no'"),
+        ("next_state", VOCABULARY.encode("hello"), "values and nothing else"),
+        ("camera_pose", [7], "four values"),
+    ],
+)
+def test_what_cannot_be_read_is_an_answer_error(name: str, ids: list[int], message: str) -> None:
+    found = family_named(name).read(ids, MAKE[name](np.random.default_rng(0)), CODEC)
+    assert isinstance(found, AnswerError) and message in found.reason
+
+
+TOY = """
+from dataclasses import dataclass
+from embodio.model.tasks.base.text_family import TextFamily, TextItem
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Rhyme(TextItem):
+    word: str
+
+class FindRhyme(TextFamily[Rhyme]):
+    name = "toy_rhyme"
+    annotation = Rhyme
+
+    def slots(self, annotation, codec):
+        return {"word": annotation.word}
+
+FAMILY = FindRhyme()
+"""
+
+
+def test_a_family_is_added_by_one_module_and_one_file_of_wordings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "toy_rhyme.py").write_text(TOY)
+    (tmp_path / "toy_rhyme.yaml").write_text("plain:\n  wordings: ['What rhymes with {word}?']\n")
+    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
+    monkeypatch.setattr(wordings, "FOLDERS", [*wordings.FOLDERS, tmp_path])
+    all_families.cache_clear()
+    wordings.shipped_wordings.cache_clear()
+    try:
+        family = family_named("toy_rhyme")
+        annotation = family.annotation(word="house", text="mouse")  # type: ignore[call-arg]
+        example = family.write(annotation, Prompts()["toy_rhyme.plain"].draw(), CODEC)
+        assert example.text[1:] == ["What rhymes with house?"] and example.text_target == "mouse"
+    finally:
+        all_families.cache_clear()
+        wordings.shipped_wordings.cache_clear()
