@@ -134,7 +134,7 @@ class Runtime:
             return [Plan(actions[row], answer, row) for row in range(len(rows))]
 
     def _same_as_alone(self, rows: list[_Row], decoder: ConstrainedDecoder, answer: Answer) -> bool:
-        """Whether this machine gives the same bits for rows together as alone; tried once for each number of rows and threads."""
+        """Whether rows together give the same bits as alone here; tried once for each number of rows and threads."""
         size = (len(rows), len(decoder.grammar.choices), torch.get_num_threads())
         if size in self._checked:
             return True
