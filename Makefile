@@ -9,7 +9,7 @@ OUT ?= runs/lift-nano
 .PHONY: help run test check setup setup-all clean
 
 help:
-	@echo "make run      watch the agent lift-nano lift a cube: 10 episodes, then a report with videos"
+	@echo "make run      watch the agent lift-nano try ten times to lift a cube (it lifts nine), then a report with videos"
 	@echo "make test     lint, types and all tests"
 	@echo "make check    lint, format and types only"
 	@echo "make setup    only install what \`make run\` needs, into .venv"

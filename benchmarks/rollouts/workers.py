@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection, wait
 
 from embodio.benchmarks.errors import WorkerDied
 from embodio.benchmarks.rollouts.player import Played, Player, PlayerConfig
-from embodio.datasets.stream.worker_process import follow_parent, starting_workers
+from embodio.datasets.stream.worker_process import follow_parent, kill_at_exit, starting_workers
 
 
 def play_here(player: Player, seeds: Sequence[int], film: Callable[[], bool]) -> Iterator[Played]:
@@ -37,6 +37,7 @@ def play_in_workers(
             process = context.Process(target=_work, args=(config, there), daemon=True)
             with starting_workers():
                 process.start()
+            kill_at_exit(process)
             there.close()  # so that its end is noticed here when the process dies
             here.send((waiting.pop(), film()))
             processes.append(process)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
 import signal
 import threading
+import weakref
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -25,6 +28,21 @@ def starting_workers() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def kill_at_exit(process: BaseProcess) -> None:
+    """Has a worker killed when this program ends, also by an error that nobody caught.
+
+    multiprocessing would send SIGTERM, which the worker ignores, and wait for it for ever if it is stuck.
+    """
+    atexit.register(_kill, weakref.ref(process))
+
+
+def _kill(worker: weakref.ref[BaseProcess]) -> None:
+    process = worker()
+    if process is not None:
+        with contextlib.suppress(ValueError):  # it was closed
+            process.kill()
 
 
 def follow_parent() -> None:
