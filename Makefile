@@ -6,13 +6,14 @@ ROOMS := agent benchmarks datasets envs model train
 JOBS ?= $(shell env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 OUT ?= runs/lift-nano
 
-.PHONY: help run test check setup setup-all clean
+.PHONY: help run test check setup setup-all vima clean
 
 help:
 	@echo "make run      watch the agent lift-nano try ten times to lift a cube (it lifts nine), then a report with videos"
 	@echo "make test     lint, types and all tests"
 	@echo "make check    lint, format and types only"
 	@echo "make setup    only install what \`make run\` needs, into .venv"
+	@echo "make vima VIMABENCH=FOLDER   VIMA's benchmark from a clone of it, and three episodes of its oracle"
 	@echo "make clean    remove .venv and caches; runs and data are kept"
 
 run: setup
@@ -41,6 +42,12 @@ setup-all:
 	@scripts/venv.sh
 	@$(BIN)/python scripts/install.py all
 	@$(BIN)/python scripts/graphics.py
+
+vima:
+	@scripts/venv.sh
+	@$(BIN)/python scripts/vimabench.py "$(VIMABENCH)"
+	@$(BIN)/python scripts/install.py vima
+	@$(BIN)/embodio-rollout agent=expert env=vima/rotate episodes=3 seed=1 video=1 restart=true out=runs/vima
 
 clean:
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis

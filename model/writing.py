@@ -67,19 +67,25 @@ def replacing(path: Path | str, *, lasting: bool = True) -> Iterator[Path]:
         WriteError: the disk is full, or something else keeps the file from being written.
     """
     target = Path(path).resolve()
-    temporary = _partial(target)
+    temporary = partial(target)
     try:
         with write_errors(path):
             target.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            if lasting:
-                sync(temporary)
-            temporary.replace(target)
-            if lasting:
-                sync(target.parent)
+            put_in_place(temporary, target, lasting=lasting)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def put_in_place(temporary: Path, path: Path, *, lasting: bool = True) -> None:
+    """Gives a file that is complete its name, in the same folder; arguments and errors as in `replacing`."""
+    with write_errors(path):
+        if lasting:
+            sync(temporary)
+        temporary.replace(path)
+        if lasting:
+            sync(path.parent)
 
 
 def write_bytes(path: Path | str, content: bytes, *, lasting: bool = True) -> None:
@@ -212,7 +218,7 @@ def _renamed(one: Path, other: Path) -> bool:
     return True
 
 
-def _partial(path: Path) -> Path:
+def partial(path: Path) -> Path:
     """A name that no other thread uses, with the same suffix, by which some writers choose the format."""
     return path.with_name(f".{path.stem}.{threading.get_native_id()}.part{path.suffix}")
 

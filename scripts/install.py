@@ -2,6 +2,7 @@
 
     .venv/bin/python scripts/install.py base    what running and training an agent needs
     .venv/bin/python scripts/install.py all     and tests, lint and all extras
+    .venv/bin/python scripts/install.py vima    what running an agent in VIMA's benchmark needs
 
 It differs from a plain `pip install -c constraints.txt -e .` in two things:
 * Without a GPU the CPU build of torch is taken, which is 3 GB smaller than the CUDA build.
@@ -25,7 +26,11 @@ CONSTRAINTS = REPO / "constraints.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 # What robosuite imports when it simulates, besides what embodio needs anyway.
 ROBOSUITE_NEEDS = ("numba", "termcolor")
-EXTRAS = {"base": (), "all": ("tf", "vima", "hdf5", "zarr", "umi", "lerobot", "array-record", "remote", "hub", "dev")}
+EXTRAS = {
+    "base": (),
+    "vima": ("vima",),
+    "all": ("tf", "vima", "hdf5", "zarr", "umi", "lerobot", "array-record", "remote", "hub", "dev"),
+}
 
 
 class InstallError(Exception):
@@ -119,7 +124,7 @@ def stamp(name: str) -> Path:
 
 def is_installed(name: str) -> bool:
     """Whether a set, or a larger one, was installed from the present content of the repo."""
-    sets = [name, "all"]
+    sets = [one for one, extras in EXTRAS.items() if set(EXTRAS[name]) <= set(extras)]
     return any(stamp(one).exists() and stamp(one).read_text() == fingerprint(one) for one in sets)
 
 
@@ -131,7 +136,7 @@ def install(name: str) -> None:
     """
     if sys.prefix == sys.base_prefix:
         raise InstallError("This installs into a virtual environment only; run: make setup")
-    steps = "torch, simulator and embodio" + (", tests, lint and extras" if EXTRAS[name] else "")
+    steps = "torch, simulator and embodio" + (", tests, lint and extras" if "dev" in EXTRAS[name] else "")
     print(f"Installing {steps} into {sys.prefix}; this takes a few minutes.", flush=True)
     install_torch()
     need(*requirements(EXTRAS[name]))

@@ -210,7 +210,7 @@ def _latency(results: Results, folder: Path) -> Latency | None:
 def _finish(results: Results, config: RolloutConfig, console: Console) -> None:
     """Writes results and report, shows the table, and says where to look."""
     results.save(config.out / RESULTS)
-    for unfinished in (config.out / VIDEOS).glob(".*.part.mp4"):
+    for unfinished in (config.out / VIDEOS).glob(".*.mp4"):
         unfinished.unlink()
     report = (config.out / REPORT).resolve()
     write_report(results, report, config.out / VIDEOS, config.command)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.codecs.video import VideoWriter, playable
+from embodio.model.writing import put_in_place, write_errors
 
 
 class EpisodeVideo:
@@ -26,14 +27,16 @@ class EpisodeVideo:
         self._writer = VideoWriter(folder / f".{self._stem}.mp4", fps)
 
     def __enter__(self) -> EpisodeVideo:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        with write_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
         return self
 
     def add(self, frame: npt.NDArray[np.uint8]) -> None:
         """Adds a frame, uint8 [H, W, 3], RGB, upright; all of one size.
 
         Raises:
-            DatasetError: the frames differ in size, or the file cannot be written.
+            DatasetError: the frames differ in size.
+            WriteError: the disk is full, or the file cannot be written.
         """
         self._writer.add(playable(frame))
 
@@ -44,13 +47,13 @@ class EpisodeVideo:
             The file name inside the folder; None if there was no frame.
 
         Raises:
-            DatasetError: the file cannot be written.
+            WriteError: the disk is full, or the file cannot be written.
         """
         if not self._writer.frames:
             return None
         self._writer.close()
         name = f"{self._stem}-{outcome}.mp4"
-        self._writer.path.replace(self._folder / name)
+        put_in_place(self._writer.path, self._folder / name)
         return name
 
     def __exit__(

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection, wait
 
 from embodio.benchmarks.errors import WorkerDied
 from embodio.benchmarks.rollouts.player import Played, Player, PlayerConfig
-from embodio.datasets.stream.worker_process import follow_parent, kill_at_exit, starting_workers
+from embodio.datasets.stream.worker_process import follow_parent, start_worker
 
 
 def play_here(player: Player, seeds: Sequence[int], film: Callable[[], bool]) -> Iterator[Played]:
@@ -35,9 +35,7 @@ def play_in_workers(
         for _ in range(min(workers, len(waiting))):
             here, there = context.Pipe()
             process = context.Process(target=_work, args=(config, there), daemon=True)
-            with starting_workers():
-                process.start()
-            kill_at_exit(process)
+            start_worker(process)
             there.close()  # so that its end is noticed here when the process dies
             here.send((waiting.pop(), film()))
             processes.append(process)

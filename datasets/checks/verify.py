@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +64,7 @@ def verify(
     return [
         *_complete(source),
         *_guesses(_robot(source)),
-        _readable(count, damaged, empty),
+        _readable(count, damaged, empty, list(getattr(source, "remarks", ()))),
         images.finding(),
         check_finite(fields, names),
         check_constant(fields, names),
@@ -192,14 +193,20 @@ def _guesses(robot: Embodiment | None) -> list[Finding]:
     return [Finding("guesses", "note", f"confirmed by nobody: {guessed}", remedy)] if guessed else []
 
 
-def _readable(count: int, damaged: dict[int, str], empty: list[int]) -> Finding:
-    without = f"{len(empty)} of {count} have no steps and are left out: {_listed(empty)}" if empty else ""
+def _readable(count: int, damaged: dict[int, str], empty: list[int], remarks: list[str]) -> Finding:
+    """Counts damaged and empty episodes, and passes on what the source found wrong in descriptions and put right."""
+    found, remedies = list[str](), list[str]()
     if damaged:
-        text = f"{len(damaged)} of {count} are damaged: {_listed(list(damaged))}; {next(iter(damaged.values()))}"
-        return Finding("readable episodes", "warning", "; ".join(filter(None, (text, without))), "fetch them again")
+        found.append(f"{len(damaged)} of {count} are damaged: {_listed(list(damaged))}; {next(iter(damaged.values()))}")
+        remedies.append("fetch them again")
     if empty:
-        return Finding("readable episodes", "note", without)
-    return Finding("readable episodes", "ok", f"all of {count}")
+        found.append(f"{len(empty)} of {count} have no steps and are left out: {_listed(empty)}")
+    if remarks:
+        found += remarks[:_NAMED]
+        found += [f"and {len(remarks) - _NAMED} more"] if len(remarks) > _NAMED else []
+        remedies.append("correct the descriptions: other programs believe them")
+    status: Literal["ok", "note", "warning"] = "warning" if remedies else "note" if empty else "ok"
+    return Finding("readable episodes", status, "; ".join(found) or f"all of {count}", "; ".join(remedies))
 
 
 def _listed(numbers: list[int]) -> str:

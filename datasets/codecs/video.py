@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import resource
 import tempfile
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -16,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import DatasetError
+from embodio.model.writing import DISK_ERRORS, WriteError, partial, put_in_place, replacing
 
 if TYPE_CHECKING:
     import mediapy
@@ -49,7 +53,7 @@ class VideoWriter:
         """
         self.path, self.frames = path, 0
         self._fps, self._crf, self._arguments = fps, crf, arguments
-        self._part = path.with_name(f".{path.name}.part.mp4")
+        self._part = partial(path)
         self._writer: mediapy.VideoWriter | None = None
 
     def __enter__(self) -> VideoWriter:
@@ -59,34 +63,33 @@ class VideoWriter:
         """Adds a frame, uint8 [H, W, 3], RGB, upright; sizes that are even play everywhere.
 
         Raises:
-            DatasetError: its size differs from the first one's, or the file cannot be written.
+            DatasetError: its size differs from the first one's.
+            WriteError: the disk is full, or the file cannot be written.
         """
+        if self._writer is None:
+            self._writer = self._open(frame.shape[0], frame.shape[1])
+        if frame.shape[:2] != self._writer.shape:
+            raise DatasetError(f"frames differ in size: {self._writer.shape} and {frame.shape[:2]}; resize them first")
         try:
-            if self._writer is None:
-                self._writer = self._open(frame.shape[0], frame.shape[1])
-            if frame.shape[:2] != self._writer.shape:
-                raise DatasetError(
-                    f"frames differ in size: {self._writer.shape} and {frame.shape[:2]}; resize them first"
-                )
             self._writer.add_image(frame)
-        except (RuntimeError, OSError) as error:
-            raise self._failed(error) from error
+        except BrokenPipeError:  # ffmpeg has ended, and says why when it is closed
+            self.close()
         self.frames += 1
 
     def close(self) -> None:
         """Ends the file and gives it its name; nothing happens if no frame was added.
 
         Raises:
-            DatasetError: the file cannot be written.
+            WriteError: the disk is full, or the file cannot be written.
         """
         writer, self._writer = self._writer, None
         if writer is None:
             return
         try:
             writer.close()
-            self._part.replace(self.path)
-        except (RuntimeError, OSError) as error:
-            raise self._failed(error) from error
+            put_in_place(self._part, self.path)
+        except (RuntimeError, BrokenPipeError) as error:
+            raise _unwritten(self.path, error) from error
         finally:
             self._part.unlink(missing_ok=True)
 
@@ -114,8 +117,14 @@ class VideoWriter:
         )
         return writer.__enter__()
 
-    def _failed(self, error: Exception) -> DatasetError:
-        return DatasetError(f"{self.path} cannot be written: {error}. Is the disk full?")
+
+def _unwritten(path: Path, error: Exception) -> WriteError:
+    """The error of an encoder, which has the system's as text only."""
+    text = " ".join(str(error).split())
+    number = next((number for number in DISK_ERRORS if os.strerror(number) in text), None)
+    if text.endswith(":") and resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+        number = errno.EFBIG  # the system ended ffmpeg, which could not say why
+    return WriteError(number or errno.EIO, os.strerror(number) if number else text, str(path))
 
 
 def playable(frame: Pixels, widest: int | None = None) -> Pixels:
@@ -166,7 +175,8 @@ def write_video(path: Path, frames: Iterable[Pixels], fps: float) -> None:
         fps: frames per second.
 
     Raises:
-        DatasetError: the frames differ in size, or the file cannot be written.
+        DatasetError: the frames differ in size.
+        WriteError: the disk is full, or the file cannot be written.
     """
     with VideoWriter(path, fps, crf=17, arguments=_FOR_RANDOM_ACCESS) as writer:
         for frame in frames:
@@ -181,17 +191,16 @@ def join_videos(path: Path, parts: Sequence[Path]) -> None:
         parts: in order; they are deleted.
 
     Raises:
-        DatasetError: a part is damaged, or the file cannot be written.
+        WriteError: the disk is full, a part is damaged, or the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.part.mp4")
     try:
-        with av.open(str(temporary), "w", container_options={"movflags": "+faststart"}) as out:
+        with (
+            replacing(path) as temporary,
+            av.open(str(temporary), "w", container_options={"movflags": "+faststart"}) as out,
+        ):
             _copy_packets(out, parts)
-        temporary.replace(path)
-    except (av.FFmpegError, OSError) as error:
-        raise DatasetError(f"{path} cannot be written: {error}. Is the disk full?") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    except av.FFmpegError as error:
+        raise _unwritten(path, error) from error
     for part in parts:
         part.unlink()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -128,6 +128,7 @@ class MappedSource:
         folder: of the files, where the source has one on this machine.
         split: name of the split, where the source has one.
         missing: what of the data set was not fetched, one line each.
+        remarks: what its descriptions say that is not so, where the source found out.
     """
 
     def __init__(self, base: EpisodeSource, description: Description) -> None:
@@ -143,6 +144,7 @@ class MappedSource:
         self.folder = data_folder(base)
         self.split = getattr(base, "split", None)
         self.missing: tuple[str, ...] = getattr(base, "missing", ())
+        self.remarks: Mapping[str, None] = getattr(base, "remarks", {})  # the same object: it grows while reading
         self.features = _features(base.features, description)
         self._embodiment = _embodiment(base, description, self.features)
         self._episodes = list(_passing(base, description.filters))

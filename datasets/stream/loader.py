@@ -22,7 +22,7 @@ from embodio.datasets.errors import DatasetError, ExampleError, LoaderError, Too
 from embodio.datasets.stream.maker_thread import MakerThread
 from embodio.datasets.stream.shared_memory import ALIGNMENT, SharedBlock
 from embodio.datasets.stream.worker import Failure, Made, run_worker
-from embodio.datasets.stream.worker_process import kill_at_exit, starting_workers
+from embodio.datasets.stream.worker_process import start_worker
 from embodio.model.network.collation import Allocate, Batch
 
 _REPORTED = 5  # damaged episodes that are listed in an error
@@ -198,9 +198,7 @@ class _Worker:
         self._connection, theirs = context.Pipe()
         arguments = (theirs, self._block, maker, steps, config.prefetch)
         self.process: SpawnProcess = context.Process(target=run_worker, args=arguments, daemon=True)
-        with starting_workers():
-            self.process.start()
-        kill_at_exit(self.process)
+        start_worker(self.process)
         theirs.close()
 
     def receive(self, step: int) -> tuple[Batch, tuple[ExampleError, ...]]:

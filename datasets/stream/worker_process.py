@@ -14,6 +14,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_started: weakref.WeakSet[BaseProcess] = weakref.WeakSet()
 
 
 @contextlib.contextmanager
@@ -30,19 +31,24 @@ def starting_workers() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def kill_at_exit(process: BaseProcess) -> None:
-    """Has a worker killed when this program ends, also by an error that nobody caught.
+def start_worker(process: BaseProcess) -> None:
+    """Starts a process that calls `follow_parent`; at the end of this program it is killed, if it still runs.
 
-    multiprocessing would send SIGTERM, which the worker ignores, and wait for it for ever if it is stuck.
+    Otherwise multiprocessing would ask it to end by SIGTERM, which it ignores, and wait for it for ever.
     """
-    atexit.register(_kill, weakref.ref(process))
+    with starting_workers():
+        process.start()
+    _started.add(process)
 
 
-def _kill(worker: weakref.ref[BaseProcess]) -> None:
-    process = worker()
-    if process is not None:
-        with contextlib.suppress(ValueError):  # it was closed
+@atexit.register  # runs before what multiprocessing registered when it was imported
+def _kill_workers() -> None:
+    for process in list(_started):
+        with contextlib.suppress(ValueError):  # it is closed
             process.kill()
+
+
+os.register_at_fork(after_in_child=_started.clear)
 
 
 def follow_parent() -> None:

@@ -128,7 +128,7 @@ class MomentTask(ABC, Generic[ConfigT]):
                 else Augmentation(self.config.augment, generator, self._form.camera_names)
             )
         episode = self._cache.episode(episode_id)
-        scene = Scene(self._form, episode, self.config.action_key, self._state, augmentation, generator)
+        scene = Scene(self._form, episode, self.config.action_key, self._state, augmentation, step, generator)
         annotation = self._annotation(scene, index, step, generator)
         wording = shipped_wordings()[f"{self.family.name}.{self.family.group(annotation)}"].draw(generator)
         return self.family.write(annotation, wording, self._codec)

@@ -193,7 +193,7 @@ class NextAction:
             raise FeatureError(f"{self._action_key} is not finite at this step or soon after. Fetch the data again")
         told = told_in(episode, self._builder.prompt_images, self._builder.prompt_sounds)
         if isinstance(told, str):
-            told = drawn_wording(episode, generator)
+            told = drawn_wording(episode, step, generator)
         if isinstance(told, str) and augmentation is not None:
             told = augmentation.instruction(told)
         return self._builder.example(window, self._builder.read_instruction(told), chunk)

@@ -43,6 +43,7 @@ class Scene:
         action_key: the field with actions.
         state: maps states to [0, 1]; None where no state is read.
         augmentation: change of what is given; None for none.
+        step: whose instruction is taken.
         generator: draws one of several wordings of the instruction; None takes the first.
     """
 
@@ -53,11 +54,12 @@ class Scene:
         action_key: str,
         state: Normaliser | None,
         augmentation: Change | None,
+        step: int,
         generator: np.random.Generator | None,
     ) -> None:
         self._form, self._episode, self._action_key = form, episode, action_key
         self._state, self._augmentation = state, augmentation
-        self._wording = drawn_wording(episode, generator)
+        self._wording = drawn_wording(episode, step, generator)
 
     def __len__(self) -> int:
         """Steps of the episode."""

@@ -13,12 +13,17 @@ import pytest
 
 from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.episodes.features import EpisodeFeatures, SequenceFeature, TensorFeature, TextFeature
+from embodio.datasets.episodes.fields import EpisodeFields
+from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.opening import open_source
+from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
+from embodio.datasets.tasks import NextAction, named_task
 from embodio.datasets.tasks.wordings import drawn_wording
 from embodio.train.commands.data.data import main
 from tests.datasets.sources.hdf5_writers import robomimic
+from tests.datasets.toy import toy_format, write_toy_dataset
 
 SAID = ("open the drawer", "pull the drawer open", "open it, please")
 TEXT = h5py.string_dtype()
@@ -97,14 +102,47 @@ def test_an_attribute_can_be_named(tmp_path: Path) -> None:
 def test_the_draw(tmp_path: Path) -> None:
     path = robomimic(tmp_path / "x.hdf5", edit=lambda group, number, length: PLACES["an attribute"](group, length))
     episode = open_source(path).episode(0)
-    drawn = [drawn_wording(episode, np.random.default_rng(seed)) for seed in range(300)]
-    assert drawn == [drawn_wording(episode, np.random.default_rng(seed)) for seed in range(300)]
+    drawn = [drawn_wording(episode, 2, np.random.default_rng(seed)) for seed in range(300)]
+    assert drawn == [drawn_wording(episode, 2, np.random.default_rng(seed)) for seed in range(300)]
     assert all(70 < count < 130 for count in Counter(drawn).values()) and set(drawn) == set(SAID)
-    assert drawn_wording(episode, None) == SAID[0]
+    assert drawn_wording(episode, 2, None) == SAID[0]
 
 
 def test_nothing_is_drawn_for_one_wording(tmp_path: Path) -> None:
     episode = open_source(robomimic(tmp_path / "x.hdf5")).episode(0)
     generator = np.random.default_rng(3)
-    drawn_wording(episode, generator)
+    drawn_wording(episode, 0, generator)
     assert generator.random() == np.random.default_rng(3).random()
+
+
+@pytest.mark.parametrize("task", ["next_action", "next_state", "instruction_from_video"])
+def test_training_draws_one_of_the_wordings(task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = RLDSReader(write_toy_dataset(tmp_path / "toy", 1, 3))
+    monkeypatch.setattr(EpisodeFields, "wordings", lambda self, step: SAID)
+    form, found = toy_format(compute_statistics(reader)), named_task(task)
+    if found.config is None:
+        made: Any = NextAction(reader, form, range(1))
+    else:
+        made = found.make(reader, form, range(1), found.config())
+
+    def told(generator: np.random.Generator | None) -> str:
+        example = made.example(0, generator)
+        text = " ".join(str(part) for part in [*example.text, example.text_target])
+        (said,) = [wording for wording in SAID if wording in text]
+        return said
+
+    drawn = [told(np.random.default_rng(seed)) for seed in range(40)]
+    assert set(drawn) == set(SAID) and drawn == [told(np.random.default_rng(seed)) for seed in range(40)]
+    assert told(None) == SAID[0]
+
+
+def test_a_step_has_its_own_instruction_and_one_without_has_that_of_another(tmp_path: Path) -> None:
+    def edit(group: Any, number: int, length: int) -> None:
+        group.create_dataset("obs/language", data=["", "", "open it", "close it", "", "close it"][:length], dtype=TEXT)
+
+    path = robomimic(tmp_path / "x.hdf5", (6, 6), edit)
+    (tmp_path / "x.yaml").write_text(propose(open_source(path), path))
+    assert "keys: [language_instruction" in (tmp_path / "x.yaml").read_text()
+    episode = open_source(tmp_path / "x.yaml").episode(0)
+    found = [drawn_wording(episode, step, None) for step in range(6)]
+    assert found == ["close it", "close it", "open it", "close it", "close it", "close it"]

@@ -146,6 +146,24 @@ def test_an_error_that_no_seed_mends_is_not_tried_again(bench, monkeypatch, faul
     assert env.reset(seed=5)[1]["seed"] == 5
 
 
+def test_lost_physics_are_named_and_the_next_reset_recovers(bench) -> None:
+    env = make_env("vima/rotate")
+    expert = make_expert("vima/rotate", env)
+    observation, _ = env.reset(seed=1)
+    expert.reset()
+    action = expert.act(observation)
+    for use in (lambda: env.step(action), lambda: env.reset(seed=2)):
+        env.reset(seed=1)
+        folder = Path(bench.made[-1].scene_file).parent
+        bench.p.disconnect(physicsClientId=bench.made[-1].client_id)
+        with pytest.raises(SimulatorError, match=r"(stepping|resetting).*Not connected to physics server"):
+            use()
+        assert not folder.exists()
+        assert solve(env, 1)[1]
+    bench.p.disconnect(physicsClientId=bench.made[-1].client_id)
+    env.close()
+
+
 def test_a_benchmark_that_does_not_start_leaves_nothing(bench, monkeypatch) -> None:
     def half(*_, **__) -> None:
         bench.p.connect(bench.p.DIRECT)

@@ -53,9 +53,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[Any]) -> N
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "workers"), [(signal.SIGTERM, 143, 2), (signal.SIGINT, 130, 1), (signal.SIGTERM, 143, 0)]
-)
+@pytest.mark.parametrize(("number", "code", "workers"), [(signal.SIGTERM, 143, 2), (signal.SIGINT, 130, 0)])
 def test_a_signal_to_the_group_while_training_waits_for_a_batch_loses_no_step(
     data: Path, finished: Path, tmp_path: Path, number: signal.Signals, code: int, workers: int
 ) -> None:
@@ -76,7 +74,7 @@ def test_a_signal_to_the_group_while_training_waits_for_a_batch_loses_no_step(
     assert same_files(finished / "checkpoint", out / "checkpoint")
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(25, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_with_a_checkpoint_every_step(
     data: Path, finished: Path, tmp_path: Path, kills: int
 ) -> None:
@@ -152,7 +150,7 @@ def test_a_second_training_into_the_same_folder_is_refused_at_once(data: Path, f
     assert before == {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("limit", [500, 30_000, 300_000])
+@pytest.mark.parametrize("limit", [500, 30_000])
 def test_a_full_disk_is_one_line_and_the_checkpoint_before_stays(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], limit: int
 ) -> None:

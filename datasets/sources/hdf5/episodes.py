@@ -38,10 +38,9 @@ def find_episodes(files: OpenFiles) -> tuple[Dialect, list[Place]]:
     """The dialect of the files and all episodes, in order.
 
     Raises:
-        DatasetError: the first file that can be read is of no dialect, cannot be used, or there is no episode.
-        CorruptRecordError: none of the files can be read.
+        DatasetError: all files are damaged, of no dialect or cannot be used, or there is no episode.
     """
-    places, dialect, failed = list[Place](), None, list[CorruptRecordError]()
+    places, dialect, failed = list[Place](), None, list[DatasetError]()
     for number, path in enumerate(files.paths):
         try:
             file = files.file(number, len(places))
@@ -52,17 +51,15 @@ def find_episodes(files: OpenFiles) -> tuple[Dialect, list[Place]]:
                         raise DatasetError(f"{path} {problem}")
                     dialect = found
                 if found is not dialect:
-                    raise DatasetError(f"{path} is of the layout of {found.name}, others here of {dialect.name}")
+                    raise DatasetError(
+                        f"{path} is of the layout of {found.name}, others here of {dialect.name}. Keep these in a "
+                        "folder of their own"
+                    )
                 masks = found.masks(file)
                 names = found.episodes(file)
-        except CorruptRecordError as error:
+        except DatasetError as error:
             failed.append(error)
             places.append(Place(number, "", path.stem, str(error)))
-            continue
-        except DatasetError as error:
-            if dialect is None or len(files.paths) == 1:
-                raise
-            places.append(Place(number, "", path.stem, f"{error}. Keep these in folders of their own"))
             continue
         for name in names:
             own = name.rpartition("/")[2]

@@ -29,6 +29,7 @@ _LANGUAGE = (
 )
 _NOT_LANGUAGE = {"emb", "embedding", "id", "index", "name", "type", "path", "file", "source", "kind", "version"}
 _LONGEST, _LONGEST_LEAF = 2000, 200  # characters of a text, and of one in JSON that is not language
+_MARKUP = ("<", "(")  # how models and problem files begin
 _LEAVES, _DEEPEST = 16, 4  # texts in JSON that are not language, and objects in objects
 _RATE = ("fps", "control_freq", "control_hz", "control_frequency", "frequency", "hz")
 
@@ -135,7 +136,7 @@ def _facts(name: str, value: Any, *, numbers: bool) -> Iterator[tuple[str, Fact]
     if text is not None:
         content = _json(text)
         if content is None:
-            if len(text) <= _LONGEST and not text.startswith("<"):
+            if len(text) <= _LONGEST and not text.startswith(_MARKUP):
                 yield name, text
             return
         value = content

@@ -136,7 +136,7 @@ def _one_by_one(path: str, field: Field | str) -> Iterator[tuple[str, Field | st
 def _most(several: Sequence[Field | str]) -> Field | str:
     """What most of the episodes have; images of several sizes are images of any size."""
     read = [one for one in several if isinstance(one, Field)]
-    if 2 * len(read) <= len(several):
+    if 2 * len(read) < len(several):
         return next(one for one in several if isinstance(one, str))
     images = [one for one in read if one.pixels is not None]
     if len(images) == len(read):
@@ -173,7 +173,7 @@ def _read_as(name: str, item: Any, episode: Seen) -> Field | str:
     samples = [item[step] for step in sorted({0, (episode.length - 1) // 2, episode.length - 1})]
     if h5py.check_string_dtype(dtype) is not None or dtype.kind in "SV" or h5py.check_vlen_dtype(dtype) is not None:
         return _of_bytes(name, dtype, shape, samples, episode.swapped)
-    if dtype == np.uint8 and len(shape) == 1 and all(map(is_image_file, samples)):
+    if dtype == np.uint8 and len(shape) == 1 and any(map(is_image_file, samples)):
         return _image(name, encoded_pixels(samples, episode.swapped))
     plain = dtype.newbyteorder("=")
     if plain.name not in (*FLOATS, *INTEGERS):
@@ -186,7 +186,7 @@ def _read_as(name: str, item: Any, episode: Seen) -> Field | str:
 
 def _of_bytes(name: str, dtype: Any, shape: tuple[int, ...], samples: list[Any], swapped: bool) -> Field | str:
     """Strings, opaque values and rows of any length: images in files, or texts."""
-    if not shape and all(map(is_image_file, samples)):
+    if not shape and any(map(is_image_file, samples)):
         return _image(name, encoded_pixels(samples, swapped))
     texts = [text_of(value) for sample in samples for value in (np.ravel(sample) if shape else [sample])]
     if dtype.kind == "V" and dtype.names:

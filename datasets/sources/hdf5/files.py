@@ -10,6 +10,7 @@ from typing import Any
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.datasets.sources.hdf5.dialect import number_of
+from embodio.datasets.sources.hdf5.links import require_own
 
 SUFFIXES = (".hdf5", ".h5")
 REMEDY = "Fetch the file again"
@@ -40,6 +41,7 @@ class OpenFiles:
         Raises:
             DatasetError: h5py is missing.
             CorruptRecordError: the file cannot be opened.
+            UnsafeName: the file names other files.
         """
         if number in self._open:
             self._open.move_to_end(number)
@@ -50,9 +52,12 @@ class OpenFiles:
             raise DatasetError("HDF5 files need h5py: pip install 'embodio[hdf5]'") from error
         path = self.paths[number]
         try:
-            self._open[number] = h5py.File(path, "r")
+            file = h5py.File(path, "r")
         except OSError as error:
             raise CorruptRecordError(path, episode, f"not an HDF5 file, or cut off ({error})", REMEDY) from error
+        with readable(path, episode):
+            require_own(path, file)
+        self._open[number] = file
         while len(self._open) > _OPEN:
             self._open.popitem(last=False)[1].close()
         return self._open[number]

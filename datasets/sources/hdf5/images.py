@@ -101,16 +101,21 @@ def encoded_pixels(samples: Sequence[Any], swapped: bool) -> Pixels:
         swapped: whether red and blue are.
 
     Raises:
-        FeatureError: one of them cannot be decoded, or holds 16 bits a pixel.
+        FeatureError: none of them can be decoded, or one holds 16 bits a pixel.
     """
-    sizes = set()
-    for sample in samples:
-        data = file_bytes(sample)
+    sizes, damage = set[tuple[int, ...]](), list[FeatureError]()
+    encoding: Literal["jpeg", "png"] = "jpeg"
+    for data in map(file_bytes, samples):
         if data.startswith(_PNG) and len(data) > 24 and data[24] == 16:
             raise FeatureError("PNG files of 16 bits, such as depth, are not read; store the numbers themselves")
-        sizes.add(decode_image(data).shape[:2])
+        try:
+            sizes.add(decode_image(data).shape[:2])
+            encoding = "png" if data.startswith(_PNG) else encoding
+        except FeatureError as error:
+            damage.append(error)
+    if not sizes:
+        raise damage[0]
     height, width = next(iter(sizes)) if len(sizes) == 1 else (None, None)
-    encoding: Literal["jpeg", "png"] = "png" if file_bytes(samples[0]).startswith(_PNG) else "jpeg"
     return Pixels(ImageFeature(height, width, 3, encoding), "bytes", swapped=swapped)
 
 
@@ -157,9 +162,12 @@ def _values(name: str, channels: int, dtype: np.dtype[Any], samples: Sequence[np
     low, high = (float(pick([pick(sample) for sample in samples])) for pick in (np.min, np.max))
     if not np.isfinite([low, high]).all():
         return None
+    if dtype.kind == "f" and low >= 0 and high <= 1:
+        return "0 to 1"
     if dtype.kind == "f" and low >= -1 and high <= 1:
-        return "0 to 1" if low >= 0 else "-1 to 1"
-    if low >= 0 and high <= 255:
+        return "-1 to 1" if named else None
+    whole = named or all(np.array_equal(sample, np.rint(sample)) for sample in samples)
+    if low >= 0 and high <= 255 and whole:
         return "0 to 255"
     return "0 to 65535" if dtype == np.uint16 and named else None
 

@@ -55,8 +55,8 @@ class EpisodeReader:
         field = self._common.fields[path]
         values: npt.NDArray[Any] = self._read(field, slice(self._length))
         feature = self._common.features.steps[path]
-        if path == "is_terminal":
-            return values.astype(bool)
+        if feature == TensorFeature("bool"):  # also where it is stored as a number, or a vector of one
+            return values.astype(bool).reshape(len(values))
         return values.astype(feature.numpy_dtype, copy=False) if isinstance(feature, TensorFeature) else values
 
     def frame(self, path: str, step: int) -> npt.NDArray[np.uint8]:

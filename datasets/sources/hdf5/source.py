@@ -80,7 +80,7 @@ class HDF5Source:
             for path, field in fields.items()
             if field.pixels is not None and field.pixels.in_words
         )
-        self.name = re.sub(r"\W+", "_", str(self.environment.get("env_name") or self._own_name)).lower().strip("_")
+        self.name = re.sub(r"\W+", "_", self._environment_name or self._own_name).lower().strip("_")
 
     def __len__(self) -> int:
         """Returns the number of episodes."""
@@ -157,6 +157,11 @@ class HDF5Source:
         self._files.close()
 
     @property
+    def _environment_name(self) -> str:
+        """What the only file calls its environment; a folder may hold several."""
+        return str(self.environment.get("env_name") or "") if self.path.is_file() else ""
+
+    @property
     def _own_name(self) -> str:
         return self.path.stem if self.path.is_file() else self.path.resolve().name
 
@@ -203,7 +208,9 @@ class HDF5Source:
         texts = [path for path, feature in (steps | told).items() if isinstance(feature, TextFeature)]
         language = by_language([*texts, *sequences])
         flag = TensorFeature("bool")
-        steps |= {"is_terminal": flag} if isinstance(steps.get("is_terminal"), TensorFeature) else {}
+        terminal = steps.get("is_terminal")
+        if isinstance(terminal, TensorFeature) and terminal.shape in ((), (1,)):
+            steps["is_terminal"] = flag
         steps |= {"is_first": flag, "is_last": flag, INSTRUCTION: TextFeature()}
         told |= {ID: TextFeature()} | ({FILE: TextFeature()} if len(self._files.paths) > 1 else {})
         told |= {f"{FILTER}{mask}": flag for mask in self._masks}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,24 @@ def image_column(files: Sequence[bytes]) -> Any:
 
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     return pa.array([{"bytes": data, "path": None} for data in files], kind)
+
+
+def image_file(cell: object, read: Callable[[str], bytes]) -> bytes:
+    """The image file that a cell holds, or names.
+
+    Args:
+        cell: bytes, the path of a file, or a dict of `bytes` and `path`, one of which may be missing.
+        read: gives the content of the file at such a path.
+
+    Raises:
+        FeatureError: the cell is none of them.
+    """
+    data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, cell)
+    if isinstance(data, bytes):
+        return data
+    if not isinstance(path, str):
+        raise FeatureError("a cell holds neither an image nor the path of one. Fetch the data set again")
+    return read(path)
 
 
 def store_value(feature: Feature, value: Any) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from embodio.datasets.episodes.features import (
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.files.names import filled, inside
 from embodio.datasets.sources.lerobot.names import BOOKKEEPING, OWN, rlds_path
+from embodio.datasets.sources.lerobot.rows import whole_number
+from embodio.datasets.sources.lerobot.version2 import read_rows, read_tasks
 from embodio.datasets.sources.lerobot.videos import picture_feature
 from embodio.datasets.sources.parquet import REMEDY, read_table
 
@@ -30,7 +33,9 @@ INFO = "meta/info.json"
 _TYPES = (*INTEGERS, "float16", "float32", "float64")
 VALUES = "embodio/"  # before the names of what RLDS says of whole episodes
 PLACE = "place"  # of a row: its file, and its number in it
-_WHOLE = ("episode_index", "length", "data/chunk_index", "data/file_index", "dataset_from_index")
+_WHOLE = ("episode_index", "length", "data/chunk_index", "data/file_index")
+_TEXTS = ("__index_level_0__", "task")  # names of the column of texts in the table of tasks
+_SLOTS = ("chunk_index", "file_index")
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,9 @@ class LeRobotLayout:
         columns: path of each field in RLDS -> its name in LeRobot.
         features: what an episode holds, with the paths of RLDS.
         embodiment: of the robot, as `Embodiment.to_dict` gives it; None where nobody says.
-        tasks: the instructions.
+        tasks: number -> instruction.
         rows: the table of episodes, in order, without statistics and `VALUES`, with the `PLACE` of each.
+        remarks: what info.json says that is not so.
     """
 
     folder: Path
@@ -54,12 +60,17 @@ class LeRobotLayout:
     columns: Mapping[str, str]
     features: EpisodeFeatures
     embodiment: Mapping[str, Any] | None
-    tasks: list[str]
+    tasks: Mapping[int, str]
     rows: list[dict[str, Any]]
+    remarks: tuple[str, ...]
 
     @classmethod
-    def load(cls, folder: Path) -> LeRobotLayout:
+    def load(cls, folder: Path, episode_files: Iterable[Path] | None = None) -> LeRobotLayout:
         """Reads the folder `meta`.
+
+        Args:
+            folder: of the data set.
+            episode_files: the tables of episodes of version 3; None takes those in `folder`.
 
         Raises:
             DatasetError: the folder is no such data set, or is of another version.
@@ -68,7 +79,7 @@ class LeRobotLayout:
         """
         info = _read_json(folder / INFO)
         version = str(info.get("codebase_version"))
-        if not version.startswith("v3"):
+        if not version.startswith(("v3", "v2")):
             raise DatasetError(f"{folder} is LeRobot data of version {version}. Convert it to v3.0 with LeRobot")
         _check_info(folder / INFO, info)
         columns = _columns([name for name in info["features"] if name not in BOOKKEEPING])
@@ -79,8 +90,15 @@ class LeRobotLayout:
             embodiment = own.get("embodiment")
         else:
             features = _features(columns, info["features"])
-        rows = _read_rows(folder, info)
-        return cls(folder, info, float(info["fps"]), columns, features, embodiment, _read_tasks(folder), rows)
+        videos = [name for name, field in info["features"].items() if field["dtype"] == "video"]
+        if version.startswith("v2"):
+            tasks, rows = read_tasks(folder), read_rows(folder, info.get("chunks_size"), videos, float(info["fps"]))
+        else:
+            files = sorted((folder / "meta/episodes").glob("chunk-*/file-*.parquet"))
+            tasks, rows = _read_tasks(folder), _read_rows(files if episode_files is None else episode_files, videos)
+        rows = _in_order(folder, rows)
+        remarks = tuple(_remarks(folder / INFO, info, rows))
+        return cls(folder, info, float(info["fps"]), columns, features, embodiment, tasks, rows, remarks)
 
     def part(self, split: str | None) -> list[dict[str, Any]]:
         """The episodes of a split, written "first:last" in info.json; None takes all.
@@ -102,25 +120,21 @@ class LeRobotLayout:
         return rows
 
     def path(self, template: str, row: Mapping[str, Any], prefix: str, name: str = "") -> Path:
-        """The file that holds an episode; `template` is "data_path" or "video_path". Raises UnsafeName."""
-        chunk, file = row[f"{prefix}/chunk_index"], row[f"{prefix}/file_index"]
+        """The file that a row names; `template` is "data_path" or "video_path". Raises UnsafeName."""
+        known = {"episode_index": row["episode_index"], "episode_chunk": row.get("episode_chunk"), "video_key": name}
+        known |= {slot: row.get(f"{prefix}/{slot}") for slot in _SLOTS}
         origin = self.folder / INFO
-        return inside(self.folder, _filled(origin, self.info, template, chunk, file, name), origin)
+        slots = {slot: value for slot, value in known.items() if value is not None}
+        return inside(self.folder, filled(self.info[template], slots, origin), origin)
 
-    def first_of_file(self) -> dict[tuple[int, int], int]:
-        """Number of the first step of each data file."""
-        first: dict[tuple[int, int], int] = {}
-        for row in self.rows:
-            key = (row["data/chunk_index"], row["data/file_index"])
-            first[key] = min(first.get(key, row["dataset_from_index"]), row["dataset_from_index"])
-        return first
-
-
-def _filled(path: Path, info: Mapping[str, Any], template: str, chunk: int, file: int, name: str) -> str:
-    slots: dict[str, int | str] = {"chunk_index": chunk, "file_index": file, "video_key": name}
-    if not isinstance(info.get(template), str):
-        raise DatasetError(f"{path}: {template} is {info.get(template)!r}, expected where the files are. {REMEDY}")
-    return filled(info[template], slots, path)
+    def neighbours(self, row: Mapping[str, Any]) -> Iterator[Path]:
+        """The data files before and after the one that a row names; of version 3 only."""
+        keys = ["data/chunk_index", "data/file_index"]
+        places = sorted({tuple(other[key] for key in keys) for other in self.rows if keys[0] in other})
+        for number, place in enumerate(places):
+            if place == tuple(row.get(key) for key in keys):
+                for near in (*places[max(0, number - 1) : number], *places[number + 1 : number + 2]):
+                    yield self.path("data_path", {**row, **dict(zip(keys, near, strict=True))}, "data")
 
 
 def _check_info(path: Path, info: Mapping[str, Any]) -> None:
@@ -136,10 +150,12 @@ def _check_info(path: Path, info: Mapping[str, Any]) -> None:
             raise FeatureError(f"{path}: {name} has no dtype and shape. {REMEDY}")
         if field["dtype"] in ("video", "image") and len(shape or ()) != 3:
             raise FeatureError(f"{path}: {name} has the shape {shape}, expected 3 sizes. {REMEDY}")
-    _filled(path, info, "data_path", 0, 0, "key")
-    for name, field in features.items():
-        if field["dtype"] == "video":
-            _filled(path, info, "video_path", 0, 0, name)
+    slots: dict[str, int | str] = dict.fromkeys(("chunk_index", "file_index", "episode_chunk", "episode_index"), 0)
+    videos = [name for name, field in features.items() if field["dtype"] == "video"]
+    for template, key in [("data_path", "key"), *(("video_path", name) for name in videos)]:
+        if not isinstance(info.get(template), str):
+            raise DatasetError(f"{path}: {template} is {info.get(template)!r}, expected where the files are. {REMEDY}")
+        filled(info[template], slots | {"video_key": key}, path)
 
 
 def _own(path: Path, own: Mapping[str, Any], features: Mapping[str, Any]) -> tuple[dict[str, str], EpisodeFeatures]:
@@ -154,44 +170,67 @@ def _own(path: Path, own: Mapping[str, Any], features: Mapping[str, Any]) -> tup
     return {str(key): str(value) for key, value in names.items()}, found
 
 
-def _read_tasks(folder: Path) -> list[str]:
+def _read_tasks(folder: Path) -> dict[int, str]:
+    """Number of each task -> its text, from a table that may have gaps and columns of other programs."""
     path = folder / "meta" / "tasks.parquet"
     table = read_table(path)
     names = [name for name in table.column_names if name != "task_index"]
-    if "task_index" not in table.column_names or len(names) != 1:
+    named = [name for name in _TEXTS if name in names] or names
+    if "task_index" not in table.column_names or not named or (len(named) > 1 and named == names):
         raise DatasetError(f"{path} has the columns {table.column_names}, expected task_index and the texts. {REMEDY}")
-    tasks = dict(zip(table["task_index"].to_pylist(), table[names[0]].to_pylist(), strict=True))
-    if sorted(tasks, key=str) != sorted(range(len(tasks)), key=str):
-        raise CorruptRecordError(path, 0, "the numbers of the tasks have gaps", REMEDY)
-    return [str(tasks[number]) for number in range(len(tasks))]
+    tasks: dict[int, str] = {}
+    for row, (found, text) in enumerate(zip(table["task_index"].to_pylist(), table[named[0]].to_pylist(), strict=True)):
+        number = whole_number(found)
+        if number is None or text is None or tasks.setdefault(number, str(text)) != str(text):
+            raise CorruptRecordError(path, row, f"{text!r} with the number {found!r} is not a task", REMEDY)
+    return tasks
 
 
-def _read_rows(folder: Path, info: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _read_rows(files: Iterable[Path], videos: Sequence[str]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    videos = [name for name, field in info["features"].items() if field["dtype"] == "video"]
-    for path in sorted((folder / "meta" / "episodes").glob("chunk-*/file-*.parquet")):
+    known: set[int] = set()
+    for path in files:
         table = read_table(path, lambda name: not name.startswith(("stats/", VALUES)))
-        for number, row in enumerate(table.to_pylist()):
-            _check_row(path, number, row, videos, info.get("total_frames"))
-            rows.append(row | {PLACE: (path, number)})
-    rows.sort(key=lambda row: row["episode_index"])
+        found = [
+            _checked(path, number, row, videos) | {PLACE: (path, number)}
+            for number, row in enumerate(table.to_pylist())
+        ]
+        if known.intersection(row["episode_index"] for row in found):  # a server may send one file for ever
+            raise CorruptRecordError(path, 0, "its episodes are in another file, too", REMEDY)
+        known |= {row["episode_index"] for row in found}
+        rows += found
     return rows
 
 
-def _check_row(path: Path, number: int, row: Mapping[str, Any], videos: list[str], most: object) -> None:
-    whole = [*_WHOLE, *(f"videos/{name}/{key}_index" for name in videos for key in ("chunk", "file"))]
-    for name in whole:
-        if not isinstance(row.get(name), int) or row[name] < 0:
+def _in_order(folder: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows by number of the episode, each of which must come once."""
+    rows = sorted(rows, key=lambda row: row["episode_index"])
+    for one, other in itertools.pairwise(rows):
+        if one["episode_index"] == other["episode_index"]:
+            number = one["episode_index"]
+            raise CorruptRecordError(folder / "meta", number, f"episode {number} is described twice", REMEDY)
+    return rows
+
+
+def _remarks(path: Path, info: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    found = {"total_episodes": len(rows), "total_frames": sum(row["length"] for row in rows)}
+    for name, count in found.items():
+        if name in info and info[name] != count:
+            yield f"{path} says {name} {info[name]!r}, and the episodes have {count}"
+
+
+def _checked(path: Path, number: int, row: Mapping[str, Any], videos: Sequence[str]) -> dict[str, Any]:
+    """A row of the table of episodes, with whole numbers where a program wrote floats."""
+    whole = [*_WHOLE, *(f"videos/{name}/{slot}" for name in videos for slot in _SLOTS)]
+    numbers = {name: whole_number(row.get(name)) for name in whole}
+    for name, value in numbers.items():
+        if value is None:
             raise CorruptRecordError(path, number, f"{name} is {row.get(name)!r}", REMEDY)
-    length, last = row["length"], row.get("dataset_to_index")
-    if isinstance(most, int) and length > most:
-        raise CorruptRecordError(path, number, f"an episode of {length} steps, in a data set of {most}", REMEDY)
-    if last is not None and last != row["dataset_from_index"] + length:
-        raise CorruptRecordError(path, number, f"length {length} does not fit dataset_to_index {last}", REMEDY)
     for name in videos:
         start = row.get(f"videos/{name}/from_timestamp")
         if not isinstance(start, float | int) or not 0 <= start < math.inf:
             raise CorruptRecordError(path, number, f"videos/{name}/from_timestamp is {start!r}", REMEDY)
+    return {**row, **numbers}
 
 
 def _columns(names: Sequence[str]) -> dict[str, str]:
@@ -229,7 +268,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DatasetError(f"{path} is missing. Give the folder of a LeRobot data set, version 3") from error
+        raise DatasetError(f"{path} is missing. Give the folder of a LeRobot data set") from error
     except ValueError as error:
         raise DatasetError(f"{path} is not JSON: {error}. Fetch it again") from error
     if not isinstance(found, dict):

@@ -1,7 +1,8 @@
-"""LeRobot data sets, version 3: numbers in parquet files, frames in mp4 files, several episodes in each."""
+"""LeRobot data sets, versions 2 and 3: numbers in parquet files, frames in mp4 files, one or more episodes in each."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,19 +21,21 @@ from embodio.datasets.episodes.features import (
     TextFeature,
 )
 from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.files.names import inside
 from embodio.datasets.files.remote import has_file, is_url
 from embodio.datasets.sources.columns import ColumnEpisode, Lazy
 from embodio.datasets.sources.layouts import Layout
-from embodio.datasets.sources.lerobot.columns import load_value
+from embodio.datasets.sources.lerobot.columns import image_file, load_value
 from embodio.datasets.sources.lerobot.layout import PLACE, VALUES, LeRobotLayout
 from embodio.datasets.sources.lerobot.remote import RemoteLeRobot
+from embodio.datasets.sources.lerobot.rows import DataFile, whole_number
 from embodio.datasets.sources.lerobot.videos import VideoField
 from embodio.datasets.sources.parquet import REMEDY, open_parquet, reading
 from embodio.envs.embodiment import Embodiment
 
 
 class LeRobotSource:
-    """Episodes of a LeRobot v3 folder.
+    """Episodes of a LeRobot folder, version 2.0, 2.1 or 3.
 
     Fields get the names of RLDS: "observation.images.front" is "observation/front", "next.reward" is "reward".
 
@@ -40,6 +43,7 @@ class LeRobotSource:
         name: the folder's name.
         features: what an episode holds.
         fps: steps per second.
+        remarks: what the descriptions say that is not so, and was put right; those of episodes when they were read.
     """
 
     def __init__(self, folder: str | Path, *, split: str | None = None) -> None:
@@ -58,12 +62,13 @@ class LeRobotSource:
         self.folder = Path(folder) if self._remote is None else self._remote.folder
         self.split = split
         self.name = Path(folder).name if self._remote else self.folder.resolve().name
-        self._layout = LeRobotLayout.load(self.folder)
+        self._layout = LeRobotLayout.load(self.folder, self._remote.episode_files() if self._remote else None)
         self.fps, self.features = self._layout.fps, self._layout.features
         self._info, self._columns = self._layout.info, self._layout.columns
-        self._first_of_file = self._layout.first_of_file()
         self._rows = self._layout.part(split)
         self._files: dict[Path, Any] = {}
+        self._data: dict[Path, DataFile] = {}
+        self.remarks = dict.fromkeys(self._layout.remarks)
         self._videos = {
             name: VideoField(name, self._info["features"][name], self._layout.rows, self.fps)
             for path, name in self._columns.items()
@@ -128,13 +133,14 @@ class LeRobotSource:
 
     def close(self) -> None:
         """Closes files; they open again when needed."""
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
+        for files in (self._files, self._data):
+            for file in files.values():
+                file.close()
+            files.clear()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves open files behind."""
-        return self.__dict__ | {"_files": {}}
+        return self.__dict__ | {"_files": {}, "_data": {}}
 
     def _row(self, index: int) -> Mapping[str, Any]:
         if not 0 <= index < len(self):
@@ -149,27 +155,26 @@ class LeRobotSource:
         return values
 
     def _column(self, row: Mapping[str, Any], name: str) -> Any:
-        file_path = self._place("data_path", row, "data")
-        key = (row["data/chunk_index"], row["data/file_index"])
-        first = row["dataset_from_index"] - self._first_of_file[key]
-        file = self._open(file_path)
-        groups: list[int] = []
-        start, before = 0, 0
-        for group in range(file.num_row_groups):
-            rows = file.metadata.row_group(group).num_rows
-            if start < first + row["length"] and start + rows > first:
-                before = start if not groups else before
-                groups.append(group)
-            start += rows
-        with reading(file_path, int(row["episode_index"])):
-            table = file.read_row_groups(groups, columns=[name])
-        if name not in table.column_names or len(table) < first - before + row["length"]:
-            raise CorruptRecordError(file_path, int(row["episode_index"]), f"rows of {name} are missing", REMEDY)
-        return table[name].slice(first - before, row["length"]).combine_chunks()
+        file = self._data_of(row)
+        return file.column(name, file.rows(row["episode_index"], row["length"]))
+
+    def _data_of(self, row: Mapping[str, Any]) -> DataFile:
+        """The data file with an episode's rows: the one that is named, or the one before or after it."""
+        named, number = self._layout.path("data_path", row, "data"), row["episode_index"]
+        for path in itertools.chain([named], self._layout.neighbours(row)):
+            if path not in self._data:
+                self._data[path] = DataFile(path if self._remote is None else self._remote.file(path))
+            if self._data[path].holds(number) or not row["length"]:
+                if path != named:
+                    remark = f"episode {number} is in {path}, not in {named.name} as the table of episodes says"
+                    self.remarks[remark] = None
+                return self._data[path]
+        raise CorruptRecordError(named, 0, f"no row is of episode {number}, here or in the files next to it", REMEDY)
 
     def _array(self, row: Mapping[str, Any], path: str, feature: TensorFeature | DepthFeature) -> npt.NDArray[Any]:
         length = int(row["length"])
         if path not in self._columns and path in ("is_first", "is_last"):
+            self._data_of(row).rows(row["episode_index"], length)  # before so much memory is taken
             return np.arange(length) == (0 if path == "is_first" else length - 1)
         column = self._column(row, self._columns[path])
         while hasattr(column, "storage"):
@@ -185,6 +190,8 @@ class LeRobotSource:
 
     def _value(self, row: Mapping[str, Any], path: str) -> Any:
         """A value of the whole episode; only folders that this library wrote have others than the number."""
+        if PLACE not in row:
+            return int(row["episode_index"])
         place, number = row[PLACE]
         file, name = self._open(place), f"{VALUES}{path}"
         if path == f"{METADATA}/episode_index" and name not in file.schema_arrow.names:
@@ -212,8 +219,8 @@ class LeRobotSource:
         return self._files[path]
 
     def _instruction(self, row: Mapping[str, Any], step: int) -> str:
-        number = int(self._values(row, INSTRUCTION, "task_index")[step])
-        if not 0 <= number < len(self._layout.tasks):
+        number = whole_number(self._values(row, INSTRUCTION, "task_index")[step])
+        if number is None or number not in self._layout.tasks:
             raise CorruptRecordError(self.folder, int(row["episode_index"]), f"there is no task {number}", REMEDY)
         return self._layout.tasks[number]
 
@@ -228,9 +235,18 @@ class LeRobotSource:
         def frame(step: int) -> npt.NDArray[np.uint8]:
             if not cells:
                 cells.extend(self._values(row, path))
-            return decode_image(cells[step]["bytes"] or b"", feature.channels)
+            return decode_image(image_file(cells[step], self._named), feature.channels)
 
         return frame
+
+    def _named(self, name: str) -> bytes:
+        """The image file that a cell names, in the folder of the data set."""
+        beside = str(self.folder.absolute()) + "/"
+        path = inside(self.folder, name.removeprefix(beside), self.folder)
+        try:
+            return (path if self._remote is None else self._remote.file(path)).read_bytes()
+        except OSError as error:
+            raise CorruptRecordError(path, 0, f"the image cannot be read ({error})", REMEDY) from error
 
     def _filmed(
         self, row: Mapping[str, Any], name: str, feature: ImageFeature
@@ -255,7 +271,7 @@ class LeRobotSource:
 
 LAYOUT = Layout(
     "lerobot",
-    "LeRobot v3 (meta/info.json)",
+    "LeRobot v2 or v3 (meta/info.json)",
     lambda path: (path / "meta" / "info.json").exists(),
     lambda place, split, instruction: LeRobotSource(place, split=split),
     behind=lambda url: has_file(f"{url.rstrip('/')}/meta/info.json"),

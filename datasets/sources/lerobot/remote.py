@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 from embodio.datasets.errors import UnsafeName
 from embodio.datasets.files.names import inside
 from embodio.datasets.files.remote import fetch, mirror
+from embodio.datasets.sources.lerobot.layout import INFO
 from embodio.datasets.sources.lerobot.names import OWN
+from embodio.datasets.sources.lerobot.version2 import EPISODES, TASKS
 
 _FETCHED = ".fetched"  # hidden, so that the fingerprint of the data set does not change as files arrive
 
@@ -23,11 +26,19 @@ class RemoteLeRobot:
     def __init__(self, url: str) -> None:
         """Copies what describes the data set; raises DatasetError as `embodio.datasets.files.remote.mirror`."""
         self._url = url.rstrip("/")
-        self.folder = mirror(self._url, ["meta/info.json", "meta/tasks.parquet", f"meta/{OWN}"])
+        self.folder = mirror(self._url, [INFO, "meta/tasks.parquet", TASKS, EPISODES, f"meta/{OWN}"])
         self._here: set[Path] = set()
+
+    def episode_files(self) -> Iterator[Path]:
+        """Copies the tables of episodes of version 3, one after the other; raises DatasetError as `mirror`."""
         for chunk in itertools.count():
-            names = (f"meta/episodes/chunk-{chunk:03d}/file-{file:03d}.parquet" for file in itertools.count())
-            if not sum(1 for _ in itertools.takewhile(self._mirrored, names)):
+            for file in itertools.count():
+                path = self._mirrored(f"meta/episodes/chunk-{chunk:03d}/file-{file:03d}.parquet")
+                if path.exists():
+                    yield path
+                    continue
+                if not file:
+                    return
                 break
 
     def file(self, path: Path) -> Path:
@@ -49,6 +60,6 @@ class RemoteLeRobot:
             self._here.add(here)
         return here
 
-    def _mirrored(self, name: str) -> bool:
-        """Copies a description; false where the server does not have it."""
-        return (mirror(self._url, [name]) / name).exists()
+    def _mirrored(self, name: str) -> Path:
+        """Where a description is, if the server has it."""
+        return mirror(self._url, [name]) / name

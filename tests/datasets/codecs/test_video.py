@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from embodio.datasets.codecs.video import VideoWriter, join_videos, playable, video_bytes, write_video
 from embodio.datasets.errors import DatasetError
 from embodio.model.processing.video_stream import VideoStream
+from embodio.model.writing import WriteError
 from tests.support.videos import marked, number_of
 
 
@@ -79,14 +80,14 @@ def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
         writer.add(marked(1))
         writer.add(marked(1, 32, 64))
     refused = VideoWriter(path, 10, arguments=["-no_such_option", "1"])
-    with pytest.raises(DatasetError, match=r"a\.mp4 cannot be written: .*Unrecognized option"), refused as writer:
+    with pytest.raises(WriteError, match=r"a\.mp4 cannot be written: .*Unrecognized option"), refused as writer:
         writer.add(marked(1))
     with VideoWriter(path, 10):
         pass
     assert path.read_bytes() == b"old" and [found.name for found in tmp_path.iterdir()] == ["a.mp4"]
-    with pytest.raises(DatasetError, match="cannot be written"):
+    with pytest.raises(WriteError, match="cannot be written"):
         write_video(tmp_path / "nowhere" / "a.mp4", [marked(1)], 10)
-    with pytest.raises(DatasetError, match="cannot be written"):
+    with pytest.raises(WriteError, match="cannot be written"):
         join_videos(tmp_path / "b.mp4", [path])
     assert path.exists() and not (tmp_path / "b.mp4").exists()
 

@@ -71,7 +71,7 @@ def aloha(folder: Path, lengths: tuple[int, ...] = (8, 9), *, compress: bool = F
                     cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].ravel() for frame in frames(length)
                 ]
                 used.append([len(row) for row in rows])
-                padded = images.create_dataset(camera, (length, max(used[-1]) + 30), np.uint8)
+                padded = images.create_dataset(camera, (length, max(used[-1], default=0) + 30), np.uint8)
                 for row, data in enumerate(rows):
                     padded[row, : len(data)] = data
             for name in ("qpos", "qvel", "effort"):

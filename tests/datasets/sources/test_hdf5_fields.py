@@ -219,5 +219,37 @@ def test_any_image_in_any_array_comes_back(image: np.ndarray, first: bool, kind:
         "wide": image.astype(np.int32),
     }[kind]
     stored = np.moveaxis(stored, -1, 0) if first else stored
-    pixels = array_pixels("observation/front", stored.shape, stored.dtype, [stored])
+    pixels = array_pixels("observation/front_rgb", stored.shape, stored.dtype, [stored])
     assert pixels is not None and np.array_equal(pixels.image(stored), image[..., :3])
+
+
+def test_flags_in_a_column_and_a_demonstration_without_anything(tmp_path: Path) -> None:
+    path = robomimic(tmp_path / "x.hdf5", (3, 4), lambda g, number, n: g.create_dataset("dones", data=np.ones((n, 1))))
+    with h5py.File(path, "a") as file:
+        file.create_group("data/demo_00")
+    source = open_source(path)
+    assert len(source) == 3 and source.episode(0).array("is_terminal").tolist() == [True] * 3
+    with pytest.raises(CorruptRecordError, match="the actions of demo_00 cannot be read"):
+        source.episode_length(1)
+
+
+def test_one_damaged_image_is_not_that_of_all(tmp_path: Path) -> None:
+    def edit(group: Any, number: int, length: int) -> None:
+        files = compressed("JPEG")(length)
+        files[0], files[length // 2] = b"", files[0][:100]
+        rows(group, "obs/front_image", files)
+
+    episode = open_source(robomimic(tmp_path / "x.hdf5", edit=edit, camera=False)).episode(0)
+    assert episode.frame("front_image", 5).shape == (32, 40, 3)
+    for step in (0, 3):
+        with pytest.raises(FeatureError):
+            episode.frame("front_image", step)
+
+
+def test_numbers_that_only_look_like_an_image(tmp_path: Path) -> None:
+    def edit(group: Any, number: int, length: int) -> None:
+        group["obs/normals"] = frames(length) / 255
+        group["obs/surface"] = frames(length) / 100
+        group["obs/field"] = frames(length) / 127.5 - 1
+
+    assert open_source(robomimic(tmp_path / "x.hdf5", edit=edit)).episode(0).cameras == ("agentview_image",)

@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -122,8 +123,6 @@ def test_minari(tmp_path: Path) -> None:
 
 
 def test_other_files_are_refused_with_what_is_known(tmp_path: Path) -> None:
-    import h5py
-
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["terminals"] = np.zeros(3)
     with pytest.raises(DatasetError, match=r"x\.h5 holds terminals, .*robomimic .*ALOHA"):
@@ -133,7 +132,11 @@ def test_other_files_are_refused_with_what_is_known(tmp_path: Path) -> None:
 def test_files_of_another_layout_in_a_folder_are_damaged_episodes(tmp_path: Path) -> None:
     folder = aloha(tmp_path / "mixed")
     robomimic(folder / "episode_7.hdf5")
+    with h5py.File(folder / "broken_0.hdf5", "w") as file:  # a recording that was stopped before it had actions
+        file.create_group("observations/images")
     source = open_source(folder)
-    assert len(source) == 3 and len(source.episode(0)) == 8
+    assert len(source) == 4 and len(source.episode(1)) == 8
+    with pytest.raises(CorruptRecordError, match="holds observations, which is none of the layouts"):
+        source.episode(0)
     with pytest.raises(CorruptRecordError, match="of the layout of robomimic, others here of ALOHA"):
-        source.episode(2)
+        source.episode(3)

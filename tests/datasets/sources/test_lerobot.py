@@ -22,6 +22,7 @@ from embodio.datasets.sources.lerobot.reader import LeRobotSource
 
 LONG = 32
 FPS, LENGTHS, KEY = 10, (5, LONG + 8, 3), "observation.images.front"
+BOOKKEEPING = ("task_index", "episode_index", "frame_index")
 TASKS = ["open the door", "close the door"]
 
 
@@ -51,13 +52,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         first = len(rows)
         for step in range(length):
             row = {"action": [float(episode), float(step)], "next.done": step == length - 1, "index": first + step}
-            rows.append(row | {"task_index": episode % 2})
+            rows.append(row | {"task_index": episode % 2, "episode_index": episode, "frame_index": step})
         found = {"episode_index": episode, "length": length, "tasks": [TASKS[episode % 2]], "stats/action/min": [0.0]}
         found |= {"data/chunk_index": 0, "data/file_index": 0, "dataset_from_index": first}
         found |= {f"videos/{KEY}/chunk_index": 0, f"videos/{KEY}/file_index": 0}
         episodes.append(found | {f"videos/{KEY}/from_timestamp": first / FPS})
     types = [("action", pa.list_(pa.float32(), 2)), ("next.done", pa.bool_()), ("index", pa.int64())]
-    table(root / "data/chunk-000/file-000.parquet", rows, pa.schema([*types, ("task_index", pa.int64())]))
+    table(
+        root / "data/chunk-000/file-000.parquet",
+        rows,
+        pa.schema([*types, *((name, pa.int64()) for name in BOOKKEEPING)]),
+    )
     table(root / "meta/episodes/chunk-000/file-000.parquet", episodes)
     table(root / "meta/tasks.parquet", [{"task_index": i, "__index_level_0__": task} for i, task in enumerate(TASKS)])
     (root / "meta/info.json").write_text(json.dumps(info))
@@ -109,8 +114,8 @@ def test_damage_is_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(CorruptRecordError, match=r"file-000\.parquet"):
         episode.array("action")
     info = tmp_path / "meta/info.json"
-    info.write_text(info.read_text().replace("v3.0", "v2.1"))
-    with pytest.raises(DatasetError, match=r"version v2\.1"):
+    info.write_text(info.read_text().replace("v3.0", "v1.6"))
+    with pytest.raises(DatasetError, match=r"version v1\.6"):
         LeRobotSource(tmp_path)
 
 

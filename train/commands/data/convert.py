@@ -85,5 +85,5 @@ def convert_data(config: ConvertDataConfig) -> int:
     more = len(result.skipped) - _SHOWN
     if more > 0:
         console.print(f"and {more} more, listed in {result.folder / 'conversion.json'}")
-    console.print(f"{result.folder}: {result.episodes} episodes, {len(result.skipped)} damaged ones left out")
+    console.print(f"{result.folder}: {result.episodes} episodes, {len(result.skipped)} left out")
     return 0
