@@ -21,7 +21,13 @@ from embodio.datasets.sources.guesses import KEYS
 from embodio.datasets.sources.layouts import layout_behind, layout_of
 
 _STATES = ("state", "proprio", "robot_state", "robot_obs")
-_ROBOMIMIC = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
+_ROBOTS = ("robot0_", "robot1_", "")  # what robosuite puts before the names of an arm
+# What the place, the turn and the fingers of an arm's hand are called; the first that is there is taken.
+_HAND = (
+    ("eef_pos", "ee_pos"),
+    ("eef_quat", "eef_rot_axis_angle", "eef_axis_angle", "ee_quat", "ee_ori"),
+    ("gripper_qpos", "gripper_width", "gripper_states", "gripper_pos"),
+)
 _LARGEST_STATE = 32  # numbers of a field; more are an embedding
 _LOOKED_AT, _LISTED = 64, 20  # episodes whose instructions are listed, and lines of these
 _TEXTS = ("instruction", "language", "task", "command", "goal", "text")
@@ -98,12 +104,21 @@ def _cameras(steps: Mapping[str, Feature]) -> dict[str, Any]:
 
 
 def _state(steps: Mapping[str, Feature]) -> list[str]:
-    for names in (*((name,) for name in _STATES), _ROBOMIMIC):
-        paths = [f"observation/{name}" for name in names]
-        if all(_is_vector(steps.get(path)) for path in paths):
-            return paths
+    for name in _STATES:
+        if _is_vector(steps.get(f"observation/{name}")):
+            return [f"observation/{name}"]
+    hands = [path for robot in _ROBOTS for path in _hand(steps, robot)]
+    if hands:
+        return hands
     small = (path for path, feature in steps.items() if path.startswith("observation") and _is_small(feature))
     return [path for path in small if not path.endswith("embedding")]
+
+
+def _hand(steps: Mapping[str, Feature], robot: str) -> list[str]:
+    """Place, turn and fingers of an arm's hand; empty without a place and one of the others."""
+    known = [[f"observation/{robot}{name}" for name in names] for names in _HAND]
+    found = [[path for path in paths if _is_vector(steps.get(path))][:1] for paths in known]
+    return [path for part in found for path in part] if found[0] and (found[1] or found[2]) else []
 
 
 def _action(steps: Mapping[str, Feature], notes: dict[str, str]) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from embodio.datasets.conversion.conversion import convert
-from embodio.datasets.conversion.inspect_source import propose
+from embodio.datasets.conversion.inspect_source import _state, propose
 from embodio.datasets.conversion.targets import ConversionSettings
 from embodio.datasets.episodes.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.episodes.source import EpisodeSource
@@ -193,3 +193,16 @@ def test_a_guessed_instruction_is_marked_in_copies(tmp_path: Path) -> None:
     assert "instruction" in found.embodiment.guessed and "action.mode" not in found.embodiment.guessed
     convert(found, tmp_path / "out")
     assert "instruction" in open_source(tmp_path / "out").embodiment.guessed
+
+
+@pytest.mark.parametrize(("names", "state"), [
+    (("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos", "object"), range(3)),
+    (("eef_pos", "eef_quat", "gripper_pos", "joint_pos"), range(3)),
+    (("robot0_eef_pos", "robot0_eef_rot_axis_angle", "robot0_gripper_width", "robot0_demo_start_pose"), range(3)),
+    (("robot0_eef_pos", "robot0_gripper_qpos", "robot1_eef_pos", "robot1_eef_quat", "robot1_gripper_qpos"), range(5)),
+    (("ee_pos", "ee_ori", "gripper_states", "joint_states"), range(3)),
+    (("eef_pos", "force"), range(2)),
+])  # fmt: skip
+def test_names_of_a_hand_make_the_state(names: tuple[str, ...], state: range) -> None:
+    steps = {f"observation/{name}": TensorFeature("float32", (3,)) for name in names}
+    assert _state(steps) == [f"observation/{names[place]}" for place in state]
