@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from embodio.model.inference.decoding import DecoderState
     from embodio.model.inference.quantised import QuantisedUnifiedIO2, quantise
     from embodio.model.layers.token_sequence import TokenSequence
-    from embodio.model.network.collation import CollateError, collate
+    from embodio.model.network.batch import CollateError, collate
     from embodio.model.network.loss import LossOutput, ModalityLoss, TargetOutput
     from embodio.model.network.network import Batch, UnifiedIO2
     from embodio.model.processing.audio import cut_segments, resample, to_mono
     from embodio.model.processing.audio_features import AudioError, Spectrogram
-    from embodio.model.processing.image_geometry import GeometryError
+    from embodio.model.processing.image import GeometryError
     from embodio.model.processing.media_files import MediaError
     from embodio.model.processing.processor import Processor, ProcessorError
     from embodio.model.processing.sound_files import read_sound
@@ -37,7 +37,7 @@ _HOMES = {
     "Batch": "network.network",
     "BatchError": "errors",
     "Clip": "processing.video_files",
-    "CollateError": "network.collation",
+    "CollateError": "network.batch",
     "ConfigError": "errors",
     "DatasetStatistics": "tokens.statistics",
     "DecoderState": "inference.decoding",
@@ -45,7 +45,7 @@ _HOMES = {
     "DtypePolicy": "weights.pretrained",
     "Example": "example",
     "FieldStatistics": "tokens.statistics",
-    "GeometryError": "processing.image_geometry",
+    "GeometryError": "processing.image",
     "LocationCodec": "tasks.locations.codec",
     "LocationError": "tasks.locations.codec",
     "LossOutput": "network.loss",
@@ -71,7 +71,7 @@ _HOMES = {
     "Vocoder": "tokenizers.vocoder",
     "VocoderConfig": "tokenizers.vocoder",
     "WeightsError": "errors",
-    "collate": "network.collation",
+    "collate": "network.batch",
     "cut_segments": "processing.audio",
     "load": "weights.pretrained",
     "load_jax": "weights.pretrained",

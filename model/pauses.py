@@ -14,28 +14,29 @@ from contextvars import ContextVar
 
 import torch
 
-_between: ContextVar[Callable[[], object] | None] = ContextVar("between", default=None)
+BETWEEN: ContextVar[Callable[[], object] | None] = ContextVar("between", default=None)
+"""What is called in a pause; None where nobody asked for pauses, so that a loop need not call `pause` at all."""
 
 
 @contextmanager
 def pausing(between: Callable[[], object]) -> Iterator[None]:
     """Has `between` called in every pause of what is computed inside, in this thread; pauses in it call nothing."""
-    before = _between.set(between)
+    before = BETWEEN.set(between)
     try:
         yield
     finally:
-        _between.reset(before)
+        BETWEEN.reset(before)
 
 
 def pause() -> None:
     """A place where a computation may be held up or ended; does nothing unless somebody asked for `pausing`."""
     if torch.compiler.is_compiling():  # compiled networks have no pauses
         return
-    between = _between.get()
+    between = BETWEEN.get()
     if between is None:
         return
-    before = _between.set(None)
+    before = BETWEEN.set(None)
     try:
         between()
     finally:
-        _between.reset(before)
+        BETWEEN.reset(before)

@@ -16,6 +16,9 @@ if [ -x .venv/bin/python ] && .venv/bin/python -c "" 2>/dev/null; then
     echo "The virtual environment .venv was made in another folder; making it anew."
 fi
 
+# Clearing would go through a link and empty an environment that belongs to somebody else.
+[ ! -L .venv ] || fail ".venv is a link to $(readlink .venv) and is not cleared; remove the link: rm .venv"
+
 recent() {
     "$1" -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null
 }

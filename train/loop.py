@@ -16,7 +16,7 @@ from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.stream.loader import LoaderConfig
 from embodio.datasets.stream.stream import BatchStream, batches
-from embodio.model.network.collation import Batch
+from embodio.model.network.batch import Batch
 from embodio.model.network.loss import LossOutput, TargetOutput
 from embodio.model.writing import WriteError
 from embodio.train.config import TrainConfig

@@ -14,7 +14,7 @@ from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.stream.stream import BatchStream, evaluation_batches
 from embodio.model.errors import ModelError
-from embodio.model.network.collation import Batch
+from embodio.model.network.batch import Batch
 from embodio.model.processing.processor import Processor
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.command_line.cli import run as run_command

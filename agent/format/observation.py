@@ -113,7 +113,7 @@ def batch_size(spec: ObservationSpec, observation: Observation) -> int | None:
     name, dimensions = spec.first
     if name not in spec.keys:
         return None
-    array = to_array(name, observation[name])
+    array = _array(name, observation[name])
     if array.ndim != dimensions + 1:
         return None
     if not len(array):
@@ -182,9 +182,15 @@ def read_image(name: str, value: Any) -> npt.NDArray[np.uint8]:
     return _pixels(name, array, "(height, width, 3)")
 
 
+def _array(name: str, value: Any) -> npt.NDArray[Any]:
+    """An array of numbers as it is; anything else as `to_array` reads it."""
+    is_numbers = isinstance(value, np.ndarray) and value.dtype.kind in "biufc"
+    return value if is_numbers else to_array(name, value)
+
+
 def _camera(camera: Camera, value: Any) -> npt.NDArray[np.uint8]:
     shape = (camera.height, camera.width, camera.channels)
-    array = to_array(camera.name, value)
+    array = _array(camera.name, value)
     if array.shape != shape and array.shape == (shape[2], shape[0], shape[1]):
         array = array.transpose(1, 2, 0)
     if array.shape != shape:
@@ -207,7 +213,7 @@ def _pixels(name: str, array: npt.NDArray[Any], shape: str) -> npt.NDArray[np.ui
 
 
 def _state(dimensions: tuple[Dimension, ...], value: Any) -> npt.NDArray[Any]:
-    state = np.array(to_array("state", value))
+    state = np.array(_array("state", value))
     if state.shape != (len(dimensions),) or state.dtype.kind != "f":
         raise ObservationError(
             f"state: expected float of shape {(len(dimensions),)} ({', '.join(d.name for d in dimensions)}), "

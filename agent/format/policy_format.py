@@ -226,7 +226,7 @@ class PolicyFormat:
             observation: the present one; "microphone" in it is from `sound`.
             instruction: its sounds have at most one segment each.
         """
-        told = distinct(instruction, 1)
+        told = [] if isinstance(instruction, str) else distinct(instruction, 1)
         if self.config.microphone:
             heard = heard_segments(observation["microphone"])
             return heard[-1], told + heard[:-1]
@@ -237,7 +237,7 @@ class PolicyFormat:
     def history(self, window: Sequence[Observation], instruction: Instruction) -> list[npt.NDArray[Any]]:
         """The images of the history slots in order: the goal, the images of the instruction, earlier frames."""
         images = [window[-1]["goal"]] if self.config.goal_image else []
-        images += distinct(instruction, 3)
+        images += [] if isinstance(instruction, str) else distinct(instruction, 3)
         stride = self.config.history_stride
         reach = range(-1 - stride * self.config.history_frames, -1, stride)
         return images + [self.image(window[i]) for i in reach if -i <= len(window)]

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from embodio.agent.format.grammar import Echo, Forced, Grammar, Level, Stop, Word
 from embodio.model.inference.answer_reader import AnswerReader, DecoderWeights
-from embodio.model.inference.row_products import Product, float_product
+from embodio.model.inference.layer_step import Product, float_product
 from embodio.model.inference.word_tree import UNDEFINED, WordTree
 from embodio.model.layers.token_sequence import TokenSequence
 from embodio.model.network.network import UnifiedIO2

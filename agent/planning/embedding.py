@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from embodio.agent.planning.frames import Encoded, Frame
 from embodio.model.example import Example
 from embodio.model.layers.rotary import grid_rotary
 from embodio.model.layers.token_sequence import TokenSequence, concatenate
-from embodio.model.network.collation import collate
+from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Features, Processor
+
+
+@dataclass(eq=False)
+class Frame:
+    """One image, uint8 [H, W, 3], or one segment of sound, float32 [samples], and what is known of it.
+
+    Attributes:
+        content: the pixels or samples; not to be changed.
+        main: features and tokens as the main image or sound, once they were needed.
+        history: the same as a frame of the history.
+    """
+
+    content: npt.NDArray[Any]
+    main: Encoded = field(default_factory=lambda: Encoded())
+    history: Encoded = field(default_factory=lambda: Encoded())
+
+    def same_as(self, content: npt.NDArray[Any]) -> bool:
+        """Whether these are the same pixels or samples."""
+        return np.array_equal(self.content, content)
+
+
+@dataclass(eq=False)
+class Encoded:
+    """Features of a frame in one role, and its tokens [N, D] inside the network."""
+
+    features: Features | None = None
+    tokens: Tensor | None = None
+
+
+def reuse(frame: Frame | None, content: npt.NDArray[Any]) -> Frame:
+    """The frame if it shows the same, else a new one."""
+    return frame if frame is not None and frame.same_as(content) else Frame(content)
+
 
 _NOTHING: Any = Example(text="")
 
@@ -61,6 +95,7 @@ class Embedder:
     def __init__(self, model: UnifiedIO2, processor: Processor) -> None:
         self._model, self._processor = model, processor
         self._device = model.table("text").device
+        self._scale = model.config.lengths.input_coordinate_scale
 
     def prepare(self, inputs: RowInputs) -> None:
         """Makes the features of frames that have none yet."""
@@ -93,9 +128,7 @@ class Embedder:
         found = [row.main[kind].main for row in rows]
         tokens = self._run(found, kind)
         config = self._model.config
-        rotary = grid_rotary(
-            *config.patch_grid(kind), config.transformer.head_dim, config.lengths.input_coordinate_scale, self._device
-        )
+        rotary = grid_rotary(*config.patch_grids[kind], config.transformer.head_dim, self._scale, self._device)
         positions = np.stack([(encoded.features or {})[f"inputs/{kind}/pos_ids"] for encoded in found])
         if (positions == np.arange(positions.shape[1])).all():
             turned = rotary[None, : positions.shape[1]]

@@ -14,9 +14,9 @@ from torch import nn
 from embodio.agent.errors import PrecisionError
 from embodio.agent.options import AgentOptions
 from embodio.model.errors import ModelError
+from embodio.model.inference.layer_step import Int8Product, Product, linear_product
 from embodio.model.inference.prepared import prepare
 from embodio.model.inference.quantised import Mode, quantise
-from embodio.model.inference.row_products import Int8Product, Product, linear_product
 from embodio.model.network.network import UnifiedIO2
 
 _INT8: dict[str, Mode] = {"int8": "dynamic", "int8_weights": "weight_only"}

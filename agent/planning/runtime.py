@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +20,6 @@ from embodio.agent.format.policy_format import PolicyFormat
 from embodio.agent.options import AgentOptions
 from embodio.agent.planning.constrained import Answer, ConstrainedDecoder
 from embodio.agent.planning.embedding import Embedder, RowInputs
-from embodio.agent.planning.latency import StageTimes
 from embodio.agent.planning.precision import convert
 from embodio.agent.planning.result import Plan
 from embodio.agent.planning.session import Session
@@ -28,6 +29,65 @@ from embodio.model.layers.token_sequence import TokenSequence
 from embodio.model.memory import keep_freed_memory
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Features, Processor
+
+REMEMBERED = 4096
+"""Times that are kept of each stage."""
+
+
+class _Recent:
+    """The last times of one stage, in memory that is taken once."""
+
+    def __init__(self) -> None:
+        self._times, self._seen = np.zeros(REMEMBERED), 0
+
+    def add(self, milliseconds: float) -> None:
+        """One more; the oldest makes room for it."""
+        self._times[self._seen % REMEMBERED] = milliseconds
+        self._seen += 1
+
+    @property
+    def times(self) -> npt.NDArray[np.float64]:
+        """All that are kept, in no order."""
+        return self._times[: self._seen]
+
+
+class StageTimes:
+    """Times of named stages in milliseconds; memory does not grow with the number of steps."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, _Recent] = {}
+        self._current: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times what is done inside."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            milliseconds = (time.perf_counter() - start) * 1e3
+            if name not in self._times:
+                self._times[name] = _Recent()
+            self._times[name].add(milliseconds)
+            self._current[name] = self._current.get(name, 0.0) + milliseconds
+
+    def collect(self) -> dict[str, float]:
+        """Milliseconds of each stage since the last call of this."""
+        current, self._current = self._current, {}
+        return current
+
+    def forget(self) -> None:
+        """Forgets all times, for instance those of warming up."""
+        self._times.clear()
+        self._current.clear()
+
+    def percentiles(self) -> dict[str, dict[str, float]]:
+        """For each stage "p50", "p95" and "p99" in milliseconds, and "count" of the times they are made of."""
+        summary = {}
+        for name, recent in self._times.items():
+            p50, p95, p99 = (float(value) for value in np.percentile(recent.times, (50, 95, 99)))
+            summary[name] = {"p50": p50, "p95": p95, "p99": p99, "count": float(len(recent.times))}
+        return summary
 
 
 @dataclass(eq=False)

@@ -13,9 +13,8 @@ from embodio.agent.errors import NotReset, ObservationError
 from embodio.agent.format.instruction import Instruction, distinct
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.agent.format.sound import LONGEST_HISTORY, recent
-from embodio.agent.planning.embedding import RowInputs
+from embodio.agent.planning.embedding import Frame, RowInputs, reuse
 from embodio.agent.planning.ensemble import Ensemble
-from embodio.agent.planning.frames import Frame, reuse
 from embodio.agent.planning.result import Plan
 from embodio.model.example import Example
 

@@ -23,7 +23,7 @@ from embodio.datasets.stream.maker_thread import MakerThread
 from embodio.datasets.stream.shared_memory import ALIGNMENT, SharedBlock
 from embodio.datasets.stream.worker import Failure, Made, run_worker
 from embodio.datasets.stream.worker_process import start_worker
-from embodio.model.network.collation import Allocate, Batch
+from embodio.model.network.batch import Allocate, Batch
 
 _REPORTED = 5  # damaged episodes that are listed in an error
 _MEGABYTE = 1 << 20

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from embodio.datasets.errors import ExampleError, LoaderError
 from embodio.datasets.stream.shared_memory import ALIGNMENT, Layout, Room, SharedBlock
-from embodio.model.network.collation import Batch
+from embodio.model.network.batch import Batch
 
 if TYPE_CHECKING:
     from embodio.datasets.stream.loader import BatchMaker

@@ -13,7 +13,7 @@ from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.stream.order import record_at, spare_record_at
 from embodio.datasets.tasks.record_task import Place
 from embodio.model.errors import ModelError
-from embodio.model.network.collation import Allocate, Batch
+from embodio.model.network.batch import Allocate, Batch
 
 SPARES = 16
 """Records that are tried in place of a damaged one, each drawn anew."""

@@ -18,7 +18,7 @@ from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
 from embodio.datasets.stream.numbered_batches import PROBLEMS, NumberedBatches
 from embodio.datasets.stream.order import records_at
 from embodio.datasets.tasks.record_task import Place
-from embodio.model.network.collation import Allocate, Batch
+from embodio.model.network.batch import Allocate, Batch
 
 
 class StepRecords:

@@ -14,7 +14,7 @@ from embodio.datasets.stream.numbered_batches import DamagedRecord, NumberedBatc
 from embodio.datasets.stream.order import generator_at, mask_generator_at
 from embodio.datasets.tasks.record_task import RecordTask
 from embodio.model.example import Example
-from embodio.model.network.collation import Allocate, Batch, collate
+from embodio.model.network.batch import Allocate, Batch, collate
 from embodio.model.processing.processor import Features
 
 

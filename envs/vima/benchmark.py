@@ -7,6 +7,7 @@ import importlib.util
 import io
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -71,7 +72,9 @@ def start(task: str, level: str) -> Benchmark:
         world = World()
         undo.callback(world.close)
         make = world.bound(vima_bench.make)
-        made: Benchmark = make(task, modalities=["rgb", "segm"], task_kwargs=tasks[task] or {})
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="gymnasium")  # of the precision of its spaces
+            made: Benchmark = make(task, modalities=["rgb", "segm"], task_kwargs=tasks[task] or {})
         _enclose(made, world)
         undo.pop_all()
     return made

@@ -11,6 +11,7 @@ import difflib
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Self
 
 from embodio.model.config.parts import (
@@ -118,23 +119,26 @@ class ModelConfig:
                 if tower is not None and (size[0] % tower.patch_size or size[1] % tower.patch_size):
                     raise ConfigError(f"{name} {size} must be a multiple of the patch size {tower.patch_size}")
 
-    @property
+    @cached_property
     def image_patch_size(self) -> int:
         """Side in pixels of a patch of images and image histories."""
         return self._tower("image").patch_size
 
-    @property
+    @cached_property
     def audio_patch_size(self) -> int:
         """Side in cells of a patch of spectrograms."""
         return self._tower("audio").patch_size
 
-    def patch_grid(self, modality: str) -> Size:
-        """Rows and columns of patches of one input modality (image, image_history, audio, audio_history)."""
-        if modality not in INPUT_MODALITIES[1:]:
-            raise ConfigError(f"modality {modality!r} has no patches; choose one of {INPUT_MODALITIES[1:]}")
-        patch = self._tower(modality.split("_")[0]).patch_size
-        size: Size = getattr(self, f"{modality}_size")
-        return size[0] // patch, size[1] // patch
+    @cached_property
+    def patch_grids(self) -> Mapping[str, Size]:
+        """Rows and columns of patches of each input modality that has them."""
+        grids: dict[str, Size] = {}
+        for modality in INPUT_MODALITIES[1:]:
+            tower: TowerConfig | None = getattr(self, f"{modality.split('_')[0]}_tower")
+            if tower is not None:
+                height, width = getattr(self, f"{modality}_size")
+                grids[modality] = (height // tower.patch_size, width // tower.patch_size)
+        return grids
 
     def _tower(self, kind: str) -> TowerConfig:
         tower: TowerConfig | None = getattr(self, f"{kind}_tower")

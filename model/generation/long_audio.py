@@ -14,7 +14,7 @@ from embodio.model.example import Example, Sound
 from embodio.model.generation.generator import GREEDY, Generation, GenerationOptions, generate
 from embodio.model.generation.guidance import Guidance
 from embodio.model.generation.sampling import part_seed, row_seeds
-from embodio.model.network.collation import collate
+from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.audio import target_to_power
 from embodio.model.processing.audio_features import Spectrogram

@@ -1,6 +1,6 @@
 """The reader of answers: an agent's decoder, in which a row does not depend on the rows next to it.
 
-Its products are those of `embodio.model.inference.row_products`; everything else in a step works row by row anyway.
+Its products are those of `embodio.model.inference.layer_step`; everything else in a step works row by row anyway.
 `embodio.agent.planning.runtime` checks on the machine at hand that rows together are as alone before it relies on it.
 """
 
@@ -11,9 +11,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from embodio.model.inference.decoding import layer_memory
-from embodio.model.inference.layer_step import LayerWeights, StepInput, layer_step
-from embodio.model.inference.row_products import Product, linear_product
+from embodio.model.inference.layer_step import (
+    LayerWeights,
+    Product,
+    StepInput,
+    layer_memory,
+    layer_step,
+    linear_product,
+)
 from embodio.model.inference.word_tree import WordTree
 from embodio.model.layers.fused import rms_norm_of_few
 from embodio.model.layers.token_sequence import TokenSequence, cross_attention_mask

@@ -9,12 +9,18 @@ import torch
 from torch import Tensor
 
 from embodio.model.errors import BatchError, DecodingError
-from embodio.model.inference.layer_step import LayerMemory, LayerWeights, StepInput, layer_step
-from embodio.model.inference.row_products import FastestProduct
+from embodio.model.inference.layer_step import (
+    FastestProduct,
+    LayerMemory,
+    LayerWeights,
+    StepInput,
+    layer_memory,
+    layer_step,
+)
 from embodio.model.layers.fused import rms_norm_of_few
 from embodio.model.layers.sparse_masks import Placement, layer_masks
 from embodio.model.layers.token_sequence import TokenSequence, cross_attention_mask
-from embodio.model.network.transformer import DecoderLayer, head_rotary
+from embodio.model.network.transformer import head_rotary
 from embodio.model.pauses import pause
 
 if TYPE_CHECKING:
@@ -146,23 +152,6 @@ def start_decoding(
     rotary = head_rotary(table[None, :max_length], heads)
     placement = target.placement(max_length, encoded.embeddings.device, task_mask)
     return DecoderState(modality, 0, rotary, mask, layers, weights, placement)
-
-
-def layer_memory(
-    layer: DecoderLayer, encoded: TokenSequence, source_rotary: Tensor, cache: Tensor, *, transposed: bool = False
-) -> LayerMemory:
-    """A cache, and the keys and values of the encoder's tokens.
-
-    Args:
-        layer: of the decoder.
-        encoded: from `UnifiedIO2.encode`, B rows.
-        source_rotary: of the encoder's tokens, from `head_rotary`.
-        cache: [B, 2, H, T, Dh].
-        transposed: store values as a single query reads them fastest.
-    """
-    key, value = layer.cross_attention.keys_values(encoded.embeddings, source_rotary)
-    value = value.permute(0, 2, 3, 1).contiguous().mT if transposed else value.transpose(1, 2).contiguous()
-    return LayerMemory(key.transpose(1, 2).contiguous(), value, cache)
 
 
 def decode_step(model: UnifiedIO2, state: DecoderState, tokens: Tensor) -> Tensor:

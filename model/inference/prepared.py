@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from embodio.model.layers.layers import Linear
-from embodio.model.layers.products import turn
+from embodio.model.layers.layers import Linear, turn
 from embodio.model.network.network import UnifiedIO2
 
 

@@ -69,7 +69,9 @@ def concatenate(parts: Sequence[TokenSequence], *, separate: bool = False) -> To
     segments = None
     if separate or any(part.segments is not None for part in parts):
         segments = _join_segments(parts, separate)
-    placement = join_placements([part.placement for part in parts], [part.length for part in parts], batch)
+    placement = None
+    if any(part.placement is not None for part in parts):
+        placement = join_placements([part.placement for part in parts], [part.length for part in parts], batch)
     return TokenSequence(torch.cat([part.embeddings for part in parts], dim=1), rotary, mask, segments, placement)
 
 

@@ -12,7 +12,7 @@ from embodio.model.config.parts import IMAGE_CHANNELS, ImageTowerConfig, Size, T
 from embodio.model.layers.attention import attend
 from embodio.model.layers.layers import BiasedLinear, init_glorot
 from embodio.model.layers.token_sequence import cross_attention_mask
-from embodio.model.pauses import pause
+from embodio.model.pauses import BETWEEN, pause
 
 SECOND_BLOCK = 1
 """Index of the block whose output is the second feature."""
@@ -62,7 +62,8 @@ def run_blocks(blocks: nn.ModuleList, x: Tensor, mask: Tensor | None, skip: int,
         mask = cross_attention_mask(functional.pad(mask, (skip, 0), value=True))
     second = None
     for index, block in enumerate(blocks):
-        pause()
+        if not torch.compiler.is_compiling() and BETWEEN.get() is not None:
+            pause()
         x = block(x, mask)
         if index == SECOND_BLOCK and with_second:
             second = x[:, skip:]

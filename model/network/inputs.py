@@ -106,7 +106,7 @@ class PatchInput(nn.Module):
 
     def __init__(self, config: ModelConfig, modality: str, tower_dim: int) -> None:
         super().__init__()
-        self.where, self.grid = f"inputs/{modality}", config.patch_grid(modality)
+        self.where, self.grid = f"inputs/{modality}", config.patch_grids[modality]
         self.scale, self.head_dim = config.lengths.input_coordinate_scale, config.transformer.head_dim
         self.frozen, self.skip = config.freeze_vit, config.absent_rows == "skipped"
         self.modality_vector = modality_vector(config.transformer.emb_dim)
@@ -143,7 +143,7 @@ class HistoryInput(nn.Module):
 
     def __init__(self, config: ModelConfig, modality: str, tower_dim: int, resampler: ResamplerConfig) -> None:
         super().__init__()
-        self.where, self.grid = f"inputs/{modality}", config.patch_grid(modality)
+        self.where, self.grid = f"inputs/{modality}", config.patch_grids[modality]
         self.table_size: Size = (resampler.max_frames, resampler.num_latents)
         self.head_dim, self.frozen = config.transformer.head_dim, config.freeze_vit
         self.skip = config.absent_rows == "skipped"

@@ -13,10 +13,10 @@ from embodio.model.config.model import ModelConfig
 from embodio.model.errors import BatchError, ConfigError
 from embodio.model.inference.decoding import DecoderState, decode_step, start_decoding
 from embodio.model.layers.ast import AudioTower
-from embodio.model.layers.products import linear
+from embodio.model.layers.layers import linear
 from embodio.model.layers.token_sequence import TokenSequence, concatenate
 from embodio.model.layers.vit import ImageTower
-from embodio.model.network.batch_checks import check_input, check_rows, check_target
+from embodio.model.network.batch import check_input, check_rows, check_target
 from embodio.model.network.inputs import Fields, HistoryInput, PatchInput, TextInput
 from embodio.model.network.loss import Z_LOSS, LossOutput, TargetOutput, compute_loss
 from embodio.model.network.targets import CODE_OFFSET, CodeTarget, Target, TextTarget, Tokenizer

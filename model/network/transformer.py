@@ -12,7 +12,7 @@ from embodio.model.layers.attention import CrossAttention, SelfAttention
 from embodio.model.layers.layers import Dropout, GatedMLP, RMSNorm
 from embodio.model.layers.sparse_masks import layer_masks
 from embodio.model.layers.token_sequence import TokenSequence, cross_attention_mask, self_attention_mask
-from embodio.model.pauses import pause
+from embodio.model.pauses import BETWEEN, pause
 
 
 def head_rotary(rotary: Tensor, num_heads: int) -> Tensor:
@@ -62,7 +62,8 @@ class Encoder(nn.Module):
         mask = self_attention_mask(tokens)
         x = self.dropout(tokens.embeddings)
         for layer in self.layers:
-            pause()
+            if not torch.compiler.is_compiling() and BETWEEN.get() is not None:
+                pause()
             x = layer(x, rotary, mask)
         return tokens.with_embeddings(self.dropout(self.norm(x)))
 

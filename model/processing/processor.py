@@ -18,8 +18,7 @@ from embodio.model.processing.audio_features import (
     require_waveform,
     segment_samples,
 )
-from embodio.model.processing.image import CHANNELS, image_to_patches, image_to_target
-from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.image import CHANNELS, ImageFit, image_to_patches, image_to_target
 from embodio.model.tokens.vocabulary import BOS_ID, EOS_ID, Prompt, Vocabulary
 
 Features = dict[str, npt.NDArray[np.generic]]

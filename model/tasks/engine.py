@@ -26,7 +26,7 @@ from embodio.model.generation import (
 from embodio.model.generation.long_audio import generate_long_audio
 from embodio.model.generation.sampling import row_seeds
 from embodio.model.generation.scoring import EndIds, Reduction
-from embodio.model.network.collation import collate
+from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
 from embodio.model.tasks.base.family import A, Family

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from embodio.model.processing.image_geometry import ImageFit, boxes_with_area
+from embodio.model.processing.image import ImageFit, boxes_with_area
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import BOX_VALUES
 from embodio.model.tasks.locations.codec import LocationCodec, LocationError

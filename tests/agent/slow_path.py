@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from embodio.agent import Checkpoint, PolicyFormat
-from embodio.model.network.collation import collate
+from embodio.model.network.batch import collate
 from embodio.model.processing.processor import Processor
 
 

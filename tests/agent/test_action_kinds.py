@@ -17,7 +17,7 @@ from embodio.envs.embodiment import Dimension
 from embodio.envs.errors import EmbodimentError
 from embodio.model.inference.answer_reader import AnswerReader, DecoderWeights
 from embodio.model.layers.token_sequence import TokenSequence
-from embodio.model.network.collation import collate
+from embodio.model.network.batch import collate
 from embodio.model.processing.processor import Processor
 from embodio.model.tokens.vocabulary import EOS_ID
 from tests.agent.conftest import make_checkpoint

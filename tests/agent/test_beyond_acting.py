@@ -25,7 +25,7 @@ from embodio.agent import (
 )
 from embodio.model import UnifiedIO2
 from embodio.model.generation import score_answers
-from embodio.model.network.collation import collate
+from embodio.model.network.batch import collate
 from embodio.model.processing.processor import Processor
 from tests.agent.conftest import make_checkpoint, make_format, make_observation
 from tests.model.runner.small import CONFIG

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from embodio.agent import Agent, Checkpoint, decode_legal
-from embodio.model.network.collation import collate
+from embodio.model.network.batch import collate
 from embodio.model.processing.processor import Processor
 from tests.agent.conftest import make_checkpoint, make_format, make_observation
 from tests.agent.slow_path import legal_ids

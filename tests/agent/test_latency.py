@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from embodio.agent.planning import latency
-from embodio.agent.planning.latency import REMEMBERED, StageTimes
+from embodio.agent.planning import runtime as latency
+from embodio.agent.planning.runtime import REMEMBERED, StageTimes
 
 
 def test_only_the_last_times_count(monkeypatch: pytest.MonkeyPatch) -> None:

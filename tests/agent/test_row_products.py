@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from embodio.model.inference.row_products import (
+from embodio.model.inference.layer_step import (
     SMALL_BYTES,
     OrderedProduct,
     Product,

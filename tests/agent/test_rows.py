@@ -8,7 +8,7 @@ import torch
 
 from embodio.agent import Agent, Checkpoint, NotReset, ObservationError, load_checkpoint
 from embodio.agent.options import AgentOptions
-from embodio.model.inference.row_products import OrderedProduct
+from embodio.model.inference.layer_step import OrderedProduct
 from tests.agent.conftest import make_checkpoint, make_format, make_observation
 from tests.agent.slow_path import SlowAgent
 

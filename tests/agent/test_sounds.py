@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from embodio.agent import Agent, AgentOptions, ObservationError, PolicyFormat
 from embodio.agent.format.sound import heard_segments, read_sound, recent
-from embodio.model.network.collation import collate
+from embodio.model.network.batch import collate
 from embodio.model.processing.audio import SEGMENT_SAMPLES
 from embodio.model.processing.processor import Processor
 from tests.agent.conftest import make_checkpoint

@@ -10,7 +10,7 @@ from embodio.benchmarks.speed.memory import peak_memory, resident_memory
 from embodio.benchmarks.speed.reference_like import ReferenceLike
 from embodio.benchmarks.speed.suites import agent_large
 from embodio.benchmarks.speed.suites.model import random_network
-from embodio.model.network.collation import collate
+from embodio.model.network.batch import collate
 from embodio.model.processing.processor import Processor
 
 

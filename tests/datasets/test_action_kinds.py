@@ -14,7 +14,7 @@ from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.tasks import named_task
 from embodio.datasets.tasks.next_action import NextAction
-from embodio.model.network.collation import collate
+from embodio.model.network.batch import collate
 from embodio.model.processing.processor import Processor
 from embodio.model.tokens.vocabulary import EOS_ID
 from embodio.train.metrics import text_accuracy

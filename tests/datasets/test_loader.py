@@ -26,7 +26,7 @@ from embodio.datasets.stream.shared_memory import SHIFT, Layout, Room, SharedBlo
 from embodio.datasets.stream.stream import BatchStream
 from embodio.datasets.tasks.next_action import NextAction
 from embodio.model.config.model import ModelConfig
-from embodio.model.network.collation import Allocate
+from embodio.model.network.batch import Allocate
 from embodio.model.processing.processor import Processor
 from tests.datasets.toy import toy_format, write_toy_dataset
 

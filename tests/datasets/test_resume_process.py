@@ -21,7 +21,7 @@ from embodio.datasets.stream.mixture import Mixture, MixtureConfig, MixtureEntry
 from embodio.datasets.stream.stream import BatchStream, batches
 from embodio.datasets.tasks import named_task
 from embodio.model.config.model import ModelConfig
-from embodio.model.network.collation import Batch
+from embodio.model.network.batch import Batch
 from embodio.model.processing.processor import Processor
 from tests.datasets.test_loader import Counting, alive
 from tests.datasets.toy import toy_format, write_toy_dataset

@@ -116,6 +116,13 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out == ""
 
 
+def test_starting_it_warns_of_nothing(recwarn: pytest.WarningsRecorder) -> None:
+    env = make_env("vima/rotate")
+    env.reset(seed=1)
+    env.close()
+    assert [str(warning.message) for warning in recwarn if "gymnasium" in warning.filename] == []
+
+
 def test_a_lost_client_is_not_tried_with_ten_seeds() -> None:
     env = make_env("vima/rotate")
     env.reset(seed=1)

@@ -211,7 +211,7 @@ def _batch(config: ModelConfig, generator: torch.Generator) -> dict[str, Tensor]
         "inputs/text/pos_ids": torch.arange(words, dtype=torch.int32).expand(3, -1).contiguous(),
     }
     for name, frames in (("image", 0), ("image_history", 3), ("audio", 0), ("audio_history", 2)):
-        rows, columns = config.patch_grid(name)
+        rows, columns = config.patch_grids[name]
         patch = config.image_patch_size**2 * 3 if name.startswith("image") else config.audio_patch_size**2
         lead = (3, frames) if frames else (3,)
         count = rows * columns - 1  # any subset in any order

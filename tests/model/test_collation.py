@@ -6,7 +6,7 @@ import torch
 
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
-from embodio.model.network.collation import CollateError, collate
+from embodio.model.network.batch import CollateError, collate
 from embodio.model.processing.processor import Features, Processor
 from embodio.model.tokens.vocabulary import Vocabulary
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.model.processing.image_geometry import GeometryError, ImageFit, boxes_with_area, resize, resize_matrix
+from embodio.model.processing.image import GeometryError, ImageFit, boxes_with_area, resize, resize_matrix
 
 SIDES = st.integers(20, 300)
 
@@ -125,8 +125,8 @@ def test_both_axes_and_all_channels_are_resized() -> None:
 
 TENSORFLOW_CHECK = """
 import numpy as np, tensorflow as tf
-from embodio.model.processing.image_geometry import resize
-from embodio.model.processing.image_geometry import resize_nearest
+from embodio.model.processing.image import resize
+from embodio.model.processing.image import resize_nearest
 rng, worst = np.random.default_rng(0), 0.0
 for _ in range(40):
     h, w, a, b = (int(n) for n in rng.integers(1, 200, 4))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
-from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.image import ImageFit
 from embodio.model.processing.processor import Processor
 from embodio.model.tasks.locations.codec import LocationCodec, LocationError, ValueRange
 from embodio.model.tasks.locations.labelled import (

@@ -79,7 +79,7 @@ def test_tower_features(golden: GoldenNetwork, modality: str) -> None:
     patches, positions, mask = (golden.batch[f"inputs/{modality}/{name}"] for name in ("input", "pos_ids", "mask"))
     if modality.endswith("history"):
         patches, positions, mask = patches.flatten(0, 1), positions.flatten(0, 1), mask.flatten(0, 1)
-    grid = golden.model.config.patch_grid(modality)
+    grid = golden.model.config.patch_grids[modality]
     with torch.no_grad():
         features = golden.model.towers[kind](patches, grid, positions, mask.bool())
     prefix = f"all/{kind}_vit/{modality}"

@@ -12,7 +12,7 @@ from embodio.model import GeometryError, ModelConfig, UnifiedIO2
 from embodio.model.example import Example
 from embodio.model.generation import JAX_DEMONSTRATION, score_answers
 from embodio.model.layers.layers import Dropout
-from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.image import ImageFit
 from embodio.model.processing.processor import Features, Processor, ProcessorError
 from embodio.model.tasks.locations.box_formats import boxes_from_pixels, boxes_to_pixels
 from embodio.model.tasks.locations.codec import LocationCodec

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
-from embodio.model.network.collation import collate
+from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.audio_features import Spectrogram
-from embodio.model.processing.image import PIXEL_MEAN, PIXEL_STD, image_to_patches
-from embodio.model.processing.image_geometry import ImageFit, resize
+from embodio.model.processing.image import PIXEL_MEAN, PIXEL_STD, ImageFit, image_to_patches, resize
 from embodio.model.processing.processor import Processor, ProcessorError
 from embodio.model.tokens.vocabulary import EOS_ID, Vocabulary
 from tests.model.golden_network import golden_folders

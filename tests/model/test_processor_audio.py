@@ -10,11 +10,11 @@ import torch
 
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
-from embodio.model.network.collation import collate
+from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.audio import SEGMENT_SAMPLES, spectrogram_to_patches
 from embodio.model.processing.audio_features import Spectrogram, mel_power, segment_samples
-from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.image import ImageFit
 from embodio.model.processing.processor import Processor, ProcessorError
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.reference_config import from_reference_config

@@ -23,7 +23,7 @@ from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.model.checksums import ChecksumError
-from embodio.model.network.collation import collate
+from embodio.model.network.batch import collate
 from embodio.train.command_line.schema import ConfigError
 from embodio.train.config import OptimiserConfig, TrainConfig
 from embodio.train.errors import ResumeError

@@ -26,9 +26,8 @@ from embodio.benchmarks.speed.suites import BenchmarkConfig, Row
 from embodio.benchmarks.speed.suites.model import fastest, random_network
 from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
 from embodio.model.config.model import ModelConfig
-from embodio.model.layers.layers import Linear
-from embodio.model.layers.products import linear
-from embodio.model.network.collation import collate
+from embodio.model.layers.layers import Linear, linear
+from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.network.targets import START_ID
 from embodio.model.processing.processor import Processor

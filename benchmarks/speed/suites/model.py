@@ -25,8 +25,7 @@ from embodio.benchmarks.speed.memory import peak_memory
 from embodio.benchmarks.speed.reference_like import ReferenceLike, ReferenceLikeDecoder
 from embodio.benchmarks.speed.suites import BenchmarkConfig, Row
 from embodio.model import ModelConfig, UnifiedIO2, load, prepare, quantise, save_weights
-from embodio.model.layers.layers import Linear
-from embodio.model.layers.products import linear
+from embodio.model.layers.layers import Linear, linear
 
 TEXT_TOKENS, STEPS, LATE = 64, 4, 1000
 PLAIN = "reference: the plain network (published way of computing)"
@@ -94,7 +93,7 @@ class _Bench:
         save_weights(self.plain.model, folder)
         self.model = prepare(load(folder))
         self.small = quantise(self.model)
-        rows, columns = size.patch_grid("image")
+        rows, columns = size.patch_grids["image"]
         generator = torch.Generator().manual_seed(1)
         self.batch = {
             "inputs/text/tokens": torch.randint(3, 30000, (1, TEXT_TOKENS), generator=generator),

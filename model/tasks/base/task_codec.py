@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Image
-from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.image import ImageFit
 from embodio.model.tasks.errors import TaskError
 from embodio.model.tasks.locations.codec import LocationCodec
 from embodio.model.tokens.vocabulary import Vocabulary

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embodio.model.example import Image
-from embodio.model.processing.image_geometry import Interpolation
+from embodio.model.processing.image import Interpolation
 from embodio.model.tasks.base.family import Annotation, Family, Written, with_answer
 from embodio.model.tasks.base.image_family import Floats, Pixels, on_image, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.processing.image_geometry import GeometryError
+from embodio.model.processing.image import GeometryError
 
 BoxFormat = Literal["yx_pixels", "yx_unit", "xy_pixels"]
 """(y1, x1, y2, x2) in pixels, ours; the same in shares of the image's height and width, as the JAX code takes them; or

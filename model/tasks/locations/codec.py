@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.model.errors import ModelError
-from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.image import ImageFit
 from embodio.model.tasks.locations.box_formats import BoxFormat, boxes_from_pixels, boxes_to_pixels
 from embodio.model.tokens.vocabulary import EOS_ID, SENTINELS, VALUE_BINS, Vocabulary
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.image import ImageFit
 from embodio.model.tasks.locations.codec import Ids, LocationCodec, LocationError, ValueRange
 
 Floats = npt.NDArray[np.float32]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.model.example import Image
-from embodio.model.processing.image_geometry import Interpolation
+from embodio.model.processing.image import Interpolation
 from embodio.model.processing.video_files import Clip
 from embodio.model.tasks.base.family import A, Media
 from embodio.model.tasks.base.image_family import I, ImageFamily

@@ -20,7 +20,7 @@ from embodio.datasets.codecs.image_codec import encode_image
 from embodio.datasets.codecs.video import write_video
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError, UnsafeName
 from embodio.datasets.opening import open_source
-from embodio.datasets.sources.lerobot import LeRobotSource
+from embodio.datasets.sources.lerobot.reader import LeRobotSource
 
 FPS, LENGTHS, FILES = 10, (4, 6, 5, 3), (0, 0, 1, 1)
 TASKS = {0: "open the door", 1: "close the door"}

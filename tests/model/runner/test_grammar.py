@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.image import ImageFit
 from embodio.model.tasks import AnswerError, FoundBoxes, TaskError
 from embodio.model.tasks.grammar import (
     ChoiceRule,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.model.processing.image_geometry import ImageFit
+from embodio.model.processing.image import ImageFit
 from embodio.model.tasks import AnswerError, FoundBox, FoundBoxes, FoundCuboids, ViewChange
 from embodio.model.tasks.locations.labelled import BODY_PARTS, Keypoints, LabelledBoxes, write_boxes, write_keypoints
 from embodio.model.tasks.locations.spatial import CameraPose, Cuboid, orthonormal, write_cuboid, write_pose

@@ -6,7 +6,7 @@ import pytest
 from embodio.model.errors import DecodingError
 from embodio.model.example import Example
 from embodio.model.generation import score_answers
-from embodio.model.processing.image_geometry import GeometryError, ImageFit
+from embodio.model.processing.image import GeometryError, ImageFit
 from embodio.model.tasks import FoundBoxes, Prompts, TaskError
 from embodio.model.tasks.engine import Written, sampled
 from embodio.model.tasks.families.segment import FAMILY as SEGMENT
