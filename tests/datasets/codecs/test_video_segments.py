@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
@@ -201,3 +202,16 @@ def test_decoders_stay_open_and_see_that_a_file_was_replaced(tmp_path: Path) -> 
     videos.forget()
     with videos.borrow(paths[2]) as other:
         assert other is not video
+
+
+def test_threads_read_the_same_files(tmp_path: Path) -> None:
+    times = [number / 10 for number in range(30)]
+    paths = [write_video(tmp_path / f"{name}.mp4", range(30), times, options={"g": "8"}) for name in "ab"]
+
+    def right(seed: int) -> bool:
+        picks = np.random.default_rng(seed).integers(0, 30, 40).tolist()
+        segments = [segment_of(path, 30) for path in paths]
+        return all(number_of(segments[pick % 2].frame(pick)) == pick for pick in picks)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(right, range(8)))

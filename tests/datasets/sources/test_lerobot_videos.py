@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from embodio.datasets import open_source
+from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.episodes.features import ImageFeature, TensorFeature
 from embodio.datasets.errors import CorruptRecordError
 from tests.support.videos import number_of, ramp, write_video
@@ -178,6 +179,8 @@ def test_depth_is_read_as_numbers_of_16_bits(tmp_path: Path) -> None:
     depth = episode.array("observation/front")
     assert episode.cameras == () and depth.dtype == np.uint16
     assert np.array_equal(depth[..., 0], [ramp(number) for number in range(12, 27)])
+    convert(source, tmp_path / "rlds")
+    assert np.array_equal(open_source(tmp_path / "rlds").episode(1).array("observation/front"), depth)
 
 
 @pytest.mark.parametrize(
