@@ -2,13 +2,14 @@
 
 BIN := .venv/bin
 ROOMS := agent benchmarks datasets envs model train
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# nproc obeys OMP_NUM_THREADS, which says nothing about how many tests may run at once.
+JOBS ?= $(shell env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 OUT ?= runs/lift-nano
 
 .PHONY: help run test check setup setup-all vima clean
 
 help:
-	@echo "make run      watch the agent lift-nano lift a cube: 10 episodes, then a report with videos"
+	@echo "make run      watch the agent lift-nano try ten times to lift a cube (it lifts nine), then a report with videos"
 	@echo "make test     lint, types and all tests"
 	@echo "make check    lint, format and types only"
 	@echo "make setup    only install what \`make run\` needs, into .venv"

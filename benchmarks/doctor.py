@@ -31,7 +31,7 @@ Verdict = Literal["ok", "look", "wrong"]
 _COLOURS = {"ok": "green", "look": "yellow", "wrong": "red"}
 _LEAST_MEMORY = 2.0
 _LEAST_DISK = 1.0
-_RENDER_SECONDS = 60
+_RENDER_SECONDS = 180
 _RENDER = """
 import mujoco
 scene = "<mujoco><worldbody><light pos='0 0 3'/><geom size='.1'/><camera pos='0 0 1'/></worldbody></mujoco>"

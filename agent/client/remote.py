@@ -45,6 +45,10 @@ class Timing:
         return self.total - self.waited - self.computed
 
 
+_HANDSHAKE_SECONDS = 20.0
+"""What a server that answers has for the first handshake; TLS takes seconds on a machine that does other things."""
+
+
 class RemoteAgent:
     """A served agent. Its state lives on the server; a broken connection is mended and the episode goes on.
 
@@ -90,7 +94,7 @@ class RemoteAgent:
         self._token, self._tls, self._expected = token, tls, robot_to(embodiment)
         self._number = 0
         self._closed = False
-        self._link: Link | None = self._connect(None, time.monotonic() + patience)
+        self._link: Link | None = self._connect(None, time.monotonic() + patience, _HANDSHAKE_SECONDS)
         self.timing: Timing | None = None
 
     def __repr__(self) -> str:
@@ -272,10 +276,11 @@ class RemoteAgent:
             )
         return link
 
-    def _connect(self, session: str | None, until: float) -> Link:
+    def _connect(self, session: str | None, until: float, least: float = 1.0) -> Link:
+        """Tries until then; an attempt that is answered may take `least` seconds, however late it is."""
         begin, pause = time.monotonic(), 0.05
         while True:
-            seconds = max(1.0, until - time.monotonic())
+            seconds = max(least, until - time.monotonic())
             try:
                 link = Link(self.url, self._token, self._expected, session, self._tls, seconds)
             except Broken as error:

@@ -141,7 +141,7 @@ class Runtime:
         if actions != policy_format.chunk:
             self.whole = ConstrainedDecoder(self._weights, policy_format.grammar())
         self.together = options.batch_rows
-        self._checked: set[tuple[int, int]] = set()
+        self._checked: set[tuple[int, int, int]] = set()
         self._lock = threading.Lock()
 
     def plan(self, sessions: Sequence[Session], *, whole_chunk: bool = False) -> list[Plan]:
@@ -194,8 +194,8 @@ class Runtime:
             return [Plan(actions[row], answer, row) for row in range(len(rows))]
 
     def _same_as_alone(self, rows: list[_Row], decoder: ConstrainedDecoder, answer: Answer) -> bool:
-        """Whether this machine gives the same bits for rows together as alone; tried once for each number of rows."""
-        size = (len(rows), len(decoder.grammar.choices))
+        """Whether rows together give the same bits as alone here; tried once for each number of rows and threads."""
+        size = (len(rows), len(decoder.grammar.choices), torch.get_num_threads())
         if size in self._checked:
             return True
         for index in (0, len(rows) - 1):
@@ -204,8 +204,9 @@ class Runtime:
                 if not torch.allclose(single[0], several[index], rtol=0, atol=0, equal_nan=True):
                     self.together = False
                     warnings.warn(
-                        "rows of a batch round differently from single rows on this machine, so they are run one by "
-                        "one; actions stay exact, but a vector of environments is not faster",
+                        f"rows of a batch round differently from single rows here with {size[2]} thread(s), "
+                        "so they are run one by one; actions stay exact, but a vector of environments is not faster "
+                        "(with OMP_NUM_THREADS=1 it may be)",
                         stacklevel=2,
                     )
                     return False

@@ -31,7 +31,8 @@ class ServerSettings:
         max_waiting: requests in the queue.
         max_batch: requests that are computed together.
         deadline: seconds that a request may wait, if its client does not want it sooner.
-        message_seconds: for a greeting, the rest of a message that has begun, or the taking of an answer.
+        message_seconds: for the handshake of TLS, a greeting, the rest of a message that has begun, or the taking of an
+            answer.
         keep_seconds: an episode outlives a broken connection by so much.
         stop_seconds: running requests have at most so long when the server stops.
         ping_seconds: between two signs of life, and for the answer to one.
@@ -48,7 +49,7 @@ class ServerSettings:
     max_waiting: int = 64
     max_batch: int = 16
     deadline: float = 10.0
-    message_seconds: float = 5.0
+    message_seconds: float = 20.0
     keep_seconds: float = 60.0
     stop_seconds: float = 10.0
     ping_seconds: float = 20.0

@@ -5,7 +5,7 @@ Messages are JSON. To a page:
     hello   embodiment, agent, robots
     robots  robots: a list of {client, name, instruction, ordered, refused}; whenever something of it changes
     step    client, actions [N][A], frames {camera: [N pictures]}, milliseconds: [waited, computed] of each step since
-            the last one that was shown
+            the last one that was shown; a page that is opened gets the newest step of each robot
 
 From a page: {client, instruction}, for a robot to follow from its next step on.
 """
@@ -48,6 +48,7 @@ class Watch:
         self._clients, self._embodiment, self._agent = clients, embodiment, Path(folder).name
         self._pages: dict[ServerConnection, asyncio.Queue[str]] = {}
         self._shown: dict[int, float] = {}
+        self._newest: dict[int, tuple[dict[str, Any], np.ndarray, list[float]]] = {}
         self._times: defaultdict[int, deque[list[float]]] = defaultdict(lambda: deque(maxlen=_MOST_TIMES))
 
     @property
@@ -62,6 +63,7 @@ class Watch:
         queue.put_nowait(json.dumps(hello))
         self._pages[connection] = queue
         feeding = asyncio.create_task(self._feed(connection, queue))
+        catching_up = asyncio.create_task(self._show_newest(queue))
         try:
             async for text in connection:
                 self._order(text)
@@ -70,46 +72,50 @@ class Watch:
         finally:
             del self._pages[connection]
             feeding.cancel()
+            catching_up.cancel()
+
+    async def _show_newest(self, queue: asyncio.Queue[str]) -> None:
+        """Sends a page that was just opened the newest step of each robot, which may pause, unless one came since."""
+        for number, newest in list(self._newest.items()):
+            frames, actions, times = newest
+            text = await asyncio.to_thread(_message, number, frames, actions, [times])
+            if self._newest.get(number) is newest:
+                await queue.put(text)
 
     def robots_changed(self) -> None:
         """Tells the pages who is connected and what each was told."""
         here = {client.number for client in self._clients.active()}
-        for kept in (self._shown, self._times):
+        for kept in (self._shown, self._times, self._newest):
             for number in kept.keys() - here:
                 del kept[number]
         if self._pages:
             self._spread(json.dumps({"type": "robots", "robots": self._robots()}), must_arrive=True)
 
     def step(self, client: Client, observation: Any, actions: np.ndarray, waited: float, computed: float) -> None:
-        """Shows a step, unless nobody looks or the last one was a moment ago."""
-        now, number = time.monotonic(), client.number
+        """Keeps a step for pages to come, and shows it, unless nobody looks or the last one was a moment ago."""
+        now, number, took = time.monotonic(), client.number, [1000 * waited, 1000 * computed]
+        cameras = [camera["name"] for camera in self._embodiment["cameras"]]
+        frames = {name: observation[name] for name in cameras if name in observation}
+        self._newest[number] = frames, actions, took
         if not self._pages:
             return
-        self._times[number].append([1000 * waited, 1000 * computed])
+        self._times[number].append(took)
         if now - self._shown.get(number, 0.0) < _SECONDS_BETWEEN:
             return
         self._shown[number] = now
         times = list(self._times.pop(number))
         loop = asyncio.get_running_loop()
-        loop.run_in_executor(None, self._draw, loop, number, observation, actions, times)
+        loop.run_in_executor(None, self._draw, loop, number, frames, actions, times)
 
     def _draw(
         self,
         loop: asyncio.AbstractEventLoop,
         number: int,
-        observation: Any,
+        frames: dict[str, Any],
         actions: np.ndarray,
         times: list[list[float]],
     ) -> None:
-        cameras = [camera["name"] for camera in self._embodiment["cameras"]]
-        message = {
-            "type": "step",
-            "client": number,
-            "actions": np.atleast_2d(actions)[:_MOST_ROWS].tolist(),
-            "milliseconds": times,
-            "frames": {name: _pictures(observation[name]) for name in cameras if name in observation},
-        }
-        loop.call_soon_threadsafe(self._spread, json.dumps(message))
+        loop.call_soon_threadsafe(self._spread, _message(number, frames, actions, times))
 
     def _robots(self) -> list[dict[str, Any]]:
         return [
@@ -148,6 +154,18 @@ class Watch:
             if client.number == number and isinstance(instruction, str) and instruction.strip():
                 client.ordered = instruction.strip()[:_LONGEST_INSTRUCTION]
                 self.robots_changed()
+
+
+def _message(number: int, frames: dict[str, Any], actions: np.ndarray, times: list[list[float]]) -> str:
+    """A step for the pages; pictures are made here, which takes time."""
+    message = {
+        "type": "step",
+        "client": number,
+        "actions": np.atleast_2d(actions)[:_MOST_ROWS].tolist(),
+        "milliseconds": times,
+        "frames": {name: _pictures(seen) for name, seen in frames.items()},
+    }
+    return json.dumps(message)
 
 
 def _told(instruction: Any) -> str:

@@ -51,19 +51,23 @@ class OrderedProduct:
 
     def __init__(self, weight: Tensor) -> None:
         self.turned = weight.detach().t().contiguous()
-        self._at_once = adds_in_order(*self.turned.shape)
 
     def __call__(self, x: Tensor, rows: int) -> Tensor:
         """Map [n, in] to [n, out]."""
-        if self._at_once and len(x) >= FEW_ROWS:
+        if len(x) >= FEW_ROWS and self._at_once:
             return torch.mm(x, self.turned)
         return add_in_order(x, self.turned)
 
     def plus(self, residual: Tensor, x: Tensor, rows: int) -> Tensor:
         """Map [n, in] and add it to [n, out]."""
-        if self._at_once and len(x) >= FEW_ROWS:
+        if len(x) >= FEW_ROWS and self._at_once:
             return torch.addmm(residual, x, self.turned)
         return add_in_order(x, self.turned).add_(residual)
+
+    @property
+    def _at_once(self) -> bool:
+        """Whether a product of matrices adds in order, with the threads that there are now."""
+        return adds_in_order(*self.turned.shape, torch.get_num_threads())
 
 
 class RowProduct:
@@ -154,10 +158,11 @@ def _bags(count: int, width: int) -> tuple[Tensor, Tensor]:
 
 
 @functools.lru_cache(maxsize=1024)
-def adds_in_order(width: int, out: int) -> bool:
+def adds_in_order(width: int, out: int, threads: int) -> bool:
     """Whether products of matrices [n, width] and [width, out] add as `add_in_order` on this machine, if n is not few.
 
-    Tried with random numbers, of which any other order would round some differently.
+    Tried with random numbers, of which any other order would round some differently, once for each number of `threads`,
+    which is the one in force: products are shared out among them, and add in another order then.
     """
     generator = torch.Generator().manual_seed(0)
     x, turned, residual = (

@@ -62,6 +62,23 @@ def test_history_is_encoded_once_and_acts_as_the_slow_way() -> None:
     assert len(ran) == 6 + 3
 
 
+@pytest.mark.filterwarnings("ignore:rows of a batch")
+def test_another_number_of_threads_is_noticed() -> None:
+    """Products are shared out among threads and round otherwise then, so rows together are compared with rows alone."""
+    checkpoint = make_checkpoint(make_format(chunk=4), seed=5)
+    agent = Agent(checkpoint)
+    for threads in (1, 2, 1):
+        torch.set_num_threads(threads)
+        agent.reset(instruction=("lift the red cube",) * 8)
+        actions = agent.act(batch(list(range(8))))
+        checked = {size[2] for size in agent.runtime._checked}
+        assert threads in checked or not agent.runtime.together
+        for row in range(8):
+            alone = SlowAgent(checkpoint, 2)
+            alone.reset("lift the red cube")
+            np.testing.assert_array_equal(actions[row], alone.act(make_observation(row)), err_msg=f"{threads} {row}")
+
+
 @pytest.mark.parametrize("how", ["random", "huge", "zero", "not a number"])
 def test_a_row_does_what_it_does_alone(how: str) -> None:
     checkpoint = spoil(make_checkpoint(make_format(chunk=4), seed=5), how)

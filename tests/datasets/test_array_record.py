@@ -61,7 +61,7 @@ def test_a_worker_opens_files_of_its_own(folder: Path, start: str) -> None:
     found = context.Queue()
     child = context.Process(target=read_last, args=(source, found))
     child.start()
-    assert found.get(timeout=60) == float(source.episode(3).array("action")[0, 0])
+    assert found.get(timeout=600) == float(source.episode(3).array("action")[0, 0])
     child.join()
 
 

@@ -249,7 +249,7 @@ def test_killed_by_the_system_it_goes_on_to_the_same_bytes(to: str, tmp_path: Pa
         process = subprocess.Popen([*command, str(tmp_path / "parts")], stderr=subprocess.DEVNULL)
         staging = tmp_path / ".parts.converting"
         begin = time.monotonic()
-        while process.poll() is None and time.monotonic() - begin < 60 and pieces(staging) < wanted:
+        while process.poll() is None and time.monotonic() - begin < 600 and pieces(staging) < wanted:
             time.sleep(0.002)
         if process.poll() is None:
             os.kill(process.pid, signal.SIGKILL)

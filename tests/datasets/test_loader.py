@@ -116,14 +116,14 @@ def test_errors_that_cannot_travel_are_told_as_text() -> None:
 
 
 def test_a_dead_worker_is_noticed_at_once() -> None:
-    with Loader(Counting(1, "die"), 0, 9, LoaderConfig(workers=1, timeout=60)) as loader:
+    with Loader(Counting(1, "die"), 0, 9, LoaderConfig(workers=1)) as loader:
         next(loader)
         with pytest.raises(LoaderError, match=r"batch 1: worker process .* exit code -9"):
             next(loader)
 
 
 def test_a_stuck_worker_runs_into_the_timeout() -> None:
-    with Loader(Counting(1, "sleep"), 0, 9, LoaderConfig(workers=1, timeout=20)) as loader:
+    with Loader(Counting(1, "sleep"), 0, 9, LoaderConfig(workers=1)) as loader:
         next(loader)
         loader._workers[0]._timeout = 0.3
         with pytest.raises(LoaderError, match="no sign for"):
@@ -184,9 +184,9 @@ def test_no_worker_outlives_its_parent(how: str, tmp_path: Path) -> None:
     assert workers
     if how == "kill":
         process.kill()
-    process.wait(timeout=60)
+    process.wait(timeout=240)
     process.stdout.close()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 240
     while any(alive(worker) for worker in workers) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(alive(worker) for worker in workers)
@@ -235,7 +235,7 @@ def test_lent_memory_comes_back_when_nothing_is_made_of_it_any_more() -> None:
 def test_batches_may_be_kept_for_as_long_as_one_likes(how: dict, keep: int) -> None:
     """Memory for five batches or so: the loader neither waits for ever nor writes over what is in use."""
     kept: deque[tuple[int, dict[str, torch.Tensor]]] = deque(maxlen=keep)
-    with Loader(Counting(size=10_000), 0, 30, LoaderConfig(**how, prefetch=2, memory_mb=2, timeout=60)) as loader:
+    with Loader(Counting(size=10_000), 0, 30, LoaderConfig(**how, prefetch=2, memory_mb=2)) as loader:
         for step, batch in enumerate(loader):
             kept.append((step, batch))
             for number, earlier in kept:

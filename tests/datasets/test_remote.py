@@ -153,7 +153,7 @@ def test_a_source_opened_here_is_read_by_a_worker(start: str, folder: Path, serv
     found = context.Queue()
     child = context.Process(target=read_in_child, args=(source, found))
     child.start()
-    assert found.get(timeout=60) == expected
+    assert found.get(timeout=600) == expected
     child.join()
 
 

@@ -89,7 +89,7 @@ def test_killed_at_random_moments_with_a_checkpoint_every_step(
                 break
             time.sleep(random.uniform(0, 0.02))
         process.kill()
-        process.wait(timeout=60)
+        process.wait(timeout=600)
     assert start_training(data, out, "workers=0").wait(timeout=300) == 0
     assert same_files(finished / "checkpoint", out / "checkpoint")
     assert sorted(path.name for path in out.iterdir()) == ["checkpoint", "log.jsonl", "loss.png"]

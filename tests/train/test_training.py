@@ -108,11 +108,11 @@ def test_killed_and_started_again_gives_the_same_bits(
 ) -> None:
     out = tmp_path / "run"
     process = start_training(data, out, "workers=0")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not (out / "checkpoint" / "training.json").exists() and time.monotonic() < deadline:
         time.sleep(0.002)
     process.send_signal(number)
-    process.wait(timeout=60)
+    process.wait(timeout=600)
     train(settings(data, out))
     assert same_files(finished / "checkpoint", out / "checkpoint")
 
@@ -123,15 +123,15 @@ def test_killed_again_and_again_at_any_moment_gives_the_same_bits(data: Path, fi
     out, random = tmp_path / "run", np.random.default_rng()
     for _ in range(8):
         process = start_training(data, out, f"workers={random.integers(3)}", "checkpoint_every=1")
-        deadline, wanted = time.monotonic() + 120, int(random.integers(1, 3))
+        deadline, wanted = time.monotonic() + 600, int(random.integers(1, 3))
         before = len(read_log(out / "log.jsonl"))
         while process.poll() is None and len(read_log(out / "log.jsonl")) < before + wanted:
             assert time.monotonic() < deadline
             time.sleep(0.001)
         time.sleep(random.uniform(0, 0.05))
         process.kill()
-        process.wait(timeout=60)
-    assert start_training(data, out, "workers=1").wait(timeout=300) == 0
+        process.wait(timeout=600)
+    assert start_training(data, out, "workers=1").wait(timeout=600) == 0
     assert same_files(finished / "checkpoint", out / "checkpoint")
 
 

@@ -11,6 +11,9 @@ import numpy as np
 from embodio.agent.errors import AgentError, CannotDo, NotReset, ObservationError
 from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
 
+PATIENCE = 60.0
+"""Seconds to wait for what must happen; a machine that does other things takes its time."""
+
 
 def make_embodiment(name: str = "stub") -> Embodiment:
     action = ActionSpec((Dimension("x", "m", -1.0, 1.0),), "delta", "base", "none", "none", "test")

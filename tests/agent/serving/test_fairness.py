@@ -19,7 +19,7 @@ from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
 from embodio.model.pauses import pause
 from tests.agent.conftest import make_observation
-from tests.agent.serving.stub import StubPolicy
+from tests.agent.serving.stub import PATIENCE, StubPolicy
 from tests.agent.serving.test_serving import SEEN
 from tests.agent.test_beyond_acting import artist
 
@@ -62,7 +62,7 @@ def writing(steps: int, **settings: Any) -> Iterator[tuple[Writer, str, RemoteAg
     thread.join()
 
 
-def wait_until(true: Any, seconds: float = 5.0) -> None:
+def wait_until(true: Any, seconds: float = PATIENCE) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until
@@ -70,16 +70,16 @@ def wait_until(true: Any, seconds: float = 5.0) -> None:
 
 
 def test_robots_act_while_somebody_else_is_written_to() -> None:
-    with writing(100) as (policy, url, _, found), RemoteAgent(url) as robot:
+    with writing(300) as (policy, url, _, found), RemoteAgent(url) as robot:
         robot.reset("3")
-        times = []
+        written = []
         for step in range(10):
-            begin = time.monotonic()
+            begin = policy.steps
             assert robot.act(SEEN).tolist() == [3, step]
-            times.append(time.monotonic() - begin)
-        assert policy.steps < 100 and not found
-        assert sorted(times)[5] < 5 * STEP
-    assert found == ["written"] and policy.steps == 100
+            written.append(policy.steps - begin)
+        assert policy.steps < 300 and not found
+        assert sorted(written)[5] <= 5, "steps of writing during one step of the robot"
+    assert found == ["written"] and policy.steps == 300
 
 
 def test_two_who_want_something_long_get_it_one_after_the_other() -> None:
@@ -109,7 +109,7 @@ def test_a_client_that_vanishes_is_expected_back_for_a_while() -> None:
         link._socket.socket.shutdown(2)  # type: ignore[union-attr]
         with RemoteAgent(url) as other:
             assert other.describe(np.array([1])).text == "written"
-        assert 1.5 / STEP / 2 < policy.steps < 250
+        assert 5 < policy.steps < 250
 
 
 def test_a_client_without_patience_frees_the_server() -> None:
@@ -119,7 +119,7 @@ def test_a_client_without_patience_frees_the_server() -> None:
     with serving(policy, ServerSettings(port=0)) as url, RemoteAgent(url, deadline=0.3) as agent:
         with pytest.raises(DeadlineExceeded):
             agent.describe(np.array([1000]))
-        agent.deadline = 5.0
+        agent.deadline = PATIENCE
         agent.reset("4")
         assert agent.act(SEEN).tolist() == [4, 0]
         assert policy.steps < 100
@@ -127,10 +127,10 @@ def test_a_client_without_patience_frees_the_server() -> None:
 
 def test_a_server_that_stops_gives_up_what_is_long() -> None:
     begin = time.monotonic()
-    with writing(1000, stop_seconds=0.3) as (_, _, _, found):
+    with writing(10_000, stop_seconds=0.3) as (_, _, _, found):
         pass
     assert isinstance(found[0], ServerStopping | ConnectionLost)
-    assert time.monotonic() - begin < 8
+    assert time.monotonic() - begin < PATIENCE
 
 
 def test_drawing_and_acting_at_once_give_what_they_give_alone() -> None:

@@ -34,7 +34,7 @@ from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings, ServingError
 from embodio.envs.errors import EmbodimentMismatch
 from tests.agent.conftest import make_observation
-from tests.agent.serving.stub import StubPolicy, make_embodiment
+from tests.agent.serving.stub import PATIENCE, StubPolicy, make_embodiment
 
 FRAME = np.zeros((128, 128, 3), np.uint8)
 SEEN = {"front": FRAME}
@@ -43,7 +43,7 @@ HELLO = {"type": "hello", "protocol": PROTOCOL, "client": "raw", "embodiment": N
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    settings = ServerSettings(port=0, max_bytes=1_000_000, message_seconds=0.5, keep_seconds=5)
+    settings = ServerSettings(port=0, max_bytes=1_000_000, message_seconds=3.0, keep_seconds=PATIENCE)
     with serving(StubPolicy(), settings) as address:
         yield address
 
@@ -102,17 +102,17 @@ def test_ten_clients_are_not_mixed_up(url: str) -> None:
 def test_malformed_greeting(url: str, data: bytes | str) -> None:
     with connect(url, compression=None) as socket:
         socket.send(data)
-        answer = unpack(socket.recv(timeout=5))
+        answer = unpack(socket.recv(timeout=PATIENCE))
         assert (answer["type"], answer["name"]) == ("error", "MessageError")
 
 
 @pytest.mark.usefixtures("healthy")
 def test_slow_half_closed_and_oversized(url: str) -> None:
     with connect(url, compression=None) as silent:
-        assert unpack(silent.recv(timeout=5))["name"] == "DeadlineExceeded"
+        assert unpack(silent.recv(timeout=PATIENCE))["name"] == "DeadlineExceeded"
     with connect(url, compression=None) as half:
         half.send(pack(HELLO))
-        assert unpack(half.recv(timeout=5))["type"] == "welcome"
+        assert unpack(half.recv(timeout=PATIENCE))["type"] == "welcome"
         half.socket.sendall(b"\x82\xfe\x10\x00")
         half.socket.shutdown(1)
     with RemoteAgent(url) as agent:
@@ -128,13 +128,15 @@ def test_slow_half_closed_and_oversized(url: str) -> None:
 
 @pytest.mark.usefixtures("healthy")
 def test_policy_faults_are_answers(url: str) -> None:
-    with RemoteAgent(url, deadline=0.5) as agent:
+    with RemoteAgent(url) as agent:
         agent.reset("1")
         with pytest.raises(PolicyFailed, match="RuntimeError"):
             agent.act({"break": 1})
+        agent.deadline = 0.5
         with pytest.raises(DeadlineExceeded):
-            agent.act({"front": FRAME, "sleep": 0.8})
-        time.sleep(0.5)
+            agent.act({"front": FRAME, "sleep": 2.0})
+        time.sleep(2.0)
+        agent.deadline = PATIENCE
         assert agent.act(SEEN).tolist() == [1, 1]
 
 
@@ -199,9 +201,9 @@ def test_stopping_finishes_what_runs() -> None:
     with serving(StubPolicy(), ServerSettings(port=0)) as url:
         agent = RemoteAgent(url, patience=0.2)
         agent.reset("5")
-        thread = threading.Thread(target=lambda: found.append(agent.act({"front": FRAME, "sleep": 0.5}).tolist()))
+        thread = threading.Thread(target=lambda: found.append(agent.act({"front": FRAME, "sleep": 3.0}).tolist()))
         thread.start()
-        time.sleep(0.2)
+        time.sleep(1.0)
     thread.join()
     assert found == [[5, 0]]
     agent.close()

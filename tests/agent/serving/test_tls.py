@@ -42,7 +42,7 @@ def test_tls_is_for_those_who_trust_the_server(tmp_path: Path) -> None:
             np.testing.assert_array_equal(agent.act(SEEN), [7, 0])
             np.testing.assert_array_equal(agent.act(SEEN), [7, 1])
         with pytest.raises(ServerUnreachable, match="tls="):
-            RemoteAgent(url, token="long enough", patience=0.0)
+            RemoteAgent(url, token="long enough")
         with pytest.raises(ServerUnreachable):
             RemoteAgent(url.replace("wss:", "ws:"), token="long enough", patience=0.0)
 
