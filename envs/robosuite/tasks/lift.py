@@ -1,8 +1,8 @@
 """Lifting a cube, and its scripted expert: hover above the cube, descend, close the gripper, lift.
 
-The expert has no timers and no memory. Every action is a function of what the present frame and the joint state show (where
-the cube is, where the gripper is, how far the fingers are apart), so a policy that sees one frame can imitate it, and
-a disturbed motion is simply taken up again from wherever it was disturbed to.
+The expert has no timers and no memory. Every action is a function of the present frame and the joint state (where the
+cube is, where the gripper is, how far the fingers are apart), so a policy that sees one frame can imitate it, and a
+disturbed motion is simply taken up again from wherever it was disturbed to.
 """
 
 from __future__ import annotations
