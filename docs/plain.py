@@ -1,8 +1,7 @@
 """Acting and training, written plainly: what `Agent.act` and a step of `embodio-train` compute, and nothing else.
 
-Both are run by a test, which demands the same bits of the fast code. Left out are what makes the real ones fast (caches,
-batches of robots, worker processes), safe (checks, checkpoints, signals), and what is off here: augmentation, history,
-goals, dropout, the running average of the weights.
+A test demands the same bits of both. Left out is what makes the real ones fast (caches, rows of robots, workers) and
+safe (checks, checkpoints, signals), and what is off here: augmentation, history, goals, dropout, averaged weights.
 """
 
 import math

@@ -16,7 +16,7 @@ from embodio.train.commands.collect import CollectConfig
 from embodio.train.config import TrainConfig
 from tests.repo.rooms import REPO
 
-PAGES = ("README.md", "docs/agent.md", "docs/architecture.md", "docs/data.md", "docs/model.md")
+PAGES = ("README.md", "docs/agent.md", "docs/architecture.md", "docs/decisions.md", "docs/data.md", "docs/model.md")
 SCHEMAS = {"embodio-rollout": RolloutConfig, "embodio-collect": CollectConfig, "embodio-train": TrainConfig}
 
 
