@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ DEFINITION = (
     "it says nothing about the policy and is counted apart."
 )
 _VERSION = 1
+
+_VIDEO_RANK = {"failure": 0, "timeout": 0, "error": 1, "success": 2}
+"""Whose videos are kept first; a simulator that broke says less than a policy that failed."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,22 @@ def summarise(rows: Sequence[EpisodeRow]) -> Summary:
         mean_steps=sum(lengths) / len(lengths) if lengths else None,
         seconds=sum(row.seconds for row in rows),
     )
+
+
+def another_video(results: Results, most: int) -> bool:
+    """Whether the next episode may have to be filmed: not once there are `most` videos of failures."""
+    return sum(row.video is not None and _VIDEO_RANK[row.status] == 0 for row in results.rows) < most
+
+
+def keep_videos(results: Results, most: int, folder: Path) -> None:
+    """Deletes the videos beyond `most`, of failures last and of the last seeds first, and clears their rows."""
+    filmed = sorted(
+        (row for row in results.rows if row.video is not None), key=lambda row: (_VIDEO_RANK[row.status], row.seed)
+    )
+    dropped = {row.seed: row.video for row in filmed[most:]}
+    results.rows = [replace(row, video=None) if row.seed in dropped else row for row in results.rows]
+    for name in dropped.values():
+        (folder / str(name)).unlink(missing_ok=True)
 
 
 def _row(values: Mapping[str, Any], path: Path) -> EpisodeRow:

@@ -11,7 +11,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from embodio.envs import StepRecord, make_env, make_expert, rollout
-from embodio.envs.experts import LiftExpert
+from embodio.envs.robosuite.tasks.lift import LiftExpert
 
 DOWN = Rotation.from_quat([np.sqrt(0.5), np.sqrt(0.5), 0, 0])
 OPEN_FINGERS, CLOSED_FINGERS = (0.04, -0.04), (0.0206, -0.0206)

@@ -1,30 +1,24 @@
-"""A scripted expert that lifts a cube: hover above it, descend, close the gripper, lift.
+"""Lifting a cube, and its scripted expert: hover above the cube, descend, close the gripper, lift.
 
-It has no timers and no memory. Every action is a function of what the present frame and the joint state show (where
-the cube is, where the gripper is, how far the fingers are apart), so a policy that sees one frame can imitate it, and
-a disturbed motion is simply taken up again from wherever it was disturbed to.
+The expert has no timers and no memory. Every action is a function of the present frame and the joint state (where the
+cube is, where the gripper is, how far the fingers are apart), so a policy that sees one frame can imitate it, and a
+disturbed motion is simply taken up again from wherever it was disturbed to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embodio.envs.robosuite.panda import METRES_PER_UNIT, RADIANS_PER_UNIT
+from embodio.envs.robosuite.task import ObjectPoses, RobosuiteTask
 
 _OPEN, _CLOSE = -1.0, 1.0
 _QUARTER_TURN = np.pi / 2  # a cube looks the same after it
-
-
-class ObjectPoses(Protocol):
-    """The privileged view that the expert needs of its environment."""
-
-    def body_pose(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Position [3] (m) and rotation matrix [3, 3] of an object in the world frame."""
 
 
 @dataclass(frozen=True)
@@ -180,3 +174,6 @@ def _rotation_vector(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
     sine = float(np.linalg.norm(sine_axis)) / 2
     cosine = (float(np.trace(rotation)) - 1) / 2
     return sine_axis / 2 if sine < 1e-9 else sine_axis / (2 * sine) * np.arctan2(sine, cosine)
+
+
+TASK = RobosuiteTask(class_name="Lift", instruction="lift the red cube", expert=LiftExpert)
