@@ -7,9 +7,9 @@ from pathlib import Path
 
 import jinja2
 import pytest
-from tests.support.rooms import MAY_IMPORT, REPO
 
 from embodio.datasets.pages.html_page import html_page, html_part
+from tests.support.rooms import MAY_IMPORT, REPO
 
 TEMPLATES = [path for room in MAY_IMPORT for path in (REPO / room).rglob("templates/*.html")]
 
