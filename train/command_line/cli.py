@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -200,6 +201,7 @@ def _compose(schema: type, argv: Sequence[str], config_dir: Path | None) -> Dict
 def _override(argument: str, keys: dict[str, Key], groups: dict[str, list[str]], nested: set[str]) -> str:
     """One argument, checked, in hydra's grammar."""
     name, equals, value = argument.partition("=")
+    name += "_" * iskeyword(name)
     if argument.startswith("-"):
         bare = name.lstrip("-").replace("-", "_")
         guess = nearest(bare, [*keys, *groups])

@@ -45,7 +45,7 @@ class InspectConfig:
     """Which data set to look at.
 
     Attributes:
-        source: folder, file, URL, YAML file, or name of the catalogue.
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
         out: YAML file to write the proposed description to; null shows it.
@@ -62,7 +62,7 @@ class StatsConfig:
     """Whose statistics to compute.
 
     Attributes:
-        source: folder, file, URL, YAML file, or name of the catalogue.
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
         fields: numeric fields of a step; empty takes action, expert_action and state, as far as they are there.
@@ -172,6 +172,7 @@ def _verbs() -> dict[str, Verb]:
             (
                 "embodio-data convert lift.hdf5 out=data/lift name=lift",
                 "embodio-data convert data/lift out=data/lift_lerobot to=lerobot",
+                "embodio-data convert tfds:bridge_dataset folder=~/tensorflow_datasets out=data/bridge",
             ),
         ),
         "visualise": Verb(
@@ -184,7 +185,7 @@ def _verbs() -> dict[str, Verb]:
             VerifyConfig,
             check,
             "Check numbers, limits, bins, gripper and images of a data set, and replay it.",
-            ("embodio-data verify data/lift replay=5",),
+            ("embodio-data verify data/lift replay=5", "embodio-data verify data/lift with=rlds"),
         ),
     }
 

@@ -14,11 +14,13 @@ from embodio.datasets.checks.finding import Finding
 from embodio.datasets.checks.masks import check_masks, masked_cameras
 from embodio.datasets.checks.poses import check_poses, has_masks
 from embodio.datasets.checks.replay import check_robot, environment_of, replay
+from embodio.datasets.checks.through_rlds import check_through_rlds
 from embodio.datasets.checks.verify import verify
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
 from embodio.train.command_line.ranges import COUNT, Range, require_ranges
+from embodio.train.command_line.schema import ConfigError
 
 _MASKED = 20  # episodes whose first frames are compared with masks
 _COLOURS = {"ok": "green", "warning": "yellow", "note": "cyan", "unknown": "dim"}
@@ -29,7 +31,7 @@ class VerifyConfig:
     """What to check.
 
     Attributes:
-        source: folder, file, URL, YAML file, or name of the catalogue.
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
         episodes: how many episodes to read; 0 reads all.
@@ -38,6 +40,8 @@ class VerifyConfig:
             our environments.
         strict: open every image, not only the first and last one of each camera and episode; a warning makes the exit
             code 1.
+        with_: rlds has tfds and rlds themselves read the data too, in a process of their own, and compares; only for
+            RLDS data, and needs the extra `tf`.
     """
 
     source: str
@@ -47,9 +51,12 @@ class VerifyConfig:
     bins: int = 201
     replay: int = 3
     strict: bool = False
+    with_: str | None = None
 
     def __post_init__(self) -> None:
         require_ranges(self, episodes=COUNT, replay=COUNT, bins=Range(2))
+        if self.with_ not in (None, "rlds"):
+            raise ConfigError(f"with={self.with_}: only with=rlds is there, or nothing")
 
 
 def check(config: VerifyConfig) -> int:
@@ -76,6 +83,11 @@ def check(config: VerifyConfig) -> int:
             numbers = choose_episodes(source, read, config.replay)
             play = progress.add_task("replaying", total=len(numbers))
             findings += replay(source, numbers, done=lambda count: progress.update(play, completed=count))
+        if config.with_ == "rlds":
+            compared = progress.add_task("reading with rlds", total=len(read))
+            findings += check_through_rlds(
+                source, len(read), done=lambda count: progress.update(compared, completed=count)
+            )
     shown = Console(highlight=False)
     shown.print(_table(source.name, findings))
     if not _described(source):
