@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
-from embodio.train.config import FREE_ON_RESUME, MOVABLE, TrainConfig
+from embodio.train.run_config import RunConfig
 
 
-def setting_differences(old: Mapping[str, Any], config: TrainConfig) -> list[str]:
+def setting_differences(old: Mapping[str, Any], config: RunConfig) -> list[str]:
     """A line for each setting that differs and changes what the run computes; more `steps` than before do not.
 
     Args:
@@ -21,18 +22,17 @@ def setting_differences(old: Mapping[str, Any], config: TrainConfig) -> list[str
     before, now = json.loads(json.dumps(filled)), json.loads(json.dumps(dataclasses.asdict(config)))
     if isinstance(before.get("steps"), int) and before["steps"] < now["steps"]:
         before["steps"] = now["steps"]
-    return list(_differences(before, now, ""))
+    lines = _differences(before, now, "")
+    return [line for name, line in lines if not any(fnmatchcase(name, free) for free in config.free_on_resume)]
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[str]:
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
     for key in sorted(set(old) | set(new)):
         name = f"{prefix}{key}"
-        if name in FREE_ON_RESUME or (prefix.startswith("sources.") and key in MOVABLE):
-            continue
         if isinstance(old.get(key), dict) and isinstance(new.get(key), dict):
             yield from _differences(old[key], new[key], f"{name}.")
         elif old.get(key) != new.get(key):
-            yield f"{name}={old.get(key)!r}, but {name}={new.get(key)!r} was asked for"
+            yield name, f"{name}={old.get(key)!r}, but {name}={new.get(key)!r} was asked for"
 
 
 def _with_defaults(saved: Mapping[str, Any], config: Any) -> dict[str, Any]:

@@ -106,20 +106,25 @@ def test_all_tasks_of_two_data_sets_are_learned_together_and_resumed(
     assert action.shape == (3,) and agent.imagine("lift the cube").shape == (128, 256, 3)
 
 
+def rates_of(config: TrainConfig) -> dict[str, float]:
+    return {name: validator.rate for name, validator in make_trainer(config).validators.items()}
+
+
 def test_rates_are_the_products_of_weights_and_sum_to_one(near: Path, far: Path, tmp_path: Path) -> None:
     config = mixed(near, far, tmp_path, tasks={"next_action": 0.8, "plan": 0.4})
-    rates = make_trainer(config).rates
+    rates = rates_of(config)
     assert sum(rates.values()) == pytest.approx(1.0)
     assert rates["near/next_action"] == pytest.approx(7 / 9 * 2 / 3)
     assert rates["far/plan"] == pytest.approx(2 / 9 / 3)
-    by_size = make_trainer(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(temperature=2.0))).rates
+    by_size = rates_of(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(temperature=2.0)))
     ratio = 0.7 * (3 * 7) ** 0.5 / (0.2 * (2 * 5) ** 0.5)
     assert by_size["near/next_action"] / by_size["far/next_action"] == pytest.approx(ratio)
-    shared = make_trainer(dataclasses.replace(config, mixture=MixtureSettings(categories={"near": 1, "far": 3}))).rates
+    shared = rates_of(dataclasses.replace(config, mixture=MixtureSettings(categories={"near": 1, "far": 3})))
     assert shared["near/next_action"] + shared["near/plan"] == pytest.approx(0.25)
-    epoch = make_trainer(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(mode="epoch")))
-    assert epoch.rates["near/next_action"] == pytest.approx(21 / 31)
-    task = epoch.stream._task
+    once = dataclasses.replace(config, tasks={}, mixture=MixtureSettings(mode="epoch"))
+    assert rates_of(once)["near/next_action"] == pytest.approx(21 / 31)
+    epoch = make_trainer(once)
+    task = epoch.batches._task
     assert isinstance(task, Mixture) and len({task.place(0, position) for position in range(31)}) == 31
 
 
@@ -132,10 +137,12 @@ def test_one_robot_has_one_scale_and_two_robots_have_two(near: Path, far: Path, 
     third = SourceConfig(str(other), cameras=("hand",), holdout=2)
     config = dataclasses.replace(config, sources={**config.sources, "other": third}, robot="other", steps=1)
     trainer = make_trainer(config)
-    material = gather(config, trainer.policy_format.vocabulary)
+    material = gather(config, trainer.bundle.policy_format.vocabulary)
     assert material.formats["near"].statistics == material.formats["far"].statistics
     assert material.formats["near"].statistics != material.formats["other"].statistics
-    assert trainer.policy_format.embodiment.name == "another" and trainer.policy_format.camera_names == ("hand",)
+    assert trainer.bundle.policy_format.embodiment.name == "another" and trainer.bundle.policy_format.camera_names == (
+        "hand",
+    )
     assert trainer.train()
     assert Agent.load(tmp_path / "run" / "checkpoint").format.embodiment.name == "another"
 
@@ -159,7 +166,7 @@ def test_text_is_never_cut_and_mistakes_have_names(near: Path, far: Path, tmp_pa
         TaskSettings(idle_action=0.1)
     short = make_trainer(mixed(near, far, tmp_path, answer_tokens=4))
     with pytest.raises(DatasetError, match=r"episode \d+, step \d+: the answer has 7 tokens.*raise answer_tokens"):
-        short.stream.make(0)
+        short.batches.make(0)
     keys = {"near": SourceConfig(str(near)), "far": SourceConfig(str(far), action_key="expert_action")}
     with pytest.raises(TrainError, match="must imitate the same field"):
         make_trainer(mixed(near, far, tmp_path, sources=keys))
@@ -193,8 +200,8 @@ def test_a_dimension_that_moves_too_rarely_for_quantiles_is_refused(
 
 def test_idle_steps_are_left_out_where_asked(near: Path, tmp_path: Path) -> None:
     config = settings(near, tmp_path)
-    everything = make_trainer(config).stream._task
-    busy = make_trainer(dataclasses.replace(config, task=TaskSettings(idle_action=0.4, idle_state=0.8))).stream._task
+    everything = make_trainer(config).batches._task
+    busy = make_trainer(dataclasses.replace(config, task=TaskSettings(idle_action=0.4, idle_state=0.8))).batches._task
     assert 0 < len(busy) < len(everything)
 
 

@@ -133,8 +133,18 @@ def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
 
 
 def attribute_docs(schema: type) -> dict[str, str]:
-    """Field name -> its text in the `Attributes:` section of the class's Google-style docstring, on one line."""
-    section = re.search(r"^Attributes:\n((?:[ \t]+.*\n?|\n)*)", inspect.getdoc(schema) or "", re.MULTILINE)
+    """Field name -> its text in the `Attributes:` section of the class's Google-style docstring, on one line.
+
+    Fields of a base class are described in the docstring of that class.
+    """
+    docs: dict[str, str] = {}
+    for base in reversed(schema.__mro__):
+        docs |= _own_docs(base.__doc__ or "")
+    return docs
+
+
+def _own_docs(docstring: str) -> dict[str, str]:
+    section = re.search(r"^Attributes:\n((?:[ \t]+.*\n?|\n)*)", inspect.cleandoc(docstring), re.MULTILINE)
     docs: dict[str, str] = {}
     if section is None:
         return docs
