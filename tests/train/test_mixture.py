@@ -140,9 +140,8 @@ def test_one_robot_has_one_scale_and_two_robots_have_two(near: Path, far: Path, 
     material = gather(config, trainer.bundle.policy_format.vocabulary)
     assert material.formats["near"].statistics == material.formats["far"].statistics
     assert material.formats["near"].statistics != material.formats["other"].statistics
-    assert trainer.bundle.policy_format.embodiment.name == "another" and trainer.bundle.policy_format.camera_names == (
-        "hand",
-    )
+    written = trainer.bundle.policy_format
+    assert written.embodiment.name == "another" and written.camera_names == ("hand",)
     assert trainer.train()
     assert Agent.load(tmp_path / "run" / "checkpoint").format.embodiment.name == "another"
 
