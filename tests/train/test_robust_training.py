@@ -20,7 +20,7 @@ from embodio.datasets.episodes.features import features_of
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.model.checksums import SUMS_FILE
+from embodio.model.weights.checksums import SUMS_FILE
 from embodio.train.errors import ResumeError, TrainError
 from embodio.train.log import read_log
 from embodio.train.main import main, train
