@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from embodio.model.weights.pretrained import DtypePolicy, load, load_jax, save_reference
     from embodio.model.weights.weights import load_weights, save_weights
 
-# Loaded on first use: whoever needs only the configuration, the vocabulary or the statistics does not import torch.
+# Loaded on first use: the configuration, the vocabulary and the statistics come without torch.
 _HOMES = {
     "AnswerError": "tasks",
     "AudioError": "processing.audio_features",

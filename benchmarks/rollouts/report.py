@@ -45,7 +45,7 @@ def report_html(results: Results, videos: Path, command: str) -> bytes:
 
 
 def _figures(results: Results) -> str:
-    """The success rate in large, the other figures beside it."""
+    """The success rate in large, the other figures next to it."""
     summary, latency = results.summary, results.latency
     judged = summary.episodes - summary.counts["error"]
     rate = "n/a" if summary.success_rate is None else f"{summary.success_rate:.1%}"
