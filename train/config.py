@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from embodio.agent.format.policy_config import PolicyConfig
-from embodio.datasets.augment.augment import AugmentConfig
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.train.command_line.ranges import COUNT, NOT_NEGATIVE, require_ranges
 from embodio.train.command_line.schema import ConfigError
 from embodio.train.run_config import RunConfig

@@ -56,16 +56,17 @@ def _parsed(path: Path) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
 
 
 def plot_log(path: Path, out: Path) -> None:
-    """Draws loss and action-token accuracy, in training and validation, over the steps."""
+    """Draws the loss, and the accuracy if there is one, in training and validation, over the steps."""
     # Heavy, and only needed at the end of a run.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     lines = read_log(path)
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    shown = [key for key in ("loss", "accuracy") if key == "loss" or any(key in line for line in lines)]
+    figure = Figure(figsize=(5 * len(shown), 4), layout="constrained")
     FigureCanvasAgg(figure)
-    for place, key, label in ((1, "loss", "loss"), (2, "accuracy", "action-token accuracy")):
-        axes = figure.add_subplot(1, 2, place)
+    for place, key in enumerate(shown, start=1):
+        axes = figure.add_subplot(1, len(shown), place)
         for kind, width in (("train", 1.0), ("validation", 2.0)):
             points = [
                 (line["step"], line[key])
@@ -75,9 +76,9 @@ def plot_log(path: Path, out: Path) -> None:
             if points:
                 axes.plot(*zip(*points, strict=True), linewidth=width, label=kind)
         axes.set_xlabel("step")
-        axes.set_ylabel(label)
+        axes.set_ylabel(key)
         axes.grid(alpha=0.3)
-        if lines:
+        if axes.lines:
             axes.legend()
     with replacing(out) as temporary:
         figure.savefig(temporary, dpi=110)

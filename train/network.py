@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 
 from embodio.agent.format.policy_format import PolicyFormat
-from embodio.agent.planning.precision import usable_device
 from embodio.agent.policy_network import policy_network_config
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
@@ -25,14 +24,12 @@ _ROUND = 128  # rows of the table of image codes are a multiple of this, as in t
 
 
 def make_network(config: TrainConfig, policy_format: PolicyFormat) -> UnifiedIO2:
-    """Builds the network with its first weights, on the device of the run.
+    """Builds the network with its first weights.
 
     Raises:
         TrainError: `image_tokenizer` names a network that has none.
         ModelError: there is no such size, or the tokeniser cannot be read.
-        PrecisionError: this machine has no such device.
     """
-    device = usable_device(config.device)
     fitted = policy_network_config(config.size, policy_format)
     lengths = dataclasses.replace(
         fitted.lengths,
@@ -50,7 +47,7 @@ def make_network(config: TrainConfig, policy_format: PolicyFormat) -> UnifiedIO2
         model = UnifiedIO2(_with_drawing(fitted, tokenizer), tokenizers=True)
         model.tokenizers["image"].load_state_dict(tokenizer.state_dict())
     smooth_value_embeddings(model, policy_format.vocabulary, config.value_smoothness, config.seed)
-    return model.to(device)
+    return model
 
 
 def _shows_videos(config: TrainConfig) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from embodio.datasets.episodes.idle_steps import IdleConfig
-from embodio.datasets.episodes.step_filter import StepRules
+from embodio.datasets.episodes.step_rules import IdleConfig, StepRules
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.stream.mixture import MixtureConfig
-from embodio.datasets.tasks.inputs import InputConfig
+from embodio.datasets.stream.mixture_config import MixtureConfig
+from embodio.datasets.tasks.input_config import InputConfig
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, Range, require_ranges
 from embodio.train.command_line.schema import ConfigError
 
@@ -70,7 +69,7 @@ class TaskSettings:
     Attributes:
         inputs: what tasks other than next_action are given; next_action reads what `policy` says, and takes drop_state
             and drop_history from here.
-        goal_ahead: next_action with policy.goal_image: the goal is a later step, at most so many ahead (hindsight); 0
+        goal_ahead: next_action with policy.goal_image: the goal is a later step, at most this many ahead (hindsight); 0
             shows the end of the episode.
         sub_goal_ahead: sub_goal_image: steps ahead at most.
         frames: next_frame: frames to draw, on one sheet.
@@ -83,7 +82,7 @@ class TaskSettings:
             left out of statistics, training and validation, as steps that are not finite always are.
         highest: the same for the largest value.
         idle_action: leaves out idle steps in the same places: largest norm of an idle action, as a share of each
-            dimension's range; 0 is no filter.
+            dimension's range; 0 filters nothing.
         idle_state: the same for the change of the state until the next step.
     """
 

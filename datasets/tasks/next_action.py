@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.augment.augment import Augmentation, AugmentConfig, EvaluationView
+from embodio.datasets.augment.augment import Augmentation, EvaluationView
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.cache import DEFAULT_BYTES, EpisodeCache
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.prompt_images import told_in
@@ -76,10 +77,10 @@ _Change = Augmentation | EvaluationView
 
 @dataclass(frozen=True, kw_only=True)
 class NextActionConfig:
-    """What NextAction draws beside the augmentation.
+    """What NextAction draws besides the augmentation.
 
     Attributes:
-        goal_ahead: for builders that read a goal picture: it is that of a later step, at most so many ahead
+        goal_ahead: for builders that read a goal picture: it is that of a later step, at most this many ahead
             (hindsight); 0 shows the end of the episode.
         drop_state: chance that the state is left out.
         drop_history: chance that earlier frames and actions are left out, all at once.
@@ -253,7 +254,7 @@ class _Moment(Mapping[str, Any]):
         return frame if self._augmentation is None else self._augmentation(camera, frame)
 
     def _previous_actions(self) -> npt.NDArray[Any]:
-        """What was executed before this step, as far as the builder tells of it."""
+        """What was executed before this step: the part that the builder writes."""
         told = self._builder.previous_actions if self._drawn.history else 0
         actions = self._episode.array("action")[max(0, self._step - told) : self._step]
         if not np.isfinite(actions).all():

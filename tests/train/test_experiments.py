@@ -112,9 +112,8 @@ def test_with_dropout_a_run_that_stops_anywhere_gives_the_same_bits(whole: Path,
 
 def test_dropout_is_another_in_every_step_and_with_every_seed(tmp_path: Path) -> None:
     def losses(**changes: Any) -> list[float]:
-        config = settings(
-            tmp_path, **{"dropout_rate": 0.1, "optimiser": OptimiserConfig(learning_rate=1e-12)} | changes
-        )
+        still = OptimiserConfig(learning_rate=1e-12)
+        config = settings(tmp_path, **{"dropout_rate": 0.1, "optimiser": still} | changes)
         trainer = make_trainer(dataclasses.replace(config, seed=0))
         trainer.config = config
         batch = trainer.batches.make(0)[0]

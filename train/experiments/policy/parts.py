@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import torch
 from rich.console import RenderableType
 
 from embodio.agent.checkpoint import VOCABULARY, load_format
@@ -48,6 +49,7 @@ def policy_parts(config: TrainConfig) -> Parts[UnifiedIO2]:
     vocabulary = _vocabulary(checkpoint if goes_on else None, start)
     material = gather(config, vocabulary)
     main = config.robot or next(iter(material.formats))
+    torch.manual_seed(config.seed)  # weights to begin with drew numbers while they were read
     model = make_network(config, material.formats[main])
     notes: list[RenderableType] = list(material.notes)
     if start is not None:
