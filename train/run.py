@@ -168,10 +168,10 @@ def _read_state(path: Path) -> dict[str, Any]:
         state = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"it is not JSON ({error})") from error
-    if not isinstance(state, dict) or not isinstance(state.get("config"), dict):
+    if not isinstance(state, dict) or not all(isinstance(state.get(key, {}), dict) for key in ("config", "identity")):
+        raise _damaged(path, "it holds something else than settings")
+    if "config" not in state:
         raise _damaged(path, "it holds no settings")
-    if not isinstance(state.get("identity", {}), dict):
-        raise _damaged(path, "its identity is not an object")
     step, steps = state.get("step"), state["config"].get("steps")
     if type(step) is not int or not 0 <= step <= (steps if type(steps) is int else step):
         raise _damaged(path, f"step {step!r} of {steps!r}")
