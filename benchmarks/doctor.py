@@ -19,11 +19,13 @@ from rich.table import Table
 
 from embodio.agent.checkpoint import Checkpoint, load_checkpoint
 from embodio.agent.errors import AgentError
+from embodio.agent.format.robot_formats import OTHER_ROBOT, RobotFormats
 from embodio.benchmarks.speed.machine import PACKAGES, usable_cores
 from embodio.envs import embodiment_of
-from embodio.envs.embodiment import in_short
+from embodio.envs.embodiment import Embodiment, in_short
 from embodio.envs.errors import EnvError
 from embodio.model import ModelError
+from embodio.model.weights.checksums import sums_command
 from embodio.train.command_line.cli import run
 from embodio.train.command_line.threads import omp_threads, waiting
 
@@ -204,26 +206,42 @@ def checkpoint(config: DoctorConfig) -> Iterator[Finding]:
     except (AgentError, ModelError, EnvError) as error:
         yield Finding("checkpoint", "wrong", str(error), "make one with embodio-train, or fetch it again")
         return
-    yield Finding("checkpoint", "ok", str(loaded.folder))
-    if not loaded.sha256:
-        remedy = "write it with `sha256sum * > SHA256SUMS` in that folder, if you trust the files"
+    robots = f", for the robots {loaded.robots}" if loaded.robots.named else ""
+    yield Finding("checkpoint", "ok", f"{loaded.folder}{robots}")
+    if not loaded.sha256 and loaded.folder is not None:
+        remedy = f"write it with `{sums_command(loaded.folder)}` in that folder, if you trust the files"
         yield Finding("checksums", "look", "there is no SHA256SUMS, so damage cannot be noticed", remedy)
     try:
-        differences = loaded.format.embodiment.differences(embodiment_of(config.env))
+        wanted = embodiment_of(config.env)
     except EnvError as error:
         yield Finding("environment", "wrong", str(error), "see embodio.envs.known_envs()")
         return
+    nearest = loaded.robots.nearest(wanted)
+    name = f"{nearest}, a robot" if loaded.robots.named else "the robot"
+    differences = loaded.robots[nearest].embodiment.differences(wanted)
     if differences:
-        remedy = "make the environment as the checkpoint expects it, or train a policy on this robot"
-        yield Finding("environment", "wrong", f"{config.env} differs in {in_short(differences, most=12)}", remedy)
+        found = f"{config.env} differs from {name} of {config.agent} in {in_short(differences, most=12)}"
+        yield Finding("environment", "wrong", found, OTHER_ROBOT)
     else:
-        yield Finding("environment", "ok", f"{config.env} is the robot of {config.agent}")
-    yield from statistics(loaded)
+        yield from _choice(loaded.robots, wanted, f"{config.env} is {name} of {config.agent}")
+    yield from statistics(loaded, nearest)
 
 
-def statistics(loaded: Checkpoint) -> Iterator[Finding]:
-    """Whether the data set that the statistics are of covered what the robot can do."""
-    robot, known = loaded.format.embodiment, loaded.format.statistics
+def _choice(robots: RobotFormats, wanted: Embodiment, found: str) -> Iterator[Finding]:
+    """Whether it is clear which robot acts in an environment where at least one could."""
+    try:
+        robots.pick(wanted)
+    except AgentError as error:
+        remedy = "train with robot=, which names the one that acts, or load the agent by its name"
+        yield Finding("environment", "wrong", str(error), remedy)
+    else:
+        yield Finding("environment", "ok", found)
+
+
+def statistics(loaded: Checkpoint, name: str | None = None) -> Iterator[Finding]:
+    """Whether the data set that the statistics of a robot are of covered what it can do; None for the only robot."""
+    chosen = loaded.robots[loaded.robots.pick(name)]
+    robot, known = chosen.embodiment, chosen.statistics
     sound = True
     for name, dimensions in (("action", robot.action.dimensions), ("state", robot.state)):
         if name not in known.fields:
