@@ -7,6 +7,7 @@ The way of an observation through `act`, file by file:
     session      `Session`: one episode's memory; `frames`    policy_config, policy_format   what a policy reads, writes
     runtime      `Runtime`: plans for many sessions           embedding     encoder input, what is known is reused
     constrained  `ConstrainedDecoder`: only legal choices     decoder, word_tree   the network in steps, row by row
+    robot_formats, robot_files   the robots of one network, and their files in a checkpoint
     grammar      what an answer may look like                 action_text, codec   actions <-> text <-> levels
     result       distributions of a plan; `answers`           ensemble      several plans for one step
     latency      how long each stage took
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from embodio.agent.format.codec import ActionCodec
     from embodio.agent.format.policy_config import PolicyConfig
     from embodio.agent.format.policy_format import PolicyFormat
+    from embodio.agent.format.robot_formats import RobotFormats
     from embodio.agent.imagined_goals import ImaginedGoals
     from embodio.agent.options import AgentOptions
     from embodio.agent.planning.constrained import decode_legal
@@ -65,6 +67,7 @@ _HOMES = {
     "PolicyConfig": "format.policy_config",
     "PolicyFormat": "format.policy_format",
     "PrecisionError": "errors",
+    "RobotFormats": "format.robot_formats",
     "Session": "planning.session",
     "check_agent": "contract",
     "decode_legal": "planning.constrained",
@@ -93,6 +96,7 @@ __all__ = [
     "PolicyConfig",
     "PolicyFormat",
     "PrecisionError",
+    "RobotFormats",
     "Session",
     "check_agent",
     "decode_legal",
