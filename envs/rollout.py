@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embodio.envs.errors import SimulatorError
-from embodio.envs.registry import Policy
+from embodio.envs.policy import Policy
 
 Status = Literal["success", "failure", "timeout", "error"]
 

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from embodio.agent.errors import NotReset, ObservationError
 from embodio.agent.format.instruction import Instruction, distinct
+from embodio.agent.format.policy_config import LONGEST_HISTORY
 from embodio.agent.format.policy_format import PolicyFormat
-from embodio.agent.format.sound import LONGEST_HISTORY, recent
+from embodio.agent.format.sound import recent
 from embodio.agent.planning.embedding import Frame, RowInputs, reuse
 from embodio.agent.planning.ensemble import Ensemble
 from embodio.agent.planning.result import Plan
