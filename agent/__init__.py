@@ -7,13 +7,13 @@ The way of an observation through `act`, file by file:
     session      `Session`: one episode's memory; `frames`    policy_config, policy_format   what a policy reads, writes
     runtime      `Runtime`: plans for many sessions           embedding     encoder input, what is known is reused
     constrained  `ConstrainedDecoder`: only legal choices     decoder, word_tree   the network in steps, row by row
-    robot_formats, robot_files   the robots of one network, and their files in a checkpoint
     grammar      what an answer may look like                 action_text, codec   actions <-> text <-> levels
     result       distributions of a plan; `answers`           ensemble      several plans for one step
     latency      how long each stage took
 
-Beside it: `checkpoint` (the folder), `precision` (int8 and the like), `beyond_acting` and `imagined_goals` (the other
-verbs), `contract` (`check_agent`), `serving` and `client` (the same over a network).
+Besides: `checkpoint` (the folder), `robot_formats` and `robot_files` (the robots of one network), `precision` (int8 and
+the like), `beyond_acting` and `imagined_goals` (the other verbs), `contract` (`check_agent`), `serving` and `client`
+(the same over a network).
 
 What is named here is loaded when it is first used, so `embodio.agent.client` can be imported where there is no torch.
 """
