@@ -26,6 +26,25 @@ def added_later(default: Any, *, before: Any) -> Any:
     return dataclasses.field(default=default, metadata={_BEFORE: before})
 
 
+_FORMER_SWITCHES = {
+    "dropout_form": "broadcast",
+    "empty_text_target": "masked",
+    "initialisation": "jax",
+    "stacked_images": "refused",
+}
+"""Switches that checkpoints were written with; the value is what every network does now."""
+
+
+def without_former_switches(data: Any) -> Any:
+    """A written configuration without switches that are no longer a choice; one with another value stays in it."""
+    if not isinstance(data, Mapping):
+        return data
+    kept = {key: value for key, value in data.items() if (key, value) not in _FORMER_SWITCHES.items()}
+    if "transformer" in kept:
+        kept["transformer"] = without_former_switches(kept["transformer"])
+    return kept
+
+
 def to_plain(value: Any) -> Any:
     """A config as nested dictionaries, lists and numbers."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -23,7 +23,6 @@ from embodio.model.network.targets import CODE_OFFSET, CodeTarget, Target, TextT
 from embodio.model.network.transformer import Decoder, Encoder
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
-from embodio.model.weights.port_initialisation import initialise_as_port
 
 Batch = Mapping[str, Tensor]
 """Features of several examples: flat keys like "inputs/text/tokens", one tensor each with the batch axis first."""
@@ -76,8 +75,6 @@ class UnifiedIO2(nn.Module):
         self.decoder = Decoder(config.transformer)
         self.tokenizers = nn.ModuleDict(_build_tokenizers(config) if tokenizers else {})
         self.tokenizers.requires_grad_(False)
-        if config.initialisation == "port":
-            initialise_as_port(self)
 
     def table(self, modality: str) -> Tensor:
         """The embedding table [V, D] of a target modality; its rows are also the output weights."""
