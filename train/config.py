@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from embodio.agent.format.policy_config import PolicyConfig
-from embodio.datasets.augment.augment import AugmentConfig
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, DECAY, NOT_NEGATIVE, POSITIVE, SHARE, require_ranges
 from embodio.train.command_line.schema import ConfigError
 from embodio.train.task_config import MixtureSettings, SourceConfig, TaskSettings

@@ -11,12 +11,13 @@ from typing import Any
 
 from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.policy_format import PolicyFormat
-from embodio.datasets.augment.augment import AugmentConfig
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.cache import DEFAULT_BYTES
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.episodes.statistics import compute_statistics
-from embodio.datasets.episodes.step_filter import StepFilter, StepRules
+from embodio.datasets.episodes.step_filter import StepFilter
+from embodio.datasets.episodes.step_rules import StepRules
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry, checked_weight

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from embodio.datasets.episodes.idle_steps import IdleConfig
-from embodio.datasets.episodes.step_filter import StepRules
+from embodio.datasets.episodes.step_rules import IdleConfig, StepRules
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.stream.mixture import MixtureConfig
-from embodio.datasets.tasks.inputs import InputConfig
+from embodio.datasets.stream.mixture_config import MixtureConfig
+from embodio.datasets.tasks.input_config import InputConfig
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, Range, require_ranges
 from embodio.train.command_line.schema import ConfigError
 

@@ -9,14 +9,13 @@ import numpy.typing as npt
 
 from embodio.agent.errors import ObservationError
 from embodio.agent.format.arrays import to_array
+from embodio.agent.format.policy_config import LONGEST_HISTORY
 from embodio.model.processing.audio import SEGMENT_SAMPLES, resample, to_mono
 from embodio.model.processing.audio_features import SAMPLE_RATE, AudioError
 
 Waveform = npt.NDArray[np.float32]
 SLOWEST, FASTEST = 1_000, 192_000
 """Rates of recordings in Hz that are taken."""
-LONGEST_HISTORY = 4
-"""Segments before the last one that are kept."""
 
 
 def is_sound(value: Any) -> bool:

@@ -20,8 +20,7 @@ from embodio.benchmarks.rollouts.latency import Latency, append_times, read_time
 from embodio.benchmarks.rollouts.player import VIDEOS, Played, Player, PlayerConfig
 from embodio.benchmarks.rollouts.recording import recording
 from embodio.benchmarks.rollouts.report import write_report
-from embodio.benchmarks.rollouts.results import STATUSES, Results
-from embodio.benchmarks.rollouts.video_choice import another_video, keep_videos
+from embodio.benchmarks.rollouts.results import STATUSES, Results, another_video, keep_videos
 from embodio.benchmarks.rollouts.workers import play_here, play_in_workers
 from embodio.benchmarks.speed.machine import machine, usable_cores, versions
 from embodio.datasets.errors import CollectionError

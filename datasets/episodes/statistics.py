@@ -17,7 +17,8 @@ from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.quantile_sketch import QuantileSketch
 from embodio.datasets.episodes.side_files import fingerprint, load_side_file, save_side_file
 from embodio.datasets.episodes.source import EpisodeSource
-from embodio.datasets.episodes.step_filter import REASONS, StepFilter, StepRules, finite_rows
+from embodio.datasets.episodes.step_filter import REASONS, StepFilter, finite_rows
+from embodio.datasets.episodes.step_rules import StepRules
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.model.tokens.statistics import DatasetStatistics, FieldStatistics, StatisticsError
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.tasks.inputs import InputConfig
+from embodio.datasets.tasks.input_config import InputConfig
 from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
 from embodio.datasets.tasks.scene import Scene
 from embodio.model.tasks.base.family import Media

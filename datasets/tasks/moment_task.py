@@ -9,12 +9,14 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 
-from embodio.datasets.augment.augment import Augmentation, AugmentConfig, EvaluationView
+from embodio.datasets.augment.augment import Augmentation, EvaluationView
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.cache import DEFAULT_BYTES, EpisodeCache
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError, ExampleError
-from embodio.datasets.tasks.inputs import Given, InputConfig, draw_inputs
+from embodio.datasets.tasks.input_config import InputConfig
+from embodio.datasets.tasks.inputs import Given, draw_inputs
 from embodio.datasets.tasks.record_task import Place
 from embodio.datasets.tasks.scene import Change, Scene
 from embodio.datasets.tasks.task_format import TaskFormat

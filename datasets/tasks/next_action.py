@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.augment.augment import Augmentation, AugmentConfig, EvaluationView
+from embodio.datasets.augment.augment import Augmentation, EvaluationView
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.cache import DEFAULT_BYTES, EpisodeCache
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.prompt_images import told_in

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from embodio.datasets.augment.augment import AugmentConfig
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.train.errors import ResumeError
 from embodio.train.main import train
 from tests.datasets.toy import write_toy_dataset

@@ -16,7 +16,8 @@ from hypothesis.extra.numpy import arrays
 
 from embodio.datasets.episodes.features import features_of
 from embodio.datasets.episodes.statistics import compute_statistics
-from embodio.datasets.episodes.step_filter import NOT_FINITE, OUT_OF_RANGE, StepFilter, StepRules, finite_rows
+from embodio.datasets.episodes.step_filter import NOT_FINITE, OUT_OF_RANGE, StepFilter, finite_rows
+from embodio.datasets.episodes.step_rules import StepRules
 from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter

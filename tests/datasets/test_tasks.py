@@ -11,15 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embodio.agent import PolicyFormat
-from embodio.datasets.augment.augment import AugmentConfig
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.idle_steps import idle_steps
 from embodio.datasets.episodes.statistics import compute_statistics
-from embodio.datasets.episodes.step_filter import StepFilter, StepRules
+from embodio.datasets.episodes.step_filter import StepFilter
+from embodio.datasets.episodes.step_rules import IdleConfig, StepRules
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.stream.order import generator_at
 from embodio.datasets.stream.stream import BatchStream, batches
-from embodio.datasets.tasks import TASKS, IdleConfig, InputConfig, KeptSteps, UnknownTaskError, named_task
+from embodio.datasets.tasks import TASKS, InputConfig, KeptSteps, UnknownTaskError, named_task
 from embodio.datasets.tasks.action_right import ActionRightConfig
 from embodio.datasets.tasks.goal_image import GoalImageConfig
 from embodio.datasets.tasks.hindsight import later_step

@@ -17,7 +17,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.tasks import TASKS, UnknownTaskError
-from embodio.datasets.tasks.inputs import InputConfig
+from embodio.datasets.tasks.input_config import InputConfig
 from embodio.model.config.model import ModelConfig
 from embodio.model.errors import ModelError
 from embodio.model.network.network import UnifiedIO2

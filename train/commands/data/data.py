@@ -25,7 +25,7 @@ from embodio.datasets.episodes.source import EpisodeSource, some_episodes
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
-from embodio.datasets.sources.description import Description, Instruction
+from embodio.datasets.sources.description import Description, InstructionFields
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 from embodio.model.errors import ModelError
 from embodio.model.tokens.statistics import FieldStatistics, Normaliser
@@ -224,7 +224,7 @@ def inspect(config: InspectConfig) -> int:
     return 0
 
 
-def _show_instructions(console: Console, source: EpisodeSource, described: Instruction | None) -> None:
+def _show_instructions(console: Console, source: EpisodeSource, described: InstructionFields | None) -> None:
     console.print("instructions in some of the episodes; those in one line are wordings of the same:")
     for line in instructions(source, described):
         console.print(f"  {line}")
