@@ -28,7 +28,7 @@ from embodio.agent.format.observation import (
 from embodio.agent.options import AgentOptions
 from embodio.agent.planning.ensemble import Ensemble
 from embodio.agent.planning.precision import usable_device
-from embodio.agent.planning.result import Distributions, ActionPlan
+from embodio.agent.planning.result import ActionPlan, Distributions
 from embodio.agent.planning.runtime import Runtime
 from embodio.agent.planning.session import Session
 from embodio.envs.embodiment import Embodiment

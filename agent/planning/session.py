@@ -14,7 +14,7 @@ from embodio.agent.format.instruction import AnyInstruction, distinct
 from embodio.agent.format.policy_config import LONGEST_HISTORY
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.agent.format.sound import recent
-from embodio.agent.planning.embedding import SeenFrame, RowInputs, reuse
+from embodio.agent.planning.embedding import RowInputs, SeenFrame, reuse
 from embodio.agent.planning.ensemble import Ensemble
 from embodio.agent.planning.result import ActionPlan
 from embodio.model.example import Example

@@ -23,7 +23,7 @@ from embodio.datasets.episodes.side_files import data_folder
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, encoded_frame, put_frame, some_episodes
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.sources.described_language import require_language, wordings_of
-from embodio.datasets.sources.description import Description, Filters, FieldPart
+from embodio.datasets.sources.description import Description, FieldPart, Filters
 from embodio.envs.embodiment import Camera, Embodiment
 
 # What RLDS gives every step; taken along under the same name where the source has it.

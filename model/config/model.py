@@ -83,9 +83,9 @@ class ModelConfig:
     freeze_vit: bool = True
     resampler_gelu: Literal["tanh", "erf"] = "tanh"
     logits_dtype: Literal["float32", "parameter"] = added_later("float32", before="parameter")
-    absent_rows: Literal["computed", "skipped"] = added_later("computed", before="computed")
-    sparse_decoding: bool = added_later(False, before=False)
-    dynamic_masking: bool = added_later(False, before=False)
+    absent_rows: Literal["computed", "skipped"] = added_later("computed")
+    sparse_decoding: bool = added_later(False)
+    dynamic_masking: bool = added_later(False)
 
     def __post_init__(self) -> None:
         _check_modalities("input_modalities", self.input_modalities, INPUT_MODALITIES)

@@ -1,4 +1,4 @@
-"""Configurations as plain dictionaries and back, checked field by field; older files stay valid."""
+"""Configurations as plain dictionaries and back, checked field by field."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from embodio.model.errors import ConfigError
 ConfigType = TypeVar("ConfigType")
 
 _BEFORE = "before"
+_SAME = object()
 
 
-def added_later(default: Any, *, before: Any) -> Any:
-    """A dataclass field that configurations written by earlier versions do not have.
+def added_later(default: Any, *, before: Any = _SAME) -> Any:
+    """A dataclass field that the agent shipped with embodio does not have in its files.
 
     Args:
         default: what new configurations have.
-        before: what a written configuration without the field means: how the network behaved when it was written.
+        before: what a file without the field means, where that is not the default.
     """
-    return dataclasses.field(default=default, metadata={_BEFORE: before})
+    return dataclasses.field(default=default, metadata={_BEFORE: default if before is _SAME else before})
 
 
 _FORMER_SWITCHES = {

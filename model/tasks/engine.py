@@ -29,8 +29,7 @@ from embodio.model.generation.scoring import EndIds, Reduction
 from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
-from embodio.model.tasks.base.family import A, Family
-from embodio.model.tasks.base.family import Output
+from embodio.model.tasks.base.family import A, Family, Output
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.families import family_named

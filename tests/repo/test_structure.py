@@ -19,14 +19,10 @@ CROWDED = {"datasets/episodes": 17, "train": 17}
 SPLINTERS = {
     "benchmarks/rollouts/wilson.py",
     "model/inference/prepared.py",
-    "model/weights/port_initialisation.py",
     "train/initialise.py",
     "train/metrics.py",
 }
-CLASSES_OF_ONE_NAME = {
-    *("ConfigError", "Description", "Finding", "GoalImage", "Instruction", "Layout", "NextFrame", "NextState"),
-    *("Place", "Plan", "Policy", "TextAnswer", "Written"),
-}
+CLASSES_OF_ONE_NAME = {"ConfigError", "GoalImage", "NextFrame", "NextState", "Plan"}
 
 
 def folders(files: tuple[Source, ...]) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from embodio.model.tasks.base.image_family import I, ImageFamily
 from embodio.model.tasks.engine import Engine
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.families.depth import Depth, DepthItem
-from embodio.model.tasks.families.draw import Drawn, Draw
+from embodio.model.tasks.families.draw import Draw, Drawn
 from embodio.model.tasks.families.edit import Edit, Edited
 from embodio.model.tasks.families.goal_image import Goal, GoalImage
 from embodio.model.tasks.families.inpaint import Inpaint, Inpainted
