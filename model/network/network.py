@@ -16,16 +16,13 @@ from embodio.model.layers.ast import AudioTower
 from embodio.model.layers.layers import linear
 from embodio.model.layers.token_sequence import TokenSequence, concatenate
 from embodio.model.layers.vit import ImageTower
-from embodio.model.network.batch import check_input, check_rows, check_target
+from embodio.model.network.batch import Batch, check_input, check_rows, check_target
 from embodio.model.network.inputs import Fields, HistoryInput, PatchInput, TextInput
 from embodio.model.network.loss import Z_LOSS, LossOutput, TargetOutput, compute_loss
 from embodio.model.network.targets import CODE_OFFSET, CodeTarget, Target, TextTarget, Tokenizer
 from embodio.model.network.transformer import Decoder, Encoder
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
-
-Batch = Mapping[str, Tensor]
-"""Features of several examples: flat keys like "inputs/text/tokens", one tensor each with the batch axis first."""
 
 _FIELDS = {
     "inputs/text": ("tokens", "mask", "pos_ids"),
