@@ -1,4 +1,4 @@
-"""What a robot was told in an episode: words, and the images at their {placeholders}, kept as one array a view."""
+"""The recorded prompt of an episode: words, and the images at their {placeholders}, one array a view."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.episodes.features import METADATA, Feature, TensorFeature
-from embodio.datasets.episodes.recorded_prompt import RecordedInstruction, recorded_prompt
+from embodio.datasets.episodes.recorded.prompt import RecordedInstruction, recorded_prompt
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import FeatureError
 from embodio.envs.interleaved_prompt import interleave, placeholders

@@ -1,4 +1,4 @@
-"""Prompts of words, pictures and sounds in an episode that was recorded: part by part, as the agent was told."""
+"""Recorded prompts of words, pictures and sounds, part by part."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 
 from embodio.datasets.episodes.features import METADATA, ImageFeature, SequenceFeature, TensorFeature, TextFeature
-from embodio.datasets.episodes.recorded_sound import FASTEST
+from embodio.datasets.episodes.recorded.sound import FASTEST
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import CollectionError, FeatureError
 from embodio.model.processing.audio import to_mono
