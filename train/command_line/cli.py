@@ -203,7 +203,7 @@ def _override(argument: str, keys: dict[str, Key], groups: dict[str, list[str]],
     if argument.startswith("-"):
         bare = name.lstrip("-").replace("-", "_")
         guess = nearest(bare, [*keys, *groups])
-        raise ConfigError(f"'{argument}' is no option. Settings are written key=value" + _hint(guess, "={}", value))
+        raise ConfigError(f"'{argument}' is not an option. Settings are written key=value" + _hint(guess, "={}", value))
     if not equals:
         raise ConfigError(f"'{argument}' sets nothing. Settings are written key=value" + _hint(nearest(name, keys)))
     if name in groups:

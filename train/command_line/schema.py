@@ -91,7 +91,7 @@ def is_schema(annotation: Any) -> bool:
 
 
 def element_schema(annotation: Any) -> type | None:
-    """The dataclass that every value of a mapping is of, or None if the annotation is no such mapping."""
+    """The dataclass that every value of a mapping is of, or None if the annotation is not such a mapping."""
     plain = plain_type(annotation)
     arguments = typing.get_args(plain)
     return arguments[1] if typing.get_origin(plain) is dict and is_schema(arguments[1]) else None
@@ -107,7 +107,7 @@ def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
         prefix: Put before every name.
 
     Raises:
-        SchemaError: The class is no dataclass, or a field has no line in the docstring.
+        SchemaError: The class is not a dataclass, or a field has no line in the docstring.
     """
     if not is_schema(schema):
         raise SchemaError(f"{schema!r} is not a dataclass, so it cannot describe a configuration.")
