@@ -8,6 +8,7 @@ from typing import Protocol
 
 from embodio.agent.checkpoint import VOCABULARY, write_checkpoint_files
 from embodio.agent.format.policy_format import PolicyFormat
+from embodio.agent.format.robot_formats import RobotFormats
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import write_sums
@@ -28,14 +29,19 @@ class AgentBundle:
     """An agent that `Agent.load` reads.
 
     Attributes:
-        policy_format: its robot, statistics and vocabulary.
+        robots: how each of its robots is read and written.
     """
 
-    policy_format: PolicyFormat
+    robots: RobotFormats
+
+    @property
+    def policy_format(self) -> PolicyFormat:
+        """How the robot is read and written; of several the default, or the first."""
+        return self.robots[self.robots.default or next(iter(self.robots))]
 
     def write(self, folder: Path, model: UnifiedIO2) -> None:
         """Writes the files of an agent."""
-        write_checkpoint_files(folder, model, self.policy_format)
+        write_checkpoint_files(folder, model, self.robots)
 
 
 @dataclass(frozen=True)

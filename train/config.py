@@ -31,7 +31,8 @@ class TrainConfig(RunConfig):
             was told. action_right: yes or no to an action. plan: all actions of the episode at once.
         task: settings of the tasks.
         mixture: how data sets and tasks share the stream.
-        robot: which of the sources the checkpoint's agent acts for; empty is the first.
+        robot: the source whose robot an agent of the checkpoint acts for where none is asked for. The checkpoint holds
+            the robots of all sources; if they are several and this is empty, `Agent.load` asks which.
         image_tokenizer: folder or hub name of a network whose frozen image tokeniser makes the targets of goal_image,
             sub_goal_image and next_frame; with them only.
         prompt_tokens: room for the prompt; 0 takes that of the size. A longer text is an error, never cut.

@@ -1,4 +1,4 @@
-"""The network of a run at step 0: a named size, fitted to the policy, with an image tokeniser where tasks draw."""
+"""The network of a run at step 0: a named size, fitted to the robots, with an image tokeniser where tasks draw."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from embodio.agent.format.policy_format import PolicyFormat
+from embodio.agent.format.robot_formats import RobotFormats
 from embodio.agent.policy_network import policy_network_config
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
@@ -23,14 +23,14 @@ from embodio.train.initialise import smooth_value_embeddings
 _ROUND = 128  # rows of the table of image codes are a multiple of this, as in the released sizes
 
 
-def make_network(config: TrainConfig, policy_format: PolicyFormat) -> UnifiedIO2:
+def make_network(config: TrainConfig, robots: RobotFormats) -> UnifiedIO2:
     """Builds the network with its first weights.
 
     Raises:
         TrainError: `image_tokenizer` names a network that has none.
         ModelError: there is no such size, or the tokeniser cannot be read.
     """
-    fitted = policy_network_config(config.size, policy_format)
+    fitted = policy_network_config(config.size, *robots.values())
     lengths = dataclasses.replace(
         fitted.lengths,
         encoder_text=config.prompt_tokens or fitted.lengths.encoder_text,
@@ -46,7 +46,7 @@ def make_network(config: TrainConfig, policy_format: PolicyFormat) -> UnifiedIO2
         tokenizer = _image_tokenizer(config.image_tokenizer)
         model = UnifiedIO2(_with_drawing(fitted, tokenizer), tokenizers=True)
         model.tokenizers["image"].load_state_dict(tokenizer.state_dict())
-    smooth_value_embeddings(model, policy_format.vocabulary, config.value_smoothness, config.seed)
+    smooth_value_embeddings(model, robots.vocabulary, config.value_smoothness, config.seed)
     return model
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import RenderableType
 
-from embodio.agent.checkpoint import VOCABULARY, load_format
+from embodio.agent.checkpoint import VOCABULARY, load_robots
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.stream.stream import BatchStream, FeatureMaker, evaluation_batches
 from embodio.datasets.tasks.record_task import RecordTask
@@ -48,12 +49,12 @@ def policy_parts(config: TrainConfig) -> Parts[UnifiedIO2]:
     start = open_start(config.init) if config.init and not goes_on else None
     vocabulary = _vocabulary(checkpoint if goes_on else None, start)
     material = gather(config, vocabulary)
-    main = config.robot or next(iter(material.formats))
+    robots = material.robots(config.robot)
     torch.manual_seed(config.seed)  # weights to begin with drew numbers while they were read
-    model = make_network(config, material.formats[main])
+    model = make_network(config, robots)
     notes: list[RenderableType] = list(material.notes)
     if start is not None:
-        notes.append(report(load_start(model, start, vocabulary), start, material.formats[main]))
+        notes.append(report(load_start(model, start, vocabulary), start, robots))
     if len(material.rates) > 1:
         notes += [f"{rate:7.2%} {name}" for name, rate in material.rates.items()]
     weights = start.sha256 if start is not None else digest_if_here(config.init)
@@ -62,11 +63,11 @@ def policy_parts(config: TrainConfig) -> Parts[UnifiedIO2]:
         network=model,
         batches=BatchStream(material.training, make_features, config.seed, config.batch_size),
         objective=TokenLoss(config.z_loss),
-        bundle=AgentBundle(material.formats[main]),
+        bundle=AgentBundle(robots),
         validators=_validators(material, make_features, config.batch_size),
         identity=identity_of(material.sources, material.formats, vocabulary, weights),
         notes=notes,
-        older_identity=lambda folder: identity_of_checkpoint(load_format(folder), main),
+        older_identity=functools.partial(_older_identity, config.robot or next(iter(material.formats))),
     )
 
 
@@ -81,6 +82,12 @@ def _validators(material: Material, make_features: FeatureMaker, batch_size: int
         name: Validator(functools.partial(held_out, task), material.rates[name])
         for name, task in material.held_out.items()
     }
+
+
+def _older_identity(source: str, folder: Path) -> Mapping[str, Any]:
+    """What a checkpoint from before there were identities says of a data set."""
+    robots = load_robots(folder)
+    return identity_of_checkpoint(robots[robots.pick()], source)
 
 
 def _vocabulary(checkpoint: Path | None, start: Start | None) -> Vocabulary:
