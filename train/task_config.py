@@ -9,8 +9,8 @@ from embodio.datasets.episodes.idle_steps import IdleConfig
 from embodio.datasets.episodes.step_filter import StepRules
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.stream.mixture import MixtureConfig
-from embodio.datasets.tasks.inputs import InputConfig
-from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, Range, require_ranges
+from embodio.datasets.tasks.parts.inputs import InputConfig
+from embodio.train.command_line.ranges import COUNT, NOT_NEGATIVE, require_ranges
 from embodio.train.command_line.schema import ConfigError
 
 
@@ -64,21 +64,12 @@ class MixtureSettings:
 
 
 @dataclass(frozen=True)
-class TaskSettings:
-    """Settings of the tasks; each reads those that it needs.
+class SharedTaskSettings:
+    """Settings that all tasks share; those of one task are the keys `tasks.<name>.*`.
 
     Attributes:
         inputs: what tasks other than next_action are given; next_action reads what `policy` says, and takes drop_state
             and drop_history from here.
-        goal_ahead: next_action with policy.goal_image: the goal is a later step, at most so many ahead (hindsight); 0
-            shows the end of the episode.
-        sub_goal_ahead: sub_goal_image: steps ahead at most.
-        frames: next_frame: frames to draw, on one sheet.
-        stride: next_frame: steps from one to the next.
-        state_ahead: next_state: steps ahead.
-        video_frames: instruction_from_video: frames before the last one, 1 to 8.
-        right: action_right: chance that the action is the right one.
-        longest_plan: plan: tokens of an answer at most; longer episodes make no record.
         lowest: numeric field (state), or a dimension of it (state/z) -> smallest value; steps with a smaller one are
             left out of statistics, training and validation, as steps that are not finite always are.
         highest: the same for the largest value.
@@ -88,14 +79,6 @@ class TaskSettings:
     """
 
     inputs: InputConfig = field(default_factory=InputConfig)
-    goal_ahead: int = 0
-    sub_goal_ahead: int = 8
-    frames: int = 1
-    stride: int = 1
-    state_ahead: int = 1
-    video_frames: int = 4
-    right: float = 0.5
-    longest_plan: int = 255
     lowest: dict[str, float] = field(default_factory=dict)
     highest: dict[str, float] = field(default_factory=dict)
     idle_action: float = 0.0
@@ -111,9 +94,6 @@ class TaskSettings:
         return StepRules(idle=idle, ranges=ranges)
 
     def __post_init__(self) -> None:
-        require_ranges(self, "task.", sub_goal_ahead=AT_LEAST_ONE, frames=AT_LEAST_ONE, stride=AT_LEAST_ONE)
-        require_ranges(self, "task.", state_ahead=AT_LEAST_ONE, longest_plan=AT_LEAST_ONE)
-        require_ranges(self, "task.", goal_ahead=COUNT, video_frames=Range(1, 8), right=SHARE)
         require_ranges(self, "task.", idle_action=NOT_NEGATIVE, idle_state=NOT_NEGATIVE)
         if (self.idle_action > 0) != (self.idle_state > 0):
             raise ConfigError("task.idle_action and task.idle_state: give both or none; a step is idle below both")

@@ -1,18 +1,44 @@
-"""Tasks: how trajectories become Examples."""
+"""The tasks of robots, found by listing this folder: how moments of episodes become examples.
 
-from embodio.datasets.episodes.idle_steps import IdleConfig
-from embodio.datasets.tasks.inputs import InputConfig
-from embodio.datasets.tasks.kept_steps import KeptSteps
-from embodio.datasets.tasks.next_action import NextAction
-from embodio.datasets.tasks.registry import TASKS, NamedTask, UnknownTaskError, named_task
+A task is one module with a class `TASK`, a `MomentTask`; its settings are the keys `tasks.<name>.*` of a training run.
+What tasks share lies in `parts`.
+"""
 
-__all__ = [
-    "TASKS",
-    "IdleConfig",
-    "InputConfig",
-    "KeptSteps",
-    "NamedTask",
-    "NextAction",
-    "UnknownTaskError",
-    "named_task",
-]
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.tasks.parts.moment_task import MomentTask, TaskConfig
+
+
+class UnknownTaskError(DatasetError):
+    """A name that no task has; the message lists those that there are."""
+
+
+@lru_cache(maxsize=1)
+def robot_tasks() -> Mapping[str, type[MomentTask[Any]]]:
+    """Name -> task, in alphabetical order."""
+    modules = [module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg]
+    found = [importlib.import_module(f"{__name__}.{module}").TASK for module in modules]
+    return {task.name: task for task in sorted(found, key=lambda task: str(task.name))}
+
+
+def task_settings() -> Mapping[str, type[TaskConfig]]:
+    """Name of a task -> the dataclass of its settings."""
+    return {name: task.settings for name, task in robot_tasks().items()}
+
+
+def named_task(name: str) -> type[MomentTask[Any]]:
+    """Finds a task by its name; raises UnknownTaskError."""
+    known = robot_tasks()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        raise UnknownTaskError(f"tasks: no task {name!r}; {meant}There are {', '.join(known)}")
+    return known[name]

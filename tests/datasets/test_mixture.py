@@ -13,7 +13,7 @@ from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.stream.mixture import BLOCK, Mixture, MixtureConfig, MixtureEntry, quotas
 from embodio.datasets.stream.order import scattered
 from embodio.datasets.stream.stream import BatchStream
-from embodio.datasets.tasks.record_task import Place
+from embodio.datasets.tasks.parts.record_task import Place
 from embodio.model.example import Example
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.tasks.scene import Scene
+from embodio.datasets.tasks.parts.scene import Scene
 from embodio.envs.action_space import describe_actions
 from embodio.envs.embodiment import ActionSpec
 from embodio.model.tokens.vocabulary import HISTORY_SLOTS
