@@ -13,7 +13,8 @@ from embodio.envs.errors import (
     UnknownEnv,
 )
 from embodio.envs.instruction_space import Instruction
-from embodio.envs.registry import Policy, embodiment_of, known_envs, make_env, make_expert, register
+from embodio.envs.policy import Policy
+from embodio.envs.registry import embodiment_of, known_envs, make_env, make_expert, register
 from embodio.envs.rollout import EpisodeResult, StepRecord, rollout, run_episode
 
 __all__ = [

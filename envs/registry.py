@@ -9,26 +9,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium
-import numpy as np
-from numpy.typing import NDArray
 
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import EnvError, UnknownEnv
+from embodio.envs.policy import Policy
+from embodio.envs.robosuite.tasks import TASKS as ROBOSUITE_TASKS
 from embodio.envs.vima.tasks import TASKS as VIMA_TASKS
 from embodio.envs.vima.tasks import default_level
-
-
-class Policy(Protocol):
-    """Anything that acts: an agent, a scripted expert, a client of a remote agent."""
-
-    def reset(self, instruction: str | None = None) -> None:
-        """Begin an episode with this instruction."""
-
-    def act(self, observation: Any) -> NDArray[np.float32]:
-        """The next action, float32 [A], for an observation of the environment."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +29,7 @@ class EnvEntry:
         gymnasium_id: the id under which `gymnasium.make` knows it.
         env: class of the environment.
         kwargs: arguments that make it this environment.
-        expert: class of its scripted expert, called with the environment.
+        expert: class or function that makes its scripted expert, called with the environment.
         embodiment: function that returns its embodiment, called with no argument.
         simulator: module of the simulator, which it needs.
     """
@@ -50,6 +40,21 @@ class EnvEntry:
     expert: str
     embodiment: str
     simulator: str
+
+
+def _robosuite_entries() -> dict[str, EnvEntry]:
+    """Names of robosuite: robosuite/TASK."""
+    return {
+        f"robosuite/{task}": EnvEntry(
+            gymnasium_id=f"embodio/robosuite-{task}-v0",
+            env="embodio.envs.robosuite.env:RobosuiteEnv",
+            kwargs={"task": task},
+            expert="embodio.envs.robosuite.tasks:expert_of",
+            embodiment="embodio.envs.robosuite.panda:panda_osc_pose",
+            simulator="robosuite",
+        )
+        for task in ROBOSUITE_TASKS
+    }
 
 
 def _vima_entries() -> dict[str, EnvEntry]:
@@ -68,22 +73,14 @@ def _vima_entries() -> dict[str, EnvEntry]:
     return entries
 
 
-_ENVS = {
-    "robosuite/lift": EnvEntry(
-        gymnasium_id="embodio/robosuite-lift-v0",
-        env="embodio.envs.robosuite.env:RobosuiteEnv",
-        kwargs={"task": "lift"},
-        expert="embodio.envs.experts.lift:LiftExpert",
-        embodiment="embodio.envs.robosuite.panda:panda_osc_pose",
-        simulator="robosuite",
-    ),
-    **_vima_entries(),
-}
+def _envs() -> dict[str, EnvEntry]:
+    """Name -> entry of every environment; the tasks are listed at every look."""
+    return _robosuite_entries() | _vima_entries()
 
 
 def known_envs() -> tuple[str, ...]:
     """The names that `make_env` accepts."""
-    return tuple(sorted(_ENVS))
+    return tuple(sorted(_envs()))
 
 
 def missing_simulator(name: str) -> str | None:
@@ -175,15 +172,16 @@ def _own_env(name: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
 
 def register() -> None:
     """Make every environment known to `gymnasium.make`; calling it again changes nothing."""
-    for entry in _ENVS.values():
+    for entry in _envs().values():
         if entry.gymnasium_id not in gymnasium.registry:
             gymnasium.register(entry.gymnasium_id, entry_point=entry.env, kwargs=dict(entry.kwargs))
 
 
 def _entry(name: str) -> EnvEntry:
-    if name not in _ENVS:
-        raise UnknownEnv(name, _ENVS)
-    return _ENVS[name]
+    known = _envs()
+    if name not in known:
+        raise UnknownEnv(name, known)
+    return known[name]
 
 
 def _load(path: str) -> Any:

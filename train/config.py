@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from embodio.agent.format.policy_config import PolicyConfig
-from embodio.datasets.augment.augment import AugmentConfig
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.tasks import named_task, task_settings
-from embodio.datasets.tasks.parts.moment_task import TaskConfig
+from embodio.datasets.tasks import named_task, task_settings, task_summaries
+from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, DECAY, NOT_NEGATIVE, POSITIVE, SHARE, require_ranges
 from embodio.train.command_line.schema import ConfigError, NamedElements
 from embodio.train.task_config import MixtureSettings, SharedTaskSettings, SourceConfig
 
-_TASKS = NamedElements(task_settings, short="weight", errors=(DatasetError,))
+_TASKS = NamedElements(task_summaries, task_settings, short="weight", errors=(DatasetError,))
 ALL_CAMERAS = ("all",)
 """What `policy.cameras` says for all cameras of the data."""
 
@@ -55,7 +55,8 @@ class TrainConfig:
         data: folder, file, URL, YAML description or catalogue name of a data set, such as embodio-collect writes.
         sources: several data sets instead, name -> settings.
         tasks: what is learned, task -> its rate and settings: tasks.next_action=0.8 tasks.next_frame=0.2 is short for
-            tasks.next_action.weight=0.8 tasks.next_frame.weight=0.2. Empty is next_action alone.
+            tasks.next_action.weight=0.8 tasks.next_frame.weight=0.2. Empty is next_action alone. With a task and --help
+            its settings are shown.
         task: settings that all tasks share.
         mixture: how data sets and tasks share the stream.
         robot: which of the sources the checkpoint's agent acts for; empty is the first.

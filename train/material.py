@@ -15,15 +15,17 @@ from embodio.datasets.episodes.cache import DEFAULT_BYTES
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.episodes.statistics import compute_statistics
-from embodio.datasets.episodes.step_filter import StepFilter, StepRules
+from embodio.datasets.episodes.step_filter import StepFilter
+from embodio.datasets.episodes.step_rules import StepRules
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry, checked_weight
 from embodio.datasets.tasks import named_task
 from embodio.datasets.tasks.next_action import NextAction
 from embodio.datasets.tasks.parts.kept_steps import KeptSteps
-from embodio.datasets.tasks.parts.moment_task import MomentTask, SharedConfig, TaskConfig
+from embodio.datasets.tasks.parts.moment_task import MomentTask, SharedConfig
 from embodio.datasets.tasks.parts.record_task import RecordTask
+from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.envs.embodiment import Embodiment
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from embodio.datasets.episodes.idle_steps import IdleConfig
-from embodio.datasets.episodes.step_filter import StepRules
+from embodio.datasets.episodes.step_rules import IdleConfig, StepRules
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.stream.mixture import MixtureConfig
-from embodio.datasets.tasks.parts.inputs import InputConfig
+from embodio.datasets.stream.mixture_config import MixtureConfig
+from embodio.datasets.tasks.parts.input_config import InputConfig
 from embodio.train.command_line.ranges import COUNT, NOT_NEGATIVE, require_ranges
 from embodio.train.command_line.schema import ConfigError
 
@@ -74,7 +73,7 @@ class SharedTaskSettings:
             left out of statistics, training and validation, as steps that are not finite always are.
         highest: the same for the largest value.
         idle_action: leaves out idle steps in the same places: largest norm of an idle action, as a share of each
-            dimension's range; 0 is no filter.
+            dimension's range; 0 filters nothing.
         idle_state: the same for the change of the state until the next step.
     """
 

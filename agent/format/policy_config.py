@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from embodio.agent.errors import CheckpointError
-from embodio.agent.format.sound import LONGEST_HISTORY
 from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 
+LONGEST_HISTORY = 4
+"""Segments of sound before the last one that are kept."""
 _MOST_STEPS = 10_000
 """More actions in a chunk, or steps between frames, than any policy has; what is beyond would not fit into memory."""
 _LATER = {

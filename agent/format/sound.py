@@ -9,14 +9,13 @@ import numpy.typing as npt
 
 from embodio.agent.errors import ObservationError
 from embodio.agent.format.arrays import to_array
+from embodio.agent.format.policy_config import LONGEST_HISTORY
 from embodio.model.processing.audio import SEGMENT_SAMPLES, resample, to_mono
 from embodio.model.processing.audio_features import SAMPLE_RATE, AudioError
 
 Waveform = npt.NDArray[np.float32]
 SLOWEST, FASTEST = 1_000, 192_000
 """Rates of recordings in Hz that are taken."""
-LONGEST_HISTORY = 4
-"""Segments before the last one that are kept."""
 
 
 def is_sound(value: Any) -> bool:
@@ -85,12 +84,12 @@ def heard_segments(sound: Waveform) -> list[Waveform]:
 
 
 def recent(sound: Waveform) -> Waveform:
-    """Sound without its oldest segments, as far as it is too long to be heard."""
+    """Sound without the oldest segments, where it is too long to be heard whole."""
     return sound[forgotten(len(sound)) :]
 
 
 def forgotten(samples: int) -> int:
-    """How many of the first samples of so many are not heard any more: whole segments."""
+    """Of that many samples, how many of the first are no longer heard: whole segments."""
     return max(0, -(-samples // SEGMENT_SAMPLES) - 1 - LONGEST_HISTORY) * SEGMENT_SAMPLES
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from embodio.benchmarks.errors import ResultsError
 from embodio.benchmarks.rollouts.latency import Latency
-from embodio.benchmarks.rollouts.wilson import wilson_interval
 from embodio.model.writing import write_text
 
 STATUSES = ("success", "failure", "timeout", "error")
@@ -20,6 +19,9 @@ DEFINITION = (
     "it says nothing about the policy and is counted apart."
 )
 _VERSION = 1
+
+_VIDEO_RANK = {"failure": 0, "timeout": 0, "error": 1, "success": 2}
+"""Whose videos are kept first; a simulator that broke says less than a policy that failed."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Summary:
     Attributes:
         episodes: Episodes played.
         counts: Status -> number of episodes.
-        success_rate: Share of successes among the episodes that are no errors; None without any.
+        success_rate: Share of successes among the episodes that are not errors; None without any.
         wilson_95: 95 % Wilson interval of the success rate.
         mean_steps: Mean steps of the successful episodes; None without any.
         seconds: Wall-clock time of all episodes together.
@@ -154,6 +156,36 @@ def summarise(rows: Sequence[EpisodeRow]) -> Summary:
         mean_steps=sum(lengths) / len(lengths) if lengths else None,
         seconds=sum(row.seconds for row in rows),
     )
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """The Wilson score interval of a success rate at 95 %; [0, 1] without trials.
+
+    Raises:
+        ValueError: there are more successes than trials, or a number is negative.
+    """
+    from scipy.stats import binomtest  # takes long to import, and `--help` needs no interval
+
+    if (successes, trials) == (0, 0):
+        return 0.0, 1.0
+    interval = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def another_video(results: Results, most: int) -> bool:
+    """Whether the next episode may have to be filmed: not once there are `most` videos of failures."""
+    return sum(row.video is not None and _VIDEO_RANK[row.status] == 0 for row in results.rows) < most
+
+
+def keep_videos(results: Results, most: int, folder: Path) -> None:
+    """Deletes the videos beyond `most`, of failures last and of the last seeds first, and clears their rows."""
+    filmed = sorted(
+        (row for row in results.rows if row.video is not None), key=lambda row: (_VIDEO_RANK[row.status], row.seed)
+    )
+    dropped = {row.seed: row.video for row in filmed[most:]}
+    results.rows = [replace(row, video=None) if row.seed in dropped else row for row in results.rows]
+    for name in dropped.values():
+        (folder / str(name)).unlink(missing_ok=True)
 
 
 def _row(values: Mapping[str, Any], path: Path) -> EpisodeRow:

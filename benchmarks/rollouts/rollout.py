@@ -20,8 +20,7 @@ from embodio.benchmarks.rollouts.latency import Latency, append_times, read_time
 from embodio.benchmarks.rollouts.player import VIDEOS, Played, Player, PlayerConfig
 from embodio.benchmarks.rollouts.recording import recording
 from embodio.benchmarks.rollouts.report import write_report
-from embodio.benchmarks.rollouts.results import STATUSES, Results
-from embodio.benchmarks.rollouts.video_choice import another_video, keep_videos
+from embodio.benchmarks.rollouts.results import STATUSES, Results, another_video, keep_videos
 from embodio.benchmarks.rollouts.workers import play_here, play_in_workers
 from embodio.benchmarks.speed.machine import machine, usable_cores, versions
 from embodio.datasets.errors import CollectionError
@@ -48,11 +47,11 @@ class RolloutConfig:
         episodes: Number of episodes; asking for more later adds to those that are there.
         seed: Seed of the first episode; episode i uses seed + i.
         out: Folder for results.json, report.html, latency.csv and the videos.
-        video: Videos of at most so many episodes are kept: of failures first, then of those played first.
+        video: Videos of at most this many episodes are kept: of failures first, then of those played first.
         record: Folder for the episodes as RLDS, with success in their metadata; null records none.
         workers: Processes that play at the same time.
         threads: Threads of the network in each of them; 0 takes OMP_NUM_THREADS, or shares the cores out.
-        replan: Actions played before the agent plans anew; null for the agent's own.
+        replan: Actions played before the agent plans again; null for the agent's own.
         horizon: Steps after which an episode is cut off; null for the environment's own.
         device: Where the network runs, cpu or cuda.
         restart: Throw away what the folder holds instead of going on with it.

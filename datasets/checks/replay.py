@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.checks.finding import Finding
-from embodio.datasets.checks.replay_hypotheses import Attempt, as_recorded, hypotheses
+from embodio.datasets.checks.hypotheses import Attempt, as_recorded, hypotheses
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.envs.embodiment import Embodiment, in_short

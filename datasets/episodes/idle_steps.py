@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.episodes.step_rules import IdleConfig
 from embodio.datasets.errors import DatasetError
 from embodio.envs.embodiment import ActionSpec, Dimension
-
-
-@dataclass(frozen=True, kw_only=True)
-class IdleConfig:
-    """When a step is idle: both numbers are below their thresholds, which are shares of each dimension's range.
-
-    Attributes:
-        action: norm of the action; for absolute actions, of its change since the step before.
-        state: norm of the change of the state until the next step.
-        action_key: the field with actions.
-    """
-
-    action: float
-    state: float
-    action_key: str = "action"
-
-    def __post_init__(self) -> None:
-        """Checks ranges; raises DatasetError."""
-        for name in ("action", "state"):
-            if not getattr(self, name) > 0.0:
-                raise DatasetError(f"idle.{name}: got {getattr(self, name)}, expected a threshold above 0")
 
 
 def idle_steps(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,40 +13,16 @@ import numpy.typing as npt
 from embodio.datasets.episodes.dimension_names import dimension_names
 from embodio.datasets.episodes.features import TensorFeature
 from embodio.datasets.episodes.fields import as_rows
-from embodio.datasets.episodes.idle_steps import IdleConfig, idle_steps
+from embodio.datasets.episodes.idle_steps import idle_steps
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.side_files import fingerprint, load_side_file, save_side_file
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
+from embodio.datasets.episodes.step_rules import StepRules
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 
 NOT_FINITE, OUT_OF_RANGE, IDLE = "not finite", "out of range", "idle"
 REASONS = (NOT_FINITE, OUT_OF_RANGE, IDLE)
 _KIND, _REVISION = "steps", 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepRules:
-    """Which steps are left out, besides those that are not finite, which always are.
-
-    Attributes:
-        idle: when a step is idle; None keeps idle steps.
-        ranges: numeric field ("state"), or one dimension of it ("state/z") -> lowest and highest value. A step with a
-            value beyond them is left out.
-    """
-
-    idle: IdleConfig | None = None
-    ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Checks ranges; raises DatasetError."""
-        for name, bounds in self.ranges.items():
-            if len(bounds) != 2 or not bounds[0] <= bounds[1]:
-                raise DatasetError(f"ranges.{name}: got {list(bounds)}, expected the lowest and the highest value")
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        ranges = {name: list(bounds) for name, bounds in self.ranges.items()}
-        return {"idle": None if self.idle is None else asdict(self.idle), "ranges": ranges}
 
 
 class StepFilter:
@@ -87,7 +62,7 @@ class StepFilter:
 
     @cached_property
     def left_out(self) -> Mapping[int, npt.NDArray[np.uint8]]:
-        """Number of each episode with such steps -> `reasons`; found once, and kept beside the data.
+        """Number of each episode with such steps -> `reasons`; found once, and kept with the data.
 
         Damaged episodes are not among them; `index_episodes` lists these.
         """

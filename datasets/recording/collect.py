@@ -23,7 +23,8 @@ from embodio.datasets.recording.collection_store import CollectedEpisode, Collec
 from embodio.datasets.recording.demonstration import check_noise, record_demonstration
 from embodio.datasets.stream.worker_process import follow_parent, starting_workers
 from embodio.envs.embodiment import Embodiment
-from embodio.envs.registry import Policy, make_env, make_expert
+from embodio.envs.policy import Policy
+from embodio.envs.registry import make_env, make_expert
 
 _HOPELESS = 3  # simulator errors before the first episode that ends otherwise
 _WORKER_ENVIRONMENT = {

@@ -20,7 +20,7 @@ from embodio.datasets.recording.recording import microphone_rate, observed
 from embodio.datasets.rlds.writer import encode_episode
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import SimulatorError
-from embodio.envs.registry import Policy
+from embodio.envs.policy import Policy
 from embodio.envs.rollout import EpisodeResult, StepRecord, run_episode
 
 _NOISE_STREAM = 1  # second half of the noise seed, so that noise and scene are drawn from unrelated streams

@@ -27,7 +27,7 @@ from embodio.datasets.recording.collection_store import StoreSettings
 from embodio.datasets.rlds.writer import encode_episode
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import SimulatorError
-from embodio.envs.registry import Policy
+from embodio.envs.policy import Policy
 from embodio.envs.rollout import EpisodeResult, StepRecord
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.tasks.parts.moment_task import MomentTask, TaskConfig
+from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
+from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.model.tasks.base.family import Media
 from embodio.model.tasks.families.judge_action import ActionJudged, JudgeAction
 from embodio.model.tokens.vocabulary import VALUE_BINS

@@ -6,8 +6,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from embodio.datasets.tasks.parts.moment_task import MomentTask, TaskConfig
+from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
+from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.model.tasks.base.family import Media
 from embodio.model.tasks.families.goal_image import Goal
 from embodio.model.tasks.families.goal_image import GoalImage as GoalFamily

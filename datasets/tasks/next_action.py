@@ -11,8 +11,9 @@ import numpy.typing as npt
 from embodio.agent.format.instruction import Instruction
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks.parts.hindsight import later_step
-from embodio.datasets.tasks.parts.moment_task import MomentTask, TaskConfig
+from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Change, Scene, drawn_change
+from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.model.example import Example
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.tasks.parts.moment_task import MomentTask, TaskConfig, require_at_least_one
+from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
+from embodio.datasets.tasks.parts.task_config import TaskConfig, require_at_least_one
 from embodio.model.tasks.base.family import Media
 from embodio.model.tasks.families.next_frame import FrameAhead
 from embodio.model.tasks.families.next_frame import NextFrame as NextFrameFamily

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embodio.datasets.tasks.parts.moment_task import MomentTask, TaskConfig, require_at_least_one
+from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
+from embodio.datasets.tasks.parts.task_config import TaskConfig, require_at_least_one
 from embodio.model.tasks.base.family import Media
 from embodio.model.tasks.families.next_state import NextState as NextStateFamily
 from embodio.model.tasks.families.next_state import StateAhead

@@ -8,7 +8,7 @@ import numpy as np
 
 from embodio.datasets.tasks.goal_image import GoalImage
 from embodio.datasets.tasks.parts.hindsight import later_step
-from embodio.datasets.tasks.parts.moment_task import TaskConfig, require_at_least_one
+from embodio.datasets.tasks.parts.task_config import TaskConfig, require_at_least_one
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -136,7 +136,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         try:
             with sim_tools.errors_as_simulator_error("stepping the simulator"):
                 simulator.step(command)
-                success = bool(simulator._check_success())
+                success = self.task.success(simulator)
             sim_tools.require_healthy(simulator)
             observation = self._observe()
         except SimulatorError:

@@ -1,15 +1,17 @@
-"""Text <-> piece ids through one SentencePiece model, with begin, end and unknown moved to ids 0, 1, 2."""
+"""Text <-> piece ids through one SentencePiece model, with begin, end and unknown moved to ids 0, 1, 2.
+
+SentencePiece is loaded with the first model, so the layout of the ids is known without it.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import sentencepiece
-from google.protobuf.message import DecodeError
-from sentencepiece import sentencepiece_model_pb2
+if TYPE_CHECKING:
+    import sentencepiece
 
-# The class is made while the module is imported, so type checkers cannot see it.
-_ModelProto: Any = sentencepiece_model_pb2.ModelProto  # type: ignore[attr-defined]
 _SPACE = "\u2581"  # how SentencePiece writes a space
 
 
@@ -27,15 +29,10 @@ class TextPieces:
             special_pieces: spellings of the pieces to append, with U+2581 for each space.
 
         Raises:
-            ValueError: the bytes are no SentencePiece model, it lacks an unknown, begin or end piece, or it already has
-                one of the special pieces.
+            ValueError: the bytes are not a SentencePiece model, or one without an unknown, begin or end piece, or
+                with one of the special pieces.
         """
-        try:
-            proto = _ModelProto.FromString(model)
-        except DecodeError as error:
-            raise ValueError("not a SentencePiece model; give the bytes of a .model file") from error
-        if not proto.pieces:
-            raise ValueError("not a SentencePiece model; give the bytes of a .model file")
+        proto = _parse(model)
         taken = {piece.piece for piece in proto.pieces}.intersection(special_pieces)
         if taken:
             raise ValueError(f"the SentencePiece model already has {min(taken)!r}; give the one without special pieces")
@@ -92,7 +89,7 @@ class TextPieces:
 
     @cached_property
     def _with_special(self) -> sentencepiece.SentencePieceProcessor:
-        proto = _ModelProto()
+        proto = type(self._proto)()
         proto.CopyFrom(self._proto)
         for spelling in self._special:
             proto.pieces.add(piece=spelling, score=0.0, type=proto.SentencePiece.USER_DEFINED)
@@ -100,13 +97,29 @@ class TextPieces:
 
     @cached_property
     def _without_dummy_space(self) -> sentencepiece.SentencePieceProcessor:
-        proto = _ModelProto()
+        proto = type(self._proto)()
         proto.CopyFrom(self._proto)
         proto.normalizer_spec.add_dummy_prefix = False
         return _processor(proto)
 
 
+def _parse(model: bytes) -> Any:
+    """The message that a model's bytes hold; type checkers cannot see its class, which is made at run time."""
+    from google.protobuf.message import DecodeError
+    from sentencepiece import sentencepiece_model_pb2
+
+    try:
+        proto = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
+    except DecodeError as error:
+        raise ValueError("not a SentencePiece model; give the bytes of a .model file") from error
+    if not proto.pieces:
+        raise ValueError("not a SentencePiece model; give the bytes of a .model file")
+    return proto
+
+
 def _processor(proto: Any) -> sentencepiece.SentencePieceProcessor:
+    import sentencepiece
+
     try:
         return sentencepiece.SentencePieceProcessor(model_proto=proto.SerializeToString())
     except RuntimeError as error:

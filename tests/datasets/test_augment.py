@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embodio.datasets.augment.augment import Augmentation, AugmentConfig, EvaluationView
+from embodio.datasets.augment.augment import Augmentation, EvaluationView
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.reader import RLDSReader

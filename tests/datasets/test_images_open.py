@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embodio.datasets.checks.episode_choice import choose_episodes, spread_over_tasks
 from embodio.datasets.checks.finding import Finding
-from embodio.datasets.checks.replay_choice import choose_episodes, spread_over_tasks
 from embodio.datasets.checks.verify import verify
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.opening import open_source

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embodio.datasets.errors import DatasetError, ExampleError
-from embodio.datasets.stream.mixture import BLOCK, Mixture, MixtureConfig, MixtureEntry, quotas
+from embodio.datasets.stream.mixture import BLOCK, Mixture, MixtureEntry, quotas
+from embodio.datasets.stream.mixture_config import MixtureConfig
 from embodio.datasets.stream.order import scattered
 from embodio.datasets.stream.stream import BatchStream
 from embodio.datasets.tasks.parts.record_task import Place

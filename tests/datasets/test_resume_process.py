@@ -17,7 +17,8 @@ import pytest
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.stream.loader import LoaderConfig
-from embodio.datasets.stream.mixture import Mixture, MixtureConfig, MixtureEntry
+from embodio.datasets.stream.mixture import Mixture, MixtureEntry
+from embodio.datasets.stream.mixture_config import MixtureConfig
 from embodio.datasets.stream.stream import BatchStream, batches
 from embodio.datasets.tasks import named_task
 from embodio.model.config.model import ModelConfig

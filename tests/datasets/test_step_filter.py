@@ -16,11 +16,12 @@ from hypothesis.extra.numpy import arrays
 
 from embodio.datasets.episodes.features import features_of
 from embodio.datasets.episodes.statistics import compute_statistics
-from embodio.datasets.episodes.step_filter import NOT_FINITE, OUT_OF_RANGE, StepFilter, StepRules, finite_rows
+from embodio.datasets.episodes.step_filter import NOT_FINITE, OUT_OF_RANGE, StepFilter, finite_rows
+from embodio.datasets.episodes.step_rules import StepRules
 from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.datasets.tasks import named_task, robot_tasks
+from embodio.datasets.tasks import named_task, task_names
 from embodio.datasets.tasks.parts.kept_steps import KeptSteps
 from tests.agent.conftest import make_embodiment
 from tests.datasets.toy import metadata_of, toy_format, toy_rows
@@ -68,7 +69,7 @@ def task_index(task: Any, episode: int, step: int) -> int:
     return next(index for index in range(len(task)) if task.locate(index) == (episode, step))
 
 
-@pytest.mark.parametrize("name", sorted(set(robot_tasks()) - {"plan", "next_action"}))
+@pytest.mark.parametrize("name", sorted(set(task_names()) - {"plan", "next_action"}))
 def test_every_other_task_makes_all_the_examples_that_are_left(tmp_path: Path, name: str) -> None:
     reader = write(tmp_path / "toy", lambda rows: (spoil("action", 9)(rows), spoil("observation/state", 20)(rows))[0])
     statistics = compute_statistics(reader)
@@ -109,7 +110,7 @@ def test_ranges_of_a_field_and_of_a_dimension(tmp_path: Path) -> None:
         StepRules(ranges={"state": [1, 0]})
 
 
-def test_what_was_found_is_kept_beside_the_data_until_that_changes(tmp_path: Path) -> None:
+def test_what_was_found_is_kept_with_the_data_until_that_changes(tmp_path: Path) -> None:
     reader = write(tmp_path / "toy", spoil("action", 3, 4))
     first = StepFilter(reader, ("action", "state"))
     assert first.counts == {NOT_FINITE: 2}

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embodio.datasets.augment.augment import Augmentation, AugmentConfig
+from embodio.datasets.augment.augment import Augmentation
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.reader import RLDSReader

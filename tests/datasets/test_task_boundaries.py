@@ -14,9 +14,9 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.stream.order import generator_at
-from embodio.datasets.tasks import named_task, robot_tasks
+from embodio.datasets.tasks import named_task, task_names
 from embodio.datasets.tasks.next_action import NextAction, NextActionConfig
-from embodio.datasets.tasks.parts.inputs import InputConfig
+from embodio.datasets.tasks.parts.input_config import InputConfig
 from embodio.datasets.tasks.parts.moment_task import SharedConfig
 from embodio.model.config.model import ModelConfig
 from embodio.model.processing.processor import Processor
@@ -65,7 +65,7 @@ def test_a_chunk_repeats_the_last_action_wherever_the_episode_ends_first(reader:
         assert target == policy_format.codec.encode(np.stack(expected)).ravel().tolist()
 
 
-@pytest.mark.parametrize("name", list(robot_tasks()))
+@pytest.mark.parametrize("name", task_names())
 def test_first_last_and_lone_steps_make_whole_examples_or_none(name: str, reader: RLDSReader) -> None:
     """Every record of every episode length goes through the processor; episodes that are too short make no record."""
     policy_format = form(reader)

@@ -14,21 +14,22 @@ from hypothesis import strategies as st
 
 from embodio.agent import PolicyFormat
 from embodio.datasets import tasks
-from embodio.datasets.augment.augment import AugmentConfig
-from embodio.datasets.episodes.idle_steps import IdleConfig, idle_steps
+from embodio.datasets.augment.config import AugmentConfig
+from embodio.datasets.episodes.idle_steps import idle_steps
 from embodio.datasets.episodes.statistics import compute_statistics
-from embodio.datasets.episodes.step_filter import StepFilter, StepRules
+from embodio.datasets.episodes.step_filter import StepFilter
+from embodio.datasets.episodes.step_rules import IdleConfig, StepRules
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.stream.order import generator_at
 from embodio.datasets.stream.stream import BatchStream, batches
-from embodio.datasets.tasks import UnknownTaskError, named_task, robot_tasks
+from embodio.datasets.tasks import UnknownTaskError, named_task, task_names, task_summaries
 from embodio.datasets.tasks.action_right import ActionRightConfig
 from embodio.datasets.tasks.instruction_from_video import InstructionFromVideoConfig
 from embodio.datasets.tasks.next_frame import NextFrameConfig, mosaic
 from embodio.datasets.tasks.next_state import NextStateConfig
 from embodio.datasets.tasks.parts.hindsight import later_step
-from embodio.datasets.tasks.parts.inputs import InputConfig
+from embodio.datasets.tasks.parts.input_config import InputConfig
 from embodio.datasets.tasks.parts.kept_steps import KeptSteps
 from embodio.datasets.tasks.parts.moment_task import SharedConfig
 from embodio.datasets.tasks.plan import PlanConfig
@@ -45,7 +46,7 @@ from tests.agent.conftest import make_embodiment
 from tests.datasets.toy import toy_format, write_toy_dataset
 
 EPISODES, STEPS = 3, 6
-NEW_TASKS = sorted(set(robot_tasks()) - {"next_action"})
+NEW_TASKS = sorted(set(task_names()) - {"next_action"})
 
 
 @pytest.fixture(scope="module")
@@ -316,9 +317,11 @@ def test_targets_are_as_recorded_while_inputs_are_augmented(reader: RLDSReader, 
     assert not np.array_equal(task.example(1).image, plain.example(1).image)  # the middle of it
 
 
-TOY = '''
+TOY = '''"""LastFrame: say what was done."""
+
 from dataclasses import dataclass
-from embodio.datasets.tasks.parts.moment_task import MomentTask, TaskConfig
+from embodio.datasets.tasks.parts.moment_task import MomentTask
+from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.model.tasks.base.family import Media
 from embodio.model.tasks.base.text_family import TextItem
 from embodio.model.tasks.families.describe_task import DescribeTask
@@ -354,14 +357,15 @@ def test_a_task_is_added_by_one_module(
 ) -> None:
     (tmp_path / "toy_last_frame.py").write_text(TOY)
     monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(tmp_path)])
-    robot_tasks.cache_clear()
-    try:
-        config = compose(TrainConfig, ["data=d", "out=o", "tasks.toy_last_frame=2", "tasks.toy_last_frame.back=1"])
-        settings = config.tasks["toy_last_frame"]
-        assert dataclasses.asdict(settings) == {"weight": 2.0, "back": 1}
-        assert "tasks.toy_last_frame.back" in keys_of(TrainConfig)
-        example = named_task("toy_last_frame")(reader, form, range(EPISODES), settings).example(1)
-        np.testing.assert_array_equal(example.image, picture(reader, 1, STEPS - 2))
-        assert example.text_target == "lift the cube"
-    finally:
-        robot_tasks.cache_clear()
+    config = compose(TrainConfig, ["data=d", "out=o", "tasks.toy_last_frame=2", "tasks.toy_last_frame.back=1"])
+    settings = config.tasks["toy_last_frame"]
+    assert dataclasses.asdict(settings) == {"weight": 2.0, "back": 1}
+    assert keys_of(TrainConfig)["tasks.toy_last_frame"].doc == "say what was done."
+    example = named_task("toy_last_frame")(reader, form, range(EPISODES), settings).example(1)
+    np.testing.assert_array_equal(example.image, picture(reader, 1, STEPS - 2))
+    assert example.text_target == "lift the cube"
+
+
+def test_a_task_has_the_name_of_its_module() -> None:
+    assert [named_task(name).name for name in task_names()] == task_names()
+    assert all(task_summaries().values())

@@ -10,7 +10,7 @@ import pytest
 
 import embodio.envs
 from embodio.envs import EnvError, UnknownEnv, embodiment_of, known_envs, make_env, make_expert
-from embodio.envs.experts import LiftExpert
+from embodio.envs.robosuite.tasks.lift import LiftExpert
 
 LOOK = """
 import sys

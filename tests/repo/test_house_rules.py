@@ -12,7 +12,7 @@ from io import StringIO
 
 import pytest
 
-from tests.repo.rooms import MAY_IMPORT, REPO, Source, sources
+from tests.support.rooms import MAY_IMPORT, REPO, Source, sources
 
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 

@@ -16,7 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.repo.rooms import MAY_IMPORT, REPO
+from tests.support.rooms import MAY_IMPORT, REPO
 
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())
 LARGEST_SHIPPED_AGENT = 10_000_000  # bytes

@@ -14,9 +14,9 @@ from embodio.benchmarks.rollouts.rollout import RolloutConfig
 from embodio.train.command_line.cli import compose
 from embodio.train.commands.collect import CollectConfig
 from embodio.train.config import TrainConfig
-from tests.repo.rooms import REPO
+from tests.support.rooms import REPO
 
-PAGES = ("README.md", "docs/agent.md", "docs/architecture.md", "docs/data.md", "docs/model.md")
+PAGES = ("README.md", "docs/agent.md", "docs/architecture.md", "docs/decisions.md", "docs/data.md", "docs/model.md")
 SCHEMAS = {"embodio-rollout": RolloutConfig, "embodio-collect": CollectConfig, "embodio-train": TrainConfig}
 
 

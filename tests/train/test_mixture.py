@@ -16,12 +16,12 @@ from embodio.datasets.episodes.statistics import FieldAccumulator
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
 from embodio.datasets.stream.mixture import Mixture
-from embodio.datasets.tasks import UnknownTaskError, robot_tasks, task_settings
+from embodio.datasets.tasks import UnknownTaskError, task_names, task_settings
 from embodio.datasets.tasks.instruction_from_video import InstructionFromVideoConfig
 from embodio.datasets.tasks.next_action import NextActionConfig
 from embodio.datasets.tasks.next_frame import NextFrameConfig
-from embodio.datasets.tasks.parts.inputs import InputConfig
-from embodio.datasets.tasks.parts.moment_task import TaskConfig
+from embodio.datasets.tasks.parts.input_config import InputConfig
+from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.datasets.tasks.plan import PlanConfig
 from embodio.model.config.model import ModelConfig
 from embodio.model.errors import ModelError
@@ -70,16 +70,16 @@ def mixed(near: Path, far: Path, out: Path, **changes: Any) -> TrainConfig:
 
 
 def weights(tasks: dict[str, float]) -> dict[str, TaskConfig]:
-    return {
-        name: dataclasses.replace(task_settings().get(name, TaskConfig)(), weight=one) for name, one in tasks.items()
-    }
+    """Settings of tasks by their weights; a task that is not there has those that all have."""
+    known = task_names()
+    return {name: (task_settings(name) if name in known else TaskConfig)(weight=tasks[name]) for name in tasks}
 
 
 def test_all_tasks_of_two_data_sets_are_learned_together_and_resumed(
     near: Path, far: Path, tokenizer: Path, tmp_path: Path
 ) -> None:
     changes: dict[str, Any] = {
-        "tasks": {name: task.settings() for name, task in robot_tasks().items()}
+        "tasks": {name: task_settings(name)() for name in task_names()}
         | {
             "next_action": NextActionConfig(goal_ahead=3),
             "instruction_from_video": InstructionFromVideoConfig(frames=3),
@@ -108,7 +108,7 @@ def test_all_tasks_of_two_data_sets_are_learned_together_and_resumed(
     lines = read_log(tmp_path / "whole" / "log.jsonl")
     assert all(np.isfinite(line["loss_image"]) for line in lines if line["kind"] == "train")
     validated = {line["task"] for line in lines if line["kind"] == "validation" and "task" in line}
-    assert validated == {f"{source}/{task}" for source in ("near", "far") for task in robot_tasks()}
+    assert validated == {f"{source}/{task}" for source in ("near", "far") for task in task_names()}
     for workers in (0, 1):
         train(mixed(near, far, tmp_path / "parts", **changes, workers=workers, stop_after=1))
     assert same_files(tmp_path / "whole" / "checkpoint", tmp_path / "parts" / "checkpoint")

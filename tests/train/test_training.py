@@ -18,7 +18,7 @@ import torch
 from safetensors.numpy import load_file
 
 from embodio.agent import Agent, PolicyConfig
-from embodio.datasets.augment.augment import AugmentConfig
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.reader import RLDSReader

@@ -132,7 +132,20 @@ def _show(
         console.print(OmegaConf.to_yaml(config), end="")
         return
     shown = _flat(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False)))
-    console.print(help_page(prog, description, examples, keys_of(schema), shown, _groups(folder)))
+    keys = _with_given_names(keys_of(schema), config)
+    console.print(help_page(prog, description, examples, keys, shown, _groups(folder)))
+
+
+def _with_given_names(keys: Mapping[str, Key], config: DictConfig) -> dict[str, Key]:
+    """The keys, each name that is given in a mapping with known names followed by its settings."""
+    found: dict[str, Key] = {}
+    for name, key in keys.items():
+        found[name] = key
+        mapping, _, one = name.partition(".")
+        named = keys[mapping].named if mapping in keys else None
+        if named is not None and one in (config[mapping] or {}):
+            found |= keys_of(named.schema(one), f"{name}.")
+    return found
 
 
 def compose(schema: type[Config], argv: Sequence[str], *, config_dir: Path | None = None) -> Config:
@@ -172,13 +185,13 @@ def _with_elements(keys: dict[str, Key], values: dict[str, Any]) -> dict[str, An
 
 def _named_element(named: NamedElements, mapping: str, name: str, given: Any) -> dict[str, Any]:
     """The settings of one value of a mapping with known names; a plain value is that of its short field."""
-    schemas = named.schemas()
-    if name not in schemas:
-        guess = nearest(name, schemas)
+    names = named.names()
+    if name not in names:
+        guess = nearest(name, names)
         raise ConfigError(
-            f"There is no key '{mapping}.{name}'" + _hint(guess, known=", ".join(schemas), prefix=f"{mapping}.")
+            f"There is no key '{mapping}.{name}'" + _hint(guess, known=", ".join(names), prefix=f"{mapping}.")
         )
-    return _element(schemas[name], f"{mapping}.{name}", given if isinstance(given, dict) else {named.short: given})
+    return _element(named.schema(name), f"{mapping}.{name}", given if isinstance(given, dict) else {named.short: given})
 
 
 def _element(schema: type, where: str, given: Any) -> dict[str, Any]:
@@ -250,7 +263,7 @@ def _override(argument: str, keys: dict[str, Key], groups: dict[str, list[str]],
     if argument.startswith("-"):
         bare = name.lstrip("-").replace("-", "_")
         guess = nearest(bare, [*keys, *groups])
-        raise ConfigError(f"'{argument}' is no option. Settings are written key=value" + _hint(guess, "={}", value))
+        raise ConfigError(f"'{argument}' is not an option. Settings are written key=value" + _hint(guess, "={}", value))
     if not equals:
         raise ConfigError(f"'{argument}' sets nothing. Settings are written key=value" + _hint(nearest(name, keys)))
     if name in groups:

@@ -33,19 +33,21 @@ class NamedElements:
     """A mapping whose keys are names that are known, each with a dataclass of its own for the value.
 
     Attributes:
-        schemas: gives name -> dataclass.
+        names: gives name -> one line of explanation.
+        schema: gives the dataclass of a name, which may take an import.
         short: the field that a plain value sets: `<mapping>.<name>=<value>` is `<mapping>.<name>.<short>=<value>`.
         errors: what the dataclasses raise for values out of range; the message names the key.
     """
 
-    schemas: Callable[[], Mapping[str, type]]
+    names: Callable[[], Mapping[str, str]]
+    schema: Callable[[str], type]
     short: str
     errors: tuple[type[Exception], ...] = ()
 
     def build(self, name: str, values: Mapping[str, Any]) -> Any:
         """The dataclass of one name with these values; raises ConfigError."""
         try:
-            return build(self.schemas()[name], values)
+            return build(self.schema(name), values)
         except self.errors as error:
             raise ConfigError(str(error)) from error
 
@@ -65,7 +67,7 @@ class Key:
         doc: One line from the `Attributes:` section of the schema's docstring.
         required: Whether it has no default.
         default: Its default value, None if required.
-        named: What the values of a mapping with known names are.
+        named: What a mapping with known names holds.
     """
 
     name: str
@@ -121,7 +123,7 @@ def is_schema(annotation: Any) -> bool:
 
 
 def element_schema(annotation: Any) -> type | None:
-    """The dataclass that every value of a mapping is of, or None if the annotation is no such mapping."""
+    """The dataclass that every value of a mapping is of, or None if the annotation is not such a mapping."""
     plain = plain_type(annotation)
     arguments = typing.get_args(plain)
     return arguments[1] if typing.get_origin(plain) is dict and is_schema(arguments[1]) else None
@@ -130,14 +132,15 @@ def element_schema(annotation: Any) -> type | None:
 def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
     """All settings of a schema, nested ones by dotted names, in the order of their declaration.
 
-    Those of the values of a mapping come after it, with its keys where they are known, else with `<name>`.
+    Those of the values of a mapping come after it, with `<name>` in the place of its keys; of a mapping with known names
+    the names come after it.
 
     Args:
         schema: A dataclass whose docstring describes every field in an `Attributes:` section.
         prefix: Put before every name.
 
     Raises:
-        SchemaError: The class is no dataclass, or a field has no line in the docstring.
+        SchemaError: The class is not a dataclass, or a field has no line in the docstring.
     """
     if not is_schema(schema):
         raise SchemaError(f"{schema!r} is not a dataclass, so it cannot describe a configuration.")
@@ -159,8 +162,9 @@ def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
         found[name] = Key(name, annotation, docs[field.name], required, None if required else default, named)
         element = element_schema(annotation)
         if named is not None:
-            for one, schema_of_one in named.schemas().items():
-                found |= keys_of(schema_of_one, f"{name}.{one}.")
+            found |= {
+                f"{name}.{one}": Key(f"{name}.{one}", float, doc, False, "") for one, doc in named.names().items()
+            }
         elif element is not None:
             found |= keys_of(element, f"{name}.<name>.")
     return found

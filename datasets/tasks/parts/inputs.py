@@ -8,44 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.tasks.parts.input_config import InputConfig
 from embodio.datasets.tasks.parts.scene import Scene
 from embodio.envs.action_space import describe_actions
 from embodio.envs.embodiment import ActionSpec
-from embodio.model.tokens.vocabulary import HISTORY_SLOTS
-
-
-@dataclass(frozen=True, kw_only=True)
-class InputConfig:
-    """What is given, and how often it is left out (task dropout).
-
-    Attributes:
-        history_frames: earlier frames as image history, 0 to 8.
-        history_stride: steps between them.
-        state: the state as value tokens.
-        previous_actions: how many earlier actions are given as text.
-        action_space: what the numbers of an action mean, in words.
-        drop_state: chance that the state is left out.
-        drop_history: chance that earlier frames and actions are left out, all at once.
-    """
-
-    history_frames: int = 0
-    history_stride: int = 1
-    state: bool = False
-    previous_actions: int = 0
-    action_space: bool = False
-    drop_state: float = 0.0
-    drop_history: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Checks ranges; raises DatasetError."""
-        if not 0 <= self.history_frames <= HISTORY_SLOTS:
-            raise DatasetError(f"inputs.history_frames: got {self.history_frames}, there are {HISTORY_SLOTS} slots")
-        if self.history_stride < 1 or self.previous_actions < 0:
-            raise DatasetError("inputs: history_stride must be at least 1 and previous_actions at least 0")
-        for name in ("drop_state", "drop_history"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise DatasetError(f"inputs.{name}: got {getattr(self, name)}, expected a chance from 0 to 1")
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,30 +15,16 @@ from embodio.datasets.episodes.cache import DEFAULT_BYTES, EpisodeCache
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError, ExampleError
-from embodio.datasets.tasks.parts.inputs import Given, InputConfig, draw_inputs
+from embodio.datasets.tasks.parts.input_config import InputConfig
+from embodio.datasets.tasks.parts.inputs import Given, draw_inputs
 from embodio.datasets.tasks.parts.record_task import Place
 from embodio.datasets.tasks.parts.scene import Change, Scene, drawn_change
+from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.model.example import Example
 from embodio.model.tasks.base.family import Family
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.prompts.wording import shipped_wordings
 from embodio.model.tokens.statistics import Normaliser, NormaliserKind
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskConfig:
-    """Settings of a task, the keys `tasks.<name>.*` of a run; a task with more of them has a subclass.
-
-    Attributes:
-        weight: its rate among the tasks, up to a common factor.
-    """
-
-    weight: float = 1.0
-
-    @property
-    def earlier_frames(self) -> int:
-        """Frames before the present one that an example shows, whatever the inputs that all tasks share."""
-        return 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,10 +184,3 @@ class MomentTask(ABC, Generic[ConfigT]):
             state = self._form.embodiment.state
             return Normaliser.from_limits([d.low for d in state], [d.high for d in state])
         return Normaliser.from_statistics(cast("NormaliserKind", kind), self._form.statistics.field("state"))
-
-
-def require_at_least_one(config: TaskConfig, task: str, *names: str) -> None:
-    """Refuses settings below 1; raises DatasetError, which names the key."""
-    for name in names:
-        if getattr(config, name) < 1:
-            raise DatasetError(f"tasks.{task}.{name}: got {getattr(config, name)}, expected 1 or more")

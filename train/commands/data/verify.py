@@ -9,11 +9,11 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from embodio.datasets.checks.episode_choice import choose_episodes
 from embodio.datasets.checks.finding import Finding
 from embodio.datasets.checks.masks import check_masks, masked_cameras
 from embodio.datasets.checks.poses import check_poses, has_masks
 from embodio.datasets.checks.replay import check_robot, environment_of, replay
-from embodio.datasets.checks.replay_choice import choose_episodes
 from embodio.datasets.checks.verify import verify
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError

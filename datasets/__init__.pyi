@@ -1,0 +1,13 @@
+from .episodes.source import EpisodeSource as EpisodeSource
+from .episodes.source import EpisodeView as EpisodeView
+from .episodes.statistics import compute_statistics as compute_statistics
+from .errors import CollectionError as CollectionError
+from .errors import CollectionMismatch as CollectionMismatch
+from .errors import CorruptRecordError as CorruptRecordError
+from .errors import DatasetError as DatasetError
+from .errors import FeatureError as FeatureError
+from .opening import open_source as open_source
+from .recording.collect import CollectionSummary as CollectionSummary
+from .rlds.episode import Episode as Episode
+from .rlds.reader import RLDSReader as RLDSReader
+from .rlds.writer import RLDSWriter as RLDSWriter
