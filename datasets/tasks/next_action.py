@@ -118,7 +118,7 @@ class NextAction(MomentTask[NextActionConfig]):
         return [scene.frames(step - age) if age % stride == 0 else {} for age in ages] + [{}]
 
     def _present(self, scene: Scene, step: int, goal: int, with_state: bool, with_history: bool) -> dict[str, Any]:
-        """The observation of the present step, as far as the policy reads it."""
+        """The part of the present observation that the policy reads."""
         form = self._form
         seen: dict[str, Any] = dict(scene.frames(step))
         if form.config.goal_image:

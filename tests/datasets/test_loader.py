@@ -365,5 +365,5 @@ def test_the_cache_of_episodes_is_bounded(folder: Path) -> None:
     for index in np.random.default_rng(0).permutation(20):
         one, other = small.example(int(index)), large.example(int(index))
         np.testing.assert_array_equal(one.image, other.image)
-        assert len(small._episodes) == 1
-    assert len(large._episodes) == 4 and len(pickle.loads(pickle.dumps(large))._episodes) == 0
+        assert len(small._cache) == 1
+    assert len(large._cache) == 4 and len(pickle.loads(pickle.dumps(large))._episodes) == 0

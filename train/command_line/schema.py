@@ -132,8 +132,8 @@ def element_schema(annotation: Any) -> type | None:
 def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
     """All settings of a schema, nested ones by dotted names, in the order of their declaration.
 
-    Those of the values of a mapping come after it, with `<name>` in the place of its keys; of a mapping with known names
-    the names come after it.
+    Those of the values of a mapping come after it, with `<name>` in the place of its keys; of a mapping with known
+    names, the names come after it.
 
     Args:
         schema: A dataclass whose docstring describes every field in an `Attributes:` section.
