@@ -59,7 +59,8 @@ class TrainConfig:
             its settings are shown.
         task: settings that all tasks share.
         mixture: how data sets and tasks share the stream.
-        robot: which of the sources the checkpoint's agent acts for; empty is the first.
+        robot: the source whose robot an agent of the checkpoint acts for where none is asked for. The checkpoint holds
+            the robots of all sources; if they are several and this is empty, `Agent.load` asks which.
         image_tokenizer: folder or hub name of a network whose frozen image tokeniser makes the targets of tasks that
             draw; with these only.
         prompt_tokens: room for the prompt; 0 takes that of the size. A longer text is an error, never cut.

@@ -11,6 +11,7 @@ from typing import Any
 
 from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.policy_format import PolicyFormat
+from embodio.agent.format.robot_formats import RobotFormats
 from embodio.datasets.episodes.cache import DEFAULT_BYTES
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.source import EpisodeSource
@@ -97,6 +98,37 @@ class Material:
         if not isinstance(self.training, Mixture):
             return {self.entries[0].name: 1.0}
         return dict(zip((entry.name for entry in self.entries), self.training.rates().tolist(), strict=True))
+
+    def robots(self, default: str = "") -> RobotFormats:
+        """The robots that the network learns to act for.
+
+        Data sets whose robot is the same, read and written alike, are one robot, named after the first of them; if all
+        are, it needs no name.
+
+        Args:
+            default: name of a data set, whose robot acts where none is asked for; "" for none.
+
+        Raises:
+            CheckpointError: the name of a data set cannot be that of a robot.
+        """
+        names = {
+            source: next(name for name, other in self.formats.items() if _alike(one, other))
+            for source, one in self.formats.items()
+        }
+        robots = {name: self.formats[name] for name in names.values()}
+        if len(robots) == 1:
+            return RobotFormats(next(iter(robots.values())))
+        return RobotFormats(robots, names[default] if default else "")
+
+
+def _alike(one: PolicyFormat, other: PolicyFormat) -> bool:
+    """Whether two robots are the same, and read and written alike."""
+    pairs = (
+        (one.config, other.config),
+        (one.embodiment, other.embodiment),
+        (one.statistics, other.statistics),
+    )
+    return all(here == there for here, there in pairs)
 
 
 def gather(config: TrainConfig, vocabulary: Vocabulary) -> Material:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from embodio.agent import Agent, PolicyConfig
+from embodio.agent import Agent, CheckpointError, PolicyConfig
 from embodio.datasets.episodes.statistics import FieldAccumulator
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
@@ -152,7 +152,30 @@ def test_one_robot_has_one_scale_and_two_robots_have_two(near: Path, far: Path, 
     assert material.formats["near"].statistics != material.formats["other"].statistics
     assert trainer.policy_format.embodiment.name == "another" and trainer.policy_format.camera_names == ("hand",)
     assert trainer.train()
-    assert Agent.load(tmp_path / "run" / "checkpoint").format.embodiment.name == "another"
+    folder = tmp_path / "run" / "checkpoint"
+    assert Agent.load(folder).format.embodiment.name == "another"
+    assert sorted(path.name for path in (folder / "robots").iterdir()) == ["near", "other"]  # near and far are alike
+    frames = {name: np.zeros((128, 128, 3), np.uint8) for name in ("front", "hand")}
+    for robot in (open_source(near).embodiment, open_source(other).embodiment):
+        agent = Agent.load(folder, embodiment=robot)
+        agent.reset("lift the cube")
+        assert agent.embodiment == robot and agent.act({**frames, "state": np.zeros(2, np.float32)}).shape == (3,)
+    assert agent.format.statistics == material.formats["other"].statistics
+    unnamed = dataclasses.replace(config, robot="", out=str(tmp_path / "unnamed"))
+    assert make_trainer(unnamed).train()
+    with pytest.raises(CheckpointError, match=r"several robots: near \(toy\), other \(another\)"):
+        Agent.load(tmp_path / "unnamed" / "checkpoint")
+    follow = dataclasses.replace(config, init=str(folder), robot="", out=str(tmp_path / "follow"), steps=2)
+    assert train(follow) == 0 and train(dataclasses.replace(follow, init="")) == 0
+
+
+def test_a_data_set_whose_name_cannot_be_that_of_a_robot_is_refused(near: Path, tmp_path: Path) -> None:
+    other = write_toy_dataset(tmp_path / "other", 3, 4, name="other", seed=9)
+    robot = json.loads((other / "embodiment.json").read_text()) | {"name": "another"}
+    (other / "embodiment.json").write_text(json.dumps(robot))
+    sources = {"near": SourceConfig(str(near)), "../other": SourceConfig(str(other))}
+    with pytest.raises(CheckpointError, match=r"robots: the name '\.\./other'"):
+        make_trainer(dataclasses.replace(settings(near, tmp_path / "run"), data="", sources=sources))
 
 
 def test_text_is_never_cut_and_mistakes_have_names(near: Path, far: Path, tmp_path: Path) -> None:

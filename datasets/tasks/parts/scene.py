@@ -11,8 +11,8 @@ import numpy.typing as npt
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.augment.augment import Augmentation, EvaluationView
 from embodio.datasets.augment.config import AugmentConfig
-from embodio.datasets.episodes.prompt_images import told_in
-from embodio.datasets.episodes.recorded_sound import heard
+from embodio.datasets.episodes.recorded.images import told_in
+from embodio.datasets.episodes.recorded.sound import heard
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import FeatureError
 from embodio.model.tokens.statistics import Normaliser
