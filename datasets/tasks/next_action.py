@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from embodio.agent.format.instruction import Instruction
+from embodio.agent.format.instruction import AnyInstruction
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks.parts.hindsight import later_step
 from embodio.datasets.tasks.parts.moment_task import MomentTask
@@ -46,7 +46,7 @@ class Demonstrated(NamedTuple):
     """
 
     window: list[dict[str, Any]]
-    instruction: Instruction
+    instruction: AnyInstruction
     actions: npt.NDArray[np.floating[Any]]
 
 
