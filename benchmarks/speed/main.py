@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from embodio.agent.errors import AgentError
@@ -22,13 +21,13 @@ from embodio.benchmarks.speed.memory import peak_memory
 from embodio.benchmarks.speed.suites import SUITES, BenchmarkConfig, Row, load_suite
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.files.folder_lock import sole_user
+from embodio.datasets.progress import progress_bars
 from embodio.envs.errors import EnvError
 from embodio.model import ModelError
 from embodio.model.writing import write_json
 from embodio.train.command_line.cli import run as run_command
 
 RESULTS = "results.json"
-_COLUMNS = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
 def benchmark(config: BenchmarkConfig, console: Console | None = None) -> list[Row]:
@@ -53,7 +52,7 @@ def _benchmark(config: BenchmarkConfig, console: Console) -> list[Row]:
     threads, start = torch.get_num_threads(), time.perf_counter()
     torch.set_num_threads(config.threads)
     try:
-        with Progress(*_COLUMNS, console=console) as progress:
+        with progress_bars(console, visible=True) as progress:
             rows = suite(config, progress)
     finally:
         torch.set_num_threads(threads)

@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -25,7 +24,8 @@ from embodio.datasets.episodes.source import EpisodeSource, some_episodes
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
-from embodio.datasets.sources.description import Description, Instruction
+from embodio.datasets.progress import counted
+from embodio.datasets.sources.description import Description, InstructionFields
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 from embodio.model.errors import ModelError
 from embodio.model.tokens.statistics import FieldStatistics, Normaliser
@@ -224,7 +224,7 @@ def inspect(config: InspectConfig) -> int:
     return 0
 
 
-def _show_instructions(console: Console, source: EpisodeSource, described: Instruction | None) -> None:
+def _show_instructions(console: Console, source: EpisodeSource, described: InstructionFields | None) -> None:
     console.print("instructions in some of the episodes; those in one line are wordings of the same:")
     for line in instructions(source, described):
         console.print(f"  {line}")
@@ -255,14 +255,8 @@ def stats(config: StatsConfig) -> int:
         require_writable(config.out)
     source = open_source(config.source, folder=config.folder, split=config.split)
     progress_console = Console(stderr=True, highlight=False)
-    with Progress(console=progress_console, disable=not progress_console.is_terminal) as progress:
-        task = progress.add_task("episodes", total=min(len(source), config.episodes or len(source)))
-        found = compute_statistics(
-            source,
-            fields=config.fields,
-            episodes=config.episodes,
-            done=lambda count: progress.update(task, completed=count),
-        )
+    with counted("episodes", min(len(source), config.episodes or len(source)), progress_console) as done:
+        found = compute_statistics(source, fields=config.fields, episodes=config.episodes, done=done)
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _WIDTH

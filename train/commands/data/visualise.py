@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
 from embodio.agent.errors import AgentError
 from embodio.agent.format.policy_config import PolicyConfig
@@ -17,6 +16,7 @@ from embodio.datasets.files.folder_lock import sole_writer
 from embodio.datasets.opening import open_source
 from embodio.datasets.pages.episode_page import TokenTable
 from embodio.datasets.pages.visualise import write_page
+from embodio.datasets.progress import counted
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.command_line.output_path import require_writable
@@ -61,14 +61,13 @@ def _visualise(config: VisualiseConfig) -> int:
     numbers = config.episodes or tuple(range(min(config.count, len(source))))
     policy, note = _format(source, config.checkpoint)
     console = Console(stderr=True, highlight=False)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("episodes", total=len(numbers))
+    with counted("episodes", len(numbers), console) as done:
         write_page(
             source,
             numbers,
             config.out,
             tokens=lambda episode: token_table(policy, episode, note) if policy else TokenTable(note, (), ()),
-            done=lambda count: progress.update(task, completed=count),
+            done=done,
         )
     console.print(f"{config.out}: {len(numbers)} episodes, {config.out.stat().st_size / 1e6:.1f} MB", markup=False)
     source.close()
@@ -80,8 +79,8 @@ def _format(source: EpisodeSource, checkpoint: str | None) -> tuple[PolicyFormat
     if checkpoint is not None:
         from embodio.agent.checkpoint import load_checkpoint  # imports torch, which the other verbs do without
 
-        found = load_checkpoint(checkpoint).format
-        source.embodiment.require_same(found.embodiment, "Take the checkpoint of a policy for this robot")
+        loaded = load_checkpoint(checkpoint, source.embodiment)
+        found = loaded.robots[loaded.robots.pick(source.embodiment)]
         return found, f"As the policy {checkpoint} reads and writes them."
     try:
         robot = source.embodiment
