@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from embodio.datasets.episodes.digests import DIGITS
 from embodio.train.errors import ResumeError
+from embodio.train.run_config import RunConfig
 
 Identity = Mapping[str, Any]
 """Plain JSON values by name. Three names have a meaning: `sources` (name of a data set -> what it is), `init` (sha256
@@ -145,3 +148,44 @@ def _by_name(value: Any) -> Any:
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+
+
+def setting_differences(old: Mapping[str, Any], config: RunConfig) -> list[str]:
+    """A line for each setting that differs and changes what the run computes; more `steps` than before do not.
+
+    Args:
+        old: the settings of the run as its checkpoint has them.
+        config: what was asked for.
+    """
+    filled = _with_defaults(old, config)
+    before, now = json.loads(json.dumps(filled)), json.loads(json.dumps(dataclasses.asdict(config)))
+    if isinstance(before.get("steps"), int) and before["steps"] < now["steps"]:
+        before["steps"] = now["steps"]
+    lines = _leaves(before, now, "")
+    return [line for name, line in lines if not any(fnmatchcase(name, free) for free in config.free_on_resume)]
+
+
+def _leaves(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for key in sorted(set(old) | set(new)):
+        name = f"{prefix}{key}"
+        if isinstance(old.get(key), dict) and isinstance(new.get(key), dict):
+            yield from _leaves(old[key], new[key], f"{name}.")
+        elif old.get(key) != new.get(key):
+            yield name, f"{name}={old.get(key)!r}, but {name}={new.get(key)!r} was asked for"
+
+
+def _with_defaults(saved: Mapping[str, Any], config: Any) -> dict[str, Any]:
+    """Saved settings, with the default for each that did not exist yet: a new setting's default changes nothing."""
+    filled = dict(saved)
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name in saved:
+            if dataclasses.is_dataclass(value) and isinstance(saved[field.name], dict):
+                filled[field.name] = _with_defaults(saved[field.name], value)
+        elif field.default is not dataclasses.MISSING:
+            filled[field.name] = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            default: Any = field.default_factory()
+            is_plain = isinstance(default, type) or not dataclasses.is_dataclass(default)
+            filled[field.name] = default if is_plain else dataclasses.asdict(default)
+    return filled

@@ -21,8 +21,7 @@ from embodio.model.writing import WriteError
 from embodio.train.bundles import Bundle
 from embodio.train.errors import Diverged
 from embodio.train.interruption import Interruption
-from embodio.train.log import RunLog, plot_log
-from embodio.train.meter import Means, Meter
+from embodio.train.log import Means, Meter, RunLog, plot_log
 from embodio.train.objective import Network, Objective, Outcome
 from embodio.train.optimisers.optimiser import learning_rate
 from embodio.train.progress import TrainProgress

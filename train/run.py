@@ -20,11 +20,10 @@ from embodio.model.weights.weight_files import write_tensors
 from embodio.model.writing import WriteError, clear_leftovers, recover_folder, replacing_folder, write_json
 from embodio.train.bundles import Bundle
 from embodio.train.errors import ResumeError
-from embodio.train.identity import Identity, require_same_inputs
+from embodio.train.identity import Identity, require_same_inputs, setting_differences
 from embodio.train.objective import Network
 from embodio.train.optimisers.optimiser import WeightAverage
 from embodio.train.run_config import RunConfig
-from embodio.train.settings_comparison import setting_differences
 
 CHECKPOINT = "checkpoint"
 TENSORS = "training.safetensors"

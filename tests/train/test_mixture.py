@@ -28,14 +28,14 @@ from embodio.model.errors import ModelError
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.weights.weights import save_weights
-from embodio.train import material
 from embodio.train.command_line.cli import compose
 from embodio.train.command_line.schema import ConfigError
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
+from embodio.train.experiments.policy import data as policy_data
+from embodio.train.experiments.policy.data import gather
 from embodio.train.log import read_log
 from embodio.train.main import make_trainer, train
-from embodio.train.material import gather
 from embodio.train.task_config import MixtureSettings, SharedTaskSettings, SourceConfig
 from tests.datasets.toy import write_toy_dataset
 from tests.model.runner.small import CONFIG
@@ -152,9 +152,9 @@ def test_one_robot_has_one_scale_and_two_robots_have_two(near: Path, far: Path, 
     third = SourceConfig(str(other), cameras=("hand",), holdout=2)
     config = dataclasses.replace(config, sources={**config.sources, "other": third}, robot="other", steps=1)
     trainer = make_trainer(config)
-    material = gather(config, trainer.bundle.policy_format.vocabulary)
-    assert material.formats["near"].statistics == material.formats["far"].statistics
-    assert material.formats["near"].statistics != material.formats["other"].statistics
+    found = gather(config, trainer.bundle.policy_format.vocabulary)
+    assert found.formats["near"].statistics == found.formats["far"].statistics
+    assert found.formats["near"].statistics != found.formats["other"].statistics
     written = trainer.bundle.policy_format
     assert written.embodiment.name == "another" and written.camera_names == ("hand",)
     assert trainer.train()
@@ -166,7 +166,7 @@ def test_one_robot_has_one_scale_and_two_robots_have_two(near: Path, far: Path, 
         agent = Agent.load(folder, embodiment=robot)
         agent.reset("lift the cube")
         assert agent.embodiment == robot and agent.act({**frames, "state": np.zeros(2, np.float32)}).shape == (3,)
-    assert agent.format.statistics == material.formats["other"].statistics
+    assert agent.format.statistics == found.formats["other"].statistics
     unnamed = dataclasses.replace(config, robot="", out=str(tmp_path / "unnamed"))
     assert make_trainer(unnamed).train()
     with pytest.raises(CheckpointError, match=r"several robots: near \(toy\), other \(another\)"):
@@ -230,7 +230,7 @@ def test_a_dimension_that_moves_too_rarely_for_quantiles_is_refused(
         name: accumulator.finish(tuple(d.name for d in dimensions[name]))
         for name, accumulator in zip(dimensions, accumulators, strict=True)
     }
-    monkeypatch.setattr(material, "policy_statistics", lambda alike: DatasetStatistics(fields, "made"))
+    monkeypatch.setattr(policy_data, "policy_statistics", lambda alike: DatasetStatistics(fields, "made"))
     config = settings(near, tmp_path)
     for kind in ("limits", "minmax"):
         make_trainer(dataclasses.replace(config, policy=dataclasses.replace(config.policy, action_range=kind)))

@@ -12,7 +12,7 @@ from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.episodes.digests import episode_digests, videos_digest
 from embodio.datasets.episodes.index import index_episodes
 from embodio.model.tokens.vocabulary import Vocabulary
-from embodio.train.material import OpenSource
+from embodio.train.experiments.policy.data import OpenSource
 
 EXAMPLES_REVISION = 1
 """Raised whenever the same data and settings give other examples."""

@@ -13,7 +13,7 @@ from rich.console import RenderableType
 from embodio.agent.checkpoint import VOCABULARY, load_robots
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.stream.stream import BatchStream, FeatureMaker, evaluation_batches
-from embodio.datasets.tasks.record_task import RecordTask
+from embodio.datasets.tasks.parts.record_task import RecordTask
 from embodio.model.network.batch import Batch
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
@@ -23,12 +23,12 @@ from embodio.model.writing import recover_folder
 from embodio.train.bundles import AgentBundle
 from embodio.train.config import TrainConfig
 from embodio.train.experiment import Parts
+from embodio.train.experiments.policy.data import PolicyData, gather
 from embodio.train.experiments.policy.identity import identity_of, identity_of_checkpoint
-from embodio.train.material import Material, gather
-from embodio.train.network import WholeText, make_network
+from embodio.train.experiments.policy.network import WholeText, make_network
+from embodio.train.experiments.policy.settings_check import check_settings
 from embodio.train.objective import TokenLoss
 from embodio.train.run import CHECKPOINT, STATE
-from embodio.train.settings_check import check_settings
 from embodio.train.starting_weights import Start, digest_if_here, load_start, open_start, report
 from embodio.train.validation import Validator
 
@@ -48,39 +48,38 @@ def policy_parts(config: TrainConfig) -> Parts[UnifiedIO2]:
     check_settings(config, goes_on=goes_on)
     start = open_start(config.init) if config.init and not goes_on else None
     vocabulary = _vocabulary(checkpoint if goes_on else None, start)
-    material = gather(config, vocabulary)
-    robots = material.robots(config.robot)
+    data = gather(config, vocabulary)
+    robots = data.robots(config.robot)
     torch.manual_seed(config.seed)  # weights to begin with drew numbers while they were read
     model = make_network(config, robots)
-    notes: list[RenderableType] = list(material.notes)
+    notes: list[RenderableType] = list(data.notes)
     if start is not None:
         notes.append(report(load_start(model, start, vocabulary), start, robots))
-    if len(material.rates) > 1:
-        notes += [f"{rate:7.2%} {name}" for name, rate in material.rates.items()]
+    if len(data.rates) > 1:
+        notes += [f"{rate:7.2%} {name}" for name, rate in data.rates.items()]
     weights = start.sha256 if start is not None else digest_if_here(config.init)
     make_features = WholeText(Processor(model.config, vocabulary))
     return Parts(
         network=model,
-        batches=BatchStream(material.training, make_features, config.seed, config.batch_size),
+        batches=BatchStream(data.training, make_features, config.seed, config.batch_size),
         objective=TokenLoss(config.z_loss),
         bundle=AgentBundle(robots),
-        validators=_validators(material, make_features, config.batch_size),
-        identity=identity_of(material.sources, material.formats, vocabulary, weights),
+        validators=_validators(data, make_features, config.batch_size),
+        identity=identity_of(data.sources, data.formats, vocabulary, weights),
         notes=notes,
-        older_identity=functools.partial(_older_identity, config.robot or next(iter(material.formats))),
+        older_identity=functools.partial(_older_identity, config.robot or next(iter(data.formats))),
     )
 
 
-def _validators(material: Material, make_features: FeatureMaker, batch_size: int) -> Mapping[str, Validator]:
+def _validators(data: PolicyData, make_features: FeatureMaker, batch_size: int) -> Mapping[str, Validator]:
     """A validator for each task that a held-out episode fits."""
-    records = max(1, VALIDATION_RECORDS // max(1, len(material.held_out)))
+    records = max(1, VALIDATION_RECORDS // max(1, len(data.held_out)))
 
     def held_out(task: RecordTask, on_damage: Callable[[ExampleError], None] = lambda error: None) -> Iterator[Batch]:
         return evaluation_batches(task, make_features, records, batch_size, on_damage)
 
     return {
-        name: Validator(functools.partial(held_out, task), material.rates[name])
-        for name, task in material.held_out.items()
+        name: Validator(functools.partial(held_out, task), data.rates[name]) for name, task in data.held_out.items()
     }
 
 
