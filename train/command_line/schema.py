@@ -58,7 +58,7 @@ class Key:
     @property
     def is_open(self) -> bool:
         """Whether the key is a mapping to which further keys can be added."""
-        return typing.get_origin(plain_type(self.annotation)) in (dict, Mapping)
+        return is_open(self.annotation)
 
 
 def plain_type(annotation: Any) -> Any:
@@ -78,7 +78,7 @@ def type_in_words(annotation: Any) -> str:
     origin, arguments = typing.get_origin(plain), typing.get_args(plain)
     if origin in (list, tuple):
         return f"list of {type_in_words(arguments[0])}"
-    if origin is dict:
+    if is_open(plain):
         return "mapping" if is_schema(arguments[1]) else f"mapping of {type_in_words(arguments[1])}"
     if plain is Path:
         return "path"
@@ -90,11 +90,14 @@ def is_schema(annotation: Any) -> bool:
     return inspect.isclass(annotation) and dataclasses.is_dataclass(annotation)
 
 
-def element_schema(annotation: Any) -> type | None:
-    """The dataclass that every value of a mapping is of, or None if the annotation is no such mapping."""
-    plain = plain_type(annotation)
-    arguments = typing.get_args(plain)
-    return arguments[1] if typing.get_origin(plain) is dict and is_schema(arguments[1]) else None
+def is_open(annotation: Any) -> bool:
+    """Whether the annotation is a mapping, to which names can be added."""
+    return typing.get_origin(plain_type(annotation)) in (dict, Mapping)
+
+
+def value_type(annotation: Any) -> Any:
+    """The type of the values of a mapping."""
+    return typing.get_args(plain_type(annotation))[1]
 
 
 def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
@@ -126,9 +129,8 @@ def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
             default = field.default_factory()
         required = default is dataclasses.MISSING
         found[name] = Key(name, annotation, docs[field.name], required, None if required else default)
-        element = element_schema(annotation)
-        if element is not None:
-            found |= keys_of(element, f"{name}.<name>.")
+        if is_open(annotation) and is_schema(value_type(annotation)):
+            found |= keys_of(value_type(annotation), f"{name}.<name>.")
     return found
 
 
@@ -147,28 +149,6 @@ def attribute_docs(schema: type) -> dict[str, str]:
         elif name and line.strip():
             docs[name] += " " + line.strip()
     return docs
-
-
-def build(schema: type, values: Mapping[str, Any]) -> Any:
-    """The dataclass instance that plain values describe, nested ones included; lists become tuples where declared so.
-
-    Args:
-        schema: The dataclass to make an instance of.
-        values: Field name -> value, one for every field; nested dataclasses as mappings.
-    """
-    annotations = typing.get_type_hints(schema)
-    arguments: dict[str, Any] = {}
-    for field in dataclasses.fields(schema):
-        value, annotation = values[field.name], annotations[field.name]
-        element = element_schema(annotation)
-        if is_schema(annotation):
-            value = build(annotation, value)
-        elif element is not None:
-            value = {name: build(element, item) for name, item in value.items()}
-        elif typing.get_origin(plain_type(annotation)) is tuple and value is not None:
-            value = tuple(value)
-        arguments[field.name] = value
-    return schema(**arguments)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -1,0 +1,188 @@
+"""Settings built from plain values, each checked against its type in the schema."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from embodio.train.command_line.arguments import hint, mistyped
+from embodio.train.command_line.help import MISSING, show
+from embodio.train.command_line.schema import (
+    ConfigError,
+    Key,
+    SchemaError,
+    is_open,
+    is_schema,
+    keys_of,
+    nearest,
+    plain_type,
+    value_type,
+)
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+class SettingError(ConfigError):
+    """One setting that cannot be used.
+
+    Attributes:
+        name: Its dotted name.
+        problem: What is wrong, without a full stop.
+        remedy: What to write instead; begins with the full stop.
+    """
+
+    def __init__(self, name: str, problem: str, remedy: str = ".") -> None:
+        self.name, self.problem, self.remedy = name, problem, remedy
+        super().__init__(problem + remedy)
+
+
+def plain_defaults(schema: type) -> dict[str, Any]:
+    """The defaults of a schema as nested plain values; `MISSING` for what must be given."""
+    return {field.name: _default(field) for field in dataclasses.fields(schema)}
+
+
+def checked(schema: type, values: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested plain values with every one of the type that the schema says; what is not given has its default.
+
+    Args:
+        schema: The dataclass that describes them.
+        values: Field name -> value; `MISSING` stays what it is.
+        prefix: Put before the names in errors.
+
+    Raises:
+        SettingError: A name is not in the schema, or a value has another type.
+    """
+    if not isinstance(values, Mapping):
+        name = prefix.removesuffix(".")
+        known = f": {', '.join(keys_of(schema))}."
+        raise SettingError(name, f"'{name}' is a group of keys; set {prefix}<key>=value", known)
+    annotations = typing.get_type_hints(schema)
+    for name in values:
+        if name not in annotations:
+            known = ", ".join(annotations) if prefix else ""
+            guess = nearest(str(name), annotations if prefix else keys_of(schema))
+            raise SettingError(f"{prefix}{name}", f"There is no key '{prefix}{name}'", hint(guess, known=known))
+    return {
+        field.name: _checked(
+            annotations[field.name],
+            values[field.name] if field.name in values else _default(field),
+            f"{prefix}{field.name}",
+        )
+        for field in dataclasses.fields(schema)
+    }
+
+
+def build(schema: type, values: Mapping[str, Any]) -> Any:
+    """The instance of a schema that checked values describe, nested ones included.
+
+    Raises:
+        ConfigError: Keys that have no default are not given; or what the schemas' own checks raise.
+    """
+    missing = list(_missing(keys_of(schema), values))
+    if missing:
+        raise ConfigError("\n".join(missing))
+    return _build(schema, values)
+
+
+def _build(annotation: Any, value: Any) -> Any:
+    plain = plain_type(annotation)
+    if value is None:
+        return None
+    if is_schema(plain):
+        annotations = typing.get_type_hints(plain)
+        return plain(**{name: _build(annotations[name], item) for name, item in value.items()})
+    if is_open(plain):
+        return {name: _build(value_type(plain), item) for name, item in value.items()}
+    return value
+
+
+def _missing(keys: Mapping[str, Key], values: Mapping[str, Any]) -> typing.Iterator[str]:
+    """A line for each key that must be given and is not, those in mappings of settings included."""
+    found = flat(values)
+    for name, key in keys.items():
+        head, _, tail = name.partition(".<name>.")
+        for entry in found.get(head) or () if tail else ("",):
+            full = f"{head}.{entry}.{tail}" if tail else name
+            if found.get(full) == MISSING:
+                yield f"'{full}' must be given: {full}=... ({key.doc})"
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted name -> value of nested settings, those that hold others included."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found[prefix + name] = value
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{name}.")
+    return found
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default is not dataclasses.MISSING:
+        return to_plain(field.default)
+    return MISSING if field.default_factory is dataclasses.MISSING else to_plain(field.default_factory())
+
+
+def to_plain(value: Any) -> Any:
+    """A value as YAML can hold it: dataclasses become mappings, tuples lists, paths text."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {name: to_plain(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _checked(annotation: Any, value: Any, name: str) -> Any:
+    plain = plain_type(annotation)
+    if isinstance(value, str) and value == MISSING:
+        return value
+    wrong = SettingError(name, mistyped(name, annotation, show(value)))
+    if value is None:
+        if plain is annotation:
+            raise wrong
+        return None
+    if is_schema(plain):
+        return checked(plain, value, f"{name}.")
+    if is_open(plain):
+        if not isinstance(value, Mapping):
+            braces = f"'{name}={{<name>:value,...}}' in quotes: shells take braces apart."
+            raise SettingError(name, wrong.problem, f". Write {name}.<name>=value, or {braces}")
+        return {str(key): _checked(value_type(plain), item, f"{name}.{key}") for key, item in value.items()}
+    if typing.get_origin(plain) in (list, tuple):
+        if not isinstance(value, list | tuple):
+            raise wrong
+        try:
+            items = [_checked(typing.get_args(plain)[0], item, name) for item in value]
+        except SettingError as error:
+            raise wrong from error
+        return typing.get_origin(plain)(items)
+    try:
+        return _one(plain, value)
+    except ValueError as error:
+        raise wrong from error
+
+
+def _one(kind: Any, value: Any) -> Any:
+    """A single value as the type `kind`; text is read as that type where it can be.
+
+    Raises:
+        ValueError: It is not such a value.
+    """
+    if kind not in (bool, int, float, str, Path):
+        raise SchemaError(f"A setting cannot be of type {kind!r}; known are bool, int, float, str, Path, and lists.")
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    if kind in (str, Path):
+        if isinstance(value, str if kind is Path else bool | int | float):
+            return kind(value)
+    elif kind is bool:
+        if str(value).lower() in _WORDS:
+            return _WORDS[str(value).lower()]
+    elif isinstance(value, str if kind is int else str | int) and not isinstance(value, bool):
+        return kind(value)
+    raise ValueError(f"{value!r} is not of type {kind.__name__}")
