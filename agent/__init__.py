@@ -11,7 +11,7 @@ The way of an observation through `act`, file by file:
     result       distributions of a plan; `answers`           ensemble      several plans for one step
     latency      how long each stage took
 
-Beside it: `checkpoint` (the folder), `precision` (int8 and the like), `beyond_acting` and `imagined_goals` (the other
+Next to it: `checkpoint` (the folder), `precision` (int8 and the like), `beyond_acting` and `imagined_goals` (the other
 verbs), `contract` (`check_agent`), `serving` and `client` (the same over a network).
 
 What is named here is loaded when it is first used, so `embodio.agent.client` can be imported where there is no torch.

@@ -53,7 +53,7 @@ class Agent(BeyondActing):
 
     A vector environment works alike: `agent.reset(instruction=observations["instruction"])` with N instructions begins
     N episodes, `act` takes the batch of observations and returns float32 [N, A], and
-    `agent.reset(instruction=..., rows=terminated | truncated)` begins some rows anew when the environment has; by
+    `agent.reset(instruction=..., rows=terminated | truncated)` starts some rows over when the environment has; by
     default gymnasium's vector environments do that one step after the end. Row i does, bit for bit, what an agent on
     its own would do.
 
@@ -83,7 +83,7 @@ class Agent(BeyondActing):
     ) -> None:
         options = AgentOptions(replan=replan) if options is None else options
         if replan is not None and options.replan != replan:
-            raise AgentError("replan: given beside options; set it in one of the two places")
+            raise AgentError("replan: given as well as options; set it in one of the two places")
         self.options, self.checkpoint, self.format = options, checkpoint, checkpoint.format
         self.replan = options.replan_of(self.format.chunk, self.format.whole_episode)
         if embodiment is not None:
@@ -158,7 +158,7 @@ class Agent(BeyondActing):
         """Starts an episode, or N of them: forgets history and planned actions.
 
         Args:
-            instruction: what the robot shall do; None keeps the instruction of the episode before. Beside text it may
+            instruction: what the robot shall do; None keeps the instruction of the episode before. Besides text it may
                 be spoken, or a list of texts, pictures and sounds, see `read_instruction`. A tuple of N instructions,
                 as vector environments give it, begins N rows.
             seed: of the random numbers at a temperature above 0: one per row, or s for s, s + 1, ...; None keeps it.
@@ -189,7 +189,7 @@ class Agent(BeyondActing):
         self._rows = kept
 
     def open_session(self, seed: int = 0) -> Session:
-        """An episode of its own beside those of `reset` and `act`, for `act_sessions`."""
+        """An episode of its own, apart from those of `reset` and `act`, for `act_sessions`."""
         room = self.model.config.lengths.encoder_text
         return Session(self.format, self.replan, self._ensemble, seed, room)
 
@@ -356,7 +356,7 @@ class Agent(BeyondActing):
     def _require_trust(
         self, verb: str, sessions: Sequence[Session], earlier: Sequence[Session], masses: Sequence[float]
     ) -> None:
-        """Raises Abstained if a row is not to be trusted; then all rows are where they were, and it plans anew."""
+        """Raises Abstained if a row is not to be trusted; then all rows are where they were, and it plans again."""
         threshold = self.options.abstain_below or 0.0
         rows = [index for index, mass in enumerate(masses) if not mass >= threshold]
         if not rows:

@@ -8,7 +8,7 @@ from embodio.agent.format.policy_format import PolicyFormat
 from embodio.model.config.model import ModelConfig
 from embodio.model.config.parts import AudioTowerConfig, ResamplerConfig
 
-# What a small policy with a microphone hears with, beside the other parts of size nano.
+# What a small policy with a microphone hears with, next to the other parts of size nano.
 _NANO_AUDIO_TOWER = AudioTowerConfig(
     emb_dim=128, num_heads=4, head_dim=32, num_layers=2, mlp_dim=512, num_positions=130
 )

@@ -169,7 +169,7 @@ class Embodiment:
         cameras: the images of an observation, in the order in which a policy reads them.
         microphone: the microphone, if there is one.
         control_hz: actions per second.
-        guessed: the `GUESSABLE` parts that a program guessed and nobody has confirmed yet. They are no difference
+        guessed: the `GUESSABLE` parts that a program guessed and nobody has confirmed yet. They make no difference
             between two robots, but travel with the description and are warned of.
     """
 

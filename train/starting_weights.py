@@ -99,7 +99,7 @@ def start_folder(name: str) -> Path:
         return folder
     if path.is_absolute() or name.startswith(".") or name.count("/") != 1:
         ships = ", ".join(shipped_checkpoints())
-        raise TrainError(f"init: {name} is no folder, and not among the checkpoints that ship: {ships}")
+        raise TrainError(f"init: {name} is not a folder, and not among the checkpoints that ship: {ships}")
     return weights_folder(name)
 
 

@@ -69,7 +69,7 @@ class TaskSettings:
     Attributes:
         inputs: what tasks other than next_action are given; next_action reads what `policy` says, and takes drop_state
             and drop_history from here.
-        goal_ahead: next_action with policy.goal_image: the goal is a later step, at most so many ahead (hindsight); 0
+        goal_ahead: next_action with policy.goal_image: the goal is a later step, at most this many ahead (hindsight); 0
             shows the end of the episode.
         sub_goal_ahead: sub_goal_image: steps ahead at most.
         frames: next_frame: frames to draw, on one sheet.
@@ -82,7 +82,7 @@ class TaskSettings:
             left out of statistics, training and validation, as steps that are not finite always are.
         highest: the same for the largest value.
         idle_action: leaves out idle steps in the same places: largest norm of an idle action, as a share of each
-            dimension's range; 0 is no filter.
+            dimension's range; 0 filters nothing.
         idle_state: the same for the change of the state until the next step.
     """
 

@@ -52,7 +52,7 @@ _HANDSHAKE_SECONDS = 20.0
 class RemoteAgent:
     """A served agent. Its state lives on the server; a broken connection is mended and the episode goes on.
 
-    Where the server does not know the episode any more, because it was started anew, ConnectionLost is raised instead
+    Where the server does not know the episode any more, because it was restarted, ConnectionLost is raised instead
     of going on with an agent that has forgotten what it saw. Meant for one thread.
 
     The verbs are those of `Agent`, for one environment or a vector of them, with the same errors. All raise

@@ -116,7 +116,7 @@ class PolicyFormat:
         return self.config.whole_episode
 
     def answer_length(self, actions: int | None = None) -> int:
-        """Most target tokens of so many actions (all of the chunk by default), without the end of the text."""
+        """Most target tokens of that many actions (all of the chunk by default), without the end of the text."""
         return self.grammar(actions).length
 
     @property
@@ -243,13 +243,13 @@ class PolicyFormat:
         return images + [self.image(window[i]) for i in reach if -i <= len(window)]
 
     def sound(self, pieces: Sequence[Any]) -> Waveform:
-        """All the sound so far, as far as it is heard, float32 [samples] at 16 kHz.
+        """The part of the sound so far that is heard, float32 [samples] at 16 kHz.
 
         Args:
             pieces: of the microphone, in order from the beginning of the episode, as observations give them.
 
         Raises:
-            ObservationError: a piece is no sound, or there is none.
+            ObservationError: a piece is not a sound, or there is none.
         """
         microphone = self.embodiment.microphone
         if microphone is None:

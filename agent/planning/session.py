@@ -57,7 +57,7 @@ class Session:
         self._segments = list[Frame]()  # of the microphone, in the order of their last use
         self._plans: deque[tuple[int, Plan]] = deque(maxlen=self._format.chunk)
         size = self._format.codec.size
-        self._played: npt.NDArray[np.float32] = np.zeros((0, size), dtype=np.float32)  # as far as the prompt tells
+        self._played: npt.NDArray[np.float32] = np.zeros((0, size), dtype=np.float32)  # those that the prompt tells
 
     def reset(self, instruction: Any = None, seed: int | None = None) -> None:
         """Starts an episode: forgets history and plans.
@@ -117,7 +117,7 @@ class Session:
         return other
 
     def return_to(self, earlier: Session, *, replan: bool) -> None:
-        """Forgets all that was since a twin was made; `replan`: and plans anew at the next step."""
+        """Forgets all that was since a twin was made; `replan`: and plans again at the next step."""
         vars(self).update(vars(earlier))
         if replan:
             self._plans.clear()
@@ -169,7 +169,7 @@ class Session:
 
     @property
     def needs_plan(self) -> bool:
-        """Whether the plan is played as far as it shall be."""
+        """Whether all that shall be played of the plan has been played."""
         if not self._plans:
             return True
         begin, plan = self._plans[-1]
@@ -200,7 +200,7 @@ class Session:
         self.step += 1
 
     def skip(self, actions: npt.NDArray[np.float32]) -> None:
-        """These actions [n, A] of a plan were handed out at once; what follows is planned anew."""
+        """These actions [n, A] of a plan were handed out at once; what follows is planned again."""
         self._remember(actions)
         self._plans.clear()
         self.step += len(actions)

@@ -69,7 +69,7 @@ class Batcher:
     Args:
         policy: that computes.
         max_batch: requests computed together.
-        max_waiting: beyond so many, requests are refused.
+        max_waiting: requests beyond this number are refused.
         metrics: that count.
     """
 

@@ -96,7 +96,7 @@ class AgentPolicy:
         return getattr(state, verb)(**arguments)
 
     def instruct(self, state: Agent, instruction: str) -> None:
-        """All rows begin anew with this instruction."""
+        """All rows start over with this instruction."""
         state.reset(instruction, rows=np.ones(len(state.sessions), dtype=np.bool_))
 
     def act(self, states: Sequence[Agent], observations: Sequence[Any]) -> list[np.ndarray | AgentError]:

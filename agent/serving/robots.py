@@ -145,7 +145,7 @@ class Robots:
                 return answer
 
     async def _call(self, client: Client, number: int, message: dict[str, Any]) -> bytes:
-        """The packed answer; empty if it was given up because the client left, and must be asked for anew."""
+        """The packed answer; empty if it was given up because the client left, and must be asked for again."""
         try:
             verb, arguments = field(message, "verb", str), field(message, "arguments", dict)
             check_arguments(verb, arguments)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from typing import TYPE_CHECKING
 
 from embodio.benchmarks.rollouts.results import EpisodeRow, summarise
+from embodio.datasets.pages.html_page import html_part
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _WIDTH, _HEIGHT = 860, 300
 _LEFT, _RIGHT, _TOP = 52, 16, 14
@@ -41,26 +45,30 @@ def cumulative(rows: Sequence[EpisodeRow]) -> list[Point]:
     return points
 
 
-def curve_svg(rows: Sequence[EpisodeRow]) -> str:
+def curve_svg(rows: Sequence[EpisodeRow]) -> Markup:
     """The picture as an SVG element, coloured by the page's style sheet."""
-    points = cumulative(rows)
-    count = max(1, len(rows))
-    parts = [
-        f'<svg class="curve" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        'aria-label="Success rate after each episode with its 95% interval">'
-    ]
-    parts += [_grid_line(share) for share in _GRID]
-    if points:
-        upper = [(_x(point.episode - 0.5, count), _y(point.high)) for point in points]
-        lower = [(_x(point.episode - 0.5, count), _y(point.low)) for point in reversed(points)]
-        middle = [(_x(point.episode - 0.5, count), _y(point.rate)) for point in points]
-        parts.append(f'<polygon class="band" points="{_path(upper + lower)}"/>')
-        parts.append(f'<polyline class="rate" points="{_path(middle)}"/>')
-        parts.append(f'<circle class="dot" cx="{middle[-1][0]:.1f}" cy="{middle[-1][1]:.1f}" r="4"/>')
-    parts += [_tick(index, row, count) for index, row in enumerate(rows)]
-    parts += [_hover(point, count) for point in points]
-    parts += _axis(count)
-    return "\n".join([*parts, "</svg>"])
+    points, count = cumulative(rows), max(1, len(rows))
+    upper = [(_x(point.episode - 0.5, count), _y(point.high)) for point in points]
+    lower = [(_x(point.episode - 0.5, count), _y(point.low)) for point in reversed(points)]
+    middle = [(_x(point.episode - 0.5, count), _y(point.rate)) for point in points]
+    return html_part(
+        "embodio.benchmarks.rollouts",
+        "curve.html",
+        width=_WIDTH,
+        height=_HEIGHT,
+        left=_LEFT,
+        right=_WIDTH - _RIGHT,
+        top=_TOP,
+        plot_height=_PLOT_BOTTOM - _TOP,
+        strip={"y": _STRIP_TOP, "height": _STRIP_BOTTOM - _STRIP_TOP},
+        grid=[{"y": f"{_y(share):.1f}", "text_y": f"{_y(share) + 4:.1f}", "text": f"{share:.0%}"} for share in _GRID],
+        band=_path(upper + lower),
+        middle=_path(middle),
+        end=[f"{value:.1f}" for value in middle[-1]] if middle else (),
+        ticks=[_tick(index, row, count) for index, row in enumerate(rows)],
+        columns=[_column(point, count) for point in points],
+        marks=[(mark, f"{_x(mark - 0.5, count):.1f}") for mark in _marks(count)],
+    )
 
 
 def _x(position: float, count: int) -> float:
@@ -75,43 +83,20 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
-def _grid_line(share: float) -> str:
-    y = _y(share)
-    return (
-        f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text class="label" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{share:.0%}</text>'
-    )
-
-
-def _tick(index: int, row: EpisodeRow, count: int) -> str:
+def _tick(index: int, row: EpisodeRow, count: int) -> dict[str, object]:
     """The mark of one episode in the strip below the curve."""
     left, right = _x(index, count), _x(index + 1, count)
     gap = min(2.0, (right - left) * 0.2)
-    return (
-        f'<rect class="{row.status}" x="{left + gap / 2:.2f}" y="{_STRIP_TOP}" width="{right - left - gap:.2f}" '
-        f'height="{_STRIP_BOTTOM - _STRIP_TOP}" rx="1.5"><title>Episode {index + 1}, seed {row.seed}: '
-        f"{escape(row.status)}, {row.steps} steps</title></rect>"
-    )
+    return {"row": row, "x": f"{left + gap / 2:.2f}", "width": f"{right - left - gap:.2f}"}
 
 
-def _hover(point: Point, count: int) -> str:
-    """An invisible column that tells the numbers under the pointer."""
+def _column(point: Point, count: int) -> dict[str, object]:
+    """The part of the plot in which the pointer is shown the numbers of one episode."""
     left, right = _x(point.episode - 1, count), _x(point.episode, count)
-    return (
-        f'<rect class="hover" x="{left:.2f}" y="{_TOP}" width="{right - left:.2f}" height="{_PLOT_BOTTOM - _TOP}">'
-        f"<title>After {point.episode}: {point.rate:.1%} ({point.low:.1%} to {point.high:.1%})</title></rect>"
-    )
+    return {"point": point, "x": f"{left:.2f}", "width": f"{right - left:.2f}"}
 
 
-def _axis(count: int) -> list[str]:
+def _marks(count: int) -> list[int]:
     """Episode numbers below the strip, at most about ten of them."""
     step = next(size for size in (1, 2, 5, 10, 20, 50, 100, 200, 500, 10**9) if count / size <= 10)
-    marks = [1] if step > 1 else []
-    marks += list(range(step, count + 1, step))
-    place = f'y="{_STRIP_BOTTOM + 18}" text-anchor="middle"'
-    texts = [f'<text class="label" x="{_x(mark - 0.5, count):.1f}" {place}>{mark}</text>' for mark in marks]
-    middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    return [
-        *texts,
-        f'<text class="label" x="{middle}" y="{_STRIP_BOTTOM + 38}" text-anchor="middle">episodes played</text>',
-    ]
+    return [1, *range(step, count + 1, step)] if step > 1 else [*range(step, count + 1, step)]

@@ -35,7 +35,7 @@ class PlayerConfig:
         agent: Name or folder of a checkpoint, or "expert" for the environment's scripted expert.
         env: Name of the environment.
         horizon: Steps after which an episode is cut off; None for the environment's own.
-        replan: Actions played before the agent plans anew; None for the agent's own.
+        replan: Actions played before the agent plans again; None for the agent's own.
         device: Where the network runs.
         threads: Threads of the network.
         seed: Seed of the first episode.

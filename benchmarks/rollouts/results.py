@@ -11,7 +11,6 @@ from typing import Any
 
 from embodio.benchmarks.errors import ResultsError
 from embodio.benchmarks.rollouts.latency import Latency
-from embodio.benchmarks.rollouts.wilson import wilson_interval
 from embodio.model.writing import write_text
 
 STATUSES = ("success", "failure", "timeout", "error")
@@ -53,7 +52,7 @@ class Summary:
     Attributes:
         episodes: Episodes played.
         counts: Status -> number of episodes.
-        success_rate: Share of successes among the episodes that are no errors; None without any.
+        success_rate: Share of successes among the episodes that are not errors; None without any.
         wilson_95: 95 % Wilson interval of the success rate.
         mean_steps: Mean steps of the successful episodes; None without any.
         seconds: Wall-clock time of all episodes together.
@@ -157,6 +156,20 @@ def summarise(rows: Sequence[EpisodeRow]) -> Summary:
         mean_steps=sum(lengths) / len(lengths) if lengths else None,
         seconds=sum(row.seconds for row in rows),
     )
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """The Wilson score interval of a success rate at 95 %; [0, 1] without trials.
+
+    Raises:
+        ValueError: there are more successes than trials, or a number is negative.
+    """
+    from scipy.stats import binomtest  # takes long to import, and `--help` needs no interval
+
+    if (successes, trials) == (0, 0):
+        return 0.0, 1.0
+    interval = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def another_video(results: Results, most: int) -> bool:

@@ -47,11 +47,11 @@ class RolloutConfig:
         episodes: Number of episodes; asking for more later adds to those that are there.
         seed: Seed of the first episode; episode i uses seed + i.
         out: Folder for results.json, report.html, latency.csv and the videos.
-        video: Videos of at most so many episodes are kept: of failures first, then of those played first.
+        video: Videos of at most this many episodes are kept: of failures first, then of those played first.
         record: Folder for the episodes as RLDS, with success in their metadata; null records none.
         workers: Processes that play at the same time.
         threads: Threads of the network in each of them; 0 takes OMP_NUM_THREADS, or shares the cores out.
-        replan: Actions played before the agent plans anew; null for the agent's own.
+        replan: Actions played before the agent plans again; null for the agent's own.
         horizon: Steps after which an episode is cut off; null for the environment's own.
         device: Where the network runs, cpu or cuda.
         restart: Throw away what the folder holds instead of going on with it.

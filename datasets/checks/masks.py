@@ -1,4 +1,4 @@
-"""Are images upright? Told by the object masks beside them, where a data set has them: edges have to coincide."""
+"""Are images upright? Answered by the object masks next to them, where a data set has them: edges have to coincide."""
 
 from __future__ import annotations
 

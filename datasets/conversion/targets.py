@@ -77,7 +77,7 @@ class EpisodeWriter(Protocol):
 
 
 class _RLDSTarget:
-    """Writes episodes of a source as RLDS, with the robot beside them."""
+    """Writes episodes of a source as RLDS, with the robot next to them."""
 
     def __init__(self, source: EpisodeSource, folder: Path, name: str, images: str) -> None:
         shown = source.features

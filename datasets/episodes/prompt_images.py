@@ -45,7 +45,7 @@ def prompt_field(text: str, view: str, images: Mapping[str, npt.NDArray[np.uint8
 
 
 def told_in(episode: EpisodeView, images: int, sounds: int = 0) -> Told:
-    """What the robot was told, for a policy that has so many slots for images and for sounds of a prompt.
+    """What the robot was told, for a policy with that many slots for images and for sounds of a prompt.
 
     Of kinds without a slot the {placeholders} stay; without any there are words only.
 

@@ -72,7 +72,7 @@ def cache_folder(*parts: str) -> Path:
 def mirror(url: str, names: Sequence[str]) -> Path:
     """Copies small files of a remote folder into a cache folder of its own; files that are not there are left out.
 
-    A copy is written anew only where the content differs, so its time of change tells whether the data set changed.
+    A copy is written again only where the content differs, so its time of change tells whether the data set changed.
 
     Args:
         url: of the folder.
@@ -188,7 +188,7 @@ def _file_system(protocol: str, process: int) -> Any:
         raise DatasetError(f"{protocol}:// needs {package}: pip install {package} ({error})") from error
     except ValueError as error:
         raise DatasetError(f"{protocol}:// is not known. Use gs://, s3://, https://, file:// or a path") from error
-    except TypeError as error:  # it needs a host or an account, which are no part of the protocol
+    except TypeError as error:  # it needs a host or an account, which are not part of the protocol
         raise DatasetError(f"{protocol}:// cannot be read ({error}). Use gs://, s3://, https:// or a path") from error
 
 

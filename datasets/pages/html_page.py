@@ -1,57 +1,53 @@
-"""A page of HTML in one file that needs no network: its shell, cards and safe text."""
+"""Pages of HTML in one file that needs no network, from templates in which every value is escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from html import escape
+import base64
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{style}
-</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-{script}</body>
-</html>
-"""
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+_SHARED = "embodio.datasets.pages"
+# HTML allows no control characters but tab and line feed.
+_CONTROL = {code: "\ufffd" for code in (*range(32), 127) if chr(code) not in "\t\n"}
 
 
-def html_page(title: str, style: str, parts: Iterable[str], script: str = "") -> bytes:
-    """The page in UTF-8; what UTF-8 cannot hold becomes "?".
+def html_page(package: str, template: str, **values: Any) -> bytes:
+    """A whole page in UTF-8; what UTF-8 cannot hold becomes "?".
 
     Args:
-        title: as text.
-        style: CSS.
-        parts: HTML; empty ones are left out.
-        script: JavaScript, run when all is there.
+        package: the package whose folder `templates` holds the template, such as "embodio.datasets.pages"; it may
+            extend `page.html` and import `parts.html` of that one.
+        template: name of its file.
+        values: what the template names. Text is escaped; only `Markup`, as of `html_part`, is taken as it is.
     """
-    body = "\n".join(filter(None, parts))
-    script = f"<script>\n{script}\n</script>\n" if script else ""
-    page = _PAGE.format(title=html_text(title), style=style, body=body, script=script)
-    return page.encode("utf-8", errors="replace")
+    return html_part(package, template, **values).encode("utf-8", errors="replace")
 
 
-def html_text(value: str) -> str:
-    """Escaped text; control characters, which HTML does not allow, become U+FFFD."""
-    clean = "".join(sign if (sign >= " " and sign != "\x7f") or sign in "\t\n" else "\ufffd" for sign in value)
-    return escape(clean)
+def html_part(package: str, template: str, **values: Any) -> Markup:
+    """A part of a page, ready to be a value of another template; arguments as of `html_page`."""
+    from markupsafe import Markup
+
+    return Markup(_environment(package).get_template(template).render(values))
 
 
-def html_card(title: str, content: str) -> str:
-    """A section with a heading, where `title` is not empty; nothing where `content` is."""
-    heading = f"<h2>{html_text(title)}</h2>\n" if title else ""
-    return f'<section class="card">{heading}{content}\n</section>' if content else ""
+@cache
+def _environment(package: str) -> Environment:
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    loader = ChoiceLoader([PackageLoader(package), PackageLoader(_SHARED)])
+    made = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, finalize=_clean, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters["base64"] = lambda data: Markup(base64.b64encode(data).decode("ascii"))
+    made.globals["source"] = lambda name: Markup(loader.get_source(made, name)[0])
+    return made
 
 
-def html_facts(facts: Mapping[str, str]) -> str:
-    """A list of names and values, given as text."""
-    rows = "\n".join(f"<dt>{html_text(name)}</dt><dd>{html_text(value)}</dd>" for name, value in facts.items())
-    return f"<dl>\n{rows}\n</dl>"
+def _clean(value: object) -> object:
+    """Text with U+FFFD in place of control characters; markup and other values as they are."""
+    return value.translate(_CONTROL) if type(value) is str else value

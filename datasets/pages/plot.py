@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.pages.html_page import html_part
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 WIDTH, HEIGHT, _MARGIN = 280, 84, 6
 
 
-def plot_svg(name: str, values: npt.NDArray[np.float64]) -> str:
+def plot_svg(name: str, values: npt.NDArray[np.float64]) -> Markup:
     """Draws a line from the lowest to the highest value; steps that are not finite are gaps, and counted.
 
     Args:
@@ -21,11 +26,16 @@ def plot_svg(name: str, values: npt.NDArray[np.float64]) -> str:
     low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)
     bad = int((~finite).sum())
     label = f"{low:.4g} … {high:.4g}" + (f", {bad} not finite" if bad else "")
-    return (
-        f'<figure class="plot"><figcaption>{escape(name)} <span class="soft">{escape(label)}</span></figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" data-margin="{_MARGIN}" role="img" '
-        f'aria-label="{escape(f"{name}: {label}")}">'
-        f'{_zero(low, high)}<path class="line" d="{_path(values, finite, low, high)}"/></svg></figure>'
+    return html_part(
+        "embodio.datasets.pages",
+        "plot.html",
+        name=name,
+        label=label,
+        width=WIDTH,
+        height=HEIGHT,
+        margin=_MARGIN,
+        zero=f"{float(_y(0.0, low, high)):.1f}" if low < 0 < high else None,
+        path=_path(values, finite, low, high),
     )
 
 
@@ -34,13 +44,6 @@ def _y(value: npt.NDArray[np.float64] | float, low: float, high: float) -> npt.N
     span = high / 2 - low / 2
     part = (np.asarray(value) / 2 - low / 2) / span if span > 0 else np.full(np.shape(value), 0.5)
     return np.asarray(HEIGHT - _MARGIN - part * (HEIGHT - 2 * _MARGIN))
-
-
-def _zero(low: float, high: float) -> str:
-    if not low < 0 < high:
-        return ""
-    y = float(_y(0.0, low, high))
-    return f'<line class="zero" x1="0" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'
 
 
 def _path(values: npt.NDArray[np.float64], finite: npt.NDArray[np.bool_], low: float, high: float) -> str:

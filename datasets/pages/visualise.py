@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from embodio.datasets.pages.episode_page import EpisodePage, TokenTable, page_ht
 from embodio.datasets.pages.plot import plot_svg
 from embodio.datasets.pages.prompt import sounds, told
 from embodio.model.writing import write_bytes
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 Tokens = Callable[[EpisodeView], TokenTable | None]
 _FPS = 10.0  # where the control frequency is not known
@@ -80,7 +83,7 @@ def _fields(source: EpisodeSource) -> list[str]:
     return sorted(found, key=lambda path: (order.get(path, 2), not path.startswith("observation/"), path))
 
 
-def _plots(source: EpisodeSource, episode: EpisodeView, field: str) -> list[str]:
+def _plots(source: EpisodeSource, episode: EpisodeView, field: str) -> list[Markup]:
     values = episode.array(field).reshape(len(episode), -1).astype(np.float64)
     names = dimension_names(source, field, values.shape[1]) if values.ndim == 2 else ()
     short = field.rpartition("/")[2]

@@ -268,7 +268,7 @@ def stage(staging: Path, row: CollectedEpisode, record: bytes | None) -> None:
 def _read_staged(path: Path) -> bytes:
     if not path.exists():
         raise CollectionError(
-            f"{path} is missing. Delete the .json file beside it, so that the episode is collected again"
+            f"{path} is missing. Delete the .json file next to it, so that the episode is collected again"
         )
     file = LocalFile(path)
     offset, length = (int(value) for value in scan(file)[0])

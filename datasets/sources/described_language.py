@@ -65,7 +65,7 @@ def _decoded(where: str, numbers: npt.NDArray[Any], encoding: str) -> str:
     """The text that numbers stand for, up to the first zero."""
     most = 0xFF if encoding == "bytes" else 0x10FFFF
     if numbers.size and (numbers.min() < 0 or numbers.max() > most):
-        raise FeatureError(f"{where}: numbers that are no {'bytes' if encoding == 'bytes' else 'characters'}")
+        raise FeatureError(f"{where}: numbers that are not {'bytes' if encoding == 'bytes' else 'characters'}")
     found = numbers[: int(np.argmin(numbers != 0))] if (numbers == 0).any() else numbers
     if encoding == "codepoints":
         return "".join(map(chr, found.tolist())).strip()

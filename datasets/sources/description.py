@@ -58,7 +58,7 @@ class Part:
         """Reads "path", "path[3]" or "path[0:6]"; raises DescriptionError."""
         found = _PART.match(text) if isinstance(text, str) else None
         if found is None or (found["colon"] is not None and not found["colon"] and not found["first"]):
-            raise DescriptionError(f"{where}: {text!r} is no field. Write path, path[3] or path[0:6]")
+            raise DescriptionError(f"{where}: {text!r} is not a field. Write path, path[3] or path[0:6]")
         if found["colon"] is None:
             return cls(found["path"])
         first = int(found["first"] or 0)
@@ -290,7 +290,9 @@ def _dimensions(data: object, where: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for row in data if isinstance(data, list) else [None]:
         if not isinstance(row, list) or len(row) not in (4, 5, 6):
-            raise DescriptionError(f"{where}: {row!r} is no dimension. Write [name, unit, low, high] or with `binary`")
+            raise DescriptionError(
+                f"{where}: {row!r} is not a dimension. Write [name, unit, low, high] or with `binary`"
+            )
         keys = ("name", "unit", "low", "high", "kind", "words")
         rows.append({"kind": "continuous", **dict(zip(keys, row, strict=False))})
     return rows

@@ -82,7 +82,7 @@ class MakerThread:
     def _report(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        """Tells the error that ended the thread to whoever waits for the batch."""
+        """Tells the error that ended the thread to the caller that waits for the batch."""
         if error is not None:
             self._ready.put(error)
         return True

@@ -16,7 +16,7 @@ from embodio.model.errors import ModelError
 from embodio.model.network.batch import Allocate, Batch
 
 SPARES = 16
-"""Records that are tried in place of a damaged one, each drawn anew."""
+"""Records that are tried in place of a damaged one, each a new draw."""
 
 _DAMAGE = (CorruptRecordError, FeatureError, UnicodeDecodeError)
 PROBLEMS = (DatasetError, ModelError, ValueError, LookupError, OSError)

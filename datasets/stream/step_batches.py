@@ -103,7 +103,9 @@ class StepRecords:
         """
         left: set[int] = set()
         arrays = [(path, room[path]) for path in self._arrays]
-        frames = [[b""] * len(indices) for _ in self._images]  # no bytes are no image, so what stays like this is left
+        frames = [
+            [b""] * len(indices) for _ in self._images
+        ]  # no bytes are not an image, so what stays like this is left
         for row, (number, step) in enumerate(self._locate(indices)):
             try:
                 episode = self._cache.episode(number)

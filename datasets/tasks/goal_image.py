@@ -20,7 +20,7 @@ class GoalImageConfig(TaskConfig):
     """Settings of GoalImage.
 
     Attributes:
-        farthest: None draws the last frame; a number draws a frame at most so many steps ahead (hindsight sub-goal).
+        farthest: None draws the last frame; a number draws a frame at most this many steps ahead (hindsight sub-goal).
     """
 
     farthest: int | None = None

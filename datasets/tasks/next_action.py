@@ -77,10 +77,10 @@ _Change = Augmentation | EvaluationView
 
 @dataclass(frozen=True, kw_only=True)
 class NextActionConfig:
-    """What NextAction draws beside the augmentation.
+    """What NextAction draws besides the augmentation.
 
     Attributes:
-        goal_ahead: for builders that read a goal picture: it is that of a later step, at most so many ahead
+        goal_ahead: for builders that read a goal picture: it is that of a later step, at most this many ahead
             (hindsight); 0 shows the end of the episode.
         drop_state: chance that the state is left out.
         drop_history: chance that earlier frames and actions are left out, all at once.
@@ -254,7 +254,7 @@ class _Moment(Mapping[str, Any]):
         return frame if self._augmentation is None else self._augmentation(camera, frame)
 
     def _previous_actions(self) -> npt.NDArray[Any]:
-        """What was executed before this step, as far as the builder tells of it."""
+        """What was executed before this step: the part that the builder writes."""
         told = self._builder.previous_actions if self._drawn.history else 0
         actions = self._episode.array("action")[max(0, self._step - told) : self._step]
         if not np.isfinite(actions).all():

@@ -35,7 +35,7 @@ class TaskFormat(Protocol):
         """Actions [n, A] as token ids, as the policy answers them."""
 
     def answer_length(self, actions: int | None = None) -> int:
-        """Most tokens of so many actions."""
+        """Most tokens of that many actions."""
 
     @property
     def prompt_images(self) -> int:

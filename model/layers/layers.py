@@ -81,7 +81,7 @@ class Linear(nn.Module):
 
 
 class BiasedLinear(nn.Linear):
-    """Linear map [..., in] -> [..., out] with a bias, as the towers have; whoever builds it initialises it."""
+    """Linear map [..., in] -> [..., out] with a bias, as the towers have; its owner initialises it."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [..., in] to [..., out]."""

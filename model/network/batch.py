@@ -106,7 +106,7 @@ Fields = Mapping[str, Tensor]
 
 
 def check_rows(batch: Mapping[str, Tensor]) -> None:
-    """Raises BatchError where an entry is no tensor, or entries have different numbers of rows."""
+    """Raises BatchError where an entry is not a tensor, or entries have different numbers of rows."""
     first, rows = "", 0
     for key, value in batch.items():
         if not isinstance(value, Tensor) or not value.dim():

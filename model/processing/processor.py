@@ -55,7 +55,7 @@ class Processor:
     * `inputs/audio/...` and `inputs/audio_history/...`: the same of log-mel spectrograms (paper, section 3.1).
     * `targets/text/targets` int32 [L] ending with end of sequence, `/inputs` the same shifted right by one with begin
       of sequence in front, `/mask`, `/pos_ids`, `/segment_ids` int32 [L]; several answers one after the other, with
-      segment ids 1, 2, ..., positions that begin anew, and an end each.
+      segment ids 1, 2, ..., positions that start over, and an end each.
     * `targets/image/image` float32 [H, W, 3] in [-1, 1] and `targets/audio/audio` float32 [T, M, 1] normalised log-mel,
       as their tokenisers take them, with `/mask`, `/loss_mask` (the same) and `/task_mask` (0: no code was hidden in
       the input) int32 [N].
@@ -124,7 +124,7 @@ class Processor:
         if isinstance(example.other_answers, str):
             raise ProcessorError("other_answers: expected a list of answers, found one text")
         if len(example.other_answers) and example.text_target is None:
-            raise ProcessorError("other_answers: there is no text_target beside them; give the first answer as that")
+            raise ProcessorError("other_answers: there is no text_target with them; give the first answer as that")
 
     def _text_input(self, prompt: Prompt) -> Features:
         tokens = self._tokens(prompt, self.config.lengths.encoder_text)

@@ -40,7 +40,7 @@ class Clip:
             main_sound: the same for the sounds.
 
         Returns:
-            The fields image, image_history, audio and audio_history as far as there is something for them.
+            The fields image, image_history, audio and audio_history, those that there is something for.
 
         Raises:
             MediaError: there is no such frame or sound.

@@ -353,7 +353,7 @@ class Engine:
         return len(given)
 
     def _require_pairs(self, name: str, given: Sequence[Item], count: int) -> Sequence[Item]:
-        """Checks that an input beside the first one has as many entries."""
+        """Checks that an input after the first one has as many entries."""
         if self._require_some(name, given) != count:
             raise TaskError(f"{name}: {len(given)} entries for {count} examples; give one for each")
         return given

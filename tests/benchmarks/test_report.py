@@ -17,6 +17,7 @@ from embodio.benchmarks.rollouts.latency import Latency
 from embodio.benchmarks.rollouts.report import report_html, write_report
 from embodio.benchmarks.rollouts.results import EpisodeRow, Results
 from embodio.benchmarks.rollouts.video import EpisodeVideo
+from tests.support.html_events import html_events
 
 VOID = {"meta", "br", "img", "link", "hr", "input"}
 
@@ -111,6 +112,13 @@ def test_page_says_it_all() -> None:
     for seed in range(100, 105):
         assert str(seed) in text
     assert "Videos" not in text
+
+
+def test_the_page_is_that_of_data_report_html(tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").write_bytes(b"mp4")
+    page = report_html(example("v.mp4"), tmp_path, "embodio-rollout agent='a<b'")
+    expected = (Path(__file__).parent / "data" / "report.html").read_bytes()
+    assert html_events(page) == html_events(expected)
 
 
 def test_page_without_episodes() -> None:

@@ -139,7 +139,7 @@ def start_slow_collection(folder: Path, episodes: int) -> subprocess.Popen[bytes
 def wait_for(condition: Any, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)
 
 
@@ -221,7 +221,7 @@ def test_senseless_arguments_are_refused(tmp_path: Path, changes: dict[str, Any]
 
 
 def test_a_damaged_index_is_named(tmp_path: Path) -> None:
-    new_store(tmp_path)
+    stage_episodes(new_store(tmp_path), range(1))
     (tmp_path / "collection.json").write_text("{")
     with pytest.raises(CollectionError, match=r"collection\.json is damaged"):
         run(tmp_path, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -66,6 +67,8 @@ def lerobot(folder: Path, lengths: tuple[int, ...]) -> Path:
         if not length:
             row |= {"length": 0, "dataset_to_index": row["dataset_from_index"]}
     pq.write_table(table.from_pylist(rows, table.schema), path)
+    info = folder / "lerobot" / "meta" / "info.json"
+    info.write_text(json.dumps(json.loads(info.read_text()) | {"total_frames": sum(lengths)}))
     return folder / "lerobot"
 
 

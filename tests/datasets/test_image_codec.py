@@ -45,7 +45,7 @@ def test_png_is_read_where_jpeg_was_declared() -> None:
 
 
 def decoded_by(data: bytes, without: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> np.ndarray | None:
-    """The pixels, or None where it is no image, without some of the decoders."""
+    """The pixels, or None where it is not an image, without some of the decoders."""
     with monkeypatch.context() as patch:
         for name in without:
             patch.setattr(image_codec, name, None)

@@ -112,7 +112,7 @@ def test_text_as_numbers(numbers: list[int], encoding: str, text: str, tmp_path:
     if encoding == "bytes":
         with pytest.raises(FeatureError, match=r"observation/instruction at step 0: bytes that are not UTF-8"):
             _ = source.episode(1).instruction
-    with pytest.raises(FeatureError, match="observation/instruction at step 0: numbers that are no"):
+    with pytest.raises(FeatureError, match="observation/instruction at step 0: numbers that are not"):
         _ = source.episode(2).instruction
 
 

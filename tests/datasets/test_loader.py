@@ -261,7 +261,7 @@ def test_a_thread_passes_errors_on_and_ends() -> None:
             next(loader)
     with pytest.raises(LoaderError, match="closed"):
         next(loader)
-    with pytest.raises(DatasetError, match="threads: got 2 beside 1 workers"):
+    with pytest.raises(DatasetError, match="threads: got 2 along with 1 workers"):
         LoaderConfig(workers=1, threads=2)
 
 

@@ -72,7 +72,7 @@ def test_file_names_follow_the_template(tmp_path: Path) -> None:
     edit(tmp_path, filepathTemplate="part_{SHARD_INDEX}_of_{NUM_SHARDS}.{SPLIT}")
     assert seeds_of(tmp_path) == [0, 1, 2]
     edit(tmp_path, filepathTemplate="../{SPLIT}")
-    with pytest.raises(DatasetError, match="is no name of a file"):
+    with pytest.raises(DatasetError, match="is not that of a file"):
         open_source(tmp_path)
 
 

@@ -113,7 +113,7 @@ def test_ranges_of_a_field_and_of_a_dimension(tmp_path: Path) -> None:
         StepRules(ranges={"state": [1, 0]})
 
 
-def test_what_was_found_is_kept_beside_the_data_until_that_changes(tmp_path: Path) -> None:
+def test_what_was_found_is_kept_with_the_data_until_that_changes(tmp_path: Path) -> None:
     reader = write(tmp_path / "toy", spoil("action", 3, 4))
     first = StepFilter(reader, ("action", "state"))
     assert first.counts == {NOT_FINITE: 2}

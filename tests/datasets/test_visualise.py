@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from embodio.datasets.codecs.video import video_bytes
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.pages.episode_page import EpisodePage, TokenTable, page_html
+from embodio.datasets.pages.episode_page import EpisodePage, Medium, TokenTable, page_html
 from embodio.datasets.pages.plot import HEIGHT, WIDTH, plot_svg
 from embodio.datasets.pages.visualise import write_page
 from embodio.datasets.rlds.reader import RLDSReader
 from tests.datasets.toy import write_toy_dataset
+from tests.support.html_events import html_events
 
 
 class Reader(HTMLParser):
@@ -72,6 +73,29 @@ def test_no_text_breaks_the_page(text: str) -> None:
     assert found.tags == page_of("lift the cube").tags
     shown = "".join("\ufffd" if (sign < " " and sign not in "\t\n") or sign == "\x7f" else sign for sign in text)
     assert found.instruction == shown.encode("utf-8", "replace").decode()
+
+
+def test_the_page_is_that_of_data_episodes_html() -> None:
+    """Every kind of content, with text that means something in HTML."""
+    text = "a<b> & \"c\" 'd'\x00"
+    drawn = {
+        "action": [plot_svg(text, np.arange(3.0)), plot_svg("y", np.array([-1, np.nan, 2.0]))],
+        "state": [plot_svg("s", np.ones(3))],
+        "reward": [plot_svg("r", np.zeros(3))],
+    }
+    first = EpisodePage(
+        "Episode 0",
+        ["push ", Medium("image/png", b"png"), " to ", Medium("audio/wav", b"wav")],
+        {"steps": "3", "note": text},
+        {text: b"mp4", "front": b"x"},
+        drawn,
+        TokenTable(f"note {text}", ("step", text), [("0", text), ("1", "x")]),
+        {"microphone": Medium("audio/wav", b"snd")},
+    )
+    second = EpisodePage("Episode 1", "lift", {"note": "no steps"}, {}, {}, TokenTable("n", ("a",), []))
+    page = page_html(f"toy {text}", {"robot": text, "episodes": "2"}, [first, second])
+    expected = (Path(__file__).parent / "data" / "episodes.html").read_bytes()
+    assert html_events(page) == html_events(expected)
 
 
 def test_one_slider_goes_over_the_steps_of_an_episode() -> None:

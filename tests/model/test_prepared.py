@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from embodio.model import UnifiedIO2, load_weights, prepare, quantise, save_weights
 from embodio.model.generation import Beam, GenerationOptions, generate
-from embodio.model.layers.layers import is_turned, layers, linear, turn
+from embodio.model.layers.layers import is_turned, linear, turn
 from embodio.model.memory import room
 from tests.model.golden_network import OWN_FOLDER, GoldenNetwork, load_network, worst
 
@@ -93,7 +93,7 @@ def test_what_is_not_float32_stays(golden: GoldenNetwork) -> None:
 @pytest.mark.parametrize("onednn", [True, False])
 def test_linear(shape: tuple[int, ...], with_bias: bool, onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not onednn:
-        monkeypatch.setattr(layers, "_has_onednn", lambda: False)
+        monkeypatch.setattr("embodio.model.layers.layers._has_onednn", lambda: False)
     torch.manual_seed(0)
     x, weight, bias = torch.randn(shape), torch.randn(24, 40), torch.randn(24) if with_bias else None
     expected = functional.linear(x, weight, bias)

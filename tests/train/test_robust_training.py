@@ -20,7 +20,7 @@ from embodio.datasets.episodes.features import features_of
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.model.checksums import SUMS_FILE
+from embodio.model.weights.checksums import SUMS_FILE
 from embodio.train.errors import ResumeError, TrainError
 from embodio.train.log import read_log
 from embodio.train.main import main, train
@@ -104,8 +104,8 @@ STATE = {"step": 2, "config": {"steps": 6}}
         ("training.json", b"", "not JSON"),
         ("training.json", b'{"step": 2, "conf', "not JSON"),
         ("training.json", b"\xff\xfe", "not JSON"),
-        ("training.json", b"[1, 2]", "no settings"),
-        ("training.json", json.dumps(STATE | {"config": None}).encode(), "no settings"),
+        ("training.json", b"[1, 2]", "it holds something else"),
+        ("training.json", json.dumps(STATE | {"config": None}).encode(), "it holds something else"),
         ("training.json", json.dumps(STATE | {"step": -5}).encode(), "step -5 of 6"),
         ("training.json", json.dumps(STATE | {"step": 7}).encode(), "step 7 of 6"),
         ("training.json", json.dumps(STATE | {"step": "2"}).encode(), "step '2'"),

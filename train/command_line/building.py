@@ -60,10 +60,11 @@ def checked(schema: type, values: Any, prefix: str = "") -> dict[str, Any]:
         known = f": {', '.join(keys_of(schema))}."
         raise SettingError(name, f"'{name}' is a group of keys; set {prefix}<key>=value", known)
     annotations = typing.get_type_hints(schema)
+    names = [field.name for field in dataclasses.fields(schema)]
     for name in values:
-        if name not in annotations:
-            known = ", ".join(annotations) if prefix else ""
-            guess = nearest(str(name), annotations if prefix else keys_of(schema))
+        if name not in names:
+            known = ", ".join(names) if prefix else ""
+            guess = nearest(str(name), names if prefix else keys_of(schema))
             raise SettingError(f"{prefix}{name}", f"There is no key '{prefix}{name}'", hint(guess, known=known))
     return {
         field.name: _checked(

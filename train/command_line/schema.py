@@ -110,7 +110,7 @@ def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
         prefix: Put before every name.
 
     Raises:
-        SchemaError: The class is no dataclass, or a field has no line in the docstring.
+        SchemaError: The class is not a dataclass, or a field has no line in the docstring.
     """
     if not is_schema(schema):
         raise SchemaError(f"{schema!r} is not a dataclass, so it cannot describe a configuration.")

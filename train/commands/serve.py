@@ -37,7 +37,7 @@ class ServeConfig:
         open: allow other machines without a token.
         certificate: PEM file for TLS.
         key: PEM file of the certificate's private key.
-        replan: actions played before the agent plans anew; null for the agent's own.
+        replan: actions played before the agent plans again; null for the agent's own.
         precision: of the weights: float32, bfloat16, int8 or int8_weights.
         device: where the network runs, cpu or cuda.
         threads: of the network; 0 takes OMP_NUM_THREADS, or 1.

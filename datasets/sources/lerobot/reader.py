@@ -54,7 +54,7 @@ class LeRobotSource:
             split: name of a split of info.json; None takes all episodes.
 
         Raises:
-            DatasetError: pyarrow is missing, or the folder is no such data set, is of another version or not reached.
+            DatasetError: pyarrow is missing, the folder is not such a data set, of another version or not reached.
             FeatureError: a field is of a kind that cannot be read.
             CorruptRecordError: a file is damaged.
         """
@@ -241,8 +241,8 @@ class LeRobotSource:
 
     def _named(self, name: str) -> bytes:
         """The image file that a cell names, in the folder of the data set."""
-        beside = str(self.folder.absolute()) + "/"
-        path = inside(self.folder, name.removeprefix(beside), self.folder)
+        above = str(self.folder.absolute()) + "/"
+        path = inside(self.folder, name.removeprefix(above), self.folder)
         try:
             return (path if self._remote is None else self._remote.file(path)).read_bytes()
         except OSError as error:

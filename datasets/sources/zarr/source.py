@@ -201,10 +201,10 @@ class ZarrSource:
         return _Field(array, _feature(array))
 
     def _samples(self, array: ZarrArray) -> list[npt.NDArray[Any]]:
-        """Some steps, as far as they can be read."""
+        """Some steps, those that can be read."""
         samples = []
         for step in np.unique(np.linspace(0, self._ends[-1] - 1, _LOOKED_AT).astype(int)) if self._ends[-1] else ():
-            with contextlib.suppress(CorruptRecordError):  # whoever reads that episode will see
+            with contextlib.suppress(CorruptRecordError):  # reading that episode will tell
                 samples.append(array.rows(step, step + 1)[0])
         return samples
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from embodio.envs.robosuite.panda import METRES_PER_UNIT, RADIANS_PER_UNIT
 from embodio.envs.robosuite.task import ObjectPoses, RobosuiteTask
@@ -88,11 +89,11 @@ class LiftExpert:
         state = np.asarray(observation["state"], np.float64)
         cube_position, cube_rotation = self._env.body_pose("cube")
         to_cube = cube_position - state[:3]
-        rotation = _rotation_matrix(state[3:7])
-        yaw_error = _yaw_error(rotation, cube_rotation)
+        gripper = Rotation.from_quat(state[3:7])
+        yaw_error = _yaw_error(gripper, cube_rotation)
         opening = state[7] - state[8]
 
-        turn = _rotation_vector(_pointing_down(rotation, yaw_error) @ rotation.T)
+        turn = (_pointing_down(_heading(gripper) + yaw_error) * gripper.inv()).as_rotvec()
 
         may_close = self._may_close(to_cube, yaw_error, opening)
         if may_close and opening < settings.held:
@@ -108,7 +109,7 @@ class LiftExpert:
     def _height(self, to_cube: NDArray[np.float64], yaw_error: float, opening: float) -> float:
         """Height above the cube to strive for (m): a funnel that lets the gripper down as it becomes aligned.
 
-        Once the fingers are beside the cube it can only slide along with them, so they need not come up again for a
+        Once the fingers are next to the cube it can only slide along with them, so they need not come up again for a
         small error.
         """
         settings = self._settings
@@ -132,24 +133,13 @@ class LiftExpert:
         )
 
 
-def _rotation_matrix(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation matrix [3, 3] of a quaternion [4] in the order xyzw."""
-    x, y, z, w = quaternion / np.linalg.norm(quaternion)
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )
+def _heading(gripper: Rotation) -> float:
+    """Direction (rad) of the gripper's x axis, seen from above."""
+    x, y, _ = gripper.apply([1.0, 0.0, 0.0])
+    return float(np.arctan2(y, x))
 
 
-def _heading(rotation: NDArray[np.float64]) -> float:
-    """Direction (rad) of the x axis of a rotation [3, 3], seen from above."""
-    return float(np.arctan2(rotation[1, 0], rotation[0, 0]))
-
-
-def _yaw_error(gripper: NDArray[np.float64], cube: NDArray[np.float64]) -> float:
+def _yaw_error(gripper: Rotation, cube: NDArray[np.float64]) -> float:
     """The smallest turn about the vertical (rad, within an eighth of a turn) that aligns the gripper with the cube."""
     # The face that looks up is not always the same one, so take the cube axis that lies flattest as its heading.
     flattest = int(np.argmin(np.abs(cube[2])))
@@ -158,22 +148,9 @@ def _yaw_error(gripper: NDArray[np.float64], cube: NDArray[np.float64]) -> float
     return float((error + _QUARTER_TURN / 2) % _QUARTER_TURN - _QUARTER_TURN / 2)
 
 
-def _pointing_down(gripper: NDArray[np.float64], turn: float) -> NDArray[np.float64]:
-    """The rotation [3, 3] that points straight down and has the gripper's heading plus `turn` (rad)."""
-    heading = _heading(gripper) + turn
-    x_axis = np.array([np.cos(heading), np.sin(heading), 0.0])
-    z_axis = np.array([0.0, 0.0, -1.0])
-    return np.stack([x_axis, np.cross(z_axis, x_axis), z_axis], axis=1)
-
-
-def _rotation_vector(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Axis times angle [3] (rad) of a rotation [3, 3] of less than half a turn."""
-    sine_axis = np.array(
-        [rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]]
-    )
-    sine = float(np.linalg.norm(sine_axis)) / 2
-    cosine = (float(np.trace(rotation)) - 1) / 2
-    return sine_axis / 2 if sine < 1e-9 else sine_axis / (2 * sine) * np.arctan2(sine, cosine)
+def _pointing_down(heading: float) -> Rotation:
+    """The rotation that points straight down, with its x axis in the direction `heading` (rad)."""
+    return Rotation.from_euler("ZX", [heading, np.pi])
 
 
 TASK = RobosuiteTask(class_name="Lift", instruction="lift the red cube", expert=LiftExpert)

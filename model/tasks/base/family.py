@@ -31,7 +31,7 @@ log-mel spectrogram float32 [T, M]."""
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Media:
-    """What is seen and heard beside the text; the fields are those of `Example`."""
+    """What is seen and heard besides the text; the fields are those of `Example`."""
 
     image: Image | None = None
     image_history: Sequence[Image] = ()

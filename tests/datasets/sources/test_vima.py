@@ -225,7 +225,7 @@ class Attack:
     ],
 )
 def test_nothing_is_run(attack: Attack) -> None:
-    with pytest.raises(UnsafePickle, match="which is no plain data"):
+    with pytest.raises(UnsafePickle, match="which is not plain data"):
         read_pickle(pickle.dumps({"a": [attack]}), HERE, ("vima_bench",))
     assert not Path("/tmp/embodio-owned").exists()
 

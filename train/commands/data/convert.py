@@ -55,7 +55,7 @@ class ConvertDataConfig:
 
 
 def convert_data(config: ConvertDataConfig) -> int:
-    """Writes a data set anew and says what was left out; returns the exit code."""
+    """Writes a data set again and says what was left out; returns the exit code."""
     require_writable(config.out, folder=True)
     source = open_source(config.source, folder=config.folder, split=config.split)
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)

@@ -65,7 +65,7 @@ class StatsConfig:
         source: folder, file, URL, YAML file, or name of the catalogue.
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
-        fields: numeric fields of a step; empty takes action, expert_action and state, as far as they are there.
+        fields: numeric fields of a step; empty takes those of action, expert_action and state that are there.
         episodes: how many episodes to read; 0 reads all.
         out: JSON file to write them to; null only shows them.
     """
@@ -277,7 +277,7 @@ def stats(config: StatsConfig) -> int:
 
 
 def _units(source: EpisodeSource, field: str) -> Mapping[str, str]:
-    """Name of a dimension -> its unit, as far as the data set says what robot it is of."""
+    """Name of a dimension -> its unit, where the data set says what robot it is of."""
     try:
         robot = source.embodiment
     except (DatasetError, EmbodimentError):

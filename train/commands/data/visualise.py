@@ -126,7 +126,7 @@ def token_table(policy: PolicyFormat, episode: EpisodeView, note: str) -> TokenT
 
 
 def _sign(vocabulary: Vocabulary, token: int) -> str:
-    """A token that is no plain text: a value as its bin, others by their name."""
+    """A token that is not plain text: a value as its bin, others by their name."""
     if token in vocabulary.value_ids:
         return f"<{vocabulary.value_bin(token)}>"
     return vocabulary.decode([token])
