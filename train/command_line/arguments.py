@@ -40,7 +40,8 @@ def split(argv: Sequence[str], keys: Mapping[str, Key], groups: Groups) -> tuple
         name, equals, value = argument.partition("=")
         if argument.startswith("-"):
             guess = nearest(name.lstrip("-").replace("-", "_"), [*keys, *groups])
-            raise ConfigError(f"'{argument}' is not an option. Settings are written key=value" + hint(guess, "={}", value))
+            meant = hint(guess, "={}", value)
+            raise ConfigError(f"'{argument}' is not an option. Settings are written key=value{meant}")
         if not equals:
             raise ConfigError(f"'{argument}' sets nothing. Settings are written key=value" + hint(nearest(name, keys)))
         if name in groups:
