@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from embodio.datasets.conversion.conversion import convert
-from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.errors import DatasetError, UnsafeName
 from embodio.datasets.files.file_trees import FolderTree
 from embodio.datasets.files.remote import fetch, folder_of, mirror

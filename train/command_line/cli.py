@@ -68,6 +68,7 @@ def run(
         wrong command line, 130 after SIGINT, 143 after SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    failures: tuple[type[Exception], ...] = (*user_errors, WriteError)
     try:
         if set(_ASKED) & set(arguments):
             _show(schema, arguments, prog, description, examples, config_dir)
@@ -79,7 +80,7 @@ def run(
     except ConfigError as error:
         _complain(f"{prog}: {error}\nAll keys: {prog} --help")
         return EXIT_USAGE
-    except (*user_errors, WriteError) as error:
+    except failures as error:
         _complain(f"{prog}: {error}")
         return EXIT_FAILED
     except OSError as error:
