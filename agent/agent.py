@@ -28,7 +28,7 @@ from embodio.agent.format.observation import (
 from embodio.agent.options import AgentOptions
 from embodio.agent.planning.ensemble import Ensemble
 from embodio.agent.planning.precision import usable_device
-from embodio.agent.planning.result import Distributions, Plan
+from embodio.agent.planning.result import ActionPlan, Distributions
 from embodio.agent.planning.runtime import Runtime
 from embodio.agent.planning.session import Session
 from embodio.envs.embodiment import Embodiment
@@ -350,7 +350,7 @@ class Agent(BeyondActing):
             session.advance()
         return actions
 
-    def _mass(self, plan: Plan, position: int) -> float:
+    def _mass(self, plan: ActionPlan, position: int) -> float:
         return min(dimension.legal_mass for dimension in self._distributions(plan, position))
 
     def _require_trust(

@@ -27,7 +27,7 @@ _SHORT = reprlib.Repr()
 _SHORT.maxlist, _SHORT.maxstring, _SHORT.maxother = 32, 200, 200
 """Differences that an error lists."""
 _OMITTED = "omitted when empty"
-"""Mark of fields that files leave out where they are empty; files of earlier versions do not have them."""
+"""Mark of fields that files leave out where they are empty."""
 GUESSABLE = (
     "control_hz", "action", "action.mode", "action.frame", "action.rotation", "action.gripper", "action.controller",
     "action.dimensions", "state", "cameras", "microphone", "instruction",

@@ -7,7 +7,8 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from embodio.datasets.progress import progress_bars
 
 QUIET_SECONDS = 30.0
 
@@ -24,16 +25,8 @@ class TrainProgress:
         self._console = Console()
         self._steps = steps
         self._printed = 0.0
-        self._bar = Progress(
-            TextColumn("training"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-        self._task = self._bar.add_task("training", total=steps, completed=step, figures="")
+        self._bar = progress_bars(self._console)
+        self._task = self._bar.add_task("training", total=steps, completed=step)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -49,7 +42,7 @@ class TrainProgress:
         figures = (
             f"loss {line['loss']:.3f}  accuracy {line['accuracy']:.1%}  {line['examples_per_second']:.0f} examples/s"
         )
-        self._bar.update(self._task, completed=step, figures=figures)
+        self._bar.update(self._task, completed=step, note=figures)
         if not self._console.is_terminal and time.monotonic() - self._printed > QUIET_SECONDS:
             self._printed = time.monotonic()
             left = (self._steps - step) * line["seconds_per_step"]

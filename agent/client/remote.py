@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from embodio.agent.answers import ActionResult, Judgement
-from embodio.agent.client.answers import TextAnswer, action_result, judgement, text_answer
+from embodio.agent.client.answers import TextReply, action_result, judgement, text_answer
 from embodio.agent.client.errors import (
     ConnectionLost,
     MessageTooLarge,
@@ -165,13 +165,13 @@ class RemoteAgent:
         value = self._call("plan", observation=self._seen(observation))
         return value if isinstance(value, list) else np.asarray(value)
 
-    def describe(self, frames: Any = None, *, row: int = 0) -> TextAnswer:
+    def describe(self, frames: Any = None, *, row: int = 0) -> TextReply:
         """Says what images show; None for what the last `act` saw. See `Agent.describe`."""
         return text_answer(self._call("describe", frames=frames, row=row))
 
     def ask(
         self, question: str, observation: Any = None, *, answers: Sequence[str] | None = None, row: int = 0
-    ) -> TextAnswer:
+    ) -> TextReply:
         """Answers a question about what the policy's cameras show. See `Agent.ask`."""
         choices = list(answers) if isinstance(answers, tuple) else answers
         seen = self._seen(observation)

@@ -17,7 +17,7 @@ from embodio.envs.embodiment import Embodiment
 _MOST_ANSWERS = 256
 
 
-class Policy(Protocol):
+class ServedPolicy(Protocol):
     """A policy with many episodes at once; `call`, `instruct` and `act` are called in one thread."""
 
     @property

@@ -18,7 +18,7 @@ from embodio.agent.client.verbs import check_arguments
 from embodio.agent.serving.batcher import ANSWERS, Batcher, ClientLeft, Job
 from embodio.agent.serving.clients import Client, Clients
 from embodio.agent.serving.metrics import Metrics
-from embodio.agent.serving.policy import Policy
+from embodio.agent.serving.policy import ServedPolicy
 from embodio.agent.serving.settings import ServerSettings
 from embodio.agent.serving.watch import Watch
 from embodio.envs.embodiment import Embodiment
@@ -44,7 +44,7 @@ class Robots:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: ServedPolicy,
         info: dict[str, Any],
         settings: ServerSettings,
         metrics: Metrics,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from embodio.benchmarks.errors import BenchmarkError
@@ -22,6 +21,7 @@ from embodio.benchmarks.rollouts.workers import play_here, play_in_workers
 from embodio.benchmarks.speed.machine import machine, usable_cores, versions
 from embodio.datasets.errors import CollectionError
 from embodio.datasets.files.folder_lock import sole_user
+from embodio.datasets.progress import progress_bars
 from embodio.datasets.recording.collection_store import STAGING
 from embodio.train.command_line.threads import threads
 from embodio.train.interruption import Interruption
@@ -123,16 +123,8 @@ def _open(config: RolloutConfig, player: Player) -> Results:
 
 def _collect(results: Results, played: Iterable[Played], total: int, config: RolloutConfig, console: Console) -> None:
     """Takes episodes in as they are played, and writes the results after each of them."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Interruption() as interruption, Progress(*columns, console=console) as progress:
-        task = progress.add_task(f"{config.agent} on {config.env}", total=total, rate="")
+    with Interruption() as interruption, progress_bars(console, visible=True) as progress:
+        task = progress.add_task(f"{config.agent} on {config.env}", total=total)
         for episode in played:
             append_times(config.out / TIMES, episode.row.seed, episode.milliseconds)
             results.add(episode.row)
@@ -140,7 +132,7 @@ def _collect(results: Results, played: Iterable[Played], total: int, config: Rol
             results.latency = _latency(results, config.out)
             results.save(config.out / RESULTS)
             rate = results.summary.success_rate
-            progress.update(task, advance=1, rate="" if rate is None else f"success {rate:.0%}")
+            progress.update(task, advance=1, note="" if rate is None else f"success {rate:.0%}")
             interruption.check()
 
 

@@ -15,7 +15,7 @@ from embodio.agent import Agent
 from embodio.benchmarks.rollouts.latency import TimedPolicy
 from embodio.benchmarks.rollouts.results import EpisodeRow
 from embodio.benchmarks.rollouts.video import EpisodeVideo
-from embodio.datasets.episodes.recorded_prompt import has_prompts
+from embodio.datasets.episodes.recorded.prompt import has_prompts
 from embodio.datasets.recording.collection_store import CollectedEpisode, stage
 from embodio.datasets.recording.recording import EpisodeRecorder
 from embodio.envs import Policy, StepRecord, make_env, make_expert, run_episode

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from embodio.benchmarks.errors import BenchmarkError
@@ -20,10 +19,10 @@ from embodio.benchmarks.speed.machine import machine, versions
 from embodio.benchmarks.speed.memory import peak_memory
 from embodio.benchmarks.speed.suites import SUITES, BenchmarkConfig, Row, load_suite
 from embodio.datasets.files.folder_lock import sole_user
+from embodio.datasets.progress import progress_bars
 from embodio.model.writing import write_json
 
 RESULTS = "results.json"
-_COLUMNS = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
 def benchmark(config: BenchmarkConfig, console: Console | None = None) -> list[Row]:
@@ -48,7 +47,7 @@ def _benchmark(config: BenchmarkConfig, console: Console) -> list[Row]:
     threads, start = torch.get_num_threads(), time.perf_counter()
     torch.set_num_threads(config.threads)
     try:
-        with Progress(*_COLUMNS, console=console) as progress:
+        with progress_bars(console, visible=True) as progress:
             rows = suite(config, progress)
     finally:
         torch.set_num_threads(threads)

@@ -19,11 +19,10 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, some_episodes
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, robot_of, some_episodes
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.sources.lerobot.writer import LeRobotWriter
-from embodio.envs.embodiment import Embodiment
 from embodio.model.writing import write_json
 
 Kind = TypeVar("Kind", bound=Feature)
@@ -50,7 +49,7 @@ class _RLDSTarget:
         shown = source.features
         sequences = {path: SequenceFeature(_stored(several.item, images)) for path, several in shown.sequences.items()}
         features = EpisodeFeatures(_encoded(shown.steps, images), _encoded(shown.episode, images), sequences)
-        self._features, self._embodiment, self._folder = features, _embodiment(source), folder
+        self._features, self._embodiment, self._folder = features, robot_of(source), folder
         self._writer = RLDSWriter(folder, name, features, description=_about(source), resume=True)
 
     @property
@@ -83,7 +82,7 @@ def open_target(source: EpisodeSource, staging: Path, settings: ConversionSettin
     images = settings.image_encoding
     if settings.to == "rlds":
         return _RLDSTarget(source, staging, settings.name or dataset_name(source.name), images)
-    embodiment = _embodiment(source)
+    embodiment = robot_of(source)
     fps = settings.fps or (embodiment.control_hz if embodiment else None)
     if fps is None:
         raise DatasetError(f"{source.name} does not say how many steps a second has. Give fps=..., e.g. fps=10")
@@ -101,13 +100,6 @@ def dataset_name(name: str) -> str:
 def _about(source: EpisodeSource) -> str:
     about = getattr(getattr(source, "description", None), "about", "")
     return about or f"converted from {source.name}"
-
-
-def _embodiment(source: EpisodeSource) -> Embodiment | None:
-    try:
-        return source.embodiment
-    except DatasetError:
-        return None
 
 
 def _encoded(features: Mapping[str, Feature], images: Any) -> dict[str, Feature]:

@@ -13,8 +13,8 @@ from embodio.datasets.augment.augment import Augmentation, EvaluationView
 from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.cache import DEFAULT_BYTES, EpisodeCache
 from embodio.datasets.episodes.index import index_episodes
-from embodio.datasets.episodes.prompt_images import told_in
-from embodio.datasets.episodes.recorded_sound import heard
+from embodio.datasets.episodes.recorded.images import told_in
+from embodio.datasets.episodes.recorded.sound import heard
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
 from embodio.datasets.tasks.hindsight import later_step

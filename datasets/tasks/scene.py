@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.augment.augment import Augmentation, EvaluationView
-from embodio.datasets.episodes.prompt_images import told_in
+from embodio.datasets.episodes.recorded.images import told_in
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.tasks.task_format import TaskFormat

@@ -16,17 +16,13 @@ from embodio.model.layers.ast import AudioTower
 from embodio.model.layers.layers import linear
 from embodio.model.layers.token_sequence import TokenSequence, concatenate
 from embodio.model.layers.vit import ImageTower
-from embodio.model.network.batch import check_input, check_rows, check_target
+from embodio.model.network.batch import Batch, check_input, check_rows, check_target
 from embodio.model.network.inputs import Fields, HistoryInput, PatchInput, TextInput
 from embodio.model.network.loss import Z_LOSS, LossOutput, TargetOutput, compute_loss
 from embodio.model.network.targets import CODE_OFFSET, CodeTarget, Target, TextTarget, Tokenizer
 from embodio.model.network.transformer import Decoder, Encoder
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
-from embodio.model.weights.port_initialisation import initialise_as_port
-
-Batch = Mapping[str, Tensor]
-"""Features of several examples: flat keys like "inputs/text/tokens", one tensor each with the batch axis first."""
 
 _FIELDS = {
     "inputs/text": ("tokens", "mask", "pos_ids"),
@@ -76,8 +72,6 @@ class UnifiedIO2(nn.Module):
         self.decoder = Decoder(config.transformer)
         self.tokenizers = nn.ModuleDict(_build_tokenizers(config) if tokenizers else {})
         self.tokenizers.requires_grad_(False)
-        if config.initialisation == "port":
-            initialise_as_port(self)
 
     def table(self, modality: str) -> Tensor:
         """The embedding table [V, D] of a target modality; its rows are also the output weights."""

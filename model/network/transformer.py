@@ -37,8 +37,8 @@ class EncoderLayer(nn.Module):
         self.attention_norm = RMSNorm(dim)
         self.attention = SelfAttention(dim, config.num_heads, config.head_dim)
         self.mlp_norm = RMSNorm(dim)
-        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate, config.dropout_form)
-        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
+        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate)
+        self.dropout = Dropout(config.dropout_rate)
 
     def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
         """Map x [B, L, D] to [B, L, D]; `rotary` comes from `head_rotary`, `mask` from `self_attention_mask`."""
@@ -54,7 +54,7 @@ class Encoder(nn.Module):
         self.num_heads = config.num_heads
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_encoder_layers))
         self.norm = RMSNorm(config.emb_dim)
-        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
+        self.dropout = Dropout(config.dropout_rate)
 
     def forward(self, tokens: TokenSequence) -> TokenSequence:
         """Encode a sequence; positions, mask and segments stay with the result for the decoder."""
@@ -79,8 +79,8 @@ class DecoderLayer(nn.Module):
         self.cross_attention_norm = RMSNorm(dim)
         self.cross_attention = CrossAttention(dim, config.num_heads, config.head_dim)
         self.mlp_norm = RMSNorm(dim)
-        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate, config.dropout_form)
-        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
+        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate)
+        self.dropout = Dropout(config.dropout_rate)
 
     def forward(
         self,
@@ -113,7 +113,7 @@ class Decoder(nn.Module):
         self.num_heads = config.num_heads
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_decoder_layers))
         self.norm = RMSNorm(config.emb_dim)
-        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
+        self.dropout = Dropout(config.dropout_rate)
 
     def layer_list(self) -> list[DecoderLayer]:
         """The layers, first to last."""

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.model.processing.audio import SEGMENT_SAMPLES, segments_of_parts
+from embodio.model.processing.image import Frame
 from embodio.model.processing.media_files import MediaError
 from embodio.model.processing.sound_files import read_sound
 from embodio.model.processing.video_stream import VideoStream
 
 Floats = npt.NDArray[np.float32]
-Frame = npt.NDArray[np.uint8]
 
 # Times in a container may be rounded to a millisecond; a frame that begins this much early counts as being there.
 _ROUNDING = 5e-4

@@ -29,8 +29,7 @@ from embodio.model.generation.scoring import EndIds, Reduction
 from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
-from embodio.model.tasks.base.family import A, Family
-from embodio.model.tasks.base.family import Written as FamilyWritten
+from embodio.model.tasks.base.family import A, Family, Output
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.families import family_named
@@ -131,7 +130,7 @@ class Engine:
         kind = family_named(family) if isinstance(family, str) else family
         self._require_some("asked", asked)
         examples = [self._asked(kind, one, wording) for one in asked]
-        written: Sequence[FamilyWritten]
+        written: Sequence[Output]
         if kind.modality == "text":
             texts = self._answered(kind, asked, examples, GREEDY if options is None else options, seeds, threshold)
             written = [one.ids for one in texts]

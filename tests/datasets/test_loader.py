@@ -22,7 +22,7 @@ from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, LoaderError, TooMuchDamage
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.stream.loader import Loader, LoaderConfig
-from embodio.datasets.stream.shared_memory import SHIFT, Layout, Room, SharedBlock
+from embodio.datasets.stream.shared_memory import SHIFT, ArrayPlace, Room, SharedBlock
 from embodio.datasets.stream.stream import BatchStream
 from embodio.datasets.tasks.next_action import NextAction
 from embodio.model.config.model import ModelConfig
@@ -219,7 +219,7 @@ def test_room_in_a_block_never_overlaps(size: int, moves: list[tuple[int, int]])
 
 def test_lent_memory_comes_back_when_nothing_is_made_of_it_any_more() -> None:
     block, back = SharedBlock(4096), list[int]()
-    tensor = torch.from_numpy(block.lend(Layout("<f4", (4, 8), 128), back.append))
+    tensor = torch.from_numpy(block.lend(ArrayPlace("<f4", (4, 8), 128), back.append))
     part = tensor[1].numpy()[2:]
     tensor.fill_(3)
     del tensor

@@ -22,9 +22,9 @@ from embodio.agent.planning.session import Session
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.conversion.settings import ConversionSettings
-from embodio.datasets.episodes.prompt_images import prompt_of, told_in
-from embodio.datasets.episodes.recorded_prompt import has_prompts, prompt_text, prompt_values, recorded_prompt
-from embodio.datasets.episodes.recorded_sound import heard, microphone_samples
+from embodio.datasets.episodes.recorded.images import prompt_of, told_in
+from embodio.datasets.episodes.recorded.prompt import has_prompts, prompt_text, prompt_values, recorded_prompt
+from embodio.datasets.episodes.recorded.sound import heard, microphone_samples
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CollectionError, FeatureError
 from embodio.datasets.opening import open_source

@@ -21,7 +21,7 @@ from typing import Any, TypeVar, cast
 
 from embodio.model.writing import DISK_ERRORS, WriteError
 from embodio.train.command_line.arguments import groups_of, split
-from embodio.train.command_line.building import build, flat, plain_defaults
+from embodio.train.command_line.building import build, checked, flat, plain_defaults
 from embodio.train.command_line.help import help_page
 from embodio.train.command_line.schema import ConfigError, keys_of
 from embodio.train.interruption import Interruption, Terminated
@@ -138,6 +138,8 @@ def compose(schema: type[Config], argv: Sequence[str], *, config_dir: Path | Non
 
 def _values(schema: type, argv: Sequence[str], config_dir: Path | None) -> dict[str, Any]:
     """The values that a command line gives; hydra is loaded once the names are known to be right."""
+    if not argv:
+        return checked(schema, plain_defaults(schema))
     split(argv, keys_of(schema), groups_of(config_dir))
     from embodio.train.command_line.composition import composed
 

@@ -20,7 +20,7 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.errors import CorruptRecordError, RobotNotDescribed
 from embodio.datasets.files.names import inside
 from embodio.datasets.files.remote import has_file, is_url
 from embodio.datasets.sources.columns import ColumnEpisode, Lazy
@@ -81,12 +81,9 @@ class LeRobotSource:
 
     @property
     def embodiment(self) -> Embodiment:
-        """The robot, where this library wrote the folder; else raises DatasetError."""
+        """The robot, where this library wrote the folder; else raises RobotNotDescribed."""
         if self._layout.embodiment is None:
-            raise DatasetError(
-                f"{self.folder} does not describe its robot. Open it through a YAML file; "
-                "`embodio-data inspect` proposes one"
-            )
+            raise RobotNotDescribed(self.folder)
         return Embodiment.from_dict(self._layout.embodiment)
 
     @property

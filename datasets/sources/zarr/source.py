@@ -23,7 +23,7 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError, RobotNotDescribed
 from embodio.datasets.sources.columns import ColumnEpisode
 from embodio.datasets.sources.hdf5.images import Pixels, array_pixels
 from embodio.datasets.sources.zarr.arrays import ZarrArray, attributes_of
@@ -105,10 +105,8 @@ class ZarrSource:
 
     @property
     def embodiment(self) -> Embodiment:
-        """Raises DatasetError: replay buffers do not describe the robot; a YAML file does."""
-        raise DatasetError(
-            f"{self.path} does not describe its robot. Open it through a YAML file; `embodio-data inspect` proposes one"
-        )
+        """Raises RobotNotDescribed: replay buffers do not describe the robot; a YAML file does."""
+        raise RobotNotDescribed(self.path)
 
     def episode_length(self, index: int) -> int:
         """Returns the number of steps of one episode."""

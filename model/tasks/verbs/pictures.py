@@ -16,7 +16,7 @@ from embodio.model.tasks.base.image_family import I, ImageFamily
 from embodio.model.tasks.engine import Engine
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.families.depth import Depth, DepthItem
-from embodio.model.tasks.families.draw import Description, Draw
+from embodio.model.tasks.families.draw import Draw, Drawn
 from embodio.model.tasks.families.edit import Edit, Edited
 from embodio.model.tasks.families.goal_image import Goal, GoalImage
 from embodio.model.tasks.families.inpaint import Inpaint, Inpainted
@@ -48,7 +48,7 @@ class PictureVerbs(Engine):
     def draw(self, texts: Sequence[str], *, guidance: float = IMAGE_GUIDANCE, **how: Unpack[DrawHow]) -> list[Picture]:
         """Draws an image of each text; the slot is {text}."""
         self._require_some("texts", texts)
-        return self._pictures(Draw(), [Description(text=text) for text in texts], guidance, **how)
+        return self._pictures(Draw(), [Drawn(text=text) for text in texts], guidance, **how)
 
     def edit(
         self, images: Sequence[Image], instructions: Sequence[str], *, guidance: float = 0.0, **how: Unpack[DrawHow]

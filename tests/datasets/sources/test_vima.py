@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from embodio.datasets.codecs.image_codec import encode_image
 from embodio.datasets.conversion.conversion import convert
-from embodio.datasets.episodes.prompt_images import prompt_field, prompt_of
+from embodio.datasets.episodes.recorded.images import prompt_field, prompt_of
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.files import file_trees

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.opening import open_source
+from embodio.datasets.progress import counted
 from embodio.train.command_line.output_path import require_writable
 from embodio.train.commands.data.schemas import ConvertDataConfig
 
@@ -18,19 +18,9 @@ def convert_data(config: ConvertDataConfig) -> int:
     require_writable(config.out, folder=True)
     source = open_source(config.source, folder=config.folder, split=config.split)
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    columns = (
-        TextColumn("episodes"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("episodes", total=len(source))
+    with counted("episodes", len(source), console) as done:
         try:
-            result = convert(
-                source, config.out, config.settings, done=lambda count: progress.update(task, completed=count)
-            )
+            result = convert(source, config.out, config.settings, done=done)
         except KeyboardInterrupt:
             console.print("What is written so far is kept: the same command goes on from there")
             raise

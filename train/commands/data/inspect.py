@@ -15,7 +15,7 @@ from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.side_files import data_folder
 from embodio.datasets.episodes.source import EpisodeSource, some_episodes
 from embodio.datasets.opening import open_source
-from embodio.datasets.sources.description import Description, Instruction
+from embodio.datasets.sources.description import Description, InstructionFields
 from embodio.model.writing import write_text
 from embodio.train.command_line.output_path import require_writable
 from embodio.train.commands.data.schemas import InspectConfig
@@ -56,7 +56,7 @@ def inspect(config: InspectConfig) -> int:
     return 0
 
 
-def _show_instructions(console: Console, source: EpisodeSource, described: Instruction | None) -> None:
+def _show_instructions(console: Console, source: EpisodeSource, described: InstructionFields | None) -> None:
     console.print("instructions in some of the episodes; those in one line are wordings of the same:")
     for line in instructions(source, described):
         console.print(f"  {line}")

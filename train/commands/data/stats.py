@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
+from embodio.datasets.progress import counted
 from embodio.envs.errors import EmbodimentError
 from embodio.model.tokens.statistics import FieldStatistics, Normaliser
 from embodio.model.writing import write_json
@@ -28,14 +28,8 @@ def stats(config: StatsConfig) -> int:
         require_writable(config.out)
     source = open_source(config.source, folder=config.folder, split=config.split)
     progress_console = Console(stderr=True, highlight=False)
-    with Progress(console=progress_console, disable=not progress_console.is_terminal) as progress:
-        task = progress.add_task("episodes", total=min(len(source), config.episodes or len(source)))
-        found = compute_statistics(
-            source,
-            fields=config.fields,
-            episodes=config.episodes,
-            done=lambda count: progress.update(task, completed=count),
-        )
+    with counted("episodes", min(len(source), config.episodes or len(source)), progress_console) as done:
+        found = compute_statistics(source, fields=config.fields, episodes=config.episodes, done=done)
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _WIDTH

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -13,9 +12,9 @@ from embodio.datasets.checks.masks import check_masks, masked_cameras
 from embodio.datasets.checks.poses import check_poses, has_masks
 from embodio.datasets.checks.replay import check_robot, environment_of, replay
 from embodio.datasets.checks.verify import verify
-from embodio.datasets.episodes.source import EpisodeSource
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.episodes.source import robot_of
 from embodio.datasets.opening import open_source
+from embodio.datasets.progress import progress_bars
 from embodio.train.commands.data.schemas import VerifyConfig
 
 _MASKED = 20  # episodes whose first frames are compared with masks
@@ -26,7 +25,7 @@ def check(config: VerifyConfig) -> int:
     """Checks, and shows the table; returns the exit code."""
     source = open_source(config.source, folder=config.folder, split=config.split)
     console = Console(stderr=True, highlight=False)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
+    with progress_bars(console) as progress:
         task = progress.add_task("reading episodes", total=min(len(source), config.episodes or len(source)))
         findings = verify(
             source,
@@ -48,19 +47,11 @@ def check(config: VerifyConfig) -> int:
             findings += replay(source, numbers, done=lambda count: progress.update(play, completed=count))
     shown = Console(highlight=False)
     shown.print(_table(source.name, findings))
-    if not _described(source):
+    if robot_of(source) is None:
         inspect = f"embodio-data inspect {config.source} out={source.name}.yaml"
         shown.print(f"The robot is not described: `{inspect}` proposes how; then verify that file.", markup=False)
     source.close()
     return int(config.strict and any(finding.status == "warning" for finding in findings))
-
-
-def _described(source: EpisodeSource) -> bool:
-    try:
-        _ = source.embodiment
-    except DatasetError:
-        return False
-    return True
 
 
 def _table(name: str, findings: list[Finding]) -> Table:

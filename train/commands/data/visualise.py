@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.progress import Progress
 
 from embodio.agent.errors import AgentError
 from embodio.agent.format.policy_config import PolicyConfig
@@ -14,6 +13,7 @@ from embodio.datasets.files.folder_lock import sole_writer
 from embodio.datasets.opening import open_source
 from embodio.datasets.pages.episode_page import TokenTable
 from embodio.datasets.pages.visualise import write_page
+from embodio.datasets.progress import counted
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.command_line.output_path import require_writable
@@ -32,14 +32,13 @@ def _visualise(config: VisualiseConfig) -> int:
     numbers = config.episodes or tuple(range(min(config.count, len(source))))
     policy, note = _format(source, config.checkpoint)
     console = Console(stderr=True, highlight=False)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("episodes", total=len(numbers))
+    with counted("episodes", len(numbers), console) as done:
         write_page(
             source,
             numbers,
             config.out,
             tokens=lambda episode: token_table(policy, episode, note) if policy else TokenTable(note, (), ()),
-            done=lambda count: progress.update(task, completed=count),
+            done=done,
         )
     console.print(f"{config.out}: {len(numbers)} episodes, {config.out.stat().st_size / 1e6:.1f} MB", markup=False)
     source.close()

@@ -1,4 +1,4 @@
-"""Prompts of words, pictures and sounds in an episode that was recorded: part by part, as the agent was told."""
+"""Recorded prompts of words, pictures and sounds, part by part."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from gymnasium import spaces
 
 from embodio.datasets.episodes.features import METADATA, ImageFeature, SequenceFeature, TensorFeature, TextFeature
-from embodio.datasets.episodes.recorded_sound import FASTEST
+from embodio.datasets.episodes.recorded.sound import FASTEST
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import CollectionError, FeatureError
 from embodio.model.processing.audio import to_mono
 from embodio.model.processing.audio_features import AudioError
 
-Told = str | list[Any]
+RecordedInstruction = str | list[Any]
 """Words; or words, pictures (uint8 [H, W, 3]) and sounds (float32 [samples] with their rate in Hz) in order."""
 
 _PARTS, _IMAGES = f"{METADATA}/prompt_parts", f"{METADATA}/prompt_images"
@@ -63,7 +63,7 @@ def prompt_text(told: Any) -> str:
     return told if isinstance(told, str) else " ".join(part.strip() for part in _parts(told)[0] if part.strip())
 
 
-def recorded_prompt(episode: EpisodeView, *, images: bool = True, sounds: bool = True) -> Told | None:
+def recorded_prompt(episode: EpisodeView, *, images: bool = True, sounds: bool = True) -> RecordedInstruction | None:
     """What the agent was told in a recorded episode.
 
     Args:

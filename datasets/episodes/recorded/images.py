@@ -1,4 +1,4 @@
-"""What a robot was told in an episode: words, and the images at their {placeholders}, kept as one array a view."""
+"""The recorded prompt of an episode: words, and the images at their {placeholders}, one array a view."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.episodes.features import METADATA, Feature, TensorFeature
-from embodio.datasets.episodes.recorded_prompt import Told, recorded_prompt
+from embodio.datasets.episodes.recorded.prompt import RecordedInstruction, recorded_prompt
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import FeatureError
 from embodio.envs.interleaved_prompt import interleave, placeholders
@@ -44,7 +44,7 @@ def prompt_field(text: str, view: str, images: Mapping[str, npt.NDArray[np.uint8
     return {f"{_FIELD}{view}": field}
 
 
-def told_in(episode: EpisodeView, images: int, sounds: int = 0) -> Told:
+def told_in(episode: EpisodeView, images: int, sounds: int = 0) -> RecordedInstruction:
     """What the robot was told, for a policy with that many slots for images and for sounds of a prompt.
 
     Of kinds without a slot the {placeholders} stay; without any there are words only.
@@ -68,7 +68,7 @@ def told_in(episode: EpisodeView, images: int, sounds: int = 0) -> Told:
     return told
 
 
-def prompt_of(episode: EpisodeView, view: str | None = None) -> Told:
+def prompt_of(episode: EpisodeView, view: str | None = None) -> RecordedInstruction:
     """What the robot was told: words, images and sounds in order where the episode has them, else the words.
 
     Args:

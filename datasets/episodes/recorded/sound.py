@@ -1,4 +1,4 @@
-"""What a microphone gave at each step: written down as float32 samples, and all that was heard up to a step."""
+"""Recorded sound: the float32 samples of a microphone at each step, and all that was heard up to a step."""
 
 from __future__ import annotations
 
