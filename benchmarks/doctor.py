@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from embodio.agent.errors import AgentError
 from embodio.benchmarks.speed.machine import PACKAGES, usable_cores
 from embodio.envs import embodiment_of
-from embodio.envs.embodiment import in_short
+from embodio.envs.embodiment import Embodiment, in_short
 from embodio.envs.errors import EnvError
 from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from embodio.agent.checkpoint import Checkpoint
+    from embodio.agent.format.robot_formats import RobotFormats
 
 Verdict = Literal["ok", "look", "wrong"]
 _COLOURS = {"ok": "green", "look": "yellow", "wrong": "red"}
@@ -206,32 +207,50 @@ def disk() -> Iterator[Diagnosis]:
 def checkpoint(config: DoctorConfig) -> Iterator[Diagnosis]:
     """Whether the checkpoint loads, is for the robot of the environment, and has sound statistics."""
     from embodio.agent.checkpoint import load_checkpoint
+    from embodio.agent.format.robot_formats import OTHER_ROBOT
+    from embodio.model.weights.checksums import sums_command
 
     try:
         loaded = load_checkpoint(config.agent)
     except (AgentError, ModelError, EnvError) as error:
         yield Diagnosis("checkpoint", "wrong", str(error), "make one with embodio-train, or fetch it again")
         return
-    yield Diagnosis("checkpoint", "ok", str(loaded.folder))
-    if not loaded.sha256:
-        remedy = "write it with `sha256sum * > SHA256SUMS` in that folder, if you trust the files"
+    robots = f", for the robots {loaded.robots}" if loaded.robots.named else ""
+    yield Diagnosis("checkpoint", "ok", f"{loaded.folder}{robots}")
+    if not loaded.sha256 and loaded.folder is not None:
+        remedy = f"write it with `{sums_command(loaded.folder)}` in that folder, if you trust the files"
         yield Diagnosis("checksums", "look", "there is no SHA256SUMS, so damage cannot be noticed", remedy)
     try:
-        differences = loaded.format.embodiment.differences(embodiment_of(config.env))
+        wanted = embodiment_of(config.env)
     except EnvError as error:
         yield Diagnosis("environment", "wrong", str(error), "see embodio.envs.known_envs()")
         return
+    nearest = loaded.robots.nearest(wanted)
+    name = f"{nearest}, a robot" if loaded.robots.named else "the robot"
+    differences = loaded.robots[nearest].embodiment.differences(wanted)
     if differences:
-        remedy = "make the environment as the checkpoint expects it, or train a policy on this robot"
-        yield Diagnosis("environment", "wrong", f"{config.env} differs in {in_short(differences, most=12)}", remedy)
+        found = f"{config.env} differs from {name} of {config.agent} in {in_short(differences, most=12)}"
+        yield Diagnosis("environment", "wrong", found, OTHER_ROBOT)
     else:
-        yield Diagnosis("environment", "ok", f"{config.env} is the robot of {config.agent}")
-    yield from statistics(loaded)
+        yield from _choice(loaded.robots, wanted, f"{config.env} is {name} of {config.agent}")
+    yield from statistics(loaded, nearest)
 
 
-def statistics(loaded: Checkpoint) -> Iterator[Diagnosis]:
-    """Whether the data set that the statistics are of covered what the robot can do."""
-    robot, known = loaded.format.embodiment, loaded.format.statistics
+def _choice(robots: RobotFormats, wanted: Embodiment, found: str) -> Iterator[Diagnosis]:
+    """Whether it is clear which robot acts in an environment where at least one could."""
+    try:
+        robots.pick(wanted)
+    except AgentError as error:
+        remedy = "train with robot=, which names the one that acts, or load the agent by its name"
+        yield Diagnosis("environment", "wrong", str(error), remedy)
+    else:
+        yield Diagnosis("environment", "ok", found)
+
+
+def statistics(loaded: Checkpoint, name: str | None = None) -> Iterator[Diagnosis]:
+    """Whether the data set that the statistics of a robot are of covered what it can do; None for the only robot."""
+    chosen = loaded.robots[loaded.robots.pick(name)]
+    robot, known = chosen.embodiment, chosen.statistics
     sound = True
     for name, dimensions in (("action", robot.action.dimensions), ("state", robot.state)):
         if name not in known.fields:

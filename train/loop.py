@@ -14,6 +14,7 @@ import torch
 from rich.console import RenderableType
 
 from embodio.agent.format.policy_format import PolicyFormat
+from embodio.agent.format.robot_formats import RobotFormats
 from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.stream.loader import LoaderConfig
 from embodio.datasets.stream.stream import BatchStream, batches
@@ -53,7 +54,7 @@ class Trainer:
     Attributes:
         config: all settings.
         run: network, optimiser, average, step.
-        policy_format: goes into the checkpoint.
+        robots: the robots of the data, which go into the checkpoint.
         stream: training batches by number.
         validation: name of a task -> makes its validation batches, and reports damaged records.
         rates: name of a task -> its share of the stream.
@@ -63,7 +64,7 @@ class Trainer:
 
     config: TrainConfig
     run: Run
-    policy_format: PolicyFormat
+    robots: RobotFormats
     stream: BatchStream
     validation: Mapping[str, Callable[..., Iterator[Batch]]]
     rates: Mapping[str, float]
@@ -71,6 +72,11 @@ class Trainer:
     interruption: Interruption = field(default_factory=lambda: Interruption(at_once=False))
     _saved: int | None = field(default=None, init=False)
     _reported: set[tuple[str, int]] = field(default_factory=set, init=False)  # held-out episodes
+
+    @property
+    def policy_format(self) -> PolicyFormat:
+        """How the robot is read and written; of several the default, or the first."""
+        return self.robots[self.robots.default or next(iter(self.robots))]
 
     def train(self) -> bool:
         """Goes on from `run.step`; a signal ends it with a checkpoint, at once where it waits for a batch.
@@ -135,7 +141,7 @@ class Trainer:
     def _save(self) -> None:
         """Writes a checkpoint, unless that of this step is there."""
         if self._saved != self.run.step:
-            save_run(Path(self.config.out) / CHECKPOINT, self.run, self.policy_format, self.config)
+            save_run(Path(self.config.out) / CHECKPOINT, self.run, self.robots, self.config)
             self._saved = self.run.step
 
     def _report_validation(self, log: RunLog, progress: TrainProgress) -> None:

@@ -109,11 +109,11 @@ def make_trainer(config: TrainConfig) -> Trainer:
     torch.manual_seed(config.seed)
     vocabulary = _vocabulary(checkpoint if goes_on else None, start)
     material = gather(config, vocabulary)
-    policy_format = material.formats[config.robot or next(iter(material.formats))]
-    model = make_network(config, policy_format)
+    robots = material.robots(config.robot)
+    model = make_network(config, robots)
     notes: list[RenderableType] = list(material.notes)
     if start is not None:
-        notes.append(report(load_start(model, start, vocabulary), start, policy_format))
+        notes.append(report(load_start(model, start, vocabulary), start, robots))
     weights = start.sha256 if start is not None else digest_if_here(config.init)
     make_features = WholeText(Processor(model.config, vocabulary))
     records = max(1, VALIDATION_RECORDS // max(1, len(material.held_out)))
@@ -126,7 +126,7 @@ def make_trainer(config: TrainConfig) -> Trainer:
     return Trainer(
         config=config,
         run=Run(model, make_optimiser(model, config.optimiser), average, identity=identity),
-        policy_format=policy_format,
+        robots=robots,
         stream=BatchStream(material.training, make_features, config.seed, config.batch_size),
         validation={name: functools.partial(validation, name) for name in material.held_out},
         rates=material.rates,

@@ -1,4 +1,4 @@
-"""The network of a run at step 0: a named size, fitted to the policy, with an image tokeniser where tasks draw."""
+"""The network of a run at step 0: a named size, fitted to the robots, with an image tokeniser where tasks draw."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from embodio.agent.format.policy_format import PolicyFormat
+from embodio.agent.format.robot_formats import RobotFormats
 from embodio.agent.planning.precision import usable_device
 from embodio.agent.policy_network import policy_network_config
 from embodio.model.config.model import ModelConfig
@@ -24,7 +24,7 @@ from embodio.train.initialise import smooth_value_embeddings
 _ROUND = 128  # rows of the table of image codes are a multiple of this, as in the released sizes
 
 
-def make_network(config: TrainConfig, policy_format: PolicyFormat) -> UnifiedIO2:
+def make_network(config: TrainConfig, robots: RobotFormats) -> UnifiedIO2:
     """Builds the network with its first weights, on the device of the run.
 
     Raises:
@@ -33,14 +33,14 @@ def make_network(config: TrainConfig, policy_format: PolicyFormat) -> UnifiedIO2
         PrecisionError: this machine has no such device.
     """
     device = usable_device(config.device)
-    fitted = policy_network_config(config.size, policy_format)
+    fitted = policy_network_config(config.size, *robots.values())
     lengths = dataclasses.replace(
         fitted.lengths,
         encoder_text=config.prompt_tokens or fitted.lengths.encoder_text,
         decoder_text=config.answer_tokens or fitted.lengths.decoder_text,
     )
     fitted = fitted.replace(lengths=lengths)
-    shown = max(config.task.inputs.history_frames, config.task.video_frames if _shows_videos(config) else 0)
+    shown = max([config.task.inputs.history_frames, *(task.earlier_frames for task in config.tasks.values())])
     if shown:
         fitted = _with_history(fitted, shown)
     if not config.image_tokenizer:
@@ -49,12 +49,8 @@ def make_network(config: TrainConfig, policy_format: PolicyFormat) -> UnifiedIO2
         tokenizer = _image_tokenizer(config.image_tokenizer)
         model = UnifiedIO2(_with_drawing(fitted, tokenizer), tokenizers=True)
         model.tokenizers["image"].load_state_dict(tokenizer.state_dict())
-    smooth_value_embeddings(model, policy_format.vocabulary, config.value_smoothness, config.seed)
+    smooth_value_embeddings(model, robots.vocabulary, config.value_smoothness, config.seed)
     return model.to(device)
-
-
-def _shows_videos(config: TrainConfig) -> bool:
-    return "instruction_from_video" in config.tasks
 
 
 def _with_history(config: ModelConfig, frames: int) -> ModelConfig:

@@ -15,8 +15,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from embodio.agent.checkpoint import FILES, load_format, write_checkpoint_files
-from embodio.agent.format.policy_format import PolicyFormat
+from embodio.agent.checkpoint import checkpoint_files, load_robots, write_checkpoint_files
+from embodio.agent.format.robot_formats import RobotFormats
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.weights.checksums import check_sums
 from embodio.model.weights.weight_files import write_tensors
@@ -61,7 +61,7 @@ class Run:
                 self.average.swap()
 
 
-def save_run(folder: Path, run: Run, policy_format: PolicyFormat, config: TrainConfig) -> None:
+def save_run(folder: Path, run: Run, robots: RobotFormats, config: TrainConfig) -> None:
     """Writes the run as a checkpoint that agents can load; complete or not there at all.
 
     `model.safetensors` holds the averaged weights, `training.safetensors` the plain ones and the optimiser's moments.
@@ -75,7 +75,7 @@ def save_run(folder: Path, run: Run, policy_format: PolicyFormat, config: TrainC
         write_tensors(new / TENSORS, tensors)
         write_json(new / STATE, _state(run, config), indent=2)
         with run.averaged():
-            write_checkpoint_files(new, run.model, policy_format)
+            write_checkpoint_files(new, run.model, robots)
         _verify(new, folder, tensors)
 
 
@@ -114,7 +114,7 @@ def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
     clear_leftovers(recover_folder(folder))
     if not (folder / STATE).is_file():
         return False
-    check_sums(folder, [name for name in (*FILES, TENSORS, STATE) if (folder / name).is_file()])
+    check_sums(folder, [name for name in (*checkpoint_files(folder), TENSORS, STATE) if (folder / name).is_file()])
     state = _read_state(folder / STATE)
     old = state["identity"] if "identity" in state else _older_identity(folder, config)
     require_same_inputs(folder, old, run.identity, setting_differences(state["config"], config))
@@ -144,7 +144,8 @@ def _older_identity(folder: Path, config: TrainConfig) -> Mapping[str, Any]:
         f"{folder} does not say what data it was trained on, only its statistics and robot, which are compared",
         stacklevel=3,
     )
-    return identity_of_checkpoint(load_format(folder), config.robot or next(iter(config.sources), "data"))
+    robots = load_robots(folder)
+    return identity_of_checkpoint(robots[robots.pick()], config.robot or next(iter(config.sources), "data"))
 
 
 def _read_state(path: Path) -> dict[str, Any]:

@@ -49,11 +49,29 @@ def split(argv: Sequence[str], keys: Mapping[str, Key], groups: Groups) -> tuple
                 guess, known = nearest(value, groups[name]), ", ".join(groups[name]) or "none"
                 raise ConfigError(f"There is no {name}={value}" + hint(guess, known=known, prefix=f"{name}="))
             chosen[name] = value
-        elif annotation_of(name, keys) is None:
+            continue
+        require_known(name, keys)
+        if annotation_of(name, keys) is None:
             raise ConfigError(f"There is no key '{name}'" + hint(nearest(name, [*keys, *groups])))
-        else:
-            settings.append((name, value))
+        settings.append((name, value))
     return chosen, settings
+
+
+def require_known(name: str, keys: Mapping[str, Key]) -> None:
+    """Refuses a name inside a mapping with known names that is not one of them; raises ConfigError."""
+    mapping, _, rest = name.partition(".")
+    one = rest.partition(".")[0]
+    named = keys[mapping].named if mapping in keys else None
+    if one and named is not None and one not in named.names():
+        names = named.names()
+        meant = hint(nearest(one, names), known=", ".join(names), prefix=f"{mapping}.")
+        raise ConfigError(f"There is no key '{mapping}.{one}'{meant}")
+
+
+def inside_named(name: str, keys: Mapping[str, Key]) -> bool:
+    """Whether this is a setting of one value of a mapping with known names."""
+    mapping, _, rest = name.partition(".")
+    return "." in rest and mapping in keys and keys[mapping].named is not None
 
 
 def annotation_of(name: str, keys: Mapping[str, Key]) -> object | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 from embodio.train.command_line.arguments import hint, mistyped
 from embodio.train.command_line.help import MISSING, show
 from embodio.train.command_line.schema import (
+    NAMED,
     ConfigError,
     Key,
+    NamedElements,
     SchemaError,
     is_open,
     is_schema,
@@ -66,14 +69,11 @@ def checked(schema: type, values: Any, prefix: str = "") -> dict[str, Any]:
             known = ", ".join(names) if prefix else ""
             guess = nearest(str(name), names if prefix else keys_of(schema))
             raise SettingError(f"{prefix}{name}", f"There is no key '{prefix}{name}'", hint(guess, known=known))
-    return {
-        field.name: _checked(
-            annotations[field.name],
-            values[field.name] if field.name in values else _default(field),
-            f"{prefix}{field.name}",
-        )
-        for field in dataclasses.fields(schema)
-    }
+    found = {}
+    for field in dataclasses.fields(schema):
+        name, value = f"{prefix}{field.name}", values.get(field.name, _default(field))
+        found[field.name] = _checked(annotations[field.name], value, name, field.metadata.get(NAMED))
+    return found
 
 
 def build(schema: type, values: Mapping[str, Any]) -> Any:
@@ -82,33 +82,33 @@ def build(schema: type, values: Mapping[str, Any]) -> Any:
     Raises:
         ConfigError: Keys that have no default are not given; or what the schemas' own checks raise.
     """
-    missing = list(_missing(keys_of(schema), values))
+    missing = [_must_be_given(name, keys_of(schema)) for name, value in flat(values).items() if value == MISSING]
     if missing:
         raise ConfigError("\n".join(missing))
     return _build(schema, values)
 
 
-def _build(annotation: Any, value: Any) -> Any:
+def _build(annotation: Any, value: Any, named: NamedElements | None = None) -> Any:
     plain = plain_type(annotation)
     if value is None:
         return None
+    if named is not None:
+        try:
+            return {name: _build(named.schema(name), item) for name, item in value.items()}
+        except named.errors as error:
+            raise ConfigError(str(error)) from error
     if is_schema(plain):
         annotations = typing.get_type_hints(plain)
-        return plain(**{name: _build(annotations[name], item) for name, item in value.items()})
+        kinds = {field.name: field.metadata.get(NAMED) for field in dataclasses.fields(plain)}
+        return plain(**{name: _build(annotations[name], item, kinds[name]) for name, item in value.items()})
     if is_open(plain):
         return {name: _build(value_type(plain), item) for name, item in value.items()}
     return value
 
 
-def _missing(keys: Mapping[str, Key], values: Mapping[str, Any]) -> typing.Iterator[str]:
-    """A line for each key that must be given and is not, those in mappings of settings included."""
-    found = flat(values)
-    for name, key in keys.items():
-        head, _, tail = name.partition(".<name>.")
-        for entry in found.get(head) or () if tail else ("",):
-            full = f"{head}.{entry}.{tail}" if tail else name
-            if found.get(full) == MISSING:
-                yield f"'{full}' must be given: {full}=... ({key.doc})"
+def _must_be_given(name: str, keys: Mapping[str, Key]) -> str:
+    key = keys.get(name) or keys.get(re.sub(r"\.[^.]+\.", ".<name>.", name, count=1))
+    return f"'{name}' must be given: {name}=..." + (f" ({key.doc})" if key else "")
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -138,7 +138,7 @@ def to_plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _checked(annotation: Any, value: Any, name: str) -> Any:
+def _checked(annotation: Any, value: Any, name: str, named: NamedElements | None = None) -> Any:
     plain = plain_type(annotation)
     if isinstance(value, str) and value == MISSING:
         return value
@@ -153,7 +153,10 @@ def _checked(annotation: Any, value: Any, name: str) -> Any:
         if not isinstance(value, Mapping):
             braces = f"'{name}={{<name>:value,...}}' in quotes: shells take braces apart."
             raise SettingError(name, wrong.problem, f". Write {name}.<name>=value, or {braces}")
-        return {str(key): _checked(value_type(plain), item, f"{name}.{key}") for key, item in value.items()}
+        entries = {str(key): (item, f"{name}.{key}") for key, item in value.items()}
+        if named is None:
+            return {key: _checked(value_type(plain), item, full) for key, (item, full) in entries.items()}
+        return {key: _named(named, key, item, full) for key, (item, full) in entries.items()}
     if typing.get_origin(plain) in (list, tuple):
         if not isinstance(value, list | tuple):
             raise wrong
@@ -166,6 +169,15 @@ def _checked(annotation: Any, value: Any, name: str) -> Any:
         return _one(plain, value)
     except ValueError as error:
         raise wrong from error
+
+
+def _named(named: NamedElements, key: str, value: Any, name: str) -> dict[str, Any]:
+    """The settings of one value of a mapping with known names; a plain value is that of its short field."""
+    names = named.names()
+    if key not in names:
+        meant = hint(nearest(key, names), known=", ".join(names), prefix=name.removesuffix(key))
+        raise SettingError(name, f"There is no key '{name}'", meant)
+    return checked(named.schema(key), value if isinstance(value, Mapping) else {named.short: value}, f"{name}.")
 
 
 def _one(kind: Any, value: Any) -> Any:

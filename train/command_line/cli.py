@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -23,7 +23,7 @@ from embodio.model.writing import DISK_ERRORS, WriteError
 from embodio.train.command_line.arguments import groups_of, split
 from embodio.train.command_line.building import build, checked, flat, plain_defaults
 from embodio.train.command_line.help import help_page
-from embodio.train.command_line.schema import ConfigError, keys_of
+from embodio.train.command_line.schema import ConfigError, Key, keys_of
 from embodio.train.interruption import Interruption, Terminated
 
 Config = TypeVar("Config")
@@ -113,12 +113,25 @@ def _show(
     helps = bool({"--help", "-h"} & set(arguments))
     values = _values(schema, settings, folder) if settings or not helps else plain_defaults(schema)
     if helps:
-        page = help_page(prog, description, examples, keys_of(schema), flat(values), groups_of(folder))
+        keys = _with_given_names(keys_of(schema), values)
+        page = help_page(prog, description, examples, keys, flat(values), groups_of(folder))
         sys.stdout.write(f"{page}\n")
     else:
         from embodio.train.command_line.composition import as_yaml
 
         sys.stdout.write(as_yaml(values))
+
+
+def _with_given_names(keys: Mapping[str, Key], values: Mapping[str, Any]) -> dict[str, Key]:
+    """The keys, each name that is given in a mapping with known names followed by its settings."""
+    found: dict[str, Key] = {}
+    for name, key in keys.items():
+        found[name] = key
+        mapping, _, one = name.partition(".")
+        named = keys[mapping].named if mapping in keys else None
+        if named is not None and one in values[mapping]:
+            found |= keys_of(named.schema(one), f"{name}.")
+    return found
 
 
 def compose(schema: type[Config], argv: Sequence[str], *, config_dir: Path | None = None) -> Config:

@@ -17,11 +17,12 @@ from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from embodio.train.command_line.arguments import annotation_of, groups_of, mistyped, split
+from embodio.train.command_line.arguments import annotation_of, groups_of, inside_named, mistyped, split
 from embodio.train.command_line.building import SettingError, checked, plain_defaults, to_plain
 from embodio.train.command_line.schema import ConfigError, Key, keys_of, plain_type
 
@@ -43,7 +44,10 @@ def composed(schema: type, argv: Sequence[str], config_dir: Path | None) -> dict
     keys, groups = keys_of(schema), groups_of(config_dir)
     chosen, settings = split(argv, keys, groups)
     nested = {name.partition(".")[0] for name in keys if "." in name}
-    overrides = [_override(name, value, keys) for name, value in settings]
+    overrides = [
+        str(_override(name, value, keys).input_line) for name, value in settings if not inside_named(name, keys)
+    ]
+    inside = [_override(name, value, keys) for name, value in settings if inside_named(name, keys)]
     packages = {group: group if group in nested else f"{group}@_global_" for group in groups}
     overrides += [f"{packages[group]}={option}" for group, option in chosen.items()]
     choices: list[dict[str, None]] = [{packages[group]: None} for group in sorted(groups, key=nested.__contains__)]
@@ -52,6 +56,8 @@ def composed(schema: type, argv: Sequence[str], config_dir: Path | None) -> dict
     folder = (config_dir or _EMPTY).resolve()
     try:
         values = _merged(name, folder, overrides)
+        for override in inside:
+            _set(values, override, keys)
         return checked(schema, values)
     except SettingError as error:
         place = _place(error.name, chosen, nested, folder)
@@ -81,16 +87,30 @@ def _merged(name: str, folder: Path, overrides: list[str]) -> Any:
         GlobalHydra.instance().hydra = outer
 
 
-def _override(name: str, value: str, keys: Mapping[str, Key]) -> str:
+def _set(values: Any, override: Override, keys: Mapping[str, Key]) -> None:
+    """Sets a field of one value of a mapping with known names; a plain value is that of its short field."""
+    mapping, name, field = override.key_or_group.split(".", 2)
+    named = keys[mapping].named
+    if named is None or not isinstance(values[mapping], dict):
+        return  # `checked` says what is wrong with it
+    held = values[mapping].get(name, {})
+    if not isinstance(held, dict):
+        held = {named.short: held}
+    node = OmegaConf.create(held)
+    OmegaConf.update(node, field, override.value(), merge=True)
+    values[mapping][name] = OmegaConf.to_container(node, resolve=True)
+
+
+def _override(name: str, value: str, keys: Mapping[str, Key]) -> Override:
     """A setting in hydra's grammar, in which text and paths are taken as they stand."""
     annotation = annotation_of(name, keys)
     literal = plain_type(annotation) in (str, Path) and value != "null"
-    override = f"++{name}={_quoted(value) if literal else value}"
+    line = f"++{name}={_quoted(value) if literal else value}"
     try:
-        sweeps = OverridesParser.create().parse_override(override).is_sweep_override()
+        override = OverridesParser.create().parse_override(line)
     except HydraException as error:
         raise ConfigError(mistyped(name, annotation, value) + ".") from error
-    if sweeps:
+    if override.is_sweep_override():
         raise ConfigError(mistyped(name, annotation, value) + ".")
     return override
 

@@ -50,8 +50,8 @@ def _format(source: EpisodeSource, checkpoint: str | None) -> tuple[PolicyFormat
     if checkpoint is not None:
         from embodio.agent.checkpoint import load_checkpoint  # imports torch, which the other verbs do without
 
-        found = load_checkpoint(checkpoint).format
-        source.embodiment.require_same(found.embodiment, "Take the checkpoint of a policy for this robot")
+        loaded = load_checkpoint(checkpoint, source.embodiment)
+        found = loaded.robots[loaded.robots.pick(source.embodiment)]
         return found, f"As the policy {checkpoint} reads and writes them."
     try:
         robot = source.embodiment
