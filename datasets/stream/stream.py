@@ -12,7 +12,7 @@ from embodio.datasets.stream.loader import Loader, LoaderConfig
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.stream.numbered_batches import DamagedRecord, NumberedBatches, made
 from embodio.datasets.stream.order import generator_at, mask_generator_at
-from embodio.datasets.tasks.record_task import RecordTask
+from embodio.datasets.tasks.parts.record_task import RecordTask
 from embodio.model.example import Example
 from embodio.model.network.batch import Allocate, Batch, collate
 from embodio.model.processing.processor import Features
