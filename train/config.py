@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 from embodio.agent.format.policy_config import PolicyConfig
 from embodio.datasets.augment.config import AugmentConfig
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.tasks import named_task, task_settings, task_summaries
+from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, DECAY, NOT_NEGATIVE, POSITIVE, SHARE, require_ranges
-from embodio.train.command_line.schema import ConfigError
-from embodio.train.task_config import MixtureSettings, SourceConfig, TaskSettings
+from embodio.train.command_line.schema import ConfigError, NamedElements
+from embodio.train.task_config import MixtureSettings, SharedTaskSettings, SourceConfig
 
-DRAWING = frozenset({"goal_image", "sub_goal_image", "next_frame"})
-"""Tasks whose target is an image."""
+_TASKS = NamedElements(task_summaries, task_settings, short="weight", errors=(DatasetError,))
 ALL_CAMERAS = ("all",)
 """What `policy.cameras` says for all cameras of the data."""
 
@@ -52,16 +54,15 @@ class TrainConfig:
     Attributes:
         data: folder, file, URL, YAML description or catalogue name of a data set, such as embodio-collect writes.
         sources: several data sets instead, name -> settings.
-        tasks: what is learned, task -> weight, such as tasks.next_action=0.8 tasks.next_state=0.2; empty is the former.
-            next_action: the next policy.chunk actions. goal_image: the last frame. sub_goal_image: a later frame.
-            next_frame: the coming frames. next_state: the state as value tokens. instruction_from_video: what the robot
-            was told. action_right: yes or no to an action. plan: all actions of the episode at once.
-        task: settings of the tasks.
+        tasks: what is learned, task -> its rate and settings: tasks.next_action=0.8 tasks.next_frame=0.2 is short for
+            tasks.next_action.weight=0.8 tasks.next_frame.weight=0.2. Empty is next_action alone. With a task and --help
+            its settings are shown.
+        task: settings that all tasks share.
         mixture: how data sets and tasks share the stream.
         robot: the source whose robot an agent of the checkpoint acts for where none is asked for. The checkpoint holds
             the robots of all sources; if they are several and this is empty, `Agent.load` asks which.
-        image_tokenizer: folder or hub name of a network whose frozen image tokeniser makes the targets of goal_image,
-            sub_goal_image and next_frame; with them only.
+        image_tokenizer: folder or hub name of a network whose frozen image tokeniser makes the targets of tasks that
+            draw; with these only.
         prompt_tokens: room for the prompt; 0 takes that of the size. A longer text is an error, never cut.
         answer_tokens: room for a written answer, the same way.
         out: folder for log, plot and checkpoint; a run that was interrupted there goes on.
@@ -96,8 +97,8 @@ class TrainConfig:
     out: str
     data: str = ""
     sources: dict[str, SourceConfig] = field(default_factory=dict)
-    tasks: dict[str, float] = field(default_factory=dict)
-    task: TaskSettings = field(default_factory=TaskSettings)
+    tasks: dict[str, TaskConfig] = field(default_factory=dict, metadata=_TASKS.metadata)
+    task: SharedTaskSettings = field(default_factory=SharedTaskSettings)
     mixture: MixtureSettings = field(default_factory=MixtureSettings)
     robot: str = ""
     image_tokenizer: str = ""
@@ -132,11 +133,11 @@ class TrainConfig:
             raise ConfigError("data: give data=... for one data set, or sources.<name>.data=... for each of several")
         if self.robot and self.robot not in self.sources:
             raise ConfigError(f"robot: got {self.robot!r}, expected one of the sources: {', '.join(self.sources)}")
-        if bool(self.image_tokenizer) != bool(DRAWING.intersection(self.tasks)):
-            raise ConfigError(
-                f"image_tokenizer: {', '.join(sorted(DRAWING))} need one, other tasks have no use for it; got "
-                f"{self.image_tokenizer!r}"
-            )
+        drawing = [name for name in self.tasks if named_task(name).draws()]
+        if bool(self.image_tokenizer) != bool(drawing):
+            given = f"got {self.image_tokenizer!r}" if self.image_tokenizer else "none is given"
+            need = f"{', '.join(drawing)} needs one to draw" if drawing else "no task draws, so none has a use for it"
+            raise ConfigError(f"image_tokenizer: {need}; {given}")
         every = {"log_every": AT_LEAST_ONE, "validate_every": AT_LEAST_ONE, "checkpoint_every": AT_LEAST_ONE}
         require_ranges(self, "", steps=AT_LEAST_ONE, batch_size=AT_LEAST_ONE, loader_memory_mb=AT_LEAST_ONE, **every)
         require_ranges(self, seed=COUNT, prompt_tokens=COUNT, answer_tokens=COUNT, holdout=COUNT)

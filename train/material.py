@@ -12,7 +12,6 @@ from typing import Any
 from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.agent.format.robot_formats import RobotFormats
-from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.cache import DEFAULT_BYTES
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.source import EpisodeSource
@@ -22,20 +21,22 @@ from embodio.datasets.episodes.step_rules import StepRules
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry, checked_weight
-from embodio.datasets.tasks import KeptSteps, NextAction, named_task
-from embodio.datasets.tasks.kept_steps import StepTask
-from embodio.datasets.tasks.next_action import NextActionConfig
-from embodio.datasets.tasks.record_task import RecordTask
+from embodio.datasets.tasks import named_task
+from embodio.datasets.tasks.next_action import NextAction
+from embodio.datasets.tasks.parts.kept_steps import KeptSteps
+from embodio.datasets.tasks.parts.moment_task import MomentTask, SharedConfig
+from embodio.datasets.tasks.parts.record_task import RecordTask
+from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.envs.embodiment import Embodiment
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.config import ALL_CAMERAS, TrainConfig
 from embodio.train.errors import TrainError
-from embodio.train.task_config import SourceConfig, TaskSettings
+from embodio.train.task_config import SourceConfig
 
 _log = logging.getLogger(__name__)
 _LEAST_CACHE = 16 << 20
-_USUAL_TASKS = {"next_action": 1.0}
+_USUAL_TASKS: Mapping[str, TaskConfig] = {NextAction.name: NextAction.settings()}
 
 
 @dataclass(frozen=True)
@@ -147,10 +148,10 @@ def gather(config: TrainConfig, vocabulary: Vocabulary) -> Material:
         if one.steps.counts:
             counts = ", ".join(f"{count} {reason}" for reason, count in one.steps.counts.items())
             notes.append(f"{one.name}: steps left out of statistics, training and validation: {counts}")
-        for task, weight in tasks.items():
+        for task, settings in tasks.items():
             name = task if len(opened) == 1 else f"{one.name}/{task}"
-            rate = checked_weight(one.name, one.config.weight) * checked_weight(task, weight)
-            made = make_task(config, one, formats[one.name], task, one.training, budget)
+            rate = checked_weight(one.name, one.config.weight) * checked_weight(task, settings.weight)
+            made = make_task(config, one, formats[one.name], (task, settings), one.training, budget)
             if isinstance(made, KeptSteps) and made.dropped:
                 total = len(made) + made.dropped
                 notes.append(
@@ -158,7 +159,7 @@ def gather(config: TrainConfig, vocabulary: Vocabulary) -> Material:
                 )
             entries.append(MixtureEntry(name, made, rate, one.config.category or one.name))
             try:
-                held_out[name] = make_task(config, one, formats[one.name], task, one.held_out, budget)
+                held_out[name] = make_task(config, one, formats[one.name], (task, settings), one.held_out, budget)
             except DatasetError as error:  # they are damaged, too short or too long
                 notes.append(f"{name}: no validation, as no held-out episode can be used ({error})")
     mixture = config.mixture.config()
@@ -250,52 +251,22 @@ def policy_statistics(alike: Sequence[OpenSource]) -> DatasetStatistics:
 
 
 def make_task(
-    config: TrainConfig, one: OpenSource, form: PolicyFormat, task: str, episodes: range, cache_bytes: int
+    config: TrainConfig,
+    one: OpenSource,
+    form: PolicyFormat,
+    task: tuple[str, TaskConfig],
+    episodes: range,
+    cache_bytes: int,
 ) -> RecordTask:
-    """A task of a data set by its name, without the steps that are left out.
+    """A task of a data set, by its name and settings, without the steps that are left out.
 
     Raises:
         UnknownTaskError: there is no such task.
         DatasetError: no episode fits it, or no step is left.
     """
-    made = _make_whole_task(config, one, form, task, episodes, cache_bytes)
+    name, settings = task
+    shared = SharedConfig(
+        inputs=config.task.inputs, action_key=one.action_key, augment=config.augment, cache_bytes=cache_bytes
+    )
+    made: MomentTask[Any] = named_task(name)(one.episodes, form, episodes, settings, shared)
     return KeptSteps(made, one.steps) if one.steps.left_out else made
-
-
-def _make_whole_task(
-    config: TrainConfig, one: OpenSource, form: PolicyFormat, task: str, episodes: range, cache_bytes: int
-) -> StepTask:
-    settings, augment = config.task, config.augment
-    found = named_task(task)
-    if found.config is None:
-        drawn = NextActionConfig(
-            goal_ahead=settings.goal_ahead,
-            drop_state=settings.inputs.drop_state,
-            drop_history=settings.inputs.drop_history,
-        )
-        return NextAction(one.episodes, form, episodes, one.action_key, augment, cache_bytes, drawn)
-    own = _own_settings(task, settings)
-    common: dict[str, Any] = {
-        "action_key": one.action_key,
-        "state_range": config.policy.state_range,
-        "cache_bytes": cache_bytes,
-    }
-    return found.make(one.episodes, form, episodes, found.config(**common, **own, augment=_used(augment)))
-
-
-def _used(augment: AugmentConfig) -> AugmentConfig | None:
-    return None if augment == AugmentConfig() else augment
-
-
-def _own_settings(task: str, settings: TaskSettings) -> dict[str, Any]:
-    """What a task other than next_action is made with."""
-    if task == "instruction_from_video":
-        return {"frames": settings.video_frames}
-    own: dict[str, dict[str, Any]] = {
-        "sub_goal_image": {"farthest": settings.sub_goal_ahead},
-        "next_frame": {"frames": settings.frames, "stride": settings.stride},
-        "next_state": {"ahead": settings.state_ahead},
-        "action_right": {"right": settings.right},
-        "plan": {"longest": settings.longest_plan},
-    }
-    return {"inputs": settings.inputs} | own.get(task, {})

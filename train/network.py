@@ -40,7 +40,7 @@ def make_network(config: TrainConfig, robots: RobotFormats) -> UnifiedIO2:
         decoder_text=config.answer_tokens or fitted.lengths.decoder_text,
     )
     fitted = fitted.replace(lengths=lengths)
-    shown = max(config.task.inputs.history_frames, config.task.video_frames if _shows_videos(config) else 0)
+    shown = max([config.task.inputs.history_frames, *(task.earlier_frames for task in config.tasks.values())])
     if shown:
         fitted = _with_history(fitted, shown)
     if not config.image_tokenizer:
@@ -51,10 +51,6 @@ def make_network(config: TrainConfig, robots: RobotFormats) -> UnifiedIO2:
         model.tokenizers["image"].load_state_dict(tokenizer.state_dict())
     smooth_value_embeddings(model, robots.vocabulary, config.value_smoothness, config.seed)
     return model.to(device)
-
-
-def _shows_videos(config: TrainConfig) -> bool:
-    return "instruction_from_video" in config.tasks
 
 
 def _with_history(config: ModelConfig, frames: int) -> ModelConfig:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from embodio.agent.planning.precision import usable_device
 from embodio.datasets.stream.mixture import checked_weight
-from embodio.datasets.tasks.registry import named_task
+from embodio.datasets.tasks import named_task
 from embodio.model.config.model import ModelConfig
 from embodio.train.command_line.schema import ConfigError
 from embodio.train.config import TrainConfig
@@ -39,9 +39,9 @@ def check_settings(config: TrainConfig, *, goes_on: bool = False) -> None:
             )
     if config.policy.action_bins < 2:
         raise ConfigError(f"policy.action_bins: got {config.policy.action_bins}, expected at least 2")
-    for name, weight in config.tasks.items():
+    for name, task in config.tasks.items():
         named_task(name)
-        checked_weight(name, weight)
+        checked_weight(name, task.weight)
     for name, source in config.sources.items():
         checked_weight(name, source.weight)
     config.mixture.config()

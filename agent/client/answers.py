@@ -12,7 +12,7 @@ from embodio.agent.client.errors import MessageError
 
 @dataclass(frozen=True)
 class TextReply:
-    """A text, as `embodio.model.TextAnswer` is, which this side may not have.
+    """A text, as `embodio.model.tasks.TextAnswer` is, which this side may not have.
 
     Attributes:
         text: what the model wrote.

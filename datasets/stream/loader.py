@@ -30,7 +30,7 @@ _MEGABYTE = 1 << 20
 
 
 class BatchMaker(Protocol):
-    """What makes batches by number, such as `embodio.datasets.stream.BatchStream`; it travels to the workers."""
+    """What makes batches by number, such as `embodio.datasets.stream.stream.BatchStream`; it travels to the workers."""
 
     @property
     def damaged(self) -> tuple[ExampleError, ...]:

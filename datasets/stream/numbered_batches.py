@@ -11,7 +11,7 @@ import numpy as np
 from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, FeatureError
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.stream.order import record_at, spare_record_at
-from embodio.datasets.tasks.record_task import Place
+from embodio.datasets.tasks.parts.record_task import Place
 from embodio.model.errors import ModelError
 from embodio.model.network.batch import Allocate, Batch
 

@@ -17,7 +17,7 @@ from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, encoded
 from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
 from embodio.datasets.stream.numbered_batches import PROBLEMS, NumberedBatches
 from embodio.datasets.stream.order import records_at
-from embodio.datasets.tasks.record_task import Place
+from embodio.datasets.tasks.parts.record_task import Place
 from embodio.model.network.batch import Allocate, Batch
 
 

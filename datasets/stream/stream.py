@@ -13,7 +13,7 @@ from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.stream.numbered_batches import DamagedRecord, NumberedBatches, made
 from embodio.datasets.stream.order import generator_at, mask_generator_at
 from embodio.datasets.stream.packing import Capacity, packed
-from embodio.datasets.tasks.record_task import RecordTask
+from embodio.datasets.tasks.parts.record_task import RecordTask
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
 from embodio.model.network.batch import Allocate, Batch, collate

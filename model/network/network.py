@@ -44,7 +44,7 @@ class UnifiedIO2(nn.Module):
     """One encoder-decoder over text, images, sound and their histories (arXiv 2312.17172).
 
     The towers are owned here, once, and lent to the inputs that use them. A model is built with random weights
-    following the JAX original's rules; `embodio.model.weights.load` gives it trained ones.
+    following the JAX original's rules; `embodio.model.load` gives it trained ones.
     """
 
     def __init__(self, config: ModelConfig, *, tokenizers: bool = False) -> None:

@@ -72,8 +72,7 @@ def test_all_tasks_write_actions_as_the_policy_does(make: Any, tmp_path: Path) -
     policy_format: PolicyFormat = make()
     reader = recorded(tmp_path / "kinds", policy_format)
     actions = reader.episode(0).array("action")
-    tasks = {name: named_task(name) for name in ("plan", "action_right")}
-    made = {name: task(reader, policy_format, range(2), config()) for name, (task, config) in tasks.items()}
+    made = {name: named_task(name)(reader, policy_format, range(2)) for name in ("plan", "action_right")}
     plan = made["plan"].example(0)
     assert list(plan.text_target) == policy_format.write(actions)
     shown = made["action_right"].example(0).text

@@ -34,7 +34,7 @@ from embodio.datasets.recording.recording import EpisodeRecorder, recorded_featu
 from embodio.datasets.rlds import RLDSReader, write_dataset
 from embodio.datasets.rlds.episode import Episode
 from embodio.datasets.rlds.example_proto import _Example
-from embodio.datasets.tasks import NextAction
+from embodio.datasets.tasks.next_action import NextAction
 from embodio.datasets.tasks.plan import Plan, PlanConfig
 from embodio.envs.embodiment import Microphone
 from embodio.envs.interleaved_prompt import PromptSpace

@@ -17,6 +17,8 @@ from embodio.datasets.episodes.digests import DIGITS, episode_digests
 from embodio.datasets.episodes.features import features_of
 from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.writer import RLDSWriter
+from embodio.datasets.tasks.next_action import NextActionConfig
+from embodio.datasets.tasks.plan import PlanConfig
 from embodio.model.weights.checksums import SUMS_FILE, write_sums
 from embodio.train import identity as identity_module
 from embodio.train.errors import ResumeError
@@ -169,7 +171,7 @@ def test_settings_and_data_that_differ_are_listed_together(place: Path) -> None:
     with pytest.raises(ResumeError, match=r"(?s)batch_size=4, but batch_size=5.*holdout=1, but.*episodes: were 5"):
         train(settings(place / "data", place / "run", batch_size=5, holdout=2))
     with pytest.raises(ResumeError, match="tasks"):
-        train(settings(place / "data", place / "run", tasks={"next_action": 1.0, "plan": 1.0}))
+        train(settings(place / "data", place / "run", tasks={"next_action": NextActionConfig(), "plan": PlanConfig()}))
 
 
 def test_mixtures_name_the_set_that_differs(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_a_held_out_record_that_turns_out_damaged_does_not_end_the_run(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from embodio.datasets.errors import CorruptRecordError
-    from embodio.datasets.tasks import NextAction
+    from embodio.datasets.tasks.next_action import NextAction
 
     whole = NextAction.example
 

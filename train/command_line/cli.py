@@ -33,7 +33,16 @@ from rich.console import Console
 
 from embodio.model.writing import DISK_ERRORS, WriteError
 from embodio.train.command_line.help import help_page
-from embodio.train.command_line.schema import ConfigError, Key, build, element_schema, is_schema, keys_of, nearest
+from embodio.train.command_line.schema import (
+    ConfigError,
+    Key,
+    NamedElements,
+    build,
+    element_schema,
+    is_schema,
+    keys_of,
+    nearest,
+)
 from embodio.train.interruption import Interruption, Terminated
 
 Config = TypeVar("Config")
@@ -123,7 +132,20 @@ def _show(
         console.print(OmegaConf.to_yaml(config), end="")
         return
     shown = _flat(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False)))
-    console.print(help_page(prog, description, examples, keys_of(schema), shown, _groups(folder)))
+    keys = _with_given_names(keys_of(schema), config)
+    console.print(help_page(prog, description, examples, keys, shown, _groups(folder)))
+
+
+def _with_given_names(keys: Mapping[str, Key], config: DictConfig) -> dict[str, Key]:
+    """The keys, each name that is given in a mapping with known names followed by its settings."""
+    found: dict[str, Key] = {}
+    for name, key in keys.items():
+        found[name] = key
+        mapping, _, one = name.partition(".")
+        named = keys[mapping].named if mapping in keys else None
+        if named is not None and one in (config[mapping] or {}):
+            found |= keys_of(named.schema(one), f"{name}.")
+    return found
 
 
 def compose(schema: type[Config], argv: Sequence[str], *, config_dir: Path | None = None) -> Config:
@@ -153,10 +175,23 @@ def _with_elements(keys: dict[str, Key], values: dict[str, Any]) -> dict[str, An
     """The values with those of mappings checked against the dataclass of the mapping, and filled up from it."""
     filled = dict(values)
     for name in [name for name in values if name in keys]:
-        element = element_schema(keys[name].annotation)
-        if element is not None:
+        element, named = element_schema(keys[name].annotation), keys[name].named
+        if named is not None:
+            filled[name] = {k: _named_element(named, name, k, item) for k, item in (values[name] or {}).items()}
+        elif element is not None:
             filled[name] = {k: _element(element, f"{name}.{k}", item) for k, item in (values[name] or {}).items()}
     return filled
+
+
+def _named_element(named: NamedElements, mapping: str, name: str, given: Any) -> dict[str, Any]:
+    """The settings of one value of a mapping with known names; a plain value is that of its short field."""
+    names = named.names()
+    if name not in names:
+        guess = nearest(name, names)
+        raise ConfigError(
+            f"There is no key '{mapping}.{name}'" + _hint(guess, known=", ".join(names), prefix=f"{mapping}.")
+        )
+    return _element(named.schema(name), f"{mapping}.{name}", given if isinstance(given, dict) else {named.short: given})
 
 
 def _element(schema: type, where: str, given: Any) -> dict[str, Any]:
@@ -188,13 +223,38 @@ def _compose(schema: type, argv: Sequence[str], config_dir: Path | None) -> Dict
     store.store(name=f"{name}_schema", node=_writable(OmegaConf.structured(schema)))
     choices = [{_group_key(group, nested): None} for group in groups]
     store.store(name=name, node={"defaults": [f"{name}_schema", *choices, "_self_"]})
-    outer = GlobalHydra.instance().hydra
     with _readable(keys, config_dir, argv):
-        try:
-            with initialize_config_dir(version_base="1.3", config_dir=str(config_dir or _OWN_FOLDER)):
-                return hydra_compose(name, overrides=overrides)
-        finally:
-            GlobalHydra.instance().hydra = outer
+        inside = [override for override in overrides if _inside_named(override, keys)]
+        if not inside:
+            return _composed(name, overrides, config_dir)
+        outside = [override for override in overrides if override not in inside]
+        given = _composed(name, outside, config_dir)
+        return _composed(name, [*outside, *_written_out(given, inside, keys), *inside], config_dir)
+
+
+def _composed(name: str, overrides: Sequence[str], config_dir: Path | None) -> DictConfig:
+    outer = GlobalHydra.instance().hydra
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(config_dir or _OWN_FOLDER)):
+            return hydra_compose(name, overrides=list(overrides))
+    finally:
+        GlobalHydra.instance().hydra = outer
+
+
+def _inside_named(override: str, keys: Mapping[str, Key]) -> list[str]:
+    """Mapping, name and field, if an override sets a field of one value of a mapping with known names; else nothing."""
+    parts = override.partition("=")[0].lstrip("+").split(".", 2)
+    return parts if len(parts) == 3 and parts[0] in keys and keys[parts[0]].named is not None else []
+
+
+def _written_out(given: DictConfig, inside: Sequence[str], keys: Mapping[str, Key]) -> list[str]:
+    """Overrides that write plain values out, `a.b=1` as `a.b.weight=1`, so that further fields can be set in them."""
+    found = []
+    for mapping, name in dict.fromkeys(tuple(_inside_named(override, keys)[:2]) for override in inside):
+        named, value = keys[mapping].named, (given[mapping] or {}).get(name)
+        if named is not None and value is not None and not isinstance(value, DictConfig):
+            found.append(f"++{mapping}.{name}.{named.short}={value}")
+    return found
 
 
 def _override(argument: str, keys: dict[str, Key], groups: dict[str, list[str]], nested: set[str]) -> str:

@@ -8,12 +8,13 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 _NONE = type(None)
+_NAMED = "named elements"
 
 
 class ConfigError(ValueError):
@@ -28,6 +29,35 @@ class SchemaError(TypeError):
 
 
 @dataclass(frozen=True)
+class NamedElements:
+    """A mapping whose keys are names that are known, each with a dataclass of its own for the value.
+
+    Attributes:
+        names: gives name -> one line of explanation.
+        schema: gives the dataclass of a name, which may take an import.
+        short: the field that a plain value sets: `<mapping>.<name>=<value>` is `<mapping>.<name>.<short>=<value>`.
+        errors: what the dataclasses raise for values out of range; the message names the key.
+    """
+
+    names: Callable[[], Mapping[str, str]]
+    schema: Callable[[str], type]
+    short: str
+    errors: tuple[type[Exception], ...] = ()
+
+    def build(self, name: str, values: Mapping[str, Any]) -> Any:
+        """The dataclass of one name with these values; raises ConfigError."""
+        try:
+            return build(self.schema(name), values)
+        except self.errors as error:
+            raise ConfigError(str(error)) from error
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """The metadata of a dataclass field that is such a mapping."""
+        return {_NAMED: self}
+
+
+@dataclass(frozen=True)
 class Key:
     """One setting.
 
@@ -37,6 +67,7 @@ class Key:
         doc: One line from the `Attributes:` section of the schema's docstring.
         required: Whether it has no default.
         default: Its default value, None if required.
+        named: What a mapping with known names holds.
     """
 
     name: str
@@ -44,6 +75,7 @@ class Key:
     doc: str
     required: bool
     default: Any
+    named: NamedElements | None = None
 
     @property
     def type_name(self) -> str:
@@ -100,7 +132,8 @@ def element_schema(annotation: Any) -> type | None:
 def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
     """All settings of a schema, nested ones by dotted names, in the order of their declaration.
 
-    Those of the values of a mapping come after it, with `<name>` in the place of its keys.
+    Those of the values of a mapping come after it, with `<name>` in the place of its keys; of a mapping with known
+    names, the names come after it.
 
     Args:
         schema: A dataclass whose docstring describes every field in an `Attributes:` section.
@@ -125,16 +158,29 @@ def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
         required = default is dataclasses.MISSING
-        found[name] = Key(name, annotation, docs[field.name], required, None if required else default)
+        named: NamedElements | None = field.metadata.get(_NAMED)
+        found[name] = Key(name, annotation, docs[field.name], required, None if required else default, named)
         element = element_schema(annotation)
-        if element is not None:
+        if named is not None:
+            found |= {
+                f"{name}.{one}": Key(f"{name}.{one}", float, doc, False, "") for one, doc in named.names().items()
+            }
+        elif element is not None:
             found |= keys_of(element, f"{name}.<name>.")
     return found
 
 
 def attribute_docs(schema: type) -> dict[str, str]:
-    """Field name -> its text in the `Attributes:` section of the class's Google-style docstring, on one line."""
-    section = re.search(r"^Attributes:\n((?:[ \t]+.*\n?|\n)*)", inspect.getdoc(schema) or "", re.MULTILINE)
+    """Field name -> its text in the `Attributes:` section of the Google-style docstring, its own or a base class's."""
+    docs: dict[str, str] = {}
+    for one in reversed(schema.__mro__):
+        docs |= _own_docs(one)
+    return docs
+
+
+def _own_docs(schema: type) -> dict[str, str]:
+    text = inspect.cleandoc(vars(schema).get("__doc__") or "")
+    section = re.search(r"^Attributes:\n((?:[ \t]+.*\n?|\n)*)", text, re.MULTILINE)
     docs: dict[str, str] = {}
     if section is None:
         return docs
@@ -161,8 +207,11 @@ def build(schema: type, values: Mapping[str, Any]) -> Any:
     for field in dataclasses.fields(schema):
         value, annotation = values[field.name], annotations[field.name]
         element = element_schema(annotation)
+        named: NamedElements | None = field.metadata.get(_NAMED)
         if is_schema(annotation):
             value = build(annotation, value)
+        elif named is not None:
+            value = {name: named.build(name, item) for name, item in value.items()}
         elif element is not None:
             value = {name: build(element, item) for name, item in value.items()}
         elif typing.get_origin(plain_type(annotation)) is tuple and value is not None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.tasks.input_config import InputConfig
-from embodio.datasets.tasks.scene import Scene
+from embodio.datasets.tasks.parts.input_config import InputConfig
+from embodio.datasets.tasks.parts.scene import Scene
 from embodio.envs.action_space import describe_actions
 from embodio.envs.embodiment import ActionSpec
 

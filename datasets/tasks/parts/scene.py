@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.augment.augment import Augmentation, EvaluationView
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.recorded.images import told_in
+from embodio.datasets.episodes.recorded.sound import heard
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.tasks.task_format import TaskFormat
-from embodio.datasets.tasks.wordings import drawn_wording
 from embodio.model.tokens.statistics import Normaliser
 
 Change = Augmentation | EvaluationView
@@ -43,27 +44,27 @@ class Scene:
         action_key: the field with actions.
         state: maps states to [0, 1]; None where no state is read.
         augmentation: change of what is given; None for none.
-        step: whose instruction is taken.
-        generator: draws one of several wordings of the instruction; None takes the first.
     """
 
     def __init__(
         self,
-        form: TaskFormat,
+        form: PolicyFormat,
         episode: EpisodeView,
         action_key: str,
         state: Normaliser | None,
         augmentation: Change | None,
-        step: int,
-        generator: np.random.Generator | None,
     ) -> None:
         self._form, self._episode, self._action_key = form, episode, action_key
         self._state, self._augmentation = state, augmentation
-        self._wording = drawn_wording(episode, step, generator)
+        self._wording = ""
 
     def __len__(self) -> int:
         """Steps of the episode."""
         return len(self._episode)
+
+    def draw_wording(self, step: int, generator: np.random.Generator | None) -> None:
+        """Draws the wording in which `instruction` says what to do; see `drawn_wording`."""
+        self._wording = drawn_wording(self._episode, step, generator)
 
     @property
     def instruction(self) -> str:
@@ -71,13 +72,21 @@ class Scene:
         told = self._wording
         return told if self._augmentation is None else self._augmentation.instruction(told)
 
+    def recorded_prompt(self) -> str | list[Any]:
+        """The instruction as it was recorded: words, or words with images and sounds, of kinds that the policy reads.
+
+        Raises:
+            FeatureError: there are more images than the policy has slots for.
+        """
+        return told_in(self._episode, self._form.prompt_images, self._form.prompt_sounds)
+
     def told(self) -> Told:
         """The instruction for a prompt, with its images and sounds.
 
         Raises:
             FeatureError: there are more images than the policy has slots for.
         """
-        told = told_in(self._episode, self._form.prompt_images, self._form.prompt_sounds)
+        told = self.recorded_prompt()
         if isinstance(told, str):
             return Told(self.instruction, (), ())
         images, sounds = list[npt.NDArray[Any]](), list[npt.NDArray[Any]]()
@@ -97,22 +106,37 @@ class Scene:
         return self._wording
 
     def picture(self, step: int) -> npt.NDArray[np.uint8]:
-        """The cameras at one step, uint8 [H, W, 3]."""
+        """The cameras at one step as one picture, uint8 [H, W, 3]."""
+        return self._form.image(self.frames(step))
+
+    def frames(self, step: int) -> dict[str, npt.NDArray[np.uint8]]:
+        """Name of a camera that the policy reads -> its frame at one step, uint8 [H, W, 3]."""
         frames = {name: self._episode.frame(name, step) for name in self._form.camera_names}
         if self._augmentation is not None:
             frames = {name: self._augmentation(name, frame) for name, frame in frames.items()}
-        return self._form.image(frames)
+        return frames
 
-    def actions(self, steps: Sequence[int] | None = None) -> npt.NDArray[np.floating[Any]]:
-        """The actions of some steps, or of all, [n, A].
+    def sound(self, step: int) -> npt.NDArray[np.float32]:
+        """What the microphone gave up to one step, float32 [samples] at 16 kHz."""
+        sound = self._form.sound(heard(self._episode, step))
+        return sound if self._augmentation is None else self._augmentation.sound(sound)
+
+    def state(self, step: int) -> npt.NDArray[np.floating[Any]]:
+        """The state at one step, [S], with the augmentation's sensor noise."""
+        state = self._episode.array("observation/state")[step]
+        return state if self._augmentation is None else self._augmentation.state(state)
+
+    def actions(self, steps: Sequence[int] | None = None, key: str = "") -> npt.NDArray[np.floating[Any]]:
+        """The actions of some steps, or of all, [n, A]; `key` names another field than the one that is imitated.
 
         Raises:
             FeatureError: an action is not finite.
         """
-        found = self._episode.array(self._action_key)
+        key = key or self._action_key
+        found = self._episode.array(key)
         found = found if steps is None else found[np.asarray(steps, dtype=np.int64)]
         if not np.isfinite(found).all():
-            raise FeatureError(f"{self._action_key} is not finite at a step that is needed. Fetch the data again")
+            raise FeatureError(f"{key} is not finite at a step that is needed. Fetch the data again")
         return found
 
     def actions_around(self, step: int) -> npt.NDArray[np.floating[Any]]:
@@ -140,6 +164,31 @@ class Scene:
             values = self._augmentation.state(values)
         ids = self._form.vocabulary.values_to_ids(np.clip(self._state.normalise(values), 0.0, 1.0))
         return [int(token) for token in ids]
+
+
+def drawn_change(
+    augment: AugmentConfig | None, generator: np.random.Generator | None, cameras: tuple[str, ...]
+) -> Change | None:
+    """One draw of the augmentation; the view of evaluation where there is no generator, None without augmentation."""
+    if augment is None:
+        return None
+    return EvaluationView(augment) if generator is None else Augmentation(augment, generator, cameras)
+
+
+def drawn_wording(episode: EpisodeView, step: int, generator: np.random.Generator | None) -> str:
+    """The instruction of one step; where that step has none, of the first or the last one.
+
+    Args:
+        episode: at least one step long.
+        step: from 0 to T - 1.
+        generator: draws among the wordings; nothing is drawn where there is one. None takes the first, which is the
+            usual one.
+    """
+    moments = (episode.wordings(moment) for moment in dict.fromkeys((step, 0, len(episode) - 1)))
+    wordings = next((found for found in moments if any(found)), ("",))
+    if generator is None or len(wordings) < 2:
+        return wordings[0]
+    return wordings[int(generator.integers(len(wordings)))]
 
 
 def _slot(content: npt.NDArray[Any], found: list[npt.NDArray[Any]]) -> int:

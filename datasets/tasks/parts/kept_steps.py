@@ -8,7 +8,7 @@ import numpy as np
 
 from embodio.datasets.episodes.step_filter import NOT_FINITE, REASONS, StepFilter
 from embodio.datasets.errors import DatasetError, ExampleError
-from embodio.datasets.tasks.record_task import Place, RecordTask
+from embodio.datasets.tasks.parts.record_task import Place, RecordTask
 from embodio.model.example import Example
 
 
