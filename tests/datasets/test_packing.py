@@ -18,7 +18,7 @@ from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.stream.loader import LoaderConfig
 from embodio.datasets.stream.packing import Capacity, best_fit, token_counts
 from embodio.datasets.stream.stream import BatchStream, batches
-from embodio.datasets.tasks import NextAction
+from embodio.datasets.tasks.next_action import NextAction
 from embodio.model import Processor, UnifiedIO2
 from embodio.model.network.network import ROWS
 from embodio.model.network.packing import Packing
