@@ -20,7 +20,7 @@ SPLINTERS = {
     "train/initialise.py",
     "train/metrics.py",
 }
-CLASSES_OF_ONE_NAME = {"ConfigError", "GoalImage", "NextFrame", "NextState", "Plan"}
+CLASSES_OF_ONE_NAME = {"ConfigError"}
 
 
 def folders(files: tuple[Source, ...]) -> dict[str, list[str]]:

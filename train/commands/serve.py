@@ -30,6 +30,8 @@ class ServeConfig:
 
     Attributes:
         agent: name (lift-nano) or folder of a checkpoint.
+        robot: name of the robot to serve, or of its embodiment, where the checkpoint has several; empty takes the only
+            one, or its default. Several robots need a server each.
         port: to listen at; 0 takes a free one.
         host: address to listen at; 0.0.0.0 for other machines, which needs token_file or open.
         token_file: file whose first line is the token that clients must send.
@@ -51,6 +53,7 @@ class ServeConfig:
     """
 
     agent: str = "lift-nano"
+    robot: str = ""
     port: int = 8700
     host: str = "127.0.0.1"
     token_file: Path | None = None
@@ -122,7 +125,7 @@ def serve(config: ServeConfig) -> int:
     )
     torch.set_num_threads(threads(config.threads, usual=1))
     options = AgentOptions(replan=config.replan, precision=cast(Precision, config.precision))
-    agent = Agent.load(config.agent, device=config.device, options=options)
+    agent = Agent.load(config.agent, config.robot or None, device=config.device, options=options)
     agent.warmup()
     console = Console(highlight=False, soft_wrap=True, markup=False)
     serve_until_signal(
