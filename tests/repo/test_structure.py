@@ -17,7 +17,7 @@ PLUG_INS = {"families", "tasks", "annotations", "suites", "commands", "catalogue
 # What the house still owes; entries may only go.
 CROWDED: dict[str, int] = {}
 SPLINTERS: set[str] = set()
-CLASSES_OF_ONE_NAME = {"ConfigError", "GoalImage", "NextFrame", "NextState", "Plan"}
+CLASSES_OF_ONE_NAME = {"ConfigError"}
 
 
 def folders(files: tuple[Source, ...]) -> dict[str, list[str]]:
