@@ -11,8 +11,9 @@ The way of an observation through `act`, file by file:
     result       distributions of a plan; `answers`           ensemble      several plans for one step
     latency      how long each stage took
 
-Beside it: `checkpoint` (the folder), `precision` (int8 and the like), `beyond_acting` and `imagined_goals` (the other
-verbs), `contract` (`check_agent`), `serving` and `client` (the same over a network).
+Besides: `checkpoint` (the folder), `robot_formats` and `robot_files` (the robots of one network), `precision` (int8 and
+the like), `beyond_acting` and `imagined_goals` (the other verbs), `contract` (`check_agent`), `serving` and `client`
+(the same over a network).
 
 What is named here is loaded when it is first used, so `embodio.agent.client` can be imported where there is no torch.
 """
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from embodio.agent.format.codec import ActionCodec
     from embodio.agent.format.policy_config import PolicyConfig
     from embodio.agent.format.policy_format import PolicyFormat
+    from embodio.agent.format.robot_formats import RobotFormats
     from embodio.agent.imagined_goals import ImaginedGoals
     from embodio.agent.options import AgentOptions
     from embodio.agent.planning.constrained import decode_legal
@@ -65,6 +67,7 @@ _HOMES = {
     "PolicyConfig": "format.policy_config",
     "PolicyFormat": "format.policy_format",
     "PrecisionError": "errors",
+    "RobotFormats": "format.robot_formats",
     "Session": "planning.session",
     "check_agent": "contract",
     "decode_legal": "planning.constrained",
@@ -93,6 +96,7 @@ __all__ = [
     "PolicyConfig",
     "PolicyFormat",
     "PrecisionError",
+    "RobotFormats",
     "Session",
     "check_agent",
     "decode_legal",

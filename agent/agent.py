@@ -25,10 +25,11 @@ from embodio.agent.format.observation import (
     read_observation,
     read_rows,
 )
+from embodio.agent.format.robot_formats import OTHER_ROBOT
 from embodio.agent.options import AgentOptions
 from embodio.agent.planning.ensemble import Ensemble
 from embodio.agent.planning.precision import usable_device
-from embodio.agent.planning.result import Distributions, Plan
+from embodio.agent.planning.result import ActionPlan, Distributions
 from embodio.agent.planning.runtime import Runtime
 from embodio.agent.planning.session import Session
 from embodio.envs.embodiment import Embodiment
@@ -53,7 +54,7 @@ class Agent(BeyondActing):
 
     A vector environment works alike: `agent.reset(instruction=observations["instruction"])` with N instructions begins
     N episodes, `act` takes the batch of observations and returns float32 [N, A], and
-    `agent.reset(instruction=..., rows=terminated | truncated)` begins some rows anew when the environment has; by
+    `agent.reset(instruction=..., rows=terminated | truncated)` starts some rows over when the environment has; by
     default gymnasium's vector environments do that one step after the end. Row i does, bit for bit, what an agent on
     its own would do.
 
@@ -61,14 +62,16 @@ class Agent(BeyondActing):
 
     Args:
         checkpoint: network and policy format.
-        embodiment: of the environment to act in; checked against the checkpoint's when given.
+        embodiment: of the environment to act in, or the name of one of the checkpoint's robots: picks that robot. None
+            takes the only one, or the default.
         replan: actions of a chunk that are played before the next is predicted, 1 to the chunk's length.
         device: where the network runs.
         options: everything else about how to act.
 
     Raises:
-        EmbodimentMismatch: if the robot is not the one that the checkpoint was made for; names each field that
-            differs, both values and the remedy.
+        EmbodimentMismatch: if the robot is none that the checkpoint was made for; names those that are there, each
+            field in which the nearest differs, both values and the remedy.
+        CheckpointError: if several robots could be meant; names them.
         AgentError: if `replan` is out of range or given twice, or no ensemble can be made, see `Ensemble`.
         PrecisionError: if this machine has no such device, or cannot run the precision that the options ask for.
     """
@@ -76,18 +79,17 @@ class Agent(BeyondActing):
     def __init__(
         self,
         checkpoint: Checkpoint,
-        embodiment: Embodiment | None = None,
+        embodiment: Embodiment | str | None = None,
         replan: int | None = None,
         device: str | torch.device = "cpu",
         options: AgentOptions | None = None,
     ) -> None:
         options = AgentOptions(replan=replan) if options is None else options
         if replan is not None and options.replan != replan:
-            raise AgentError("replan: given beside options; set it in one of the two places")
-        self.options, self.checkpoint, self.format = options, checkpoint, checkpoint.format
+            raise AgentError("replan: given as well as options; set it in one of the two places")
+        self.robot = checkpoint.robots.pick(embodiment)
+        self.options, self.checkpoint, self.format = options, checkpoint, checkpoint.robots[self.robot]
         self.replan = options.replan_of(self.format.chunk, self.format.whole_episode)
-        if embodiment is not None:
-            self.check_embodiment(embodiment)
         self.device = usable_device(device)
         self.model = checkpoint.model.to(self.device).eval()
         action, decay = self.embodiment.action, options.ensemble
@@ -105,7 +107,7 @@ class Agent(BeyondActing):
     def load(
         cls,
         name_or_path: str | Path,
-        embodiment: Embodiment | None = None,
+        embodiment: Embodiment | str | None = None,
         replan: int | None = None,
         device: str | torch.device = "cpu",
         options: AgentOptions | None = None,
@@ -114,20 +116,20 @@ class Agent(BeyondActing):
 
         Args:
             name_or_path: folder, or name.
-            embodiment: of the environment to act in (`env.unwrapped.embodiment`); refused if it differs.
+            embodiment: of the environment to act in (`env.unwrapped.embodiment`), or a robot's name; see the class.
             replan: see the class.
             device: see the class.
             options: see the class.
 
         Raises:
             CheckpointError: if there is no such checkpoint or it is damaged.
-            EmbodimentMismatch: if it was made for another robot.
+            EmbodimentMismatch: if it was made for other robots.
         """
-        return cls(load_checkpoint(name_or_path), embodiment, replan, device, options)
+        return cls(load_checkpoint(name_or_path, embodiment), embodiment, replan, device, options)
 
     @property
     def embodiment(self) -> Embodiment:
-        """The robot that this agent was made for."""
+        """The robot that this agent acts for."""
         return self.format.embodiment
 
     @property
@@ -136,17 +138,16 @@ class Agent(BeyondActing):
         folder = self.checkpoint.folder
         return {
             "folder": "" if folder is None else str(folder),
-            "sha256": {} if folder is None else self.checkpoint.hashes(),
+            "sha256": {} if folder is None else self.checkpoint.hashes(self.robot),
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "chunk": self.format.config.chunk,
             "replan": self.replan,
+            **({"robot": self.robot} if self.checkpoint.robots.named else {}),
         }
 
     def check_embodiment(self, embodiment: Embodiment) -> None:
-        """Raises EmbodimentMismatch unless `embodiment` is the robot that this agent was made for."""
-        self.embodiment.require_same(
-            embodiment, remedy="make the environment as the checkpoint expects it, or train a policy on this robot"
-        )
+        """Raises EmbodimentMismatch unless `embodiment` is the robot that this agent acts for."""
+        self.embodiment.require_same(embodiment, remedy=OTHER_ROBOT)
 
     def reset(
         self,
@@ -158,7 +159,7 @@ class Agent(BeyondActing):
         """Starts an episode, or N of them: forgets history and planned actions.
 
         Args:
-            instruction: what the robot shall do; None keeps the instruction of the episode before. Beside text it may
+            instruction: what the robot shall do; None keeps the instruction of the episode before. Besides text it may
                 be spoken, or a list of texts, pictures and sounds, see `read_instruction`. A tuple of N instructions,
                 as vector environments give it, begins N rows.
             seed: of the random numbers at a temperature above 0: one per row, or s for s, s + 1, ...; None keeps it.
@@ -189,7 +190,7 @@ class Agent(BeyondActing):
         self._rows = kept
 
     def open_session(self, seed: int = 0) -> Session:
-        """An episode of its own beside those of `reset` and `act`, for `act_sessions`."""
+        """An episode of its own, apart from those of `reset` and `act`, for `act_sessions`."""
         room = self.model.config.lengths.encoder_text
         return Session(self.format, self.replan, self._ensemble, seed, room)
 
@@ -350,13 +351,13 @@ class Agent(BeyondActing):
             session.advance()
         return actions
 
-    def _mass(self, plan: Plan, position: int) -> float:
+    def _mass(self, plan: ActionPlan, position: int) -> float:
         return min(dimension.legal_mass for dimension in self._distributions(plan, position))
 
     def _require_trust(
         self, verb: str, sessions: Sequence[Session], earlier: Sequence[Session], masses: Sequence[float]
     ) -> None:
-        """Raises Abstained if a row is not to be trusted; then all rows are where they were, and it plans anew."""
+        """Raises Abstained if a row is not to be trusted; then all rows are where they were, and it plans again."""
         threshold = self.options.abstain_below or 0.0
         rows = [index for index, mass in enumerate(masses) if not mass >= threshold]
         if not rows:

@@ -53,7 +53,7 @@ class BeyondActing:
             row: of a vector environment, for None.
 
         Raises:
-            ObservationError: a frame is no such image, or there are none.
+            ObservationError: a frame is not such an image, or there are none.
             CannotDo: there are more frames than the network reads.
             NotReset: nothing was observed yet.
         """

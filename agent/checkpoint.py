@@ -1,94 +1,126 @@
-"""A checkpoint is one folder: weights, model config, vocabulary, embodiment, statistics, policy format, checksums."""
+"""A checkpoint is one folder: weights, model config, vocabulary, the robots that it acts for, checksums."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from embodio.agent.errors import CheckpointError
-from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.policy_format import PolicyFormat
+from embodio.agent.format.robot_files import (
+    DEFAULT,
+    ROBOT_FILES,
+    STATISTICS,
+    naming,
+    read_robots,
+    robot_file_names,
+    robot_folder,
+    robot_names,
+    write_robots,
+)
+from embodio.agent.format.robot_formats import RobotFormats
 from embodio.envs.embodiment import Embodiment
-from embodio.envs.errors import EnvError
-from embodio.model.errors import ModelError
 from embodio.model.network.network import UnifiedIO2
-from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
-from embodio.model.weights.checksums import SUMS_FILE, ChecksumError, check_sums, sha256_of, write_sums
+from embodio.model.weights.checksums import (
+    SUMS_FILE,
+    ChecksumError,
+    check_sums,
+    read_sums,
+    sha256_of,
+    sums_command,
+    write_sums,
+)
 from embodio.model.weights.weights import CONFIG_FILE, WEIGHTS_FILE, load_weights, save_weights
-from embodio.model.writing import recover_folder, replacing_folder, write_bytes, write_json
+from embodio.model.writing import recover_folder, replacing_folder, write_bytes
 
 WEIGHTS = WEIGHTS_FILE
 MODEL = CONFIG_FILE
-POLICY = "policy.json"
-EMBODIMENT = "embodiment.json"
-STATISTICS = "statistics.json"
 VOCABULARY = "vocabulary.model"
-FILES = (WEIGHTS, MODEL, POLICY, EMBODIMENT, STATISTICS, VOCABULARY)
-"""What an agent reads; SHA256SUMS and what training needs come on top."""
+FILES = (WEIGHTS, MODEL, *ROBOT_FILES, VOCABULARY)
+"""What an agent of one robot reads; SHA256SUMS and what training needs come on top."""
 
 
-@dataclasses.dataclass
 class Checkpoint:
-    """A network together with everything that says which robot it is for and how to talk to it.
+    """A network together with everything that says which robots it is for and how to talk to them.
 
-    Attributes:
+    Args:
         model: the network.
-        format: its robot, statistics and vocabulary.
+        robots: how its robot is read and written, or its robots by name.
         folder: where it was loaded from, if it was.
         sha256: of each file as it was when it was loaded; empty if it was not, or if nothing was compared.
+
+    Attributes:
+        robots: name of a robot -> its embodiment, statistics and policy; all with the network's vocabulary.
     """
 
-    model: UnifiedIO2
-    format: PolicyFormat
-    folder: Path | None = None
-    sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    def __init__(
+        self,
+        model: UnifiedIO2,
+        robots: PolicyFormat | Mapping[str, PolicyFormat],
+        folder: Path | None = None,
+        sha256: Mapping[str, str] | None = None,
+    ) -> None:
+        self.model, self.folder = model, folder
+        self.robots = robots if isinstance(robots, RobotFormats) else RobotFormats(robots)
+        self.sha256: Mapping[str, str] = sha256 or {}
 
-    def hashes(self) -> dict[str, str]:
-        """sha256 of the weights and of the statistics files, for reports."""
+    @property
+    def format(self) -> PolicyFormat:
+        """That of the only robot, or of the default; raises CheckpointError naming the robots if there is none."""
+        return self.robots[self.robots.pick()]
+
+    def hashes(self, robot: str | None = None) -> dict[str, str]:
+        """sha256 of the weights and of the statistics of a robot (None: the only one, or the default), for reports."""
         if self.folder is None:
             raise CheckpointError("hashes: this checkpoint was never saved; call save_checkpoint first")
-        return {name: self.sha256.get(name) or sha256_of(self.folder / name) for name in (WEIGHTS, STATISTICS)}
+        folder = robot_folder(Path(), self.robots.pick(robot) if self.robots.named else "")
+        names = (WEIGHTS, (folder / STATISTICS).as_posix())
+        return {name: self.sha256.get(name) or sha256_of(self.folder / name) for name in names}
 
 
-def save_checkpoint(folder: str | Path, model: UnifiedIO2, policy_format: PolicyFormat) -> Path:
+def save_checkpoint(folder: str | Path, model: UnifiedIO2, robots: PolicyFormat | Mapping[str, PolicyFormat]) -> Path:
     """Writes a checkpoint folder in one step: it is complete or it is not there.
 
     Args:
         folder: where to; an existing checkpoint there is replaced.
         model: the network, on any device.
-        policy_format: its robot, statistics and vocabulary.
+        robots: how its robot is read and written, or its robots by name; `RobotFormats` also says which of them acts
+            where none is asked for.
+
+    Raises:
+        CheckpointError: as `RobotFormats` says.
     """
     folder = Path(folder)
+    robots = robots if isinstance(robots, RobotFormats) else RobotFormats(robots)
     with replacing_folder(folder) as new:
-        write_checkpoint_files(new, model, policy_format)
+        write_checkpoint_files(new, model, robots)
     return folder
 
 
-def write_checkpoint_files(folder: Path, model: UnifiedIO2, policy_format: PolicyFormat) -> None:
+def write_checkpoint_files(folder: Path, model: UnifiedIO2, robots: RobotFormats) -> None:
     """Writes the files of a checkpoint into an existing folder, last the checksums of all that is in it."""
     save_weights(model, folder)
-    write_json(folder / POLICY, policy_format.config.to_dict(), indent=2)
-    write_json(folder / EMBODIMENT, policy_format.embodiment.to_dict(), indent=2)
-    write_json(folder / STATISTICS, policy_format.statistics.to_dict(), indent=2)
-    write_bytes(folder / VOCABULARY, policy_format.vocabulary.to_bytes())
+    write_robots(folder, robots)
+    write_bytes(folder / VOCABULARY, robots.vocabulary.to_bytes())
     write_sums(folder)
 
 
-def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
+def load_checkpoint(name_or_path: str | Path, embodiment: Embodiment | str | None = None) -> Checkpoint:
     """Loads a checkpoint folder, or one that ships with the package, such as "lift-nano".
 
     Every file is compared with the checksum that was saved with it. A folder from before there were checksums loads.
 
+    Args:
+        name_or_path: folder, or name.
+        embodiment: of the robot that it is loaded for, or that robot's name; None loads it for all of its robots.
+
     Raises:
         CheckpointError: if there is no such checkpoint, or a file of it is missing, damaged or another one than was
             saved; names the file.
+        EmbodimentMismatch: if none of its robots is the one that is asked for, see `RobotFormats.pick`.
         WeightsError: if the weights do not fit the model config.
 
     Warns:
@@ -97,65 +129,67 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
     """
     folder = find_checkpoint(name_or_path)
     sha256 = _checked(folder)
-    policy_format = load_format(folder)
+    robots = load_robots(folder)
+    chosen = list(robots) if embodiment is None else [robots.pick(embodiment)]
     model = load_weights(folder)
-    rows, vocabulary = model.config.transformer.vocab_size, policy_format.vocabulary
+    rows, vocabulary = model.config.transformer.vocab_size, robots.vocabulary
     if rows < vocabulary.size:
         raise CheckpointError(
             f"{folder}: the network knows {rows} ids, the vocabulary has {vocabulary.size}; "
             f"{MODEL} and {VOCABULARY} come from different checkpoints"
         )
-    if guessed := policy_format.embodiment.guessed:
-        warnings.warn(
-            f"{folder}: guessed and confirmed by nobody: {', '.join(guessed)}; the robot may take its actions for "
-            "something else. Confirm them in the YAML file of the data, and train on",
-            stacklevel=3,
-        )
-    return Checkpoint(model, policy_format, folder, sha256)
+    for name in chosen:
+        if guessed := robots[name].embodiment.guessed:
+            warnings.warn(
+                f"{robot_folder(folder, name if robots.named else '')}: guessed and confirmed by nobody: "
+                f"{', '.join(guessed)}; the robot may take its actions for something else. Confirm them in the YAML "
+                "file of the data, and train on",
+                stacklevel=3,
+            )
+    return Checkpoint(model, robots, folder, sha256)
 
 
-def load_format(folder: Path) -> PolicyFormat:
-    """Reads what a checkpoint says of its robot, without its weights; raises CheckpointError naming the file."""
-    with _about(folder / VOCABULARY):
+def load_robots(folder: Path) -> RobotFormats:
+    """Reads what a checkpoint says of its robots, without its weights; raises CheckpointError naming the file."""
+    names = robot_names(folder)
+    with naming(folder / VOCABULARY):
         vocabulary = Vocabulary.from_bytes((folder / VOCABULARY).read_bytes())
-    with _about(folder / POLICY):
-        policy = PolicyConfig.from_dict(_read_json(folder / POLICY))
-    with _about(folder / EMBODIMENT):
-        embodiment = Embodiment.from_dict(_read_json(folder / EMBODIMENT))
-    with _about(folder / STATISTICS):
-        statistics = DatasetStatistics.from_dict(_read_json(folder / STATISTICS))
-    with _about(folder):
-        return PolicyFormat(policy, embodiment, statistics, vocabulary)
+    return read_robots(folder, names, vocabulary)
+
+
+def checkpoint_files(folder: Path) -> list[str]:
+    """Names of the files that an agent reads in a folder, whether or not they are there.
+
+    Raises:
+        CheckpointError: the name of a robot is unsafe, see `robot_names`.
+        ChecksumError: SHA256SUMS is damaged.
+    """
+    listed = read_sums(folder) or {}
+    names = robot_names(folder, listed)
+    default = [DEFAULT] if names and (DEFAULT in listed or (folder / DEFAULT).exists()) else []
+    return [WEIGHTS, MODEL, *robot_file_names(names), *default, VOCABULARY]
 
 
 def _checked(folder: Path) -> Mapping[str, str]:
     """The sha256 of each file of a checkpoint, which are all there and as they were saved; empty if nobody knows."""
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if missing:
-        inside = [name for name in (str(folder / "checkpoint"),) if (Path(name) / MODEL).is_file()]
-        hint = f"did you mean {inside[0]}?" if inside else f"a checkpoint consists of {', '.join(FILES)}"
-        raise CheckpointError(f"{folder}: {', '.join(missing)} missing; {hint}")
     try:
-        sha256 = check_sums(folder, FILES)
+        names = checkpoint_files(folder)
+        missing = [name for name in names if not (folder / name).is_file()]
+        if missing:
+            inside = [name for name in (str(folder / "checkpoint"),) if (Path(name) / MODEL).is_file()]
+            whole = f"a checkpoint of one robot consists of {', '.join(FILES)}"
+            hint = f"did you mean {inside[0]}?" if inside else whole
+            raise CheckpointError(f"{folder}: {', '.join(missing)} missing; {hint}")
+        sha256 = check_sums(folder, names)
     except ChecksumError as error:
         raise CheckpointError(str(error)) from error
     if sha256 is None:
         warnings.warn(
             f"{folder} has no {SUMS_FILE}, so damaged or exchanged files cannot be told from the right ones; if you "
-            f"trust them, write it with `sha256sum * > {SUMS_FILE}` in that folder",
+            f"trust them, write it with `{sums_command(folder)}` in that folder",
             stacklevel=4,
         )
     return sha256 or {}
-
-
-@contextmanager
-def _about(path: Path) -> Iterator[None]:
-    """Puts the file's name before what is wrong with its content."""
-    try:
-        yield
-    except (ModelError, EnvError, CheckpointError) as error:
-        text = str(error) if str(path) in str(error) else f"{path}: {error}"
-        raise CheckpointError(f"{text}; fetch or save the checkpoint again") from error
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
@@ -181,13 +215,3 @@ def shipped_checkpoints() -> dict[str, Path]:
     if not root.is_dir():
         return {}
     return {path.name: path for path in sorted(root.iterdir()) if (path / WEIGHTS).is_file()}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path}: expected an object, found a {type(values).__name__}")
-    return values

@@ -16,7 +16,7 @@ from embodio.envs.embodiment import ActionSpec, Dimension, Embodiment
 from embodio.envs.errors import EmbodimentMismatch
 
 STEPS = 6
-"""Steps of each try; more than the half chunk that agents play before they plan anew."""
+"""Steps of each try; more than the half chunk that agents play before they plan again."""
 
 Actions = list[npt.NDArray[Any]]
 Play = list[dict[str, Any]]
@@ -271,7 +271,7 @@ class _Trial:
                     yield f"step {step}: row {index} of a batch acts differently from the same row alone"
 
     def rows_that_are_disturbed(self) -> Iterator[str]:
-        """A row that does not begin anew when it is reset, or another that does not go on."""
+        """A row that does not start over when it is reset, or another that does not go on."""
         rows, middle = self.rows(), len(self.play) // 2
         alone = [self.episode(row) for row in rows]
         begun = self.episode(rows[1][middle:])

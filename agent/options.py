@@ -26,7 +26,7 @@ class AgentOptions:
         guidance: how far to move away from what the network would do without the instruction; 0 is off.
         neutral: the instruction that stands for none, for guidance.
         abstain_below: refuse to act when the legal mass (see `ActionResult.legal_mass`) is below; None never refuses.
-            An agent that refused remembers nothing of that step, and plans anew at the next.
+            An agent that refused remembers nothing of that step, and plans again at the next.
         precision: of the weights. "int8" quantises them, and activations on the fly; "int8_weights" the weights alone,
             which is more exact and slower.
         prepare: store float32 weights as inference on a processor reads them, see `embodio.model.prepare`. Large
@@ -69,7 +69,7 @@ class AgentOptions:
             raise AgentError(f"replan: got {self.replan!r}, expected a whole number of actions")
 
     def replan_of(self, chunk: int, whole_episode: bool = False) -> int:
-        """Actions played before planning anew, for chunks of a length.
+        """Actions played before planning again, for chunks of a length.
 
         Raises:
             AgentError: `replan` is out of range, or nothing overlaps that an ensemble could average.

@@ -1,4 +1,4 @@
-"""The size of network that a policy needs: a named size, cut to what the policy reads and writes."""
+"""The network that policies need: a named size, cut to what they read and write."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from embodio.agent.format.policy_format import PolicyFormat
 from embodio.model.config.model import ModelConfig
 from embodio.model.config.parts import AudioTowerConfig, ResamplerConfig
 
-# What a small policy with a microphone hears with, beside the other parts of size nano.
+# What a small policy with a microphone hears with, next to the other parts of size nano.
 _NANO_AUDIO_TOWER = AudioTowerConfig(
     emb_dim=128, num_heads=4, head_dim=32, num_layers=2, mlp_dim=512, num_positions=130
 )
@@ -17,27 +17,28 @@ _NANO_AUDIO_HISTORY = ResamplerConfig(
 )
 
 
-def policy_network_config(size: str, policy_format: PolicyFormat) -> ModelConfig:
-    """The named size, fitted to a policy: rows for its vocabulary, only the inputs that it reads, only text targets.
+def policy_network_config(size: str, *formats: PolicyFormat) -> ModelConfig:
+    """The named size, fitted to policies: rows for their vocabulary, only inputs that one reads, only text targets.
 
     Args:
         size: see `ModelConfig.named`.
-        policy_format: what the policy reads and writes.
+        formats: how each of the robots is read and written, one or more, with one vocabulary.
 
     Raises:
         ConfigError: if there is no such size.
     """
     config = ModelConfig.named(size)
-    policy = policy_format.config
-    frames, sounds = policy.image_slots, policy.sound_slots
-    modalities = ["text"] + (["image"] if policy.cameras or frames else []) + (["image_history"] if frames else [])
-    hears = policy.microphone or sounds > 0
+    policies = [one.config for one in formats]
+    frames, sounds = (max(policy.image_slots for policy in policies), max(policy.sound_slots for policy in policies))
+    sees = any(policy.cameras for policy in policies) or frames
+    modalities = ["text"] + (["image"] if sees else []) + (["image_history"] if frames else [])
+    hears = sounds > 0
     modalities += ["audio", "audio_history"] if hears else []
     if hears and config.audio_tower is None:
         config = dataclasses.replace(config, audio_tower=_NANO_AUDIO_TOWER, audio_history=_NANO_AUDIO_HISTORY)
     return dataclasses.replace(
         config,
-        transformer=dataclasses.replace(config.transformer, vocab_size=policy_format.vocabulary.padded_size),
+        transformer=dataclasses.replace(config.transformer, vocab_size=formats[0].vocabulary.padded_size),
         sampling=dataclasses.replace(config.sampling, num_frames=max(1, frames, sounds)),
         input_modalities=tuple(modalities),
         target_modalities=("text",),

@@ -10,22 +10,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from packaging.requirements import Requirement
-from rich.console import Console
-from rich.table import Table
 
-from embodio.agent.checkpoint import Checkpoint, load_checkpoint
 from embodio.agent.errors import AgentError
 from embodio.benchmarks.speed.machine import PACKAGES, usable_cores
 from embodio.envs import embodiment_of
-from embodio.envs.embodiment import in_short
+from embodio.envs.embodiment import Embodiment, in_short
 from embodio.envs.errors import EnvError
-from embodio.model import ModelError
+from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run
 from embodio.train.command_line.threads import omp_threads, waiting
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from embodio.agent.checkpoint import Checkpoint
+    from embodio.agent.format.robot_formats import RobotFormats
 
 Verdict = Literal["ok", "look", "wrong"]
 _COLOURS = {"ok": "green", "look": "yellow", "wrong": "red"}
@@ -58,7 +61,7 @@ class DoctorConfig:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One thing that was looked at.
 
     Attributes:
@@ -74,13 +77,13 @@ class Finding:
     remedy: str = ""
 
 
-def examine(config: DoctorConfig) -> list[Finding]:
+def examine(config: DoctorConfig) -> list[Diagnosis]:
     """Everything that was found, in the order in which it was looked at."""
     findings = [finding for look in (graphics, packages, threads, cuda, memory, disk) for finding in look()]
     return findings + list(checkpoint(config))
 
 
-def graphics() -> Iterator[Finding]:
+def graphics() -> Iterator[Diagnosis]:
     """Whether MuJoCo renders a picture here, tried in a process of its own, as a broken driver may bring it down."""
     chosen = os.environ.get("MUJOCO_GL", "egl")
     remedy = "run scripts/graphics.py" if chosen == "egl" else "set MUJOCO_GL=egl, or osmesa with libosmesa6 installed"
@@ -90,23 +93,23 @@ def graphics() -> Iterator[Finding]:
             [sys.executable, "-c", _RENDER], env=environment, capture_output=True, text=True, timeout=_RENDER_SECONDS
         )
     except subprocess.TimeoutExpired:
-        yield Finding("graphics", "wrong", f"MUJOCO_GL={chosen}: no picture in {_RENDER_SECONDS} s", remedy)
+        yield Diagnosis("graphics", "wrong", f"MUJOCO_GL={chosen}: no picture in {_RENDER_SECONDS} s", remedy)
         return
     if done.returncode != 0 or not done.stdout.strip().isdigit():
         said = (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1]
-        yield Finding("graphics", "wrong", f"MUJOCO_GL={chosen} does not render: {said}", remedy)
+        yield Diagnosis("graphics", "wrong", f"MUJOCO_GL={chosen} does not render: {said}", remedy)
     elif int(done.stdout) == 0:
-        yield Finding("graphics", "wrong", f"MUJOCO_GL={chosen} renders black pictures", remedy)
+        yield Diagnosis("graphics", "wrong", f"MUJOCO_GL={chosen} renders black pictures", remedy)
     else:
-        yield Finding("graphics", "ok", f"MUJOCO_GL={chosen} renders")
+        yield Diagnosis("graphics", "ok", f"MUJOCO_GL={chosen} renders")
 
 
-def packages() -> Iterator[Finding]:
+def packages() -> Iterator[Diagnosis]:
     """Whether what embodio needs is installed in versions that it runs with, and in those that were tried together."""
     try:
         needed = [Requirement(line) for line in requires("embodio") or ()]
     except PackageNotFoundError:
-        yield Finding("versions", "look", "embodio itself is not installed", "pip install -e . -c constraints.txt")
+        yield Diagnosis("versions", "look", "embodio itself is not installed", "pip install -e . -c constraints.txt")
         return
     tried, there, sound = _tried(), [], True
     for requirement in needed:
@@ -117,20 +120,20 @@ def packages() -> Iterator[Finding]:
             if not optional:
                 sound = False
                 remedy = f"pip install '{name}{requirement.specifier}' -c constraints.txt"
-                yield Finding("versions", "wrong", f"{name} is not installed", remedy)
+                yield Diagnosis("versions", "wrong", f"{name} is not installed", remedy)
             continue
         remedy = f"pip install '{name}{requirement.specifier}' -c constraints.txt"
         if not requirement.specifier.contains(found, prereleases=True):
             sound = False
             told = f"{name} {found} is installed, {requirement.specifier} is needed"
-            yield Finding("versions", "look" if optional else "wrong", told, remedy)
+            yield Diagnosis("versions", "look" if optional else "wrong", told, remedy)
         elif name in PACKAGES and not optional:
             there.append(f"{name} {found}")
             if tried.get(name, found) != found.partition("+")[0]:
                 remedy = f"pip install {name}=={tried[name]} if something does not work"
-                yield Finding("versions", "look", f"{name} {found} is installed, {tried[name]} was tried", remedy)
+                yield Diagnosis("versions", "look", f"{name} {found} is installed, {tried[name]} was tried", remedy)
     if sound:
-        yield Finding("versions", "ok", ", ".join(there))
+        yield Diagnosis("versions", "ok", ", ".join(there))
 
 
 def _tried() -> dict[str, str]:
@@ -145,85 +148,109 @@ def _tried() -> dict[str, str]:
     }
 
 
-def threads() -> Iterator[Finding]:
+def threads() -> Iterator[Diagnosis]:
     """More threads than cores, or threads that spin, make decoding many times slower."""
+    import torch
+
     used, cores, wanted, how = torch.get_num_threads(), usable_cores(), omp_threads(), waiting()
     given = f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'not set')}"
     in_force = f"{given}, OMP_WAIT_POLICY={os.environ.get('OMP_WAIT_POLICY', 'not set')}"
     most = f"set OMP_NUM_THREADS={cores} or fewer"
     if wanted is not None and wanted > cores:
-        yield Finding("threads", "wrong", f"{given}, there are {cores} cores", most)
+        yield Diagnosis("threads", "wrong", f"{given}, there are {cores} cores", most)
     elif used > cores:
-        yield Finding("threads", "wrong", f"torch uses {used} threads, there are {cores} cores", most)
+        yield Diagnosis("threads", "wrong", f"torch uses {used} threads, there are {cores} cores", most)
     elif used > 1 and how == "spin":
         remedy = "set OMP_WAIT_POLICY=PASSIVE if other programs share the cores, or OMP_NUM_THREADS=1"
-        yield Finding("threads", "look", f"torch uses {used} threads that spin while they wait ({in_force})", remedy)
+        yield Diagnosis("threads", "look", f"torch uses {used} threads that spin while they wait ({in_force})", remedy)
     else:
         asleep = " that sleep while they wait" if used > 1 else ""
         named = f"{used} thread{'s' if used > 1 else ''}{asleep}"
-        yield Finding("threads", "ok", f"torch uses {named}, on {cores} cores ({in_force})")
+        yield Diagnosis("threads", "ok", f"torch uses {named}, on {cores} cores ({in_force})")
 
 
-def cuda() -> Iterator[Finding]:
+def cuda() -> Iterator[Diagnosis]:
     """Whether a GPU is there, and this build of torch can use it."""
+    import torch
+
     if torch.cuda.is_available():
-        yield Finding("cuda", "ok", torch.cuda.get_device_name(0))
+        yield Diagnosis("cuda", "ok", torch.cuda.get_device_name(0))
     elif Path("/proc/driver/nvidia").exists():
-        yield Finding("cuda", "look", "an NVIDIA driver, but torch sees no GPU", "install the CUDA build of torch")
+        yield Diagnosis("cuda", "look", "an NVIDIA driver, but torch sees no GPU", "install the CUDA build of torch")
     else:
-        yield Finding("cuda", "ok", "no GPU; the network runs on the CPU")
+        yield Diagnosis("cuda", "ok", "no GPU; the network runs on the CPU")
 
 
-def memory() -> Iterator[Finding]:
+def memory() -> Iterator[Diagnosis]:
     """Free memory, in GB; a simulator with a renderer needs about 1.2."""
     path = Path("/proc/meminfo")
     if not path.exists():
-        yield Finding("memory", "look", "cannot be read on this system", "see that 2 GB are free")
+        yield Diagnosis("memory", "look", "cannot be read on this system", "see that 2 GB are free")
         return
     lines = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
     free = int(lines["MemAvailable"].split()[0]) / 1024**2
     if free < _LEAST_MEMORY:
-        yield Finding("memory", "wrong", f"{free:.1f} GB free", "end other programs, or use fewer workers")
+        yield Diagnosis("memory", "wrong", f"{free:.1f} GB free", "end other programs, or use fewer workers")
     else:
-        yield Finding("memory", "ok", f"{free:.1f} GB free")
+        yield Diagnosis("memory", "ok", f"{free:.1f} GB free")
 
 
-def disk() -> Iterator[Finding]:
+def disk() -> Iterator[Diagnosis]:
     """Free space where runs are written."""
     free = shutil.disk_usage(Path.cwd()).free / 1024**3
     if free < _LEAST_DISK:
-        yield Finding("disk", "wrong", f"{free:.1f} GB free in {Path.cwd()}", "free some, or run in another folder")
+        yield Diagnosis("disk", "wrong", f"{free:.1f} GB free in {Path.cwd()}", "free some, or run in another folder")
     else:
-        yield Finding("disk", "ok", f"{free:.1f} GB free in {Path.cwd()}")
+        yield Diagnosis("disk", "ok", f"{free:.1f} GB free in {Path.cwd()}")
 
 
-def checkpoint(config: DoctorConfig) -> Iterator[Finding]:
+def checkpoint(config: DoctorConfig) -> Iterator[Diagnosis]:
     """Whether the checkpoint loads, is for the robot of the environment, and has sound statistics."""
+    from embodio.agent.checkpoint import load_checkpoint
+    from embodio.agent.format.robot_formats import OTHER_ROBOT
+    from embodio.model.weights.checksums import sums_command
+
     try:
         loaded = load_checkpoint(config.agent)
     except (AgentError, ModelError, EnvError) as error:
-        yield Finding("checkpoint", "wrong", str(error), "make one with embodio-train, or fetch it again")
+        yield Diagnosis("checkpoint", "wrong", str(error), "make one with embodio-train, or fetch it again")
         return
-    yield Finding("checkpoint", "ok", str(loaded.folder))
-    if not loaded.sha256:
-        remedy = "write it with `sha256sum * > SHA256SUMS` in that folder, if you trust the files"
-        yield Finding("checksums", "look", "there is no SHA256SUMS, so damage cannot be noticed", remedy)
+    robots = f", for the robots {loaded.robots}" if loaded.robots.named else ""
+    yield Diagnosis("checkpoint", "ok", f"{loaded.folder}{robots}")
+    if not loaded.sha256 and loaded.folder is not None:
+        remedy = f"write it with `{sums_command(loaded.folder)}` in that folder, if you trust the files"
+        yield Diagnosis("checksums", "look", "there is no SHA256SUMS, so damage cannot be noticed", remedy)
     try:
-        differences = loaded.format.embodiment.differences(embodiment_of(config.env))
+        wanted = embodiment_of(config.env)
     except EnvError as error:
-        yield Finding("environment", "wrong", str(error), "see embodio.envs.known_envs()")
+        yield Diagnosis("environment", "wrong", str(error), "see embodio.envs.known_envs()")
         return
+    nearest = loaded.robots.nearest(wanted)
+    name = f"{nearest}, a robot" if loaded.robots.named else "the robot"
+    differences = loaded.robots[nearest].embodiment.differences(wanted)
     if differences:
-        remedy = "make the environment as the checkpoint expects it, or train a policy on this robot"
-        yield Finding("environment", "wrong", f"{config.env} differs in {in_short(differences, most=12)}", remedy)
+        found = f"{config.env} differs from {name} of {config.agent} in {in_short(differences, most=12)}"
+        yield Diagnosis("environment", "wrong", found, OTHER_ROBOT)
     else:
-        yield Finding("environment", "ok", f"{config.env} is the robot of {config.agent}")
-    yield from statistics(loaded)
+        yield from _choice(loaded.robots, wanted, f"{config.env} is {name} of {config.agent}")
+    yield from statistics(loaded, nearest)
 
 
-def statistics(loaded: Checkpoint) -> Iterator[Finding]:
-    """Whether the data set that the statistics are of covered what the robot can do."""
-    robot, known = loaded.format.embodiment, loaded.format.statistics
+def _choice(robots: RobotFormats, wanted: Embodiment, found: str) -> Iterator[Diagnosis]:
+    """Whether it is clear which robot acts in an environment where at least one could."""
+    try:
+        robots.pick(wanted)
+    except AgentError as error:
+        remedy = "train with robot=, which names the one that acts, or load the agent by its name"
+        yield Diagnosis("environment", "wrong", str(error), remedy)
+    else:
+        yield Diagnosis("environment", "ok", found)
+
+
+def statistics(loaded: Checkpoint, name: str | None = None) -> Iterator[Diagnosis]:
+    """Whether the data set that the statistics of a robot are of covered what it can do; None for the only robot."""
+    chosen = loaded.robots[loaded.robots.pick(name)]
+    robot, known = chosen.embodiment, chosen.statistics
     sound = True
     for name, dimensions in (("action", robot.action.dimensions), ("state", robot.state)):
         if name not in known.fields:
@@ -234,16 +261,18 @@ def statistics(loaded: Checkpoint) -> Iterator[Finding]:
             if span < 0.01:
                 sound = False
                 found = f"{name} {dimension.name} hardly moved in the data: {low:.3g} to {high:.3g}"
-                yield Finding("statistics", "look", found, "collect data in which it moves, if the task needs it")
+                yield Diagnosis("statistics", "look", found, "collect data in which it moves, if the task needs it")
     if sound:
         told = "this policy needs none"
         if known.fields:
             told = f"the data of {known.source or 'the data set'} covers every dimension"
-        yield Finding("statistics", "ok", told)
+        yield Diagnosis("statistics", "ok", told)
 
 
-def report(findings: Sequence[Finding]) -> Table:
+def report(findings: Sequence[Diagnosis]) -> Table:
     """The findings as a table for the terminal."""
+    from rich.table import Table
+
     shown = Table(title="embodio-doctor")
     for column in ("about", "", "found", "what to do"):
         shown.add_column(column, overflow="fold")
@@ -255,9 +284,11 @@ def report(findings: Sequence[Finding]) -> Table:
 
 def main(argv: Sequence[str] | None = None, console: Console | None = None) -> int:
     """The command `embodio-doctor`; returns 1 if something is wrong."""
-    wrong: list[Finding] = []
+    wrong: list[Diagnosis] = []
 
     def look(config: DoctorConfig) -> None:
+        from rich.console import Console
+
         findings = examine(config)
         wrong.extend(finding for finding in findings if finding.verdict == "wrong")
         (console or Console()).print(report(findings))

@@ -4,11 +4,11 @@ The way from files to batches, by file:
 
     source       `open_source`, `EpisodeSource`           sources/     LeRobot, HDF5, VIMA; descriptions in YAML
     rlds/        RLDS without TensorFlow, in and out      catalogue/   descriptions of public sets
-    statistics   of the numbers, kept beside the data     tasks/       moments of episodes -> Examples
+    statistics   of the numbers, kept with the data       tasks/       moments of episodes -> Examples
     mixture, order   which record stands where            augment*     one draw for an example
     stream       Examples -> numbered batches             loader       workers and threads that make them ahead
 
-Beside it: `collect` and `recording` write episodes, `conversion` other layouts, `verify*` and `visualise*` check and
+Next to it: `collect` and `recording` write episodes, `conversion` other layouts, `verify*` and `visualise*` check and
 show them, `inspect_source` proposes a description.
 """
 

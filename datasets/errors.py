@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Self
 
 _SHOWN = 120  # characters of a name in an error
 
@@ -11,7 +12,16 @@ class DatasetError(Exception):
     """A data set cannot be read, written or collected; the message says what to do."""
 
 
-class CorruptRecordError(DatasetError):
+class _Detailed(DatasetError):
+    """An error that pickles with all its arguments, so that it survives the way out of a worker process."""
+
+    _arguments: tuple[Any, ...]
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
+        return type(self), self._arguments
+
+
+class CorruptRecordError(_Detailed):
     """A record file is damaged or cut off.
 
     Attributes:
@@ -25,12 +35,8 @@ class CorruptRecordError(DatasetError):
         self.record = record
         self._arguments = (path, record, problem, remedy)
 
-    def __reduce__(self) -> tuple[type[CorruptRecordError], tuple[Path | str, int, str, str]]:
-        """Pickles with all arguments, so that the error survives the way out of a worker process."""
-        return type(self), self._arguments
 
-
-class UnsafeName(DatasetError):
+class UnsafeName(_Detailed):
     """A name in a data file, or from a server, would lead to a file that is none of the data set's.
 
     Attributes:
@@ -44,9 +50,19 @@ class UnsafeName(DatasetError):
         self.origin, self.name = str(origin), short
         self._arguments = (str(origin), short, problem)
 
-    def __reduce__(self) -> tuple[type[UnsafeName], tuple[str, str, str]]:
-        """Pickles with all arguments."""
-        return type(self), self._arguments
+
+class RobotNotDescribed(_Detailed):
+    """The files of a data set do not say what robot it is of.
+
+    Attributes:
+        path: the data set.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        remedy = "Open it through a YAML file; `embodio-data inspect` proposes one"
+        super().__init__(f"{path} does not describe its robot. {remedy}")
+        self.path = path
+        self._arguments = (path,)
 
 
 class FeatureError(DatasetError):
@@ -57,7 +73,7 @@ class CollectionError(DatasetError):
     """A collection of demonstrations cannot start or go on."""
 
 
-class CollectionMismatch(CollectionError):
+class CollectionMismatch(_Detailed, CollectionError):
     """A folder holds a collection that was made with other settings.
 
     Attributes:
@@ -76,12 +92,8 @@ class CollectionMismatch(CollectionError):
         self.found = found
         self._arguments = (folder, field, expected, found)
 
-    def __reduce__(self) -> tuple[type[CollectionMismatch], tuple[Path, str, object, object]]:
-        """Pickles with all arguments."""
-        return type(self), self._arguments
 
-
-class ExampleError(DatasetError):
+class ExampleError(_Detailed):
     """An Example cannot be made of a step; the message says of which data set, episode and step.
 
     Attributes:
@@ -96,10 +108,6 @@ class ExampleError(DatasetError):
         self.episode = episode
         self.step = step
         self._arguments = (dataset, episode, step, problem)
-
-    def __reduce__(self) -> tuple[type[ExampleError], tuple[str, int, int, str]]:
-        """Pickles with all arguments, so that the error survives the way out of a worker process."""
-        return type(self), self._arguments
 
 
 class TooMuchDamage(DatasetError):

@@ -78,5 +78,5 @@ class Expert:
         """Begin an episode."""
 
     def act(self, observation):
-        """The way to the square, as far as one step goes."""
+        """The part of the way to the square that one step covers."""
         return np.clip(self.env.goal - self.env.at, -0.1, 0.1).astype(np.float32)

@@ -27,7 +27,7 @@ _SHORT = reprlib.Repr()
 _SHORT.maxlist, _SHORT.maxstring, _SHORT.maxother = 32, 200, 200
 """Differences that an error lists."""
 _OMITTED = "omitted when empty"
-"""Mark of fields that files leave out where they are empty; files of earlier versions do not have them."""
+"""Mark of fields that files leave out where they are empty."""
 GUESSABLE = (
     "control_hz", "action", "action.mode", "action.frame", "action.rotation", "action.gripper", "action.controller",
     "action.dimensions", "state", "cameras", "microphone", "instruction",
@@ -169,7 +169,7 @@ class Embodiment:
         cameras: the images of an observation, in the order in which a policy reads them.
         microphone: the microphone, if there is one.
         control_hz: actions per second.
-        guessed: the `GUESSABLE` parts that a program guessed and nobody has confirmed yet. They are no difference
+        guessed: the `GUESSABLE` parts that a program guessed and nobody has confirmed yet. They make no difference
             between two robots, but travel with the description and are warned of.
     """
 

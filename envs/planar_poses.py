@@ -13,7 +13,7 @@ import numpy.typing as npt
 from embodio.envs.errors import InvalidAction
 
 FULL_TURN = 360.0
-_TILT = 1e-3  # of the length of a quaternion: more in x or y is no turn about z
+_TILT = 1e-3  # of the length of a quaternion: more in x or y is not a turn about z
 
 Doubles = npt.NDArray[np.float64]
 
@@ -52,7 +52,7 @@ def to_planar(actions: npt.ArrayLike) -> Doubles:
     """Actions [..., 12] with quaternions -> float64 [..., 6]: x, y (m), turn (degrees in [0, 360)) of both poses.
 
     Raises:
-        InvalidAction: wrong shape, not finite, or a rotation that is no turn about z.
+        InvalidAction: wrong shape, not finite, or a rotation that is not a turn about z.
     """
     values = _numbers("action", actions, 12)
     parts = [p for q in (values[..., :6], values[..., 6:]) for p in (q[..., :2], yaw_degrees(q[..., 2:])[..., None])]

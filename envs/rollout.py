@@ -106,7 +106,7 @@ def rollout(
     """Play one episode per seed, yielding each result as soon as it is known.
 
     Args:
-        env: an environment, or a function that makes one. Given a function, the environment is made anew after a
+        env: an environment, or a function that makes one. Given a function, the environment is made again after a
             simulator error and closed at the end; given an environment, its next `reset` has to recover by itself, as
             `RobosuiteEnv` does.
         policy: anything with `reset(instruction=...)` and `act(observation)`.

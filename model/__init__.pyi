@@ -10,12 +10,12 @@ from .inference.prepared import prepare as prepare
 from .inference.quantised import QuantisedUnifiedIO2 as QuantisedUnifiedIO2
 from .inference.quantised import quantise as quantise
 from .layers.token_sequence import TokenSequence as TokenSequence
+from .network.batch import Batch as Batch
 from .network.batch import CollateError as CollateError
 from .network.batch import collate as collate
 from .network.loss import LossOutput as LossOutput
 from .network.loss import ModalityLoss as ModalityLoss
 from .network.loss import TargetOutput as TargetOutput
-from .network.network import Batch as Batch
 from .network.network import UnifiedIO2 as UnifiedIO2
 from .processing.audio import cut_segments as cut_segments
 from .processing.audio import resample as resample

@@ -32,7 +32,7 @@ class Example:
             the last of which is the main sound; those before it are then the history.
         audio_history: earlier sounds, oldest first, each at most a segment, at most as many as the model has slots.
         text_target: the answer as a prompt; None for inference or when the target is not text.
-        other_answers: further right answers beside `text_target`; each is trained as if it were the only one, and all
+        other_answers: further right answers besides `text_target`; each is trained as if it were the only one, and all
             share one pass of the encoder.
         image_target: an image to draw.
         audio_target: a sound to make, at most a segment.

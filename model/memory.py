@@ -37,7 +37,7 @@ def room(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
 
 
 def keep_freed_memory() -> None:
-    """Has glibc keep what this process frees: memory that it gives back is made anew, page by page, for the next use.
+    """Has glibc keep what this process frees: memory that it gives back is made again, page by page, for the next use.
 
     Settings of glibc in the environment (MALLOC_...) count no more; with another library for C nothing happens.
     """

@@ -89,7 +89,7 @@ def put_in_place(temporary: Path, path: Path, *, lasting: bool = True) -> None:
 
 
 def write_bytes(path: Path | str, content: bytes, *, lasting: bool = True) -> None:
-    """Writes a file in one step, see `replacing`; what is no ordinary file, such as a pipe, is written directly."""
+    """Writes a file in one step, see `replacing`; what is not an ordinary file, such as a pipe, is written directly."""
     if Path(path).exists() and not Path(path).is_file():
         with write_errors(path):
             Path(path).write_bytes(content)
@@ -175,7 +175,7 @@ def recover_folder(folder: Path) -> Path:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Removes what a killed `replacing_folder` left beside a folder; only for those who alone may write to it."""
+    """Removes what a killed `replacing_folder` left next to a folder; only for those who alone may write to it."""
     for kind in ("new", "old") if folder.exists() else ("new",):
         shutil.rmtree(_sibling(folder, kind), ignore_errors=True)
 

@@ -8,12 +8,12 @@ fail() {
     exit 1
 }
 
-# An environment that was moved or whose Python is gone cannot be repaired, so it is made anew.
+# An environment that was moved or whose Python is gone cannot be repaired, so it is made again.
 if [ -x .venv/bin/python ] && .venv/bin/python -c "" 2>/dev/null; then
     case "$(head -n 1 .venv/bin/pip 2>/dev/null)" in
     "#!$(pwd)/.venv/bin/python"*) exit 0 ;;
     esac
-    echo "The virtual environment .venv was made in another folder; making it anew."
+    echo "The virtual environment .venv was made in another folder; making it again."
 fi
 
 # Clearing would go through a link and empty an environment that belongs to somebody else.

@@ -14,14 +14,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from embodio.agent.checkpoint import (
-    FILES,
     VOCABULARY,
     Checkpoint,
+    checkpoint_files,
     find_checkpoint,
     load_checkpoint,
     shipped_checkpoints,
 )
 from embodio.agent.format.policy_format import PolicyFormat
+from embodio.agent.format.robot_formats import RobotFormats
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.vocabulary import Vocabulary
@@ -81,9 +82,9 @@ def open_start(name: str) -> Start:
         AgentError, ModelError: files are missing, damaged or do not fit each other.
     """
     folder = start_folder(name)
-    if all((folder / file).is_file() for file in FILES):
+    if all((folder / file).is_file() for file in checkpoint_files(folder)):
         agent = load_checkpoint(folder)
-        return Start(name, folder, start_digest(folder), agent.model, agent.format.vocabulary, agent)
+        return Start(name, folder, start_digest(folder), agent.model, agent.robots.vocabulary, agent)
     own = [folder / file for file in (VOCABULARY, TOKENIZER) if (folder / file).is_file()]
     vocabulary = Vocabulary.from_file(own[0]) if own else None
     return Start(name, folder, start_digest(folder), load(folder, tokenizers=False), vocabulary, None)
@@ -99,7 +100,7 @@ def start_folder(name: str) -> Path:
         return folder
     if path.is_absolute() or name.startswith(".") or name.count("/") != 1:
         ships = ", ".join(shipped_checkpoints())
-        raise TrainError(f"init: {name} is no folder, and not among the checkpoints that ship: {ships}")
+        raise TrainError(f"init: {name} is not a folder, and not among the checkpoints that ship: {ships}")
     return weights_folder(name)
 
 
@@ -158,7 +159,7 @@ def load_start(model: UnifiedIO2, start: Start, vocabulary: Vocabulary) -> list[
     return fates
 
 
-def report(fates: list[Fate], start: Start, policy_format: PolicyFormat) -> Table:
+def report(fates: list[Fate], start: Start, robots: RobotFormats) -> Table:
     """A table of what was loaded, resized, left out and begins new, part by part."""
     table = Table(title=f"weights from {start.name}")
     for column in ("", "part", "tensors", "numbers", "why"):
@@ -172,7 +173,7 @@ def report(fates: list[Fate], start: Start, policy_format: PolicyFormat) -> Tabl
             if found == kind:
                 numbers = sum(member.numbers for member in members)
                 table.add_row(kind, part, str(len(members)), f"{numbers:,}", why)
-    for line in _other_formats(start, policy_format):
+    for line in _other_formats(start, robots):
         table.add_row("differs", line.partition(":")[0], "", "", line.partition(":")[2].strip())
     return table
 
@@ -239,24 +240,32 @@ def _grids(given: ModelConfig, own: ModelConfig) -> str:
     return f"{rows} x {columns} to {new_rows} x {new_columns}"
 
 
-def _other_formats(start: Start, policy_format: PolicyFormat) -> Iterator[str]:
-    """What means something else to the agent that the weights come from: a line each, at most a dozen."""
+def _other_formats(start: Start, robots: RobotFormats) -> Iterator[str]:
+    """What means something else to the robots that the weights come from: a line each, at most a dozen."""
     if start.checkpoint is None:
         return
-    before, lines = start.checkpoint.format, list[str]()
-    for name, value in policy_format.config.to_dict().items():
-        if (old := before.config.to_dict()[name]) != value:
-            lines.append(f"policy.{name}: {old!r} there, {value!r} here")
-    lines += [f"robot: {difference}" for difference in before.embodiment.differences(policy_format.embodiment)]
-    for field, statistics in policy_format.statistics.fields.items():
+    there, lines = start.checkpoint.robots, list[str]()
+    for name, now in robots.items():
+        before = there[there.nearest(now.embodiment)]
+        lines += [f"{name}.{line}" if robots.named else line for line in _format_differences(before, now)]
+    yield from lines[:_MOST_SHOWN]
+    if len(lines) > _MOST_SHOWN:
+        yield f"...: and {len(lines) - _MOST_SHOWN} more"
+
+
+def _format_differences(before: PolicyFormat, now: PolicyFormat) -> Iterator[str]:
+    """What means something else to one robot than to another."""
+    old_config = before.config.to_dict()
+    for name, value in now.config.to_dict().items():
+        if (old := old_config[name]) != value:
+            yield f"policy.{name}: {old!r} there, {value!r} here"
+    yield from (f"robot: {difference}" for difference in before.embodiment.differences(now.embodiment))
+    for field, statistics in now.statistics.fields.items():
         old_statistics = before.statistics.fields.get(field)
         if old_statistics is not None and not _close(
             old_statistics.max, statistics.max, old_statistics.min, statistics.min
         ):
-            lines.append(f"statistics.{field}: of other data; numbers are scaled by those of the new data")
-    yield from lines[:_MOST_SHOWN]
-    if len(lines) > _MOST_SHOWN:
-        yield f"...: and {len(lines) - _MOST_SHOWN} more"
+            yield f"statistics.{field}: of other data; numbers are scaled by those of the new data"
 
 
 def _close(*ends: tuple[float, ...]) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from embodio.datasets.episodes.step_rules import IdleConfig, StepRules
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.stream.mixture_config import MixtureConfig
-from embodio.datasets.tasks.input_config import InputConfig
-from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, Range, require_ranges
+from embodio.datasets.tasks.parts.input_config import InputConfig
+from embodio.train.command_line.ranges import COUNT, NOT_NEGATIVE, require_ranges
 from embodio.train.command_line.schema import ConfigError
 
 
@@ -63,38 +63,21 @@ class MixtureSettings:
 
 
 @dataclass(frozen=True)
-class TaskSettings:
-    """Settings of the tasks; each reads those that it needs.
+class SharedTaskSettings:
+    """Settings that all tasks share; those of one task are the keys `tasks.<name>.*`.
 
     Attributes:
         inputs: what tasks other than next_action are given; next_action reads what `policy` says, and takes drop_state
             and drop_history from here.
-        goal_ahead: next_action with policy.goal_image: the goal is a later step, at most so many ahead (hindsight); 0
-            shows the end of the episode.
-        sub_goal_ahead: sub_goal_image: steps ahead at most.
-        frames: next_frame: frames to draw, on one sheet.
-        stride: next_frame: steps from one to the next.
-        state_ahead: next_state: steps ahead.
-        video_frames: instruction_from_video: frames before the last one, 1 to 8.
-        right: action_right: chance that the action is the right one.
-        longest_plan: plan: tokens of an answer at most; longer episodes make no record.
         lowest: numeric field (state), or a dimension of it (state/z) -> smallest value; steps with a smaller one are
             left out of statistics, training and validation, as steps that are not finite always are.
         highest: the same for the largest value.
         idle_action: leaves out idle steps in the same places: largest norm of an idle action, as a share of each
-            dimension's range; 0 is no filter.
+            dimension's range; 0 filters nothing.
         idle_state: the same for the change of the state until the next step.
     """
 
     inputs: InputConfig = field(default_factory=InputConfig)
-    goal_ahead: int = 0
-    sub_goal_ahead: int = 8
-    frames: int = 1
-    stride: int = 1
-    state_ahead: int = 1
-    video_frames: int = 4
-    right: float = 0.5
-    longest_plan: int = 255
     lowest: dict[str, float] = field(default_factory=dict)
     highest: dict[str, float] = field(default_factory=dict)
     idle_action: float = 0.0
@@ -110,9 +93,6 @@ class TaskSettings:
         return StepRules(idle=idle, ranges=ranges)
 
     def __post_init__(self) -> None:
-        require_ranges(self, "task.", sub_goal_ahead=AT_LEAST_ONE, frames=AT_LEAST_ONE, stride=AT_LEAST_ONE)
-        require_ranges(self, "task.", state_ahead=AT_LEAST_ONE, longest_plan=AT_LEAST_ONE)
-        require_ranges(self, "task.", goal_ahead=COUNT, video_frames=Range(1, 8), right=SHARE)
         require_ranges(self, "task.", idle_action=NOT_NEGATIVE, idle_state=NOT_NEGATIVE)
         if (self.idle_action > 0) != (self.idle_state > 0):
             raise ConfigError("task.idle_action and task.idle_state: give both or none; a step is idle below both")

@@ -11,8 +11,8 @@ from embodio.agent.client.errors import MessageError
 
 
 @dataclass(frozen=True)
-class TextAnswer:
-    """A text, as `embodio.model.TextAnswer` is, which this side may not have.
+class TextReply:
+    """A text, as `embodio.model.tasks.TextAnswer` is, which this side may not have.
 
     Attributes:
         text: what the model wrote.
@@ -42,9 +42,9 @@ def judgement(value: Any) -> Judgement:
     return _build(Judgement, value, dimensions=_dimensions)
 
 
-def text_answer(value: Any) -> TextAnswer:
-    """A TextAnswer from what `to_plain` made of it."""
-    return _build(TextAnswer, value)
+def text_answer(value: Any) -> TextReply:
+    """A TextReply from what `to_plain` made of it."""
+    return _build(TextReply, value)
 
 
 def _dimensions(value: Any) -> Any:

@@ -13,7 +13,7 @@ class RemoteError(AgentError):
 
 
 class ServerUnreachable(RemoteError):
-    """No server answers at the address, or what answers is no server of agents."""
+    """No server answers at the address, or what answers is not a server of agents."""
 
 
 class ConnectionLost(RemoteError):

@@ -56,7 +56,7 @@ def unpack(data: bytes) -> dict[str, Any]:
     """The message that some bytes hold. Its arrays own their memory and can be written.
 
     Raises:
-        MessageError: if the bytes are no message: damaged, of unknown content, or nested beyond what any needs.
+        MessageError: if the bytes are not a message: damaged, of unknown content, or nested beyond what any needs.
     """
     if not isinstance(data, bytes):
         raise MessageError("message: expected bytes, got text; messages are msgpack")

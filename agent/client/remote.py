@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from embodio.agent.answers import ActionResult, Judgement
-from embodio.agent.client.answers import TextAnswer, action_result, judgement, text_answer
+from embodio.agent.client.answers import TextReply, action_result, judgement, text_answer
 from embodio.agent.client.errors import (
     ConnectionLost,
     MessageTooLarge,
     Overloaded,
     ServerStopping,
     ServerUnreachable,
+    error_named,
 )
 from embodio.agent.client.link import Broken, Link
 from embodio.agent.client.messages import field, pack
@@ -52,7 +53,7 @@ _HANDSHAKE_SECONDS = 20.0
 class RemoteAgent:
     """A served agent. Its state lives on the server; a broken connection is mended and the episode goes on.
 
-    Where the server does not know the episode any more, because it was started anew, ConnectionLost is raised instead
+    Where the server does not know the episode any more, because it was restarted, ConnectionLost is raised instead
     of going on with an agent that has forgotten what it saw. Meant for one thread.
 
     The verbs are those of `Agent`, for one environment or a vector of them, with the same errors. All raise
@@ -67,7 +68,8 @@ class RemoteAgent:
     Args:
         url: "ws://host:port", or "wss://host:port" for TLS.
         token: that the server was started with.
-        embodiment: of the environment to act in (`env.unwrapped.embodiment` or its `to_dict()`); refused if it differs.
+        embodiment: of the environment to act in (`env.unwrapped.embodiment` or its `to_dict()`), or the name of a
+            robot; refused if the served one differs.
         deadline: seconds that one call may take; an attribute that may be changed, for `imagine` for example.
         patience: seconds to go on trying to connect.
         tls: context for wss where the server's certificate is not trusted by this machine.
@@ -91,7 +93,8 @@ class RemoteAgent:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.url, self.deadline, self.patience = url, deadline, patience
-        self._token, self._tls, self._expected = token, tls, robot_to(embodiment)
+        self._wanted = embodiment if isinstance(embodiment, str) else ""
+        self._token, self._tls, self._expected = token, tls, None if self._wanted else robot_to(embodiment)
         self._number = 0
         self._closed = False
         self._link: Link | None = self._connect(None, time.monotonic() + patience, _HANDSHAKE_SECONDS)
@@ -165,13 +168,13 @@ class RemoteAgent:
         value = self._call("plan", observation=self._seen(observation))
         return value if isinstance(value, list) else np.asarray(value)
 
-    def describe(self, frames: Any = None, *, row: int = 0) -> TextAnswer:
+    def describe(self, frames: Any = None, *, row: int = 0) -> TextReply:
         """Says what images show; None for what the last `act` saw. See `Agent.describe`."""
         return text_answer(self._call("describe", frames=frames, row=row))
 
     def ask(
         self, question: str, observation: Any = None, *, answers: Sequence[str] | None = None, row: int = 0
-    ) -> TextAnswer:
+    ) -> TextReply:
         """Answers a question about what the policy's cameras show. See `Agent.ask`."""
         choices = list(answers) if isinstance(answers, tuple) else answers
         seen = self._seen(observation)
@@ -295,4 +298,16 @@ class RemoteAgent:
             self._session, welcome = link.session, link.welcome
             self._robot, self._info = field(welcome, "embodiment", dict), field(welcome, "info", dict)
             self._keys = [str(key) for key in field(welcome, "keys", list)]
+            self._require_wanted(link)
             return link
+
+    def _require_wanted(self, link: Link) -> None:
+        """Refuses a server of another robot than the one that was asked for by name."""
+        names = [str(name) for name in (self._info.get("robot"), self._robot.get("name")) if name]
+        if self._wanted and self._wanted not in names:
+            link.close()
+            raise error_named(
+                "EmbodimentMismatch",
+                f"embodiment: {self.url} serves {' or '.join(names)}, not {self._wanted!r}; if its checkpoint has that "
+                f"robot, start embodio-serve with robot={self._wanted}",
+            )

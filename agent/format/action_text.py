@@ -59,7 +59,7 @@ class ActionText:
         self.grammar(2)
 
     def grammar(self, actions: int, ends: bool | None = None) -> Grammar:
-        """What an answer of so many actions may look like; `ends`: it may end after each, None as in the policy."""
+        """What an answer of that many actions may look like; `ends`: it may end after each, None as in the policy."""
         ends = self.whole_episode if ends is None else ends
         if (actions, ends) not in self._grammars:
             if len(self._grammars) >= 256:
@@ -103,7 +103,7 @@ class ActionText:
         """Token ids [T] of any number of actions -> actions float32 [n, A]; the inverse of `write`.
 
         Raises:
-            ActionError: the tokens are no whole number of actions, or one is not legal at its place.
+            ActionError: the tokens are not a whole number of actions, or one is not legal at its place.
         """
         tokens = np.asarray(ids)
         if tokens.ndim != 1 or not tokens.size:
@@ -116,7 +116,7 @@ class ActionText:
                 return self.actions(grammar.parse(tokens)[None], ends=False)[0]
             if grammar.length >= len(tokens) and not grammar.ragged:
                 grammar.parse(tokens)
-        raise ActionError(f"action tokens: {len(tokens)} are no whole number of actions; decode with `grammar`")
+        raise ActionError(f"action tokens: {len(tokens)} are not a whole number of actions; decode with `grammar`")
 
     def _parse(self, template: str, names: list[str]) -> list[str | _Slot]:
         pieces: list[str | _Slot] = []

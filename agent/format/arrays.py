@@ -37,7 +37,7 @@ def to_number(name: str, value: Any, low: float, high: float, *, whole: bool = F
         whole: only whole numbers are taken, and come back as int.
 
     Raises:
-        ObservationError: it is no such number.
+        ObservationError: it is not such a number.
     """
     kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
     if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
@@ -51,7 +51,7 @@ def seeds_of_rows(seed: int | Sequence[int] | None, rows: int) -> list[int | Non
     """One seed for each row: those that were given, or s, s + 1, ...; None keeps those of the rows.
 
     Raises:
-        ObservationError: they are no whole numbers of at least 0, or do not fit the rows.
+        ObservationError: they are not whole numbers of at least 0, or do not fit the rows.
     """
     if seed is None:
         return [None] * rows

@@ -151,7 +151,9 @@ class ActionCodec:
         level = self._level_of[dimension].get(token)
         if level is None:
             name = self.action.dimensions[dimension].name
-            raise ActionError(f"action tokens: id {token} is no value of {name!r}; decode with the codec's legal_ids")
+            raise ActionError(
+                f"action tokens: id {token} is not a value of {name!r}; decode with the codec's legal_ids"
+            )
         return level
 
     def _normalise(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -12,12 +12,12 @@ from embodio.agent.format.observation import read_image
 from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.sound import is_sound, latest_segments, read_sound
 
-Instruction = str | Sequence[Any]
+AnyInstruction = str | Sequence[Any]
 """Words; or words, images (uint8 [H, W, 3]) and sounds (float32 [samples] at 16 kHz) in order, where the policy has
 `prompt_images` and `prompt_sounds`."""
 
 
-def read_instruction(config: PolicyConfig, given: Any) -> Instruction:
+def read_instruction(config: PolicyConfig, given: Any) -> AnyInstruction:
     """Checks what one episode's robot is told.
 
     Args:
@@ -67,7 +67,7 @@ def instructions_of_rows(given: Any) -> Sequence[Any] | None:
     return tuple(given)
 
 
-def distinct(instruction: Instruction, dimensions: int) -> list[Any]:
+def distinct(instruction: AnyInstruction, dimensions: int) -> list[Any]:
     """The images (3 dimensions) or sounds (1) of an instruction, each once though it may be shown several times."""
     found: list[Any] = []
     for part in () if isinstance(instruction, str) else instruction:

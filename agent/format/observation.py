@@ -170,7 +170,7 @@ def read_image(name: str, value: Any) -> npt.NDArray[np.uint8]:
     """An RGB image of any size, uint8 or float, [H, W, 3] or [3, H, W], as uint8 [H, W, 3].
 
     Raises:
-        ObservationError: it is no such image.
+        ObservationError: it is not such an image.
     """
     array = to_array(name, value)
     if array.ndim == 3 and array.shape[2] != 3 and array.shape[0] == 3:

@@ -7,24 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from embodio.agent.errors import CheckpointError
+from embodio.model.config.reading import added_later, from_plain
+from embodio.model.errors import ConfigError
 from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 
 LONGEST_HISTORY = 4
 """Segments of sound before the last one that are kept."""
 _MOST_STEPS = 10_000
 """More actions in a chunk, or steps between frames, than any policy has; what is beyond would not fit into memory."""
-_LATER = {
-    "separator",
-    "goal_image",
-    "prompt_images",
-    "microphone",
-    "prompt_sounds",
-    "action_text",
-    "whole_episode",
-    "view",
-    "previous_actions",
-}
-"""Keys that checkpoints of the first version do not have; there they are off."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,15 +58,15 @@ class PolicyConfig:
     action_range: str = "limits"
     state_range: str = "minmax"
     prompt: str = "{instruction} State: {state}"
-    separator: str = ""
-    action_text: str = ""
-    whole_episode: bool = False
-    goal_image: bool = False
-    prompt_images: int = 0
-    prompt_sounds: int = 0
-    microphone: bool = False
-    view: float = 1.0
-    previous_actions: int = 0
+    separator: str = added_later("")
+    action_text: str = added_later("")
+    whole_episode: bool = added_later(False)
+    goal_image: bool = added_later(False)
+    prompt_images: int = added_later(0)
+    prompt_sounds: int = added_later(0)
+    microphone: bool = added_later(False)
+    view: float = added_later(1.0)
+    previous_actions: int = added_later(0)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cameras", tuple(self.cameras))
@@ -120,14 +110,10 @@ class PolicyConfig:
         Raises:
             CheckpointError: if a key is unknown or missing, or its value has another type.
         """
-        known = {field.name for field in dataclasses.fields(cls)}
-        wrong = sorted((set(values) ^ known) - (_LATER - set(values)))
-        if wrong:
-            raise CheckpointError(f"policy.json: unknown or missing keys {wrong}; expected exactly {sorted(known)}")
-        for field in dataclasses.fields(cls):
-            if field.name in values and not _is_a(str(field.type), values[field.name]):
-                raise CheckpointError(f"policy.json: {field.name} is {values[field.name]!r}, expected {field.type}")
-        return cls(**values)
+        try:
+            return from_plain(cls, values, "policy.json")
+        except ConfigError as error:
+            raise CheckpointError(str(error)) from error
 
     @property
     def image_slots(self) -> int:
@@ -143,11 +129,3 @@ class PolicyConfig:
     def window(self) -> int:
         """Control steps an agent must remember: the current one and those that the history reaches back to."""
         return 1 + self.history_frames * self.history_stride
-
-
-def _is_a(kind: str, value: Any) -> bool:
-    """Whether a value of JSON is of the type that a field is annotated with."""
-    if kind.startswith("tuple"):
-        return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-    kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
-    return isinstance(value, kinds[kind]) and (kind == "bool" or not isinstance(value, bool))

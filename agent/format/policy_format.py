@@ -13,7 +13,7 @@ from embodio.agent.errors import ActionError, CheckpointError, ObservationError
 from embodio.agent.format.action_text import ActionText
 from embodio.agent.format.codec import ActionCodec
 from embodio.agent.format.grammar import Grammar
-from embodio.agent.format.instruction import Instruction, distinct, place_among, read_instruction
+from embodio.agent.format.instruction import AnyInstruction, distinct, place_among, read_instruction
 from embodio.agent.format.observation import Observation, ObservationSpec, read_observation
 from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.sound import Waveform, forgotten, heard_segments, read_sound, sound_length
@@ -96,7 +96,7 @@ class PolicyFormat:
         """How many segments of 4.08 s the sounds of an instruction may have."""
         return self.config.prompt_sounds
 
-    def read_instruction(self, given: Any) -> Instruction:
+    def read_instruction(self, given: Any) -> AnyInstruction:
         """What a robot is told, checked and in the form that `example` takes; raises ObservationError."""
         return read_instruction(self.config, given)
 
@@ -116,7 +116,7 @@ class PolicyFormat:
         return self.config.whole_episode
 
     def answer_length(self, actions: int | None = None) -> int:
-        """Most target tokens of so many actions (all of the chunk by default), without the end of the text."""
+        """Most target tokens of that many actions (all of the chunk by default), without the end of the text."""
         return self.grammar(actions).length
 
     @property
@@ -167,7 +167,7 @@ class PolicyFormat:
             frames = [np.pad(frame, ((0, height - len(frame)), (0, 0), (0, 0))) for frame in frames]
         return np.concatenate(frames, axis=1)
 
-    def prompt(self, observation: Observation, instruction: Instruction) -> list[str | int]:
+    def prompt(self, observation: Observation, instruction: AnyInstruction) -> list[str | int]:
         """The input text: strings are plain text, integers are ids."""
         parts: list[str | int] = [self._prefix]
         for part in self._prompt_parts:
@@ -186,13 +186,13 @@ class PolicyFormat:
                 parts.append(part)
         return parts
 
-    def prompt_length(self, instruction: Instruction) -> int:
+    def prompt_length(self, instruction: AnyInstruction) -> int:
         """Tokens of the input text for an instruction, without the end of the text."""
         played = np.tile([d.low for d in self.embodiment.action.dimensions], (self.previous_actions, 1))
         blank = {"state": np.zeros(len(self.embodiment.state)), "previous_actions": played}
         return len(self.vocabulary.encode(self.prompt(blank, instruction)))
 
-    def _words(self, instruction: Instruction) -> list[str | int]:
+    def _words(self, instruction: AnyInstruction) -> list[str | int]:
         """The instruction with each image and sound replaced by the tokens that refer to where they are."""
         if isinstance(instruction, str):
             return [instruction]
@@ -210,7 +210,7 @@ class PolicyFormat:
                 words.append(self.vocabulary.audio_history_id(place_among(part, sounds)))
         return words
 
-    def _only_spoken(self, instruction: Instruction) -> bool:
+    def _only_spoken(self, instruction: AnyInstruction) -> bool:
         """Whether the last sound of the instruction is the audio input."""
         heard = not isinstance(instruction, str) and len(instruction) > 0
         return (
@@ -219,7 +219,7 @@ class PolicyFormat:
             and all(not isinstance(part, str) and part.ndim == 1 for part in instruction)
         )
 
-    def sounds(self, observation: Observation, instruction: Instruction) -> tuple[Waveform | None, list[Waveform]]:
+    def sounds(self, observation: Observation, instruction: AnyInstruction) -> tuple[Waveform | None, list[Waveform]]:
         """The audio input and the audio history: sounds of the instruction, then earlier ones of the microphone.
 
         Args:
@@ -234,7 +234,7 @@ class PolicyFormat:
             return told[-1], told[:-1]
         return None, told
 
-    def history(self, window: Sequence[Observation], instruction: Instruction) -> list[npt.NDArray[Any]]:
+    def history(self, window: Sequence[Observation], instruction: AnyInstruction) -> list[npt.NDArray[Any]]:
         """The images of the history slots in order: the goal, the images of the instruction, earlier frames."""
         images = [window[-1]["goal"]] if self.config.goal_image else []
         images += [] if isinstance(instruction, str) else distinct(instruction, 3)
@@ -243,13 +243,13 @@ class PolicyFormat:
         return images + [self.image(window[i]) for i in reach if -i <= len(window)]
 
     def sound(self, pieces: Sequence[Any]) -> Waveform:
-        """All the sound so far, as far as it is heard, float32 [samples] at 16 kHz.
+        """The part of the sound so far that is heard, float32 [samples] at 16 kHz.
 
         Args:
             pieces: of the microphone, in order from the beginning of the episode, as observations give them.
 
         Raises:
-            ObservationError: a piece is no sound, or there is none.
+            ObservationError: a piece is not a sound, or there is none.
         """
         microphone = self.embodiment.microphone
         if microphone is None:
@@ -263,7 +263,7 @@ class PolicyFormat:
         return np.concatenate(read)[begin - (int(ends[first - 1]) if first else 0) :]
 
     def example(
-        self, window: Sequence[Observation], instruction: Instruction, actions: npt.ArrayLike | None = None
+        self, window: Sequence[Observation], instruction: AnyInstruction, actions: npt.ArrayLike | None = None
     ) -> Example:
         """The Example of one moment.
 

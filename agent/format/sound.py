@@ -84,12 +84,12 @@ def heard_segments(sound: Waveform) -> list[Waveform]:
 
 
 def recent(sound: Waveform) -> Waveform:
-    """Sound without its oldest segments, as far as it is too long to be heard."""
+    """Sound without the oldest segments, where it is too long to be heard whole."""
     return sound[forgotten(len(sound)) :]
 
 
 def forgotten(samples: int) -> int:
-    """How many of the first samples of so many are not heard any more: whole segments."""
+    """Of that many samples, how many of the first are no longer heard: whole segments."""
     return max(0, -(-samples // SEGMENT_SAMPLES) - 1 - LONGEST_HISTORY) * SEGMENT_SAMPLES
 
 

@@ -20,7 +20,7 @@ from embodio.model.processing.processor import Features, Processor
 
 
 @dataclass(eq=False)
-class Frame:
+class SeenFrame:
     """One image, uint8 [H, W, 3], or one segment of sound, float32 [samples], and what is known of it.
 
     Attributes:
@@ -46,9 +46,9 @@ class Encoded:
     tokens: Tensor | None = None
 
 
-def reuse(frame: Frame | None, content: npt.NDArray[Any]) -> Frame:
+def reuse(frame: SeenFrame | None, content: npt.NDArray[Any]) -> SeenFrame:
     """The frame if it shows the same, else a new one."""
-    return frame if frame is not None and frame.same_as(content) else Frame(content)
+    return frame if frame is not None and frame.same_as(content) else SeenFrame(content)
 
 
 _NOTHING: Any = Example(text="")
@@ -63,8 +63,8 @@ class RowInputs:
         history: "image" and "audio", the frames in the order of their slots; may be empty.
     """
 
-    main: dict[str, Frame]
-    history: dict[str, list[Frame]]
+    main: dict[str, SeenFrame]
+    history: dict[str, list[SeenFrame]]
 
     @property
     def signature(self) -> tuple[Any, ...]:

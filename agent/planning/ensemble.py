@@ -62,7 +62,7 @@ class Ensemble:
             action[place] = part[-1] if (part == part[-1]).all() else self._middle(part, weights, place, written)
         return inside_limits(action.astype(np.float32), self._low, self._high)
 
-    def _middle(self, part: Doubles, weights: Doubles, place: slice, written: Written) -> Doubles:
+    def _middle(self, part: Doubles, weights: Doubles, place: slice, written: RotationWriting) -> Doubles:
         """Mean of rotations [n, m], written inside the limits as near to the last of them as it can be."""
         near, low, high = part[-1], self._low[place], self._high[place]
         edge = _UNDECIDED * (high - low)
@@ -72,7 +72,7 @@ class Ensemble:
         return np.clip(nearest, low, high)
 
 
-class Written(Protocol):
+class RotationWriting(Protocol):
     """A way to write rotations as numbers."""
 
     def mean(self, part: Doubles, weights: Doubles, low: Doubles, high: Doubles) -> Iterator[Doubles]:
@@ -152,7 +152,7 @@ class _Euler:
             yield _nearest(numbers, part[-1], low, high, 2 * math.pi / self._scale)
 
 
-def _rotations(action: ActionSpec) -> Iterator[tuple[slice, Written]]:
+def _rotations(action: ActionSpec) -> Iterator[tuple[slice, RotationWriting]]:
     """Where the rotations of an absolute pose stand, and how they are written."""
     if action.mode == "delta" or action.rotation == "none":
         return

@@ -20,7 +20,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class ActionPlan:
     """Actions that were predicted together for one row.
 
     Attributes:
@@ -62,7 +62,7 @@ class Distributions:
             several = any(len(word) > 1 for word in words)
             self._weighers.append(WordTree(words, self._table.device) if several else single)
 
-    def __call__(self, plan: Plan, position: int, guidance: float = 0.0) -> tuple[DimensionDistribution, ...]:
+    def __call__(self, plan: ActionPlan, position: int, guidance: float = 0.0) -> tuple[DimensionDistribution, ...]:
         """The distributions of action `position` of a plan."""
         found = []
         for index, dimension in enumerate(self._dimensions):

@@ -21,7 +21,7 @@ from embodio.agent.options import AgentOptions
 from embodio.agent.planning.constrained import Answer, ConstrainedDecoder
 from embodio.agent.planning.embedding import Embedder, RowInputs
 from embodio.agent.planning.precision import convert
-from embodio.agent.planning.result import Plan
+from embodio.agent.planning.result import ActionPlan
 from embodio.agent.planning.session import Session
 from embodio.model.example import Example
 from embodio.model.inference.answer_reader import DecoderWeights
@@ -144,7 +144,7 @@ class Runtime:
         self._checked: set[tuple[int, int, int]] = set()
         self._lock = threading.Lock()
 
-    def plan(self, sessions: Sequence[Session], *, whole_chunk: bool = False) -> list[Plan]:
+    def plan(self, sessions: Sequence[Session], *, whole_chunk: bool = False) -> list[ActionPlan]:
         """The next plan of each session; a session's plan does not depend on the others."""
         with self._lock, torch.inference_mode():
             with self.times.stage("preprocess"):
@@ -154,12 +154,12 @@ class Runtime:
             for index, row in enumerate(rows):
                 key = row.signature if self.together and len(rows) > 1 else (index,)
                 groups.setdefault(key, []).append(index)
-            plans: dict[int, Plan] = {}
+            plans: dict[int, ActionPlan] = {}
             for indices in groups.values():
                 plans.update(zip(indices, self._plan_group([rows[i] for i in indices], decoder), strict=True))
             return [plans[index] for index in range(len(rows))]
 
-    def judge(self, session: Session, actions: npt.NDArray[np.float64]) -> Plan:
+    def judge(self, session: Session, actions: npt.NDArray[np.float64]) -> ActionPlan:
         """A session's plan as it would be if the network had chosen the actions [n, A]; guidance is left out."""
         text = self.format.action_text
         decoder = ConstrainedDecoder(self._weights, text.grammar(len(actions)))
@@ -167,7 +167,7 @@ class Runtime:
         with self._lock, torch.inference_mode():
             row = self._row(session, choices=0)
             answer = decoder(self._encode([row.inputs], [row.text]), given=choices)
-        return Plan(text.actions(answer.choices)[0], answer, 0)
+        return ActionPlan(text.actions(answer.choices)[0], answer, 0)
 
     def _row(self, session: Session, choices: int) -> _Row:
         inputs = session.inputs()
@@ -184,14 +184,14 @@ class Runtime:
         text = self._processor(Example(text=self.format.prompt(moment, instruction)))
         return _Row(inputs, text, noise, neutral)
 
-    def _plan_group(self, rows: list[_Row], decoder: ConstrainedDecoder) -> list[Plan]:
+    def _plan_group(self, rows: list[_Row], decoder: ConstrainedDecoder) -> list[ActionPlan]:
         answer = self._answer(rows, decoder)
         if len(rows) > 1 and not self._same_as_alone(rows, decoder, answer):
             return [plan for row in rows for plan in self._plan_group([row], decoder)]
         with self.times.stage("actions"):
             actions = self.format.action_text.actions(answer.choices)
             self._warn_if_undefined(answer)
-            return [Plan(actions[row], answer, row) for row in range(len(rows))]
+            return [ActionPlan(actions[row], answer, row) for row in range(len(rows))]
 
     def _same_as_alone(self, rows: list[_Row], decoder: ConstrainedDecoder, answer: Answer) -> bool:
         """Whether rows together give the same bits as alone here; tried once for each number of rows and threads."""

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.agent.errors import NotReset, ObservationError
-from embodio.agent.format.instruction import Instruction, distinct
+from embodio.agent.format.instruction import AnyInstruction, distinct
 from embodio.agent.format.policy_config import LONGEST_HISTORY
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.agent.format.sound import recent
-from embodio.agent.planning.embedding import Frame, RowInputs, reuse
+from embodio.agent.planning.embedding import RowInputs, SeenFrame, reuse
 from embodio.agent.planning.ensemble import Ensemble
-from embodio.agent.planning.result import Plan
+from embodio.agent.planning.result import ActionPlan
 from embodio.model.example import Example
 
 
@@ -41,23 +41,23 @@ class Session:
     ) -> None:
         self._format, self._replan, self._ensemble = policy_format, replan, ensemble
         self._text_room = text_room
-        self.instruction: Instruction | None = None
-        self._told: dict[int, Frame] = {}
+        self.instruction: AnyInstruction | None = None
+        self._told: dict[int, SeenFrame] = {}
         self._seed = seed
         self._clear()
 
     def _clear(self) -> None:
         self.random = np.random.Generator(np.random.PCG64(self._seed))
         self.window: deque[dict[str, Any]] = deque(maxlen=self._format.window)
-        self.frames: deque[Frame] = deque(maxlen=self._format.window)
-        self.goal: Frame | None = None
+        self.frames: deque[SeenFrame] = deque(maxlen=self._format.window)
+        self.goal: SeenFrame | None = None
         self.imagined: npt.NDArray[np.uint8] | None = None  # as the policy sees it, instead of the observation's goal
         self.step = 0
         self._sound = np.zeros(0, dtype=np.float32)
-        self._segments = list[Frame]()  # of the microphone, in the order of their last use
-        self._plans: deque[tuple[int, Plan]] = deque(maxlen=self._format.chunk)
+        self._segments = list[SeenFrame]()  # of the microphone, in the order of their last use
+        self._plans: deque[tuple[int, ActionPlan]] = deque(maxlen=self._format.chunk)
         size = self._format.codec.size
-        self._played: npt.NDArray[np.float32] = np.zeros((0, size), dtype=np.float32)  # as far as the prompt tells
+        self._played: npt.NDArray[np.float32] = np.zeros((0, size), dtype=np.float32)  # those that the prompt tells
 
     def reset(self, instruction: Any = None, seed: int | None = None) -> None:
         """Starts an episode: forgets history and plans.
@@ -71,7 +71,7 @@ class Session:
         """
         self.begin(None if instruction is None else self.read_instruction(instruction), seed)
 
-    def read_instruction(self, given: Any) -> Instruction:
+    def read_instruction(self, given: Any) -> AnyInstruction:
         """What the robot is told, checked; raises ObservationError if the policy cannot read it."""
         instruction = self._format.read_instruction(given)
         needed = self._format.prompt_length(instruction) + 1
@@ -81,12 +81,12 @@ class Session:
             )
         return instruction
 
-    def begin(self, instruction: Instruction | None, seed: int | None) -> None:
+    def begin(self, instruction: AnyInstruction | None, seed: int | None) -> None:
         """`reset` with an instruction that was read."""
         if instruction is not None:
             self.instruction = instruction
             contents = [*distinct(instruction, 3), *distinct(instruction, 1)]
-            self._told = {id(content): Frame(content) for content in contents}
+            self._told = {id(content): SeenFrame(content) for content in contents}
         if seed is not None:
             self._seed = seed
         self._clear()
@@ -117,7 +117,7 @@ class Session:
         return other
 
     def return_to(self, earlier: Session, *, replan: bool) -> None:
-        """Forgets all that was since a twin was made; `replan`: and plans anew at the next step."""
+        """Forgets all that was since a twin was made; `replan`: and plans again at the next step."""
         vars(self).update(vars(earlier))
         if replan:
             self._plans.clear()
@@ -128,7 +128,7 @@ class Session:
             raise NotReset("example: nothing was observed since reset; call act(observation) first")
         return self._format.example(list(self.window), self.instruction)
 
-    def inputs(self, instruction: Instruction | None = None) -> RowInputs:
+    def inputs(self, instruction: AnyInstruction | None = None) -> RowInputs:
         """What the present Example shows, as frames that are kept between steps; in the same slots.
 
         Args:
@@ -143,17 +143,17 @@ class Session:
             main["audio"] = self._heard(sound)
         return RowInputs(main, {"image": self._history_frames(told), "audio": [self._heard(part) for part in earlier]})
 
-    def _heard(self, sound: npt.NDArray[np.float32]) -> Frame:
+    def _heard(self, sound: npt.NDArray[np.float32]) -> SeenFrame:
         """The frame of a sound: that of the instruction, that of a plan before, or a new one."""
         if id(sound) in self._told:
             return self._told[id(sound)]
         known = [frame for frame in self._segments if frame.same_as(sound)]
-        frame = known[0] if known else Frame(sound.copy())
+        frame = known[0] if known else SeenFrame(sound.copy())
         others = [other for other in self._segments if other is not frame]
         self._segments = [*others[-1 - LONGEST_HISTORY :], frame]
         return frame
 
-    def _history_frames(self, told: list[Frame]) -> list[Frame]:
+    def _history_frames(self, told: list[SeenFrame]) -> list[SeenFrame]:
         """The frames of the image history in the order of their slots; the same images as `PolicyFormat.history`."""
         config = self._format.config
         frames = [self.goal] if self.goal is not None else []
@@ -169,18 +169,18 @@ class Session:
 
     @property
     def needs_plan(self) -> bool:
-        """Whether the plan is played as far as it shall be."""
+        """Whether all that shall be played of the plan has been played."""
         if not self._plans:
             return True
         begin, plan = self._plans[-1]
         return self.step - begin >= min(self._replan, len(plan.actions))
 
-    def take(self, plan: Plan) -> None:
+    def take(self, plan: ActionPlan) -> None:
         """A new plan, beginning with the current step."""
         self._plans.append((self.step, plan))
 
     @property
-    def newest(self) -> tuple[Plan, int]:
+    def newest(self) -> tuple[ActionPlan, int]:
         """The newest plan and the place in it of the current step."""
         begin, plan = self._plans[-1]
         return plan, self.step - begin
@@ -200,7 +200,7 @@ class Session:
         self.step += 1
 
     def skip(self, actions: npt.NDArray[np.float32]) -> None:
-        """These actions [n, A] of a plan were handed out at once; what follows is planned anew."""
+        """These actions [n, A] of a plan were handed out at once; what follows is planned again."""
         self._remember(actions)
         self._plans.clear()
         self.step += len(actions)

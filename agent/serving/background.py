@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from embodio.agent.errors import AgentError
-from embodio.agent.serving.policy import Policy
+from embodio.agent.serving.policy import ServedPolicy
 from embodio.agent.serving.server import AgentServer
 from embodio.agent.serving.settings import ServerSettings
 
@@ -18,7 +18,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve_until_signal(
-    policy: Policy, settings: ServerSettings, started: Callable[[str], None], stopping: Callable[[], None]
+    policy: ServedPolicy, settings: ServerSettings, started: Callable[[str], None], stopping: Callable[[], None]
 ) -> None:
     """Serves until SIGINT or SIGTERM, then finishes what is running; a second signal ends the process at once.
 
@@ -53,7 +53,7 @@ def serve_until_signal(
 
 
 @contextmanager
-def serving(policy: Policy, settings: ServerSettings) -> Iterator[str]:
+def serving(policy: ServedPolicy, settings: ServerSettings) -> Iterator[str]:
     """Serves in a thread; gives the address, and stops in good order at the end.
 
     Raises:

@@ -16,7 +16,7 @@ from typing import Any
 from embodio.agent.client.errors import DeadlineExceeded, Overloaded, PolicyFailed, ServerStopping
 from embodio.agent.errors import AgentError
 from embodio.agent.serving.metrics import Metrics
-from embodio.agent.serving.policy import Policy
+from embodio.agent.serving.policy import ServedPolicy
 from embodio.envs.errors import EnvError
 from embodio.model import ModelError
 from embodio.model.pauses import pausing
@@ -69,11 +69,11 @@ class Batcher:
     Args:
         policy: that computes.
         max_batch: requests computed together.
-        max_waiting: beyond so many, requests are refused.
+        max_waiting: requests beyond this number are refused.
         metrics: that count.
     """
 
-    def __init__(self, policy: Policy, max_batch: int, max_waiting: int, metrics: Metrics) -> None:
+    def __init__(self, policy: ServedPolicy, max_batch: int, max_waiting: int, metrics: Metrics) -> None:
         self._policy, self._max_batch, self._max_waiting, self._metrics = policy, max_batch, max_waiting, metrics
         self._queue: deque[Job] = deque()
         self._gathered = threading.Condition()

@@ -39,7 +39,7 @@ class Client:
     lost: float | None = None
 
     def expected(self, seconds: float) -> bool:
-        """Whether it is connected, or was so many seconds ago and may come back."""
+        """Whether it is connected, or was until that many seconds ago and may come back."""
         return self.lost is None or time.monotonic() - self.lost < seconds
 
 

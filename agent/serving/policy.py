@@ -17,7 +17,7 @@ from embodio.envs.embodiment import Embodiment
 _MOST_ANSWERS = 256
 
 
-class Policy(Protocol):
+class ServedPolicy(Protocol):
     """A policy with many episodes at once; `call`, `instruct` and `act` are called in one thread."""
 
     @property
@@ -96,7 +96,7 @@ class AgentPolicy:
         return getattr(state, verb)(**arguments)
 
     def instruct(self, state: Agent, instruction: str) -> None:
-        """All rows begin anew with this instruction."""
+        """All rows start over with this instruction."""
         state.reset(instruction, rows=np.ones(len(state.sessions), dtype=np.bool_))
 
     def act(self, states: Sequence[Agent], observations: Sequence[Any]) -> list[np.ndarray | AgentError]:

@@ -18,7 +18,7 @@ from embodio.agent.client.verbs import check_arguments
 from embodio.agent.serving.batcher import ANSWERS, Batcher, ClientLeft, Job
 from embodio.agent.serving.clients import Client, Clients
 from embodio.agent.serving.metrics import Metrics
-from embodio.agent.serving.policy import Policy
+from embodio.agent.serving.policy import ServedPolicy
 from embodio.agent.serving.settings import ServerSettings
 from embodio.agent.serving.watch import Watch
 from embodio.envs.embodiment import Embodiment
@@ -44,7 +44,7 @@ class Robots:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: ServedPolicy,
         info: dict[str, Any],
         settings: ServerSettings,
         metrics: Metrics,
@@ -145,7 +145,7 @@ class Robots:
                 return answer
 
     async def _call(self, client: Client, number: int, message: dict[str, Any]) -> bytes:
-        """The packed answer; empty if it was given up because the client left, and must be asked for anew."""
+        """The packed answer; empty if it was given up because the client left, and must be asked for again."""
         try:
             verb, arguments = field(message, "verb", str), field(message, "arguments", dict)
             check_arguments(verb, arguments)

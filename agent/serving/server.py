@@ -14,7 +14,7 @@ from embodio.agent.serving import http
 from embodio.agent.serving.batcher import Batcher
 from embodio.agent.serving.clients import Clients
 from embodio.agent.serving.metrics import Metrics
-from embodio.agent.serving.policy import Policy
+from embodio.agent.serving.policy import ServedPolicy
 from embodio.agent.serving.robots import Robots
 from embodio.agent.serving.settings import ServerSettings, ServingError
 from embodio.agent.serving.watch import Watch
@@ -31,7 +31,7 @@ class AgentServer:
         settings: where and how.
     """
 
-    def __init__(self, policy: Policy, settings: ServerSettings) -> None:
+    def __init__(self, policy: ServedPolicy, settings: ServerSettings) -> None:
         self.policy, self.settings, self.metrics = policy, settings, Metrics()
         self._stopping = False
 

@@ -15,7 +15,7 @@ from embodio.agent import Agent
 from embodio.benchmarks.rollouts.latency import TimedPolicy
 from embodio.benchmarks.rollouts.results import EpisodeRow
 from embodio.benchmarks.rollouts.video import EpisodeVideo
-from embodio.datasets.episodes.recorded_prompt import has_prompts
+from embodio.datasets.episodes.recorded.prompt import has_prompts
 from embodio.datasets.recording.collection_store import CollectedEpisode, stage
 from embodio.datasets.recording.recording import EpisodeRecorder
 from embodio.envs import Policy, StepRecord, make_env, make_expert, run_episode
@@ -35,7 +35,7 @@ class PlayerConfig:
         agent: Name or folder of a checkpoint, or "expert" for the environment's scripted expert.
         env: Name of the environment.
         horizon: Steps after which an episode is cut off; None for the environment's own.
-        replan: Actions played before the agent plans anew; None for the agent's own.
+        replan: Actions played before the agent plans again; None for the agent's own.
         device: Where the network runs.
         threads: Threads of the network.
         seed: Seed of the first episode.

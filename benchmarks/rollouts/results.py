@@ -52,7 +52,7 @@ class Summary:
     Attributes:
         episodes: Episodes played.
         counts: Status -> number of episodes.
-        success_rate: Share of successes among the episodes that are no errors; None without any.
+        success_rate: Share of successes among the episodes that are not errors; None without any.
         wilson_95: 95 % Wilson interval of the success rate.
         mean_steps: Mean steps of the successful episodes; None without any.
         seconds: Wall-clock time of all episodes together.

@@ -29,7 +29,7 @@ def beside_a_drawing(agent: Agent, seen: Sequence[dict[str, Any]], steps: int, *
     Args:
         agent: gives the network, to which an image tokeniser of the released size with random weights is added.
         seen: observations to act on.
-        steps: that are timed alone; beside the drawing it is as many as fit.
+        steps: that are timed alone; during the drawing it is as many as fit.
         quick: draw a small image.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -42,15 +42,13 @@ def beside_a_drawing(agent: Agent, seen: Sequence[dict[str, Any]], steps: int, *
             thread = threading.Thread(target=painter.imagine, args=(_WORDS, seen[0]))
             begin = time.perf_counter()
             thread.start()
-            beside = list[float]()
+            during = list[float]()
             while thread.is_alive():
-                beside.append(_timed(robot, seen[len(beside) % len(seen)]))
+                during.append(_timed(robot, seen[len(during) % len(seen)]))
             seconds = time.perf_counter() - begin
             alone = [_timed(robot, seen[step % len(seen)]) for step in range(steps)]
-    usual, found = float(np.median(alone)), float(np.median(beside))
-    longest = (
-        f"p99 {np.percentile(beside, 99):.1f}, longest {max(beside):.0f} ms, {len(beside)} steps in {seconds:.1f} s"
-    )
+    usual, found = float(np.median(alone)), float(np.median(during))
+    longest = f"p99 {np.percentile(during, 99):.1f}, longest {max(during):.0f} ms, {len(during)} in {seconds:.1f} s"
     note = f"reference: nobody draws; every step plans; {longest}"
     return [Row("act of a client while another's goal is drawn, p50", found, "ms", usual, usual / found, note=note)]
 

@@ -10,9 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.augment.config import AugmentConfig
-from embodio.model.processing.image import crop, rectangle
-
-Frame = npt.NDArray[np.uint8]
+from embodio.model.processing.image import Frame, crop, rectangle
 
 _GREY = 128
 # RGB -> luma and two chroma axes, in which hue is an angle and saturation a length.

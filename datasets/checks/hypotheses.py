@@ -21,7 +21,7 @@ class Attempt:
 
     Attributes:
         actions: float32 [M, A].
-        moments: int [M + 1], the recorded step whose state is that after so many of them; -1 for none.
+        moments: int [M + 1], the recorded step whose state is that after that many of them; -1 for none.
         found: what is wrong, if this is what brings the recorded states about; empty for the actions as recorded.
         remedy: what to do then.
     """
@@ -70,7 +70,7 @@ def hypotheses(actions: Actions, robot: Embodiment) -> Iterator[Attempt]:
 
 
 def _moments(executed: int, steps: int) -> npt.NDArray[np.int64]:
-    """State m is that after m actions, as far as it was recorded."""
+    """State m is that after m actions, where it was recorded."""
     moments = np.arange(executed + 1)
     moments[moments >= steps] = -1
     return moments

@@ -1,4 +1,4 @@
-"""Are images upright? Told by the object masks beside them, where a data set has them: edges have to coincide."""
+"""Are images upright? Answered by the object masks next to them, where a data set has them: edges have to coincide."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.checks.finding import Finding
+from embodio.datasets.checks.turns import turned
 from embodio.datasets.episodes.features import ImageFeature, TensorFeature
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, FeatureError
@@ -49,7 +50,7 @@ def check_masks(source: EpisodeSource, episodes: Sequence[int]) -> Finding:
                 mask, frame = episode.array(_PREFIX + camera)[0], episode.frame(camera, 0)
             except (CorruptRecordError, FeatureError):  # damaged; `verify` counts these
                 continue
-            for way, image in _turned(frame).items():
+            for way, image in turned(frame).items():
                 fits[way] += explained(image, mask) / len(episodes)
         best = max(fits, key=lambda way: fits[way], default="upright")
         if fits[best] > fits["upright"] + _MARGIN:
@@ -70,12 +71,3 @@ def explained(image: npt.NDArray[np.uint8], mask: npt.NDArray[Any]) -> float:
     total = float(pixels.var(axis=0).sum())
     between = float((counts[:, None] * (means - pixels.mean(axis=0)) ** 2).sum() / len(pixels))
     return between / total if total else 0.0
-
-
-def _turned(image: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:
-    return {
-        "upright": image,
-        "upside down": image[::-1, ::-1],
-        "flipped top to bottom": image[::-1],
-        "mirrored left to right": image[:, ::-1],
-    }

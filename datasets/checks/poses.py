@@ -81,7 +81,7 @@ def _steps(episode: EpisodeView) -> Iterator[tuple[bool, float | None]]:
         around = before[max(0, row - _REACH) : row + _REACH + 1, max(0, column - _REACH) : column + _REACH + 1]
         objects = around[around >= _FIRST_OBJECT[verb]]
         if not objects.size:
-            yield verb == "push", None  # a push may begin beside what it pushes
+            yield verb == "push", None  # a push may begin next to what it pushes
             continue
         picked = np.bincount(objects).argmax()
         there = after == picked

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from embodio.datasets.checks.finding import Finding
 from embodio.datasets.checks.hypotheses import Attempt, as_recorded, hypotheses
-from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
-from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.checks.turns import nearest_turn, with_swapped_colours
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, robot_of
+from embodio.datasets.errors import CorruptRecordError, FeatureError
 from embodio.envs.embodiment import Embodiment, in_short
 from embodio.envs.errors import EnvError, InvalidAction, SimulatorError
 from embodio.envs.registry import embodiment_of, known_envs, make_env
@@ -44,7 +45,7 @@ def environment_of(source: EpisodeSource) -> str | None:
 
     A robot that differs in details but has the name and the action of ours counts: `check_robot` names the details.
     """
-    robot = _robot(source)
+    robot = robot_of(source)
     if robot is None:
         return None
     names = [name for name in known_envs() if embodiment_of(name).name == robot.name]
@@ -55,7 +56,7 @@ def environment_of(source: EpisodeSource) -> str | None:
 
 def check_robot(source: EpisodeSource) -> Finding:
     """Compares the robot that the data set describes with that of our environment; images may have another size."""
-    name, robot = environment_of(source), _robot(source)
+    name, robot = environment_of(source), robot_of(source)
     if name is None or robot is None:
         return Finding("robot", "unknown", "it is that of none of our environments")
     sizes = ("height", "width")
@@ -216,30 +217,12 @@ def _orientation(ways: set[tuple[str, str]]) -> Finding:
     return Finding(check, "ok", "first frames are nearest to the upright ones")
 
 
-def nearest_turn(frame: npt.NDArray[Any], upright: npt.NDArray[Any]) -> str:
-    """Which way of turning an image brings it nearest to another, both uint8 [H, W, 3] of one size."""
-    if frame.shape != upright.shape:
-        return f"of shape {frame.shape}, which cannot be compared with {upright.shape}"
-    wanted, ways = upright.astype(np.float64), _turned(frame)
-    return min(ways, key=lambda way: float(np.abs(ways[way] - wanted).mean()))
-
-
-def _turned(frame: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
-    return {
-        "upright": frame,
-        "upside down": frame[::-1, ::-1],
-        "flipped top to bottom": frame[::-1],
-        "mirrored left to right": frame[:, ::-1],
-        "red and blue swapped": frame[..., ::-1],
-    }
-
-
 def _moved(frame: npt.NDArray[Any], upright: npt.NDArray[Any]) -> bool:
     """Whether objects lie elsewhere in an image than in another, however it is turned; compression changes less."""
     if frame.shape != upright.shape:
         return False
     levels, share = _MOVED
-    gaps = np.abs(_turned(frame)[nearest_turn(frame, upright)].astype(np.int16) - upright.astype(np.int16))
+    gaps = np.abs(with_swapped_colours(frame)[nearest_turn(frame, upright)].astype(np.int16) - upright.astype(np.int16))
     return bool((gaps.max(axis=-1) > levels).mean() > share)
 
 
@@ -251,13 +234,6 @@ def _without_images(env: Any) -> Iterator[None]:
         yield
     finally:
         env.unwrapped.cameras = True
-
-
-def _robot(source: EpisodeSource) -> Embodiment | None:
-    try:
-        return source.embodiment
-    except DatasetError:
-        return None
 
 
 def _recorded(episode: EpisodeView, name: str) -> Any:

@@ -13,7 +13,7 @@ from embodio.datasets.checks.gripper import check_gripper
 from embodio.datasets.checks.images import ImageCheck
 from embodio.datasets.checks.motion import check_motion
 from embodio.datasets.episodes.dimension_names import dimension_names, dimensions_of
-from embodio.datasets.episodes.source import EpisodeSource
+from embodio.datasets.episodes.source import EpisodeSource, robot_of
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.envs.embodiment import Dimension, Embodiment
 
@@ -63,16 +63,16 @@ def verify(
     dimensions = dimensions_of(source, "action", action.shape[1])
     return [
         *_complete(source),
-        *_guesses(_robot(source)),
+        *_guesses(robot_of(source)),
         _readable(count, damaged, empty, list(getattr(source, "remarks", ()))),
         images.finding(),
         check_finite(fields, names),
         check_constant(fields, names),
         check_clipping(action, dimensions),
         check_bins(action, dimensions, bins),
-        Finding("gripper sign", *check_gripper(_robot(source), actions, states)),
-        check_motion(_robot(source), actions, states),
-        _orientation(_robot(source)),
+        Finding("gripper sign", *check_gripper(robot_of(source), actions, states)),
+        check_motion(robot_of(source), actions, states),
+        _orientation(robot_of(source)),
     ]
 
 
@@ -226,13 +226,6 @@ def _orientation(robot: Embodiment | None) -> Finding:
         remedy = "turn the images upright when converting; policies expect them so"
         return Finding("image orientation", "warning", f"described as flipped: {', '.join(flipped)}", remedy)
     return Finding("image orientation", "unknown", "described as upright; a replay or `visualise` shows it")
-
-
-def _robot(source: EpisodeSource) -> Embodiment | None:
-    try:
-        return source.embodiment
-    except DatasetError:
-        return None
 
 
 def _rows(values: npt.NDArray[np.generic], steps: int) -> Vectors:

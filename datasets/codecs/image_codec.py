@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from embodio.datasets.codecs.joint_jpeg import runs
 from embodio.datasets.errors import FeatureError
 
 PNG = b"\x89PNG\r\n\x1a\n"  # how such files begin
@@ -126,7 +125,7 @@ def decode_image_into(data: bytes, out: npt.NDArray[np.uint8]) -> None:
 
 
 def decode_images_into(frames: Sequence[bytes], out: npt.NDArray[np.uint8]) -> list[int]:
-    """As `decode_image_into` for N images, together where that is faster.
+    """As `decode_image_into` for N images.
 
     Args:
         frames: the bytes of JPEG or PNG files.
@@ -136,26 +135,23 @@ def decode_images_into(frames: Sequence[bytes], out: npt.NDArray[np.uint8]) -> l
         The numbers of those for which `decode_image_into` raises an error.
     """
     failed = []
-    for rows, tall in runs(frames, out.shape[1:]):
-        if tall is not None and _decoded(tall, out[rows.start : rows.stop]):
-            continue
-        for row in rows:
-            try:
-                decode_image_into(frames[row], out[row])
-            except FeatureError:
-                failed.append(row)
+    for row, frame in enumerate(frames):
+        try:
+            decode_image_into(frame, out[row])
+        except FeatureError:
+            failed.append(row)
     return failed
 
 
 def _decoded(data: bytes, out: npt.NDArray[np.uint8]) -> bool:
-    """Whether simplejpeg could put an image into an array [..., W, 3] of all its rows."""
+    """Whether simplejpeg could put an image into an array [H, W, 3]."""
     if simplejpeg is None:
         return False
     try:
         found = simplejpeg.decode_jpeg(data, "RGB", buffer=out)
     except ValueError:  # damaged, of another size, or of a kind that only the others read
         return False
-    return found.shape == (out.size // (3 * out.shape[-2]), *out.shape[-2:])
+    return bool(found.shape == out.shape)
 
 
 def _decode_with_pillow(data: bytes, channels: int) -> npt.NDArray[np.uint8]:

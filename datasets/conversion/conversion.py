@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.conversion.targets import ConversionSettings, open_target
+from embodio.datasets.conversion.settings import ConversionSettings
+from embodio.datasets.conversion.targets import open_target
 from embodio.datasets.episodes.side_files import fingerprint
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
@@ -46,9 +47,9 @@ def convert(
     *,
     done: Callable[[int], None] = lambda count: None,
 ) -> Conversion:
-    """Writes every episode of a source anew, with instruction, metadata and robot.
+    """Writes every episode of a source again, with instruction, metadata and robot.
 
-    The new data set grows in a hidden folder beside its place. Called again with the same arguments after the process
+    The new data set grows in a hidden folder next to its place. Called again with the same arguments after the process
     was killed, this goes on there, and the result has the same bytes as without that. Damaged episodes are left out.
 
     Args:
@@ -115,7 +116,7 @@ class _Report:
             self._save()
 
     def next_after(self, written: int) -> int:
-        """Number of the episode to go on with when so many are written."""
+        """Number of the episode to go on with when that many are written."""
         index = 0
         while written or index in self.skipped:
             written -= index not in self.skipped
@@ -141,7 +142,7 @@ def _require_free(folder: Path) -> None:
 
 
 def _identity(source: EpisodeSource, settings: ConversionSettings) -> dict[str, Any]:
-    """What two runs must have in common, as far as it decides what is written."""
+    """What two runs must have in common: all that decides what is written."""
     text = json.dumps([source.name, len(source), source.features.to_json()], sort_keys=True)
     digest = fingerprint(source) or hashlib.sha256(text.encode()).hexdigest()[:32]
     chosen = {"to": settings.to, "name": settings.name, "images": settings.image_encoding, "fps": settings.fps}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from embodio.datasets.episodes.dimension_names import told_names
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
-from embodio.datasets.sources.description import Part
+from embodio.datasets.sources.description import FieldPart
 from embodio.datasets.sources.guesses import key_of
 
 _EPISODES = 5  # looked at for ranges
@@ -144,7 +144,7 @@ def _seen(source: EpisodeSource, fields: list[str]) -> npt.NDArray[np.float64]:
             episode = source.episode(index)
             if not len(episode):
                 continue
-            parts = [Part.parse(text, "field") for text in fields]
+            parts = [FieldPart.parse(text, "field") for text in fields]
             columns = [episode.array(part.path).reshape(len(episode), -1)[:, part.first : part.last] for part in parts]
         except (CorruptRecordError, FeatureError):
             continue

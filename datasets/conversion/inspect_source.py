@@ -16,7 +16,7 @@ from embodio.datasets.episodes.source import EpisodeSource, some_episodes
 from embodio.datasets.errors import CorruptRecordError, FeatureError
 from embodio.datasets.files.remote import is_url
 from embodio.datasets.sources.described_language import wordings_of
-from embodio.datasets.sources.description import Instruction
+from embodio.datasets.sources.description import InstructionFields
 from embodio.datasets.sources.guesses import KEYS
 from embodio.datasets.sources.layouts import layout_behind, layout_of
 
@@ -169,7 +169,7 @@ def _says_something(source: EpisodeSource, path: str) -> bool:
     for _, episode in some_episodes(source):
         try:
             moments = {0, len(episode) // 2, len(episode) - 1}
-            texts = [text for step in moments for text in wordings_of(episode, Instruction(((path,),)), step)]
+            texts = [text for step in moments for text in wordings_of(episode, InstructionFields(((path,),)), step)]
         except (CorruptRecordError, FeatureError):
             return True  # it cannot be seen; a person has to
         if any(texts):
@@ -185,7 +185,7 @@ def _with_wordings(keys: list[str]) -> list[Any]:
     return [group if len(group) > 1 else group[0] for group in groups.values()]
 
 
-def instructions(source: EpisodeSource, described: Instruction | None = None) -> list[str]:
+def instructions(source: EpisodeSource, described: InstructionFields | None = None) -> list[str]:
     """What robots were told in some episodes, in all wordings: one line for each different instruction.
 
     Args:

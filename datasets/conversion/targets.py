@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.episodes.features import (
     STEPS,
     EpisodeFeatures,
@@ -18,48 +19,13 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, some_episodes
+from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, robot_of, some_episodes
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.sources.lerobot.writer import LeRobotWriter
-from embodio.envs.embodiment import Embodiment
 from embodio.model.writing import write_json
 
 Kind = TypeVar("Kind", bound=Feature)
-_IMAGES = {"rlds": ("png", "jpeg"), "lerobot": ("video", "png")}
-
-
-@dataclass(frozen=True)
-class ConversionSettings:
-    """What to make of a data set.
-
-    Attributes:
-        to: "rlds" or "lerobot".
-        name: of the new data set; None takes that of the source, in small letters.
-        images: how images are stored. RLDS: "png" (every value is kept) or "jpeg". LeRobot: "video" (H.264;
-            camera images of 128 px differ by less than 2 of 255 on average) or "png" (every value is kept). None takes
-            the first one.
-        fps: steps per second for LeRobot; None takes that of the source's robot.
-    """
-
-    to: Literal["rlds", "lerobot"] = "rlds"
-    name: str | None = None
-    images: str | None = None
-    fps: float | None = None
-
-    @property
-    def image_encoding(self) -> str:
-        """How images are stored."""
-        return self.images or _IMAGES[self.to][0]
-
-    def __post_init__(self) -> None:
-        """Checks the choices; raises DatasetError."""
-        if self.to not in _IMAGES:
-            raise DatasetError(f"to={self.to!r}: choose rlds or lerobot")
-        if self.images not in (None, *_IMAGES[self.to]):
-            raise DatasetError(f"images={self.images!r}: {self.to} takes {' or '.join(_IMAGES[self.to])}")
-        if self.fps is not None and not 0 < self.fps <= 10_000:
-            raise DatasetError(f"fps={self.fps}: give steps per second, more than 0")
 
 
 class EpisodeWriter(Protocol):
@@ -77,13 +43,13 @@ class EpisodeWriter(Protocol):
 
 
 class _RLDSTarget:
-    """Writes episodes of a source as RLDS, with the robot beside them."""
+    """Writes episodes of a source as RLDS, with the robot next to them."""
 
     def __init__(self, source: EpisodeSource, folder: Path, name: str, images: str) -> None:
         shown = source.features
         sequences = {path: SequenceFeature(_stored(several.item, images)) for path, several in shown.sequences.items()}
         features = EpisodeFeatures(_encoded(shown.steps, images), _encoded(shown.episode, images), sequences)
-        self._features, self._embodiment, self._folder = features, _embodiment(source), folder
+        self._features, self._embodiment, self._folder = features, robot_of(source), folder
         self._writer = RLDSWriter(folder, name, features, description=_about(source), resume=True)
 
     @property
@@ -116,7 +82,7 @@ def open_target(source: EpisodeSource, staging: Path, settings: ConversionSettin
     images = settings.image_encoding
     if settings.to == "rlds":
         return _RLDSTarget(source, staging, settings.name or dataset_name(source.name), images)
-    embodiment = _embodiment(source)
+    embodiment = robot_of(source)
     fps = settings.fps or (embodiment.control_hz if embodiment else None)
     if fps is None:
         raise DatasetError(f"{source.name} does not say how many steps a second has. Give fps=..., e.g. fps=10")
@@ -134,13 +100,6 @@ def dataset_name(name: str) -> str:
 def _about(source: EpisodeSource) -> str:
     about = getattr(getattr(source, "description", None), "about", "")
     return about or f"converted from {source.name}"
-
-
-def _embodiment(source: EpisodeSource) -> Embodiment | None:
-    try:
-        return source.embodiment
-    except DatasetError:
-        return None
 
 
 def _encoded(features: Mapping[str, Feature], images: Any) -> dict[str, Feature]:

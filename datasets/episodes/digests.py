@@ -29,7 +29,7 @@ def episode_digests(source: EpisodeSource) -> tuple[str, ...]:
     of images that are stored as numbers the first, middle and last step. Of a data set with video files it covers the
     files, see `videos_digest`. An episode that cannot be read has a digest too, that of what can be read.
 
-    Reading takes as long as the disk needs; the result is kept beside the data until a file changes.
+    Reading takes as long as the disk needs; the result is kept with the data until a file changes.
     """
     key = fingerprint(source, revision=_REVISION, changed=_changes(source))
     known = load_side_file(source, _KIND, key)

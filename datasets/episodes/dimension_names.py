@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from embodio.datasets.episodes.source import EpisodeSource
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.episodes.source import EpisodeSource, robot_of
 from embodio.envs.embodiment import Dimension
 
 
@@ -15,9 +14,8 @@ def dimensions_of(source: EpisodeSource, field: str, size: int) -> tuple[Dimensi
         field: path of a numeric step field.
         size: how many numbers a step of it holds.
     """
-    try:
-        embodiment = source.embodiment
-    except DatasetError:
+    embodiment = robot_of(source)
+    if embodiment is None:
         return ()
     known = {"action": embodiment.action.dimensions, "expert_action": embodiment.action.dimensions}
     known |= {"state": embodiment.state, "observation/state": embodiment.state}

@@ -85,7 +85,7 @@ def _read(data: Mapping[str, Any]) -> EpisodeFeatures:
 
 
 def read_feature(data: Mapping[str, Any], path: str) -> Feature:
-    """One field that is no sequence; raises FeatureError where it is of a kind that cannot be read."""
+    """One field that is not a sequence; raises FeatureError where it is of a kind that cannot be read."""
     if "image" in data:
         return _image(data["image"], path)
     if "text" in data or data.get("tensor", {}).get("dtype") in ("string", "object"):

@@ -27,7 +27,7 @@ def parse_feature(text: str) -> Feature:
     found = _LINE.match(text)
     if found is None:
         raise FeatureError(
-            f"{text!r} is no feature. Write text, float32 7, float64 7 zlib, jpeg 128x128x3, depth 84x84"
+            f"{text!r} is not a feature. Write text, float32 7, float64 7 zlib, jpeg 128x128x3, depth 84x84"
         )
     kind = found["kind"]
     sizes = [None if size == "any" else int(size) for size in (found["shape"] or "").split("x") if size]

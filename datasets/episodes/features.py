@@ -134,7 +134,7 @@ class SequenceFeature:
     item: ImageFeature | TensorFeature | TextFeature
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the tfds description; images of different sizes are no array for it, so they are a data set."""
+        """Returns the tfds description; images of different sizes are a data set for it, not an array."""
         unsized = isinstance(self.item, ImageFeature) and None in (self.item.height, self.item.width)
         kind = "dataset_feature.Dataset" if unsized else "sequence_feature.Sequence"
         return {"pythonClassName": f"{_TFDS}.{kind}", "sequence": {"feature": self.item.to_json(), "length": "-1"}}

@@ -1,4 +1,4 @@
-"""How long every episode is and which ones are damaged: found once, and kept beside the data."""
+"""How long every episode is and which ones are damaged: found once, and kept with the data."""
 
 from __future__ import annotations
 

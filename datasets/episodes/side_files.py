@@ -1,4 +1,4 @@
-"""Small files beside a data set that save work: they are named by a hash of what they were made from."""
+"""Small files next to a data set that save work: they are named by a hash of what they were made from."""
 
 from __future__ import annotations
 

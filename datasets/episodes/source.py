@@ -10,7 +10,7 @@ import numpy.typing as npt
 from typing_extensions import Protocol, runtime_checkable  # isinstance looks at properties without reading them
 
 from embodio.datasets.episodes.features import EpisodeFeatures
-from embodio.datasets.errors import CorruptRecordError, FeatureError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.envs.embodiment import Embodiment
 
 
@@ -151,3 +151,11 @@ def some_episodes(source: EpisodeSource, count: int = 16) -> Iterator[tuple[int,
                     return
         if found:
             return
+
+
+def robot_of(source: EpisodeSource) -> Embodiment | None:
+    """The robot of a data set; None where it is not described."""
+    try:
+        return source.embodiment
+    except DatasetError:
+        return None

@@ -127,17 +127,17 @@ def compute_statistics(
     rules: StepRules | None = None,
     done: Callable[[int], None] = lambda count: None,
 ) -> DatasetStatistics:
-    """Computes the statistics of the actions and of the state of a data set, or reads them from beside the data.
+    """Computes the statistics of the actions and of the state of a data set, or reads those kept with the data.
 
-    They are kept under a hash of the files and of what is computed, so they are computed anew when either changes.
+    They are kept under a hash of the files and of what is computed, so they are computed again when either changes.
     Damaged episodes are left out, and so are steps with a value that is not finite in any of the fields, which `source`
     of the result says; training leaves out the same.
 
     Args:
         reader: of the data set; its embodiment gives the names of the dimensions.
         others: more data sets of the same robot; the statistics are those of all steps together.
-        fields: numeric fields of a step; empty takes "action", "expert_action" and "state", as far as they are there.
-        episodes: of each data set only the first so many are read; 0 reads all.
+        fields: numeric fields of a step; empty takes those of "action", "expert_action" and "state" that are there.
+        episodes: of each data set only this many, from the first on, are read; 0 reads all.
         rules: which other steps are left out; None for no others.
         done: called with the number of episodes that were read, after each.
 

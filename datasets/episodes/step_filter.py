@@ -62,7 +62,7 @@ class StepFilter:
 
     @cached_property
     def left_out(self) -> Mapping[int, npt.NDArray[np.uint8]]:
-        """Number of each episode with such steps -> `reasons`; found once, and kept beside the data.
+        """Number of each episode with such steps -> `reasons`; found once, and kept with the data.
 
         Damaged episodes are not among them; `index_episodes` lists these.
         """

@@ -51,7 +51,7 @@ def sole_user(folder: Path, what: str, error: type[Exception] = DatasetError) ->
 
 @contextlib.contextmanager
 def sole_writer(path: Path, what: str, error: type[Exception] = DatasetError) -> Iterator[None]:
-    """The same for one output file, whose folder others may use: the lock is on a hidden folder beside the file."""
+    """The same for one output file, whose folder others may use: the lock is on a hidden folder next to the file."""
     folder = path.absolute().with_name(f".{path.name}.lock")
     with sole_user(folder, what, error):
         try:

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from embodio.datasets.errors import UnsafeName
+from embodio.model.file_names import fault_of_name, outside_of
 
-_LONGEST = 255  # bytes of one part of a path, the limit of most file systems
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]|^[A-Za-z]:")
-_HALF = re.compile(r"[\ud800-\udfff]")  # of a character: JSON can hold it, the name of a file cannot
 _SLOT = re.compile(r"\{(\w+)(?::0(\d)d)?\}", re.ASCII)
 
 
@@ -24,11 +22,8 @@ def relative(name: str, origin: object) -> PurePosixPath:
     Raises:
         UnsafeName: it is absolute, leads upwards, or holds what only an attack or another system would put there.
     """
-    parts = name.split("/")
-    if name.startswith("/") or ".." in parts or _FORBIDDEN.search(name) or not name.strip("./"):
-        raise UnsafeName(origin, name, "is not that of a file inside the folder")
-    if any(len(part.encode("utf-8", "surrogatepass")) > _LONGEST for part in parts) or _HALF.search(name):
-        raise UnsafeName(origin, name, "is too long or not text")
+    if fault := fault_of_name(name):
+        raise UnsafeName(origin, name, fault)
     return PurePosixPath(name)
 
 
@@ -46,8 +41,7 @@ def inside(folder: Path, name: str, origin: object) -> Path:
         UnsafeName: it leads outside of the folder.
     """
     path = folder / relative(name, origin)
-    leads_to, root = path.resolve(), folder.resolve()
-    if not any(leads_to.is_relative_to(allowed) for allowed in (root, *_blobs(root))):
+    if leads_to := outside_of(folder, path):
         raise UnsafeName(origin, name, f"leads through a link to {leads_to}; put the file itself into {folder}")
     return path
 
@@ -79,12 +73,3 @@ def filled(template: str, slots: Mapping[str, int | str], origin: object) -> str
     if "{" in name or "}" in name:
         raise UnsafeName(origin, template, f"is not a template of {', '.join(slots)}")
     return relative(name, origin).as_posix()
-
-
-def _blobs(root: Path) -> list[Path]:
-    """Where the files of a snapshot of the Hugging Face cache lie, which holds links to them."""
-    return [
-        revision.parents[1] / "blobs"
-        for revision in (root, *root.parents)
-        if revision.parent.name == "snapshots" and "--" in revision.parent.parent.name
-    ]

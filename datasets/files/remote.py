@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,13 +16,15 @@ from typing import Any, TypeVar
 
 from embodio.datasets.errors import DatasetError, UnsafeName
 from embodio.datasets.files.names import inside
-from embodio.model.writing import DISK_ERRORS, WriteError, replacing, write_bytes
+from embodio.model.writing import DISK_ERRORS, WriteError, replacing, write_bytes, write_errors
 
 T = TypeVar("T")
 
 _PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
 _PACKAGES |= {"hf": "huggingface_hub"}
 _WORTH_TELLING = 16 << 20  # bytes
+_DESCRIPTION = 512 << 20  # bytes; the largest description of a data set, which is read into memory
+_UNSAID = 16 << 30  # bytes of a file whose size the server does not say
 _log = logging.getLogger(__name__)
 _NAMED = 100  # characters of a URL in the name of its folder
 _PAUSES = (0.2, 1.0)  # seconds, before the second and the third try
@@ -72,30 +75,24 @@ def cache_folder(*parts: str) -> Path:
 def mirror(url: str, names: Sequence[str]) -> Path:
     """Copies small files of a remote folder into a cache folder of its own; files that are not there are left out.
 
-    A copy is written anew only where the content differs, so its time of change tells whether the data set changed.
+    A copy is written again only where the content differs, so its time of change tells whether the data set changed.
 
     Args:
         url: of the folder.
         names: of the files, perhaps in folders below it.
 
     Raises:
-        DatasetError: as `file_system`, or the connection fails.
+        DatasetError: as `file_system`, the connection fails, or a file is larger than any description.
         UnsafeName: a name leads outside of the folder.
     """
     system, path = file_system(url)
     folder = folder_of(url)
     for name in names:
         target = inside(folder, name, url)
-        try:
-            content: bytes = trying_again(lambda name=name: system.cat_file(f"{path}/{name}"))  # type: ignore[misc]
-        except FileNotFoundError:
+        content = _description(system, f"{path}/{name}", f"{url}/{name}")
+        if content is None:
             target.unlink(missing_ok=True)
-            continue
-        except network_errors() as error:
-            raise DatasetError(
-                f"{url}/{name} cannot be read ({error}). Check the address and the connection"
-            ) from error
-        if not target.exists() or target.read_bytes() != content:
+        elif not target.exists() or target.read_bytes() != content:
             write_bytes(target, content, lasting=False)
     return folder
 
@@ -111,7 +108,7 @@ def fetch(url: str, folder: Path) -> Path:
         The copy, which has the last part of the URL as its name.
 
     Raises:
-        DatasetError: as `mirror`.
+        DatasetError: as `mirror`, or the server sends more than it said.
         UnsafeName: the copy would lie outside of the cache folder.
     """
     system, path = file_system(url)
@@ -124,7 +121,7 @@ def fetch(url: str, folder: Path) -> Path:
             if size is not None and size >= _WORTH_TELLING:
                 _log.warning("%s: %d MB are copied to %s", url, size >> 20, target)
             with replacing(target, lasting=False) as temporary:
-                _download(system, path, temporary, url)
+                _download(system, path, temporary, url, _UNSAID if size is None else size)
     except WriteError:
         raise
     except network_errors() as error:
@@ -132,13 +129,33 @@ def fetch(url: str, folder: Path) -> Path:
     return target
 
 
-def _download(system: Any, path: str, target: Path, url: str) -> None:
+def _download(system: Any, path: str, target: Path, url: str, most: int) -> None:
+    """Copies a file of at most so many bytes; a server may send without end."""
+    from fsspec.callbacks import Callback  # was there for `_file_system`
+
+    def check(size: int | None, value: int, **_: object) -> None:
+        if value > most:
+            raise DatasetError(f"{url} sends more than {most} bytes. Check the address, or do without this server")
+
     try:
-        trying_again(lambda: system.get_file(path, str(target)))
+        trying_again(lambda: system.get_file(path, str(target), callback=Callback(hooks={"size": check})))
+    except FileNotFoundError:
+        raise
     except network_errors() as error:
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             raise
         raise _unreachable(url, error) from error
+
+
+def _description(system: Any, path: str, url: str) -> bytes | None:
+    """A small file; None where the server has none."""
+    with tempfile.TemporaryDirectory() as folder, write_errors(folder):
+        copy = Path(folder) / "copy"
+        try:
+            _download(system, path, copy, url, _DESCRIPTION)
+        except FileNotFoundError:
+            return None
+        return copy.read_bytes() if copy.is_file() else None
 
 
 def _unreachable(url: str, error: Exception) -> DatasetError:
@@ -188,7 +205,7 @@ def _file_system(protocol: str, process: int) -> Any:
         raise DatasetError(f"{protocol}:// needs {package}: pip install {package} ({error})") from error
     except ValueError as error:
         raise DatasetError(f"{protocol}:// is not known. Use gs://, s3://, https://, file:// or a path") from error
-    except TypeError as error:  # it needs a host or an account, which are no part of the protocol
+    except TypeError as error:  # it needs a host or an account, which are not part of the protocol
         raise DatasetError(f"{protocol}:// cannot be read ({error}). Use gs://, s3://, https:// or a path") from error
 
 

@@ -93,7 +93,7 @@ class _Reader(PlainReader):
         if module.partition(".")[0] in self._inert:
             return type("Record", (Record,), {"name": f"{module}.{name}"})
         raise UnsafePickle(
-            f"{self._path} names {module}.{name}, which is no plain data, so it was not read. "
+            f"{self._path} names {module}.{name}, which is not plain data, so it was not read. "
             "Convert the file with the program that wrote it, in an environment that holds nothing of value"
         )
 

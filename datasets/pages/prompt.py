@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from embodio.datasets.codecs.image_codec import encode_image
 from embodio.datasets.episodes.features import MICROPHONE, MICROPHONE_RATE
-from embodio.datasets.episodes.prompt_images import prompt_of
-from embodio.datasets.episodes.recorded_sound import FASTEST
+from embodio.datasets.episodes.recorded.images import prompt_of
+from embodio.datasets.episodes.recorded.sound import FASTEST
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.pages.episode_page import Medium

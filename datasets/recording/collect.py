@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import gymnasium
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from embodio.datasets.errors import CollectionError
 from embodio.datasets.files.folder_lock import sole_user
+from embodio.datasets.progress import progress_bars
 from embodio.datasets.recording.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
 from embodio.datasets.recording.demonstration import check_noise, record_demonstration
 from embodio.datasets.stream.worker_process import follow_parent, starting_workers
@@ -296,21 +296,13 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 @contextlib.contextmanager
 def _bar(total: int, done: int, visible: bool) -> Iterator[Callable[[str], None]]:
     """Draws a progress bar; yields a function to call with the status of each finished episode."""
-    columns = (
-        TextColumn("collecting"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[statuses]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
     counts: Counter[str] = Counter()
-    with Progress(*columns, disable=not visible) as bar:
-        task = bar.add_task("collecting", total=total, completed=done, statuses="")
+    with progress_bars(visible=visible) as bar:
+        task = bar.add_task("collecting", total=total, completed=done)
 
         def report(status: str) -> None:
             counts[status] += 1
             text = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-            bar.update(task, advance=1, statuses=text)
+            bar.update(task, advance=1, note=text)
 
         yield report

@@ -32,7 +32,6 @@ from embodio.model.writing import is_partial, remove_partial, sync, sync_tree, w
 STAGING = ".staging"
 INDEX = "collection.json"
 _LISTED = 3
-_FORMER_PARTIAL = "collection.*.unfinished"  # what a version before this one left when it was killed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,9 +229,7 @@ class CollectionStore:
         """Refuses a folder in which something else was before the collection began."""
         own = {self._index.name, self.staging.name, HOLDER}
         others = sorted(
-            path.name
-            for path in self.folder.iterdir()
-            if path.name not in own and not is_partial(path.name) and not path.match(_FORMER_PARTIAL)
+            path.name for path in self.folder.iterdir() if path.name not in own and not is_partial(path.name)
         )
         if others:
             raise CollectionError(
@@ -268,7 +265,7 @@ def stage(staging: Path, row: CollectedEpisode, record: bytes | None) -> None:
 def _read_staged(path: Path) -> bytes:
     if not path.exists():
         raise CollectionError(
-            f"{path} is missing. Delete the .json file beside it, so that the episode is collected again"
+            f"{path} is missing. Delete the .json file next to it, so that the episode is collected again"
         )
     file = LocalFile(path)
     offset, length = (int(value) for value in scan(file)[0])

@@ -20,8 +20,8 @@ from embodio.datasets.episodes.features import (
     TextFeature,
     features_of,
 )
-from embodio.datasets.episodes.recorded_prompt import prompt_sequences, prompt_text, prompt_values
-from embodio.datasets.episodes.recorded_sound import microphone_samples
+from embodio.datasets.episodes.recorded.prompt import prompt_sequences, prompt_text, prompt_values
+from embodio.datasets.episodes.recorded.sound import microphone_samples
 from embodio.datasets.errors import CollectionError
 from embodio.datasets.recording.collection_store import StoreSettings
 from embodio.datasets.rlds.writer import encode_episode

@@ -40,7 +40,7 @@ class ShardPart:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """The content of dataset_info.json, as far as reading needs it.
+    """What reading needs of dataset_info.json.
 
     Attributes:
         name: of the data set.
@@ -80,7 +80,7 @@ class DatasetInfo:
                 "them with `embodio-data convert tfds:NAME folder=DATA_DIR out=...`, which has tfds read them"
             )
         if not isinstance(info["splits"], list):
-            raise DatasetError(f"{path}: splits is no list. Fetch it again")
+            raise DatasetError(f"{path}: splits is not a list. Fetch it again")
         splits = {
             str(entry["name"]): entry for entry in info["splits"] if isinstance(entry, dict) and entry.get("name")
         }
@@ -115,7 +115,7 @@ class DatasetInfo:
         try:
             lengths = [int(length) for length in entry.get("shardLengths", [])]
         except (TypeError, ValueError) as error:
-            raise DatasetError(f"{self.path}: shardLengths of {split!r} are no numbers. Fetch it again") from error
+            raise DatasetError(f"{self.path}: shardLengths of {split!r} are not numbers. Fetch it again") from error
         if any(length < 0 for length in lengths):
             raise DatasetError(f"{self.path}: shardLengths of {split!r} are below zero. Fetch it again")
         names = [self._shard_name(entry, split, shard, len(lengths)) for shard in range(len(lengths))]

@@ -122,7 +122,9 @@ def decode_integers(data: bytes) -> npt.NDArray[np.int64]:
     try:
         numbers.ParseFromString(data)
     except message.DecodeError as error:
-        raise FeatureError(f"{len(data)} bytes are no list of whole numbers ({error}). Fetch the data again") from error
+        raise FeatureError(
+            f"{len(data)} bytes are not a list of whole numbers ({error}). Fetch the data again"
+        ) from error
     return np.fromiter(numbers.value, np.int64, count=len(numbers.value))
 
 
@@ -143,7 +145,7 @@ class DecodedExample:
             example.ParseFromString(data)
         except message.DecodeError as error:
             raise FeatureError(
-                f"a record of {len(data)} bytes is no tf.train.Example ({error}). Check that the file is an RLDS file"
+                f"a record of {len(data)} bytes is not a tf.train.Example ({error}). Check that it is an RLDS file"
             ) from error
         self._features = example.features.feature
 

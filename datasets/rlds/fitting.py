@@ -28,5 +28,5 @@ def fits(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> bool:
 def as_declared(name: str, stored: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """Numbers as a record holds them, float32 or int64, in the declared type; raises FeatureError as `fits` says."""
     if dtype != np.uint64 and not fits(stored, dtype):  # its larger half is stored as numbers below zero
-        raise FeatureError(f"{name}: values that are no {dtype}. Its features.json does not belong to it")
+        raise FeatureError(f"{name}: values that are not {dtype}. Its features.json does not belong to it")
     return stored.astype(dtype)

@@ -26,7 +26,7 @@ _SMALL_FILES = (INFO_NAME, "features.json", "embodiment.json")
 class RLDSReader:
     """A data set of episodes, as tfds or `embodio.datasets.rlds.writer` wrote it, on this machine or behind a URL.
 
-    The positions of the records are found once and kept in a small file beside the data (where the folder can be
+    The positions of the records are found once and kept in a small file with the data (where the folder can be
     written). Files are opened on first use and read at absolute positions, so a reader may be pickled, forked and used
     by several threads. Of a data set behind a URL the descriptions are copied to the user's cache folder, where the
     index lies too, and each record is one request; its shards are looked at when they are first needed.
@@ -119,7 +119,7 @@ class RLDSReader:
     def episode_length(self, index: int) -> int:
         """Returns the number of steps of one episode.
 
-        The first call for a shard reads all of it; the numbers are then kept, also in the file beside the data.
+        The first call for a shard reads all of it; the numbers are then kept, also in the file with the data.
         Errors as in `episode`.
         """
         number, inside = self._place(index)
@@ -165,7 +165,7 @@ class RLDSReader:
         return steps
 
     def _examined(self, shard: Shard, inside: int) -> tuple[bytes | None, int]:
-        """A record and its steps; None and -1 if it is damaged, which is told to whoever wants this episode."""
+        """A record and its steps; None and -1 if it is damaged, which reading this episode reports."""
         try:
             record = shard.record(inside)
             return record, len(Episode(record, self.features))

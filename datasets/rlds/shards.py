@@ -114,7 +114,7 @@ class TFRecordShard:
         return self._table() is None and self._stamp is not None and os.access(self._index.folder, os.W_OK)
 
     def keep_pieces(self, table: PieceTable) -> None:
-        """Keeps the table of pieces of all records beside the data."""
+        """Keeps the table of pieces of all records with the data."""
         if self._stamp is not None:
             table.save(self._pieces_path(), self._stamp)
             self._pieces_sought = False

@@ -232,7 +232,7 @@ def write_dataset(
     records: Iterable[bytes],
     **options: Any,
 ) -> None:
-    """Writes a whole data set of serialised episodes with the embodiment of the robot beside it.
+    """Writes a whole data set of serialised episodes with the embodiment of the robot next to it.
 
     Args:
         folder: where to, as in `RLDSWriter`.

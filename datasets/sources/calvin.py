@@ -31,7 +31,7 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError, RobotNotDescribed
 from embodio.datasets.files.restricted_pickle import read_pickle
 from embodio.datasets.sources.columns import ColumnEpisode
 from embodio.datasets.sources.layouts import Layout
@@ -125,10 +125,8 @@ class CalvinSource:
 
     @property
     def embodiment(self) -> Embodiment:
-        """Raises DatasetError: the files do not describe the robot; a YAML file does."""
-        raise DatasetError(
-            f"{self.path} does not describe its robot. Open it through a YAML file; `embodio-data inspect` proposes one"
-        )
+        """Raises RobotNotDescribed: the files do not describe the robot; a YAML file does."""
+        raise RobotNotDescribed(self.path)
 
     def episode_length(self, index: int) -> int:
         """Returns the number of steps of one episode."""

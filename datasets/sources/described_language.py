@@ -10,7 +10,7 @@ import numpy.typing as npt
 from embodio.datasets.episodes.features import INSTRUCTION, METADATA, STEPS, EpisodeFeatures, TensorFeature, TextFeature
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.sources.description import Description, Instruction
+from embodio.datasets.sources.description import Description, InstructionFields
 
 
 def require_language(base: EpisodeFeatures, description: Description) -> None:
@@ -27,7 +27,7 @@ def require_language(base: EpisodeFeatures, description: Description) -> None:
             )
 
 
-def wordings_of(base: EpisodeView, described: Instruction, step: int) -> tuple[str, ...]:
+def wordings_of(base: EpisodeView, described: InstructionFields, step: int) -> tuple[str, ...]:
     """The instruction of one step in all its wordings, each once; at least one text, which may be empty."""
     for group in described.keys:
         found = tuple(dict.fromkeys(text for key in group for text in _said(base, key, described, step) if text))
@@ -47,7 +47,7 @@ def _found(base: EpisodeFeatures, key: str) -> tuple[str, Any]:
     return key, None
 
 
-def _said(base: EpisodeView, key: str, described: Instruction, step: int) -> tuple[str, ...]:
+def _said(base: EpisodeView, key: str, described: InstructionFields, step: int) -> tuple[str, ...]:
     if described.encoding != "text":
         return (_decoded(f"{key} at step {step}", base.array(key)[step], described.encoding),)
     if key == INSTRUCTION:
@@ -65,7 +65,7 @@ def _decoded(where: str, numbers: npt.NDArray[Any], encoding: str) -> str:
     """The text that numbers stand for, up to the first zero."""
     most = 0xFF if encoding == "bytes" else 0x10FFFF
     if numbers.size and (numbers.min() < 0 or numbers.max() > most):
-        raise FeatureError(f"{where}: numbers that are no {'bytes' if encoding == 'bytes' else 'characters'}")
+        raise FeatureError(f"{where}: numbers that are not {'bytes' if encoding == 'bytes' else 'characters'}")
     found = numbers[: int(np.argmin(numbers != 0))] if (numbers == 0).any() else numbers
     if encoding == "codepoints":
         return "".join(map(chr, found.tolist())).strip()

@@ -40,7 +40,7 @@ class DescriptionError(DatasetError):
 
 
 @dataclass(frozen=True)
-class Part:
+class FieldPart:
     """A field of the source, or some of its numbers.
 
     Attributes:
@@ -54,11 +54,11 @@ class Part:
     last: int | None = None
 
     @classmethod
-    def parse(cls, text: object, where: str) -> Part:
+    def parse(cls, text: object, where: str) -> FieldPart:
         """Reads "path", "path[3]" or "path[0:6]"; raises DescriptionError."""
         found = _PART.match(text) if isinstance(text, str) else None
         if found is None or (found["colon"] is not None and not found["colon"] and not found["first"]):
-            raise DescriptionError(f"{where}: {text!r} is no field. Write path, path[3] or path[0:6]")
+            raise DescriptionError(f"{where}: {text!r} is not a field. Write path, path[3] or path[0:6]")
         if found["colon"] is None:
             return cls(found["path"])
         first = int(found["first"] or 0)
@@ -69,7 +69,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Instruction:
+class InstructionFields:
     """Where the instruction is.
 
     Attributes:
@@ -132,8 +132,8 @@ class Description:
     folder: str
     origin: str
     split: str | None
-    fields: Mapping[str, tuple[Part, ...]]
-    instruction: Instruction
+    fields: Mapping[str, tuple[FieldPart, ...]]
+    instruction: InstructionFields
     filters: Filters
     embodiment: Embodiment | None
     guessed: tuple[str, ...]
@@ -228,11 +228,11 @@ def _guessed(data: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(KEYS[key] for key in keys)
 
 
-def _parts(value: object, where: str) -> tuple[Part, ...]:
-    return tuple(Part.parse(item, where) for item in (value if isinstance(value, list) else [value]))
+def _parts(value: object, where: str) -> tuple[FieldPart, ...]:
+    return tuple(FieldPart.parse(item, where) for item in (value if isinstance(value, list) else [value]))
 
 
-def _instruction(data: object) -> Instruction:
+def _instruction(data: object) -> InstructionFields:
     _check(data, "instruction", {"keys", "text", "encoding"})
     given = dict(data) if isinstance(data, Mapping) else {}
     keys, encoding = given.get("keys", []), given.get("encoding", "text")
@@ -244,7 +244,7 @@ def _instruction(data: object) -> Instruction:
     if not keys and not given.get("text"):
         raise DescriptionError("instruction: give `keys` (fields that hold it) or `text` (the instruction itself)")
     groups = tuple(tuple(map(str, key)) if isinstance(key, list) else (str(key),) for key in keys)
-    return Instruction(groups, str(given.get("text", "")), encoding)
+    return InstructionFields(groups, str(given.get("text", "")), encoding)
 
 
 def _filters(data: Mapping[str, Any]) -> Filters:
@@ -290,7 +290,9 @@ def _dimensions(data: object, where: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for row in data if isinstance(data, list) else [None]:
         if not isinstance(row, list) or len(row) not in (4, 5, 6):
-            raise DescriptionError(f"{where}: {row!r} is no dimension. Write [name, unit, low, high] or with `binary`")
+            raise DescriptionError(
+                f"{where}: {row!r} is not a dimension. Write [name, unit, low, high] or with `binary`"
+            )
         keys = ("name", "unit", "low", "high", "kind", "words")
         rows.append({"kind": "continuous", **dict(zip(keys, row, strict=False))})
     return rows

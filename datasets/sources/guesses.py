@@ -31,7 +31,7 @@ def warn_of_guesses(source: EpisodeSource, place: object) -> None:
         source: the data set.
         place: the file or folder that was opened, where guesses are confirmed.
     """
-    with contextlib.suppress(DatasetError, EmbodimentError):  # which whoever needs the robot will see
+    with contextlib.suppress(DatasetError, EmbodimentError):  # which the user of the robot will see
         guessed = source.embodiment.guessed
         if guessed:
             _log.warning(

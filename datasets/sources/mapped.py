@@ -23,7 +23,7 @@ from embodio.datasets.episodes.side_files import data_folder
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, encoded_frame, put_frame, some_episodes
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.sources.described_language import require_language, wordings_of
-from embodio.datasets.sources.description import Description, Filters, Part
+from embodio.datasets.sources.description import Description, FieldPart, Filters
 from embodio.envs.embodiment import Camera, Embodiment
 
 # What RLDS gives every step; taken along under the same name where the source has it.
@@ -186,11 +186,11 @@ class MappedSource:
         return self._episodes[index]
 
 
-def _is_whole(parts: tuple[Part, ...]) -> bool:
+def _is_whole(parts: tuple[FieldPart, ...]) -> bool:
     return len(parts) == 1 and parts[0].first == 0 and parts[0].last is None
 
 
-def _numbers(base: EpisodeView, part: Part) -> npt.NDArray[np.float32]:
+def _numbers(base: EpisodeView, part: FieldPart) -> npt.NDArray[np.float32]:
     return as_rows(base.array(part.path))[:, part.first : part.last].astype(np.float32)
 
 
@@ -233,7 +233,7 @@ def _core(feature: Feature) -> object:
     return replace(feature, encoding="none") if isinstance(feature, TensorFeature) else feature
 
 
-def _joined(base: EpisodeFeatures, path: str, parts: tuple[Part, ...], description: Description) -> Feature:
+def _joined(base: EpisodeFeatures, path: str, parts: tuple[FieldPart, ...], description: Description) -> Feature:
     where = f"{description.path}: {path}"
     found: list[Feature] = []
     for part in parts:

@@ -28,7 +28,7 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.episodes.prompt_images import prompt_features, prompt_field
+from embodio.datasets.episodes.recorded.images import prompt_features, prompt_field
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.files.file_trees import FileTree, is_archive, open_tree
 from embodio.datasets.files.remote import fetch, folder_of, name_of

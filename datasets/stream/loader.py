@@ -30,7 +30,7 @@ _MEGABYTE = 1 << 20
 
 
 class BatchMaker(Protocol):
-    """What makes batches by number, such as `embodio.datasets.stream.BatchStream`; it travels to the workers."""
+    """What makes batches by number, such as `embodio.datasets.stream.stream.BatchStream`; it travels to the workers."""
 
     @property
     def damaged(self) -> tuple[ExampleError, ...]:
@@ -71,7 +71,7 @@ class LoaderConfig:
             if getattr(self, name) < least:
                 raise DatasetError(f"{name}: got {getattr(self, name)}, expected {least} or more")
         if self.workers and self.threads:
-            raise DatasetError(f"threads: got {self.threads} beside {self.workers} workers; one of them must be 0")
+            raise DatasetError(f"threads: got {self.threads} along with {self.workers} workers; one of them must be 0")
         if not self.timeout > 0:
             raise DatasetError(f"timeout: got {self.timeout}, expected a positive number of seconds")
 

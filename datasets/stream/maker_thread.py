@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import ExampleError, LoaderError
-from embodio.datasets.stream.shared_memory import ALIGNMENT, Layout, Room, SharedBlock
+from embodio.datasets.stream.shared_memory import ALIGNMENT, ArrayPlace, Room, SharedBlock
 from embodio.model.network.batch import Batch
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class MakerThread:
     def _report(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        """Tells the error that ended the thread to whoever waits for the batch."""
+        """Tells the error that ended the thread to the caller that waits for the batch."""
         if error is not None:
             self._ready.put(error)
         return True
@@ -96,4 +96,4 @@ class MakerThread:
         offset = self._room.reserve(size) if 0 < size <= self._block.size - ALIGNMENT else None
         if offset is None:
             return np.empty(shape, dtype)
-        return self._block.lend(Layout(dtype.str, shape, offset), self._returned.append)
+        return self._block.lend(ArrayPlace(dtype.str, shape, offset), self._returned.append)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.stream.mixture_config import MixtureConfig
 from embodio.datasets.stream.order import scattered, spare_record_at
-from embodio.datasets.tasks.record_task import RecordTask
+from embodio.datasets.tasks.parts.record_task import RecordTask
 
 BLOCK = 1 << 16
 """Positions in which every task has its exact share; rates are multiples of 1 / BLOCK."""

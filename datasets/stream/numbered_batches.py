@@ -11,12 +11,12 @@ import numpy as np
 from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, FeatureError
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.stream.order import record_at, spare_record_at
-from embodio.datasets.tasks.record_task import Place
+from embodio.datasets.tasks.parts.record_task import Place
 from embodio.model.errors import ModelError
 from embodio.model.network.batch import Allocate, Batch
 
 SPARES = 16
-"""Records that are tried in place of a damaged one, each drawn anew."""
+"""Records that are tried in place of a damaged one, each a new draw."""
 
 _DAMAGE = (CorruptRecordError, FeatureError, UnicodeDecodeError)
 PROBLEMS = (DatasetError, ModelError, ValueError, LookupError, OSError)

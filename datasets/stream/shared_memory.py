@@ -28,7 +28,7 @@ _MEMORY_FOLDER = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
-class Layout:
+class ArrayPlace:
     """Where one array lies in a block: dtype, shape, and offset in bytes."""
 
     dtype: str
@@ -56,11 +56,11 @@ class SharedBlock:
         self._descriptor = descriptor
         self._memory: mmap.mmap | None = mmap.mmap(descriptor, size)
 
-    def view(self, layout: Layout) -> npt.NDArray[Any]:
+    def view(self, layout: ArrayPlace) -> npt.NDArray[Any]:
         """The array at its place, without a copy."""
         return self.lend(layout, None)
 
-    def lend(self, layout: Layout, back: Callable[[int], object] | None) -> npt.NDArray[Any]:
+    def lend(self, layout: ArrayPlace, back: Callable[[int], object] | None) -> npt.NDArray[Any]:
         """The array at its place, without a copy.
 
         Args:

@@ -17,7 +17,7 @@ from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, encoded
 from embodio.datasets.errors import DatasetError, ExampleError, FeatureError
 from embodio.datasets.stream.numbered_batches import PROBLEMS, NumberedBatches
 from embodio.datasets.stream.order import records_at
-from embodio.datasets.tasks.record_task import Place
+from embodio.datasets.tasks.parts.record_task import Place
 from embodio.model.network.batch import Allocate, Batch
 
 
@@ -103,7 +103,9 @@ class StepRecords:
         """
         left: set[int] = set()
         arrays = [(path, room[path]) for path in self._arrays]
-        frames = [[b""] * len(indices) for _ in self._images]  # no bytes are no image, so what stays like this is left
+        frames = [
+            [b""] * len(indices) for _ in self._images
+        ]  # no bytes are not an image, so what stays like this is left
         for row, (number, step) in enumerate(self._locate(indices)):
             try:
                 episode = self._cache.episode(number)

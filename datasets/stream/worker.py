@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from embodio.datasets.errors import ExampleError
-from embodio.datasets.stream.shared_memory import Layout, Room, SharedBlock
+from embodio.datasets.stream.shared_memory import ArrayPlace, Room, SharedBlock
 from embodio.datasets.stream.worker_process import follow_parent
 from embodio.model.memory import keep_freed_memory
 
@@ -35,7 +35,7 @@ class Made:
         damage: which records were replaced in it.
     """
 
-    layouts: Mapping[str, Layout]
+    layouts: Mapping[str, ArrayPlace]
     loose: Mapping[str, npt.NDArray[Any]]
     damage: tuple[ExampleError, ...]
 
@@ -95,7 +95,7 @@ class _Desk:
             offset = self._room.reserve(size)
         if offset is None:
             return np.empty(shape, dtype)
-        array = self._block.view(Layout(dtype.str, shape, offset))
+        array = self._block.view(ArrayPlace(dtype.str, shape, offset))
         self._fresh[array.ctypes.data] = offset
         return array
 
@@ -112,7 +112,7 @@ class _Desk:
             if offset is None:
                 loose[name] = array
             else:
-                layouts[name] = Layout(array.dtype.str, array.shape, offset)
+                layouts[name] = ArrayPlace(array.dtype.str, array.shape, offset)
         for offset in given.values():  # asked for, and then left out of the batch
             self._room.release(offset)
         return Made(layouts, loose, damage)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
-from embodio.datasets.tasks.scene import Scene
+from embodio.datasets.tasks.parts.moment_task import MomentTask
+from embodio.datasets.tasks.parts.scene import Scene
+from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.model.tasks.base.family import Media
 from embodio.model.tasks.families.judge_action import ActionJudged, JudgeAction
 from embodio.model.tokens.vocabulary import VALUE_BINS
@@ -29,9 +30,9 @@ class ActionRightConfig(TaskConfig):
     def __post_init__(self) -> None:
         """Checks ranges; raises DatasetError."""
         if not 0.0 <= self.right <= 1.0:
-            raise DatasetError(f"right: got {self.right}, expected a chance from 0 to 1")
+            raise DatasetError(f"tasks.action_right.right: got {self.right}, expected 0 to 1")
         if not 1 <= self.apart < VALUE_BINS:
-            raise DatasetError(f"apart: got {self.apart}, expected 1 to {VALUE_BINS - 1} bins")
+            raise DatasetError(f"tasks.action_right.apart: got {self.apart}, expected 1 to {VALUE_BINS - 1} bins")
 
 
 class ActionRight(MomentTask[ActionRightConfig]):
@@ -41,6 +42,8 @@ class ActionRight(MomentTask[ActionRightConfig]):
     action of the episode differs enough, the right one is shown.
     """
 
+    name = "action_right"
+    settings = ActionRightConfig
     family = JudgeAction()
 
     def _records(self, length: int) -> int:
@@ -61,3 +64,6 @@ class ActionRight(MomentTask[ActionRightConfig]):
             right=shown == step,
             **given.fields,
         )
+
+
+TASK = ActionRight

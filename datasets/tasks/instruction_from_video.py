@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from embodio.datasets.errors import DatasetError, FeatureError
-from embodio.datasets.tasks.input_config import InputConfig
-from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
-from embodio.datasets.tasks.scene import Scene
+from embodio.datasets.tasks.parts.moment_task import MomentTask
+from embodio.datasets.tasks.parts.scene import Scene
+from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.model.tasks.base.family import Media
 from embodio.model.tasks.base.text_family import TextItem
 from embodio.model.tasks.families.describe_task import DescribeTask
@@ -18,7 +18,7 @@ from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 
 @dataclass(frozen=True, kw_only=True)
 class InstructionFromVideoConfig(TaskConfig):
-    """Settings of InstructionFromVideo; `inputs` stays as it is, since the frames are all that is given.
+    """Settings of InstructionFromVideo; the shared inputs are not given, only frames.
 
     Attributes:
         frames: frames before the last one, as image history, 1 to 8; fewer for shorter episodes.
@@ -29,9 +29,12 @@ class InstructionFromVideoConfig(TaskConfig):
     def __post_init__(self) -> None:
         """Checks ranges; raises DatasetError."""
         if not 1 <= self.frames <= HISTORY_SLOTS:
-            raise DatasetError(f"frames: got {self.frames}, expected 1 to {HISTORY_SLOTS}")
-        if self.inputs != InputConfig():
-            raise DatasetError("inputs: this task is given frames only; leave inputs out and set frames")
+            raise DatasetError(f"tasks.instruction_from_video.frames: got {self.frames}, expected 1 to {HISTORY_SLOTS}")
+
+    @property
+    def earlier_frames(self) -> int:
+        """All but the last one."""
+        return self.frames
 
 
 class InstructionFromVideo(MomentTask[InstructionFromVideoConfig]):
@@ -41,6 +44,8 @@ class InstructionFromVideo(MomentTask[InstructionFromVideoConfig]):
     drawn from it.
     """
 
+    name = "instruction_from_video"
+    settings = InstructionFromVideoConfig
     family = DescribeTask()
 
     def _records(self, length: int) -> int:
@@ -54,3 +59,6 @@ class InstructionFromVideo(MomentTask[InstructionFromVideoConfig]):
         steps = cuts[:-1] if generator is None else generator.integers(cuts[:-1], cuts[1:])
         earlier = tuple(scene.picture(int(one)) for one in steps)
         return TextItem(media=Media(image=scene.picture(last), image_history=earlier), text=scene.recorded_instruction)
+
+
+TASK = InstructionFromVideo

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
-from embodio.datasets.tasks.mosaic import mosaic
-from embodio.datasets.tasks.scene import Scene
+from embodio.datasets.tasks.parts.moment_task import MomentTask
+from embodio.datasets.tasks.parts.scene import Scene
+from embodio.datasets.tasks.parts.task_config import TaskConfig, require_at_least_one
 from embodio.model.tasks.base.family import Media
-from embodio.model.tasks.families.next_frame import FrameAhead
-from embodio.model.tasks.families.next_frame import NextFrame as NextFrameFamily
+from embodio.model.tasks.families.next_frame import FrameAhead, NextFrameFamily
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +33,14 @@ class NextFrameConfig(TaskConfig):
 
     def __post_init__(self) -> None:
         """Checks ranges; raises DatasetError."""
-        if self.frames < 1 or self.stride < 1:
-            raise DatasetError(f"frames: got {self.frames} every {self.stride} steps, expected at least 1 of each")
+        require_at_least_one(self, "next_frame", "frames", "stride")
 
 
 class NextFrame(MomentTask[NextFrameConfig]):
     """Frame, instruction and actions in, the next frames out. Steps too near the end make no record."""
 
+    name = "next_frame"
+    settings = NextFrameConfig
     family = NextFrameFamily()
 
     def _records(self, length: int) -> int:
@@ -60,3 +63,32 @@ class NextFrame(MomentTask[NextFrameConfig]):
             drawn=mosaic([scene.picture(later) for later in ahead]),
             **given.fields,
         )
+
+
+def mosaic(frames: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    """Lays frames out in rows, left to right, on a sheet as square as it can be; places that stay empty are black.
+
+    Args:
+        frames: N >= 1 images uint8 [H, W, 3] of one size.
+
+    Returns:
+        uint8 [rows * H, columns * W, 3] with columns = ceil(sqrt(N)).
+
+    Raises:
+        DatasetError: there is no frame, or their sizes differ.
+    """
+    if not frames:
+        raise DatasetError("mosaic: no frames given")
+    if len({frame.shape for frame in frames}) > 1:
+        raise DatasetError(f"mosaic: frames of one size are needed, got {sorted({f.shape for f in frames})}")
+    columns = math.ceil(math.sqrt(len(frames)))
+    rows = math.ceil(len(frames) / columns)
+    height, width, channels = frames[0].shape
+    sheet = np.zeros((rows * height, columns * width, channels), dtype=np.uint8)
+    for place, frame in enumerate(frames):
+        top, left = place // columns * height, place % columns * width
+        sheet[top : top + height, left : left + width] = frame
+    return sheet
+
+
+TASK = NextFrame

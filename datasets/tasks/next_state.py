@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embodio.datasets.errors import DatasetError
-from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
-from embodio.datasets.tasks.scene import Scene
+from embodio.datasets.tasks.parts.moment_task import MomentTask
+from embodio.datasets.tasks.parts.scene import Scene
+from embodio.datasets.tasks.parts.task_config import TaskConfig, require_at_least_one
 from embodio.model.tasks.base.family import Media
-from embodio.model.tasks.families.next_state import NextState as NextStateFamily
-from embodio.model.tasks.families.next_state import StateAhead
+from embodio.model.tasks.families.next_state import NextStateFamily, StateAhead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +27,15 @@ class NextStateConfig(TaskConfig):
 
     def __post_init__(self) -> None:
         """Checks the range; raises DatasetError."""
-        if self.ahead < 1:
-            raise DatasetError(f"ahead: got {self.ahead}, expected at least 1 step")
+        require_at_least_one(self, "next_state", "ahead")
 
 
 class NextState(MomentTask[NextStateConfig]):
     """Frame, instruction and actions in, the state as value tokens out. Steps too near the end make no record."""
 
+    name = "next_state"
+    settings = NextStateConfig
     family = NextStateFamily()
-
     reads_state = True
 
     def _records(self, length: int) -> int:
@@ -56,3 +55,6 @@ class NextState(MomentTask[NextStateConfig]):
             later=scene.state_ids(later, recorded=True),
             **given.fields,
         )
+
+
+TASK = NextState

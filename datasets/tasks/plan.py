@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embodio.datasets.errors import DatasetError
-from embodio.datasets.tasks.moment_task import MomentTask, TaskConfig
-from embodio.datasets.tasks.scene import Scene
+from embodio.datasets.tasks.parts.moment_task import MomentTask
+from embodio.datasets.tasks.parts.scene import Scene
+from embodio.datasets.tasks.parts.task_config import TaskConfig, require_at_least_one
 from embodio.model.tasks.base.family import Media
-from embodio.model.tasks.families.plan import Plan as PlanFamily
-from embodio.model.tasks.families.plan import Planned
+from embodio.model.tasks.families.plan import PlanFamily, Planned
 
 _WHOLE_EPISODE = 1 << 40  # steps
 
@@ -21,16 +20,14 @@ class PlanConfig(TaskConfig):
     """Settings of Plan.
 
     Attributes:
-        longest: tokens that an answer may have; longer episodes make no record. The released models write at most
-            512 with the end of the text.
+        longest: tokens that an answer may have; longer episodes make no record.
     """
 
-    longest: int = 511
+    longest: int = 255
 
     def __post_init__(self) -> None:
         """Checks the range; raises DatasetError."""
-        if self.longest < 1:
-            raise DatasetError(f"longest: got {self.longest}, expected at least 1 token")
+        require_at_least_one(self, "plan", "longest")
 
 
 class Plan(MomentTask[PlanConfig]):
@@ -39,6 +36,8 @@ class Plan(MomentTask[PlanConfig]):
     Images and sounds of the instruction are the image and audio history, where the policy has slots for them.
     """
 
+    name = "plan"
+    settings = PlanConfig
     family = PlanFamily()
 
     def _records(self, length: int) -> int:
@@ -52,3 +51,6 @@ class Plan(MomentTask[PlanConfig]):
         # At the first moment there are no earlier frames, so the history holds the images of the instruction.
         media = Media(image=scene.picture(0), image_history=told.images, audio_history=told.sounds)
         return Planned(media=media, instruction=told.parts, actions=scene.action_ids(), **given.fields)
+
+
+TASK = Plan

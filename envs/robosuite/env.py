@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from embodio.envs.embodiment import Dimension
-from embodio.envs.errors import EnvError, InvalidAction, SimulatorError, UnknownEnv
+from embodio.envs.actions import action_box, checked_action
+from embodio.envs.errors import EnvError, SimulatorError, UnknownEnv
 from embodio.envs.instruction_space import Instruction
 from embodio.envs.robosuite import simulator as sim_tools
 from embodio.envs.robosuite.panda import CONTROL_HZ, SIMULATOR_CAMERAS, panda_osc_pose
@@ -84,7 +84,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.cameras = cameras
         self.render_mode = render_mode
         self.embodiment = panda_osc_pose(image_size)
-        self.action_space = _action_space(self.embodiment.action.dimensions)
+        self.action_space = action_box(self.embodiment.action.dimensions)
         self.observation_space = self._observation_space()
         self._simulator: ManipulationEnv | None = None
         self._stop: Callable[[], object] | None = None
@@ -131,7 +131,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             InvalidAction: wrong shape, not finite, or outside the limits; the message names the dimension.
             SimulatorError: the simulator broke down. The next `reset` starts a fresh one.
         """
-        command = self._checked(action)
+        command = checked_action(action, self.embodiment.action.dimensions)
         simulator = self._running()
         try:
             with sim_tools.errors_as_simulator_error("stepping the simulator"):
@@ -202,17 +202,6 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         rotation = np.asarray(data.site_xmat[site]).reshape(3, 3)
         return np.concatenate([data.site_xpos[site], quaternion_xyzw(rotation), fingers]).astype(np.float32)
 
-    def _checked(self, action: NDArray[np.float32]) -> NDArray[np.float64]:
-        array = np.asarray(action, dtype=np.float64)
-        dimensions = self.embodiment.action.dimensions
-        if array.shape != (len(dimensions),):
-            raise InvalidAction(f"an action has shape ({len(dimensions)},), got {array.shape}")
-        for dimension, value in zip(dimensions, array, strict=True):
-            if not dimension.low <= value <= dimension.high:  # also false for NaN
-                limits = f"[{dimension.low}, {dimension.high}]"
-                raise InvalidAction(f"action dimension {dimension.name!r} is {value}, outside {limits}; clip it first")
-        return array
-
     def _running(self) -> ManipulationEnv:
         if self._simulator is None:
             raise EnvError("the environment is not running; call reset() first")
@@ -230,12 +219,6 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """Drop a simulator that broke down, so that the next `reset` starts a fresh one."""
         with contextlib.suppress(SimulatorError):  # it is broken already, and that is being reported
             self.close()
-
-
-def _action_space(dimensions: tuple[Dimension, ...]) -> spaces.Space[NDArray[np.float32]]:
-    low = np.array([dimension.low for dimension in dimensions], np.float32)
-    high = np.array([dimension.high for dimension in dimensions], np.float32)
-    return cast("spaces.Space[NDArray[np.float32]]", spaces.Box(low, high, dtype=np.float32))
 
 
 def quaternion_xyzw(rotation: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -147,7 +147,7 @@ def _import_robosuite() -> Any:
     """Import robosuite headless and quiet."""
     if sys.platform.startswith("linux"):
         os.environ.setdefault("MUJOCO_GL", "egl")
-    # Mesa's software renderer draws with threads of its own, which a forked worker would wait for in vain. Without them
+    # Mesa's software renderer draws with threads of its own, which a forked worker would wait for forever. Without them
     # frames cost the same: their price is the geometry, which is done by one thread in any case.
     os.environ.setdefault("LP_NUM_THREADS", "0")
     notices = logging.getLogger("robosuite_logs")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from embodio.envs.actions import action_box
 from embodio.envs.errors import EnvError, SimulatorError, UnknownEnv
 from embodio.envs.interleaved_prompt import InterleavedPrompt, PromptSpace, interleave
 from embodio.envs.vima.benchmark import NO_SCENE, Benchmark, errors_as_simulator_error, require_benchmark, start
@@ -85,10 +86,7 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.cameras, self.prompt_view, self.render_mode = cameras, prompt_view, render_mode
         self.oracle_goals = oracle_goals
         self.embodiment = vima_pick_place()
-        dimensions = self.embodiment.action.dimensions
-        low, high = (np.array([getattr(d, end) for d in dimensions], np.float32) for end in ("low", "high"))
-        box = spaces.Box(low, high, dtype=np.float32)
-        self.action_space = cast("spaces.Space[NDArray[np.float32]]", box)
+        self.action_space = action_box(self.embodiment.action.dimensions)
         self.observation_space = self._observation_space()
         self._benchmark: Benchmark | None = None
         self._stop: Callable[[], object] | None = None

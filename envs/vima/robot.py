@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.envs.actions import checked_action
 from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
 from embodio.envs.errors import InvalidAction
 from embodio.envs.planar_poses import FULL_TURN, from_planar, to_planar
@@ -81,15 +82,8 @@ def from_action(action: npt.ArrayLike) -> dict[str, npt.NDArray[np.float32]]:
     Raises:
         InvalidAction: wrong shape, not finite, or beyond the limits; names the dimension.
     """
-    values = np.asarray(action, dtype=np.float64)
-    dimensions = vima_pick_place().action.dimensions
-    if values.shape != (len(dimensions),):
-        raise InvalidAction(f"an action has shape ({len(dimensions)},), got {values.shape}")
-    for dimension, value in zip(dimensions, values, strict=True):
-        edge = 1e-6 * (dimension.high - dimension.low)  # float32 does not hold every limit
-        if not dimension.low - edge <= value <= dimension.high + edge:  # also false for NaN
-            limits = f"[{dimension.low:g}, {dimension.high:g}]"
-            raise InvalidAction(f"action dimension {dimension.name!r} is {value}, outside {limits}; clip it first")
+    # float32 does not hold every limit
+    values = checked_action(action, vima_pick_place().action.dimensions, slack=1e-6)
     flat, parts, start = from_planar(values[1:]), dict[str, Any](), 0
     low, high = np.array(LOW, np.float32), np.array(HIGH, np.float32)
     for name, size in ACTION_PARTS.items():

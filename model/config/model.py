@@ -28,7 +28,7 @@ from embodio.model.config.parts import (
     TowerConfig,
     TransformerConfig,
 )
-from embodio.model.config.reading import added_later, from_plain, to_plain
+from embodio.model.config.reading import added_later, from_plain, to_plain, without_former_switches
 from embodio.model.config.sizes import SIZES
 from embodio.model.errors import ConfigError
 
@@ -38,9 +38,9 @@ class ModelConfig:
     """One Unified-IO 2 network. Parts that a model does not have (say audio) are None and absent from the modalities.
 
     The JAX code and its PyTorch port differ in places. What both do is an option here; the default is the JAX value
-    where the weights depend on it. More such options are `TransformerConfig.dropout_form` and, where text is written
-    and read: `Sampling.order`, `JAX_DEMONSTRATION` (the settings of its demonstration), `score_answers(reduction,
-    end_ids)` and `LocationCodec(denominator, box_format)`.
+    where the weights depend on it. More such options are, where text is written and read: `Sampling.order`,
+    `JAX_DEMONSTRATION` (the settings of its demonstration), `score_answers(reduction, end_ids)` and
+    `LocationCodec(denominator, box_format)`.
 
     Attributes:
         input_modalities: which inputs exist; their order is the order of the segments along the encoder.
@@ -53,15 +53,9 @@ class ModelConfig:
         resampler_gelu: "tanh" as the weights were trained (JAX), "erf" as the port computes.
         logits_dtype: "float32" multiplies decoder states and output table in float32 whatever their dtype (JAX);
             "parameter" in the table's own (port). For a float32 model they are the same.
-        empty_text_target: "masked" leaves a text target out that is nothing but its end (JAX); "trained" has the model
-            learn to end at once (port). Read by the Processor.
-        stacked_images: an image [F, H, W, 3] is "refused" by the Processor (port, unless told), or its frames become
-            the image history (JAX): "history".
         absent_rows: images, sounds and history frames that are masked as a whole are "computed" with the others (port;
             fixed shapes) or "skipped" by the towers (JAX, within its capacity; faster where many are absent). What
             comes out for the others is the same.
-        initialisation: random weights before training, "jax" or "port"; see
-            `embodio.model.weights.port_initialisation`.
         sparse_decoding: image and audio targets attend to rows, columns or neighbourhoods of their grid, by layer
             (paper, section 3.2); see `embodio.model.layers.sparse_masks`. Neither code applies it, so the
             released weights are used without.
@@ -89,12 +83,9 @@ class ModelConfig:
     freeze_vit: bool = True
     resampler_gelu: Literal["tanh", "erf"] = "tanh"
     logits_dtype: Literal["float32", "parameter"] = added_later("float32", before="parameter")
-    empty_text_target: Literal["masked", "trained"] = added_later("masked", before="masked")
-    absent_rows: Literal["computed", "skipped"] = added_later("computed", before="computed")
-    stacked_images: Literal["refused", "history"] = added_later("refused", before="refused")
-    initialisation: Literal["jax", "port"] = added_later("jax", before="jax")
-    sparse_decoding: bool = added_later(False, before=False)
-    dynamic_masking: bool = added_later(False, before=False)
+    absent_rows: Literal["computed", "skipped"] = added_later("computed")
+    sparse_decoding: bool = added_later(False)
+    dynamic_masking: bool = added_later(False)
 
     def __post_init__(self) -> None:
         _check_modalities("input_modalities", self.input_modalities, INPUT_MODALITIES)
@@ -161,7 +152,7 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read `to_dict`'s output. Raises ConfigError for unknown, missing or ill-typed fields, naming them."""
-        return from_plain(cls, data, "config")
+        return from_plain(cls, without_former_switches(data), "config")
 
     @classmethod
     def named(cls, name: str, *, vocab_size: int | None = None) -> Self:

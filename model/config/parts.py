@@ -9,7 +9,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from embodio.model.config.reading import added_later
 from embodio.model.errors import ConfigError
 
 INPUT_MODALITIES = ("text", "image", "image_history", "audio", "audio_history")
@@ -29,8 +28,6 @@ class TransformerConfig:
         head_dim: width of a head, a multiple of 4 (two-dimensional rotary embedding needs two pairs).
         mlp_dim: width of the gated MLP.
         dropout_rate: in residual branches and MLPs of encoder and decoder; 0 in every released model.
-        dropout_form: "broadcast" drops channels of a row, the same for all its tokens, as the JAX code does;
-            "elementwise" draws every number by itself, as the PyTorch port does. Matters in training only.
     """
 
     vocab_size: int
@@ -41,7 +38,6 @@ class TransformerConfig:
     num_decoder_layers: int
     mlp_dim: int
     dropout_rate: float = 0.0
-    dropout_form: Literal["broadcast", "elementwise"] = added_later("broadcast", before="broadcast")
 
     def __post_init__(self) -> None:
         require_positive(self, "dropout_rate")

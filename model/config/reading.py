@@ -1,4 +1,4 @@
-"""Configurations as plain dictionaries and back, checked field by field; older files stay valid."""
+"""Configurations as plain dictionaries and back, checked field by field."""
 
 from __future__ import annotations
 
@@ -14,16 +14,36 @@ from embodio.model.errors import ConfigError
 ConfigType = TypeVar("ConfigType")
 
 _BEFORE = "before"
+_SAME = object()
 
 
-def added_later(default: Any, *, before: Any) -> Any:
-    """A dataclass field that configurations written by earlier versions do not have.
+def added_later(default: Any, *, before: Any = _SAME) -> Any:
+    """A dataclass field that the agent shipped with embodio does not have in its files.
 
     Args:
         default: what new configurations have.
-        before: what a written configuration without the field means: how the network behaved when it was written.
+        before: what a file without the field means, where that is not the default.
     """
-    return dataclasses.field(default=default, metadata={_BEFORE: before})
+    return dataclasses.field(default=default, metadata={_BEFORE: default if before is _SAME else before})
+
+
+_FORMER_SWITCHES = {
+    "dropout_form": "broadcast",
+    "empty_text_target": "masked",
+    "initialisation": "jax",
+    "stacked_images": "refused",
+}
+"""Switches that checkpoints were written with; the value is what every network does now."""
+
+
+def without_former_switches(data: Any) -> Any:
+    """A written configuration without switches that are no longer a choice; one with another value stays in it."""
+    if not isinstance(data, Mapping):
+        return data
+    kept = {key: value for key, value in data.items() if (key, value) not in _FORMER_SWITCHES.items()}
+    if "transformer" in kept:
+        kept["transformer"] = without_former_switches(kept["transformer"])
+    return kept
 
 
 def to_plain(value: Any) -> Any:

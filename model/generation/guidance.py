@@ -42,7 +42,7 @@ class Guidance:
         """Encode a neutral prompt, given as a batch, with the model that is to be guided."""
         return cls(model.encode(batch), scale)
 
-    def beside(self, encoded: TokenSequence) -> TokenSequence:
+    def add_to(self, encoded: TokenSequence) -> TokenSequence:
         """The rows of `encoded` [B, ...] followed by as many of the neutral prompt: [2 B, ...].
 
         Raises:

@@ -30,7 +30,7 @@ class GuidedDecoder:
         self._model = model
         self._scale = 0.0 if guidance is None else guidance.scale
         if guidance is not None and self._scale:
-            encoded = guidance.beside(encoded)
+            encoded = guidance.add_to(encoded)
             task_mask = None if task_mask is None else torch.cat((task_mask, task_mask))
         self._state = model.start_decoding(encoded, max_tokens, modality, task_mask)
         if copies > 1:

@@ -17,7 +17,7 @@ class Repetition:
     Attributes:
         penalty: scores of used tokens are divided by it if positive and multiplied if negative (arXiv 1909.05858); 1
             does nothing, above 1 discourages, the JAX demonstration of the model uses 1.5 for text.
-        no_repeat_ngram: runs of so many tokens never occur twice; 1 forbids every used token, 0 forbids nothing.
+        no_repeat_ngram: runs of this many tokens never occur twice; 1 forbids every used token, 0 forbids nothing.
     """
 
     penalty: float = 1.0

@@ -1,6 +1,6 @@
 """Products of rows with int8 weights on x86, one kernel for few rows and one for many; every row has its own scale.
 
-A row becomes the same, bit for bit, whatever stands beside it, as sums of integers are exact. fbgemm reads weights
+A row becomes the same, bit for bit, whatever rows are next to it, as sums of integers are exact. fbgemm reads weights
 fastest where few rows meet them; oneDNN multiplies many rows a sixth faster, and one row at half the speed.
 """
 

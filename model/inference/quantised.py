@@ -30,7 +30,7 @@ from embodio.model.network.network import UnifiedIO2
 Mode = Literal["dynamic", "weight_only"]
 
 FEW_ROWS = 8
-"""Up to so many rows, reading the weights costs more than multiplying them."""
+"""Up to this many rows, reading the weights costs more than multiplying them."""
 
 
 class Int8Linear(nn.Module):

@@ -23,10 +23,10 @@ from embodio.model.layers.layers import Linear
 MAX_LOGIT_SCALE = math.log(100.0)
 
 MANY_TOKENS = 128
-"""From so many keys on, products in bfloat16 gain more than the conversion costs."""
+"""From this many keys on, products in bfloat16 gain more than the conversion costs."""
 
 _HEADS = 4
-"""So many heads at a time have their logits in the processor's cache."""
+"""This many heads at a time have their logits in the processor's cache."""
 
 
 @functools.lru_cache(maxsize=1)

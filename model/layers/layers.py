@@ -51,8 +51,6 @@ def turn(weight: Tensor) -> None:
     weight.data = turned.copy_(weight.data.t()).t()
 
 
-DropoutForm = Literal["broadcast", "elementwise"]
-
 TRUNCATION_STD = 0.87962566103423978
 """Standard deviation of a unit normal cut at +-2; dividing by it keeps the variance of a truncated initialisation."""
 
@@ -81,7 +79,7 @@ class Linear(nn.Module):
 
 
 class BiasedLinear(nn.Linear):
-    """Linear map [..., in] -> [..., out] with a bias, as the towers have; whoever builds it initialises it."""
+    """Linear map [..., in] -> [..., out] with a bias, as the towers have; its owner initialises it."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [..., in] to [..., out]."""
@@ -103,11 +101,11 @@ class RMSNorm(nn.Module):
 class GatedMLP(nn.Module):
     """`down(silu(gate x) * (up x))`; gate and up are the halves of one matrix, so that one product computes both."""
 
-    def __init__(self, dim: int, hidden: int, dropout_rate: float = 0.0, form: DropoutForm = "broadcast") -> None:
+    def __init__(self, dim: int, hidden: int, dropout_rate: float = 0.0) -> None:
         super().__init__()
         self.gate_up = Linear(dim, 2 * hidden)
         self.down = Linear(hidden, dim)
-        self.dropout = Dropout(dropout_rate, form)
+        self.dropout = Dropout(dropout_rate)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [..., D] to [..., D]."""
@@ -129,21 +127,17 @@ class MLP(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Dropout of whole channels of a row, one mask [B, 1, D] for all tokens of [B, L, D], as in the JAX original.
+    """Dropout of whole channels of a row, one mask [B, 1, D] for all tokens of [B, L, D], as in the JAX original."""
 
-    With the form "elementwise" every number is drawn by itself, as in the PyTorch port.
-    """
-
-    def __init__(self, rate: float, form: DropoutForm = "broadcast") -> None:
+    def __init__(self, rate: float) -> None:
         super().__init__()
-        self.rate, self.form = rate, form
+        self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop parts of [B, L, D] in training mode; nothing at rate 0 or in evaluation mode."""
         if self.rate == 0.0 or not self.training:
             return x
-        tokens = 1 if self.form == "broadcast" else x.shape[1]
-        keep = x.new_empty(x.shape[0], tokens, x.shape[-1]).bernoulli_(1.0 - self.rate)
+        keep = x.new_empty(x.shape[0], 1, x.shape[-1]).bernoulli_(1.0 - self.rate)
         return x * keep.div_(1.0 - self.rate)
 
 

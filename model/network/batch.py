@@ -14,8 +14,8 @@ from embodio.model.config.parts import IMAGE_CHANNELS
 from embodio.model.errors import BatchError, ModelError
 from embodio.model.processing.processor import Features
 
-Batch = dict[str, torch.Tensor]
-"""Stacked features; every tensor has the batch as its first dimension."""
+Batch = Mapping[str, Tensor]
+"""Features of several examples: flat keys like "inputs/text/tokens", one tensor each with the batch axis first."""
 
 _Array = npt.NDArray[np.generic]
 Allocate = Callable[[tuple[int, ...], np.dtype[np.generic]], _Array]
@@ -106,7 +106,7 @@ Fields = Mapping[str, Tensor]
 
 
 def check_rows(batch: Mapping[str, Tensor]) -> None:
-    """Raises BatchError where an entry is no tensor, or entries have different numbers of rows."""
+    """Raises BatchError where an entry is not a tensor, or entries have different numbers of rows."""
     first, rows = "", 0
     for key, value in batch.items():
         if not isinstance(value, Tensor) or not value.dim():

@@ -16,17 +16,17 @@ from embodio.model.layers.ast import AudioTower
 from embodio.model.layers.layers import linear
 from embodio.model.layers.token_sequence import TokenSequence, concatenate
 from embodio.model.layers.vit import ImageTower
-from embodio.model.network.batch import check_input, check_rows, check_target
+from embodio.model.network.batch import Batch, check_input, check_rows, check_target
 from embodio.model.network.inputs import Fields, HistoryInput, PatchInput, TextInput
 from embodio.model.network.loss import Z_LOSS, LossOutput, TargetOutput, compute_loss
+from embodio.model.network.packing import Packing
 from embodio.model.network.targets import CODE_OFFSET, CodeTarget, Target, TextTarget, Tokenizer
 from embodio.model.network.transformer import Decoder, Encoder
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
-from embodio.model.weights.port_initialisation import initialise_as_port
 
-Batch = Mapping[str, Tensor]
-"""Features of several examples: flat keys like "inputs/text/tokens", one tensor each with the batch axis first."""
+ROWS = "packing/rows"
+"""The key of the packed row of each example, int [B]."""
 
 _FIELDS = {
     "inputs/text": ("tokens", "mask", "pos_ids"),
@@ -44,7 +44,7 @@ class UnifiedIO2(nn.Module):
     """One encoder-decoder over text, images, sound and their histories (arXiv 2312.17172).
 
     The towers are owned here, once, and lent to the inputs that use them. A model is built with random weights
-    following the JAX original's rules; `embodio.model.weights.load` gives it trained ones.
+    following the JAX original's rules; `embodio.model.load` gives it trained ones.
     """
 
     def __init__(self, config: ModelConfig, *, tokenizers: bool = False) -> None:
@@ -76,8 +76,6 @@ class UnifiedIO2(nn.Module):
         self.decoder = Decoder(config.transformer)
         self.tokenizers = nn.ModuleDict(_build_tokenizers(config) if tokenizers else {})
         self.tokenizers.requires_grad_(False)
-        if config.initialisation == "port":
-            initialise_as_port(self)
 
     def table(self, modality: str) -> Tensor:
         """The embedding table [V, D] of a target modality; its rows are also the output weights."""
@@ -172,19 +170,30 @@ class UnifiedIO2(nn.Module):
     def forward(self, batch: Batch) -> dict[str, TargetOutput]:
         """Teacher-forced logits of every target in the batch, keyed by its own modality.
 
+        With "packing/rows" int [B] in the batch, the transformer runs on packed rows (`embodio.model.network.packing`);
+        logits of valid positions are the same, those of padding are of zeros.
+
         Args:
             batch: see `Batch`; the fields of each modality are described in `embodio.model.network.inputs` and
                 `embodio.model.network.targets`.
         """
-        encoded = self.encode(batch)
         targets = self.embed_targets(batch)
         tokens = concatenate([target.tokens for target in targets.values()], separate=True)
-        hidden = self.decoder(tokens, encoded)
+        if ROWS in batch:
+            hidden = self._packed(concatenate(list(self.embed_inputs(batch).values())), tokens, batch[ROWS])
+        else:
+            hidden = self.decoder(tokens, self.encode(batch))
         pieces = hidden.split([target.tokens.length for target in targets.values()], dim=1)
         return {
             name: TargetOutput(self.logits(piece, name), target.ids, target.loss_mask)
             for (name, target), piece in zip(targets.items(), pieces, strict=True)
         }
+
+    def _packed(self, inputs: TokenSequence, tokens: TokenSequence, rows: Tensor) -> Tensor:
+        """Decoder states [B, L, D] of the target tokens, computed in packed rows."""
+        encoder, decoder = Packing.of(inputs, rows), Packing.of(tokens, rows)
+        encoded = self.encoder(encoder.pack(inputs))
+        return decoder.unpack(self.decoder(decoder.pack(tokens), encoded))
 
     def loss(self, outputs: Mapping[str, TargetOutput], z_loss: float = Z_LOSS) -> LossOutput:
         """Training loss of `forward`'s outputs; see `embodio.model.network.loss.compute_loss`."""
@@ -245,6 +254,8 @@ def _split(batch: Batch, config: ModelConfig) -> dict[str, dict[str, Fields]]:
     built = {"inputs": config.input_modalities, "targets": config.target_modalities}
     check_rows(batch)
     for key, value in batch.items():
+        if key == ROWS:
+            continue
         owner, _, name = key.rpartition("/")
         if name not in _FIELDS.get(owner, ()):
             known = [f"{owner}/{name}" for owner, names in _FIELDS.items() for name in names]

@@ -11,7 +11,7 @@ from embodio.model.config.parts import TransformerConfig
 from embodio.model.layers.attention import CrossAttention, SelfAttention
 from embodio.model.layers.layers import Dropout, GatedMLP, RMSNorm
 from embodio.model.layers.sparse_masks import layer_masks
-from embodio.model.layers.token_sequence import TokenSequence, cross_attention_mask, self_attention_mask
+from embodio.model.layers.token_sequence import TokenSequence, decoder_cross_mask, self_attention_mask
 from embodio.model.pauses import BETWEEN, pause
 
 
@@ -37,8 +37,8 @@ class EncoderLayer(nn.Module):
         self.attention_norm = RMSNorm(dim)
         self.attention = SelfAttention(dim, config.num_heads, config.head_dim)
         self.mlp_norm = RMSNorm(dim)
-        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate, config.dropout_form)
-        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
+        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate)
+        self.dropout = Dropout(config.dropout_rate)
 
     def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
         """Map x [B, L, D] to [B, L, D]; `rotary` comes from `head_rotary`, `mask` from `self_attention_mask`."""
@@ -54,7 +54,7 @@ class Encoder(nn.Module):
         self.num_heads = config.num_heads
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_encoder_layers))
         self.norm = RMSNorm(config.emb_dim)
-        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
+        self.dropout = Dropout(config.dropout_rate)
 
     def forward(self, tokens: TokenSequence) -> TokenSequence:
         """Encode a sequence; positions, mask and segments stay with the result for the decoder."""
@@ -79,8 +79,8 @@ class DecoderLayer(nn.Module):
         self.cross_attention_norm = RMSNorm(dim)
         self.cross_attention = CrossAttention(dim, config.num_heads, config.head_dim)
         self.mlp_norm = RMSNorm(dim)
-        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate, config.dropout_form)
-        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
+        self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate)
+        self.dropout = Dropout(config.dropout_rate)
 
     def forward(
         self,
@@ -97,7 +97,7 @@ class DecoderLayer(nn.Module):
             rotary: from `head_rotary`.
             mask: from `self_attention_mask(causal=True)`; None means causal and nothing else.
             keys_values: of the encoder's tokens, from `cross_attention.keys_values`.
-            cross_mask: from `cross_attention_mask`.
+            cross_mask: from `decoder_cross_mask`.
         """
         mixed = self.self_attention(self.self_attention_norm(x), rotary, mask, causal=mask is None)
         x = x + self.dropout(mixed)
@@ -113,7 +113,7 @@ class Decoder(nn.Module):
         self.num_heads = config.num_heads
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_decoder_layers))
         self.norm = RMSNorm(config.emb_dim)
-        self.dropout = Dropout(config.dropout_rate, config.dropout_form)
+        self.dropout = Dropout(config.dropout_rate)
 
     def layer_list(self) -> list[DecoderLayer]:
         """The layers, first to last."""
@@ -124,7 +124,7 @@ class Decoder(nn.Module):
         rotary = head_rotary(tokens.rotary, self.num_heads)
         source_rotary = head_rotary(encoded.rotary, self.num_heads)
         masks = self._masks(tokens)
-        cross_mask = cross_attention_mask(encoded.mask)
+        cross_mask = decoder_cross_mask(tokens, encoded)
         x = self.dropout(tokens.embeddings)
         for layer, mask in zip(self.layer_list(), masks, strict=True):
             keys_values = layer.cross_attention.keys_values(encoded.embeddings, source_rotary)

@@ -63,7 +63,7 @@ class Spectrogram:
 
 
 def segment_samples(frames: int) -> int:
-    """Returns how many samples make a spectrogram of so many frames: 65,280 for 256."""
+    """Returns how many samples make a spectrogram of that many frames: 65,280 for 256."""
     return (frames - 1) * HOP
 
 

@@ -1,6 +1,5 @@
 """Example -> Features: tokens, patches, masks and positions as arrays. Pure NumPy, the same in training and acting."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -55,7 +54,7 @@ class Processor:
     * `inputs/audio/...` and `inputs/audio_history/...`: the same of log-mel spectrograms (paper, section 3.1).
     * `targets/text/targets` int32 [L] ending with end of sequence, `/inputs` the same shifted right by one with begin
       of sequence in front, `/mask`, `/pos_ids`, `/segment_ids` int32 [L]; several answers one after the other, with
-      segment ids 1, 2, ..., positions that begin anew, and an end each.
+      segment ids 1, 2, ..., positions that start over, and an end each.
     * `targets/image/image` float32 [H, W, 3] in [-1, 1] and `targets/audio/audio` float32 [T, M, 1] normalised log-mel,
       as their tokenisers take them, with `/mask`, `/loss_mask` (the same) and `/task_mask` (0: no code was hidden in
       the input) int32 [N].
@@ -84,8 +83,7 @@ class Processor:
         Text longer than the model takes is cut, and still ends with end of sequence.
 
         Args:
-            example: the example; images of any size, sounds as `Example` says. An image [F, H, W, 3] is read as the
-                image history if `config.stacked_images` says so.
+            example: the example; images of any size, sounds as `Example` says.
             rng: chooses the patches of a model that looks at a part of them (`config.sampling`); not used otherwise.
 
         Raises:
@@ -94,8 +92,6 @@ class Processor:
             GeometryError: an image so thin that nothing of it is left on the canvas.
             VocabularyError: a prompt that the vocabulary cannot encode.
         """
-        if self.config.stacked_images == "history":
-            example = _unstacked(example)
         self._require_supported(example)
         features = self._text_input(example.text)
         if example.image is not None:
@@ -124,7 +120,7 @@ class Processor:
         if isinstance(example.other_answers, str):
             raise ProcessorError("other_answers: expected a list of answers, found one text")
         if len(example.other_answers) and example.text_target is None:
-            raise ProcessorError("other_answers: there is no text_target beside them; give the first answer as that")
+            raise ProcessorError("other_answers: there is no text_target with them; give the first answer as that")
 
     def _text_input(self, prompt: Prompt) -> Features:
         tokens = self._tokens(prompt, self.config.lengths.encoder_text)
@@ -135,14 +131,13 @@ class Processor:
         }
 
     def _text_target(self, answers: Sequence[Prompt]) -> Features:
-        """Turns answers into one row, each a segment with positions of its own."""
+        """Turns answers into one row, each a segment with positions of its own; an empty one is masked."""
         parts = [self._tokens(answer, self.config.lengths.decoder_text) for answer in answers]
-        leave_out = self.config.empty_text_target == "masked"
         start = np.array([BOS_ID], dtype=np.int32)
         fields = {
             "inputs": [np.concatenate([start, part[:-1]]) for part in parts],
             "targets": parts,
-            "mask": [np.full_like(part, not (leave_out and len(part) == 1)) for part in parts],
+            "mask": [np.full_like(part, len(part) > 1) for part in parts],
             "pos_ids": [np.arange(len(part), dtype=np.int32) for part in parts],
             "segment_ids": [np.full_like(part, number) for number, part in enumerate(parts, 1)],
         }
@@ -264,16 +259,6 @@ class Processor:
         except AudioError as error:
             raise ProcessorError(f"audio_target: {error}") from error
         return _code_target("audio", cells, mask)
-
-
-def _unstacked(example: Example) -> Example:
-    """The example with the frames of an image [F, H, W, 3] as its image history (the rule of the JAX code)."""
-    image = example.image
-    if not isinstance(image, np.ndarray) or image.ndim != 4:
-        return example
-    if len(example.image_history):
-        raise ProcessorError("image: several frames were given, and an image_history as well; give one of them")
-    return dataclasses.replace(example, image=None, image_history=list(image))
 
 
 def _is_given(part: Image | Sound | Sequence[Image] | Sequence[Sound] | None) -> bool:

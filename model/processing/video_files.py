@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.model.processing.audio import SEGMENT_SAMPLES, segments_of_parts
+from embodio.model.processing.image import Frame
 from embodio.model.processing.media_files import MediaError
 from embodio.model.processing.sound_files import read_sound
 from embodio.model.processing.video_stream import VideoStream
 
 Floats = npt.NDArray[np.float32]
-Frame = npt.NDArray[np.uint8]
 
 # Times in a container may be rounded to a millisecond; a frame that begins this much early counts as being there.
 _ROUNDING = 5e-4
@@ -40,7 +40,7 @@ class Clip:
             main_sound: the same for the sounds.
 
         Returns:
-            The fields image, image_history, audio and audio_history as far as there is something for them.
+            The fields image, image_history, audio and audio_history, those that there is something for.
 
         Raises:
             MediaError: there is no such frame or sound.

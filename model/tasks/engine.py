@@ -29,8 +29,7 @@ from embodio.model.generation.scoring import EndIds, Reduction
 from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
-from embodio.model.tasks.base.family import A, Family
-from embodio.model.tasks.base.family import Written as FamilyWritten
+from embodio.model.tasks.base.family import A, Family, Output
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.families import family_named
@@ -131,7 +130,7 @@ class Engine:
         kind = family_named(family) if isinstance(family, str) else family
         self._require_some("asked", asked)
         examples = [self._asked(kind, one, wording) for one in asked]
-        written: Sequence[FamilyWritten]
+        written: Sequence[Output]
         if kind.modality == "text":
             texts = self._answered(kind, asked, examples, GREEDY if options is None else options, seeds, threshold)
             written = [one.ids for one in texts]
@@ -353,7 +352,7 @@ class Engine:
         return len(given)
 
     def _require_pairs(self, name: str, given: Sequence[Item], count: int) -> Sequence[Item]:
-        """Checks that an input beside the first one has as many entries."""
+        """Checks that an input after the first one has as many entries."""
         if self._require_some(name, given) != count:
             raise TaskError(f"{name}: {len(given)} entries for {count} examples; give one for each")
         return given
@@ -379,11 +378,6 @@ class Engine:
 def _shift(constraint: Constraint, start: int) -> Constraint:
     """The constraint for rows that are counted from `start` on."""
     return lambda tokens, rows: constraint(tokens, rows + start)
-
-
-def size_of(image: Image) -> tuple[int, int]:
-    """Height and width in pixels."""
-    return int(image.shape[0]), int(image.shape[1])
 
 
 def sampled(options: GenerationOptions | None, top_p: float) -> GenerationOptions:

@@ -145,7 +145,7 @@ def plain_text(vocabulary: Vocabulary) -> Constraint:
 
 
 def values_steps(vocabulary: Vocabulary, count: int) -> list[Iterable[int]]:
-    """For `allow_by_step`: so many values and the end."""
+    """For `allow_by_step`: that many values and the end."""
     return [vocabulary.value_ids.tolist()] * count + [[EOS_ID]]
 
 

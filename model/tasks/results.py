@@ -57,7 +57,7 @@ class FoundBoxes:
     Attributes:
         boxes: float32 [N, 4] as (y1, x1, y2, x2) in pixels of the image.
         labels: the name of each; empty texts where names were not asked for.
-        skipped: what was written beside them and is no box, such as a box without an area.
+        skipped: what was written besides them and is not a box, such as a box without an area.
     """
 
     boxes: Floats
@@ -82,7 +82,7 @@ class People:
 
 @dataclass(frozen=True, eq=False)
 class FoundCuboids:
-    """Objects in space; `skipped` is what was written beside them and is no cuboid."""
+    """Objects in space; `skipped` is what was written besides them and is not a cuboid."""
 
     cuboids: tuple[Cuboid, ...]
     skipped: tuple[str, ...] = ()

@@ -190,7 +190,7 @@ def load_vocoder(path: Path | str, config: VocoderConfig | None = None, device: 
 
     Args:
         path: a torch file with the entry "generator", or a safetensors file, with weight norm or without.
-        config: its sizes; by default read from `config.json` beside the file.
+        config: its sizes; by default read from `config.json` next to the file.
         device: where the generator goes.
 
     Returns:

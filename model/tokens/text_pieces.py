@@ -29,8 +29,8 @@ class TextPieces:
             special_pieces: spellings of the pieces to append, with U+2581 for each space.
 
         Raises:
-            ValueError: the bytes are no SentencePiece model, it lacks an unknown, begin or end piece, or it already has
-                one of the special pieces.
+            ValueError: the bytes are not a SentencePiece model, or one without an unknown, begin or end piece, or
+                with one of the special pieces.
         """
         proto = _parse(model)
         taken = {piece.piece for piece in proto.pieces}.intersection(special_pieces)

@@ -346,7 +346,7 @@ class Vocabulary:
         if not legal.all():
             first = tuple(int(i) for i in np.argwhere(~legal)[0])
             raise VocabularyError(
-                f"id {array[first]} at index {first} is no value bin; they are {self._n} .. {self._n + VALUE_BINS - 1}"
+                f"id {array[first]} at {first} is not a value bin; these are {self._n} .. {self._n + VALUE_BINS - 1}"
             )
         return bins / float(denominator)
 

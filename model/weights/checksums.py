@@ -13,14 +13,23 @@ from embodio.model.writing import write_text
 SUMS_FILE = "SHA256SUMS"
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *]([^\x00-\x1f\\]+)")
-_REMEDY = (
-    "fetch or save the checkpoint again. After a change that you made on purpose, "
-    f"`rm {SUMS_FILE} && sha256sum * > {SUMS_FILE}` in that folder writes the checksums again"
-)
 
 
 class ChecksumError(WeightsError):
     """A file of a checkpoint differs from the one that was saved with it."""
+
+
+def sums_command(folder: Path) -> str:
+    """The shell command that writes SHA256SUMS in a folder, for people."""
+    deep = any(path.is_dir() for path in folder.iterdir())
+    return f"find * -type f -exec sha256sum {{}} + > {SUMS_FILE}" if deep else f"sha256sum * > {SUMS_FILE}"
+
+
+def _remedy(folder: Path) -> str:
+    return (
+        f"fetch or save the checkpoint again. After a change that you made on purpose, `rm {SUMS_FILE} && "
+        f"{sums_command(folder)}` in that folder writes the checksums again"
+    )
 
 
 def sha256_of(path: Path) -> str:
@@ -59,12 +68,14 @@ def read_sums(folder: Path) -> dict[str, str] | None:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise ChecksumError(f"{path} is damaged: it is not text; {_REMEDY}") from error
+        raise ChecksumError(f"{path} is damaged: it is not text; {_remedy(folder)}") from error
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line)
         if match is None or match[2] in found:
-            raise ChecksumError(f"{path} is damaged: line {number} is not `<sha256>  <file>`, each once; {_REMEDY}")
+            raise ChecksumError(
+                f"{path} is damaged: line {number} is not `<sha256>  <file>`, each once; {_remedy(folder)}"
+            )
         found[match[2]] = match[1]
     return found
 
@@ -88,10 +99,12 @@ def check_sums(folder: Path, names: Iterable[str]) -> Mapping[str, str] | None:
         return None
     for name in names:
         if name not in known:
-            raise ChecksumError(f"{folder / name} does not belong to this checkpoint ({SUMS_FILE} lacks it); {_REMEDY}")
+            raise ChecksumError(
+                f"{folder / name} does not belong to this checkpoint ({SUMS_FILE} lacks it); {_remedy(folder)}"
+            )
         if (found := sha256_of(folder / name)) != known[name]:
             raise ChecksumError(
                 f"{folder / name} is damaged or not the file that was saved with this checkpoint: its sha256 is "
-                f"{found[:12]}..., {SUMS_FILE} says {known[name][:12]}...; {_REMEDY}"
+                f"{found[:12]}..., {SUMS_FILE} says {known[name][:12]}...; {_remedy(folder)}"
             )
     return {name: known[name] for name in names}

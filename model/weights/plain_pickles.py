@@ -130,7 +130,7 @@ class PlainReader(pickle.Unpickler):
 
     def unlisted(self, module: str, name: str) -> Any:
         """What stands for any other; refuses it."""
-        raise pickle.UnpicklingError(f"it names {module}.{name}, which is no plain data")
+        raise pickle.UnpicklingError(f"it names {module}.{name}, which is not plain data")
 
     def persistent_load(self, identifier: Any) -> Any:
         """Refuses references to objects outside the file."""

@@ -237,7 +237,7 @@ def weights_folder(source: Path | str) -> Path:
         hub = importlib.import_module("huggingface_hub")
     except ImportError as error:
         raise WeightsError(
-            f"{source} is no folder here, and fetching it from the hub needs the package huggingface_hub: "
+            f"{source} is not a folder here, and fetching it from the hub needs the package huggingface_hub: "
             "`pip install embodio[hub]`, or download config.json and the weights yourself and give their folder"
         ) from error
     try:

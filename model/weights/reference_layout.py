@@ -75,7 +75,7 @@ def iterate_reference_state(
         Our name and the tensor.
 
     Raises:
-        WeightsError: lists names that are missing or not known, or tensors that are no numbers of the right shape.
+        WeightsError: lists names that are missing or not known, or tensors that are not numbers of the right shape.
     """
     entries = _entries(config, tokenizers)
     needed = {name for entry in entries for name in entry.theirs}

@@ -93,7 +93,7 @@ class _Place:
 
 
 class SafetensorsFile(Mapping[str, Tensor]):
-    """A safetensors file; looking up a name reads that tensor from the disk, each time anew."""
+    """A safetensors file; looking up a name reads that tensor from the disk, each time again."""
 
     def __init__(self, path: Path) -> None:
         """Read the table of contents; raises WeightsError if the file is damaged."""

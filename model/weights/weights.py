@@ -1,4 +1,4 @@
-"""Weights in and out: one safetensors file beside one `config.json`, read strictly."""
+"""Weights in and out: one safetensors file next to one `config.json`, read strictly."""
 
 from __future__ import annotations
 

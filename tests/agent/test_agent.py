@@ -47,7 +47,7 @@ def test_reset_forgets_the_plan(checkpoint: Checkpoint) -> None:
     np.testing.assert_array_equal(first, agent.act(make_observation(0)))
 
 
-def test_history_reaches_the_network_and_starts_anew() -> None:
+def test_history_reaches_the_network_and_starts_over() -> None:
     policy_format = make_format(history_frames=2, history_stride=2, chunk=1)
     assert policy_format.window == 5
     window = [make_observation(i) for i in range(5)]

@@ -84,9 +84,9 @@ def test_judging_is_the_score_of_the_answer_among_legal_ones() -> None:
         state = model.start_decoding(model.encode(batch), len(ids) + 1)
         losses = -model.decode_step(state, torch.tensor([[0, *ids]]))[0].double().log_softmax(-1)
     separators = range(3, 3 + len(policy_format.vocabulary.encode(";")))
-    beside = float(losses[len(ids), 1]) + sum(float(losses[i, ids[i]]) for i in separators)
+    with_separators = float(losses[len(ids), 1]) + sum(float(losses[i, ids[i]]) for i in separators)
     assert separators
-    expected = beside - loss
+    expected = with_separators - loss
     found = judged.log_probability + sum(np.log(d.legal_mass) for d in judged.dimensions)
     assert found == pytest.approx(expected, abs=1e-3)
     assert judged.probability == pytest.approx(np.exp(judged.log_probability))

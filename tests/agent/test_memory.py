@@ -16,7 +16,7 @@ from tests.agent.robots import continuous, hearing, observation_of, poses, words
 
 
 def grown(agent: Agent, observations: list[dict[str, object]], steps: int) -> int:
-    """Bytes that Python holds after so many steps beyond those after the first fifth."""
+    """Bytes that Python holds after that many steps beyond those after the first fifth."""
     agent.reset(instruction="go on")
     held = 0
     tracemalloc.start()

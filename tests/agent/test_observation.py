@@ -49,7 +49,7 @@ def shapes() -> st.SearchStrategy[tuple[int, ...]]:
 
 @st.composite
 def anything(draw: st.DrawFn) -> Any:
-    """Arrays of any dtype and shape, special numbers among them, and things that are no arrays at all."""
+    """Arrays of any dtype and shape, special numbers among them, and things that are not arrays at all."""
     kind = draw(st.sampled_from(["array", "array", "filled", "thing", "pair", "list"]))
     if kind == "array":
         shape, dtype = draw(shapes()), np.dtype(draw(DTYPES))

@@ -1,4 +1,4 @@
-"""Products of the decoder give a row the same bits whatever the rows beside it, and what a plain product gives."""
+"""Products of the decoder give a row the same bits whatever the rows next to it, and what a plain product gives."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def test_a_spoken_instruction_is_the_audio_input() -> None:
         agent.reset(instruction=(tone(13.0), RATE))
 
 
-def test_a_spoken_instruction_is_heard_all_along_beside_a_microphone() -> None:
+def test_a_spoken_instruction_is_heard_all_along_next_to_a_microphone() -> None:
     policy_format = hearing(microphone=True, prompt_sounds=1)
     agent = agent_of(policy_format)
     spoken = tone(2.0)

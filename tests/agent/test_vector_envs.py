@@ -26,7 +26,7 @@ OPTIONS = {
 
 
 def play_vector(env: Any, options: AgentOptions) -> list[list[np.ndarray]]:
-    """The actions of each row; an agent's row begins anew when the environment's has."""
+    """The actions of each row; an agent's row starts over when the environment's has."""
     same_step = env.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
     agent = Agent(make_checkpoint(FORMAT, seed=6), options=options)
     observations, _ = env.reset(seed=5)
@@ -48,7 +48,7 @@ def play_vector(env: Any, options: AgentOptions) -> list[list[np.ndarray]]:
 
 
 def play_alone(row: int, options: AgentOptions, same_step: bool) -> list[np.ndarray]:
-    """The same in an environment of its own, begun anew by hand."""
+    """The same in an environment of its own, started over by hand."""
     env, agent = ToyEnv(), Agent(make_checkpoint(FORMAT, seed=6), options=options)
     observation, _ = env.reset(seed=5 + row)
     agent.reset(instruction=observation["instruction"], seed=0)

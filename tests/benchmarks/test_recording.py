@@ -10,7 +10,7 @@ import pytest
 from gymnasium import spaces
 
 from embodio.benchmarks.rollouts import player as player_module
-from embodio.datasets.episodes.prompt_images import prompt_of
+from embodio.datasets.episodes.recorded.images import prompt_of
 from embodio.datasets.errors import CollectionError, CollectionMismatch
 from embodio.datasets.opening import open_source
 from embodio.datasets.recording.recording import observed

@@ -69,7 +69,7 @@ def main(folder: str) -> None:
 
     lengths = [int(rlds.transformations.episode_length(episode["steps"])) for episode in dataset]
     assert lengths == [len(episode) for episode in reader]
-    if not reader.features.sequences:  # pieces of different lengths are no batch
+    if not reader.features.sequences:  # pieces of different lengths are not a batch
         pairs = dataset.take(1).flat_map(lambda episode: rlds.transformations.batch(episode["steps"], size=2, shift=1))
         assert sum(1 for _ in pairs) >= lengths[0] - 1
     with tempfile.TemporaryDirectory() as scratch:

@@ -20,6 +20,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.stream.order import generator_at
 from embodio.datasets.tasks.next_action import NextAction
+from embodio.datasets.tasks.parts.moment_task import SharedConfig
 from embodio.model.processing.image import crop
 from tests.datasets.toy import toy_format, write_toy_dataset
 
@@ -218,7 +219,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> RLDSReader:
 
 def make_task(reader: RLDSReader, **changes: object) -> NextAction:
     policy_format = toy_format(compute_statistics(reader))
-    return NextAction(reader, policy_format, range(2), "action", AugmentConfig(**changes))
+    return NextAction(reader, policy_format, range(2), shared=SharedConfig(augment=AugmentConfig(**changes)))
 
 
 def test_the_task_changes_state_and_words(reader: RLDSReader) -> None:

@@ -139,7 +139,7 @@ def start_slow_collection(folder: Path, episodes: int) -> subprocess.Popen[bytes
 def wait_for(condition: Any, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)
 
 

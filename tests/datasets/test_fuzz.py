@@ -25,7 +25,7 @@ from embodio.datasets.rlds.tfrecord import frame, scan
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.stream.loader import Loader, LoaderConfig
 from embodio.datasets.stream.stream import BatchStream
-from embodio.datasets.tasks import NextAction
+from embodio.datasets.tasks.next_action import NextAction
 from embodio.envs.errors import EmbodimentError
 from embodio.model.config.model import ModelConfig
 from embodio.model.errors import ModelError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import shutil
@@ -10,11 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from embodio.datasets.conversion.conversion import convert
-from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.errors import DatasetError, UnsafeName
+from embodio.datasets.files import remote
 from embodio.datasets.files.file_trees import FolderTree
 from embodio.datasets.files.remote import fetch, folder_of, mirror
 from embodio.datasets.opening import open_source
@@ -27,10 +30,17 @@ class Stranger(http.server.BaseHTTPRequestHandler):
     """Serves the files of a folder, and something for every other path, wherever that leads."""
 
     folder: Path
+    endless = "/endless/"
 
     def do_GET(self) -> None:
         path = self.folder / self.path.removeprefix("/set/")
         known = self.path.startswith("/set/") and path.is_file()
+        if self.path.startswith(self.endless) and self.command == "GET":
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):  # until nobody listens any more
+                while True:
+                    self.wfile.write(bytes(1 << 16))
         meta = self.path.startswith("/set/meta/") or "dataset_info" in self.path
         self.send_response(200 if known or not meta else 404)
         data = path.read_bytes() if known else b"evil"
@@ -177,6 +187,30 @@ def test_links_in_the_cache_are_not_followed(server: str, home: Path) -> None:
     with pytest.raises(UnsafeName):
         mirror(server, ["out/.bashrc"])
     assert (home / ".bashrc").read_bytes() == OUTSIDE
+
+
+def test_a_server_that_sends_without_end(server: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "_DESCRIPTION", 1 << 20)
+    monkeypatch.setattr(remote, "_UNSAID", 1 << 20)
+    endless = server.removesuffix("set") + "endless"
+    with pytest.raises(DatasetError, match="sends more than 1048576 bytes"):
+        mirror(endless, ["meta/info.json"])
+    with pytest.raises(DatasetError, match="sends more than"):
+        fetch(f"{endless}/data.hdf5", folder_of(endless))
+    assert not [path for path in (home / ".cache").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("name", ["data/action/0.0", "data/action", "meta/episode_ends/.zarray"])
+def test_links_out_of_a_buffer(name: str, tmp_path: Path, home: Path) -> None:
+    zarr = pytest.importorskip("zarr")
+    root = zarr.group(zarr.DirectoryStore(str(tmp_path / "a.zarr")))
+    root.create_dataset("data/action", data=np.zeros((5, 2)), chunks=(5, 2))
+    root.create_dataset("meta/episode_ends", data=np.array([5]))
+    path = tmp_path / "a.zarr" / name
+    path.rename(home / "away")
+    path.symlink_to(home / "away")
+    with pytest.raises(UnsafeName, match="through a link"):
+        open_source(tmp_path / "a.zarr").episode(0).array("action")
 
 
 @pytest.mark.parametrize("name", ["..", ".", "x\x00", "..\\x", "a" * 300])

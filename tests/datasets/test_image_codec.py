@@ -8,7 +8,7 @@ from PIL import Image
 
 from embodio.datasets import FeatureError
 from embodio.datasets.codecs import image_codec
-from embodio.datasets.codecs.image_codec import decode_image, encode_image
+from embodio.datasets.codecs.image_codec import decode_image, decode_images_into, encode_image
 
 
 def smooth_image(channels: int = 3) -> np.ndarray:
@@ -45,7 +45,7 @@ def test_png_is_read_where_jpeg_was_declared() -> None:
 
 
 def decoded_by(data: bytes, without: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> np.ndarray | None:
-    """The pixels, or None where it is no image, without some of the decoders."""
+    """The pixels, or None where it is not an image, without some of the decoders."""
     with monkeypatch.context() as patch:
         for name in without:
             patch.setattr(image_codec, name, None)
@@ -88,3 +88,20 @@ def test_the_fastest_decoder_gives_the_same_pixels(how: dict, monkeypatch: pytes
 def test_bytes_that_are_no_image_are_refused(data: bytes) -> None:
     with pytest.raises(FeatureError, match="cannot be decoded"):
         decode_image(data)
+
+
+def test_files_without_an_end_are_no_less_damaged_with_bytes_behind_them() -> None:
+    """The bytes put behind a file for speed hide no damage: it is read as before, or refused as before."""
+    good = encode_image(smooth_image(), "jpeg")
+    assert image_codec.simplejpeg is not None
+    for end in range(2, len(good)):
+        with pytest.raises(ValueError, match=r"\w"):
+            image_codec.simplejpeg.decode_jpeg(good[:end] + image_codec._TAIL, "RGB")
+
+
+def test_several_images_are_decoded_into_one_array_and_the_damaged_ones_named() -> None:
+    good, other = encode_image(smooth_image(), "jpeg"), encode_image(smooth_image()[:-8], "png")
+    out = np.zeros((4, *smooth_image().shape), np.uint8)
+    assert decode_images_into([good, other, b"", good], out) == [1, 2]
+    for row in (0, 3):
+        np.testing.assert_array_equal(out[row], decode_image(good))

@@ -12,7 +12,7 @@ import yaml
 
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.inspect_source import _state, propose
-from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.episodes.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError, FeatureError
@@ -112,7 +112,7 @@ def test_text_as_numbers(numbers: list[int], encoding: str, text: str, tmp_path:
     if encoding == "bytes":
         with pytest.raises(FeatureError, match=r"observation/instruction at step 0: bytes that are not UTF-8"):
             _ = source.episode(1).instruction
-    with pytest.raises(FeatureError, match="observation/instruction at step 0: numbers that are no"):
+    with pytest.raises(FeatureError, match="observation/instruction at step 0: numbers that are not"):
         _ = source.episode(2).instruction
 
 

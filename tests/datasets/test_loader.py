@@ -22,9 +22,10 @@ from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, LoaderError, TooMuchDamage
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.stream.loader import Loader, LoaderConfig
-from embodio.datasets.stream.shared_memory import SHIFT, Layout, Room, SharedBlock
+from embodio.datasets.stream.shared_memory import SHIFT, ArrayPlace, Room, SharedBlock
 from embodio.datasets.stream.stream import BatchStream
 from embodio.datasets.tasks.next_action import NextAction
+from embodio.datasets.tasks.parts.moment_task import SharedConfig
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.batch import Allocate
 from embodio.model.processing.processor import Processor
@@ -219,7 +220,7 @@ def test_room_in_a_block_never_overlaps(size: int, moves: list[tuple[int, int]])
 
 def test_lent_memory_comes_back_when_nothing_is_made_of_it_any_more() -> None:
     block, back = SharedBlock(4096), list[int]()
-    tensor = torch.from_numpy(block.lend(Layout("<f4", (4, 8), 128), back.append))
+    tensor = torch.from_numpy(block.lend(ArrayPlace("<f4", (4, 8), 128), back.append))
     part = tensor[1].numpy()[2:]
     tensor.fill_(3)
     del tensor
@@ -261,7 +262,7 @@ def test_a_thread_passes_errors_on_and_ends() -> None:
             next(loader)
     with pytest.raises(LoaderError, match="closed"):
         next(loader)
-    with pytest.raises(DatasetError, match="threads: got 2 beside 1 workers"):
+    with pytest.raises(DatasetError, match="threads: got 2 along with 1 workers"):
         LoaderConfig(workers=1, threads=2)
 
 
@@ -273,7 +274,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_stream(folder: Path, seed: int = 0, **ranks: int) -> BatchStream:
     reader = RLDSReader(folder)
     policy_format = toy_format(compute_statistics(reader))
-    task = NextAction(reader, policy_format, range(len(reader)), "action")
+    task = NextAction(reader, policy_format, range(len(reader)))
     return BatchStream(task, Processor(ModelConfig.named("nano"), policy_format.vocabulary), seed, 4, **ranks)
 
 
@@ -359,10 +360,10 @@ def test_ranks_share_every_batch_without_gap_or_overlap(folder: Path) -> None:
 def test_the_cache_of_episodes_is_bounded(folder: Path) -> None:
     reader = RLDSReader(folder)
     policy_format = toy_format(compute_statistics(reader))
-    small = NextAction(reader, policy_format, range(4), cache_bytes=1)
+    small = NextAction(reader, policy_format, range(4), shared=SharedConfig(cache_bytes=1))
     large = NextAction(reader, policy_format, range(4))
     for index in np.random.default_rng(0).permutation(20):
         one, other = small.example(int(index)), large.example(int(index))
         np.testing.assert_array_equal(one.image, other.image)
-        assert len(small._episodes) == 1
-    assert len(large._episodes) == 4 and len(pickle.loads(pickle.dumps(large))._episodes) == 0
+        assert len(small._cache) == 1
+    assert len(large._cache) == 4 and len(pickle.loads(pickle.dumps(large))._cache) == 0

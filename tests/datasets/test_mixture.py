@@ -14,7 +14,7 @@ from embodio.datasets.stream.mixture import BLOCK, Mixture, MixtureEntry, quotas
 from embodio.datasets.stream.mixture_config import MixtureConfig
 from embodio.datasets.stream.order import scattered
 from embodio.datasets.stream.stream import BatchStream
-from embodio.datasets.tasks.record_task import Place
+from embodio.datasets.tasks.parts.record_task import Place
 from embodio.model.example import Example
 
 

@@ -71,7 +71,7 @@ def test_damaged_bytes_are_never_read_otherwise_than_by_the_library(content: dic
     if found:
         try:
             decoded = DecodedExample(damaged)
-        except FeatureError:  # a number that is too long: found out by whoever reads the whole record first
+        except FeatureError:  # a number that is too long: found by reading the whole record
             assert any(KINDS[located.kind] == "int64_list" for located in found.values())
         else:
             assert same(pieced(damaged), decoded)
@@ -83,7 +83,7 @@ def test_unusual_layouts_are_left_to_the_library() -> None:
     entry = bytes.fromhex("0a0a0a016b12051a030a0101")
     assert locate(b"\x0a" + bytes([2 * len(entry)]) + entry * 2) is None  # one name twice
     assert locate(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01") is None
-    with pytest.raises(FeatureError, match="no list of whole numbers"):
+    with pytest.raises(FeatureError, match="not a list of whole numbers"):
         decode_integers(b"\x0a\x05\x01")
 
 
@@ -108,7 +108,7 @@ def test_episodes_are_the_same_before_and_after_indexing(folder: Path, tmp_path:
         table.write_bytes(content)
         assert type(RLDSReader(copy).episode(0)._example) is DecodedExample
     reader = RLDSReader(copy)
-    assert reader.episode_length(0) == 6 and type(reader.episode(0)._example) is PiecedExample, "it is made anew"
+    assert reader.episode_length(0) == 6 and type(reader.episode(0)._example) is PiecedExample, "it is made again"
 
 
 def test_a_step_is_read_without_the_rest_of_its_episode(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from embodio.agent import PolicyFormat
 from embodio.agent.format.observation import read_observation
 from embodio.agent.planning.session import Session
-from embodio.datasets.conversion.conversion import ConversionSettings, convert
+from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.inspect_source import propose
-from embodio.datasets.episodes.prompt_images import prompt_of, told_in
-from embodio.datasets.episodes.recorded_prompt import has_prompts, prompt_text, prompt_values, recorded_prompt
-from embodio.datasets.episodes.recorded_sound import heard, microphone_samples
+from embodio.datasets.conversion.settings import ConversionSettings
+from embodio.datasets.episodes.recorded.images import prompt_of, told_in
+from embodio.datasets.episodes.recorded.prompt import has_prompts, prompt_text, prompt_values, recorded_prompt
+from embodio.datasets.episodes.recorded.sound import heard, microphone_samples
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CollectionError, FeatureError
 from embodio.datasets.opening import open_source
@@ -34,7 +35,7 @@ from embodio.datasets.recording.recording import EpisodeRecorder, recorded_featu
 from embodio.datasets.rlds import RLDSReader, write_dataset
 from embodio.datasets.rlds.episode import Episode
 from embodio.datasets.rlds.example_proto import _Example
-from embodio.datasets.tasks import NextAction
+from embodio.datasets.tasks.next_action import NextAction
 from embodio.datasets.tasks.plan import Plan, PlanConfig
 from embodio.envs.embodiment import Microphone
 from embodio.envs.interleaved_prompt import PromptSpace

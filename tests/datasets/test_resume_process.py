@@ -44,9 +44,7 @@ def make_stream(folders: tuple[Path, ...], rank: int = 0, ranks: int = 1) -> Bat
         reader = RLDSReader(folder)
         form = toy_format(compute_statistics(reader))
         for name, weight in (("next_action", 0.7), ("next_state", 0.2)):
-            found = named_task(name)
-            arguments = (reader, form, range(len(reader)))
-            task = found.make(*arguments) if found.config is None else found.make(*arguments, found.config())
+            task = named_task(name)(reader, form, range(len(reader)))
             entries.append(MixtureEntry(f"{number}/{name}", task, weight))
     processor = Processor(ModelConfig.named("nano"), form.vocabulary)
     return BatchStream(Mixture(entries, MixtureConfig()), processor, 5, SIZE, rank=rank, ranks=ranks)

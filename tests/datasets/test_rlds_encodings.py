@@ -51,7 +51,7 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     assert episode.array("mask").tolist() == [False, True, False, True]
     assert np.array_equal(episode.array("depth"), [step["observation/depth"] for step in steps])
     assert np.array_equal(episode.metadata["depth"], far)
-    assert not episode.cameras, "depth is no camera image"
+    assert not episode.cameras, "depth is not a camera image"
     assert np.array_equal(list(episode.steps())[2]["observation"]["depth"], steps[2]["observation/depth"])
 
 

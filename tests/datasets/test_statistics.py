@@ -185,7 +185,7 @@ def test_the_error_of_many_values_is_small() -> None:
     assert found.min[0] == values.min() and found.max[0] == values.max()
 
 
-def test_statistics_are_kept_beside_the_data_until_it_changes(tmp_path: Path) -> None:
+def test_statistics_are_kept_with_the_data_until_it_changes(tmp_path: Path) -> None:
     folder = write_toy_dataset(tmp_path / "toy", 3, 4)
     first = compute_statistics(RLDSReader(folder))
     (kept,) = (folder / ".embodio").glob("statistics-*.json")
@@ -230,7 +230,7 @@ def test_several_data_sets_of_one_robot_have_statistics_together(tmp_path: Path)
     assert found.field("action").count == 20 and counted == [1, 2, 3, 4, 5]
     assert found.field("action").mean == pytest.approx(actions.mean(axis=0), abs=1e-12)
     again = compute_statistics(*readers, fields=("action",), done=counted.append)
-    assert again == found and len(counted) == 5, "kept beside the first data set"
+    assert again == found and len(counted) == 5, "kept with the first data set"
     with pytest.raises(DatasetError, match=r"no numbers named 'actoin'; it has .*action"):
         compute_statistics(*readers, fields=("actoin",))
 

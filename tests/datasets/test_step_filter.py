@@ -21,7 +21,8 @@ from embodio.datasets.episodes.step_rules import StepRules
 from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.datasets.tasks import TASKS, KeptSteps, named_task
+from embodio.datasets.tasks import named_task, task_names
+from embodio.datasets.tasks.parts.kept_steps import KeptSteps
 from tests.agent.conftest import make_embodiment
 from tests.datasets.toy import metadata_of, toy_format, toy_rows
 
@@ -56,7 +57,7 @@ def test_statistics_and_training_leave_out_the_same_step(tmp_path: Path, field: 
     steps = StepFilter(reader, ("action", "state"))
     assert steps.counts == {NOT_FINITE: 1}
     assert compute_statistics(reader, fields=("action", "state")).field("action").count == 2 * STEPS - 1
-    task = named_task("next_action").make(reader, toy_format(compute_statistics(reader)), range(2))
+    task = named_task("next_action")(reader, toy_format(compute_statistics(reader)), range(2))
     kept = KeptSteps(task, steps)
     left = set(range(len(task))) - {task_index(task, *kept.place(i)[1:]) for i in range(len(kept))}
     assert {task.locate(index) for index in left} == {(1, 19), (1, 20)}, "step 20, and 19, whose chunk of 2 holds it"
@@ -68,13 +69,11 @@ def task_index(task: Any, episode: int, step: int) -> int:
     return next(index for index in range(len(task)) if task.locate(index) == (episode, step))
 
 
-@pytest.mark.parametrize("name", sorted(set(TASKS) - {"plan", "next_action"}))
+@pytest.mark.parametrize("name", sorted(set(task_names()) - {"plan", "next_action"}))
 def test_every_other_task_makes_all_the_examples_that_are_left(tmp_path: Path, name: str) -> None:
     reader = write(tmp_path / "toy", lambda rows: (spoil("action", 9)(rows), spoil("observation/state", 20)(rows))[0])
     statistics = compute_statistics(reader)
-    config = named_task(name).config
-    assert config is not None
-    task = named_task(name).make(reader, toy_format(statistics), range(2), config())
+    task = named_task(name)(reader, toy_format(statistics), range(2))
     kept = KeptSteps(task, StepFilter(reader, ("action", "state")))
     assert kept.dropped < 12, "not the whole episode"
     for index in range(len(kept)):
@@ -83,9 +82,7 @@ def test_every_other_task_makes_all_the_examples_that_are_left(tmp_path: Path, n
 
 def test_a_plan_of_an_episode_with_such_a_step_is_left_out(tmp_path: Path) -> None:
     reader = write(tmp_path / "toy", spoil("action", 9))
-    config = named_task("plan").config
-    assert config is not None
-    task = named_task("plan").make(reader, toy_format(compute_statistics(reader)), range(2), config())
+    task = named_task("plan")(reader, toy_format(compute_statistics(reader)), range(2))
     kept = KeptSteps(task, StepFilter(reader, ("action", "state")))
     assert [kept.place(index).episode for index in range(len(kept))] == [0]
     with pytest.raises(FeatureError, match="not finite"):
@@ -113,7 +110,7 @@ def test_ranges_of_a_field_and_of_a_dimension(tmp_path: Path) -> None:
         StepRules(ranges={"state": [1, 0]})
 
 
-def test_what_was_found_is_kept_beside_the_data_until_that_changes(tmp_path: Path) -> None:
+def test_what_was_found_is_kept_with_the_data_until_that_changes(tmp_path: Path) -> None:
     reader = write(tmp_path / "toy", spoil("action", 3, 4))
     first = StepFilter(reader, ("action", "state"))
     assert first.counts == {NOT_FINITE: 2}

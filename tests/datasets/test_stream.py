@@ -16,6 +16,7 @@ from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.stream.order import generator_at, record_at, records_at
 from embodio.datasets.stream.stream import BatchStream, batches, evaluation_batches
 from embodio.datasets.tasks.next_action import NextAction
+from embodio.datasets.tasks.parts.moment_task import SharedConfig
 from embodio.model.config.model import ModelConfig
 from embodio.model.processing.processor import Processor
 from tests.datasets.toy import toy_format, write_toy_dataset
@@ -81,7 +82,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> RLDSReader:
 def make_stream(reader: RLDSReader, seed: int = 3) -> BatchStream:
     policy_format = toy_format(compute_statistics(reader))
     config = AugmentConfig(shift=2, brightness=0.1)
-    task = NextAction(reader, policy_format, range(5), "action", config)
+    task = NextAction(reader, policy_format, range(5), shared=SharedConfig(augment=config))
     return BatchStream(task, Processor(ModelConfig.named("nano"), policy_format.vocabulary), seed, batch_size=3)
 
 
@@ -101,7 +102,7 @@ def test_batches_do_not_depend_on_workers_or_on_where_one_starts(reader: RLDSRea
 
 def test_records_cover_all_steps_and_repeat_the_last_action(reader: RLDSReader) -> None:
     policy_format = toy_format(compute_statistics(reader))
-    task = NextAction(reader, policy_format, [1, 3], "action")
+    task = NextAction(reader, policy_format, [1, 3])
     assert len(task) == 12
     assert [task.locate(i) for i in (0, 5, 6, 11)] == [(1, 0), (1, 5), (3, 0), (3, 5)]
     last = task.example(11)
@@ -115,7 +116,7 @@ def test_records_cover_all_steps_and_repeat_the_last_action(reader: RLDSReader) 
 
 def test_evaluation_is_spread_over_the_task(reader: RLDSReader) -> None:
     policy_format = toy_format(compute_statistics(reader))
-    task = NextAction(reader, policy_format, range(5), "action")
+    task = NextAction(reader, policy_format, range(5))
     processor = Processor(ModelConfig.named("nano"), policy_format.vocabulary)
     sizes = [len(batch["inputs/text/tokens"]) for batch in evaluation_batches(task, processor, 10, 4)]
     assert sizes == [4, 4, 2]

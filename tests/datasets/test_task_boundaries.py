@@ -14,8 +14,10 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.stream.order import generator_at
-from embodio.datasets.tasks import TASKS, InputConfig, named_task
+from embodio.datasets.tasks import named_task, task_names
 from embodio.datasets.tasks.next_action import NextAction, NextActionConfig
+from embodio.datasets.tasks.parts.input_config import InputConfig
+from embodio.datasets.tasks.parts.moment_task import SharedConfig
 from embodio.model.config.model import ModelConfig
 from embodio.model.processing.processor import Processor
 from embodio.model.tokens.vocabulary import Vocabulary
@@ -63,16 +65,12 @@ def test_a_chunk_repeats_the_last_action_wherever_the_episode_ends_first(reader:
         assert target == policy_format.codec.encode(np.stack(expected)).ravel().tolist()
 
 
-@pytest.mark.parametrize("name", sorted(TASKS))
+@pytest.mark.parametrize("name", task_names())
 def test_first_last_and_lone_steps_make_whole_examples_or_none(name: str, reader: RLDSReader) -> None:
     """Every record of every episode length goes through the processor; episodes that are too short make no record."""
     policy_format = form(reader)
-    make, config = named_task(name)
     inputs = InputConfig(history_frames=2, state=True, previous_actions=3, action_space=True)
-    if config is None:
-        task = make(reader, policy_format, range(3))
-    else:
-        task = make(reader, policy_format, range(3), config(**({} if "video" in name else {"inputs": inputs})))
+    task = named_task(name)(reader, policy_format, range(3), shared=SharedConfig(inputs=inputs))
     processor = Processor(ModelConfig.named("large"), policy_format.vocabulary)
     longest = {"goal_image": 1, "sub_goal_image": 1, "next_frame": 1, "next_state": 1}
     lengths = [length - longest.get(name, 0) for length in LENGTHS]
@@ -103,15 +101,17 @@ def test_a_goal_is_the_end_or_a_later_step(reader: RLDSReader) -> None:
 def test_earlier_actions_state_and_history_are_told_and_left_out(reader: RLDSReader) -> None:
     prompt = "{instruction} State: {state} So far: {previous_actions}"
     policy_format = form(reader, prompt=prompt, previous_actions=2, history_frames=1)
-    task = NextAction(reader, policy_format, [2], "expert_action")
+    task = NextAction(reader, policy_format, [2], shared=SharedConfig(action_key="expert_action"))
     actions = policy_format.codec.encode(reader.episode(2).array("action"))
     for step in range(7):
         told = tokens(task.example(step, generator_at(0, step)).text)
         assert told[2:] == actions[max(0, step - 2) : step].ravel().tolist()
-    bare = NextAction(reader, policy_format, [2], config=NextActionConfig(drop_state=1.0, drop_history=1.0))
+    bare = NextAction(
+        reader, policy_format, [2], shared=SharedConfig(inputs=InputConfig(drop_state=1.0, drop_history=1.0))
+    )
     example = bare.example(4, generator_at(0, 0))
     assert tokens(example.text) == [] and not example.image_history
     assert len(tokens(bare.example(4).text)) == 2 + 6, "without a generator nothing is left out"
-    half = NextAction(reader, policy_format, [2], config=NextActionConfig(drop_state=0.5))
+    half = NextAction(reader, policy_format, [2], shared=SharedConfig(inputs=InputConfig(drop_state=0.5)))
     counts = [len(tokens(half.example(0, generator_at(seed, 0)).text)) for seed in range(40)]
     assert 8 < counts.count(0) < 32 and set(counts) == {0, 2}

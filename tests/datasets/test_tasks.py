@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embodio.agent import PolicyFormat
+from embodio.datasets import tasks
 from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.idle_steps import idle_steps
 from embodio.datasets.episodes.statistics import compute_statistics
@@ -20,26 +23,30 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.stream.order import generator_at
 from embodio.datasets.stream.stream import BatchStream, batches
-from embodio.datasets.tasks import TASKS, InputConfig, KeptSteps, UnknownTaskError, named_task
+from embodio.datasets.tasks import UnknownTaskError, named_task, task_names, task_summaries
 from embodio.datasets.tasks.action_right import ActionRightConfig
-from embodio.datasets.tasks.goal_image import GoalImageConfig
-from embodio.datasets.tasks.hindsight import later_step
 from embodio.datasets.tasks.instruction_from_video import InstructionFromVideoConfig
-from embodio.datasets.tasks.mosaic import mosaic
-from embodio.datasets.tasks.next_frame import NextFrameConfig
+from embodio.datasets.tasks.next_frame import NextFrameConfig, mosaic
 from embodio.datasets.tasks.next_state import NextStateConfig
+from embodio.datasets.tasks.parts.hindsight import later_step
+from embodio.datasets.tasks.parts.input_config import InputConfig
+from embodio.datasets.tasks.parts.kept_steps import KeptSteps
+from embodio.datasets.tasks.parts.moment_task import SharedConfig
 from embodio.datasets.tasks.plan import PlanConfig
-from embodio.datasets.tasks.task_format import TaskFormat
+from embodio.datasets.tasks.sub_goal_image import SubGoalImageConfig
 from embodio.envs.action_space import describe_actions
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
 from embodio.model.processing.processor import Processor
 from embodio.model.tokens.statistics import Normaliser
+from embodio.train.command_line.cli import compose
+from embodio.train.command_line.schema import keys_of
+from embodio.train.config import TrainConfig
 from tests.agent.conftest import make_embodiment
 from tests.datasets.toy import toy_format, write_toy_dataset
 
 EPISODES, STEPS = 3, 6
-NEW_TASKS = sorted(set(TASKS) - {"next_action"})
+NEW_TASKS = sorted(set(task_names()) - {"next_action"})
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +59,10 @@ def form(reader: RLDSReader) -> PolicyFormat:
     return toy_format(compute_statistics(reader))
 
 
-def make(name: str, reader: RLDSReader, form: TaskFormat, **settings: Any) -> Any:
-    task, config = named_task(name)
-    assert config is not None
-    return task(reader, form, range(EPISODES), config(**settings))
+def make(name: str, reader: RLDSReader, form: PolicyFormat, **settings: Any) -> Any:
+    shared = {key: settings.pop(key) for key in ("inputs", "augment") if key in settings}
+    task = named_task(name)
+    return task(reader, form, range(EPISODES), task.settings(**settings), SharedConfig(**shared))
 
 
 def picture(reader: RLDSReader, episode: int, step: int) -> np.ndarray:
@@ -85,10 +92,8 @@ def test_a_name_that_is_not_there_lists_those_that_are() -> None:
 
 @pytest.mark.parametrize("name", NEW_TASKS)
 def test_examples_are_pure_functions_of_index_and_generator(name: str, reader: RLDSReader, form: PolicyFormat) -> None:
-    settings: dict[str, Any] = {"augment": AugmentConfig(shift=3, brightness=0.2)}
-    if name != "instruction_from_video":
-        settings["inputs"] = InputConfig(history_frames=2, state=True, previous_actions=2, drop_state=0.5)
-    task = make(name, reader, form, **settings)
+    inputs = InputConfig(history_frames=2, state=True, previous_actions=2, drop_state=0.5)
+    task = make(name, reader, form, augment=AugmentConfig(shift=3, brightness=0.2), inputs=inputs)
     copy = pickle.loads(pickle.dumps(task))
     seen = []
     for index in [*range(len(task))][:: max(1, len(task) // 4)]:
@@ -106,9 +111,8 @@ def test_examples_are_pure_functions_of_index_and_generator(name: str, reader: R
 
 @pytest.mark.parametrize("name", NEW_TASKS)
 def test_no_episode_that_fits_is_an_error(name: str, reader: RLDSReader, form: PolicyFormat) -> None:
-    task, config = named_task(name)
-    with pytest.raises(DatasetError, match="none of the 0 chosen"):
-        task(reader, form, [], config() if config else None)
+    with pytest.raises(DatasetError, match=f"none of the 0 chosen episodes fits the task {name}"):
+        named_task(name)(reader, form, [])
 
 
 def test_goal_image_is_the_last_frame(reader: RLDSReader, form: PolicyFormat) -> None:
@@ -123,7 +127,7 @@ def test_goal_image_is_the_last_frame(reader: RLDSReader, form: PolicyFormat) ->
 
 
 def test_a_sub_goal_is_a_later_frame_that_is_near_enough(reader: RLDSReader, form: PolicyFormat) -> None:
-    task = make("goal_image", reader, form, farthest=2)
+    task = make("sub_goal_image", reader, form, farthest=2)
     found = set()
     for seed in range(12):
         target = task.example(1, generator_at(seed, 0)).image_target
@@ -171,7 +175,10 @@ def test_next_state_comes_back_from_its_tokens(reader: RLDSReader, form: PolicyF
     scale = Normaliser.from_statistics("minmax", form.statistics.field("state"))
     states = reader.episode(0).array("observation/state")
     np.testing.assert_allclose(scale.denormalise(unit), states[3], atol=0.08 / 999)
-    limits = make("next_state", reader, form, ahead=2, state_range="limits").example(1)
+    limits_format = PolicyFormat(
+        dataclasses.replace(form.config, state_range="limits"), form.embodiment, form.statistics, form.vocabulary
+    )
+    limits = make("next_state", reader, limits_format, ahead=2).example(1)
     assert limits.text_target != example.text_target
 
 
@@ -250,7 +257,7 @@ def test_idle_steps_neither_tell_nor_move() -> None:
 
 @pytest.mark.parametrize("name", ["next_action", "goal_image"])
 def test_any_task_can_be_freed_of_idle_steps(name: str, reader: RLDSReader, form: PolicyFormat) -> None:
-    task = named_task(name).make(reader, form, range(EPISODES)) if name == "next_action" else make(name, reader, form)
+    task = make(name, reader, form)
     config = IdleConfig(action=0.4, state=0.8)
     busy = KeptSteps(task, StepFilter(reader, ("action", "state"), StepRules(idle=config)))
     robot = reader.embodiment
@@ -271,11 +278,10 @@ def test_any_task_can_be_freed_of_idle_steps(name: str, reader: RLDSReader, form
 @pytest.mark.parametrize(
     ("config", "settings", "field"),
     [
-        (GoalImageConfig, {"farthest": 0}, "farthest"),
+        (SubGoalImageConfig, {"farthest": 0}, "farthest"),
         (NextFrameConfig, {"frames": 0}, "frames"),
         (NextStateConfig, {"ahead": 0}, "ahead"),
         (InstructionFromVideoConfig, {"frames": 9}, "frames"),
-        (InstructionFromVideoConfig, {"inputs": InputConfig(state=True)}, "inputs"),
         (ActionRightConfig, {"right": 1.5}, "right"),
         (ActionRightConfig, {"apart": 0}, "apart"),
         (PlanConfig, {"longest": 0}, "longest"),
@@ -294,7 +300,7 @@ def test_the_processor_takes_every_example(name: str, reader: RLDSReader, form: 
     processor = Processor(ModelConfig.named("large"), form.vocabulary)
     stream = BatchStream(make(name, reader, form), processor, seed=3, batch_size=2)
     batch = next(iter(batches(stream, 0, 1)))
-    draws = name in ("goal_image", "sub_goal_image", "next_frame")
+    draws = named_task(name).draws()
     assert any(key.startswith("targets/image") for key in batch) == draws
     assert len(batch["inputs/text/tokens"]) == 2
 
@@ -309,3 +315,57 @@ def test_targets_are_as_recorded_while_inputs_are_augmented(reader: RLDSReader, 
     video = make("instruction_from_video", reader, form, augment=augment)
     assert video.example(0, generator_at(0, 0)).text_target == "lift the cube"
     assert not np.array_equal(task.example(1).image, plain.example(1).image)  # the middle of it
+
+
+TOY = '''"""LastFrame: say what was done."""
+
+from dataclasses import dataclass
+from embodio.datasets.tasks.parts.moment_task import MomentTask
+from embodio.datasets.tasks.parts.task_config import TaskConfig
+from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.base.text_family import TextItem
+from embodio.model.tasks.families.describe_task import DescribeTask
+
+@dataclass(frozen=True, kw_only=True)
+class LastFrameConfig(TaskConfig):
+    """Settings of the toy task.
+
+    Attributes:
+        back: how many steps before the end the frame is.
+    """
+
+    back: int = 0
+
+class LastFrame(MomentTask[LastFrameConfig]):
+    name = "toy_last_frame"
+    settings = LastFrameConfig
+    family = DescribeTask()
+
+    def _records(self, length):
+        return 1
+
+    def _annotation(self, scene, index, step, generator):
+        frame = scene.picture(len(scene) - 1 - self.config.back)
+        return TextItem(media=Media(image=frame), text=scene.recorded_instruction)
+
+TASK = LastFrame
+'''
+
+
+def test_a_task_is_added_by_one_module(
+    reader: RLDSReader, form: PolicyFormat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "toy_last_frame.py").write_text(TOY)
+    monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(tmp_path)])
+    config = compose(TrainConfig, ["data=d", "out=o", "tasks.toy_last_frame=2", "tasks.toy_last_frame.back=1"])
+    settings = config.tasks["toy_last_frame"]
+    assert dataclasses.asdict(settings) == {"weight": 2.0, "back": 1}
+    assert keys_of(TrainConfig)["tasks.toy_last_frame"].doc == "say what was done."
+    example = named_task("toy_last_frame")(reader, form, range(EPISODES), settings).example(1)
+    np.testing.assert_array_equal(example.image, picture(reader, 1, STEPS - 2))
+    assert example.text_target == "lift the cube"
+
+
+def test_a_task_has_the_name_of_its_module() -> None:
+    assert [named_task(name).name for name in task_names()] == task_names()
+    assert all(task_summaries().values())

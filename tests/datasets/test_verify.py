@@ -13,7 +13,8 @@ from embodio.datasets.checks import replay as verify_replay
 from embodio.datasets.checks.gripper import check_gripper
 from embodio.datasets.checks.hypotheses import Attempt, as_recorded, hypotheses
 from embodio.datasets.checks.motion import check_motion
-from embodio.datasets.checks.replay import check_robot, environment_of, nearest_turn, replay
+from embodio.datasets.checks.replay import check_robot, environment_of, replay
+from embodio.datasets.checks.turns import nearest_turn
 from embodio.datasets.checks.verify import check_bins, check_clipping, check_constant, check_finite, verify
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.reader import RLDSReader

@@ -97,7 +97,7 @@ def test_more_images_than_slots_are_an_error(source: VimaSource, monkeypatch: py
 
 def test_acting_and_training_see_the_same(source: VimaSource, tmp_path: Path) -> None:
     """The prompt that the environment would give makes the same words as the episode."""
-    from embodio.datasets.episodes.prompt_images import prompt_of
+    from embodio.datasets.episodes.recorded.images import prompt_of
 
     told = prompt_of(source.episode(0))
     example = NextAction(source, FORM, [0]).example(0)

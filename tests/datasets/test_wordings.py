@@ -19,8 +19,8 @@ from embodio.datasets.errors import FeatureError
 from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.writer import RLDSWriter
-from embodio.datasets.tasks import NextAction, named_task
-from embodio.datasets.tasks.wordings import drawn_wording
+from embodio.datasets.tasks import named_task
+from embodio.datasets.tasks.parts.scene import drawn_wording
 from embodio.train.commands.data.data import main
 from tests.datasets.sources.hdf5_writers import robomimic
 from tests.datasets.toy import toy_format, write_toy_dataset
@@ -119,11 +119,7 @@ def test_nothing_is_drawn_for_one_wording(tmp_path: Path) -> None:
 def test_training_draws_one_of_the_wordings(task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = RLDSReader(write_toy_dataset(tmp_path / "toy", 1, 3))
     monkeypatch.setattr(EpisodeFields, "wordings", lambda self, step: SAID)
-    form, found = toy_format(compute_statistics(reader)), named_task(task)
-    if found.config is None:
-        made: Any = NextAction(reader, form, range(1))
-    else:
-        made = found.make(reader, form, range(1), found.config())
+    made = named_task(task)(reader, toy_format(compute_statistics(reader)), range(1))
 
     def told(generator: np.random.Generator | None) -> str:
         example = made.example(0, generator)

@@ -60,7 +60,7 @@ def test_moves_towards_the_cube_and_down_with_open_gripper():
 
 
 def test_waits_above_while_not_aligned():
-    """5 cm beside the cube and low it goes up, not into the cube."""
+    """5 cm next to the cube and low it goes up, not into the cube."""
     action = LiftExpert(FakeCube((0, 0, 0.82))).act(observe((0.05, 0, 0.85)))
     assert action[2] > 0
 

@@ -105,7 +105,7 @@ def test_results_come_one_by_one():
         next(results)
 
 
-def test_factory_makes_the_env_anew_after_an_error():
+def test_factory_makes_the_env_again_after_an_error():
     made: list[Countdown] = []
 
     def factory() -> Countdown:

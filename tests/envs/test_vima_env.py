@@ -100,7 +100,7 @@ def test_ten_seeds_without_a_scene_are_a_simulator_error(bench, monkeypatch) -> 
     with pytest.raises(SimulatorError, match="no seed from 5 to 14 gives a scene"):
         env.reset(seed=5)
     assert bench.made[0].closed
-    env.reset(seed=5)  # starts anew
+    env.reset(seed=5)  # starts over
     assert len(bench.made) == 2
 
 

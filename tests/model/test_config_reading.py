@@ -12,10 +12,7 @@ from embodio.model.weights.reference_config import to_reference_config
 CHECKPOINTS = Path(__file__).parents[2] / "agent" / "checkpoints"
 BEFORE = {
     "logits_dtype": "parameter",
-    "empty_text_target": "masked",
     "absent_rows": "computed",
-    "stacked_images": "refused",
-    "initialisation": "jax",
     "sparse_decoding": False,
     "dynamic_masking": False,
 }
@@ -25,10 +22,8 @@ def test_a_config_without_the_later_fields_keeps_the_behaviour_of_its_time() -> 
     data = ModelConfig.named("large").to_dict()
     for name in BEFORE:
         del data[name]
-    del data["transformer"]["dropout_form"]
     config = ModelConfig.from_dict(json.loads(json.dumps(data)))
     assert {name: getattr(config, name) for name in BEFORE} == BEFORE
-    assert config.transformer.dropout_form == "broadcast"
     assert config.replace(logits_dtype="float32") == ModelConfig.named("large")
 
 
@@ -59,3 +54,18 @@ def test_masks_of_the_paper_cannot_be_written_for_the_reference() -> None:
     assert to_reference_config(ModelConfig.named("large"))
     with pytest.raises(ConfigError, match="sparse_decoding"):
         to_reference_config(ModelConfig.named("large").paper_mode())
+
+
+FORMER = {"empty_text_target": "masked", "stacked_images": "refused", "initialisation": "jax"}
+
+
+def test_former_switches_are_read_with_the_only_value_that_is_left() -> None:
+    config = ModelConfig.named("nano")
+    data = config.to_dict() | FORMER
+    data["transformer"]["dropout_form"] = "broadcast"
+    assert ModelConfig.from_dict(data) == config
+    for name in FORMER:
+        with pytest.raises(ConfigError, match=name):
+            ModelConfig.from_dict(data | {name: "port"})
+    with pytest.raises(ConfigError, match=r"config.transformer.*dropout_form"):
+        ModelConfig.from_dict(data | {"transformer": data["transformer"] | {"dropout_form": "elementwise"}})

@@ -212,7 +212,7 @@ class Attack:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        (Attack(), "names .*, which is no plain data"),
+        (Attack(), "names .*, which is not plain data"),
         ({"encoder": {"a": Attack()}}, "names"),
         ({"encoder": {"a": "text"}}, "a value of the type str"),
         ({"encoder": {"a": None}}, "a value of the type NoneType"),

@@ -159,7 +159,7 @@ def test_numbers_outside_their_range_are_refused_by_name() -> None:
         CODEC.points_to_ids([[1, 2, 3]], ImageFit.of((10, 10), (10, 10)))
     with pytest.raises(LocationError, match="undefined"):
         CODEC.boxes_to_ids([[1, 2, np.nan, 4]], ImageFit.of((10, 10), (10, 10)))
-    with pytest.raises(VocabularyError, match="no value bin"):
+    with pytest.raises(VocabularyError, match="not a value bin"):
         CODEC.ids_to_boxes([[5, 5, 5, 5]], ImageFit.of((10, 10), (10, 10)))
 
 

@@ -1,4 +1,4 @@
-"""Memory that was freed is used again without being made anew."""
+"""Memory that was freed is used again without being made again."""
 
 import platform
 import resource

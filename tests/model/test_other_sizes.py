@@ -101,7 +101,7 @@ def test_tokenisers(loaded: dict[str, UnifiedIO2], size: str) -> None:
 
 
 def scores_after(plain: PlainTokenizers, source: Encoded, modality: str, written: list[int]) -> Tensor:
-    """Log-probabilities [V] of what follows, from one row of the encoder's output, everything computed anew."""
+    """Log-probabilities [V] of what follows, from one row of the encoder's output, everything computed again."""
     ids = torch.tensor([[*written, 0]])
     return plain.logits(source, modality, ids, torch.ones_like(ids))[0, -1].log_softmax(dim=-1)
 

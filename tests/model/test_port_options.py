@@ -1,6 +1,5 @@
 """Where the JAX code and its PyTorch port differ, an option says which; each changes what it says and nothing else."""
 
-import dataclasses
 import functools
 
 import numpy as np
@@ -9,11 +8,8 @@ import torch
 from torch import Tensor
 
 from embodio.model import GeometryError, ModelConfig, UnifiedIO2
-from embodio.model.example import Example
 from embodio.model.generation import JAX_DEMONSTRATION, score_answers
-from embodio.model.layers.layers import Dropout
 from embodio.model.processing.image import ImageFit
-from embodio.model.processing.processor import Features, Processor, ProcessorError
 from embodio.model.tasks.locations.box_formats import boxes_from_pixels, boxes_to_pixels
 from embodio.model.tasks.locations.codec import LocationCodec
 from embodio.model.tokens.vocabulary import EOS_ID, Vocabulary
@@ -34,18 +30,9 @@ def changed(**changes: object) -> UnifiedIO2:
     return model
 
 
-def nano(**changes: object) -> ModelConfig:
-    return ModelConfig.named("nano", vocab_size=Vocabulary.default().padded_size).replace(**changes)
-
-
-def read(config: ModelConfig, example: Example) -> Features:
-    return Processor(config, Vocabulary.default())(example)
-
-
 def test_defaults_are_those_of_the_jax_code_where_the_weights_depend_on_them() -> None:
     config = ModelConfig.named("large")
-    assert (config.resampler_gelu, config.logits_dtype, config.empty_text_target) == ("tanh", "float32", "masked")
-    assert (config.initialisation, config.transformer.dropout_form) == ("jax", "broadcast")
+    assert (config.resampler_gelu, config.logits_dtype) == ("tanh", "float32")
     assert not config.sparse_decoding and not config.dynamic_masking
 
 
@@ -79,27 +66,6 @@ def test_logits_are_float32_under_autocast() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = {name: changed(logits_dtype=name).logits(hidden, "text").dtype for name in ("parameter", "float32")}
     assert found == {"parameter": torch.bfloat16, "float32": torch.float32}
-
-
-@pytest.mark.parametrize(("choice", "trained"), [("masked", 0), ("trained", 1)])
-def test_empty_text_target(choice: str, trained: int) -> None:
-    config = nano(empty_text_target=choice)
-    features = read(config, Example(text="say nothing", text_target=""))
-    assert features["targets/text/targets"].tolist() == [EOS_ID]
-    assert features["targets/text/mask"].tolist() == [trained]
-    assert read(config, Example(text="a", text_target="b"))["targets/text/mask"].all()
-
-
-def test_stacked_images() -> None:
-    frames = np.random.default_rng(0).integers(0, 256, (1, 96, 192, 3), dtype=np.uint8)
-    with pytest.raises(ProcessorError, match="image"):
-        read(nano(), Example(text="a", image=frames))
-    found = read(nano(stacked_images="history"), Example(text="a", image=frames))
-    expected = read(nano(), Example(text="a", image_history=[frames[0]]))
-    assert found.keys() == expected.keys() and "inputs/image/input" not in found
-    np.testing.assert_array_equal(found["inputs/image_history/input"], expected["inputs/image_history/input"])
-    with pytest.raises(ProcessorError, match="image_history as well"):
-        read(nano(stacked_images="history"), Example(text="a", image=frames, image_history=[frames[0]]))
 
 
 def count_tower_rows(model: UnifiedIO2, batch: dict[str, Tensor]) -> tuple[int, dict[str, Tensor]]:
@@ -136,33 +102,6 @@ def test_skipping_trains_alike() -> None:
         gradients.append({name: value.grad for name, value in model.named_parameters() if value.grad is not None})
     assert gradients[0].keys() == gradients[1].keys()
     assert all(worst(gradients[1][name], value) < 1e-4 for name, value in gradients[0].items())
-
-
-def test_forms_of_dropout() -> None:
-    torch.manual_seed(0)
-    x = torch.ones(2, 50, 64)
-    whole, single = Dropout(0.5)(x), Dropout(0.5, "elementwise")(x)
-    assert torch.equal(whole, whole[:, :1].expand_as(whole))
-    assert not torch.equal(single, single[:, :1].expand_as(single))
-    assert set(single.unique().tolist()) == {0.0, 2.0}
-    transformer = dataclasses.replace(nano().transformer, dropout_rate=0.1, dropout_form="elementwise")
-    model = UnifiedIO2(nano(transformer=transformer))
-    assert {module.form for module in model.modules() if isinstance(module, Dropout)} == {"elementwise"}
-
-
-def test_initialisation() -> None:
-    config = golden().model.config
-    torch.manual_seed(0)
-    port = UnifiedIO2(config.replace(initialisation="port"), tokenizers=True).state_dict()
-    torch.manual_seed(0)
-    jax = UnifiedIO2(config, tokenizers=True).state_dict()
-    differing = {name for name in jax if not torch.equal(jax[name], port[name])}
-    kinds = ("mlp", "projection", "class_token", "positions", "norm.bias")
-    assert differing and all(any(kind in name for kind in kinds) for name in differing)
-    weight = port["decoder.layers.0.mlp.gate_up.weight"]
-    assert weight.abs().max() <= weight.shape[1] ** -0.5 < jax["decoder.layers.0.mlp.gate_up.weight"].abs().max()
-    assert port["towers.image.positions"].std() > 10 > 1 > jax["towers.image.positions"].std()
-    assert port["tokenizers.audio.encoder.norm.bias"].eq(1).all()
 
 
 def test_box_formats_spell_the_same_tokens() -> None:

@@ -307,7 +307,7 @@ def test_several_answers_are_trained_as_if_each_were_alone() -> None:
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ({"other_answers": ["a"]}, "no text_target beside them"),
+        ({"other_answers": ["a"]}, "no text_target with them"),
         ({"other_answers": "ab", "text_target": "a"}, "found one text"),
         ({"image": np.zeros((4, 4), np.uint8)}, "repeat grey three times"),
         ({"image": np.zeros((4, 4, 4), np.uint8)}, "leave out the fourth channel"),

@@ -240,5 +240,5 @@ def test_wrong_arguments_for_values_are_refused(default: Vocabulary) -> None:
         default.ids_to_values([default.value_id(0)], denominator=998)  # type: ignore[arg-type]
     with pytest.raises(VocabularyError, match="integers"):
         default.ids_to_values([1.5])
-    with pytest.raises(VocabularyError, match="no value bin"):
+    with pytest.raises(VocabularyError, match="not a value bin"):
         default.ids_to_values([default.value_id(0), default.sentinel_id(0)])

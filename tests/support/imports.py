@@ -27,7 +27,7 @@ class Module:
 def house(files: tuple[Source, ...] | None = None) -> dict[str, Module]:
     """Dotted name -> module, for all source files of the house (or for those given)."""
     modules = {dotted(source.path): Module(source) for source in files or sources()}
-    homes = {name: _exported(name, module.source) for name, module in modules.items()}
+    homes = {name: exported(name, module.source) for name, module in modules.items()}
     for name, module in modules.items():
         typing_only = {id(node) for node in _under_type_checking(module.source.tree)}
         for node in ast.walk(module.source.tree):
@@ -79,7 +79,7 @@ def _imported(node: ast.AST, modules: Mapping[str, Module], homes: Mapping[str, 
             yield inner if inner in modules else home or node.module
 
 
-def _exported(name: str, source: Source) -> dict[str, str]:
+def exported(name: str, source: Source) -> dict[str, str]:
     """Of a package that re-exports: name -> the module it comes from, read from its imports or from its stub."""
     if not source.path.endswith("__init__.py"):
         return {}

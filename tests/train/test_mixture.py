@@ -11,27 +11,32 @@ import numpy as np
 import pytest
 import torch
 
-from embodio.agent import Agent, PolicyConfig
+from embodio.agent import Agent, CheckpointError, PolicyConfig
 from embodio.datasets.episodes.statistics import FieldAccumulator
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
 from embodio.datasets.stream.mixture import Mixture
-from embodio.datasets.tasks import TASKS, UnknownTaskError
-from embodio.datasets.tasks.input_config import InputConfig
+from embodio.datasets.tasks import UnknownTaskError, task_names, task_settings
+from embodio.datasets.tasks.instruction_from_video import InstructionFromVideoConfig
+from embodio.datasets.tasks.next_action import NextActionConfig
+from embodio.datasets.tasks.next_frame import NextFrameConfig
+from embodio.datasets.tasks.parts.input_config import InputConfig
+from embodio.datasets.tasks.parts.task_config import TaskConfig
+from embodio.datasets.tasks.plan import PlanConfig
 from embodio.model.config.model import ModelConfig
 from embodio.model.errors import ModelError
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.weights.weights import save_weights
-from embodio.train import material
 from embodio.train.command_line.cli import compose
 from embodio.train.command_line.schema import ConfigError
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
+from embodio.train.experiments.policy import data as policy_data
+from embodio.train.experiments.policy.data import gather
 from embodio.train.log import read_log
 from embodio.train.main import make_trainer, train
-from embodio.train.material import gather
-from embodio.train.task_config import MixtureSettings, SourceConfig, TaskSettings
+from embodio.train.task_config import MixtureSettings, SharedTaskSettings, SourceConfig
 from tests.datasets.toy import write_toy_dataset
 from tests.model.runner.small import CONFIG
 from tests.train.test_training import same_files, settings
@@ -64,18 +69,26 @@ def mixed(near: Path, far: Path, out: Path, **changes: Any) -> TrainConfig:
     return dataclasses.replace(settings(near, out), **{"data": "", "sources": sources} | changes)
 
 
+def weights(tasks: dict[str, float]) -> dict[str, TaskConfig]:
+    """Settings of tasks by their weights; a task that is not there has those that all have."""
+    known = task_names()
+    return {name: (task_settings(name) if name in known else TaskConfig)(weight=tasks[name]) for name in tasks}
+
+
 def test_all_tasks_of_two_data_sets_are_learned_together_and_resumed(
     near: Path, far: Path, tokenizer: Path, tmp_path: Path
 ) -> None:
     changes: dict[str, Any] = {
-        "tasks": dict.fromkeys(TASKS, 1.0),
-        "task": TaskSettings(
+        "tasks": {name: task_settings(name)() for name in task_names()}
+        | {
+            "next_action": NextActionConfig(goal_ahead=3),
+            "instruction_from_video": InstructionFromVideoConfig(frames=3),
+            "next_frame": NextFrameConfig(frames=2),
+        },
+        "task": SharedTaskSettings(
             inputs=InputConfig(
                 history_frames=2, state=True, previous_actions=2, action_space=True, drop_state=0.3, drop_history=0.3
             ),
-            goal_ahead=3,
-            video_frames=3,
-            frames=2,
         ),
         "policy": PolicyConfig(
             cameras=("front", "hand"),
@@ -95,7 +108,7 @@ def test_all_tasks_of_two_data_sets_are_learned_together_and_resumed(
     lines = read_log(tmp_path / "whole" / "log.jsonl")
     assert all(np.isfinite(line["loss_image"]) for line in lines if line["kind"] == "train")
     validated = {line["task"] for line in lines if line["kind"] == "validation" and "task" in line}
-    assert validated == {f"{source}/{task}" for source in ("near", "far") for task in TASKS}
+    assert validated == {f"{source}/{task}" for source in ("near", "far") for task in task_names()}
     for workers in (0, 1):
         train(mixed(near, far, tmp_path / "parts", **changes, workers=workers, stop_after=1))
     assert same_files(tmp_path / "whole" / "checkpoint", tmp_path / "parts" / "checkpoint")
@@ -106,20 +119,27 @@ def test_all_tasks_of_two_data_sets_are_learned_together_and_resumed(
     assert action.shape == (3,) and agent.imagine("lift the cube").shape == (128, 256, 3)
 
 
+def rates_of(config: TrainConfig) -> dict[str, float]:
+    return {name: validator.rate for name, validator in make_trainer(config).validators.items()}
+
+
 def test_rates_are_the_products_of_weights_and_sum_to_one(near: Path, far: Path, tmp_path: Path) -> None:
-    config = mixed(near, far, tmp_path, tasks={"next_action": 0.8, "plan": 0.4})
-    rates = make_trainer(config).rates
+    config = mixed(
+        near, far, tmp_path, tasks={"next_action": NextActionConfig(weight=0.8), "plan": PlanConfig(weight=0.4)}
+    )
+    rates = rates_of(config)
     assert sum(rates.values()) == pytest.approx(1.0)
     assert rates["near/next_action"] == pytest.approx(7 / 9 * 2 / 3)
     assert rates["far/plan"] == pytest.approx(2 / 9 / 3)
-    by_size = make_trainer(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(temperature=2.0))).rates
+    by_size = rates_of(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(temperature=2.0)))
     ratio = 0.7 * (3 * 7) ** 0.5 / (0.2 * (2 * 5) ** 0.5)
     assert by_size["near/next_action"] / by_size["far/next_action"] == pytest.approx(ratio)
-    shared = make_trainer(dataclasses.replace(config, mixture=MixtureSettings(categories={"near": 1, "far": 3}))).rates
+    shared = rates_of(dataclasses.replace(config, mixture=MixtureSettings(categories={"near": 1, "far": 3})))
     assert shared["near/next_action"] + shared["near/plan"] == pytest.approx(0.25)
-    epoch = make_trainer(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(mode="epoch")))
-    assert epoch.rates["near/next_action"] == pytest.approx(21 / 31)
-    task = epoch.stream._task
+    once = dataclasses.replace(config, tasks={}, mixture=MixtureSettings(mode="epoch"))
+    assert rates_of(once)["near/next_action"] == pytest.approx(21 / 31)
+    epoch = make_trainer(once)
+    task = epoch.batches._task
     assert isinstance(task, Mixture) and len({task.place(0, position) for position in range(31)}) == 31
 
 
@@ -132,12 +152,36 @@ def test_one_robot_has_one_scale_and_two_robots_have_two(near: Path, far: Path, 
     third = SourceConfig(str(other), cameras=("hand",), holdout=2)
     config = dataclasses.replace(config, sources={**config.sources, "other": third}, robot="other", steps=1)
     trainer = make_trainer(config)
-    material = gather(config, trainer.policy_format.vocabulary)
-    assert material.formats["near"].statistics == material.formats["far"].statistics
-    assert material.formats["near"].statistics != material.formats["other"].statistics
-    assert trainer.policy_format.embodiment.name == "another" and trainer.policy_format.camera_names == ("hand",)
+    found = gather(config, trainer.bundle.policy_format.vocabulary)
+    assert found.formats["near"].statistics == found.formats["far"].statistics
+    assert found.formats["near"].statistics != found.formats["other"].statistics
+    written = trainer.bundle.policy_format
+    assert written.embodiment.name == "another" and written.camera_names == ("hand",)
     assert trainer.train()
-    assert Agent.load(tmp_path / "run" / "checkpoint").format.embodiment.name == "another"
+    folder = tmp_path / "run" / "checkpoint"
+    assert Agent.load(folder).format.embodiment.name == "another"
+    assert sorted(path.name for path in (folder / "robots").iterdir()) == ["near", "other"]  # near and far are alike
+    frames = {name: np.zeros((128, 128, 3), np.uint8) for name in ("front", "hand")}
+    for robot in (open_source(near).embodiment, open_source(other).embodiment):
+        agent = Agent.load(folder, embodiment=robot)
+        agent.reset("lift the cube")
+        assert agent.embodiment == robot and agent.act({**frames, "state": np.zeros(2, np.float32)}).shape == (3,)
+    assert agent.format.statistics == found.formats["other"].statistics
+    unnamed = dataclasses.replace(config, robot="", out=str(tmp_path / "unnamed"))
+    assert make_trainer(unnamed).train()
+    with pytest.raises(CheckpointError, match=r"several robots: near \(toy\), other \(another\)"):
+        Agent.load(tmp_path / "unnamed" / "checkpoint")
+    follow = dataclasses.replace(config, init=str(folder), robot="", out=str(tmp_path / "follow"), steps=2)
+    assert train(follow) == 0 and train(dataclasses.replace(follow, init="")) == 0
+
+
+def test_a_data_set_whose_name_cannot_be_that_of_a_robot_is_refused(near: Path, tmp_path: Path) -> None:
+    other = write_toy_dataset(tmp_path / "other", 3, 4, name="other", seed=9)
+    robot = json.loads((other / "embodiment.json").read_text()) | {"name": "another"}
+    (other / "embodiment.json").write_text(json.dumps(robot))
+    sources = {"near": SourceConfig(str(near)), "../other": SourceConfig(str(other))}
+    with pytest.raises(CheckpointError, match=r"robots: the name '\.\./other'"):
+        make_trainer(dataclasses.replace(settings(near, tmp_path / "run"), data="", sources=sources))
 
 
 def test_text_is_never_cut_and_mistakes_have_names(near: Path, far: Path, tmp_path: Path) -> None:
@@ -148,24 +192,28 @@ def test_text_is_never_cut_and_mistakes_have_names(near: Path, far: Path, tmp_pa
         ({"next_acton": 1.0}, UnknownTaskError, "next_acton.*next_action"),
     ):
         with pytest.raises(error, match=match):
-            make_trainer(mixed(near, far, tmp_path, tasks=tasks))
-    with pytest.raises(ConfigError, match="image_tokenizer: goal_image, next_frame"):
-        mixed(near, far, tmp_path, tasks={"goal_image": 1.0})
+            make_trainer(mixed(near, far, tmp_path, tasks=weights(tasks)))
+    with pytest.raises(ConfigError, match="image_tokenizer: goal_image needs one"):
+        mixed(near, far, tmp_path, tasks=weights({"goal_image": 1.0}))
+    with pytest.raises(ConfigError, match=r"no task draws.*got 'somewhere'"):
+        mixed(near, far, tmp_path, image_tokenizer="somewhere")
     with pytest.raises(ConfigError, match="robot: got 'nobody', expected one of the sources: near, far"):
         mixed(near, far, tmp_path, robot="nobody")
     with pytest.raises(ConfigError, match="data: give data="):
         dataclasses.replace(mixed(near, far, tmp_path), data=str(near))
     with pytest.raises(ConfigError, match="give both or none"):
-        TaskSettings(idle_action=0.1)
+        SharedTaskSettings(idle_action=0.1)
     short = make_trainer(mixed(near, far, tmp_path, answer_tokens=4))
     with pytest.raises(DatasetError, match=r"episode \d+, step \d+: the answer has 7 tokens.*raise answer_tokens"):
-        short.stream.make(0)
+        short.batches.make(0)
     keys = {"near": SourceConfig(str(near)), "far": SourceConfig(str(far), action_key="expert_action")}
     with pytest.raises(TrainError, match="must imitate the same field"):
         make_trainer(mixed(near, far, tmp_path, sources=keys))
     save_weights(UnifiedIO2(ModelConfig.named("nano")), tmp_path / "blind")
     with pytest.raises((TrainError, ModelError), match="image_tokenizer"):
-        make_trainer(mixed(near, far, tmp_path, tasks={"goal_image": 1.0}, image_tokenizer=str(tmp_path / "blind")))
+        make_trainer(
+            mixed(near, far, tmp_path, tasks=weights({"goal_image": 1.0}), image_tokenizer=str(tmp_path / "blind"))
+        )
 
 
 def test_a_dimension_that_moves_too_rarely_for_quantiles_is_refused(
@@ -182,7 +230,7 @@ def test_a_dimension_that_moves_too_rarely_for_quantiles_is_refused(
         name: accumulator.finish(tuple(d.name for d in dimensions[name]))
         for name, accumulator in zip(dimensions, accumulators, strict=True)
     }
-    monkeypatch.setattr(material, "policy_statistics", lambda alike: DatasetStatistics(fields, "made"))
+    monkeypatch.setattr(policy_data, "policy_statistics", lambda alike: DatasetStatistics(fields, "made"))
     config = settings(near, tmp_path)
     for kind in ("limits", "minmax"):
         make_trainer(dataclasses.replace(config, policy=dataclasses.replace(config.policy, action_range=kind)))
@@ -193,8 +241,9 @@ def test_a_dimension_that_moves_too_rarely_for_quantiles_is_refused(
 
 def test_idle_steps_are_left_out_where_asked(near: Path, tmp_path: Path) -> None:
     config = settings(near, tmp_path)
-    everything = make_trainer(config).stream._task
-    busy = make_trainer(dataclasses.replace(config, task=TaskSettings(idle_action=0.4, idle_state=0.8))).stream._task
+    everything = make_trainer(config).batches._task
+    filtered = SharedTaskSettings(idle_action=0.4, idle_state=0.8)
+    busy = make_trainer(dataclasses.replace(config, task=filtered)).batches._task
     assert 0 < len(busy) < len(everything)
 
 
@@ -207,6 +256,7 @@ def test_a_mixture_on_the_command_line() -> None:
             "sources.a.weight=3",
             "sources.b={data:b,cameras:[x,y]}",
             "tasks={next_action:0.7,plan:0.2}",
+            "tasks.plan.longest=100",
             "mixture.categories={a:1,b:2}",
             "task.inputs.state=true",
         ],
@@ -215,14 +265,18 @@ def test_a_mixture_on_the_command_line() -> None:
         "a": SourceConfig("data/a,1", 3.0),
         "b": SourceConfig("b", cameras=("x", "y")),
     }
-    assert config.tasks == {"next_action": 0.7, "plan": 0.2} and config.mixture.categories == {"a": 1.0, "b": 2.0}
+    assert config.tasks == {"next_action": NextActionConfig(weight=0.7), "plan": PlanConfig(weight=0.2, longest=100)}
+    assert config.mixture.categories == {"a": 1.0, "b": 2.0}
     assert config.task.inputs.state
     for argument, match in (
         ("sources.a.wieght=1", r"no key 'sources.a.wieght'. Did you mean 'weight'"),
         ("sources.a.weight=much", r"'sources.a.weight' must be a float, got 'much'"),
         ("sources.a=x", r"'sources.a' is a group of keys"),
         ("sources.a.weight=2", r"'sources.a.data' must be given"),
-        ("tasks.plan=often", r"'tasks(\.plan)?' must be a"),
+        ("tasks.plan=often", r"'tasks.plan.weight' must be a float, got 'often'"),
+        ("tasks.plan.longest=often", r"'tasks.plan.longest' must be an int, got 'often'"),
+        ("tasks.plan.longst=9", r"no key 'tasks.plan.longst'. Did you mean 'longest'"),
+        ("tasks.pln=1", r"no key 'tasks.pln'. Did you mean 'tasks.plan'.* Known: action_right"),
     ):
         with pytest.raises(ConfigError, match=match):
             compose(TrainConfig, ["out=o", argument])

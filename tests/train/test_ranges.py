@@ -46,8 +46,18 @@ TRAIN = ["data=/nowhere", "out=/nowhere/run"]
         (train, [*TRAIN, "optimiser.final=1.5"], "optimiser.final: got 1.5, expected 0 to 1"),
         (train, [*TRAIN, "optimiser.beta1=1"], "optimiser.beta1: got 1.0, expected 0 or more and less than 1"),
         (train, [*TRAIN, "optimiser.learning_rate=-1"], "optimiser.learning_rate: got -1.0, expected more than 0"),
-        (train, [*TRAIN, "task.video_frames=9"], "task.video_frames: got 9, expected 1 to 8"),
-        (train, [*TRAIN, "task.right=2"], "task.right: got 2.0, expected 0 to 1"),
+        (
+            train,
+            [*TRAIN, "tasks.instruction_from_video.frames=9"],
+            "tasks.instruction_from_video.frames: got 9, expected 1 to 8",
+        ),
+        (train, [*TRAIN, "tasks.action_right.right=2"], "tasks.action_right.right: got 2.0, expected 0 to 1"),
+        (train, [*TRAIN, "tasks.next_frame.stride=0"], "tasks.next_frame.stride: got 0, expected 1 or more"),
+        (
+            train,
+            [*TRAIN, "tasks.next_action.goal_ahead=-1"],
+            "tasks.next_action.goal_ahead: got -1, expected 0 or more",
+        ),
     ],
 )
 def test_the_key_is_named(

@@ -1,4 +1,4 @@
-"""Places that a command writes to: checked before its work begins, so that nothing is computed in vain."""
+"""Places that a command writes to: checked before its work begins, so that no result is computed and then lost."""
 
 from __future__ import annotations
 

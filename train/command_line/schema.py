@@ -8,12 +8,14 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 _NONE = type(None)
+NAMED = "named elements"
+"""The key of `NamedElements` in the metadata of a field."""
 
 
 class ConfigError(ValueError):
@@ -28,6 +30,28 @@ class SchemaError(TypeError):
 
 
 @dataclass(frozen=True)
+class NamedElements:
+    """A mapping whose keys are names that are known, each with a dataclass of its own for the value.
+
+    Attributes:
+        names: gives name -> one line of explanation.
+        schema: gives the dataclass of a name, which may take an import.
+        short: the field that a plain value sets: `<mapping>.<name>=<value>` is `<mapping>.<name>.<short>=<value>`.
+        errors: what the dataclasses raise for values out of range; the message names the key.
+    """
+
+    names: Callable[[], Mapping[str, str]]
+    schema: Callable[[str], type]
+    short: str
+    errors: tuple[type[Exception], ...] = ()
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """The metadata of a dataclass field that is such a mapping."""
+        return {NAMED: self}
+
+
+@dataclass(frozen=True)
 class Key:
     """One setting.
 
@@ -37,6 +61,7 @@ class Key:
         doc: One line from the `Attributes:` section of the schema's docstring.
         required: Whether it has no default.
         default: Its default value, None if required.
+        named: What a mapping with known names holds.
     """
 
     name: str
@@ -44,6 +69,7 @@ class Key:
     doc: str
     required: bool
     default: Any
+    named: NamedElements | None = None
 
     @property
     def typed(self) -> str:
@@ -63,7 +89,7 @@ class Key:
     @property
     def is_open(self) -> bool:
         """Whether the key is a mapping to which further keys can be added."""
-        return typing.get_origin(plain_type(self.annotation)) in (dict, Mapping)
+        return is_open(self.annotation)
 
 
 def plain_type(annotation: Any) -> Any:
@@ -83,7 +109,7 @@ def type_in_words(annotation: Any) -> str:
     origin, arguments = typing.get_origin(plain), typing.get_args(plain)
     if origin in (list, tuple):
         return f"list of {type_in_words(arguments[0])}"
-    if origin is dict:
+    if is_open(plain):
         return "mapping" if is_schema(arguments[1]) else f"mapping of {type_in_words(arguments[1])}"
     if plain is Path:
         return "path"
@@ -95,24 +121,28 @@ def is_schema(annotation: Any) -> bool:
     return inspect.isclass(annotation) and dataclasses.is_dataclass(annotation)
 
 
-def element_schema(annotation: Any) -> type | None:
-    """The dataclass that every value of a mapping is of, or None if the annotation is no such mapping."""
-    plain = plain_type(annotation)
-    arguments = typing.get_args(plain)
-    return arguments[1] if typing.get_origin(plain) is dict and is_schema(arguments[1]) else None
+def is_open(annotation: Any) -> bool:
+    """Whether the annotation is a mapping, to which names can be added."""
+    return typing.get_origin(plain_type(annotation)) in (dict, Mapping)
+
+
+def value_type(annotation: Any) -> Any:
+    """The type of the values of a mapping."""
+    return typing.get_args(plain_type(annotation))[1]
 
 
 def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
     """All settings of a schema, nested ones by dotted names, in the order of their declaration.
 
-    Those of the values of a mapping come after it, with `<name>` in the place of its keys.
+    Those of the values of a mapping come after it, with `<name>` in the place of its keys; of a mapping with known
+    names, the names come after it.
 
     Args:
         schema: A dataclass whose docstring describes every field in an `Attributes:` section.
         prefix: Put before every name.
 
     Raises:
-        SchemaError: The class is no dataclass, or a field has no line in the docstring.
+        SchemaError: The class is not a dataclass, or a field has no line in the docstring.
     """
     if not is_schema(schema):
         raise SchemaError(f"{schema!r} is not a dataclass, so it cannot describe a configuration.")
@@ -130,16 +160,27 @@ def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
         required = default is dataclasses.MISSING
-        found[name] = Key(name, annotation, docs[field.name], required, None if required else default)
-        element = element_schema(annotation)
-        if element is not None:
-            found |= keys_of(element, f"{name}.<name>.")
+        named: NamedElements | None = field.metadata.get(NAMED)
+        found[name] = Key(name, annotation, docs[field.name], required, None if required else default, named)
+        if named is not None:
+            plain = {f"{name}.{one}": doc for one, doc in named.names().items()}
+            found |= {one: Key(one, float, doc, False, "") for one, doc in plain.items()}
+        elif is_open(annotation) and is_schema(value_type(annotation)):
+            found |= keys_of(value_type(annotation), f"{name}.<name>.")
     return found
 
 
 def attribute_docs(schema: type) -> dict[str, str]:
-    """Field name -> its text in the `Attributes:` section of the class's Google-style docstring, on one line."""
-    section = re.search(r"^Attributes:\n((?:[ \t]+.*\n?|\n)*)", inspect.getdoc(schema) or "", re.MULTILINE)
+    """Field name -> its text in the `Attributes:` section of the Google-style docstring, its own or a base class's."""
+    docs: dict[str, str] = {}
+    for one in reversed(schema.__mro__):
+        docs |= _own_docs(one)
+    return docs
+
+
+def _own_docs(schema: type) -> dict[str, str]:
+    text = inspect.cleandoc(vars(schema).get("__doc__") or "")
+    section = re.search(r"^Attributes:\n((?:[ \t]+.*\n?|\n)*)", text, re.MULTILINE)
     docs: dict[str, str] = {}
     if section is None:
         return docs
@@ -152,28 +193,6 @@ def attribute_docs(schema: type) -> dict[str, str]:
         elif name and line.strip():
             docs[name] += " " + line.strip()
     return docs
-
-
-def build(schema: type, values: Mapping[str, Any]) -> Any:
-    """The dataclass instance that plain values describe, nested ones included; lists become tuples where declared so.
-
-    Args:
-        schema: The dataclass to make an instance of.
-        values: Field name -> value, one for every field; nested dataclasses as mappings.
-    """
-    annotations = typing.get_type_hints(schema)
-    arguments: dict[str, Any] = {}
-    for field in dataclasses.fields(schema):
-        value, annotation = values[field.name], annotations[field.name]
-        element = element_schema(annotation)
-        if is_schema(annotation):
-            value = build(annotation, value)
-        elif element is not None:
-            value = {name: build(element, item) for name, item in value.items()}
-        elif typing.get_origin(plain_type(annotation)) is tuple and value is not None:
-            value = tuple(value)
-        arguments[field.name] = value
-    return schema(**arguments)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

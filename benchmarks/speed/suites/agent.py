@@ -122,7 +122,7 @@ def _options(agent: Agent, config: BenchmarkConfig) -> list[Row]:
 
 
 def _vector(agent: Agent, config: BenchmarkConfig) -> list[Row]:
-    """Actions per second of eight rows together and one by one, in turn, every step planned anew."""
+    """Actions per second of eight rows together and one by one, in turn, every step planned again."""
     agent.warmup(ROWS)
     seen = frames(agent, ROWS)
     together = {key: np.stack([observation[key] for observation in seen]) for key in seen[0]}

@@ -1,4 +1,4 @@
-"""How fast RLDS data is read, beside tf.data on the same files; memory over many steps, random access, start-up."""
+"""How fast RLDS data is read, next to tf.data on the same files; memory over many steps, random access, start-up."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def locate(data: bytes) -> dict[str, Located] | None:
         data: a serialised Example.
 
     Returns:
-        Name -> where its values are; None where the bytes are laid out in an unusual way or are no such message, which
+        Name -> where its values are; None where the bytes are laid out unusually or are not such a message, which
         the protobuf library has to decide.
     """
     try:

@@ -1,4 +1,4 @@
-"""Where each value of each record of a shard lies, with a checksum of its own: a binary file beside the data.
+"""Where each value of each record of a shard lies, with a checksum of its own: a binary file with the data.
 
 A piece is what is read at once: one byte string (a compressed image, a text), or all numbers of one name. The table is
 made while the records themselves are read and checked. It is a shortcut: one that is missing, damaged or of another

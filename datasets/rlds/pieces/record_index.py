@@ -1,4 +1,4 @@
-"""A small file beside the data that remembers where records are and how many steps they have."""
+"""A small file with the data that remembers where records are and how many steps they have."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from embodio.model.writing import write_cached
 
 INDEX_NAME = "record_index.json"
 SIDE_FOLDER = ".embodio"
-"""Beside the data: all that may be deleted at any time, and is made anew."""
+"""With the data: all that may be deleted at any time, and is made again."""
 _SAVE_EVERY = 5.0  # seconds, while many shards are looked at
 
 
 class RecordIndex:
-    """What is known of the shards of a folder. It is a shortcut: whatever is missing, damaged or old is found anew.
+    """What is known of the shards of a folder. It is a shortcut: whatever is missing, damaged or old is found again.
 
     Attributes:
         folder: where the file of the index is.

@@ -16,7 +16,7 @@ MOST = 16
 
 
 @dataclass(frozen=True)
-class Place:
+class EpisodePlace:
     """Where one episode is.
 
     Attributes:
@@ -34,13 +34,13 @@ class Place:
     masks: Mapping[str, bool] = field(default_factory=dict)
 
 
-def find_episodes(files: OpenFiles) -> tuple[Dialect, list[Place]]:
+def find_episodes(files: OpenFiles) -> tuple[Dialect, list[EpisodePlace]]:
     """The dialect of the files and all episodes, in order.
 
     Raises:
         DatasetError: all files are damaged, of no dialect or cannot be used, or there is no episode.
     """
-    places, dialect, failed = list[Place](), None, list[DatasetError]()
+    places, dialect, failed = list[EpisodePlace](), None, list[DatasetError]()
     for number, path in enumerate(files.paths):
         try:
             file = files.file(number, len(places))
@@ -59,12 +59,12 @@ def find_episodes(files: OpenFiles) -> tuple[Dialect, list[Place]]:
                 names = found.episodes(file)
         except DatasetError as error:
             failed.append(error)
-            places.append(Place(number, "", path.stem, str(error)))
+            places.append(EpisodePlace(number, "", path.stem, str(error)))
             continue
         for name in names:
             own = name.rpartition("/")[2]
             places.append(
-                Place(number, name, own or path.stem, "", {key: own in found for key, found in masks.items()})
+                EpisodePlace(number, name, own or path.stem, "", {key: own in found for key, found in masks.items()})
             )
     if dialect is None and failed:
         raise failed[0]
@@ -80,7 +80,7 @@ def spread(count: int) -> Iterator[Sequence[int]]:
     yield from ([number] for number in range(count) if number not in chosen)
 
 
-def require_readable(files: OpenFiles, place: Place, index: int) -> None:
+def require_readable(files: OpenFiles, place: EpisodePlace, index: int) -> None:
     """Raises CorruptRecordError where the whole file of an episode cannot be read."""
     if place.problem:
         raise CorruptRecordError(files.paths[place.file], index, place.problem, REMEDY)

@@ -186,7 +186,7 @@ def _wordings(values: Sequence[Any]) -> tuple[str, ...]:
     if not texts or None in texts:
         return ()
     said = [text for text in texts if text]
-    if len(said) > 1 and all(len(text) == 1 for text in texts if text is not None):
+    if len(said) > 1 and all(len(text) <= 1 for text in texts if text is not None):
         return ("".join(str(value) for value in values).strip(),)
     if len(said) > 2 and not any(" " in text for text in said):
         return (" ".join(said),)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from embodio.datasets.episodes.features import METADATA, STEPS, EpisodeFeatures, TensorFeature, TextFeature
 from embodio.datasets.errors import CorruptRecordError, FeatureError
 from embodio.datasets.sources.hdf5.dialect import Dialect
-from embodio.datasets.sources.hdf5.episodes import Place
+from embodio.datasets.sources.hdf5.episodes import EpisodePlace
 from embodio.datasets.sources.hdf5.facts import Fact, facts_of
 from embodio.datasets.sources.hdf5.fields import Field, text_of
 from embodio.datasets.sources.hdf5.files import REMEDY, OpenFiles, readable
@@ -46,7 +46,7 @@ class Readable:
 class EpisodeReader:
     """Reads one episode (legend: T steps); all methods raise CorruptRecordError where what they read is damaged."""
 
-    def __init__(self, common: Readable, place: Place, index: int, length: int) -> None:
+    def __init__(self, common: Readable, place: EpisodePlace, index: int, length: int) -> None:
         """Takes what all episodes have in common, where this one is, its number and T."""
         self._common, self._place, self._index, self._length = common, place, index, length
 

@@ -19,9 +19,9 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError, RobotNotDescribed
 from embodio.datasets.sources.columns import ColumnEpisode, Lazy
-from embodio.datasets.sources.hdf5.episodes import Place, find_episodes, require_readable, spread
+from embodio.datasets.sources.hdf5.episodes import EpisodePlace, find_episodes, require_readable, spread
 from embodio.datasets.sources.hdf5.facts import Fact, by_language, facts_of, features_of_facts, rate_of
 from embodio.datasets.sources.hdf5.fields import Field, Seen, fields_of
 from embodio.datasets.sources.hdf5.files import OpenFiles, files_below, readable
@@ -88,10 +88,8 @@ class HDF5Source:
 
     @property
     def embodiment(self) -> Embodiment:
-        """Raises DatasetError: HDF5 files do not describe the robot; a YAML file does."""
-        raise DatasetError(
-            f"{self.path} does not describe its robot. Open it through a YAML file; `embodio-data inspect` proposes one"
-        )
+        """Raises RobotNotDescribed: HDF5 files do not describe the robot; a YAML file does."""
+        raise RobotNotDescribed(self.path)
 
     @cached_property
     def environment(self) -> dict[str, Any]:
@@ -165,7 +163,7 @@ class HDF5Source:
     def _own_name(self) -> str:
         return self.path.stem if self.path.is_file() else self.path.resolve().name
 
-    def _place(self, index: int) -> Place:
+    def _place(self, index: int) -> EpisodePlace:
         if not 0 <= index < len(self):
             raise IndexError(f"episode {index} of a data set of {len(self)}")
         place = self._places[index]

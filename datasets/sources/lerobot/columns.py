@@ -43,7 +43,7 @@ def dtype_of(feature: TensorFeature | DepthFeature) -> np.dtype[Any]:
 
 
 def number_column(values: npt.NDArray[Any]) -> Any:
-    """An arrow column of T numbers, vectors or arrays, [T, *shape]; one number alone is no vector."""
+    """An arrow column of T numbers, vectors or arrays, [T, *shape]; one number alone is not a vector."""
     import pyarrow as pa
 
     shape = values.shape[1:] if values.shape[1:] not in ((), (1,)) else ()

@@ -73,7 +73,7 @@ class LeRobotLayout:
             episode_files: the tables of episodes of version 3; None takes those in `folder`.
 
         Raises:
-            DatasetError: the folder is no such data set, or is of another version.
+            DatasetError: the folder is not such a data set, or is of another version.
             FeatureError: a field is of a kind that cannot be read.
             CorruptRecordError: a file is damaged.
         """
@@ -113,7 +113,7 @@ class LeRobotLayout:
                 raise DatasetError(f"{self.folder} has no split {split!r}; it has {', '.join(sorted(splits))}")
             first, _, last = str(splits[split]).partition(":")
             if not (first.isdigit() and last.isdigit()):
-                raise DatasetError(f"{self.folder}/meta/info.json: the split {split!r} is no first:last. {REMEDY}")
+                raise DatasetError(f"{self.folder}/meta/info.json: the split {split!r} is not first:last. {REMEDY}")
             rows = [row for row in rows if int(first) <= row["episode_index"] < int(last)]
         if not rows:
             raise DatasetError(f"{self.folder} holds no episode")

@@ -20,7 +20,7 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.errors import CorruptRecordError, RobotNotDescribed
 from embodio.datasets.files.names import inside
 from embodio.datasets.files.remote import has_file, is_url
 from embodio.datasets.sources.columns import ColumnEpisode, Lazy
@@ -54,7 +54,7 @@ class LeRobotSource:
             split: name of a split of info.json; None takes all episodes.
 
         Raises:
-            DatasetError: pyarrow is missing, or the folder is no such data set, is of another version or not reached.
+            DatasetError: pyarrow is missing, the folder is not such a data set, of another version or not reached.
             FeatureError: a field is of a kind that cannot be read.
             CorruptRecordError: a file is damaged.
         """
@@ -81,12 +81,9 @@ class LeRobotSource:
 
     @property
     def embodiment(self) -> Embodiment:
-        """The robot, where this library wrote the folder; else raises DatasetError."""
+        """The robot, where this library wrote the folder; else raises RobotNotDescribed."""
         if self._layout.embodiment is None:
-            raise DatasetError(
-                f"{self.folder} does not describe its robot. Open it through a YAML file; "
-                "`embodio-data inspect` proposes one"
-            )
+            raise RobotNotDescribed(self.folder)
         return Embodiment.from_dict(self._layout.embodiment)
 
     @property
@@ -241,8 +238,8 @@ class LeRobotSource:
 
     def _named(self, name: str) -> bytes:
         """The image file that a cell names, in the folder of the data set."""
-        beside = str(self.folder.absolute()) + "/"
-        path = inside(self.folder, name.removeprefix(beside), self.folder)
+        above = str(self.folder.absolute()) + "/"
+        path = inside(self.folder, name.removeprefix(above), self.folder)
         try:
             return (path if self._remote is None else self._remote.file(path)).read_bytes()
         except OSError as error:

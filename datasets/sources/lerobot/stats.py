@@ -12,7 +12,7 @@ from embodio.datasets.episodes.statistics import FieldAccumulator
 
 SHARES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 LARGEST = 4096  # numbers of a step; larger fields (depth, segmentation) get no statistics
-_FRAMES = 100  # at most so many images of an episode, evenly spaced
+_FRAMES = 100  # at most this many images of an episode, evenly spaced
 
 
 class FrameStatistics:

@@ -76,8 +76,9 @@ class VideoField:
             row: of the episode.
         """
         begin, episodes = self._begin(row), self._files[self._file(row)]
-        begins = [start for start, _, _ in episodes]
-        following = begins[begins.index(begin) + 1 :]  # two episodes that begin together have no frame
+        following = [start for start, length, _ in episodes if length and start >= begin]
+        if row["length"]:
+            following.remove(begin)  # two episodes that begin together have no frame
         return Stretch(
             path,
             begin,

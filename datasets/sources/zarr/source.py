@@ -23,7 +23,7 @@ from embodio.datasets.episodes.features import (
     TensorFeature,
     TextFeature,
 )
-from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError, RobotNotDescribed
 from embodio.datasets.sources.columns import ColumnEpisode
 from embodio.datasets.sources.hdf5.images import Pixels, array_pixels
 from embodio.datasets.sources.zarr.arrays import ZarrArray, attributes_of
@@ -105,10 +105,8 @@ class ZarrSource:
 
     @property
     def embodiment(self) -> Embodiment:
-        """Raises DatasetError: replay buffers do not describe the robot; a YAML file does."""
-        raise DatasetError(
-            f"{self.path} does not describe its robot. Open it through a YAML file; `embodio-data inspect` proposes one"
-        )
+        """Raises RobotNotDescribed: replay buffers do not describe the robot; a YAML file does."""
+        raise RobotNotDescribed(self.path)
 
     def episode_length(self, index: int) -> int:
         """Returns the number of steps of one episode."""
@@ -201,10 +199,10 @@ class ZarrSource:
         return _Field(array, _feature(array))
 
     def _samples(self, array: ZarrArray) -> list[npt.NDArray[Any]]:
-        """Some steps, as far as they can be read."""
+        """Some steps, those that can be read."""
         samples = []
         for step in np.unique(np.linspace(0, self._ends[-1] - 1, _LOOKED_AT).astype(int)) if self._ends[-1] else ():
-            with contextlib.suppress(CorruptRecordError):  # whoever reads that episode will see
+            with contextlib.suppress(CorruptRecordError):  # reading that episode will tell
                 samples.append(array.rows(step, step + 1)[0])
         return samples
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from embodio.datasets.errors import CorruptRecordError
 from embodio.datasets.files.file_trees import ZIP_ERRORS
+from embodio.datasets.files.names import inside
 
 ENDS = "meta/episode_ends"
 REMEDY = "Fetch the data set again"
@@ -33,7 +34,7 @@ class ZarrStore:
     def children(self, key: str) -> list[str]:
         """Names directly below a key, sorted."""
         if self._names is None:
-            folder = self._folder(key)
+            folder = self._file(key)
             return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
         start = f"{self._root}{key}/" if key else self._root
         below = (name.removeprefix(start) for name in self._names if name.startswith(start))
@@ -44,10 +45,11 @@ class ZarrStore:
 
         Raises:
             CorruptRecordError: it cannot be read.
+            UnsafeName: it lies outside of the folder, behind a link.
         """
         try:
             if self._names is None:
-                return self._folder(key).read_bytes()
+                return self._file(key).read_bytes()
             if self._root + key not in self._names:
                 return None
             info = self._open().getinfo(self._root + key)
@@ -69,8 +71,9 @@ class ZarrStore:
         """Leaves the open zip behind."""
         return self.__dict__ | {"_zip": None}
 
-    def _folder(self, key: str) -> Path:
-        return self.path / self._root / key
+    def _file(self, key: str) -> Path:
+        name = self._root + key
+        return inside(self.path, name, self.path) if name else self.path
 
     def _open(self) -> zipfile.ZipFile:
         if self._zip is None or self._zip[0] != os.getpid():

@@ -109,7 +109,7 @@ class LiftExpert:
     def _height(self, to_cube: NDArray[np.float64], yaw_error: float, opening: float) -> float:
         """Height above the cube to strive for (m): a funnel that lets the gripper down as it becomes aligned.
 
-        Once the fingers are beside the cube it can only slide along with them, so they need not come up again for a
+        Once the fingers are next to the cube it can only slide along with them, so they need not come up again for a
         small error.
         """
         settings = self._settings

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.tasks.base.family import Annotation, Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.family import Annotation, Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.grammar import Rule
@@ -66,7 +66,7 @@ class BoxesFamily(Family[B]):
     def form(self, asked: Sequence[B], codec: TaskCodec, longest: int) -> Sequence[Rule]:
         """A rule for each row."""
 
-    def read(self, written: Written, asked: B, codec: TaskCodec) -> B | AnswerError:
+    def read(self, written: Output, asked: B, codec: TaskCodec) -> B | AnswerError:
         """The boxes that have an area, in pixels of the image, in the order in which they were written."""
         found = parse_boxes(codec.locations, token_ids(written), codec.fit(asked.media.image), self.named(asked))
         if isinstance(found, AnswerError):

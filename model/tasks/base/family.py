@@ -24,14 +24,14 @@ from embodio.model.tokens.vocabulary import Prompt
 
 Modality = Literal["text", "image", "audio"]
 
-Written = Sequence[int] | npt.NDArray[np.float32]
+Output = Sequence[int] | npt.NDArray[np.float32]
 """What a network wrote: token ids up to the end of sequence; an image float32 [H, W, 3] in [0, 1]; or a normalised
 log-mel spectrogram float32 [T, M]."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Media:
-    """What is seen and heard beside the text; the fields are those of `Example`."""
+    """What is seen and heard besides the text; the fields are those of `Example`."""
 
     image: Image | None = None
     image_history: Sequence[Image] = ()
@@ -91,7 +91,7 @@ class Family(ABC, Generic[A]):
         """The answer as the network is trained to write it; None where the annotation has none."""
 
     @abstractmethod
-    def read(self, written: Written, asked: A, codec: TaskCodec) -> A | AnswerError:
+    def read(self, written: Output, asked: A, codec: TaskCodec) -> A | AnswerError:
         """The annotation that was asked for, with the answer that the network wrote."""
 
     def choices(self, annotation: A) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ def joined(parts: Sequence[str | int]) -> list[str | int]:
     return [part for part in stripped if part != ""]
 
 
-def token_ids(written: Written) -> list[int]:
+def token_ids(written: Output) -> list[int]:
     """What was written, as the ids of a text answer."""
     return [int(token) for token in written]
 

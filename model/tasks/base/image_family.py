@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from embodio.model.example import Image
 from embodio.model.processing.image import ImageFit, Interpolation
-from embodio.model.tasks.base.family import Annotation, Family, Written, with_answer
+from embodio.model.tasks.base.family import Annotation, Family, Output, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 
@@ -41,12 +41,12 @@ class ImageFamily(Family[I]):
         """The image."""
         return annotation.drawn
 
-    def read(self, written: Written, asked: I, codec: TaskCodec) -> I | AnswerError:
+    def read(self, written: Output, asked: I, codec: TaskCodec) -> I | AnswerError:
         """The image, uint8 [H, W, 3]."""
         return with_answer(asked, drawn=to_pixels(on_image(written, asked.media.image, "bilinear")))
 
 
-def on_image(written: Written, image: Image | None, interpolation: Interpolation) -> Floats:
+def on_image(written: Output, image: Image | None, interpolation: Interpolation) -> Floats:
     """What was drawn, at the size of the given image; float32 [H, W, 3] in [0, 1].
 
     Args:

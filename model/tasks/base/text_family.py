@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from embodio.model.generation import Constraint
-from embodio.model.tasks.base.family import Annotation, Family, Media, Written, token_ids, with_answer
+from embodio.model.tasks.base.family import Annotation, Family, Media, Output, token_ids, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import plain_text
@@ -39,7 +39,7 @@ class TextFamily(Family[T]):
         """Text without special tokens."""
         return plain_text(codec.vocabulary)
 
-    def read(self, written: Written, asked: T, codec: TaskCodec) -> T | AnswerError:
+    def read(self, written: Output, asked: T, codec: TaskCodec) -> T | AnswerError:
         """The text, without spaces around it."""
         return with_answer(asked, text=parse_text(codec.locations, token_ids(written)))
 

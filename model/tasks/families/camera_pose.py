@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embodio.model.generation import Constraint, allow_by_step
-from embodio.model.tasks.base.family import Annotation, Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.family import Annotation, Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import values_steps
@@ -40,7 +40,7 @@ class EstimatePose(Family[Movement]):
         """Four values."""
         return allow_by_step(values_steps(codec.vocabulary, POSE_TOKENS))
 
-    def read(self, written: Written, asked: Movement, codec: TaskCodec) -> Movement | AnswerError:
+    def read(self, written: Output, asked: Movement, codec: TaskCodec) -> Movement | AnswerError:
         """The pose."""
         found = parse_pose(codec.locations, token_ids(written))
         return found if isinstance(found, AnswerError) else with_answer(asked, pose=found.pose)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from embodio.model.tasks.base.boxes_family import PLACES_TOKENS, name_ids
-from embodio.model.tasks.base.family import Annotation, Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.family import Annotation, Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import ItemsRule, Rule
@@ -58,7 +58,7 @@ class FindCuboids(Family[Objects3D]):
             for one in asked
         ]
 
-    def read(self, written: Written, asked: Objects3D, codec: TaskCodec) -> Objects3D | AnswerError:
+    def read(self, written: Output, asked: Objects3D, codec: TaskCodec) -> Objects3D | AnswerError:
         """The 3D boxes; their centres in pixels of the image."""
         found = parse_cuboids(codec.locations, token_ids(written), codec.fit(asked.media.image))
         if isinstance(found, AnswerError):

@@ -8,7 +8,7 @@ import numpy as np
 
 from embodio.model.example import Image
 from embodio.model.processing.image import Interpolation
-from embodio.model.tasks.base.family import Annotation, Family, Written, with_answer
+from embodio.model.tasks.base.family import Annotation, Family, Output, with_answer
 from embodio.model.tasks.base.image_family import Floats, Pixels, on_image, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
 
@@ -41,7 +41,7 @@ class Depth(Family[DepthItem]):
             return None
         return np.repeat(np.clip(annotation.depth, 0, 1)[..., None], 3, axis=2).astype(np.float32)
 
-    def read(self, written: Written, asked: DepthItem, codec: TaskCodec) -> DepthItem:
+    def read(self, written: Output, asked: DepthItem, codec: TaskCodec) -> DepthItem:
         """The mean of the three colours."""
         drawn = on_image(written, asked.media.image, asked.interpolation)
         return with_answer(asked, depth=drawn.mean(axis=2), drawn=to_pixels(drawn))

@@ -11,7 +11,7 @@ from embodio.model.tasks.prompts.filling import Filling
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Description(ImageItem):
+class Drawn(ImageItem):
     """A text and an image of it.
 
     Attributes:
@@ -21,13 +21,13 @@ class Description(ImageItem):
     text: str
 
 
-class Draw(ImageFamily[Description]):
+class Draw(ImageFamily[Drawn]):
     """Image generation (paper, appendix D.2): text in, image out."""
 
     name = "draw"
-    annotation = Description
+    annotation = Drawn
 
-    def slots(self, annotation: Description, codec: TaskCodec) -> Mapping[str, Filling]:
+    def slots(self, annotation: Drawn, codec: TaskCodec) -> Mapping[str, Filling]:
         """The text."""
         return {"text": annotation.text}
 

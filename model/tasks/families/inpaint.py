@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.tasks.base.family import Media, Written, with_answer
+from embodio.model.tasks.base.family import Media, Output, with_answer
 from embodio.model.tasks.base.image_family import ImageFamily, ImageItem, on_image, region, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
@@ -47,7 +47,7 @@ class Inpaint(ImageFamily[Inpainted]):
         hidden[region(annotation.box, image)] = 0
         return replace(annotation.media, image=hidden)
 
-    def read(self, written: Written, asked: Inpainted, codec: TaskCodec) -> Inpainted | AnswerError:
+    def read(self, written: Output, asked: Inpainted, codec: TaskCodec) -> Inpainted | AnswerError:
         """The image with what was drawn in the region, and as it was given outside of it."""
         image = asked.media.image
         if image is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from embodio.model.tasks.base.family import Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.family import Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
@@ -51,7 +51,7 @@ class JudgeAction(Family[ActionJudged]):
         """Both words."""
         return (YES, NO)
 
-    def read(self, written: Written, asked: ActionJudged, codec: TaskCodec) -> ActionJudged | AnswerError:
+    def read(self, written: Output, asked: ActionJudged, codec: TaskCodec) -> ActionJudged | AnswerError:
         """Whether the word is "yes"."""
         word = parse_text(codec.locations, token_ids(written))
         if word not in (YES, NO):

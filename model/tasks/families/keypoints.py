@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.model.generation import Constraint, allow_by_step
-from embodio.model.tasks.base.family import Annotation, Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.family import Annotation, Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import keypoint_steps
@@ -58,7 +58,7 @@ class FindKeypoints(Family[Person]):
         """As many tokens as the forced form has."""
         return len(keypoint_steps(codec.vocabulary)) if all(one.forced for one in asked) else None
 
-    def read(self, written: Written, asked: Person, codec: TaskCodec) -> Person | AnswerError:
+    def read(self, written: Output, asked: Person, codec: TaskCodec) -> Person | AnswerError:
         """The body parts in pixels of the image."""
         found = parse_keypoints(codec.locations, token_ids(written), codec.fit(asked.media.image))
         return found if isinstance(found, AnswerError) else with_answer(asked, keypoints=found)

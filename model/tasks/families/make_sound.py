@@ -10,7 +10,7 @@ import numpy as np
 from embodio.model.example import Sound
 from embodio.model.processing.audio import target_to_power
 from embodio.model.processing.audio_features import Spectrogram
-from embodio.model.tasks.base.family import Annotation, Family, Written, with_answer
+from embodio.model.tasks.base.family import Annotation, Family, Output, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.prompts.filling import Filling
 
@@ -43,7 +43,7 @@ class MakeSound(Family[SoundItem]):
         """The sound."""
         return annotation.sound
 
-    def read(self, written: Written, asked: SoundItem, codec: TaskCodec) -> SoundItem:
+    def read(self, written: Output, asked: SoundItem, codec: TaskCodec) -> SoundItem:
         """The mel power of the normalised log-mel spectrogram float32 [T, M]."""
         return with_answer(asked, sound=Spectrogram(target_to_power(np.asarray(written, dtype=np.float32))))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from embodio.model.tasks.base.family import Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.family import Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
@@ -26,7 +26,7 @@ class StateAhead(RobotItem):
     later: Sequence[int] | None = None
 
 
-class NextState(Family[StateAhead]):
+class NextStateFamily(Family[StateAhead]):
     """State prediction (paper, appendix D.10): frame, instruction and actions in, value tokens out."""
 
     name = "next_state"
@@ -44,7 +44,7 @@ class NextState(Family[StateAhead]):
         """The value ids."""
         return None if annotation.later is None else list(annotation.later)
 
-    def read(self, written: Written, asked: StateAhead, codec: TaskCodec) -> StateAhead | AnswerError:
+    def read(self, written: Output, asked: StateAhead, codec: TaskCodec) -> StateAhead | AnswerError:
         """The value ids, and nothing else."""
         ids = token_ids(written)
         parts = codec.locations.split(ids)
@@ -53,4 +53,4 @@ class NextState(Family[StateAhead]):
         return with_answer(asked, later=parts[0][0])
 
 
-FAMILY = NextState()
+FAMILY = NextStateFamily()

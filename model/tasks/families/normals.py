@@ -8,7 +8,7 @@ import numpy as np
 
 from embodio.model.example import Image
 from embodio.model.processing.image import Interpolation
-from embodio.model.tasks.base.family import Annotation, Family, Written, with_answer
+from embodio.model.tasks.base.family import Annotation, Family, Output, with_answer
 from embodio.model.tasks.base.image_family import Floats, Pixels, on_image, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
 
@@ -39,7 +39,7 @@ class SurfaceNormals(Family[NormalsItem]):
         """Red, green and blue from 0 to 1 stand for -1 to 1 of x, y and z."""
         return None if annotation.normals is None else ((annotation.normals + 1) / 2).astype(np.float32)
 
-    def read(self, written: Written, asked: NormalsItem, codec: TaskCodec) -> NormalsItem:
+    def read(self, written: Output, asked: NormalsItem, codec: TaskCodec) -> NormalsItem:
         """The directions of the colours; grey, which has none, points along z."""
         drawn = on_image(written, asked.media.image, asked.interpolation)
         return with_answer(asked, normals=to_normals(drawn), drawn=to_pixels(drawn))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from embodio.model.tasks.base.family import Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.family import Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.prompts.filling import Filling
@@ -23,7 +23,7 @@ class Planned(RobotItem):
     actions: Sequence[int] | None = None
 
 
-class Plan(Family[Planned]):
+class PlanFamily(Family[Planned]):
     """Planning, as in VIMA (paper, appendix D.10): first frame and instruction in, the actions of an episode out."""
 
     name = "plan"
@@ -41,10 +41,10 @@ class Plan(Family[Planned]):
         """The token ids."""
         return None if annotation.actions is None else list(annotation.actions)
 
-    def read(self, written: Written, asked: Planned, codec: TaskCodec) -> Planned:
+    def read(self, written: Output, asked: Planned, codec: TaskCodec) -> Planned:
         """The token ids up to the end; the robot's format reads actions out of them."""
         ids = token_ids(written)
         return with_answer(asked, actions=ids[: ids.index(EOS_ID)] if EOS_ID in ids else ids)
 
 
-FAMILY = Plan()
+FAMILY = PlanFamily()

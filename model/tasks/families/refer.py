@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.tasks.base.family import Annotation, Family, Written, token_ids, with_answer
+from embodio.model.tasks.base.family import Annotation, Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import BOX_VALUES, ItemsRule, Rule
@@ -48,7 +48,7 @@ class Refer(Family[Reference]):
         """Exactly one box."""
         return [ItemsRule(codec.vocabulary, longest, (), at_least_one=True)] * len(asked)
 
-    def read(self, written: Written, asked: Reference, codec: TaskCodec) -> Reference | AnswerError:
+    def read(self, written: Output, asked: Reference, codec: TaskCodec) -> Reference | AnswerError:
         """The box in pixels of the image."""
         found = parse_box(codec.locations, token_ids(written), codec.fit(asked.media.image))
         return found if isinstance(found, AnswerError) else with_answer(asked, box=found.box)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from embodio.model.example import Image
 from embodio.model.processing.image import Interpolation
-from embodio.model.tasks.base.family import Annotation, Family, Written, with_answer
+from embodio.model.tasks.base.family import Annotation, Family, Output, with_answer
 from embodio.model.tasks.base.image_family import Pixels, on_image, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.prompts.filling import Filling
@@ -59,7 +59,7 @@ class Segment(Family[Segmented]):
             return None
         return np.repeat(annotation.mask[..., None], 3, axis=2).astype(np.uint8) * np.uint8(255)
 
-    def read(self, written: Written, asked: Segmented, codec: TaskCodec) -> Segmented:
+    def read(self, written: Output, asked: Segmented, codec: TaskCodec) -> Segmented:
         """The pixels that are rather white than black."""
         drawn = on_image(written, asked.media.image, asked.interpolation)
         return with_answer(asked, mask=drawn.mean(axis=2) > 0.5, drawn=to_pixels(drawn))

@@ -16,11 +16,11 @@ from embodio.model.tasks.base.image_family import I, ImageFamily
 from embodio.model.tasks.engine import Engine
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.families.depth import Depth, DepthItem
-from embodio.model.tasks.families.draw import Description, Draw
+from embodio.model.tasks.families.draw import Draw, Drawn
 from embodio.model.tasks.families.edit import Edit, Edited
-from embodio.model.tasks.families.goal_image import Goal, GoalImage
+from embodio.model.tasks.families.goal_image import Goal, GoalImageFamily
 from embodio.model.tasks.families.inpaint import Inpaint, Inpainted
-from embodio.model.tasks.families.next_frame import FrameAhead, NextFrame
+from embodio.model.tasks.families.next_frame import FrameAhead, NextFrameFamily
 from embodio.model.tasks.families.normals import NormalsItem, SurfaceNormals
 from embodio.model.tasks.families.segment import Segment, Segmented
 from embodio.model.tasks.families.view import View, Viewed
@@ -48,7 +48,7 @@ class PictureVerbs(Engine):
     def draw(self, texts: Sequence[str], *, guidance: float = IMAGE_GUIDANCE, **how: Unpack[DrawHow]) -> list[Picture]:
         """Draws an image of each text; the slot is {text}."""
         self._require_some("texts", texts)
-        return self._pictures(Draw(), [Description(text=text) for text in texts], guidance, **how)
+        return self._pictures(Draw(), [Drawn(text=text) for text in texts], guidance, **how)
 
     def edit(
         self, images: Sequence[Image], instructions: Sequence[str], *, guidance: float = 0.0, **how: Unpack[DrawHow]
@@ -101,7 +101,9 @@ class PictureVerbs(Engine):
 
     def next_frames(self, videos: Sequence[Frames], *, guidance: float = 0.0, **how: Unpack[DrawHow]) -> list[Picture]:
         """Draws the frame that follows each series of frames, whose last is the main image."""
-        return self._pictures(NextFrame(), [FrameAhead(media=one) for one in self._series(videos)], guidance, **how)
+        return self._pictures(
+            NextFrameFamily(), [FrameAhead(media=one) for one in self._series(videos)], guidance, **how
+        )
 
     def goals(
         self, videos: Sequence[Frames], instructions: Sequence[str], *, guidance: float = 0.0, **how: Unpack[DrawHow]
@@ -116,7 +118,7 @@ class PictureVerbs(Engine):
             Goal(media=media, instruction=instruction)
             for media, instruction in zip(self._series(videos), given, strict=True)
         ]
-        return self._pictures(GoalImage(), asked, guidance, **how)
+        return self._pictures(GoalImageFamily(), asked, guidance, **how)
 
     def segment(
         self,

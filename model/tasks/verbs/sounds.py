@@ -82,7 +82,7 @@ class SoundVerbs(Engine):
         return round(seconds * SAMPLE_RATE)
 
     def _sound(self, spectrogram: Tensor, samples: int) -> GeneratedSound:
-        """The sound of a normalised log-mel spectrogram [1, T, M, 1], cut to so many samples at 16 kHz."""
+        """The sound of a normalised log-mel spectrogram [1, T, M, 1], cut to that many samples at 16 kHz."""
         rate = SAMPLE_RATE if self.vocoder is None else self.vocoder.config.sample_rate
         waveform = spectrogram_to_waveform(spectrogram.float(), self.vocoder)[0].float().cpu().numpy()
         log_mel = spectrogram[0, :, :, 0].float().cpu().numpy() * TARGET_STD + TARGET_MEAN

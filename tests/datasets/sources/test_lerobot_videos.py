@@ -156,6 +156,21 @@ def test_episodes_that_begin_together_are_refused(tmp_path: Path) -> None:
     assert said[0][0] is None
 
 
+def test_an_episode_without_steps_takes_no_frame_from_the_next_one(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    write_video(folder / VIDEO, range(TOTAL), TIMES)
+    path = folder / "meta/episodes/chunk-000/file-000.parquet"
+    rows = pq.read_table(path).to_pylist()
+    empty = rows[1] | {
+        "episode_index": 3,
+        "length": 0,
+        f"videos/{KEY}/to_timestamp": rows[1][f"videos/{KEY}/from_timestamp"],
+    }
+    pq.write_table(pa.Table.from_pylist([*rows, empty]), path)
+    assert shown(folder) == RIGHT
+    assert len(open_source(folder).episode(3)) == 0
+
+
 @pytest.mark.parametrize("timestamps", [[time + 1.7e9 for time in TIMES], [float("nan")] * TOTAL, [0.0] * TOTAL])
 def test_timestamps_of_another_clock_are_refused(tmp_path: Path, timestamps: list[float]) -> None:
     write_video(make_folder(tmp_path, timestamps) / VIDEO, range(TOTAL), TIMES)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from embodio.datasets.codecs.image_codec import encode_image
 from embodio.datasets.conversion.conversion import convert
-from embodio.datasets.episodes.prompt_images import prompt_field, prompt_of
+from embodio.datasets.episodes.recorded.images import prompt_field, prompt_of
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.files import file_trees
@@ -225,7 +225,7 @@ class Attack:
     ],
 )
 def test_nothing_is_run(attack: Attack) -> None:
-    with pytest.raises(UnsafePickle, match="which is no plain data"):
+    with pytest.raises(UnsafePickle, match="which is not plain data"):
         read_pickle(pickle.dumps({"a": [attack]}), HERE, ("vima_bench",))
     assert not Path("/tmp/embodio-owned").exists()
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from embodio.datasets.checks.poses import check_poses
-from embodio.datasets.episodes.prompt_images import prompt_of
+from embodio.datasets.episodes.recorded.images import prompt_of
 from embodio.datasets.sources.vima import VimaSource
 from embodio.envs.vima.robot import vima_pick_place
 from tests.datasets.test_vima_tasks import FORM

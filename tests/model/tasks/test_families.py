@@ -27,7 +27,7 @@ from embodio.model.tasks.families.classify import Category
 from embodio.model.tasks.families.cuboids import Objects3D
 from embodio.model.tasks.families.depth import DepthItem
 from embodio.model.tasks.families.detect import Detected
-from embodio.model.tasks.families.draw import Description
+from embodio.model.tasks.families.draw import Drawn
 from embodio.model.tasks.families.edit import Edited
 from embodio.model.tasks.families.goal_image import Goal
 from embodio.model.tasks.families.inpaint import Inpainted
@@ -156,7 +156,7 @@ MAKE: dict[str, Callable[[Generator], Annotation]] = {
     "segment": segmented,
     "depth": lambda rng: with_image(DepthItem, rng, lambda r, size: r.random(size[:2]).astype(np.float32), "depth"),
     "normals": lambda rng: with_image(NormalsItem, rng, normals, "normals"),
-    "draw": lambda rng: Description(text=words(rng), drawn=image(rng)),
+    "draw": lambda rng: Drawn(text=words(rng), drawn=image(rng)),
     "edit": lambda rng: Edited(media=media(rng), instruction=words(rng), drawn=image(rng)),
     "view": lambda rng: Viewed(media=media(rng), pose=pose(rng), drawn=image(rng)),
     "inpaint": lambda rng: inpainted(rng),

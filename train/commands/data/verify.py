@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -16,54 +13,20 @@ from embodio.datasets.checks.poses import check_poses, has_masks
 from embodio.datasets.checks.replay import check_robot, environment_of, replay
 from embodio.datasets.checks.through_rlds import check_through_rlds
 from embodio.datasets.checks.verify import verify
-from embodio.datasets.episodes.source import EpisodeSource
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.episodes.source import robot_of
 from embodio.datasets.opening import open_source
-from embodio.train.command_line.ranges import COUNT, Range, require_ranges
-from embodio.train.command_line.schema import ConfigError
+from embodio.datasets.progress import progress_bars
+from embodio.train.commands.data.schemas import VerifyConfig
 
 _MASKED = 20  # episodes whose first frames are compared with masks
 _COLOURS = {"ok": "green", "warning": "yellow", "note": "cyan", "unknown": "dim"}
-
-
-@dataclass(frozen=True)
-class VerifyConfig:
-    """What to check.
-
-    Attributes:
-        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
-        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
-        split: name of the split; null takes the usual one.
-        episodes: how many episodes to read; 0 reads all.
-        bins: levels of a continuous action dimension.
-        replay: how many episodes, spread over the tasks, to replay in the simulator, where the robot is that of one of
-            our environments.
-        strict: open every image, not only the first and last one of each camera and episode; a warning makes the exit
-            code 1.
-        with_: rlds has tfds and rlds themselves read the data too, in a process of their own, and compares; only for
-            RLDS data, and needs the extra `tf`.
-    """
-
-    source: str
-    folder: str | None = None
-    split: str | None = None
-    episodes: int = 0
-    bins: int = 201
-    replay: int = 3
-    strict: bool = False
-    with_: str | None = None
-
-    def __post_init__(self) -> None:
-        require_ranges(self, episodes=COUNT, replay=COUNT, bins=Range(2))
-        if self.with_ not in (None, "rlds"):
-            raise ConfigError(f"with={self.with_}: only with=rlds is there, or nothing")
 
 
 def check(config: VerifyConfig) -> int:
     """Checks, and shows the table; returns the exit code."""
     source = open_source(config.source, folder=config.folder, split=config.split)
     console = Console(stderr=True, highlight=False)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
+    with progress_bars(console) as progress:
         task = progress.add_task("reading episodes", total=min(len(source), config.episodes or len(source)))
         findings = verify(
             source,
@@ -90,19 +53,11 @@ def check(config: VerifyConfig) -> int:
             )
     shown = Console(highlight=False)
     shown.print(_table(source.name, findings))
-    if not _described(source):
+    if robot_of(source) is None:
         inspect = f"embodio-data inspect {config.source} out={source.name}.yaml"
         shown.print(f"The robot is not described: `{inspect}` proposes how; then verify that file.", markup=False)
     source.close()
     return int(config.strict and any(finding.status == "warning" for finding in findings))
-
-
-def _described(source: EpisodeSource) -> bool:
-    try:
-        _ = source.embodiment
-    except DatasetError:
-        return False
-    return True
 
 
 def _table(name: str, findings: list[Finding]) -> Table:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from rich.console import Console
-from rich.progress import Progress
 
 from embodio.agent.errors import AgentError
 from embodio.agent.format.policy_config import PolicyConfig
@@ -17,36 +13,11 @@ from embodio.datasets.files.folder_lock import sole_writer
 from embodio.datasets.opening import open_source
 from embodio.datasets.pages.episode_page import TokenTable
 from embodio.datasets.pages.visualise import write_page
+from embodio.datasets.progress import counted
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.command_line.output_path import require_writable
-from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
-
-
-@dataclass(frozen=True)
-class VisualiseConfig:
-    """Which episodes to show.
-
-    Attributes:
-        source: folder, file, URL, YAML file, or name of the catalogue.
-        out: the HTML file to write.
-        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
-        split: name of the split; null takes the usual one.
-        episodes: numbers of the episodes; empty takes the first `count`.
-        count: how many episodes where `episodes` is empty.
-        checkpoint: shows the tokens as this policy sees them; null takes a plain policy with the robot's own limits.
-    """
-
-    source: str
-    out: Path
-    folder: str | None = None
-    split: str | None = None
-    episodes: tuple[int, ...] = ()
-    count: int = 3
-    checkpoint: str | None = None
-
-    def __post_init__(self) -> None:
-        require_ranges(self, count=AT_LEAST_ONE, episodes=COUNT)
+from embodio.train.commands.data.schemas import VisualiseConfig
 
 
 def visualise(config: VisualiseConfig) -> int:
@@ -61,14 +32,13 @@ def _visualise(config: VisualiseConfig) -> int:
     numbers = config.episodes or tuple(range(min(config.count, len(source))))
     policy, note = _format(source, config.checkpoint)
     console = Console(stderr=True, highlight=False)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("episodes", total=len(numbers))
+    with counted("episodes", len(numbers), console) as done:
         write_page(
             source,
             numbers,
             config.out,
             tokens=lambda episode: token_table(policy, episode, note) if policy else TokenTable(note, (), ()),
-            done=lambda count: progress.update(task, completed=count),
+            done=done,
         )
     console.print(f"{config.out}: {len(numbers)} episodes, {config.out.stat().st_size / 1e6:.1f} MB", markup=False)
     source.close()
@@ -80,8 +50,8 @@ def _format(source: EpisodeSource, checkpoint: str | None) -> tuple[PolicyFormat
     if checkpoint is not None:
         from embodio.agent.checkpoint import load_checkpoint  # imports torch, which the other verbs do without
 
-        found = load_checkpoint(checkpoint).format
-        source.embodiment.require_same(found.embodiment, "Take the checkpoint of a policy for this robot")
+        loaded = load_checkpoint(checkpoint, source.embodiment)
+        found = loaded.robots[loaded.robots.pick(source.embodiment)]
         return found, f"As the policy {checkpoint} reads and writes them."
     try:
         robot = source.embodiment
@@ -126,7 +96,7 @@ def token_table(policy: PolicyFormat, episode: EpisodeView, note: str) -> TokenT
 
 
 def _sign(vocabulary: Vocabulary, token: int) -> str:
-    """A token that is no plain text: a value as its bin, others by their name."""
+    """A token that is not plain text: a value as its bin, others by their name."""
     if token in vocabulary.value_ids:
         return f"<{vocabulary.value_bin(token)}>"
     return vocabulary.decode([token])

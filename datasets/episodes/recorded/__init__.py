@@ -1,0 +1,1 @@
+"""Recorded instructions: what was said, shown and heard, as episodes hold it."""

@@ -1,0 +1,1 @@
+"""What the tasks of robots share: numbered records, moments of episodes, inputs, filters of steps."""

@@ -1,0 +1,63 @@
+"""What a task is given besides the present picture: history, state, earlier actions, and how often each is left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.tasks.parts.input_config import InputConfig
+from embodio.datasets.tasks.parts.scene import Scene
+from embodio.envs.action_space import describe_actions
+from embodio.envs.embodiment import ActionSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What was drawn; `fields` are those of `RobotItem`.
+
+    Attributes:
+        history: earlier pictures, oldest first.
+        state: value ids; empty where it is not given.
+        previous_actions: their token ids; empty where they are not given.
+        action_space: what the numbers of an action mean; empty where it is not said.
+    """
+
+    history: tuple[npt.NDArray[np.uint8], ...]
+    state: list[int]
+    previous_actions: list[int]
+    action_space: str
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All but the history, by name."""
+        return {
+            "state": self.state,
+            "previous_actions": self.previous_actions,
+            "action_space": self.action_space,
+        }
+
+
+def draw_inputs(
+    config: InputConfig, scene: Scene, step: int, action: ActionSpec, generator: np.random.Generator | None
+) -> Given:
+    """Gathers the inputs of one step; `generator` draws what is left out, None leaves nothing out.
+
+    Two numbers are drawn whatever the settings, so that other settings do not change later draws.
+    """
+    with_state = with_history = True
+    if generator is not None:
+        chances = generator.random(2)
+        with_state, with_history = bool(chances[0] >= config.drop_state), bool(chances[1] >= config.drop_history)
+    history: tuple[npt.NDArray[np.uint8], ...] = ()
+    previous: list[int] = []
+    if with_history:
+        stride = config.history_stride
+        reach = range(step - stride * config.history_frames, step, stride)
+        history = tuple(scene.picture(earlier) for earlier in reach if earlier >= 0)
+        before = range(max(0, step - config.previous_actions), step)
+        previous = scene.action_ids(before) if before else []
+    state = scene.state_ids(step) if config.state and with_state else []
+    return Given(history, state, previous, describe_actions(action) if config.action_space else "")

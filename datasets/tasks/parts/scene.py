@@ -1,0 +1,199 @@
+"""Scene: one episode as pictures and tokens, with one draw of the augmentation for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.agent.format.policy_format import PolicyFormat
+from embodio.datasets.augment.augment import Augmentation, EvaluationView
+from embodio.datasets.augment.config import AugmentConfig
+from embodio.datasets.episodes.recorded.images import told_in
+from embodio.datasets.episodes.recorded.sound import heard
+from embodio.datasets.episodes.source import EpisodeView
+from embodio.datasets.errors import FeatureError
+from embodio.model.tokens.statistics import Normaliser
+
+Change = Augmentation | EvaluationView
+"""What changes pictures, state and instruction of an example."""
+
+
+class Told(NamedTuple):
+    """An instruction for a prompt.
+
+    Attributes:
+        parts: words, and ids that refer to the slots of the image and audio history, from 1 on.
+        images: for the image history, uint8 [H, W, 3], each once.
+        sounds: for the audio history, float32 [samples] at 16 kHz, each once.
+    """
+
+    parts: str | list[str | int]
+    images: tuple[npt.NDArray[np.uint8], ...]
+    sounds: tuple[npt.NDArray[np.float32], ...]
+
+
+class Scene:
+    """Reads an episode for a task.
+
+    Args:
+        form: how pictures and actions are written.
+        episode: what is read.
+        action_key: the field with actions.
+        state: maps states to [0, 1]; None where no state is read.
+        augmentation: change of what is given; None for none.
+    """
+
+    def __init__(
+        self,
+        form: PolicyFormat,
+        episode: EpisodeView,
+        action_key: str,
+        state: Normaliser | None,
+        augmentation: Change | None,
+    ) -> None:
+        self._form, self._episode, self._action_key = form, episode, action_key
+        self._state, self._augmentation = state, augmentation
+        self._wording = ""
+
+    def __len__(self) -> int:
+        """Steps of the episode."""
+        return len(self._episode)
+
+    def draw_wording(self, step: int, generator: np.random.Generator | None) -> None:
+        """Draws the wording in which `instruction` says what to do; see `drawn_wording`."""
+        self._wording = drawn_wording(self._episode, step, generator)
+
+    @property
+    def instruction(self) -> str:
+        """What the robot was told to do, in one of its wordings and as the augmentation has it, or nothing."""
+        told = self._wording
+        return told if self._augmentation is None else self._augmentation.instruction(told)
+
+    def recorded_prompt(self) -> str | list[Any]:
+        """The instruction as it was recorded: words, or words with images and sounds, of kinds that the policy reads.
+
+        Raises:
+            FeatureError: there are more images than the policy has slots for.
+        """
+        return told_in(self._episode, self._form.prompt_images, self._form.prompt_sounds)
+
+    def told(self) -> Told:
+        """The instruction for a prompt, with its images and sounds.
+
+        Raises:
+            FeatureError: there are more images than the policy has slots for.
+        """
+        told = self.recorded_prompt()
+        if isinstance(told, str):
+            return Told(self.instruction, (), ())
+        images, sounds = list[npt.NDArray[Any]](), list[npt.NDArray[Any]]()
+        parts: list[str | int] = []
+        for part in self._form.read_instruction(told):
+            if isinstance(part, str):
+                parts.append(part)
+            elif part.ndim == 3:
+                parts.append(self._form.vocabulary.image_history_id(_slot(part, images)))
+            else:
+                parts.append(self._form.vocabulary.audio_history_id(_slot(part, sounds)))
+        return Told(parts, tuple(images), tuple(sounds))
+
+    @property
+    def recorded_instruction(self) -> str:
+        """What the robot was told to do, as it was recorded, in the same wording."""
+        return self._wording
+
+    def picture(self, step: int) -> npt.NDArray[np.uint8]:
+        """The cameras at one step as one picture, uint8 [H, W, 3]."""
+        return self._form.image(self.frames(step))
+
+    def frames(self, step: int) -> dict[str, npt.NDArray[np.uint8]]:
+        """Name of a camera that the policy reads -> its frame at one step, uint8 [H, W, 3]."""
+        frames = {name: self._episode.frame(name, step) for name in self._form.camera_names}
+        if self._augmentation is not None:
+            frames = {name: self._augmentation(name, frame) for name, frame in frames.items()}
+        return frames
+
+    def sound(self, step: int) -> npt.NDArray[np.float32]:
+        """What the microphone gave up to one step, float32 [samples] at 16 kHz."""
+        sound = self._form.sound(heard(self._episode, step))
+        return sound if self._augmentation is None else self._augmentation.sound(sound)
+
+    def state(self, step: int) -> npt.NDArray[np.floating[Any]]:
+        """The state at one step, [S], with the augmentation's sensor noise."""
+        state = self._episode.array("observation/state")[step]
+        return state if self._augmentation is None else self._augmentation.state(state)
+
+    def actions(self, steps: Sequence[int] | None = None, key: str = "") -> npt.NDArray[np.floating[Any]]:
+        """The actions of some steps, or of all, [n, A]; `key` names another field than the one that is imitated.
+
+        Raises:
+            FeatureError: an action is not finite.
+        """
+        key = key or self._action_key
+        found = self._episode.array(key)
+        found = found if steps is None else found[np.asarray(steps, dtype=np.int64)]
+        if not np.isfinite(found).all():
+            raise FeatureError(f"{key} is not finite at a step that is needed. Fetch the data again")
+        return found
+
+    def actions_around(self, step: int) -> npt.NDArray[np.floating[Any]]:
+        """The actions of all steps, [T, A]; that of `step` in the place of those that are not finite."""
+        [present] = self.actions([step])
+        found = self._episode.array(self._action_key)
+        return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, present)
+
+    def action_ids(self, steps: Sequence[int] | None = None) -> list[int]:
+        """The actions of some steps, or of all, as the policy answers them; raises as `actions` does."""
+        return self._form.write(self.actions(steps))
+
+    def state_ids(self, step: int, recorded: bool = False) -> list[int]:
+        """The state at one step as value tokens; `recorded` leaves out the augmentation's sensor noise.
+
+        Raises:
+            FeatureError: no state is read, or it is not finite.
+        """
+        if self._state is None:
+            raise FeatureError("state: this task reads none; set inputs.state")
+        values = np.asarray(self._episode.array("observation/state")[step], dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise FeatureError(f"observation/state is not finite at step {step}. Fetch the data again")
+        if self._augmentation is not None and not recorded:
+            values = self._augmentation.state(values)
+        ids = self._form.vocabulary.values_to_ids(np.clip(self._state.normalise(values), 0.0, 1.0))
+        return [int(token) for token in ids]
+
+
+def drawn_change(
+    augment: AugmentConfig | None, generator: np.random.Generator | None, cameras: tuple[str, ...]
+) -> Change | None:
+    """One draw of the augmentation; the view of evaluation where there is no generator, None without augmentation."""
+    if augment is None:
+        return None
+    return EvaluationView(augment) if generator is None else Augmentation(augment, generator, cameras)
+
+
+def drawn_wording(episode: EpisodeView, step: int, generator: np.random.Generator | None) -> str:
+    """The instruction of one step; where that step has none, of the first or the last one.
+
+    Args:
+        episode: at least one step long.
+        step: from 0 to T - 1.
+        generator: draws among the wordings; nothing is drawn where there is one. None takes the first, which is the
+            usual one.
+    """
+    moments = (episode.wordings(moment) for moment in dict.fromkeys((step, 0, len(episode) - 1)))
+    wordings = next((found for found in moments if any(found)), ("",))
+    if generator is None or len(wordings) < 2:
+        return wordings[0]
+    return wordings[int(generator.integers(len(wordings)))]
+
+
+def _slot(content: npt.NDArray[Any], found: list[npt.NDArray[Any]]) -> int:
+    """Place from 1 of a content among those found so far, where it is added if it is not there."""
+    place = next((i for i, other in enumerate(found, start=1) if np.array_equal(other, content)), 0)
+    if not place:
+        found.append(content)
+    return place or len(found)

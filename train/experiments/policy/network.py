@@ -1,0 +1,136 @@
+"""The network of a run at step 0: a named size, fitted to the robots, with an image tokeniser where tasks draw."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from embodio.agent.format.robot_formats import RobotFormats
+from embodio.agent.policy_network import policy_network_config
+from embodio.model.config.model import ModelConfig
+from embodio.model.example import Example
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.network.targets import CODE_OFFSET
+from embodio.model.processing.processor import Features, Processor, ProcessorError
+from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
+from embodio.model.tokens.vocabulary import HISTORY_SLOTS, Prompt, Vocabulary
+from embodio.model.weights.pretrained import load
+from embodio.train.config import TrainConfig
+from embodio.train.errors import TrainError
+
+_ROUND = 128  # rows of the table of image codes are a multiple of this, as in the released sizes
+
+
+def make_network(config: TrainConfig, robots: RobotFormats) -> UnifiedIO2:
+    """Builds the network with its first weights.
+
+    Raises:
+        TrainError: `image_tokenizer` names a network that has none.
+        ModelError: there is no such size, or the tokeniser cannot be read.
+    """
+    fitted = policy_network_config(config.size, *robots.values())
+    lengths = dataclasses.replace(
+        fitted.lengths,
+        encoder_text=config.prompt_tokens or fitted.lengths.encoder_text,
+        decoder_text=config.answer_tokens or fitted.lengths.decoder_text,
+    )
+    fitted = fitted.replace(lengths=lengths)
+    shown = max([config.task.inputs.history_frames, *(task.earlier_frames for task in config.tasks.values())])
+    if shown:
+        fitted = _with_history(fitted, shown)
+    if not config.image_tokenizer:
+        model = UnifiedIO2(fitted)
+    else:
+        tokenizer = _image_tokenizer(config.image_tokenizer)
+        model = UnifiedIO2(_with_drawing(fitted, tokenizer), tokenizers=True)
+        model.tokenizers["image"].load_state_dict(tokenizer.state_dict())
+    smooth_value_embeddings(model, robots.vocabulary, config.value_smoothness, config.seed)
+    return model
+
+
+@torch.no_grad()
+def smooth_value_embeddings(model: UnifiedIO2, vocabulary: Vocabulary, width: float, seed: int) -> None:
+    """Redraws the embeddings of the 1000 value tokens as smooth random functions of the value.
+
+    The rows stay standard normal, as the recipe starts them, but are correlated over about `width` tokens; so what a
+    network learns of one value holds for its neighbours from the first step. Logits, tied to the table, profit too.
+
+    Args:
+        model: changed in place.
+        vocabulary: names the rows.
+        width: standard deviation of the smoothing kernel in tokens; 0 leaves the rows as they are.
+        seed: of the draw.
+    """
+    if width <= 0:
+        return
+    ids = torch.as_tensor(vocabulary.value_ids)
+    table = model.text_embedding.weight
+    margin = int(4 * width) + 1
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(table.shape[1], 1, len(ids) + 2 * margin, generator=generator)
+    kernel = torch.exp(-0.5 * (torch.arange(-margin, margin + 1) / width) ** 2)
+    smooth = torch.nn.functional.conv1d(noise, (kernel / kernel.norm()).view(1, 1, -1))[:, 0]
+    table[ids] = smooth.T.to(table)
+
+
+def _with_history(config: ModelConfig, frames: int) -> ModelConfig:
+    """The same with room for frames of the image history."""
+    if config.image_history is None:
+        raise TrainError("size: this network has no image history; choose another, or tasks without earlier frames")
+    inputs = config.input_modalities
+    if "image_history" not in inputs:
+        place = inputs.index("image") + 1
+        inputs = (*inputs[:place], "image_history", *inputs[place:])
+    slots = min(HISTORY_SLOTS, max(config.sampling.num_frames, frames))
+    return config.replace(input_modalities=inputs, sampling=dataclasses.replace(config.sampling, num_frames=slots))
+
+
+def _with_drawing(config: ModelConfig, tokenizer: ImageTokenizer) -> ModelConfig:
+    """The same with images as targets."""
+    codes = tokenizer.config
+    return config.replace(
+        target_modalities=("text", "image"),
+        image_tokenizer=codes,
+        image_vocab_size=-(-(codes.num_codes + CODE_OFFSET) // _ROUND) * _ROUND,
+        lengths=dataclasses.replace(config.lengths, decoder_image=int(np.prod(codes.grid))),
+    )
+
+
+def _image_tokenizer(source: str) -> ImageTokenizer:
+    found = load(source, tokenizers=True, target_modalities=("image",))
+    if "image" not in found.tokenizers:
+        raise TrainError(f"image_tokenizer: {source} holds no image tokeniser; name a network that was saved with it")
+    tokenizer = found.tokenizers["image"]
+    if not isinstance(tokenizer, ImageTokenizer):
+        raise TrainError(f"image_tokenizer: {source} holds a {type(tokenizer).__name__}")
+    return tokenizer
+
+
+class WholeText:
+    """A Processor that refuses text which does not fit, rather than cutting it.
+
+    Args:
+        processor: makes the Features.
+    """
+
+    def __init__(self, processor: Processor) -> None:
+        self._processor = processor
+        self._lengths = processor.config.lengths
+
+    def __call__(self, example: Example, rng: np.random.Generator | None = None) -> Features:
+        """Features of an example.
+
+        Raises:
+            ProcessorError: the prompt or the answer is too long, or as `Processor` says.
+        """
+        self._check("prompt", example.text, self._lengths.encoder_text)
+        if example.text_target is not None:
+            self._check("answer", example.text_target, self._lengths.decoder_text)
+        return self._processor(example, rng)
+
+    def _check(self, what: str, text: Prompt, room: int) -> None:
+        found = len(self._processor.vocabulary.encode(text)) + 1
+        if found > room:
+            raise ProcessorError(f"the {what} has {found} tokens, but there is room for {room}; raise {what}_tokens")
