@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from embodio.datasets.errors import ExampleError
-from embodio.datasets.stream.loader import Loader, LoaderConfig
+from embodio.datasets.stream.loader import BatchMaker, Loader, LoaderConfig
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.stream.numbered_batches import DamagedRecord, NumberedBatches, made
 from embodio.datasets.stream.order import generator_at, mask_generator_at
@@ -70,7 +70,7 @@ class BatchStream(NumberedBatches[RecordTask]):
 
 
 def batches(
-    stream: BatchStream,
+    stream: BatchMaker,
     start: int,
     stop: int,
     workers: int = 0,
