@@ -13,7 +13,7 @@ from embodio.train.command_line.building import build, checked, plain_defaults, 
 from embodio.train.command_line.cli import compose, run
 from embodio.train.command_line.composition import composed
 from embodio.train.command_line.help import help_page
-from embodio.train.command_line.schema import ConfigError, SchemaError, keys_of, nearest
+from embodio.train.command_line.schema import SchemaError, UsageError, keys_of, nearest
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.steps < 0:
-            raise ConfigError(f"steps must not be negative, got {self.steps}.")
+            raise UsageError(f"steps must not be negative, got {self.steps}.")
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_group_named_like_a_field_sets_that_field(configs: Path) -> None:
     ],
 )
 def test_mistakes_are_named(arguments: list[str], parts: list[str], configs: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(UsageError) as caught:
         compose(Settings, arguments, config_dir=configs)
     for part in parts:
         assert part in str(caught.value)
@@ -199,7 +199,7 @@ def test_mistakes_are_named(arguments: list[str], parts: list[str], configs: Pat
 )
 def test_mistakes_in_files_are_named(text: str, parts: list[str], configs: Path) -> None:
     (configs / "experiment" / "bad.yaml").write_text(text)
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(UsageError) as caught:
         compose(Settings, ["experiment=bad", "data=d"], config_dir=configs)
     for part in parts:
         assert part in str(caught.value)
@@ -312,7 +312,7 @@ def test_a_file_that_cannot_be_written_is_one_line_and_other_system_errors_are_b
 
 
 def test_a_mapping_that_the_shell_took_apart_says_how_to_write_it() -> None:
-    with pytest.raises(ConfigError, match=r"weights\.<name>=value"):
+    with pytest.raises(UsageError, match=r"weights\.<name>=value"):
         compose(Settings, ["data=d", "weights=lift:1", "weights=stack:2"])
 
 
