@@ -119,7 +119,7 @@ def test_a_value_is_taken_as_its_type_or_refused(value: object) -> None:
     for name, kinds in (("steps", int), ("name", str), ("resume", bool), ("limit", int | None)):
         try:
             found = checked(Settings, {name: value})[name]
-        except ConfigError as error:
+        except UsageError as error:
             assert f"'{name}' must be a" in str(error)
         else:
             assert isinstance(found, kinds) and (name == "resume" or not isinstance(found, bool))
