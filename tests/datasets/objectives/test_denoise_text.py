@@ -42,10 +42,11 @@ def test_the_stated_share_is_hidden_in_spans_that_stay_apart(length: int, denois
     assert spans == min(max(round(hidden / denoiser.span), 1), hidden, length - hidden + 1, SENTINELS)
 
 
-def test_every_place_is_hidden_about_as_often() -> None:
+def test_every_place_is_hidden_now_and_then_and_the_middle_evenly() -> None:
     masks = [hidden_tokens(40, Denoiser("R", 0.25, 3.0), np.random.default_rng(seed)) for seed in range(3000)]
     shares = np.mean(masks, axis=0)
-    assert shares.min() > 0.18 and shares.max() < 0.32
+    assert shares.min() > 0.06, "the first and the last token are hidden where a text begins or ends with a span"
+    assert shares[5:-5].min() > 0.22 and shares.max() < 0.32
 
 
 @given(st.lists(st.integers(3, 1000), min_size=2, max_size=700), st.integers(0, 2**32))
