@@ -29,7 +29,7 @@ from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.weights.weights import save_weights
 from embodio.train.command_line.cli import compose
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
 from embodio.train.experiments.policy import data as policy_data
@@ -193,15 +193,15 @@ def test_text_is_never_cut_and_mistakes_have_names(near: Path, far: Path, tmp_pa
     ):
         with pytest.raises(error, match=match):
             make_trainer(mixed(near, far, tmp_path, tasks=weights(tasks)))
-    with pytest.raises(ConfigError, match="image_tokenizer: goal_image needs one"):
+    with pytest.raises(UsageError, match="image_tokenizer: goal_image needs one"):
         mixed(near, far, tmp_path, tasks=weights({"goal_image": 1.0}))
-    with pytest.raises(ConfigError, match=r"no task draws.*got 'somewhere'"):
+    with pytest.raises(UsageError, match=r"no task draws.*got 'somewhere'"):
         mixed(near, far, tmp_path, image_tokenizer="somewhere")
-    with pytest.raises(ConfigError, match="robot: got 'nobody', expected one of the sources: near, far"):
+    with pytest.raises(UsageError, match="robot: got 'nobody', expected one of the sources: near, far"):
         mixed(near, far, tmp_path, robot="nobody")
-    with pytest.raises(ConfigError, match="data: give data="):
+    with pytest.raises(UsageError, match="data: give data="):
         dataclasses.replace(mixed(near, far, tmp_path), data=str(near))
-    with pytest.raises(ConfigError, match="give both or none"):
+    with pytest.raises(UsageError, match="give both or none"):
         SharedTaskSettings(idle_action=0.1)
     short = make_trainer(mixed(near, far, tmp_path, answer_tokens=4))
     with pytest.raises(DatasetError, match=r"episode \d+, step \d+: the answer has 7 tokens.*raise answer_tokens"):
@@ -278,7 +278,7 @@ def test_a_mixture_on_the_command_line() -> None:
         ("tasks.plan.longst=9", r"no key 'tasks.plan.longst'. Did you mean 'longest'"),
         ("tasks.pln=1", r"no key 'tasks.pln'. Did you mean 'tasks.plan'.* Known: action_right"),
     ):
-        with pytest.raises(ConfigError, match=match):
+        with pytest.raises(UsageError, match=match):
             compose(TrainConfig, ["out=o", argument])
 
 
@@ -286,5 +286,5 @@ def test_ranges_of_steps_on_the_command_line() -> None:
     given = ["out=o", "data=d", "task.lowest={state/z:0}", "task.highest={state/z:1.5,action:1}"]
     rules = compose(TrainConfig, given).task.rules("action")
     assert rules.ranges == {"action": (-np.inf, 1.0), "state/z": (0.0, 1.5)}
-    with pytest.raises(ConfigError, match=r"ranges.state: got \[3.0, 1.0\]"):
+    with pytest.raises(UsageError, match=r"ranges.state: got \[3.0, 1.0\]"):
         compose(TrainConfig, ["out=o", "data=d", "task.lowest.state=3", "task.highest.state=1"])

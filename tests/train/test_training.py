@@ -24,7 +24,7 @@ from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.model.network.batch import collate
 from embodio.model.weights.checksums import ChecksumError
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 from embodio.train.config import TrainConfig
 from embodio.train.errors import ResumeError
 from embodio.train.log import read_log
@@ -155,7 +155,7 @@ def test_an_agent_sees_what_validation_saw_after_training_with_crops(data: Path,
     validated = next(iter(make_trainer(config).validators["next_action"].batches()))
     features = collate([agent._tasks.processor(shown)])
     assert torch.equal(features["inputs/image/input"][0], validated["inputs/image/input"][0])
-    with pytest.raises(ConfigError, match=r"policy\.view"):
+    with pytest.raises(UsageError, match=r"policy\.view"):
         settings(data, tmp_path, policy=PolicyConfig(cameras=("front", "hand"), view=0.5))
 
 

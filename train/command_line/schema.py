@@ -18,7 +18,7 @@ NAMED = "named elements"
 """The key of `NamedElements` in the metadata of a field."""
 
 
-class ConfigError(ValueError):
+class UsageError(ValueError):
     """A configuration that the user has to correct; its message names the key and what to write instead.
 
     A schema's `__post_init__` may raise it too, for values that have the right type but make no sense.

@@ -8,7 +8,7 @@ from pathlib import Path
 from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.errors import DatasetError
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, Range, require_ranges
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class ConvertDataConfig:
         try:
             _ = self.settings
         except DatasetError as error:
-            raise ConfigError(str(error)) from error
+            raise UsageError(str(error)) from error
 
 
 @dataclass(frozen=True)
