@@ -145,4 +145,4 @@ class VerifyConfig:
     def __post_init__(self) -> None:
         require_ranges(self, episodes=COUNT, replay=COUNT, bins=Range(2))
         if self.with_ not in (None, "rlds"):
-            raise ConfigError(f"with={self.with_}: only with=rlds is there, or nothing")
+            raise UsageError(f"with={self.with_}: only with=rlds is there, or nothing")
