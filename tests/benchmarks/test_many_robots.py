@@ -11,7 +11,8 @@ from rich.console import Console
 from embodio.agent import Agent, Checkpoint, save_checkpoint
 from embodio.agent.format.robot_formats import RobotFormats
 from embodio.benchmarks import doctor
-from embodio.benchmarks.rollouts.rollout import RolloutConfig, rollout
+from embodio.benchmarks.rollouts.play import rollout
+from embodio.benchmarks.rollouts.rollout import RolloutConfig
 from embodio.envs.errors import EmbodimentMismatch
 from tests.agent.toy_env import ToyEnv
 from tests.agent.two_robots import arm_and_cart, cart, cart_format, network_of
