@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from embodio.agent import Agent, CheckpointError, PolicyConfig
+from embodio.datasets.episodes.features import features_of
 from embodio.datasets.episodes.statistics import FieldAccumulator
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
+from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.tasks import UnknownTaskError, task_names, task_settings
 from embodio.datasets.tasks.instruction_from_video import InstructionFromVideoConfig
@@ -37,7 +39,8 @@ from embodio.train.experiments.policy.data import gather
 from embodio.train.log import read_log
 from embodio.train.main import make_trainer, train
 from embodio.train.task_config import MixtureSettings, SharedTaskSettings, SourceConfig
-from tests.support.datasets.toy import write_toy_dataset
+from tests.support.agent.two_robots import cart
+from tests.support.datasets.toy import metadata_of, toy_rows, write_toy_dataset
 from tests.support.model.small import CONFIG
 from tests.support.train.runs import same_files, settings
 
@@ -173,6 +176,43 @@ def test_one_robot_has_one_scale_and_two_robots_have_two(near: Path, far: Path, 
         Agent.load(tmp_path / "unnamed" / "checkpoint")
     follow = dataclasses.replace(config, init=str(folder), robot="", out=str(tmp_path / "follow"), steps=2)
     assert train(follow) == 0 and train(dataclasses.replace(follow, init="")) == 0
+
+
+def write_cart_dataset(folder: Path, episodes: int, steps: int) -> Path:
+    """Episodes of random pictures and numbers of the cart, which has another camera, state and action than the toy."""
+    robot, generator = cart(), np.random.default_rng(3)
+    with RLDSWriter(folder, "cart", features_of(robot)) as writer:
+        for episode in range(episodes):
+            rows = []
+            for row in toy_rows(generator, steps):
+                kept = {key: value for key, value in row.items() if not key.startswith("observation")}
+                action = generator.uniform(-2.0, 3.0, 5).astype(np.float32)
+                seen = {
+                    "observation/top": generator.integers(0, 256, (96, 160, 3), dtype=np.uint8),
+                    "observation/state": generator.uniform(-1, 1, 3).astype(np.float32),
+                }
+                rows.append({**kept, **seen, "action": action, "expert_action": action})
+            writer.add(rows, metadata_of(episode))
+    robot.save(folder / "embodiment.json")
+    return folder
+
+
+def test_one_network_learns_two_robots_and_acts_for_both(near: Path, tmp_path: Path) -> None:
+    sources = {"toy": SourceConfig(str(near)), "cart": SourceConfig(str(write_cart_dataset(tmp_path / "cart", 3, 5)))}
+    policy = PolicyConfig(cameras=("all",), chunk=2, history_frames=1, action_bins=51)
+    changes = {"data": "", "sources": sources, "policy": policy, "steps": 2, "holdout": 1, "batch_size": 4}
+    config = dataclasses.replace(settings(near, tmp_path / "run"), **changes)
+    assert train(config) == 0
+    folder = tmp_path / "run" / "checkpoint"
+    for name, robot in (("toy", open_source(near).embodiment), ("cart", cart())):
+        agent = Agent.load(folder, embodiment=robot)
+        assert agent.robot == name and agent.observation_keys == [*(c.name for c in robot.cameras), "state"]
+        agent.reset("go")
+        seen = {c.name: np.zeros((c.height, c.width, 3), np.uint8) for c in robot.cameras}
+        action = agent.act({**seen, "state": np.zeros(len(robot.state), np.float32)})
+        assert action.shape == (len(robot.action.dimensions),)
+        held_out = read_log(tmp_path / "run" / "log.jsonl")
+        assert any(line.get("task") == f"{name}/next_action" for line in held_out)
 
 
 def test_a_data_set_whose_name_cannot_be_that_of_a_robot_is_refused(near: Path, tmp_path: Path) -> None:

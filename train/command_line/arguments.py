@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from keyword import iskeyword
 from pathlib import Path
 
 from embodio.train.command_line.schema import Key, UsageError, nearest, type_in_words, value_type
@@ -38,6 +39,7 @@ def split(argv: Sequence[str], keys: Mapping[str, Key], groups: Groups) -> tuple
     settings: list[tuple[str, str]] = []
     for argument in argv:
         name, equals, value = argument.partition("=")
+        name += "_" * iskeyword(name)  # see `Key.typed`
         if argument.startswith("-"):
             guess = nearest(name.lstrip("-").replace("-", "_"), [*keys, *groups])
             meant = hint(guess, "={}", value)

@@ -72,6 +72,11 @@ class Key:
     named: NamedElements | None = None
 
     @property
+    def typed(self) -> str:
+        """The name as typed: `with`, which no attribute in Python may be called, is `with_` in a schema."""
+        return self.name.removesuffix("_")
+
+    @property
     def type_name(self) -> str:
         """The type in words, for example `list of float` or `path or null`."""
         return type_in_words(self.annotation)

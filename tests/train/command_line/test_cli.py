@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embodio.train.command_line.building import build, checked, plain_defaults, to_plain
 from embodio.train.command_line.cli import compose, run
+from embodio.train.command_line.composition import composed
 from embodio.train.command_line.help import help_page
 from embodio.train.command_line.schema import SchemaError, UsageError, keys_of, nearest
 
@@ -92,6 +94,45 @@ def test_text_is_taken_as_it_stands(text: str) -> None:
     quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "'\""
     if not quoted and text not in ("null", "???"):
         assert compose(Settings, ["data=d", f"name={text}"]).name == text
+
+
+ANY = st.builds(
+    Settings,
+    data=st.text(st.characters(exclude_characters="\x00"), min_size=1).map(Path),
+    steps=st.integers(0, 1 << 60),
+    name=st.text().filter(lambda text: text != "???"),
+    resume=st.booleans(),
+    noise=st.lists(st.floats(allow_nan=False)).map(tuple),
+    limit=st.none() | st.integers(),
+    weights=st.dictionaries(st.text(), st.floats(allow_nan=False)),
+    optimiser=st.builds(Optimiser, st.floats(allow_nan=False), st.lists(st.floats(allow_nan=False)).map(tuple)),
+)
+
+
+@given(ANY)
+def test_plain_values_build_the_settings_that_they_were_made_of(config: Settings) -> None:
+    assert build(Settings, checked(Settings, to_plain(config))) == config
+
+
+@given(st.floats(allow_nan=False) | st.integers() | st.booleans() | st.text() | st.none() | st.lists(st.integers()))
+def test_a_value_is_taken_as_its_type_or_refused(value: object) -> None:
+    for name, kinds in (("steps", int), ("name", str), ("resume", bool), ("limit", int | None)):
+        try:
+            found = checked(Settings, {name: value})[name]
+        except UsageError as error:
+            assert f"'{name}' must be a" in str(error)
+        else:
+            assert isinstance(found, kinds) and (name == "resume" or not isinstance(found, bool))
+    assert checked(Settings, {"limit": None})["limit"] is None
+
+
+def test_without_arguments_the_defaults_are_those_that_hydra_composes(configs: Path) -> None:
+    assert composed(Settings, [], configs) == checked(Settings, plain_defaults(Settings))
+
+
+def test_a_group_of_one_field_wins_over_an_experiment(configs: Path) -> None:
+    config = compose(Settings, ["optimiser=slow", "experiment=lift", "data=d"], config_dir=configs)
+    assert config.optimiser.learning_rate == pytest.approx(1e-6)
 
 
 def test_quoted_text_loses_its_quotes() -> None:
