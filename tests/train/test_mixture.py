@@ -39,10 +39,10 @@ from embodio.train.experiments.policy.data import gather
 from embodio.train.log import read_log
 from embodio.train.main import make_trainer, train
 from embodio.train.task_config import MixtureSettings, SharedTaskSettings, SourceConfig
-from tests.agent.two_robots import cart
-from tests.datasets.toy import metadata_of, toy_rows, write_toy_dataset
-from tests.model.runner.small import CONFIG
-from tests.train.test_training import same_files, settings
+from tests.support.agent.two_robots import cart
+from tests.support.datasets.toy import metadata_of, toy_rows, write_toy_dataset
+from tests.support.model.small import CONFIG
+from tests.support.train.runs import same_files, settings
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,8 @@ from embodio.train.config import TrainConfig
 from embodio.train.errors import ResumeError, TrainError
 from embodio.train.main import build_parts, main, make_trainer, train, trainer_of
 from embodio.train.starting_weights import Fate, load_start, open_start
-from tests.datasets.toy import write_toy_dataset
-from tests.train.test_training import settings
+from tests.support.datasets.toy import write_toy_dataset
+from tests.support.train.runs import settings
 
 
 @pytest.fixture(scope="module")
