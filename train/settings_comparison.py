@@ -35,14 +35,27 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) ->
             yield f"{name}={old.get(key)!r}, but {name}={new.get(key)!r} was asked for"
 
 
+def _filled_up(saved: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
+    """Saved settings of a dataclass, or of a mapping to dataclasses, with the defaults of what did not exist yet."""
+    if dataclasses.is_dataclass(value):
+        return _with_defaults(saved, value)
+    if not isinstance(value, Mapping):
+        return saved
+    inside = {name: value.get(name) for name in saved}
+    return {
+        name: _filled_up(saved[name], one) if isinstance(saved[name], dict) else saved[name]
+        for name, one in inside.items()
+    }
+
+
 def _with_defaults(saved: Mapping[str, Any], config: Any) -> dict[str, Any]:
     """Saved settings, with the default for each that did not exist yet: a new setting's default changes nothing."""
     filled = dict(saved)
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if field.name in saved:
-            if dataclasses.is_dataclass(value) and isinstance(saved[field.name], dict):
-                filled[field.name] = _with_defaults(saved[field.name], value)
+            if isinstance(saved[field.name], dict):
+                filled[field.name] = _filled_up(saved[field.name], value)
         elif field.default is not dataclasses.MISSING:
             filled[field.name] = field.default
         elif field.default_factory is not dataclasses.MISSING:
