@@ -41,10 +41,9 @@ def _filled_up(saved: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
         return _with_defaults(saved, value)
     if not isinstance(value, Mapping):
         return saved
-    inside = {name: value.get(name) for name in saved}
     return {
-        name: _filled_up(saved[name], one) if isinstance(saved[name], dict) else saved[name]
-        for name, one in inside.items()
+        name: _filled_up(values, value.get(name)) if isinstance(values, dict) else values
+        for name, values in saved.items()
     }
 
 
