@@ -11,8 +11,9 @@ from rich.console import Console
 
 from embodio.benchmarks.errors import ResultsError
 from embodio.benchmarks.rollouts import player as player_module
+from embodio.benchmarks.rollouts.play import rollout
 from embodio.benchmarks.rollouts.results import Results
-from embodio.benchmarks.rollouts.rollout import RolloutConfig, main, rollout
+from embodio.benchmarks.rollouts.rollout import RolloutConfig, main
 from embodio.train.command_line.schema import ConfigError
 from tests.benchmarks.fake_world import OUTCOMES, FakeEnv, FakePolicy
 

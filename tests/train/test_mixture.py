@@ -28,15 +28,15 @@ from embodio.model.errors import ModelError
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.weights.weights import save_weights
-from embodio.train import material
 from embodio.train.command_line.cli import compose
 from embodio.train.command_line.schema import ConfigError
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
+from embodio.train.experiments.policy import data as policy_data
+from embodio.train.experiments.policy.data import gather
+from embodio.train.identity import setting_differences
 from embodio.train.log import read_log
 from embodio.train.main import main, make_trainer, train
-from embodio.train.material import gather
-from embodio.train.settings_comparison import setting_differences
 from embodio.train.task_config import MixtureSettings, SharedTaskSettings, SourceConfig
 from tests.datasets.toy import write_toy_dataset
 from tests.model.runner.small import CONFIG
@@ -120,22 +120,27 @@ def test_all_tasks_of_two_data_sets_are_learned_together_and_resumed(
     assert action.shape == (3,) and agent.imagine("lift the cube").shape == (128, 256, 3)
 
 
+def rates_of(config: TrainConfig) -> dict[str, float]:
+    return {name: validator.rate for name, validator in make_trainer(config).validators.items()}
+
+
 def test_rates_are_the_products_of_weights_and_sum_to_one(near: Path, far: Path, tmp_path: Path) -> None:
     config = mixed(
         near, far, tmp_path, tasks={"next_action": NextActionConfig(weight=0.8), "plan": PlanConfig(weight=0.4)}
     )
-    rates = make_trainer(config).rates
+    rates = rates_of(config)
     assert sum(rates.values()) == pytest.approx(1.0)
     assert rates["near/next_action"] == pytest.approx(7 / 9 * 2 / 3)
     assert rates["far/plan"] == pytest.approx(2 / 9 / 3)
-    by_size = make_trainer(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(temperature=2.0))).rates
+    by_size = rates_of(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(temperature=2.0)))
     ratio = 0.7 * (3 * 7) ** 0.5 / (0.2 * (2 * 5) ** 0.5)
     assert by_size["near/next_action"] / by_size["far/next_action"] == pytest.approx(ratio)
-    shared = make_trainer(dataclasses.replace(config, mixture=MixtureSettings(categories={"near": 1, "far": 3}))).rates
+    shared = rates_of(dataclasses.replace(config, mixture=MixtureSettings(categories={"near": 1, "far": 3})))
     assert shared["near/next_action"] + shared["near/plan"] == pytest.approx(0.25)
-    epoch = make_trainer(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(mode="epoch")))
-    assert epoch.rates["near/next_action"] == pytest.approx(21 / 31)
-    task = epoch.stream._task
+    once = dataclasses.replace(config, tasks={}, mixture=MixtureSettings(mode="epoch"))
+    assert rates_of(once)["near/next_action"] == pytest.approx(21 / 31)
+    epoch = make_trainer(once)
+    task = epoch.batches._task
     assert isinstance(task, Mixture) and len({task.place(0, position) for position in range(31)}) == 31
 
 
@@ -148,10 +153,11 @@ def test_one_robot_has_one_scale_and_two_robots_have_two(near: Path, far: Path, 
     third = SourceConfig(str(other), cameras=("hand",), holdout=2)
     config = dataclasses.replace(config, sources={**config.sources, "other": third}, robot="other", steps=1)
     trainer = make_trainer(config)
-    material = gather(config, trainer.policy_format.vocabulary)
-    assert material.formats["near"].statistics == material.formats["far"].statistics
-    assert material.formats["near"].statistics != material.formats["other"].statistics
-    assert trainer.policy_format.embodiment.name == "another" and trainer.policy_format.camera_names == ("hand",)
+    found = gather(config, trainer.bundle.policy_format.vocabulary)
+    assert found.formats["near"].statistics == found.formats["far"].statistics
+    assert found.formats["near"].statistics != found.formats["other"].statistics
+    written = trainer.bundle.policy_format
+    assert written.embodiment.name == "another" and written.camera_names == ("hand",)
     assert trainer.train()
     folder = tmp_path / "run" / "checkpoint"
     assert Agent.load(folder).format.embodiment.name == "another"
@@ -161,7 +167,7 @@ def test_one_robot_has_one_scale_and_two_robots_have_two(near: Path, far: Path, 
         agent = Agent.load(folder, embodiment=robot)
         agent.reset("lift the cube")
         assert agent.embodiment == robot and agent.act({**frames, "state": np.zeros(2, np.float32)}).shape == (3,)
-    assert agent.format.statistics == material.formats["other"].statistics
+    assert agent.format.statistics == found.formats["other"].statistics
     unnamed = dataclasses.replace(config, robot="", out=str(tmp_path / "unnamed"))
     assert make_trainer(unnamed).train()
     with pytest.raises(CheckpointError, match=r"several robots: near \(toy\), other \(another\)"):
@@ -200,7 +206,7 @@ def test_text_is_never_cut_and_mistakes_have_names(near: Path, far: Path, tmp_pa
         SharedTaskSettings(idle_action=0.1)
     short = make_trainer(mixed(near, far, tmp_path, answer_tokens=4))
     with pytest.raises(DatasetError, match=r"episode \d+, step \d+: the answer has 7 tokens.*raise answer_tokens"):
-        short.stream.make(0)
+        short.batches.make(0)
     keys = {"near": SourceConfig(str(near)), "far": SourceConfig(str(far), action_key="expert_action")}
     with pytest.raises(TrainError, match="must imitate the same field"):
         make_trainer(mixed(near, far, tmp_path, sources=keys))
@@ -225,7 +231,7 @@ def test_a_dimension_that_moves_too_rarely_for_quantiles_is_refused(
         name: accumulator.finish(tuple(d.name for d in dimensions[name]))
         for name, accumulator in zip(dimensions, accumulators, strict=True)
     }
-    monkeypatch.setattr(material, "policy_statistics", lambda alike: DatasetStatistics(fields, "made"))
+    monkeypatch.setattr(policy_data, "policy_statistics", lambda alike: DatasetStatistics(fields, "made"))
     config = settings(near, tmp_path)
     for kind in ("limits", "minmax"):
         make_trainer(dataclasses.replace(config, policy=dataclasses.replace(config.policy, action_range=kind)))
@@ -236,9 +242,9 @@ def test_a_dimension_that_moves_too_rarely_for_quantiles_is_refused(
 
 def test_idle_steps_are_left_out_where_asked(near: Path, tmp_path: Path) -> None:
     config = settings(near, tmp_path)
-    everything = make_trainer(config).stream._task
+    everything = make_trainer(config).batches._task
     filtered = SharedTaskSettings(idle_action=0.4, idle_state=0.8)
-    busy = make_trainer(dataclasses.replace(config, task=filtered)).stream._task
+    busy = make_trainer(dataclasses.replace(config, task=filtered)).batches._task
     assert 0 < len(busy) < len(everything)
 
 

@@ -6,25 +6,23 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from embodio.datasets.files.folder_lock import sole_user
-from embodio.model import DtypePolicy, ModelConfig, ModelError, UnifiedIO2, load, load_jax, save_reference, save_weights
-from embodio.model.weights.pretrained import read_model_config, written_weights
+from embodio.model.errors import ModelError
 from embodio.model.writing import sync, sync_tree, write_errors
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.ranges import COUNT, require_ranges
 from embodio.train.command_line.schema import ConfigError
 
+if TYPE_CHECKING:
+    import torch
+    from rich.table import Table
+
+    from embodio.model import UnifiedIO2
+
 LAYOUTS = ("embodio", "reference")
-DTYPES = {
-    "keep": None,
-    "float32": DtypePolicy(main=torch.float32),
-    "bfloat16": DtypePolicy(main=torch.bfloat16),
-}
+DTYPES = ("keep", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,14 @@ def convert(config: ConvertConfig) -> int:
 
 
 def _convert(config: ConvertConfig) -> int:
+    import torch
+    from rich.console import Console
+
+    from embodio.model import DtypePolicy, ModelConfig, load, load_jax, save_reference, save_weights
+    from embodio.model.weights.pretrained import read_model_config
+
     _require_free(config)
-    dtypes = DTYPES[config.dtype]
+    dtypes = None if config.dtype == "keep" else DtypePolicy(main=getattr(torch, config.dtype))
     if config.size:
         network = read_model_config(config.size) if config.size.endswith(".json") else ModelConfig.named(config.size)
         model = load_jax(config.source, network, tokenizers=config.tokenizers, dtypes=dtypes)
@@ -120,6 +124,8 @@ def _convert(config: ConvertConfig) -> int:
 
 def _require_free(config: ConvertConfig) -> None:
     """Checks that nothing is lost by writing to `out`."""
+    from embodio.model.weights.pretrained import written_weights
+
     if Path(config.source).is_dir() and config.out.resolve() == Path(config.source).resolve():
         raise ConfigError(f"out: {config.out} is what is converted; give another folder")
     if config.out.exists() and not config.out.is_dir():
@@ -130,6 +136,8 @@ def _require_free(config: ConvertConfig) -> None:
 
 def _move(partial: Path, out: Path) -> None:
     """Puts complete files in their place, the configuration last: without it a folder is not read."""
+    from embodio.model.weights.pretrained import written_weights
+
     out.mkdir(parents=True, exist_ok=True)
     for old in written_weights(out):
         old.unlink()
@@ -143,6 +151,8 @@ def _move(partial: Path, out: Path) -> None:
 
 def summary(model: UnifiedIO2, title: str) -> Table:
     """A table with the tensors, numbers, dtype and megabytes of each part of a network."""
+    from rich.table import Table
+
     table = Table(title=title)
     for column in ("part", "tensors", "parameters", "dtype", "MB"):
         table.add_column(column, justify="left" if column in ("part", "dtype") else "right")

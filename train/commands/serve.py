@@ -7,22 +7,21 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import torch
-from rich.console import Console
-
-from embodio.agent.agent import Agent
 from embodio.agent.errors import AgentError
 from embodio.agent.options import AgentOptions, Precision
-from embodio.agent.serving.background import serve_until_signal
-from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings, ServingError
 from embodio.envs.errors import EnvError
 from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, PORT, POSITIVE, require_ranges
 from embodio.train.command_line.threads import threads
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from embodio.agent.agent import Agent
 
 
 @dataclass(frozen=True)
@@ -102,6 +101,13 @@ def serve(config: ServeConfig) -> int:
     Raises:
         AgentError: the checkpoint cannot be loaded, or not be served like this.
     """
+    import torch
+    from rich.console import Console
+
+    from embodio.agent.agent import Agent
+    from embodio.agent.serving.background import serve_until_signal
+    from embodio.agent.serving.policy import AgentPolicy
+
     settings = ServerSettings(
         host=config.host,
         port=config.port,

@@ -2,56 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from rich.console import Console
 
 from embodio.datasets.conversion.conversion import convert
-from embodio.datasets.conversion.targets import ConversionSettings
-from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
 from embodio.datasets.progress import counted
 from embodio.train.command_line.output_path import require_writable
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.commands.data.schemas import ConvertDataConfig
 
 _SHOWN = 5  # damaged episodes
-
-
-@dataclass(frozen=True)
-class ConvertDataConfig:
-    """What to write, and as what.
-
-    Attributes:
-        source: folder, file, URL, YAML file, or name of the catalogue.
-        out: folder of the new data set; must be empty or not be there.
-        to: layout of the new data set, rlds or lerobot.
-        name: of the new data set: small letters, digits and underscores; null makes it from the source's.
-        images: png keeps every value; RLDS also takes jpeg, LeRobot video; null takes png for RLDS, video for LeRobot.
-        fps: steps per second for LeRobot; null takes that of the robot.
-        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
-        split: name of the split; null takes the usual one.
-    """
-
-    source: str
-    out: Path
-    to: str = "rlds"
-    name: str | None = None
-    images: str | None = None
-    fps: float | None = None
-    folder: str | None = None
-    split: str | None = None
-
-    @property
-    def settings(self) -> ConversionSettings:
-        """The part that decides what is written; raises DatasetError where it makes no sense."""
-        return ConversionSettings(self.to, self.name, self.images, self.fps)  # type: ignore[arg-type]
-
-    def __post_init__(self) -> None:
-        try:
-            _ = self.settings
-        except DatasetError as error:
-            raise ConfigError(str(error)) from error
 
 
 def convert_data(config: ConvertDataConfig) -> int:
