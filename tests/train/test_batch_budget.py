@@ -16,7 +16,7 @@ REPO = Path(__file__).resolve().parents[2]
 
 
 def test_making_a_batch_runs_through_few_files(tmp_path: Path) -> None:
-    stream = make_trainer(settings(write_toy_dataset(tmp_path / "toy", 6, 7), tmp_path / "run")).stream
+    stream = make_trainer(settings(write_toy_dataset(tmp_path / "toy", 6, 7), tmp_path / "run")).batches
     stream.make(0)
     found: set[str] = set()
 
