@@ -5,25 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from rich.console import Console
-
-from embodio.agent.planning.precision import usable_device
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.threads import threads
 from embodio.train.errors import TrainError
-from embodio.train.experiment import Parts
 from embodio.train.experiments import experiment_named, experiment_names, experiment_of
-from embodio.train.identity import libraries
-from embodio.train.loop import Trainer
-from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
-from embodio.train.run import CHECKPOINT, Run, restore_run
 from embodio.train.run_config import RunConfig
+
+if TYPE_CHECKING:  # torch is loaded when training begins
+    from embodio.train.experiment import Parts
+    from embodio.train.loop import Trainer
 
 CONFIGS = Path(__file__).parent / "configs"
 USUAL = "policy"
@@ -63,6 +58,10 @@ def train(config: RunConfig) -> int:
 
 
 def _train(config: RunConfig) -> int:
+    from rich.console import Console
+
+    from embodio.train.run import CHECKPOINT, restore_run
+
     console = Console(highlight=False)
     parts = build_parts(config)
     trainer = trainer_of(parts, config)
@@ -83,6 +82,8 @@ def _train(config: RunConfig) -> int:
 
 def build_parts(config: RunConfig) -> Parts[Any]:
     """The parts of the experiment that settings are of; raises what its `build` does."""
+    import torch
+
     torch.set_num_threads(threads(config.threads, usual=2))
     torch.manual_seed(config.seed)
     return experiment_of(config).build(config)
@@ -94,6 +95,12 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
     Raises:
         PrecisionError: this machine has no such device.
     """
+    from embodio.agent.planning.precision import usable_device
+    from embodio.train.identity import libraries
+    from embodio.train.loop import Trainer
+    from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
+    from embodio.train.run import Run
+
     model = parts.network.to(usable_device(config.device))
     average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None
     identity = {**parts.identity, "libraries": libraries()}
