@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from embodio.train.main import make_trainer
-from tests.datasets.toy import write_toy_dataset
+from tests.support.datasets.toy import write_toy_dataset
 from tests.train.test_training import settings
 
 BUDGET = 26
