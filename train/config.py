@@ -11,7 +11,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks import named_task, task_settings, task_summaries
 from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.train.command_line.ranges import COUNT, NOT_NEGATIVE, require_ranges
-from embodio.train.command_line.schema import ConfigError, NamedElements
+from embodio.train.command_line.schema import NamedElements, UsageError
 from embodio.train.run_config import RunConfig
 from embodio.train.task_config import MixtureSettings, SharedTaskSettings, SourceConfig
 
@@ -77,15 +77,15 @@ class TrainConfig(RunConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if bool(self.data) == bool(self.sources):
-            raise ConfigError("data: give data=... for one data set, or sources.<name>.data=... for each of several")
+            raise UsageError("data: give data=... for one data set, or sources.<name>.data=... for each of several")
         if self.robot and self.robot not in self.sources:
-            raise ConfigError(f"robot: got {self.robot!r}, expected one of the sources: {', '.join(self.sources)}")
+            raise UsageError(f"robot: got {self.robot!r}, expected one of the sources: {', '.join(self.sources)}")
         drawing = [name for name in self.tasks if named_task(name).draws()]
         if bool(self.image_tokenizer) != bool(drawing):
             given = f"got {self.image_tokenizer!r}" if self.image_tokenizer else "none is given"
             need = f"{', '.join(drawing)} needs one to draw" if drawing else "no task draws, so none has a use for it"
-            raise ConfigError(f"image_tokenizer: {need}; {given}")
+            raise UsageError(f"image_tokenizer: {need}; {given}")
         require_ranges(self, prompt_tokens=COUNT, answer_tokens=COUNT, holdout=COUNT)
         require_ranges(self, value_smoothness=NOT_NEGATIVE, z_loss=NOT_NEGATIVE)
         if self.policy.view not in (1.0, self.augment.view):
-            raise ConfigError(f"policy.view: it follows from augment.crop, as {self.augment.view:g}; leave it out")
+            raise UsageError(f"policy.view: it follows from augment.crop, as {self.augment.view:g}; leave it out")

@@ -11,15 +11,14 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run as run_command
+from embodio.train.command_line.threads import threads
 from embodio.train.errors import TrainError
 from embodio.train.experiments import experiment_named, experiment_names, experiment_of
 from embodio.train.run_config import RunConfig
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch is loaded when training begins
     from embodio.train.experiment import Parts
     from embodio.train.loop import Trainer
-
-# What loads torch is imported where it is used, so that a help page or a typo is answered at once.
 
 CONFIGS = Path(__file__).parent / "configs"
 USUAL = "policy"
@@ -84,8 +83,6 @@ def _train(config: RunConfig) -> int:
 def build_parts(config: RunConfig) -> Parts[Any]:
     """The parts of the experiment that settings are of; raises what its `build` does."""
     import torch
-
-    from embodio.train.command_line.threads import threads
 
     torch.set_num_threads(threads(config.threads, usual=2))
     torch.manual_seed(config.seed)

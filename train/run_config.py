@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 from embodio.train.optimisers.config import OptimiserConfig
 
 
@@ -69,4 +69,4 @@ class RunConfig:
         require_ranges(self, "", steps=AT_LEAST_ONE, batch_size=AT_LEAST_ONE, loader_memory_mb=AT_LEAST_ONE, **every)
         require_ranges(self, seed=COUNT, threads=COUNT, workers=COUNT, damaged_limit=COUNT, stop_after=COUNT)
         if self.precision not in ("float32", "bfloat16"):
-            raise ConfigError(f"precision: got {self.precision!r}, expected float32 or bfloat16")
+            raise UsageError(f"precision: got {self.precision!r}, expected float32 or bfloat16")

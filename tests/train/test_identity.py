@@ -24,9 +24,9 @@ from embodio.train.errors import ResumeError
 from embodio.train.experiments.policy import identity as identity_module
 from embodio.train.main import make_trainer, train
 from embodio.train.task_config import SourceConfig
-from tests.agent.conftest import make_embodiment
-from tests.datasets.toy import metadata_of, toy_rows, write_toy_dataset
-from tests.train.test_training import same_files, settings
+from tests.support.agent.policies import make_embodiment
+from tests.support.datasets.toy import metadata_of, toy_rows, write_toy_dataset
+from tests.support.train.runs import same_files, settings
 
 Rows = list[list[dict[str, object]]]
 

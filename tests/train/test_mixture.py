@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from embodio.agent import Agent, CheckpointError, PolicyConfig
+from embodio.datasets.episodes.features import features_of
 from embodio.datasets.episodes.statistics import FieldAccumulator
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
+from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.tasks import UnknownTaskError, task_names, task_settings
 from embodio.datasets.tasks.instruction_from_video import InstructionFromVideoConfig
@@ -29,17 +31,19 @@ from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.weights.weights import save_weights
 from embodio.train.command_line.cli import compose
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
 from embodio.train.experiments.policy import data as policy_data
 from embodio.train.experiments.policy.data import gather
+from embodio.train.identity import setting_differences
 from embodio.train.log import read_log
-from embodio.train.main import make_trainer, train
+from embodio.train.main import main, make_trainer, train
 from embodio.train.task_config import MixtureSettings, SharedTaskSettings, SourceConfig
-from tests.datasets.toy import write_toy_dataset
-from tests.model.runner.small import CONFIG
-from tests.train.test_training import same_files, settings
+from tests.support.agent.two_robots import cart
+from tests.support.datasets.toy import metadata_of, toy_rows, write_toy_dataset
+from tests.support.model.small import CONFIG
+from tests.support.train.runs import same_files, settings
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +179,43 @@ def test_one_robot_has_one_scale_and_two_robots_have_two(near: Path, far: Path, 
     assert train(follow) == 0 and train(dataclasses.replace(follow, init="")) == 0
 
 
+def write_cart_dataset(folder: Path, episodes: int, steps: int) -> Path:
+    """Episodes of random pictures and numbers of the cart, which has another camera, state and action than the toy."""
+    robot, generator = cart(), np.random.default_rng(3)
+    with RLDSWriter(folder, "cart", features_of(robot)) as writer:
+        for episode in range(episodes):
+            rows = []
+            for row in toy_rows(generator, steps):
+                kept = {key: value for key, value in row.items() if not key.startswith("observation")}
+                action = generator.uniform(-2.0, 3.0, 5).astype(np.float32)
+                seen = {
+                    "observation/top": generator.integers(0, 256, (96, 160, 3), dtype=np.uint8),
+                    "observation/state": generator.uniform(-1, 1, 3).astype(np.float32),
+                }
+                rows.append({**kept, **seen, "action": action, "expert_action": action})
+            writer.add(rows, metadata_of(episode))
+    robot.save(folder / "embodiment.json")
+    return folder
+
+
+def test_one_network_learns_two_robots_and_acts_for_both(near: Path, tmp_path: Path) -> None:
+    sources = {"toy": SourceConfig(str(near)), "cart": SourceConfig(str(write_cart_dataset(tmp_path / "cart", 3, 5)))}
+    policy = PolicyConfig(cameras=("all",), chunk=2, history_frames=1, action_bins=51)
+    changes = {"data": "", "sources": sources, "policy": policy, "steps": 2, "holdout": 1, "batch_size": 4}
+    config = dataclasses.replace(settings(near, tmp_path / "run"), **changes)
+    assert train(config) == 0
+    folder = tmp_path / "run" / "checkpoint"
+    for name, robot in (("toy", open_source(near).embodiment), ("cart", cart())):
+        agent = Agent.load(folder, embodiment=robot)
+        assert agent.robot == name and agent.observation_keys == [*(c.name for c in robot.cameras), "state"]
+        agent.reset("go")
+        seen = {c.name: np.zeros((c.height, c.width, 3), np.uint8) for c in robot.cameras}
+        action = agent.act({**seen, "state": np.zeros(len(robot.state), np.float32)})
+        assert action.shape == (len(robot.action.dimensions),)
+        held_out = read_log(tmp_path / "run" / "log.jsonl")
+        assert any(line.get("task") == f"{name}/next_action" for line in held_out)
+
+
 def test_a_data_set_whose_name_cannot_be_that_of_a_robot_is_refused(near: Path, tmp_path: Path) -> None:
     other = write_toy_dataset(tmp_path / "other", 3, 4, name="other", seed=9)
     robot = json.loads((other / "embodiment.json").read_text()) | {"name": "another"}
@@ -193,15 +234,15 @@ def test_text_is_never_cut_and_mistakes_have_names(near: Path, far: Path, tmp_pa
     ):
         with pytest.raises(error, match=match):
             make_trainer(mixed(near, far, tmp_path, tasks=weights(tasks)))
-    with pytest.raises(ConfigError, match="image_tokenizer: goal_image needs one"):
+    with pytest.raises(UsageError, match="image_tokenizer: goal_image needs one"):
         mixed(near, far, tmp_path, tasks=weights({"goal_image": 1.0}))
-    with pytest.raises(ConfigError, match=r"no task draws.*got 'somewhere'"):
+    with pytest.raises(UsageError, match=r"no task draws.*got 'somewhere'"):
         mixed(near, far, tmp_path, image_tokenizer="somewhere")
-    with pytest.raises(ConfigError, match="robot: got 'nobody', expected one of the sources: near, far"):
+    with pytest.raises(UsageError, match="robot: got 'nobody', expected one of the sources: near, far"):
         mixed(near, far, tmp_path, robot="nobody")
-    with pytest.raises(ConfigError, match="data: give data="):
+    with pytest.raises(UsageError, match="data: give data="):
         dataclasses.replace(mixed(near, far, tmp_path), data=str(near))
-    with pytest.raises(ConfigError, match="give both or none"):
+    with pytest.raises(UsageError, match="give both or none"):
         SharedTaskSettings(idle_action=0.1)
     short = make_trainer(mixed(near, far, tmp_path, answer_tokens=4))
     with pytest.raises(DatasetError, match=r"episode \d+, step \d+: the answer has 7 tokens.*raise answer_tokens"):
@@ -278,7 +319,7 @@ def test_a_mixture_on_the_command_line() -> None:
         ("tasks.plan.longst=9", r"no key 'tasks.plan.longst'. Did you mean 'longest'"),
         ("tasks.pln=1", r"no key 'tasks.pln'. Did you mean 'tasks.plan'.* Known: action_right"),
     ):
-        with pytest.raises(ConfigError, match=match):
+        with pytest.raises(UsageError, match=match):
             compose(TrainConfig, ["out=o", argument])
 
 
@@ -286,5 +327,30 @@ def test_ranges_of_steps_on_the_command_line() -> None:
     given = ["out=o", "data=d", "task.lowest={state/z:0}", "task.highest={state/z:1.5,action:1}"]
     rules = compose(TrainConfig, given).task.rules("action")
     assert rules.ranges == {"action": (-np.inf, 1.0), "state/z": (0.0, 1.5)}
-    with pytest.raises(ConfigError, match=r"ranges.state: got \[3.0, 1.0\]"):
+    with pytest.raises(UsageError, match=r"ranges.state: got \[3.0, 1.0\]"):
         compose(TrainConfig, ["out=o", "data=d", "task.lowest.state=3", "task.highest.state=1"])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_rate_in_a_file_is_kept_when_a_setting_is_given(tmp_path: Path, order: int) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "two.yaml").write_text("tasks: {plan: 0.2, next_action: 0.8}\n")
+    given = ["out=o", "data=d", "experiment=two", *["tasks.plan.longest=9", "tasks.next_action=0.7"][::order]]
+    config = compose(TrainConfig, given, config_dir=tmp_path)
+    assert config.tasks == {"plan": PlanConfig(weight=0.2, longest=9), "next_action": NextActionConfig(weight=0.7)}
+
+
+def test_the_help_shows_all_tasks_and_the_settings_of_those_that_are_given(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data=d", "tasks.plan=1", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"tasks.{name} " in shown for name in task_names())
+    assert "tasks.plan.longest" in shown and "tasks.next_frame.stride" not in shown
+
+
+def test_settings_that_are_new_do_not_stop_a_run() -> None:
+    config = TrainConfig(out="o", data="d", tasks={"plan": PlanConfig(weight=0.5)})
+    saved = json.loads(json.dumps(dataclasses.asdict(config)))
+    del saved["tasks"]["plan"]["longest"]
+    assert setting_differences(saved, config) == []
+    saved["tasks"]["plan"]["weight"] = 0.4
+    assert setting_differences(saved, config) == ["tasks.plan.weight=0.4, but tasks.plan.weight=0.5 was asked for"]

@@ -26,11 +26,11 @@ from embodio.datasets.recording.collection_store import INDEX
 from embodio.train.commands import collect as collect_command
 from embodio.train.commands import convert
 from embodio.train.commands.data import data as data_command
-from tests.benchmarks.test_recording import MovingPolicy, SeeingEnv
-from tests.datasets.fake_robot import FakeSource
-from tests.datasets.toy import write_toy_dataset
-from tests.model.golden_network import OWN_FOLDER
+from tests.support.benchmarks.recorded import MovingPolicy, SeeingEnv
+from tests.support.datasets.fake_robot import FakeSource
+from tests.support.datasets.toy import write_toy_dataset
 from tests.support.limits import small_files
+from tests.support.model.golden_network import OWN_FOLDER
 
 Command = Callable[[Path], int]
 

@@ -18,13 +18,13 @@ from embodio.datasets.tasks.plan import PlanConfig
 from embodio.model import ModelConfig, UnifiedIO2, load, save_weights
 from embodio.model.errors import ModelError
 from embodio.model.tokens.vocabulary import Vocabulary
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 from embodio.train.config import TrainConfig
 from embodio.train.errors import ResumeError, TrainError
 from embodio.train.main import build_parts, main, make_trainer, train, trainer_of
 from embodio.train.starting_weights import Fate, load_start, open_start
-from tests.datasets.toy import write_toy_dataset
-from tests.train.test_training import settings
+from tests.support.datasets.toy import write_toy_dataset
+from tests.support.train.runs import settings
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_a_run_and_a_damaged_checkpoint_are_named(data: Path, first: Path, tmp_p
     ],
 )
 def test_settings_are_checked_before_data_is_opened(tmp_path: Path, changes: dict[str, object], match: str) -> None:
-    with pytest.raises((ConfigError, ModelError, AgentError, DatasetError), match=match) as caught:
+    with pytest.raises((UsageError, ModelError, AgentError, DatasetError), match=match) as caught:
         make_trainer(settings(tmp_path / "no data", tmp_path / "run", **changes))
     assert "no data" not in str(caught.value)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from keyword import iskeyword
 from pathlib import Path
 
-from embodio.train.command_line.schema import ConfigError, Key, nearest, type_in_words, value_type
+from embodio.train.command_line.schema import Key, UsageError, nearest, type_in_words, value_type
 
 Groups = Mapping[str, Sequence[str]]
 """Config group -> the names of its files."""
@@ -32,40 +33,41 @@ def split(argv: Sequence[str], keys: Mapping[str, Key], groups: Groups) -> tuple
         The chosen option of each group, and the other names with their values as typed.
 
     Raises:
-        ConfigError: An argument is not written key=value, or there is no such key, group or option.
+        UsageError: An argument is not written key=value, or there is no such key, group or option.
     """
     chosen: dict[str, str] = {}
     settings: list[tuple[str, str]] = []
     for argument in argv:
         name, equals, value = argument.partition("=")
+        name += "_" * iskeyword(name)  # see `Key.typed`
         if argument.startswith("-"):
             guess = nearest(name.lstrip("-").replace("-", "_"), [*keys, *groups])
             meant = hint(guess, "={}", value)
-            raise ConfigError(f"'{argument}' is not an option. Settings are written key=value{meant}")
+            raise UsageError(f"'{argument}' is not an option. Settings are written key=value{meant}")
         if not equals:
-            raise ConfigError(f"'{argument}' sets nothing. Settings are written key=value" + hint(nearest(name, keys)))
+            raise UsageError(f"'{argument}' sets nothing. Settings are written key=value" + hint(nearest(name, keys)))
         if name in groups:
             if value not in groups[name]:
                 guess, known = nearest(value, groups[name]), ", ".join(groups[name]) or "none"
-                raise ConfigError(f"There is no {name}={value}" + hint(guess, known=known, prefix=f"{name}="))
+                raise UsageError(f"There is no {name}={value}" + hint(guess, known=known, prefix=f"{name}="))
             chosen[name] = value
             continue
         require_known(name, keys)
         if annotation_of(name, keys) is None:
-            raise ConfigError(f"There is no key '{name}'" + hint(nearest(name, [*keys, *groups])))
+            raise UsageError(f"There is no key '{name}'" + hint(nearest(name, [*keys, *groups])))
         settings.append((name, value))
     return chosen, settings
 
 
 def require_known(name: str, keys: Mapping[str, Key]) -> None:
-    """Refuses a name inside a mapping with known names that is not one of them; raises ConfigError."""
+    """Refuses a name inside a mapping with known names that is not one of them; raises UsageError."""
     mapping, _, rest = name.partition(".")
     one = rest.partition(".")[0]
     named = keys[mapping].named if mapping in keys else None
     if one and named is not None and one not in named.names():
         names = named.names()
         meant = hint(nearest(one, names), known=", ".join(names), prefix=f"{mapping}.")
-        raise ConfigError(f"There is no key '{mapping}.{one}'{meant}")
+        raise UsageError(f"There is no key '{mapping}.{one}'{meant}")
 
 
 def inside_named(name: str, keys: Mapping[str, Key]) -> bool:

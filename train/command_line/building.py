@@ -13,10 +13,10 @@ from embodio.train.command_line.arguments import hint, mistyped
 from embodio.train.command_line.help import MISSING, show
 from embodio.train.command_line.schema import (
     NAMED,
-    ConfigError,
     Key,
     NamedElements,
     SchemaError,
+    UsageError,
     is_open,
     is_schema,
     keys_of,
@@ -28,7 +28,7 @@ from embodio.train.command_line.schema import (
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
-class SettingError(ConfigError):
+class SettingError(UsageError):
     """One setting that cannot be used.
 
     Attributes:
@@ -80,11 +80,11 @@ def build(schema: type, values: Mapping[str, Any]) -> Any:
     """The instance of a schema that checked values describe, nested ones included.
 
     Raises:
-        ConfigError: Keys that have no default are not given; or what the schemas' own checks raise.
+        UsageError: Keys that have no default are not given; or what the schemas' own checks raise.
     """
     missing = [_must_be_given(name, keys_of(schema)) for name, value in flat(values).items() if value == MISSING]
     if missing:
-        raise ConfigError("\n".join(missing))
+        raise UsageError("\n".join(missing))
     return _build(schema, values)
 
 
@@ -96,7 +96,7 @@ def _build(annotation: Any, value: Any, named: NamedElements | None = None) -> A
         try:
             return {name: _build(named.schema(name), item) for name, item in value.items()}
         except named.errors as error:
-            raise ConfigError(str(error)) from error
+            raise UsageError(str(error)) from error
     if is_schema(plain):
         annotations = typing.get_type_hints(plain)
         kinds = {field.name: field.metadata.get(NAMED) for field in dataclasses.fields(plain)}

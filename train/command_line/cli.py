@@ -23,7 +23,7 @@ from embodio.model.writing import DISK_ERRORS, WriteError
 from embodio.train.command_line.arguments import groups_of, split
 from embodio.train.command_line.building import build, checked, flat, plain_defaults
 from embodio.train.command_line.help import help_page
-from embodio.train.command_line.schema import ConfigError, Key, keys_of
+from embodio.train.command_line.schema import Key, UsageError, keys_of
 from embodio.train.interruption import Interruption, Terminated
 
 Config = TypeVar("Config")
@@ -77,7 +77,7 @@ def run(
             code = execute(compose(schema, arguments, config_dir=config_dir)) or 0
             interruption.check()
             return code
-    except ConfigError as error:
+    except UsageError as error:
         _complain(f"{prog}: {error}\nAll keys: {prog} --help")
         return EXIT_USAGE
     except failures as error:
@@ -143,7 +143,7 @@ def compose(schema: type[Config], argv: Sequence[str], *, config_dir: Path | Non
         config_dir: Folder whose sub-folders are the config groups.
 
     Raises:
-        ConfigError: An unknown key or group option (the nearest known one is named), a value of the wrong type, or a
+        UsageError: An unknown key or group option (the nearest known one is named), a value of the wrong type, or a
             required key that is not given.
     """
     return cast(Config, build(schema, _values(schema, argv, config_dir)))

@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from embodio.train.command_line.arguments import annotation_of, groups_of, inside_named, mistyped, split
 from embodio.train.command_line.building import SettingError, checked, plain_defaults, to_plain
-from embodio.train.command_line.schema import ConfigError, Key, keys_of, plain_type
+from embodio.train.command_line.schema import Key, UsageError, keys_of, plain_type
 
 _EMPTY = Path(__file__).resolve().parent
 """A folder without config groups."""
@@ -39,7 +39,7 @@ def composed(schema: type, argv: Sequence[str], config_dir: Path | None) -> dict
         config_dir: Folder whose sub-folders are the config groups.
 
     Raises:
-        ConfigError: An unknown key or group option, a value of another type, or a file that cannot be read.
+        UsageError: An unknown key or group option, a value of another type, or a file that cannot be read.
     """
     keys, groups = keys_of(schema), groups_of(config_dir)
     chosen, settings = split(argv, keys, groups)
@@ -61,15 +61,15 @@ def composed(schema: type, argv: Sequence[str], config_dir: Path | None) -> dict
         return checked(schema, values)
     except SettingError as error:
         place = _place(error.name, chosen, nested, folder)
-        raise ConfigError(f"{error.problem}{place}{error.remedy}") from error
+        raise UsageError(f"{error.problem}{place}{error.remedy}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"A file in {folder} is not valid YAML: {error}") from error
+        raise UsageError(f"A file in {folder} is not valid YAML: {error}") from error
     except OmegaConfBaseException as error:
         key = str(error.full_key or "")
         place = _place(key, chosen, nested, folder)
-        raise ConfigError(f"'{key}': {str(error).splitlines()[0]}{place}.") from error
+        raise UsageError(f"'{key}': {str(error).splitlines()[0]}{place}.") from error
     except HydraException as error:
-        raise ConfigError(str(error)) from error
+        raise UsageError(str(error)) from error
 
 
 def as_yaml(values: Mapping[str, Any]) -> str:
@@ -109,9 +109,9 @@ def _override(name: str, value: str, keys: Mapping[str, Key]) -> Override:
     try:
         override = OverridesParser.create().parse_override(line)
     except HydraException as error:
-        raise ConfigError(mistyped(name, annotation, value) + ".") from error
+        raise UsageError(mistyped(name, annotation, value) + ".") from error
     if override.is_sweep_override():
-        raise ConfigError(mistyped(name, annotation, value) + ".")
+        raise UsageError(mistyped(name, annotation, value) + ".")
     return override
 
 

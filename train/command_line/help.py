@@ -46,7 +46,7 @@ def help_page(
         lines += ["", "Named settings (what else is given wins over them):"]
         lines += [f"  {group}={'|'.join(options)}" for group, options in groups.items()]
     rows = [
-        (key.name, key.type_name, show(values.get(key.name, MISSING if key.required else key.default)), key.doc)
+        (key.typed, key.type_name, show(values.get(key.name, MISSING if key.required else key.default)), key.doc)
         for key in keys.values()
     ]
     lines += ["", *_table(("key", "type", "default", ""), rows, width)]

@@ -18,7 +18,7 @@ NAMED = "named elements"
 """The key of `NamedElements` in the metadata of a field."""
 
 
-class ConfigError(ValueError):
+class UsageError(ValueError):
     """A configuration that the user has to correct; its message names the key and what to write instead.
 
     A schema's `__post_init__` may raise it too, for values that have the right type but make no sense.
@@ -70,6 +70,11 @@ class Key:
     required: bool
     default: Any
     named: NamedElements | None = None
+
+    @property
+    def typed(self) -> str:
+        """The name as typed: `with`, which no attribute in Python may be called, is `with_` in a schema."""
+        return self.name.removesuffix("_")
 
     @property
     def type_name(self) -> str:

@@ -13,7 +13,7 @@ from embodio.model.errors import ModelError
 from embodio.model.writing import sync, sync_tree, write_errors
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.ranges import COUNT, require_ranges
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -52,16 +52,16 @@ class ConvertConfig:
 
     def __post_init__(self) -> None:
         if self.to not in LAYOUTS:
-            raise ConfigError(f"to: got {self.to!r}, expected one of {', '.join(LAYOUTS)}")
+            raise UsageError(f"to: got {self.to!r}, expected one of {', '.join(LAYOUTS)}")
         if self.dtype not in DTYPES:
-            raise ConfigError(f"dtype: got {self.dtype!r}, expected one of {', '.join(DTYPES)}")
+            raise UsageError(f"dtype: got {self.dtype!r}, expected one of {', '.join(DTYPES)}")
         if self.source.endswith(".npz") != bool(self.size):
-            raise ConfigError("size: give it with an npz file (which does not say what it holds), and only then")
+            raise UsageError("size: give it with an npz file (which does not say what it holds), and only then")
         require_ranges(self, shard_megabytes=COUNT)
         if self.shard_megabytes and self.to != "reference":
-            raise ConfigError("shard_megabytes: our own layout is one file; give to=reference with it")
+            raise UsageError("shard_megabytes: our own layout is one file; give to=reference with it")
         if self.to == "reference" and not self.tokenizers:
-            raise ConfigError("tokenizers: the released layout includes them; leave the setting out")
+            raise UsageError("tokenizers: the released layout includes them; leave the setting out")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,7 +85,7 @@ def convert(config: ConvertConfig) -> int:
     """Reads, checks and writes; prints a table of what was converted; returns the exit code.
 
     Raises:
-        ConfigError: `out` holds weights already, or is what is being read.
+        UsageError: `out` holds weights already, or is what is being read.
         ModelError: another process converts to `out`, or files are missing, damaged or do not fit the network.
         OSError: the folder cannot be written.
     """
@@ -127,11 +127,11 @@ def _require_free(config: ConvertConfig) -> None:
     from embodio.model.weights.pretrained import written_weights
 
     if Path(config.source).is_dir() and config.out.resolve() == Path(config.source).resolve():
-        raise ConfigError(f"out: {config.out} is what is converted; give another folder")
+        raise UsageError(f"out: {config.out} is what is converted; give another folder")
     if config.out.exists() and not config.out.is_dir():
-        raise ConfigError(f"out: {config.out} is a file; give a folder")
+        raise UsageError(f"out: {config.out} is a file; give a folder")
     if (found := written_weights(config.out)) and not config.overwrite:
-        raise ConfigError(f"out: {config.out} holds {found[0].name} already; give another folder, or overwrite=true")
+        raise UsageError(f"out: {config.out} holds {found[0].name} already; give another folder, or overwrite=true")
 
 
 def _move(partial: Path, out: Path) -> None:

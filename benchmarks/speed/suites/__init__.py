@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.train.command_line.ranges import AT_LEAST_ONE, require_ranges
-from embodio.train.command_line.schema import ConfigError, nearest
+from embodio.train.command_line.schema import UsageError, nearest
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -58,7 +58,7 @@ class BenchmarkConfig:
         if self.suite not in SUITES:
             guess = nearest(self.suite, SUITES)
             hint = f"; did you mean {guess!r}?" if guess else ""
-            raise ConfigError(f"suite: got {self.suite!r}, expected one of {', '.join(SUITES)}{hint}")
+            raise UsageError(f"suite: got {self.suite!r}, expected one of {', '.join(SUITES)}{hint}")
         require_ranges(self, repeats=AT_LEAST_ONE, threads=AT_LEAST_ONE)
 
     @property

@@ -112,6 +112,7 @@ def verbs() -> dict[str, Verb]:
             (
                 "embodio-data convert lift.hdf5 out=data/lift name=lift",
                 "embodio-data convert data/lift out=data/lift_lerobot to=lerobot",
+                "embodio-data convert tfds:bridge_dataset folder=~/tensorflow_datasets out=data/bridge",
             ),
         ),
         "visualise": Verb(
@@ -124,7 +125,7 @@ def verbs() -> dict[str, Verb]:
             VerifyConfig,
             _verify,
             "Check numbers, limits, bins, gripper and images of a data set, and replay it.",
-            ("embodio-data verify data/lift replay=5",),
+            ("embodio-data verify data/lift replay=5", "embodio-data verify data/lift with=rlds"),
         ),
     }
 

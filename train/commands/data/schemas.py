@@ -8,7 +8,7 @@ from pathlib import Path
 from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.errors import DatasetError
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, Range, require_ranges
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class InspectConfig:
     """Which data set to look at.
 
     Attributes:
-        source: folder, file, URL, YAML file, or name of the catalogue.
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
         out: YAML file to write the proposed description to; null shows it.
@@ -33,7 +33,7 @@ class StatsConfig:
     """Whose statistics to compute.
 
     Attributes:
-        source: folder, file, URL, YAML file, or name of the catalogue.
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
         fields: numeric fields of a step; empty takes those of action, expert_action and state that are there.
@@ -57,13 +57,14 @@ class ConvertDataConfig:
     """What to write, and as what.
 
     Attributes:
-        source: folder, file, URL, YAML file, or name of the catalogue.
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
         out: folder of the new data set; must be empty or not be there.
         to: layout of the new data set, rlds or lerobot.
         name: of the new data set: small letters, digits and underscores; null makes it from the source's.
         images: png keeps every value; RLDS also takes jpeg, LeRobot video; null takes png for RLDS, video for LeRobot.
         fps: steps per second for LeRobot; null takes that of the robot.
-        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA. For tfds:NAME, what
+            tfds calls data_dir; null looks in TFDS_DATA_DIR, else ~/tensorflow_datasets.
         split: name of the split; null takes the usual one.
     """
 
@@ -85,7 +86,7 @@ class ConvertDataConfig:
         try:
             _ = self.settings
         except DatasetError as error:
-            raise ConfigError(str(error)) from error
+            raise UsageError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class VisualiseConfig:
     """Which episodes to show.
 
     Attributes:
-        source: folder, file, URL, YAML file, or name of the catalogue.
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
         out: the HTML file to write.
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
@@ -119,7 +120,7 @@ class VerifyConfig:
     """What to check.
 
     Attributes:
-        source: folder, file, URL, YAML file, or name of the catalogue.
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
         episodes: how many episodes to read; 0 reads all.
@@ -128,6 +129,8 @@ class VerifyConfig:
             our environments.
         strict: open every image, not only the first and last one of each camera and episode; a warning makes the exit
             code 1.
+        with_: rlds has tfds and rlds themselves read the data too, in a process of their own, and compares; only for
+            RLDS data, and needs the extra `tf`.
     """
 
     source: str
@@ -137,6 +140,9 @@ class VerifyConfig:
     bins: int = 201
     replay: int = 3
     strict: bool = False
+    with_: str | None = None
 
     def __post_init__(self) -> None:
         require_ranges(self, episodes=COUNT, replay=COUNT, bins=Range(2))
+        if self.with_ not in (None, "rlds"):
+            raise UsageError(f"with={self.with_}: only with=rlds is there, or nothing")

@@ -11,6 +11,7 @@ from embodio.datasets.checks.finding import Finding
 from embodio.datasets.checks.masks import check_masks, masked_cameras
 from embodio.datasets.checks.poses import check_poses, has_masks
 from embodio.datasets.checks.replay import check_robot, environment_of, replay
+from embodio.datasets.checks.through_rlds import check_through_rlds
 from embodio.datasets.checks.verify import verify
 from embodio.datasets.episodes.source import robot_of
 from embodio.datasets.opening import open_source
@@ -45,6 +46,11 @@ def check(config: VerifyConfig) -> int:
             numbers = choose_episodes(source, read, config.replay)
             play = progress.add_task("replaying", total=len(numbers))
             findings += replay(source, numbers, done=lambda count: progress.update(play, completed=count))
+        if config.with_ == "rlds":
+            compared = progress.add_task("reading with rlds", total=len(read))
+            findings += check_through_rlds(
+                source, len(read), done=lambda count: progress.update(compared, completed=count)
+            )
     shown = Console(highlight=False)
     shown.print(_table(source.name, findings))
     if robot_of(source) is None:

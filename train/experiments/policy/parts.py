@@ -39,7 +39,7 @@ def policy_parts(config: TrainConfig) -> Parts[UnifiedIO2]:
     """Opens the data and makes network, batches, validators and the agent's format.
 
     Raises:
-        ConfigError: settings make no sense, whatever the data.
+        UsageError: settings make no sense, whatever the data.
         DatasetError: if a data set is missing, damaged or too small.
         TrainError, AgentError, ModelError: if settings contradict each other, or the weights to begin with do not fit.
     """
