@@ -11,7 +11,7 @@ from embodio.train.main import make_trainer
 from tests.support.datasets.toy import write_toy_dataset
 from tests.support.train.runs import settings
 
-BUDGET = 26
+BUDGET = 25
 REPO = Path(__file__).resolve().parents[2]
 
 
