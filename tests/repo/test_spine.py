@@ -1,4 +1,4 @@
-"""The spine: how many files of ours run while an agent acts, a batch is made, a step is trained; a reader meets these."""
+"""The spine: how many files of ours run while an agent acts, a batch is made and a step is trained."""
 
 from __future__ import annotations
 
