@@ -9,7 +9,7 @@ from typing import Any
 
 from embodio.train.main import make_trainer
 from tests.support.datasets.toy import write_toy_dataset
-from tests.train.test_training import settings
+from tests.support.train.runs import settings
 
 BUDGET = 26
 REPO = Path(__file__).resolve().parents[2]
