@@ -10,24 +10,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from packaging.requirements import Requirement
-from rich.console import Console
-from rich.table import Table
 
-from embodio.agent.checkpoint import Checkpoint, load_checkpoint
 from embodio.agent.errors import AgentError
-from embodio.agent.format.robot_formats import OTHER_ROBOT, RobotFormats
 from embodio.benchmarks.speed.machine import PACKAGES, usable_cores
 from embodio.envs import embodiment_of
 from embodio.envs.embodiment import Embodiment, in_short
 from embodio.envs.errors import EnvError
-from embodio.model import ModelError
-from embodio.model.weights.checksums import sums_command
+from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run
 from embodio.train.command_line.threads import omp_threads, waiting
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from embodio.agent.checkpoint import Checkpoint
+    from embodio.agent.format.robot_formats import RobotFormats
 
 Verdict = Literal["ok", "look", "wrong"]
 _COLOURS = {"ok": "green", "look": "yellow", "wrong": "red"}
@@ -149,6 +150,8 @@ def _tried() -> dict[str, str]:
 
 def threads() -> Iterator[Diagnosis]:
     """More threads than cores, or threads that spin, make decoding many times slower."""
+    import torch
+
     used, cores, wanted, how = torch.get_num_threads(), usable_cores(), omp_threads(), waiting()
     given = f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'not set')}"
     in_force = f"{given}, OMP_WAIT_POLICY={os.environ.get('OMP_WAIT_POLICY', 'not set')}"
@@ -168,6 +171,8 @@ def threads() -> Iterator[Diagnosis]:
 
 def cuda() -> Iterator[Diagnosis]:
     """Whether a GPU is there, and this build of torch can use it."""
+    import torch
+
     if torch.cuda.is_available():
         yield Diagnosis("cuda", "ok", torch.cuda.get_device_name(0))
     elif Path("/proc/driver/nvidia").exists():
@@ -201,6 +206,10 @@ def disk() -> Iterator[Diagnosis]:
 
 def checkpoint(config: DoctorConfig) -> Iterator[Diagnosis]:
     """Whether the checkpoint loads, is for the robot of the environment, and has sound statistics."""
+    from embodio.agent.checkpoint import load_checkpoint
+    from embodio.agent.format.robot_formats import OTHER_ROBOT
+    from embodio.model.weights.checksums import sums_command
+
     try:
         loaded = load_checkpoint(config.agent)
     except (AgentError, ModelError, EnvError) as error:
@@ -262,6 +271,8 @@ def statistics(loaded: Checkpoint, name: str | None = None) -> Iterator[Diagnosi
 
 def report(findings: Sequence[Diagnosis]) -> Table:
     """The findings as a table for the terminal."""
+    from rich.table import Table
+
     shown = Table(title="embodio-doctor")
     for column in ("about", "", "found", "what to do"):
         shown.add_column(column, overflow="fold")
@@ -276,6 +287,8 @@ def main(argv: Sequence[str] | None = None, console: Console | None = None) -> i
     wrong: list[Diagnosis] = []
 
     def look(config: DoctorConfig) -> None:
+        from rich.console import Console
+
         findings = examine(config)
         wrong.extend(finding for finding in findings if finding.verdict == "wrong")
         (console or Console()).print(report(findings))

@@ -14,6 +14,8 @@ from embodio.datasets.sources.description import Description
 from embodio.datasets.sources.guesses import warn_of_guesses
 from embodio.datasets.sources.layouts import layout_behind, layout_named, layout_of
 from embodio.datasets.sources.mapped import MappedSource
+from embodio.datasets.sources.rlds import version_folder
+from embodio.datasets.tfds.names import is_tfds, prepared_folder, why_unreadable
 
 ROOT_VARIABLE = "EMBODIO_DATA"
 _YAML = (".yaml", ".yml")
@@ -27,9 +29,10 @@ def open_source(
     Args:
         name_or_path: a folder or file with data of any known layout, or its URL (RLDS is read in place, files of
             LeRobot folders and whole HDF5 files, tars and zips are copied to the user's cache folder); a YAML file that
-            describes a data set, or a name of the catalogue.
+            describes a data set, a name of the catalogue, or "tfds:NAME" of what tfds has prepared on this machine.
         folder: where the files of a catalogue name are, a path or a URL; None looks in the folder (or at the URL) that
-            the environment variable EMBODIO_DATA names.
+            the environment variable EMBODIO_DATA names. For names of tfds, what it calls data_dir; None takes
+            TFDS_DATA_DIR, else ~/tensorflow_datasets.
         split: name of the split: of RLDS data (or "train[:90%]", "train+test", "all", as in tfds), of LeRobot data, a
             filter key of HDF5, a task of VIMA; None takes that of the description, else "train" of
             RLDS and everything of the others.
@@ -46,6 +49,8 @@ def open_source(
 
 def _open(name_or_path: str | Path, folder: str | Path | None, split: str | None) -> EpisodeSource:
     text, path = str(name_or_path), Path(name_or_path)
+    if is_tfds(text):
+        return _open_prepared(text, folder, split)
     if is_url(text):
         return layout_behind(text).opened(text, split, "")
     if text in catalogue_names() and not path.exists():
@@ -59,6 +64,14 @@ def _open(name_or_path: str | Path, folder: str | Path | None, split: str | None
     return layout_of(path).opened(path, split, "")
 
 
+def _open_prepared(text: str, folder: str | Path | None, split: str | None) -> EpisodeSource:
+    place = version_folder(prepared_folder(text, folder))
+    if why := why_unreadable(place):
+        remedy = f"`embodio-data convert {text} out=...` has tfds make a copy that is read without TensorFlow"
+        raise DatasetError(f"{text}: {why}. {remedy}")
+    return layout_named("rlds").opened(place, split, "")
+
+
 def open_described(description: Description, *, folder: str | Path | None, split: str | None) -> MappedSource:
     """Opens the files of a description; errors as in `open_source`."""
     path = _place(description, folder)
@@ -68,6 +81,8 @@ def open_described(description: Description, *, folder: str | Path | None, split
 
 def _place(description: Description, folder: str | Path | None) -> Path | str:
     """Where the files of a description are: a path, or a URL as text."""
+    if is_tfds(description.folder):
+        return prepared_folder(description.folder, folder)
     if folder is not None:
         return str(folder) if is_url(folder) else _existing(Path(folder), description)
     if is_url(description.folder):

@@ -3,54 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from embodio.agent.format.policy_format import PolicyFormat
-from embodio.datasets.episodes.digests import DIGITS, episode_digests, videos_digest
-from embodio.datasets.episodes.index import index_episodes
-from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.datasets.episodes.digests import DIGITS
 from embodio.train.errors import ResumeError
-from embodio.train.material import OpenSource
-
-EXAMPLES_REVISION = 1
-"""Raised whenever the same data and settings give other examples."""
+from embodio.train.run_config import RunConfig
 
 Identity = Mapping[str, Any]
-"""Plain JSON values: `sources` (name -> episodes, robot, statistics, policy, ...), `vocabulary`, `examples`, `init` and
-`libraries`."""
+"""Plain JSON values by name. Three names have a meaning: `sources` (name of a data set -> what it is), `init` (sha256
+of the weights that the run began with, "" where nobody knows) and `libraries` (name -> version)."""
 
 _MOST_SHOWN = 20
 _LONGEST_VALUE = 120
-_LIBRARIES = ("numpy", "torch")
 _ABSENT = "<absent>"
+_SPECIAL = ("sources", "init", "libraries")
 
 
-def identity_of(
-    opened: Sequence[OpenSource], formats: Mapping[str, PolicyFormat], vocabulary: Vocabulary, init: str
-) -> dict[str, Any]:
-    """The identity of all inputs of a run but its settings.
-
-    Args:
-        opened: its data sets.
-        formats: name of a data set -> how its robot is read and written.
-        vocabulary: of the network.
-        init: sha256 of the weights that it began with, "" for random ones.
-    """
-    identity = {
-        "sources": {one.name: _source(one, formats[one.name]) for one in opened},
-        "vocabulary": vocabulary.fingerprint,
-        "examples": EXAMPLES_REVISION,
-        "init": init,
-        "libraries": {name: version(name) for name in _LIBRARIES},
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(identity))
-    return plain
+def libraries() -> dict[str, str]:
+    """Name -> version of the libraries that decide the last bits of what a run computes."""
+    return {name: version(name) for name in ("numpy", "torch")}
 
 
 def require_same_inputs(folder: Path, old: Identity, new: Identity, settings: Sequence[str] = ()) -> None:
@@ -84,62 +61,28 @@ def require_same_inputs(folder: Path, old: Identity, new: Identity, settings: Se
 def differences(old: Identity, new: Identity) -> list[str]:
     """What differs between two identities, a line for each field; `libraries` aside."""
     lines: list[str] = []
-    for key in ("vocabulary", "examples"):
-        if key in old and old[key] != new[key]:
-            lines.append(f"{key}: was {_short(old[key])}, is {_short(new[key])}")
-    if old.get("init") and new["init"] and old["init"] != new["init"]:
+    for key in [key for key in old if key not in _SPECIAL]:
+        lines += _fields(key, old[key], new.get(key, _ABSENT))
+    if old.get("init") and new.get("init") and old["init"] != new["init"]:
         lines.append(f"init: its weights were {_short(old['init'])}, are {_short(new['init'])}; leave init= out")
-    if "sources" not in old:
-        return lines
-    same_data = all(_same_episodes(old["sources"].get(name), source) for name, source in new["sources"].items())
-    for name in [*old["sources"], *(name for name in new["sources"] if name not in old["sources"])]:
-        before, now = old["sources"].get(name), new["sources"].get(name)
+    return [*lines, *_sources(old["sources"], new.get("sources", {}))] if "sources" in old else lines
+
+
+def _sources(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    same_data = all(_same_episodes(old.get(name), source) for name, source in new.items())
+    for name in [*old, *(name for name in new if name not in old)]:
+        before, now = old.get(name), new.get(name)
         if before is None or now is None:
-            lines.append(f"sources.{name}: {'is new' if before is None else 'is no longer there'}")
+            yield f"sources.{name}: {'is new' if before is None else 'is no longer there'}"
             continue
-        lines += [f"sources.{name}.{line}" for line in _source_differences(before, now, with_statistics=same_data)]
-    return lines
+        for line in _source_differences(before, now, with_statistics=same_data):
+            yield f"sources.{name}.{line}"
 
 
 def other_libraries(old: Identity, new: Identity) -> list[str]:
     """Libraries whose version is another now: the run goes on, but not to the same bits."""
-    before, now = old.get("libraries", {}), new["libraries"]
+    before, now = old.get("libraries", {}), new.get("libraries", {})
     return [f"{name} {before[name]} -> {now[name]}" for name in before if name in now and before[name] != now[name]]
-
-
-def identity_of_checkpoint(policy_format: PolicyFormat, name: str) -> dict[str, Any]:
-    """What a checkpoint from before there were identities says of its main data set."""
-    source = {key: value for key, value in _robot(policy_format).items() if key != "features"}
-    plain: dict[str, Any] = json.loads(json.dumps({"main": name, "source": source}))
-    return {"sources": {plain["main"]: plain["source"]}, "vocabulary": policy_format.vocabulary.fingerprint}
-
-
-def _source(one: OpenSource, policy_format: PolicyFormat) -> dict[str, Any]:
-    digests = episode_digests(one.episodes)
-    index = index_episodes(one.episodes)
-    return {
-        "name": one.episodes.name,
-        "version": str(getattr(one.episodes, "version", "") or ""),
-        "split": getattr(one.episodes, "split", None),
-        "episodes": {
-            "number": len(digests),
-            "steps": int(index.lengths.sum()),
-            "held_out": len(one.held_out),
-            "sha256": hashlib.sha256("".join(digests).encode()).hexdigest(),
-            "each": "".join(digests),
-        },
-        "videos": videos_digest(one.episodes),
-        "features": one.episodes.features.to_json(),
-        **_robot(policy_format),
-    }
-
-
-def _robot(policy_format: PolicyFormat) -> dict[str, Any]:
-    return {
-        "embodiment": dataclasses.replace(policy_format.embodiment, guessed=()).to_dict(),
-        "policy": dataclasses.asdict(policy_format.config),
-        "statistics": policy_format.statistics.to_dict()["fields"],
-    }
 
 
 def _same_episodes(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> bool:
@@ -151,19 +94,11 @@ def _source_differences(old: Mapping[str, Any], new: Mapping[str, Any], *, with_
     episodes = old.get("episodes")
     if episodes is not None:
         yield from _episode_differences(episodes, new["episodes"])
-    if old.get("videos", new["videos"]) != new["videos"]:
+    if "videos" in old and old["videos"] != new["videos"]:
         yield "videos: the video files have other content"
-    for key in (
-        "name",
-        "version",
-        "split",
-        "features",
-        "embodiment",
-        "policy",
-        *(["statistics"] if with_statistics else []),
-    ):
-        if key in old and old[key] != new[key]:
-            yield from _fields(key, old[key], new[key])
+    for key in old:
+        if key not in ("episodes", "videos", *(() if with_statistics else ("statistics",))):
+            yield from _fields(key, old[key], new.get(key, _ABSENT))
 
 
 def _episode_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -213,3 +148,44 @@ def _by_name(value: Any) -> Any:
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+
+
+def setting_differences(old: Mapping[str, Any], config: RunConfig) -> list[str]:
+    """A line for each setting that differs and changes what the run computes; more `steps` than before do not.
+
+    Args:
+        old: the settings of the run as its checkpoint has them.
+        config: what was asked for.
+    """
+    filled = _with_defaults(old, config)
+    before, now = json.loads(json.dumps(filled)), json.loads(json.dumps(dataclasses.asdict(config)))
+    if isinstance(before.get("steps"), int) and before["steps"] < now["steps"]:
+        before["steps"] = now["steps"]
+    lines = _leaves(before, now, "")
+    return [line for name, line in lines if not any(fnmatchcase(name, free) for free in config.free_on_resume)]
+
+
+def _leaves(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for key in sorted(set(old) | set(new)):
+        name = f"{prefix}{key}"
+        if isinstance(old.get(key), dict) and isinstance(new.get(key), dict):
+            yield from _leaves(old[key], new[key], f"{name}.")
+        elif old.get(key) != new.get(key):
+            yield name, f"{name}={old.get(key)!r}, but {name}={new.get(key)!r} was asked for"
+
+
+def _with_defaults(saved: Mapping[str, Any], config: Any) -> dict[str, Any]:
+    """Saved settings, with the default for each that did not exist yet: a new setting's default changes nothing."""
+    filled = dict(saved)
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name in saved:
+            if dataclasses.is_dataclass(value) and isinstance(saved[field.name], dict):
+                filled[field.name] = _with_defaults(saved[field.name], value)
+        elif field.default is not dataclasses.MISSING:
+            filled[field.name] = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            default: Any = field.default_factory()
+            is_plain = isinstance(default, type) or not dataclasses.is_dataclass(default)
+            filled[field.name] = default if is_plain else dataclasses.asdict(default)
+    return filled

@@ -1,12 +1,14 @@
-"""The log of a run: one JSON object a line, and the plot drawn from it."""
+"""The log of a run: the means that its lines hold, one JSON object a line, and the plot drawn from it."""
 
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 from embodio.model.writing import append, replacing, write_text
+from embodio.train.objective import Outcome
 
 
 class RunLog:
@@ -56,16 +58,17 @@ def _parsed(path: Path) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
 
 
 def plot_log(path: Path, out: Path) -> None:
-    """Draws loss and action-token accuracy, in training and validation, over the steps."""
+    """Draws the loss, and the accuracy if there is one, in training and validation, over the steps."""
     # Heavy, and only needed at the end of a run.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     lines = read_log(path)
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    shown = [key for key in ("loss", "accuracy") if key == "loss" or any(key in line for line in lines)]
+    figure = Figure(figsize=(5 * len(shown), 4), layout="constrained")
     FigureCanvasAgg(figure)
-    for place, key, label in ((1, "loss", "loss"), (2, "accuracy", "action-token accuracy")):
-        axes = figure.add_subplot(1, 2, place)
+    for place, key in enumerate(shown, start=1):
+        axes = figure.add_subplot(1, len(shown), place)
         for kind, width in (("train", 1.0), ("validation", 2.0)):
             points = [
                 (line["step"], line[key])
@@ -75,9 +78,59 @@ def plot_log(path: Path, out: Path) -> None:
             if points:
                 axes.plot(*zip(*points, strict=True), linewidth=width, label=kind)
         axes.set_xlabel("step")
-        axes.set_ylabel(label)
+        axes.set_ylabel(key)
         axes.grid(alpha=0.3)
-        if lines:
+        if axes.lines:
             axes.legend()
     with replacing(out) as temporary:
         figure.savefig(temporary, dpi=110)
+
+
+class Means:
+    """Means over batches: of the loss by weight, of each figure by its own count."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[float, float]] = {}
+
+    def add(self, outcome: Outcome, weight: float = 1.0) -> None:
+        """Takes in a batch, whose loss counts `weight` times."""
+        self._add("loss", outcome.loss.item() * weight, weight)
+        for name, figure in outcome.figures.items():
+            self._add(name, figure.total.item(), figure.divisor.item())
+
+    def _add(self, name: str, total: float, count: float) -> None:
+        before, counted = self._sums.get(name, (0.0, 0.0))
+        self._sums[name] = before + total, counted + count
+
+    def values(self) -> dict[str, float]:
+        """Name -> mean, "loss" first; without those that nothing was counted for."""
+        return {name: total / count for name, (total, count) in self._sums.items() if count}
+
+
+class Meter:
+    """Means and speed of training since the last line of the log."""
+
+    def __init__(self) -> None:
+        self._restart()
+
+    def _restart(self) -> None:
+        self._means, self._steps, self._examples = Means(), 0, 0
+        self._since = time.monotonic()
+
+    def add(self, outcome: Outcome, examples: int) -> None:
+        """Takes in one step."""
+        self._means.add(outcome)
+        self._steps += 1
+        self._examples += examples
+
+    def line(self, step: int) -> dict[str, float]:
+        """The means, examples per second, and seconds per step; the meter starts again."""
+        seconds = time.monotonic() - self._since
+        values = {
+            "step": step,
+            **self._means.values(),
+            "examples_per_second": self._examples / max(1e-9, seconds),
+            "seconds_per_step": seconds / max(1, self._steps),
+        }
+        self._restart()
+        return values

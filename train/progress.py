@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +15,7 @@ QUIET_SECONDS = 30.0
 
 
 class TrainProgress:
-    """A bar with loss, action-token accuracy, examples per second and the time left.
+    """A bar with loss, accuracy if there is one, examples per second and the time left.
 
     Args:
         step: steps done before.
@@ -37,11 +38,9 @@ class TrainProgress:
     ) -> None:
         self._bar.stop()
 
-    def update(self, step: int, line: dict[str, float]) -> None:
+    def update(self, step: int, line: Mapping[str, float]) -> None:
         """Shows the figures of a line of the log."""
-        figures = (
-            f"loss {line['loss']:.3f}  accuracy {line['accuracy']:.1%}  {line['examples_per_second']:.0f} examples/s"
-        )
+        figures = f"{_measured(line, '  ')}  {line['examples_per_second']:.0f} examples/s"
         self._bar.update(self._task, completed=step, note=figures)
         if not self._console.is_terminal and time.monotonic() - self._printed > QUIET_SECONDS:
             self._printed = time.monotonic()
@@ -56,11 +55,13 @@ class TrainProgress:
         """Prints a line."""
         self._console.print(text, highlight=False, markup=False)
 
-    def note(self, step: int, task: str, line: dict[str, float]) -> None:
+    def note(self, step: int, task: str, line: Mapping[str, float]) -> None:
         """Prints a validation, of one task or of all together ("")."""
         of = f" of {task}" if task else ""
-        self._console.print(
-            f"validation{of} at step {step}: loss {line['loss']:.3f}, accuracy {line['accuracy']:.1%}",
-            highlight=False,
-            markup=False,
-        )
+        self.say(f"validation{of} at step {step}: {_measured(line, ', ')}")
+
+
+def _measured(line: Mapping[str, float], between: str) -> str:
+    """Loss, and accuracy where it was measured."""
+    accuracy = f"{between}accuracy {line['accuracy']:.1%}" if "accuracy" in line else ""
+    return f"loss {line['loss']:.3f}{accuracy}"

@@ -10,7 +10,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.stream.mixture_config import MixtureConfig
 from embodio.datasets.tasks.parts.input_config import InputConfig
 from embodio.train.command_line.ranges import COUNT, NOT_NEGATIVE, require_ranges
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ class SharedTaskSettings:
     def __post_init__(self) -> None:
         require_ranges(self, "task.", idle_action=NOT_NEGATIVE, idle_state=NOT_NEGATIVE)
         if (self.idle_action > 0) != (self.idle_state > 0):
-            raise ConfigError("task.idle_action and task.idle_state: give both or none; a step is idle below both")
+            raise UsageError("task.idle_action and task.idle_state: give both or none; a step is idle below both")
         try:
             self.rules("action")
         except DatasetError as error:
-            raise ConfigError(f"task: {error}") from error
+            raise UsageError(f"task: {error}") from error

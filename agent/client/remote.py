@@ -18,6 +18,7 @@ from embodio.agent.client.errors import (
     Overloaded,
     ServerStopping,
     ServerUnreachable,
+    error_named,
 )
 from embodio.agent.client.link import Broken, Link
 from embodio.agent.client.messages import field, pack
@@ -67,7 +68,8 @@ class RemoteAgent:
     Args:
         url: "ws://host:port", or "wss://host:port" for TLS.
         token: that the server was started with.
-        embodiment: of the environment to act in (`env.unwrapped.embodiment` or its `to_dict()`); refused if it differs.
+        embodiment: of the environment to act in (`env.unwrapped.embodiment` or its `to_dict()`), or the name of a
+            robot; refused if the served one differs.
         deadline: seconds that one call may take; an attribute that may be changed, for `imagine` for example.
         patience: seconds to go on trying to connect.
         tls: context for wss where the server's certificate is not trusted by this machine.
@@ -91,7 +93,8 @@ class RemoteAgent:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.url, self.deadline, self.patience = url, deadline, patience
-        self._token, self._tls, self._expected = token, tls, robot_to(embodiment)
+        self._wanted = embodiment if isinstance(embodiment, str) else ""
+        self._token, self._tls, self._expected = token, tls, None if self._wanted else robot_to(embodiment)
         self._number = 0
         self._closed = False
         self._link: Link | None = self._connect(None, time.monotonic() + patience, _HANDSHAKE_SECONDS)
@@ -295,4 +298,16 @@ class RemoteAgent:
             self._session, welcome = link.session, link.welcome
             self._robot, self._info = field(welcome, "embodiment", dict), field(welcome, "info", dict)
             self._keys = [str(key) for key in field(welcome, "keys", list)]
+            self._require_wanted(link)
             return link
+
+    def _require_wanted(self, link: Link) -> None:
+        """Refuses a server of another robot than the one that was asked for by name."""
+        names = [str(name) for name in (self._info.get("robot"), self._robot.get("name")) if name]
+        if self._wanted and self._wanted not in names:
+            link.close()
+            raise error_named(
+                "EmbodimentMismatch",
+                f"embodiment: {self.url} serves {' or '.join(names)}, not {self._wanted!r}; if its checkpoint has that "
+                f"robot, start embodio-serve with robot={self._wanted}",
+            )

@@ -107,7 +107,7 @@ class RobotFormats(Mapping[str, PolicyFormat]):
         if self.default in names:
             return self.default
         shown = _listed([f"{name} ({self[name].embodiment.name})" for name in names])
-        raise CheckpointError(f"{problem}: {shown}; name the one that is meant, embodiment={names[0]!r}")
+        raise CheckpointError(f"{problem}: {shown}; say which of them by its name, such as {names[0]!r}")
 
     def _hint(self, wanted: str) -> str:
         names = [*self, *(one.embodiment.name for one in self.values())]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.conversion.targets import ConversionSettings, open_target
+from embodio.datasets.conversion.settings import ConversionSettings
+from embodio.datasets.conversion.targets import open_target
 from embodio.datasets.episodes.side_files import fingerprint
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.episodes.features import (
     STEPS,
     EpisodeFeatures,
@@ -25,40 +26,6 @@ from embodio.datasets.sources.lerobot.writer import LeRobotWriter
 from embodio.model.writing import write_json
 
 Kind = TypeVar("Kind", bound=Feature)
-_IMAGES = {"rlds": ("png", "jpeg"), "lerobot": ("video", "png")}
-
-
-@dataclass(frozen=True)
-class ConversionSettings:
-    """What to make of a data set.
-
-    Attributes:
-        to: "rlds" or "lerobot".
-        name: of the new data set; None takes that of the source, in small letters.
-        images: how images are stored. RLDS: "png" (every value is kept) or "jpeg". LeRobot: "video" (H.264;
-            camera images of 128 px differ by less than 2 of 255 on average) or "png" (every value is kept). None takes
-            the first one.
-        fps: steps per second for LeRobot; None takes that of the source's robot.
-    """
-
-    to: Literal["rlds", "lerobot"] = "rlds"
-    name: str | None = None
-    images: str | None = None
-    fps: float | None = None
-
-    @property
-    def image_encoding(self) -> str:
-        """How images are stored."""
-        return self.images or _IMAGES[self.to][0]
-
-    def __post_init__(self) -> None:
-        """Checks the choices; raises DatasetError."""
-        if self.to not in _IMAGES:
-            raise DatasetError(f"to={self.to!r}: choose rlds or lerobot")
-        if self.images not in (None, *_IMAGES[self.to]):
-            raise DatasetError(f"images={self.images!r}: {self.to} takes {' or '.join(_IMAGES[self.to])}")
-        if self.fps is not None and not 0 < self.fps <= 10_000:
-            raise DatasetError(f"fps={self.fps}: give steps per second, more than 0")
 
 
 class EpisodeWriter(Protocol):

@@ -130,7 +130,7 @@ def fetch(url: str, folder: Path) -> Path:
 
 
 def _download(system: Any, path: str, target: Path, url: str, most: int) -> None:
-    """Copies a file of at most so many bytes; a server may send without end."""
+    """Copies a file of at most `most` bytes; a server may send without end."""
     from fsspec.callbacks import Callback  # was there for `_file_system`
 
     def check(size: int | None, value: int, **_: object) -> None:

@@ -76,7 +76,8 @@ class DatasetInfo:
         file_format = str(info.get("fileFormat") or "tfrecord")
         if file_format not in FORMATS:
             raise DatasetError(
-                f"{path}: only {' and '.join(FORMATS)} files can be read, not {file_format}. Convert them with tfds"
+                f"{path}: only {' and '.join(FORMATS)} files can be read without TensorFlow, not {file_format}. Copy "
+                "them with `embodio-data convert tfds:NAME folder=DATA_DIR out=...`, which has tfds read them"
             )
         if not isinstance(info["splits"], list):
             raise DatasetError(f"{path}: splits is not a list. Fetch it again")

@@ -13,8 +13,6 @@ from embodio.datasets.episodes.features import (
     STEPS,
     DepthFeature,
     EpisodeFeatures,
-    Feature,
-    ImageFeature,
     TensorFeature,
 )
 from embodio.datasets.episodes.fields import EpisodeFields
@@ -170,10 +168,3 @@ def _nothing(feature: TensorFeature | DepthFeature) -> npt.NDArray[Any]:
     if isinstance(feature, DepthFeature):
         return np.zeros((0, feature.height, feature.width, 1), np.float32)
     return np.zeros((0, *feature.shape), feature.numpy_dtype)
-
-
-def feature_of(shape: tuple[int, ...], dtype: np.dtype[Any], *, encoding: str = "png") -> Feature:
-    """Returns the feature of an array of one step: an image where it is uint8 [H, W, 1 or 3], else numbers."""
-    if dtype == np.uint8 and len(shape) == 3 and shape[-1] in (1, 3) and min(shape[:2]) > 3:
-        return ImageFeature(shape[0], shape[1], shape[2], "jpeg" if encoding == "jpeg" else "png")
-    return TensorFeature(str(dtype), shape)

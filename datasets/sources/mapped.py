@@ -151,6 +151,11 @@ class MappedSource:
         if not self._episodes:
             raise DatasetError(f"{description.path}: none of {len(base)} episodes passes the filters. Loosen them")
 
+    @property
+    def base(self) -> EpisodeSource:
+        """The data set without its description."""
+        return self._base
+
     def __len__(self) -> int:
         """Returns the number of episodes that pass the filters."""
         return len(self._episodes)

@@ -21,10 +21,10 @@ def _holds(path: Path) -> bool:
 
 
 def _opened(place: Path | str, split: str | None, instruction: str) -> RLDSReader:
-    return RLDSReader(_version_of(place), split or "train")
+    return RLDSReader(version_folder(place), split or "train")
 
 
-def _version_of(path: Path | str) -> Path | str:
+def version_folder(path: Path | str) -> Path | str:
     """The folder itself, or the highest version below it ("1.0.0"), also below the only configuration there."""
     if isinstance(path, str):
         return _version_behind(path.rstrip("/"))
@@ -40,7 +40,7 @@ def _version_of(path: Path | str) -> Path | str:
 
 
 def _version_behind(url: str) -> str:
-    """As `_version_of`, for a URL."""
+    """As `version_folder`, for a URL."""
     versions = [] if _VERSION.fullmatch(url.rpartition("/")[2]) else child_folders(url)
     versions = [name for name in versions if _VERSION.fullmatch(name)]
     return f"{url}/{_newest(url, versions)}" if versions else url

@@ -8,11 +8,13 @@ from typing import Protocol
 import numpy as np
 
 from embodio.datasets.errors import ExampleError
-from embodio.datasets.stream.loader import Loader, LoaderConfig
+from embodio.datasets.stream.loader import BatchMaker, Loader, LoaderConfig
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.stream.numbered_batches import DamagedRecord, NumberedBatches, made
 from embodio.datasets.stream.order import generator_at, mask_generator_at
+from embodio.datasets.stream.packing import Capacity, packed
 from embodio.datasets.tasks.parts.record_task import RecordTask
+from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
 from embodio.model.network.batch import Allocate, Batch, collate
 from embodio.model.processing.processor import Features
@@ -35,6 +37,7 @@ class BatchStream(NumberedBatches[RecordTask]):
         batch_size: examples in a batch of all ranks together.
         rank: number of this process among those that train together.
         ranks: how many they are.
+        packing: the network's configuration and the capacity of a packed row; None for one example per row.
 
     Raises:
         DatasetError: the batch cannot be shared out, or there is no such rank.
@@ -49,15 +52,17 @@ class BatchStream(NumberedBatches[RecordTask]):
         *,
         rank: int = 0,
         ranks: int = 1,
+        packing: tuple[ModelConfig, Capacity] | None = None,
     ) -> None:
         super().__init__(task, seed, batch_size, rank=rank, ranks=ranks)
-        self._processor = processor
+        self._processor, self._packing = processor, packing
 
     def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
         """Batch number `step`, and what was wrong with the records that were replaced in it."""
         damage: list[ExampleError] = []
         rows = [self._first_whole(position, damage, self._features) for position in self.positions(step)]
-        return collate(rows, allocate=allocate), tuple(damage)
+        batch = collate(rows, allocate=allocate)
+        return batch if self._packing is None else packed(batch, *self._packing), tuple(damage)
 
     def _features(self, task: RecordTask, record: int, position: int) -> Features:
         example = task.example(record, generator_at(self._seed, position))
@@ -65,7 +70,7 @@ class BatchStream(NumberedBatches[RecordTask]):
 
 
 def batches(
-    stream: BatchStream,
+    stream: BatchMaker,
     start: int,
     stop: int,
     workers: int = 0,

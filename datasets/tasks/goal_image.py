@@ -10,8 +10,7 @@ from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
 from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.model.tasks.base.family import Media
-from embodio.model.tasks.families.goal_image import Goal
-from embodio.model.tasks.families.goal_image import GoalImage as GoalFamily
+from embodio.model.tasks.families.goal_image import Goal, GoalImageFamily
 
 ConfigT = TypeVar("ConfigT", bound=TaskConfig)
 
@@ -20,7 +19,7 @@ class GoalImage(MomentTask[ConfigT]):
     """Frame and instruction in, goal image out (paper, section D.10). The last step makes no record."""
 
     name = "goal_image"
-    family = GoalFamily()
+    family = GoalImageFamily()
     intermediate = False
 
     def _records(self, length: int) -> int:

@@ -14,8 +14,7 @@ from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
 from embodio.datasets.tasks.parts.task_config import TaskConfig, require_at_least_one
 from embodio.model.tasks.base.family import Media
-from embodio.model.tasks.families.next_frame import FrameAhead
-from embodio.model.tasks.families.next_frame import NextFrame as NextFrameFamily
+from embodio.model.tasks.families.next_frame import FrameAhead, NextFrameFamily
 
 
 @dataclass(frozen=True, kw_only=True)

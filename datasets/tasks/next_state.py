@@ -10,8 +10,7 @@ from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
 from embodio.datasets.tasks.parts.task_config import TaskConfig, require_at_least_one
 from embodio.model.tasks.base.family import Media
-from embodio.model.tasks.families.next_state import NextState as NextStateFamily
-from embodio.model.tasks.families.next_state import StateAhead
+from embodio.model.tasks.families.next_state import NextStateFamily, StateAhead
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,7 @@ from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
 from embodio.datasets.tasks.parts.task_config import TaskConfig, require_at_least_one
 from embodio.model.tasks.base.family import Media
-from embodio.model.tasks.families.plan import Plan as PlanFamily
-from embodio.model.tasks.families.plan import Planned
+from embodio.model.tasks.families.plan import PlanFamily, Planned
 
 _WHOLE_EPISODE = 1 << 40  # steps
 

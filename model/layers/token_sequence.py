@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,6 +21,8 @@ class TokenSequence:
         mask: bool [B, L], True where a token is valid; None when all are.
         segments: int64 [B, L]; tokens see each other only within a segment. None when a row is one segment.
         placement: where on their grids the tokens of targets lie, if the masks of the paper are in force.
+        examples: int64 [B, L], which example each token is of, in packed rows; tokens of others are never seen, neither
+            in the row nor across the decoder. None where a row is one example.
     """
 
     embeddings: Tensor
@@ -28,6 +30,7 @@ class TokenSequence:
     mask: Tensor | None = None
     segments: Tensor | None = None
     placement: Placement | None = None
+    examples: Tensor | None = None
 
     @property
     def length(self) -> int:
@@ -42,7 +45,7 @@ class TokenSequence:
 
     def with_embeddings(self, embeddings: Tensor) -> TokenSequence:
         """The same tokens with other embeddings [B, L, D]."""
-        return TokenSequence(embeddings, self.rotary, self.mask, self.segments, self.placement)
+        return replace(self, embeddings=embeddings)
 
 
 def concatenate(parts: Sequence[TokenSequence], *, separate: bool = False) -> TokenSequence:
@@ -101,11 +104,12 @@ def self_attention_mask(tokens: TokenSequence, *, causal: bool = False) -> Tenso
         bool, broadcastable to [B, H, L, L], True where attention is allowed; None where nothing is hidden except by
         `causal` alone, which the caller passes on as `is_causal`.
     """
-    if tokens.mask is None and tokens.segments is None:
+    if tokens.mask is None and tokens.segments is None and tokens.examples is None:
         return None
     allowed = tokens.full_mask()[:, None, None, :]
-    if tokens.segments is not None:
-        allowed = allowed & (tokens.segments[:, None, :, None] == tokens.segments[:, None, None, :])
+    for ids in (tokens.segments, tokens.examples):
+        if ids is not None:
+            allowed = allowed & (ids[:, None, :, None] == ids[:, None, None, :])
     if causal:
         square = torch.ones(tokens.length, tokens.length, dtype=torch.bool, device=allowed.device)
         return (allowed & square.tril()) | torch.eye(tokens.length, dtype=torch.bool, device=allowed.device)
@@ -117,3 +121,14 @@ def cross_attention_mask(mask: Tensor | None) -> Tensor | None:
     if mask is None:
         return None
     return (mask | ~mask.any(dim=-1, keepdim=True))[:, None, None, :]
+
+
+def decoder_cross_mask(tokens: TokenSequence, encoded: TokenSequence) -> Tensor | None:
+    """Which tokens of the encoder each target token may see: bool, broadcastable to [B, H, Lq, Lk]; None for all.
+
+    In packed rows these are the valid tokens of its own example; a target without any sees all.
+    """
+    if encoded.examples is None or tokens.examples is None:
+        return cross_attention_mask(encoded.mask)
+    own = (tokens.examples[:, :, None] == encoded.examples[:, None, :]) & encoded.full_mask()[:, None, :]
+    return (own | ~own.any(dim=-1, keepdim=True)).unsqueeze(1)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from embodio.model.errors import BatchError
 from embodio.model.layers.fused import cross_entropy
+from embodio.model.tokens.vocabulary import EOS_ID
 
 Z_LOSS = 1e-4
 
@@ -31,16 +32,26 @@ class TargetOutput:
 
 @dataclass(frozen=True)
 class ModalityLoss:
-    """Means over the trained positions of one modality, each a float32 scalar tensor, and their number `weight`.
+    """What was found at the trained positions of one modality, each a scalar tensor, at least float32.
 
-    `cross_entropy` and `z_loss` carry gradients; `accuracy` is the share of positions where the largest logit is the
-    target's.
+    Attributes:
+        cross_entropy: the mean, in nats; carries gradients.
+        z_loss: the mean penalty; carries gradients.
+        weight: the number of positions.
+        right: positions where no logit is larger than the target's, the end of the text not counted.
+        counted: positions that could be right: all but the end of the text, which a network learns at once.
     """
 
     cross_entropy: Tensor
     z_loss: Tensor
-    accuracy: Tensor
     weight: Tensor
+    right: Tensor
+    counted: Tensor
+
+    @property
+    def accuracy(self) -> Tensor:
+        """The share of right positions; 0 where there are none to count."""
+        return self.right / self.counted.clamp(min=1.0)
 
 
 @dataclass(frozen=True)
@@ -74,15 +85,23 @@ def compute_loss(outputs: Mapping[str, TargetOutput], z_loss: float = Z_LOSS) ->
 def _modality_loss(output: TargetOutput, z_loss: float) -> ModalityLoss:
     logits, targets = output.logits.flatten(0, 1), output.targets.flatten()
     entropy, log_partition, correct = cross_entropy(logits, targets)
+    counted = targets != EOS_ID
     if output.loss_mask is None:
         weight = entropy.new_tensor(float(entropy.numel()))
         mask = entropy.new_ones(())
     else:
         mask = output.loss_mask.flatten().to(entropy.dtype)
         weight = mask.sum()
+        counted = counted & (mask != 0)
     divisor = weight.clamp(min=1.0)
 
     def mean(values: Tensor) -> Tensor:
         return (values * mask).sum() / divisor
 
-    return ModalityLoss(mean(entropy), z_loss * mean(log_partition.square()), mean(correct.to(entropy.dtype)), weight)
+    return ModalityLoss(
+        cross_entropy=mean(entropy),
+        z_loss=z_loss * mean(log_partition.square()),
+        weight=weight,
+        right=(correct & counted).sum().to(entropy.dtype),
+        counted=counted.sum().to(entropy.dtype),
+    )

@@ -19,10 +19,14 @@ from embodio.model.layers.vit import ImageTower
 from embodio.model.network.batch import Batch, check_input, check_rows, check_target
 from embodio.model.network.inputs import Fields, HistoryInput, PatchInput, TextInput
 from embodio.model.network.loss import Z_LOSS, LossOutput, TargetOutput, compute_loss
+from embodio.model.network.packing import Packing
 from embodio.model.network.targets import CODE_OFFSET, CodeTarget, Target, TextTarget, Tokenizer
 from embodio.model.network.transformer import Decoder, Encoder
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
+
+ROWS = "packing/rows"
+"""The key of the packed row of each example, int [B]."""
 
 _FIELDS = {
     "inputs/text": ("tokens", "mask", "pos_ids"),
@@ -166,19 +170,30 @@ class UnifiedIO2(nn.Module):
     def forward(self, batch: Batch) -> dict[str, TargetOutput]:
         """Teacher-forced logits of every target in the batch, keyed by its own modality.
 
+        With "packing/rows" int [B] in the batch, the transformer runs on packed rows (`embodio.model.network.packing`);
+        logits of valid positions are the same, those of padding are of zeros.
+
         Args:
             batch: see `Batch`; the fields of each modality are described in `embodio.model.network.inputs` and
                 `embodio.model.network.targets`.
         """
-        encoded = self.encode(batch)
         targets = self.embed_targets(batch)
         tokens = concatenate([target.tokens for target in targets.values()], separate=True)
-        hidden = self.decoder(tokens, encoded)
+        if ROWS in batch:
+            hidden = self._packed(concatenate(list(self.embed_inputs(batch).values())), tokens, batch[ROWS])
+        else:
+            hidden = self.decoder(tokens, self.encode(batch))
         pieces = hidden.split([target.tokens.length for target in targets.values()], dim=1)
         return {
             name: TargetOutput(self.logits(piece, name), target.ids, target.loss_mask)
             for (name, target), piece in zip(targets.items(), pieces, strict=True)
         }
+
+    def _packed(self, inputs: TokenSequence, tokens: TokenSequence, rows: Tensor) -> Tensor:
+        """Decoder states [B, L, D] of the target tokens, computed in packed rows."""
+        encoder, decoder = Packing.of(inputs, rows), Packing.of(tokens, rows)
+        encoded = self.encoder(encoder.pack(inputs))
+        return decoder.unpack(self.decoder(decoder.pack(tokens), encoded))
 
     def loss(self, outputs: Mapping[str, TargetOutput], z_loss: float = Z_LOSS) -> LossOutput:
         """Training loss of `forward`'s outputs; see `embodio.model.network.loss.compute_loss`."""
@@ -239,6 +254,8 @@ def _split(batch: Batch, config: ModelConfig) -> dict[str, dict[str, Fields]]:
     built = {"inputs": config.input_modalities, "targets": config.target_modalities}
     check_rows(batch)
     for key, value in batch.items():
+        if key == ROWS:
+            continue
         owner, _, name = key.rpartition("/")
         if name not in _FIELDS.get(owner, ()):
             known = [f"{owner}/{name}" for owner, names in _FIELDS.items() for name in names]

@@ -11,7 +11,7 @@ from embodio.model.config.parts import TransformerConfig
 from embodio.model.layers.attention import CrossAttention, SelfAttention
 from embodio.model.layers.layers import Dropout, GatedMLP, RMSNorm
 from embodio.model.layers.sparse_masks import layer_masks
-from embodio.model.layers.token_sequence import TokenSequence, cross_attention_mask, self_attention_mask
+from embodio.model.layers.token_sequence import TokenSequence, decoder_cross_mask, self_attention_mask
 from embodio.model.pauses import BETWEEN, pause
 
 
@@ -97,7 +97,7 @@ class DecoderLayer(nn.Module):
             rotary: from `head_rotary`.
             mask: from `self_attention_mask(causal=True)`; None means causal and nothing else.
             keys_values: of the encoder's tokens, from `cross_attention.keys_values`.
-            cross_mask: from `cross_attention_mask`.
+            cross_mask: from `decoder_cross_mask`.
         """
         mixed = self.self_attention(self.self_attention_norm(x), rotary, mask, causal=mask is None)
         x = x + self.dropout(mixed)
@@ -124,7 +124,7 @@ class Decoder(nn.Module):
         rotary = head_rotary(tokens.rotary, self.num_heads)
         source_rotary = head_rotary(encoded.rotary, self.num_heads)
         masks = self._masks(tokens)
-        cross_mask = cross_attention_mask(encoded.mask)
+        cross_mask = decoder_cross_mask(tokens, encoded)
         x = self.dropout(tokens.embeddings)
         for layer, mask in zip(self.layer_list(), masks, strict=True):
             keys_values = layer.cross_attention.keys_values(encoded.embeddings, source_rotary)

@@ -380,11 +380,6 @@ def _shift(constraint: Constraint, start: int) -> Constraint:
     return lambda tokens, rows: constraint(tokens, rows + start)
 
 
-def size_of(image: Image) -> tuple[int, int]:
-    """Height and width in pixels."""
-    return int(image.shape[0]), int(image.shape[1])
-
-
 def sampled(options: GenerationOptions | None, top_p: float) -> GenerationOptions:
     """The options given, or sampling among the best that together have a probability."""
     return GenerationOptions(sampling=Sampling(top_p=top_p)) if options is None else options

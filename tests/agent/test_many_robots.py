@@ -16,55 +16,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sentencepiece
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.agent import Agent, AgentError, Checkpoint, PolicyConfig, PolicyFormat, load_checkpoint, save_checkpoint
+from embodio.agent import Agent, AgentError, Checkpoint, PolicyFormat, load_checkpoint, save_checkpoint
 from embodio.agent.checkpoint import checkpoint_files
 from embodio.agent.errors import CheckpointError
 from embodio.agent.format.robot_files import read_robots, robot_names, write_robots
 from embodio.agent.format.robot_formats import MOST_ROBOTS, RobotFormats
-from embodio.agent.policy_network import policy_network_config
-from embodio.envs.embodiment import Camera, Dimension, Embodiment
 from embodio.envs.errors import EmbodimentMismatch
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import SUMS_FILE, read_sums, sums_command
-from tests.agent.conftest import make_embodiment, make_format, make_statistics
+from tests.agent.conftest import make_format
 from tests.agent.robots import observation_of
+from tests.agent.two_robots import arm_and_cart, cart, cart_format, network_of
 
 ARM_FILES = [f"robots/arm/{name}.json" for name in ("policy", "embodiment", "statistics")]
 
 
-def cart() -> Embodiment:
-    """Another robot than the toy: one camera of another size, another state, five action dimensions."""
-    toy = make_embodiment()
-    dimensions = tuple(Dimension(f"wheel_{place}", "rad/s", -2.0, 3.0 + place) for place in range(5))
-    return dataclasses.replace(
-        toy,
-        name="toys/cart",
-        action=dataclasses.replace(toy.action, dimensions=dimensions, mode="absolute"),
-        state=tuple(Dimension(name, "m", -1.0, 1.0) for name in ("x", "y", "z")),
-        cameras=(Camera("top", 96, 160),),
-        control_hz=5.0,
-    )
-
-
-def cart_format(**changes: object) -> PolicyFormat:
-    settings = {"cameras": ("top",), "chunk": 2, "action_bins": 51, "history_frames": 1} | changes
-    return PolicyFormat(PolicyConfig(**settings), cart(), make_statistics(cart()), Vocabulary.default())  # type: ignore[arg-type]
-
-
 @pytest.fixture(scope="module")
 def robots() -> RobotFormats:
-    return RobotFormats({"arm": make_format(chunk=3), "cart": cart_format()})
+    return arm_and_cart()
 
 
 @pytest.fixture(scope="module")
 def model(robots: RobotFormats) -> UnifiedIO2:
-    torch.manual_seed(0)
-    return UnifiedIO2(policy_network_config("nano", *robots.values())).eval()
+    return network_of(robots)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +95,7 @@ def test_what_is_saved_is_loaded(saved: Path, robots: RobotFormats) -> None:
 
 
 def test_without_a_name_several_robots_ask_which(saved: Path, tmp_path: Path, model: UnifiedIO2) -> None:
-    with pytest.raises(CheckpointError, match=r"several robots: arm \(toy\), cart \(toys/cart\); .*embodiment='arm'"):
+    with pytest.raises(CheckpointError, match=r"several robots: arm \(toy\), cart \(toys/cart\); .*such as 'arm'"):
         Agent.load(saved)
     with pytest.raises(CheckpointError, match="several robots"):
         _ = load_checkpoint(saved).format
@@ -146,7 +124,7 @@ def test_one_embodiment_with_two_policies_is_picked_by_name(model: UnifiedIO2) -
     formats = {"fine": cart_format(), "coarse": cart_format(action_bins=5)}
     checkpoint = Checkpoint(model, formats)
     for wanted in (cart(), "toys/cart"):
-        with pytest.raises(CheckpointError, match=r"fine \(toys/cart\), coarse .*name the one"):
+        with pytest.raises(CheckpointError, match=r"fine \(toys/cart\), coarse .*by its name"):
             Agent(checkpoint, embodiment=wanted)
     assert Agent(checkpoint, embodiment="coarse").format.config.action_bins == 5
     assert Agent(Checkpoint(model, RobotFormats(formats, "coarse")), embodiment=cart()).robot == "coarse"

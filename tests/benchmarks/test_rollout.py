@@ -11,9 +11,10 @@ from rich.console import Console
 
 from embodio.benchmarks.errors import ResultsError
 from embodio.benchmarks.rollouts import player as player_module
+from embodio.benchmarks.rollouts.play import rollout
 from embodio.benchmarks.rollouts.results import Results
-from embodio.benchmarks.rollouts.rollout import RolloutConfig, main, rollout
-from embodio.train.command_line.schema import ConfigError
+from embodio.benchmarks.rollouts.rollout import RolloutConfig, main
+from embodio.train.command_line.schema import UsageError
 from tests.benchmarks.fake_world import OUTCOMES, FakeEnv, FakePolicy
 
 SEED = 600
@@ -131,7 +132,7 @@ def test_command_line(tmp_path: Path, world: dict[str, Any], capsys: pytest.Capt
     [{"episodes": 0}, {"seed": -1}, {"video": -1}, {"workers": 0}, {"threads": -1}, {"horizon": 0}, {"replan": -2}],
 )
 def test_senseless_settings(values: dict[str, int]) -> None:
-    with pytest.raises(ConfigError, match=next(iter(values))):
+    with pytest.raises(UsageError, match=next(iter(values))):
         RolloutConfig(out=Path("x"), **values)
 
 

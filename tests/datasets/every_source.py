@@ -8,7 +8,7 @@ from pathlib import Path
 
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.inspect_source import propose
-from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.opening import open_source
 from tests.datasets.sources.test_vima import write_episode
 from tests.datasets.test_array_record import as_array_record

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from embodio.agent import Agent, PolicyFormat
 from embodio.datasets.episodes.features import features_of
@@ -17,7 +18,6 @@ from embodio.datasets.tasks.next_action import NextAction
 from embodio.model.network.batch import collate
 from embodio.model.processing.processor import Processor
 from embodio.model.tokens.vocabulary import EOS_ID
-from embodio.train.metrics import text_accuracy
 from tests.agent.conftest import make_checkpoint
 from tests.agent.robots import observation_of, poses, words
 from tests.datasets.toy import metadata_of
@@ -89,14 +89,16 @@ def test_accuracy_counts_the_tokens_of_answers_of_any_length() -> None:
     for count in (1, 3):
         rows = [step_of(policy_format, generator, 0, 1)["action"] for _ in range(count)]
         features.append(processor(policy_format.example([observation_of(policy_format)], "go", np.stack(rows))))
-    outputs = checkpoint.model(collate(features))
+    with torch.no_grad():
+        outputs = checkpoint.model(collate(features))
     output = outputs["text"]
     targets = [f["targets/text/targets"] for f in features]
-    assert text_accuracy(outputs)[1] == sum(int((target != EOS_ID).sum()) for target in targets)
+    found = checkpoint.model.loss(outputs).modalities["text"]
+    assert found.counted == sum(int((target != EOS_ID).sum()) for target in targets)
     output.logits.zero_()
     output.logits.scatter_(2, output.targets[..., None], 1.0)
-    right, counted = text_accuracy(outputs)
-    assert right == counted
+    found = checkpoint.model.loss(outputs).modalities["text"]
+    assert found.right == found.counted and found.accuracy == 1.0
 
 
 def test_an_agent_of_a_recorded_robot_acts(tmp_path: Path) -> None:

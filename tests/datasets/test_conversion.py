@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from embodio.datasets.conversion.conversion import REPORT, convert
-from embodio.datasets.conversion.targets import ConversionSettings, dataset_name
+from embodio.datasets.conversion.settings import ConversionSettings
+from embodio.datasets.conversion.targets import dataset_name
 from embodio.datasets.episodes.features import DepthFeature, EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError
@@ -238,7 +239,8 @@ def test_stopped_anywhere_it_goes_on_to_the_same_bytes(
 def test_killed_by_the_system_it_goes_on_to_the_same_bytes(to: str, tmp_path: Path) -> None:
     folder = write_toy_dataset(tmp_path / "toy", episodes=6, steps=3)
     program = (
-        "import sys; from embodio.datasets.conversion.conversion import convert, ConversionSettings;"
+        "import sys; from embodio.datasets.conversion.conversion import convert;"
+        "from embodio.datasets.conversion.settings import ConversionSettings;"
         "from embodio.datasets.opening import open_source;"
         "import embodio.datasets.sources.lerobot.writer as w; w.GROUP_STEPS = 3;"
         "convert(open_source(sys.argv[1]), sys.argv[3], ConversionSettings(sys.argv[2]))"

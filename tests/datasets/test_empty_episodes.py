@@ -18,7 +18,7 @@ import pytest
 from embodio.datasets.checks.verify import verify
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.inspect_source import propose
-from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.episodes.features import EpisodeFeatures, features_of
 from embodio.datasets.episodes.source import some_episodes
 from embodio.datasets.episodes.statistics import compute_statistics

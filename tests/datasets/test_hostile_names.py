@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from embodio.datasets.conversion.conversion import convert
-from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.errors import DatasetError, UnsafeName
 from embodio.datasets.files import remote
 from embodio.datasets.files.file_trees import FolderTree

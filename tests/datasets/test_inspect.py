@@ -12,7 +12,7 @@ import yaml
 
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.inspect_source import _state, propose
-from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.episodes.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError, FeatureError

@@ -21,7 +21,7 @@ from embodio.datasets.codecs.image_codec import (
     encode_image,
 )
 from embodio.datasets.conversion.conversion import convert
-from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.episodes.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.files.restricted_pickle import read_pickle

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from embodio.agent import PolicyFormat
 from embodio.agent.format.observation import read_observation
 from embodio.agent.planning.session import Session
-from embodio.datasets.conversion.conversion import ConversionSettings, convert
+from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.inspect_source import propose
+from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.episodes.recorded.images import prompt_of, told_in
 from embodio.datasets.episodes.recorded.prompt import has_prompts, prompt_text, prompt_values, recorded_prompt
 from embodio.datasets.episodes.recorded.sound import heard, microphone_samples

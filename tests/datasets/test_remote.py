@@ -15,8 +15,9 @@ import fsspec
 import numpy as np
 import pytest
 
-from embodio.datasets.conversion.conversion import ConversionSettings, convert
+from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.inspect_source import propose
+from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.episodes.features import features_of
 from embodio.datasets.episodes.side_files import data_folder, fingerprint
 from embodio.datasets.episodes.source import EpisodeSource

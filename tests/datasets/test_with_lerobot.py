@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from embodio.datasets.conversion.conversion import convert
-from embodio.datasets.conversion.targets import ConversionSettings
+from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.episodes.features import ImageFeature
 from embodio.datasets.opening import open_source
 from tests.datasets.toy import write_toy_dataset

@@ -15,6 +15,8 @@ import pytest
 from tests.support.rooms import MAY_IMPORT, REPO, Source, sources
 
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
+TF_PROGRAMS = "datasets/tfds/programs/"
+"""Run in processes of their own; they import TensorFlow inside functions."""
 
 Rule = Callable[[Source], Iterator[str]]
 
@@ -29,8 +31,11 @@ def import_rules(source: Source) -> Iterator[str]:
         allowed = {source.room, *MAY_IMPORT[source.room]}
         if top == "embodio" and not any(f"{rest}.".startswith(f"{one}.") for one in allowed):
             yield f"{source.room} must not import embodio.{rest}"
-        if top in ("tensorflow", "tensorflow_datasets", "rlds"):
-            yield f"{name} belongs into tests only"
+        own = source.path.startswith(TF_PROGRAMS)
+        if top in ("tensorflow", "tensorflow_datasets", "rlds") and not own:
+            yield f"{name} belongs into {TF_PROGRAMS} and tests only"
+        if rest.startswith(TF_PROGRAMS.replace("/", ".").rstrip(".")) and not own:
+            yield f"{name} runs in a process of its own, see embodio.datasets.tfds.process"
 
 
 def first_line(source: Source) -> Iterator[str]:
@@ -88,6 +93,7 @@ def test_rule(rule: Rule) -> None:
         (import_rules, "train", "import datasets"),
         (import_rules, "train", "from . import cli"),
         (import_rules, "datasets", "from tensorflow.io import gfile"),
+        (import_rules, "datasets", "from embodio.datasets.tfds.programs.export import main"),
         (first_line, "model", "import re"),
         (lengths, "model", "\n" * 401),
         (lengths, "model", "def f():\n" + "    x = 1\n" * 60),

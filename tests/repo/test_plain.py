@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from embodio.agent import Agent, PolicyConfig
-from embodio.train.config import OptimiserConfig, TrainConfig
+from embodio.train.config import TrainConfig
 from embodio.train.main import make_trainer
+from embodio.train.optimisers.config import OptimiserConfig
 from tests.agent.lift_nano_frames import INSTRUCTIONS, STEPS, drawn_observation
 from tests.datasets.toy import write_toy_dataset
 
@@ -60,7 +61,7 @@ def test_it_trains_as_the_trainer_does(plain: ModuleType, tmp_path: Path) -> Non
     )
     trainer = make_trainer(config)
     twin = make_trainer(config)
-    slow = plain.PlainTrainer(twin.run.model, twin.policy_format, data, range(5), config.seed, config.batch_size)
+    slow = plain.PlainTrainer(twin.run.model, twin.bundle.policy_format, data, range(5), config.seed, config.batch_size)
     optimiser = slow.optimiser(own.weight_decay, (own.beta1, own.beta2))
     losses = slow.train(config.steps, optimiser, own.learning_rate, own.warmup, own.final, own.clip, config.z_loss)
     assert trainer.train()

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embodio.train.command_line.building import build, checked, plain_defaults, to_plain
 from embodio.train.command_line.cli import compose, run
+from embodio.train.command_line.composition import composed
 from embodio.train.command_line.help import help_page
-from embodio.train.command_line.schema import ConfigError, SchemaError, keys_of, nearest
+from embodio.train.command_line.schema import SchemaError, UsageError, keys_of, nearest
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.steps < 0:
-            raise ConfigError(f"steps must not be negative, got {self.steps}.")
+            raise UsageError(f"steps must not be negative, got {self.steps}.")
 
 
 @pytest.fixture
@@ -92,6 +94,45 @@ def test_text_is_taken_as_it_stands(text: str) -> None:
     quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "'\""
     if not quoted and text not in ("null", "???"):
         assert compose(Settings, ["data=d", f"name={text}"]).name == text
+
+
+ANY = st.builds(
+    Settings,
+    data=st.text(st.characters(exclude_characters="\x00"), min_size=1).map(Path),
+    steps=st.integers(0, 1 << 60),
+    name=st.text().filter(lambda text: text != "???"),
+    resume=st.booleans(),
+    noise=st.lists(st.floats(allow_nan=False)).map(tuple),
+    limit=st.none() | st.integers(),
+    weights=st.dictionaries(st.text(), st.floats(allow_nan=False)),
+    optimiser=st.builds(Optimiser, st.floats(allow_nan=False), st.lists(st.floats(allow_nan=False)).map(tuple)),
+)
+
+
+@given(ANY)
+def test_plain_values_build_the_settings_that_they_were_made_of(config: Settings) -> None:
+    assert build(Settings, checked(Settings, to_plain(config))) == config
+
+
+@given(st.floats(allow_nan=False) | st.integers() | st.booleans() | st.text() | st.none() | st.lists(st.integers()))
+def test_a_value_is_taken_as_its_type_or_refused(value: object) -> None:
+    for name, kinds in (("steps", int), ("name", str), ("resume", bool), ("limit", int | None)):
+        try:
+            found = checked(Settings, {name: value})[name]
+        except UsageError as error:
+            assert f"'{name}' must be a" in str(error)
+        else:
+            assert isinstance(found, kinds) and (name == "resume" or not isinstance(found, bool))
+    assert checked(Settings, {"limit": None})["limit"] is None
+
+
+def test_without_arguments_the_defaults_are_those_that_hydra_composes(configs: Path) -> None:
+    assert composed(Settings, [], configs) == checked(Settings, plain_defaults(Settings))
+
+
+def test_a_group_of_one_field_wins_over_an_experiment(configs: Path) -> None:
+    config = compose(Settings, ["optimiser=slow", "experiment=lift", "data=d"], config_dir=configs)
+    assert config.optimiser.learning_rate == pytest.approx(1e-6)
 
 
 def test_quoted_text_loses_its_quotes() -> None:
@@ -140,7 +181,7 @@ def test_group_named_like_a_field_sets_that_field(configs: Path) -> None:
     ],
 )
 def test_mistakes_are_named(arguments: list[str], parts: list[str], configs: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(UsageError) as caught:
         compose(Settings, arguments, config_dir=configs)
     for part in parts:
         assert part in str(caught.value)
@@ -158,7 +199,7 @@ def test_mistakes_are_named(arguments: list[str], parts: list[str], configs: Pat
 )
 def test_mistakes_in_files_are_named(text: str, parts: list[str], configs: Path) -> None:
     (configs / "experiment" / "bad.yaml").write_text(text)
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(UsageError) as caught:
         compose(Settings, ["experiment=bad", "data=d"], config_dir=configs)
     for part in parts:
         assert part in str(caught.value)
@@ -271,7 +312,7 @@ def test_a_file_that_cannot_be_written_is_one_line_and_other_system_errors_are_b
 
 
 def test_a_mapping_that_the_shell_took_apart_says_how_to_write_it() -> None:
-    with pytest.raises(ConfigError, match=r"weights\.<name>=value"):
+    with pytest.raises(UsageError, match=r"weights\.<name>=value"):
         compose(Settings, ["data=d", "weights=lift:1", "weights=stack:2"])
 
 

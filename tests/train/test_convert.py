@@ -99,7 +99,7 @@ def test_a_failed_conversion_leaves_what_was_there(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("embodio.train.commands.convert.save_weights", full)
+    monkeypatch.setattr("embodio.model.save_weights", full)
     assert main([f"source={released}", f"out={tmp_path / 'out'}", "overwrite=true"]) == 1
     assert "No space left" in capsys.readouterr().err
     assert (tmp_path / "out" / "model.safetensors").read_bytes() == before

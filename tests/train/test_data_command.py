@@ -104,6 +104,13 @@ def test_verify(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", f"source={folder}", "bins=1"]) != 0
 
 
+def test_what_verify_compares_with(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", f"source={folder}", "with=rdls"]) == 2
+    assert "with=rdls: only with=rlds is there" in capsys.readouterr().err
+    assert main(["verify", "--help"]) == 0
+    assert re.search(r"^ +with +str or null", capsys.readouterr().out, re.MULTILINE)
+
+
 def test_a_strict_verify_fails_on_a_warning(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     warning = Finding("bin use", "warning", "[red]1 of 201", "do something")
     monkeypatch.setattr(data_verify, "verify", lambda *args, **kwargs: [warning])

@@ -20,8 +20,8 @@ from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.tasks.next_action import NextActionConfig
 from embodio.datasets.tasks.plan import PlanConfig
 from embodio.model.weights.checksums import SUMS_FILE, write_sums
-from embodio.train import identity as identity_module
 from embodio.train.errors import ResumeError
+from embodio.train.experiments.policy import identity as identity_module
 from embodio.train.main import make_trainer, train
 from embodio.train.task_config import SourceConfig
 from tests.agent.conftest import make_embodiment
@@ -221,7 +221,7 @@ def test_other_versions_are_warned_of_and_other_examples_refused(place: Path, mo
 
 def test_a_run_keeps_its_vocabulary(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = make_trainer(settings(place / "data", place / "run"))
-    assert trainer.policy_format.vocabulary.fingerprint == trainer.run.identity["vocabulary"]
+    assert trainer.bundle.policy_format.vocabulary.fingerprint == trainer.run.identity["vocabulary"]
     edit_state(place, lambda state: state["identity"].update(vocabulary="0" * 64))
     with pytest.raises(ResumeError, match="vocabulary: was 000"):
         train(settings(place / "data", place / "run"))

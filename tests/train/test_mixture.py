@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from embodio.agent import Agent, CheckpointError, PolicyConfig
+from embodio.datasets.episodes.features import features_of
 from embodio.datasets.episodes.statistics import FieldAccumulator
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.opening import open_source
+from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.tasks import UnknownTaskError, task_names, task_settings
 from embodio.datasets.tasks.instruction_from_video import InstructionFromVideoConfig
@@ -28,16 +30,17 @@ from embodio.model.errors import ModelError
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.weights.weights import save_weights
-from embodio.train import material
 from embodio.train.command_line.cli import compose
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
+from embodio.train.experiments.policy import data as policy_data
+from embodio.train.experiments.policy.data import gather
 from embodio.train.log import read_log
 from embodio.train.main import make_trainer, train
-from embodio.train.material import gather
 from embodio.train.task_config import MixtureSettings, SharedTaskSettings, SourceConfig
-from tests.datasets.toy import write_toy_dataset
+from tests.agent.two_robots import cart
+from tests.datasets.toy import metadata_of, toy_rows, write_toy_dataset
 from tests.model.runner.small import CONFIG
 from tests.train.test_training import same_files, settings
 
@@ -119,22 +122,27 @@ def test_all_tasks_of_two_data_sets_are_learned_together_and_resumed(
     assert action.shape == (3,) and agent.imagine("lift the cube").shape == (128, 256, 3)
 
 
+def rates_of(config: TrainConfig) -> dict[str, float]:
+    return {name: validator.rate for name, validator in make_trainer(config).validators.items()}
+
+
 def test_rates_are_the_products_of_weights_and_sum_to_one(near: Path, far: Path, tmp_path: Path) -> None:
     config = mixed(
         near, far, tmp_path, tasks={"next_action": NextActionConfig(weight=0.8), "plan": PlanConfig(weight=0.4)}
     )
-    rates = make_trainer(config).rates
+    rates = rates_of(config)
     assert sum(rates.values()) == pytest.approx(1.0)
     assert rates["near/next_action"] == pytest.approx(7 / 9 * 2 / 3)
     assert rates["far/plan"] == pytest.approx(2 / 9 / 3)
-    by_size = make_trainer(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(temperature=2.0))).rates
+    by_size = rates_of(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(temperature=2.0)))
     ratio = 0.7 * (3 * 7) ** 0.5 / (0.2 * (2 * 5) ** 0.5)
     assert by_size["near/next_action"] / by_size["far/next_action"] == pytest.approx(ratio)
-    shared = make_trainer(dataclasses.replace(config, mixture=MixtureSettings(categories={"near": 1, "far": 3}))).rates
+    shared = rates_of(dataclasses.replace(config, mixture=MixtureSettings(categories={"near": 1, "far": 3})))
     assert shared["near/next_action"] + shared["near/plan"] == pytest.approx(0.25)
-    epoch = make_trainer(dataclasses.replace(config, tasks={}, mixture=MixtureSettings(mode="epoch")))
-    assert epoch.rates["near/next_action"] == pytest.approx(21 / 31)
-    task = epoch.stream._task
+    once = dataclasses.replace(config, tasks={}, mixture=MixtureSettings(mode="epoch"))
+    assert rates_of(once)["near/next_action"] == pytest.approx(21 / 31)
+    epoch = make_trainer(once)
+    task = epoch.batches._task
     assert isinstance(task, Mixture) and len({task.place(0, position) for position in range(31)}) == 31
 
 
@@ -147,10 +155,11 @@ def test_one_robot_has_one_scale_and_two_robots_have_two(near: Path, far: Path, 
     third = SourceConfig(str(other), cameras=("hand",), holdout=2)
     config = dataclasses.replace(config, sources={**config.sources, "other": third}, robot="other", steps=1)
     trainer = make_trainer(config)
-    material = gather(config, trainer.policy_format.vocabulary)
-    assert material.formats["near"].statistics == material.formats["far"].statistics
-    assert material.formats["near"].statistics != material.formats["other"].statistics
-    assert trainer.policy_format.embodiment.name == "another" and trainer.policy_format.camera_names == ("hand",)
+    found = gather(config, trainer.bundle.policy_format.vocabulary)
+    assert found.formats["near"].statistics == found.formats["far"].statistics
+    assert found.formats["near"].statistics != found.formats["other"].statistics
+    written = trainer.bundle.policy_format
+    assert written.embodiment.name == "another" and written.camera_names == ("hand",)
     assert trainer.train()
     folder = tmp_path / "run" / "checkpoint"
     assert Agent.load(folder).format.embodiment.name == "another"
@@ -160,13 +169,50 @@ def test_one_robot_has_one_scale_and_two_robots_have_two(near: Path, far: Path, 
         agent = Agent.load(folder, embodiment=robot)
         agent.reset("lift the cube")
         assert agent.embodiment == robot and agent.act({**frames, "state": np.zeros(2, np.float32)}).shape == (3,)
-    assert agent.format.statistics == material.formats["other"].statistics
+    assert agent.format.statistics == found.formats["other"].statistics
     unnamed = dataclasses.replace(config, robot="", out=str(tmp_path / "unnamed"))
     assert make_trainer(unnamed).train()
     with pytest.raises(CheckpointError, match=r"several robots: near \(toy\), other \(another\)"):
         Agent.load(tmp_path / "unnamed" / "checkpoint")
     follow = dataclasses.replace(config, init=str(folder), robot="", out=str(tmp_path / "follow"), steps=2)
     assert train(follow) == 0 and train(dataclasses.replace(follow, init="")) == 0
+
+
+def write_cart_dataset(folder: Path, episodes: int, steps: int) -> Path:
+    """Episodes of random pictures and numbers of the cart, which has another camera, state and action than the toy."""
+    robot, generator = cart(), np.random.default_rng(3)
+    with RLDSWriter(folder, "cart", features_of(robot)) as writer:
+        for episode in range(episodes):
+            rows = []
+            for row in toy_rows(generator, steps):
+                kept = {key: value for key, value in row.items() if not key.startswith("observation")}
+                action = generator.uniform(-2.0, 3.0, 5).astype(np.float32)
+                seen = {
+                    "observation/top": generator.integers(0, 256, (96, 160, 3), dtype=np.uint8),
+                    "observation/state": generator.uniform(-1, 1, 3).astype(np.float32),
+                }
+                rows.append({**kept, **seen, "action": action, "expert_action": action})
+            writer.add(rows, metadata_of(episode))
+    robot.save(folder / "embodiment.json")
+    return folder
+
+
+def test_one_network_learns_two_robots_and_acts_for_both(near: Path, tmp_path: Path) -> None:
+    sources = {"toy": SourceConfig(str(near)), "cart": SourceConfig(str(write_cart_dataset(tmp_path / "cart", 3, 5)))}
+    policy = PolicyConfig(cameras=("all",), chunk=2, history_frames=1, action_bins=51)
+    changes = {"data": "", "sources": sources, "policy": policy, "steps": 2, "holdout": 1, "batch_size": 4}
+    config = dataclasses.replace(settings(near, tmp_path / "run"), **changes)
+    assert train(config) == 0
+    folder = tmp_path / "run" / "checkpoint"
+    for name, robot in (("toy", open_source(near).embodiment), ("cart", cart())):
+        agent = Agent.load(folder, embodiment=robot)
+        assert agent.robot == name and agent.observation_keys == [*(c.name for c in robot.cameras), "state"]
+        agent.reset("go")
+        seen = {c.name: np.zeros((c.height, c.width, 3), np.uint8) for c in robot.cameras}
+        action = agent.act({**seen, "state": np.zeros(len(robot.state), np.float32)})
+        assert action.shape == (len(robot.action.dimensions),)
+        held_out = read_log(tmp_path / "run" / "log.jsonl")
+        assert any(line.get("task") == f"{name}/next_action" for line in held_out)
 
 
 def test_a_data_set_whose_name_cannot_be_that_of_a_robot_is_refused(near: Path, tmp_path: Path) -> None:
@@ -187,19 +233,19 @@ def test_text_is_never_cut_and_mistakes_have_names(near: Path, far: Path, tmp_pa
     ):
         with pytest.raises(error, match=match):
             make_trainer(mixed(near, far, tmp_path, tasks=weights(tasks)))
-    with pytest.raises(ConfigError, match="image_tokenizer: goal_image needs one"):
+    with pytest.raises(UsageError, match="image_tokenizer: goal_image needs one"):
         mixed(near, far, tmp_path, tasks=weights({"goal_image": 1.0}))
-    with pytest.raises(ConfigError, match=r"no task draws.*got 'somewhere'"):
+    with pytest.raises(UsageError, match=r"no task draws.*got 'somewhere'"):
         mixed(near, far, tmp_path, image_tokenizer="somewhere")
-    with pytest.raises(ConfigError, match="robot: got 'nobody', expected one of the sources: near, far"):
+    with pytest.raises(UsageError, match="robot: got 'nobody', expected one of the sources: near, far"):
         mixed(near, far, tmp_path, robot="nobody")
-    with pytest.raises(ConfigError, match="data: give data="):
+    with pytest.raises(UsageError, match="data: give data="):
         dataclasses.replace(mixed(near, far, tmp_path), data=str(near))
-    with pytest.raises(ConfigError, match="give both or none"):
+    with pytest.raises(UsageError, match="give both or none"):
         SharedTaskSettings(idle_action=0.1)
     short = make_trainer(mixed(near, far, tmp_path, answer_tokens=4))
     with pytest.raises(DatasetError, match=r"episode \d+, step \d+: the answer has 7 tokens.*raise answer_tokens"):
-        short.stream.make(0)
+        short.batches.make(0)
     keys = {"near": SourceConfig(str(near)), "far": SourceConfig(str(far), action_key="expert_action")}
     with pytest.raises(TrainError, match="must imitate the same field"):
         make_trainer(mixed(near, far, tmp_path, sources=keys))
@@ -224,7 +270,7 @@ def test_a_dimension_that_moves_too_rarely_for_quantiles_is_refused(
         name: accumulator.finish(tuple(d.name for d in dimensions[name]))
         for name, accumulator in zip(dimensions, accumulators, strict=True)
     }
-    monkeypatch.setattr(material, "policy_statistics", lambda alike: DatasetStatistics(fields, "made"))
+    monkeypatch.setattr(policy_data, "policy_statistics", lambda alike: DatasetStatistics(fields, "made"))
     config = settings(near, tmp_path)
     for kind in ("limits", "minmax"):
         make_trainer(dataclasses.replace(config, policy=dataclasses.replace(config.policy, action_range=kind)))
@@ -235,9 +281,9 @@ def test_a_dimension_that_moves_too_rarely_for_quantiles_is_refused(
 
 def test_idle_steps_are_left_out_where_asked(near: Path, tmp_path: Path) -> None:
     config = settings(near, tmp_path)
-    everything = make_trainer(config).stream._task
+    everything = make_trainer(config).batches._task
     filtered = SharedTaskSettings(idle_action=0.4, idle_state=0.8)
-    busy = make_trainer(dataclasses.replace(config, task=filtered)).stream._task
+    busy = make_trainer(dataclasses.replace(config, task=filtered)).batches._task
     assert 0 < len(busy) < len(everything)
 
 
@@ -272,7 +318,7 @@ def test_a_mixture_on_the_command_line() -> None:
         ("tasks.plan.longst=9", r"no key 'tasks.plan.longst'. Did you mean 'longest'"),
         ("tasks.pln=1", r"no key 'tasks.pln'. Did you mean 'tasks.plan'.* Known: action_right"),
     ):
-        with pytest.raises(ConfigError, match=match):
+        with pytest.raises(UsageError, match=match):
             compose(TrainConfig, ["out=o", argument])
 
 
@@ -280,5 +326,5 @@ def test_ranges_of_steps_on_the_command_line() -> None:
     given = ["out=o", "data=d", "task.lowest={state/z:0}", "task.highest={state/z:1.5,action:1}"]
     rules = compose(TrainConfig, given).task.rules("action")
     assert rules.ranges == {"action": (-np.inf, 1.0), "state/z": (0.0, 1.5)}
-    with pytest.raises(ConfigError, match=r"ranges.state: got \[3.0, 1.0\]"):
+    with pytest.raises(UsageError, match=r"ranges.state: got \[3.0, 1.0\]"):
         compose(TrainConfig, ["out=o", "data=d", "task.lowest.state=3", "task.highest.state=1"])

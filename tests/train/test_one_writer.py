@@ -48,7 +48,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> None:
     def collected(*arguments: Any, **options: Any) -> Any:
         return collect(*arguments, **options, source=FakeSource(), progress=False)
 
-    monkeypatch.setattr(collect_command, "collect", collected)
+    monkeypatch.setattr("embodio.datasets.recording.collect.collect", collected)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from embodio.train.config import OptimiserConfig
+from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.optimisers.optimiser import WeightAverage, learning_rate, make_optimiser
 
 

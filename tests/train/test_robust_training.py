@@ -58,8 +58,8 @@ def test_a_signal_to_the_group_while_training_waits_for_a_batch_loses_no_step(
     data: Path, finished: Path, tmp_path: Path, number: signal.Signals, code: int, workers: int
 ) -> None:
     out = tmp_path / "run"
-    slow = "import sys; from embodio.train import main; from tests.train.slow_stream import SlowStream; "
-    slow += "main.BatchStream = SlowStream; sys.exit(main.main())"
+    slow = "import sys; from embodio.train import main; from embodio.train.experiments.policy import parts; "
+    slow += "from tests.train.slow_stream import SlowStream; parts.BatchStream = SlowStream; sys.exit(main.main())"
     command = [sys.executable, "-c", slow, *COMMAND[2:], f"data={data}", f"out={out}", f"workers={workers}"]
     process = subprocess.Popen(command, cwd=REPO, start_new_session=True)
     try:

@@ -17,10 +17,10 @@ from embodio.datasets.errors import DatasetError
 from embodio.model import ModelConfig, UnifiedIO2, load, save_weights
 from embodio.model.errors import ModelError
 from embodio.model.tokens.vocabulary import Vocabulary
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 from embodio.train.config import TrainConfig
 from embodio.train.errors import ResumeError, TrainError
-from embodio.train.main import main, make_trainer, train
+from embodio.train.main import build_parts, main, make_trainer, train, trainer_of
 from embodio.train.starting_weights import Fate, load_start, open_start
 from tests.datasets.toy import write_toy_dataset
 from tests.train.test_training import settings
@@ -44,13 +44,15 @@ def fates(config: TrainConfig) -> dict[str, set[str]]:
     trainer = make_trainer(dataclasses.replace(config, init=""))
     start = open_start(config.init)
     found: dict[str, set[str]] = {}
-    for fate in load_start(trainer.run.model, start, trainer.policy_format.vocabulary):
+    for fate in load_start(trainer.run.model, start, trainer.bundle.policy_format.vocabulary):
         found.setdefault(fate.kind, set()).add(fate.name)
     return found
 
 
 def test_a_run_begins_with_the_weights_of_another(data: Path, first: Path, tmp_path: Path) -> None:
-    trainer = make_trainer(settings(data, tmp_path / "run", init=str(first / "checkpoint")))
+    config = settings(data, tmp_path / "run", init=str(first / "checkpoint"))
+    parts = build_parts(config)
+    trainer = trainer_of(parts, config)
     given = load(first / "checkpoint").state_dict()
     own = trainer.run.model.state_dict()
     assert set(own) == set(given) and all(torch.equal(own[name], given[name]) for name in own)
@@ -58,7 +60,7 @@ def test_a_run_begins_with_the_weights_of_another(data: Path, first: Path, tmp_p
     assert torch.equal(trainer.run.average.values["text_embedding.weight"], given["text_embedding.weight"])
     assert trainer.run.step == 0 and not trainer.run.optimiser.state
     screen = StringIO()
-    Console(file=screen, width=160).print(*trainer.notes)
+    Console(file=screen, width=160).print(*parts.notes)
     assert "loaded" in screen.getvalue() and "left out" not in screen.getvalue() and "new" not in screen.getvalue()
 
 
@@ -76,13 +78,13 @@ def test_it_goes_on_without_them_but_not_with_others(data: Path, first: Path, tm
 
 
 def test_what_ships_is_a_start_for_another_robot(data: Path, tmp_path: Path) -> None:
-    trainer = make_trainer(settings(data, tmp_path / "run", init="lift-nano"))
+    parts = build_parts(settings(data, tmp_path / "run", init="lift-nano"))
     screen = StringIO()
-    Console(file=screen, width=200).print(*trainer.notes)
+    Console(file=screen, width=200).print(*parts.notes)
     shown = screen.getvalue()
     assert "weights from lift-nano" in shown and "policy.chunk" in shown and "4 there, 2 here" in shown
     assert "robot" in shown and "text_embedding" in shown
-    assert torch.equal(trainer.run.model.state_dict()["encoder.norm.scale"], load_encoder_norm())
+    assert torch.equal(parts.network.state_dict()["encoder.norm.scale"], load_encoder_norm())
 
 
 def load_encoder_norm() -> torch.Tensor:
@@ -123,7 +125,7 @@ def test_values_of_released_weights_go_to_their_place(data: Path, tmp_path: Path
     model = UnifiedIO2(ModelConfig.named("nano", vocab_size=33280))
     save_weights(model, tmp_path / "released")
     trainer = make_trainer(settings(data, tmp_path / "run", init=str(tmp_path / "released")))
-    vocabulary, table = trainer.policy_format.vocabulary, trainer.run.model.text_embedding.weight
+    vocabulary, table = trainer.bundle.policy_format.vocabulary, trainer.run.model.text_embedding.weight
     for row, other in (
         (vocabulary.value_id(0), 32000 + 999),
         (vocabulary.value_id(999), 32000),
@@ -175,18 +177,18 @@ def test_a_run_and_a_damaged_checkpoint_are_named(data: Path, first: Path, tmp_p
     ],
 )
 def test_settings_are_checked_before_data_is_opened(tmp_path: Path, changes: dict[str, object], match: str) -> None:
-    with pytest.raises((ConfigError, ModelError, AgentError, DatasetError), match=match) as caught:
+    with pytest.raises((UsageError, ModelError, AgentError, DatasetError), match=match) as caught:
         make_trainer(settings(tmp_path / "no data", tmp_path / "run", **changes))
     assert "no data" not in str(caught.value)
 
 
 def test_all_cameras_of_the_data_are_read_by_default(data: Path, tmp_path: Path) -> None:
     trainer = make_trainer(TrainConfig(data=str(data), out=str(tmp_path / "run"), holdout=1))
-    assert trainer.policy_format.camera_names == ("front", "hand")
+    assert trainer.bundle.policy_format.camera_names == ("front", "hand")
     one = TrainConfig(data=str(data), out=str(tmp_path / "run"), holdout=1, policy=PolicyConfig(cameras=("hand",)))
-    assert make_trainer(one).policy_format.camera_names == ("hand",)
+    assert make_trainer(one).bundle.policy_format.camera_names == ("hand",)
     blind = dataclasses.replace(one, policy=PolicyConfig(cameras=()))
-    assert make_trainer(blind).policy_format.camera_names == ()
+    assert make_trainer(blind).bundle.policy_format.camera_names == ()
 
 
 def test_the_command_prints_the_table(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,6 +205,6 @@ def test_kinds_add_up(data: Path, first: Path, tmp_path: Path) -> None:
     """Every tensor of the network and of the file has its line."""
     trainer = make_trainer(settings(data, tmp_path / "run"))
     start = open_start(str(first / "checkpoint"))
-    told = load_start(trainer.run.model, start, trainer.policy_format.vocabulary)
+    told = load_start(trainer.run.model, start, trainer.bundle.policy_format.vocabulary)
     assert all(isinstance(fate, Fate) for fate in told)
     assert {fate.name for fate in told if fate.kind != "left out"} == set(trainer.run.model.state_dict())

@@ -22,6 +22,7 @@ sys.meta_path.insert(0, type("Watch", (), {"find_spec": staticmethod(
     lambda name, *rest: name == "torch" and print("torch with", os.environ.get("OMP_WAIT_POLICY")) or None)}))
 import importlib
 importlib.import_module(sys.argv[1])
+import torch
 """
 
 

@@ -24,11 +24,12 @@ from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.model.network.batch import collate
 from embodio.model.weights.checksums import ChecksumError
-from embodio.train.command_line.schema import ConfigError
-from embodio.train.config import OptimiserConfig, TrainConfig
+from embodio.train.command_line.schema import UsageError
+from embodio.train.config import TrainConfig
 from embodio.train.errors import ResumeError
 from embodio.train.log import read_log
 from embodio.train.main import make_trainer, train
+from embodio.train.optimisers.config import OptimiserConfig
 from tests.datasets.toy import write_toy_dataset
 
 
@@ -151,10 +152,10 @@ def test_an_agent_sees_what_validation_saw_after_training_with_crops(data: Path,
     agent.reset(instruction=episode.instruction)
     agent.act({**{name: episode.frame(name, 0) for name in ("front", "hand")}, "state": episode.array("state")[0]})
     shown = agent.format.example(list(agent.sessions[0].window), episode.instruction)
-    validated = next(iter(make_trainer(config).validation["next_action"]()))
+    validated = next(iter(make_trainer(config).validators["next_action"].batches()))
     features = collate([agent._tasks.processor(shown)])
     assert torch.equal(features["inputs/image/input"][0], validated["inputs/image/input"][0])
-    with pytest.raises(ConfigError, match=r"policy\.view"):
+    with pytest.raises(UsageError, match=r"policy\.view"):
         settings(data, tmp_path, policy=PolicyConfig(cameras=("front", "hand"), view=0.5))
 
 
@@ -162,8 +163,8 @@ def test_a_few_examples_are_learned_by_heart(data: Path, tmp_path: Path) -> None
     trainer = make_trainer(
         settings(data, tmp_path, steps=40, augment=AugmentConfig(), optimiser=OptimiserConfig(warmup=5, ema=0.0))
     )
-    batch = trainer.stream[0]
-    losses = [trainer._step(batch)[0] for _ in range(40)]
+    batch = trainer.batches[0]
+    losses = [trainer.step(batch).loss.item() for _ in range(40)]
     assert losses[-1] < 0.3 * losses[0]
 
 
@@ -179,7 +180,7 @@ def test_the_checkpoint_holds_the_average_and_the_run_the_plain_weights(finished
 def test_neighbouring_values_start_alike(data: Path, tmp_path: Path) -> None:
     trainer = make_trainer(settings(data, tmp_path))
     table = trainer.run.model.text_embedding.weight.detach()
-    rows = table[torch.as_tensor(trainer.policy_format.vocabulary.value_ids)]
+    rows = table[torch.as_tensor(trainer.bundle.policy_format.vocabulary.value_ids)]
     near = torch.cosine_similarity(rows[:-1], rows[1:]).mean()
     far = torch.cosine_similarity(rows[:-100], rows[100:]).mean()
     assert near > 0.9 and abs(far) < 0.2
@@ -201,10 +202,10 @@ def test_a_guess_about_the_data_stays_marked_in_the_checkpoint(data: Path, tmp_p
     described, out = tmp_path / "toy.yaml", tmp_path / "run"
     described.write_text(propose(open_source(data), data) + "guessed: [embodiment.action.rotation]\n")
     trainer = make_trainer(settings(described, out, steps=1))
-    assert trainer.policy_format.embodiment.guessed == ("action.rotation",)
+    assert trainer.bundle.policy_format.embodiment.guessed == ("action.rotation",)
     trainer.train()
     with pytest.warns(UserWarning, match=r"confirmed by nobody: action\.rotation"):
         agent = Agent.load(out / "checkpoint", embodiment=open_source(data).embodiment)
     assert "guessed, confirmed by nobody: action.rotation" in str(agent.embodiment)
     described.write_text(described.read_text().replace("guessed:", "see:"))
-    assert make_trainer(settings(described, out, steps=1)).policy_format.embodiment.guessed == ()
+    assert make_trainer(settings(described, out, steps=1)).bundle.policy_format.embodiment.guessed == ()

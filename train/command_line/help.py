@@ -9,7 +9,8 @@ from typing import Any
 
 from embodio.train.command_line.schema import Key
 
-_MISSING = "???"
+MISSING = "???"
+"""The value of a key that must be given and is not yet."""
 _NARROWEST_DOC = 30
 _WIDEST_COLUMN = 34
 
@@ -45,7 +46,7 @@ def help_page(
         lines += ["", "Named settings (what else is given wins over them):"]
         lines += [f"  {group}={'|'.join(options)}" for group, options in groups.items()]
     rows = [
-        (key.name, key.type_name, show(values.get(key.name, _MISSING if key.required else key.default)), key.doc)
+        (key.typed, key.type_name, show(values.get(key.name, MISSING if key.required else key.default)), key.doc)
         for key in keys.values()
     ]
     lines += ["", *_table(("key", "type", "default", ""), rows, width)]
@@ -54,7 +55,7 @@ def help_page(
 
 def show(value: Any) -> str:
     """A value as it is written on the command line."""
-    if isinstance(value, str) and value == _MISSING:
+    if isinstance(value, str) and value == MISSING:
         return "(required)"
     if value is None:
         return "null"

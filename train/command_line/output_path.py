@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 
 
 def require_writable(path: Path, *, folder: bool = False) -> None:
@@ -16,13 +16,13 @@ def require_writable(path: Path, *, folder: bool = False) -> None:
         folder: whether it is a folder.
 
     Raises:
-        ConfigError: a folder is in the place of a file, or nothing can be written there.
+        UsageError: a folder is in the place of a file, or nothing can be written there.
     """
     if path.is_dir() and not folder:
-        raise ConfigError(f"out: {path} is a folder. Give the name of a file")
+        raise UsageError(f"out: {path} is a folder. Give the name of a file")
     try:
         path.absolute().parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"out: {path} cannot be written ({error}). Choose another place") from error
+        raise UsageError(f"out: {path} cannot be written ({error}). Choose another place") from error
     if not os.access(path.absolute().parent, os.W_OK):
-        raise ConfigError(f"out: {path.absolute().parent} cannot be written. Choose another place")
+        raise UsageError(f"out: {path.absolute().parent} cannot be written. Choose another place")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ def require_ranges(config: object, prefix: str = "", **ranges: Range) -> None:
         **ranges: field name -> its range.
 
     Raises:
-        ConfigError: a setting is outside its range.
+        UsageError: a setting is outside its range.
     """
     for name, allowed in ranges.items():
         given = getattr(config, name)
         values = given if isinstance(given, tuple | list) else () if given is None else (given,)
         for value in values:
             if value not in allowed:
-                raise ConfigError(f"{prefix}{name}: got {value}, expected {allowed}")
+                raise UsageError(f"{prefix}{name}: got {value}, expected {allowed}")

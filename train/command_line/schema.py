@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 _NONE = type(None)
-_NAMED = "named elements"
+NAMED = "named elements"
+"""The key of `NamedElements` in the metadata of a field."""
 
 
-class ConfigError(ValueError):
+class UsageError(ValueError):
     """A configuration that the user has to correct; its message names the key and what to write instead.
 
     A schema's `__post_init__` may raise it too, for values that have the right type but make no sense.
@@ -44,17 +45,10 @@ class NamedElements:
     short: str
     errors: tuple[type[Exception], ...] = ()
 
-    def build(self, name: str, values: Mapping[str, Any]) -> Any:
-        """The dataclass of one name with these values; raises ConfigError."""
-        try:
-            return build(self.schema(name), values)
-        except self.errors as error:
-            raise ConfigError(str(error)) from error
-
     @property
     def metadata(self) -> Mapping[str, Any]:
         """The metadata of a dataclass field that is such a mapping."""
-        return {_NAMED: self}
+        return {NAMED: self}
 
 
 @dataclass(frozen=True)
@@ -78,6 +72,11 @@ class Key:
     named: NamedElements | None = None
 
     @property
+    def typed(self) -> str:
+        """The name as typed: `with`, which no attribute in Python may be called, is `with_` in a schema."""
+        return self.name.removesuffix("_")
+
+    @property
     def type_name(self) -> str:
         """The type in words, for example `list of float` or `path or null`."""
         return type_in_words(self.annotation)
@@ -90,7 +89,7 @@ class Key:
     @property
     def is_open(self) -> bool:
         """Whether the key is a mapping to which further keys can be added."""
-        return typing.get_origin(plain_type(self.annotation)) in (dict, Mapping)
+        return is_open(self.annotation)
 
 
 def plain_type(annotation: Any) -> Any:
@@ -110,7 +109,7 @@ def type_in_words(annotation: Any) -> str:
     origin, arguments = typing.get_origin(plain), typing.get_args(plain)
     if origin in (list, tuple):
         return f"list of {type_in_words(arguments[0])}"
-    if origin is dict:
+    if is_open(plain):
         return "mapping" if is_schema(arguments[1]) else f"mapping of {type_in_words(arguments[1])}"
     if plain is Path:
         return "path"
@@ -122,11 +121,14 @@ def is_schema(annotation: Any) -> bool:
     return inspect.isclass(annotation) and dataclasses.is_dataclass(annotation)
 
 
-def element_schema(annotation: Any) -> type | None:
-    """The dataclass that every value of a mapping is of, or None if the annotation is not such a mapping."""
-    plain = plain_type(annotation)
-    arguments = typing.get_args(plain)
-    return arguments[1] if typing.get_origin(plain) is dict and is_schema(arguments[1]) else None
+def is_open(annotation: Any) -> bool:
+    """Whether the annotation is a mapping, to which names can be added."""
+    return typing.get_origin(plain_type(annotation)) in (dict, Mapping)
+
+
+def value_type(annotation: Any) -> Any:
+    """The type of the values of a mapping."""
+    return typing.get_args(plain_type(annotation))[1]
 
 
 def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
@@ -158,15 +160,13 @@ def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
         required = default is dataclasses.MISSING
-        named: NamedElements | None = field.metadata.get(_NAMED)
+        named: NamedElements | None = field.metadata.get(NAMED)
         found[name] = Key(name, annotation, docs[field.name], required, None if required else default, named)
-        element = element_schema(annotation)
         if named is not None:
-            found |= {
-                f"{name}.{one}": Key(f"{name}.{one}", float, doc, False, "") for one, doc in named.names().items()
-            }
-        elif element is not None:
-            found |= keys_of(element, f"{name}.<name>.")
+            plain = {f"{name}.{one}": doc for one, doc in named.names().items()}
+            found |= {one: Key(one, float, doc, False, "") for one, doc in plain.items()}
+        elif is_open(annotation) and is_schema(value_type(annotation)):
+            found |= keys_of(value_type(annotation), f"{name}.<name>.")
     return found
 
 
@@ -193,31 +193,6 @@ def _own_docs(schema: type) -> dict[str, str]:
         elif name and line.strip():
             docs[name] += " " + line.strip()
     return docs
-
-
-def build(schema: type, values: Mapping[str, Any]) -> Any:
-    """The dataclass instance that plain values describe, nested ones included; lists become tuples where declared so.
-
-    Args:
-        schema: The dataclass to make an instance of.
-        values: Field name -> value, one for every field; nested dataclasses as mappings.
-    """
-    annotations = typing.get_type_hints(schema)
-    arguments: dict[str, Any] = {}
-    for field in dataclasses.fields(schema):
-        value, annotation = values[field.name], annotations[field.name]
-        element = element_schema(annotation)
-        named: NamedElements | None = field.metadata.get(_NAMED)
-        if is_schema(annotation):
-            value = build(annotation, value)
-        elif named is not None:
-            value = {name: named.build(name, item) for name, item in value.items()}
-        elif element is not None:
-            value = {name: build(element, item) for name, item in value.items()}
-        elif typing.get_origin(plain_type(annotation)) is tuple and value is not None:
-            value = tuple(value)
-        arguments[field.name] = value
-    return schema(**arguments)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
-
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.recording.collect import collect
 from embodio.envs.errors import EnvError
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, require_ranges
@@ -56,6 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def record(config: CollectConfig) -> int:
     """Records what `config` asks for; returns the exit code."""
+    from rich.console import Console
+
+    from embodio.datasets.recording.collect import collect
+
     summary = collect(
         config.env,
         config.episodes,

@@ -6,25 +6,23 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from embodio.datasets.files.folder_lock import sole_user
-from embodio.model import DtypePolicy, ModelConfig, ModelError, UnifiedIO2, load, load_jax, save_reference, save_weights
-from embodio.model.weights.pretrained import read_model_config, written_weights
+from embodio.model.errors import ModelError
 from embodio.model.writing import sync, sync_tree, write_errors
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.ranges import COUNT, require_ranges
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from rich.table import Table
+
+    from embodio.model import UnifiedIO2
 
 LAYOUTS = ("embodio", "reference")
-DTYPES = {
-    "keep": None,
-    "float32": DtypePolicy(main=torch.float32),
-    "bfloat16": DtypePolicy(main=torch.bfloat16),
-}
+DTYPES = ("keep", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -54,16 +52,16 @@ class ConvertConfig:
 
     def __post_init__(self) -> None:
         if self.to not in LAYOUTS:
-            raise ConfigError(f"to: got {self.to!r}, expected one of {', '.join(LAYOUTS)}")
+            raise UsageError(f"to: got {self.to!r}, expected one of {', '.join(LAYOUTS)}")
         if self.dtype not in DTYPES:
-            raise ConfigError(f"dtype: got {self.dtype!r}, expected one of {', '.join(DTYPES)}")
+            raise UsageError(f"dtype: got {self.dtype!r}, expected one of {', '.join(DTYPES)}")
         if self.source.endswith(".npz") != bool(self.size):
-            raise ConfigError("size: give it with an npz file (which does not say what it holds), and only then")
+            raise UsageError("size: give it with an npz file (which does not say what it holds), and only then")
         require_ranges(self, shard_megabytes=COUNT)
         if self.shard_megabytes and self.to != "reference":
-            raise ConfigError("shard_megabytes: our own layout is one file; give to=reference with it")
+            raise UsageError("shard_megabytes: our own layout is one file; give to=reference with it")
         if self.to == "reference" and not self.tokenizers:
-            raise ConfigError("tokenizers: the released layout includes them; leave the setting out")
+            raise UsageError("tokenizers: the released layout includes them; leave the setting out")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,7 +85,7 @@ def convert(config: ConvertConfig) -> int:
     """Reads, checks and writes; prints a table of what was converted; returns the exit code.
 
     Raises:
-        ConfigError: `out` holds weights already, or is what is being read.
+        UsageError: `out` holds weights already, or is what is being read.
         ModelError: another process converts to `out`, or files are missing, damaged or do not fit the network.
         OSError: the folder cannot be written.
     """
@@ -97,8 +95,14 @@ def convert(config: ConvertConfig) -> int:
 
 
 def _convert(config: ConvertConfig) -> int:
+    import torch
+    from rich.console import Console
+
+    from embodio.model import DtypePolicy, ModelConfig, load, load_jax, save_reference, save_weights
+    from embodio.model.weights.pretrained import read_model_config
+
     _require_free(config)
-    dtypes = DTYPES[config.dtype]
+    dtypes = None if config.dtype == "keep" else DtypePolicy(main=getattr(torch, config.dtype))
     if config.size:
         network = read_model_config(config.size) if config.size.endswith(".json") else ModelConfig.named(config.size)
         model = load_jax(config.source, network, tokenizers=config.tokenizers, dtypes=dtypes)
@@ -120,16 +124,20 @@ def _convert(config: ConvertConfig) -> int:
 
 def _require_free(config: ConvertConfig) -> None:
     """Checks that nothing is lost by writing to `out`."""
+    from embodio.model.weights.pretrained import written_weights
+
     if Path(config.source).is_dir() and config.out.resolve() == Path(config.source).resolve():
-        raise ConfigError(f"out: {config.out} is what is converted; give another folder")
+        raise UsageError(f"out: {config.out} is what is converted; give another folder")
     if config.out.exists() and not config.out.is_dir():
-        raise ConfigError(f"out: {config.out} is a file; give a folder")
+        raise UsageError(f"out: {config.out} is a file; give a folder")
     if (found := written_weights(config.out)) and not config.overwrite:
-        raise ConfigError(f"out: {config.out} holds {found[0].name} already; give another folder, or overwrite=true")
+        raise UsageError(f"out: {config.out} holds {found[0].name} already; give another folder, or overwrite=true")
 
 
 def _move(partial: Path, out: Path) -> None:
     """Puts complete files in their place, the configuration last: without it a folder is not read."""
+    from embodio.model.weights.pretrained import written_weights
+
     out.mkdir(parents=True, exist_ok=True)
     for old in written_weights(out):
         old.unlink()
@@ -143,6 +151,8 @@ def _move(partial: Path, out: Path) -> None:
 
 def summary(model: UnifiedIO2, title: str) -> Table:
     """A table with the tensors, numbers, dtype and megabytes of each part of a network."""
+    from rich.table import Table
+
     table = Table(title=title)
     for column in ("part", "tensors", "parameters", "dtype", "MB"):
         table.add_column(column, justify="left" if column in ("part", "dtype") else "right")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from embodio.envs import embodiment_of, known_envs
 from embodio.envs.errors import EnvError
 from embodio.envs.registry import missing_simulator
 from embodio.train.command_line.cli import run as run_command
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def show(config: EnvsConfig, console: Console | None = None) -> int:
     """Prints the table; returns the exit code, 1 if no name matches."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
     console = console or Console(highlight=False)
     rows = {name: variants for name, variants in grouped(known_envs()).items() if _matches(name, variants, config)}
     if not rows:

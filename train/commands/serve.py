@@ -7,22 +7,21 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import torch
-from rich.console import Console
-
-from embodio.agent.agent import Agent
 from embodio.agent.errors import AgentError
 from embodio.agent.options import AgentOptions, Precision
-from embodio.agent.serving.background import serve_until_signal
-from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings, ServingError
 from embodio.envs.errors import EnvError
 from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, PORT, POSITIVE, require_ranges
 from embodio.train.command_line.threads import threads
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from embodio.agent.agent import Agent
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,8 @@ class ServeConfig:
 
     Attributes:
         agent: name (lift-nano) or folder of a checkpoint.
+        robot: name of the robot to serve, or of its embodiment, where the checkpoint has several; empty takes the only
+            one, or its default. Several robots need a server each.
         port: to listen at; 0 takes a free one.
         host: address to listen at; 0.0.0.0 for other machines, which needs token_file or open.
         token_file: file whose first line is the token that clients must send.
@@ -52,6 +53,7 @@ class ServeConfig:
     """
 
     agent: str = "lift-nano"
+    robot: str = ""
     port: int = 8700
     host: str = "127.0.0.1"
     token_file: Path | None = None
@@ -99,6 +101,13 @@ def serve(config: ServeConfig) -> int:
     Raises:
         AgentError: the checkpoint cannot be loaded, or not be served like this.
     """
+    import torch
+    from rich.console import Console
+
+    from embodio.agent.agent import Agent
+    from embodio.agent.serving.background import serve_until_signal
+    from embodio.agent.serving.policy import AgentPolicy
+
     settings = ServerSettings(
         host=config.host,
         port=config.port,
@@ -116,7 +125,7 @@ def serve(config: ServeConfig) -> int:
     )
     torch.set_num_threads(threads(config.threads, usual=1))
     options = AgentOptions(replan=config.replan, precision=cast(Precision, config.precision))
-    agent = Agent.load(config.agent, device=config.device, options=options)
+    agent = Agent.load(config.agent, config.robot or None, device=config.device, options=options)
     agent.warmup()
     console = Console(highlight=False, soft_wrap=True, markup=False)
     serve_until_signal(

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from embodio.train.config import OptimiserConfig
+from embodio.train.optimisers.config import OptimiserConfig
 
 
 def make_optimiser(model: nn.Module, config: OptimiserConfig) -> torch.optim.AdamW:

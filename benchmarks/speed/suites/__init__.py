@@ -16,18 +16,20 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-from rich.progress import Progress
+from typing import TYPE_CHECKING, Any
 
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.train.command_line.ranges import AT_LEAST_ONE, require_ranges
-from embodio.train.command_line.schema import ConfigError, nearest
+from embodio.train.command_line.schema import UsageError, nearest
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 SUITES = {
     "model": "the network at size large: encoding, decoding, int8 weights, memory",
     "data": "reading RLDS data and making batches of it",
     "agent": "an agent that acts: latency and throughput",
+    "start": "how long the commands take to answer",
 }
 """Name of each suite -> what it measures."""
 
@@ -39,7 +41,7 @@ class BenchmarkConfig:
     """What to measure.
 
     Attributes:
-        suite: model, data or agent.
+        suite: model, data, agent or start.
         out: Folder for results.json; null writes to runs/benchmark-<suite>.
         repeats: How often each thing is measured; what is compared is measured in turn, and the fastest counts.
         threads: Threads of each product of matrices.
@@ -56,7 +58,7 @@ class BenchmarkConfig:
         if self.suite not in SUITES:
             guess = nearest(self.suite, SUITES)
             hint = f"; did you mean {guess!r}?" if guess else ""
-            raise ConfigError(f"suite: got {self.suite!r}, expected one of {', '.join(SUITES)}{hint}")
+            raise UsageError(f"suite: got {self.suite!r}, expected one of {', '.join(SUITES)}{hint}")
         require_ranges(self, repeats=AT_LEAST_ONE, threads=AT_LEAST_ONE)
 
     @property
@@ -107,7 +109,7 @@ class Row:
         return {**asdict(self), "reached": self.reached}
 
 
-Suite = Callable[[BenchmarkConfig, Progress], list[Row]]
+Suite = Callable[[BenchmarkConfig, "Progress"], list[Row]]
 
 
 def load_suite(name: str) -> Suite:

@@ -22,7 +22,7 @@ class Goal(RobotItem, ImageItem):
     intermediate: bool = False
 
 
-class GoalImage(ImageFamily[Goal]):
+class GoalImageFamily(ImageFamily[Goal]):
     """Goal generation (paper, appendix D.10): frame and instruction in, image of the goal or of a sub-goal out."""
 
     name = "goal_image"
@@ -41,4 +41,4 @@ class GoalImage(ImageFamily[Goal]):
         return robot_clauses(annotation)
 
 
-FAMILY = GoalImage()
+FAMILY = GoalImageFamily()

@@ -24,7 +24,7 @@ class FrameAhead(RobotItem, ImageItem):
     robot: bool = False
 
 
-class NextFrame(ImageFamily[FrameAhead]):
+class NextFrameFamily(ImageFamily[FrameAhead]):
     """Future frame prediction (paper, appendix D.10): frames, perhaps instruction and actions, in, next frames out."""
 
     name = "next_frame"
@@ -46,4 +46,4 @@ class NextFrame(ImageFamily[FrameAhead]):
         return robot_clauses(annotation)
 
 
-FAMILY = NextFrame()
+FAMILY = NextFrameFamily()

@@ -26,7 +26,7 @@ class StateAhead(RobotItem):
     later: Sequence[int] | None = None
 
 
-class NextState(Family[StateAhead]):
+class NextStateFamily(Family[StateAhead]):
     """State prediction (paper, appendix D.10): frame, instruction and actions in, value tokens out."""
 
     name = "next_state"
@@ -53,4 +53,4 @@ class NextState(Family[StateAhead]):
         return with_answer(asked, later=parts[0][0])
 
 
-FAMILY = NextState()
+FAMILY = NextStateFamily()

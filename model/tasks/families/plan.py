@@ -23,7 +23,7 @@ class Planned(RobotItem):
     actions: Sequence[int] | None = None
 
 
-class Plan(Family[Planned]):
+class PlanFamily(Family[Planned]):
     """Planning, as in VIMA (paper, appendix D.10): first frame and instruction in, the actions of an episode out."""
 
     name = "plan"
@@ -47,4 +47,4 @@ class Plan(Family[Planned]):
         return with_answer(asked, actions=ids[: ids.index(EOS_ID)] if EOS_ID in ids else ids)
 
 
-FAMILY = Plan()
+FAMILY = PlanFamily()

@@ -18,9 +18,9 @@ from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.families.depth import Depth, DepthItem
 from embodio.model.tasks.families.draw import Draw, Drawn
 from embodio.model.tasks.families.edit import Edit, Edited
-from embodio.model.tasks.families.goal_image import Goal, GoalImage
+from embodio.model.tasks.families.goal_image import Goal, GoalImageFamily
 from embodio.model.tasks.families.inpaint import Inpaint, Inpainted
-from embodio.model.tasks.families.next_frame import FrameAhead, NextFrame
+from embodio.model.tasks.families.next_frame import FrameAhead, NextFrameFamily
 from embodio.model.tasks.families.normals import NormalsItem, SurfaceNormals
 from embodio.model.tasks.families.segment import Segment, Segmented
 from embodio.model.tasks.families.view import View, Viewed
@@ -101,7 +101,9 @@ class PictureVerbs(Engine):
 
     def next_frames(self, videos: Sequence[Frames], *, guidance: float = 0.0, **how: Unpack[DrawHow]) -> list[Picture]:
         """Draws the frame that follows each series of frames, whose last is the main image."""
-        return self._pictures(NextFrame(), [FrameAhead(media=one) for one in self._series(videos)], guidance, **how)
+        return self._pictures(
+            NextFrameFamily(), [FrameAhead(media=one) for one in self._series(videos)], guidance, **how
+        )
 
     def goals(
         self, videos: Sequence[Frames], instructions: Sequence[str], *, guidance: float = 0.0, **how: Unpack[DrawHow]
@@ -116,7 +118,7 @@ class PictureVerbs(Engine):
             Goal(media=media, instruction=instruction)
             for media, instruction in zip(self._series(videos), given, strict=True)
         ]
-        return self._pictures(GoalImage(), asked, guidance, **how)
+        return self._pictures(GoalImageFamily(), asked, guidance, **how)
 
     def segment(
         self,

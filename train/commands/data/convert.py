@@ -2,63 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+import shutil
 from pathlib import Path
 
 from rich.console import Console
 
 from embodio.datasets.conversion.conversion import convert
-from embodio.datasets.conversion.targets import ConversionSettings
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.opening import open_source
-from embodio.datasets.progress import counted
+from embodio.datasets.progress import counted, progress_bars
+from embodio.datasets.rlds.dataset_info import INFO_NAME
+from embodio.datasets.sources.rlds import version_folder
+from embodio.datasets.tfds.names import is_tfds, prepared_folder, unread_fields, why_unreadable
+from embodio.datasets.tfds.process import run_program
 from embodio.train.command_line.output_path import require_writable
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.commands.data.schemas import ConvertDataConfig
 
 _SHOWN = 5  # damaged episodes
-
-
-@dataclass(frozen=True)
-class ConvertDataConfig:
-    """What to write, and as what.
-
-    Attributes:
-        source: folder, file, URL, YAML file, or name of the catalogue.
-        out: folder of the new data set; must be empty or not be there.
-        to: layout of the new data set, rlds or lerobot.
-        name: of the new data set: small letters, digits and underscores; null makes it from the source's.
-        images: png keeps every value; RLDS also takes jpeg, LeRobot video; null takes png for RLDS, video for LeRobot.
-        fps: steps per second for LeRobot; null takes that of the robot.
-        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
-        split: name of the split; null takes the usual one.
-    """
-
-    source: str
-    out: Path
-    to: str = "rlds"
-    name: str | None = None
-    images: str | None = None
-    fps: float | None = None
-    folder: str | None = None
-    split: str | None = None
-
-    @property
-    def settings(self) -> ConversionSettings:
-        """The part that decides what is written; raises DatasetError where it makes no sense."""
-        return ConversionSettings(self.to, self.name, self.images, self.fps)  # type: ignore[arg-type]
-
-    def __post_init__(self) -> None:
-        try:
-            _ = self.settings
-        except DatasetError as error:
-            raise ConfigError(str(error)) from error
 
 
 def convert_data(config: ConvertDataConfig) -> int:
     """Writes a data set again and says what was left out; returns the exit code."""
     require_writable(config.out, folder=True)
-    source = open_source(config.source, folder=config.folder, split=config.split)
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    copy = _copy_by_tfds(config, console)
+    source = open_source(copy) if copy else open_source(config.source, folder=config.folder, split=config.split)
     with counted("episodes", len(source), console) as done:
         try:
             result = convert(source, config.out, config.settings, done=done)
@@ -66,6 +36,8 @@ def convert_data(config: ConvertDataConfig) -> int:
             console.print("What is written so far is kept: the same command goes on from there")
             raise
     source.close()
+    if copy:
+        shutil.rmtree(copy)
     if result.resumed:
         console.print(f"{result.resumed} episodes were there from a run that did not finish")
     if result.left_out:
@@ -77,3 +49,29 @@ def convert_data(config: ConvertDataConfig) -> int:
         console.print(f"and {more} more, listed in {result.folder / 'conversion.json'}")
     console.print(f"{result.folder}: {result.episodes} episodes, {len(result.skipped)} left out")
     return 0
+
+
+def _copy_by_tfds(config: ConvertDataConfig, console: Console) -> Path | None:
+    """A copy, kept until the conversion is done, of what only tfds itself reads; None where it is not needed."""
+    if not is_tfds(config.source):
+        return None
+    place = version_folder(prepared_folder(config.source, config.folder))
+    why = why_unreadable(place) or unread_fields(place)
+    if not why:
+        return None
+    console.print(f"read by tfds, in a process of its own: {why}")
+    request = {"folder": str(place), "split": config.split or "train"}
+    digest = hashlib.sha256(json.dumps(request).encode()).hexdigest()[:8]
+    copy = config.out.absolute().with_name(f".{config.out.absolute().name}.tfds-{digest}")
+    with sole_user(copy, "copying into"):
+        if not (copy / INFO_NAME).exists():
+            with progress_bars(console) as progress:
+                task = progress.add_task("episodes", total=None)
+                answer = run_program(
+                    "export", {**request, "out": str(copy)}, lambda count: progress.update(task, completed=count)
+                )
+            if answer["empty"]:
+                console.print(f"left out: {answer['empty']} episodes without steps")
+            for reason in answer["left_out"].values():
+                console.print(f"left out: {reason}")
+    return copy

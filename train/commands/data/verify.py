@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,42 +11,15 @@ from embodio.datasets.checks.finding import Finding
 from embodio.datasets.checks.masks import check_masks, masked_cameras
 from embodio.datasets.checks.poses import check_poses, has_masks
 from embodio.datasets.checks.replay import check_robot, environment_of, replay
+from embodio.datasets.checks.through_rlds import check_through_rlds
 from embodio.datasets.checks.verify import verify
 from embodio.datasets.episodes.source import robot_of
 from embodio.datasets.opening import open_source
 from embodio.datasets.progress import progress_bars
-from embodio.train.command_line.ranges import COUNT, Range, require_ranges
+from embodio.train.commands.data.schemas import VerifyConfig
 
 _MASKED = 20  # episodes whose first frames are compared with masks
 _COLOURS = {"ok": "green", "warning": "yellow", "note": "cyan", "unknown": "dim"}
-
-
-@dataclass(frozen=True)
-class VerifyConfig:
-    """What to check.
-
-    Attributes:
-        source: folder, file, URL, YAML file, or name of the catalogue.
-        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
-        split: name of the split; null takes the usual one.
-        episodes: how many episodes to read; 0 reads all.
-        bins: levels of a continuous action dimension.
-        replay: how many episodes, spread over the tasks, to replay in the simulator, where the robot is that of one of
-            our environments.
-        strict: open every image, not only the first and last one of each camera and episode; a warning makes the exit
-            code 1.
-    """
-
-    source: str
-    folder: str | None = None
-    split: str | None = None
-    episodes: int = 0
-    bins: int = 201
-    replay: int = 3
-    strict: bool = False
-
-    def __post_init__(self) -> None:
-        require_ranges(self, episodes=COUNT, replay=COUNT, bins=Range(2))
 
 
 def check(config: VerifyConfig) -> int:
@@ -75,6 +46,11 @@ def check(config: VerifyConfig) -> int:
             numbers = choose_episodes(source, read, config.replay)
             play = progress.add_task("replaying", total=len(numbers))
             findings += replay(source, numbers, done=lambda count: progress.update(play, completed=count))
+        if config.with_ == "rlds":
+            compared = progress.add_task("reading with rlds", total=len(read))
+            findings += check_through_rlds(
+                source, len(read), done=lambda count: progress.update(compared, completed=count)
+            )
     shown = Console(highlight=False)
     shown.print(_table(source.name, findings))
     if robot_of(source) is None:

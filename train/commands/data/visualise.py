@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from rich.console import Console
 
 from embodio.agent.errors import AgentError
@@ -20,33 +17,7 @@ from embodio.datasets.progress import counted
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.command_line.output_path import require_writable
-from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
-
-
-@dataclass(frozen=True)
-class VisualiseConfig:
-    """Which episodes to show.
-
-    Attributes:
-        source: folder, file, URL, YAML file, or name of the catalogue.
-        out: the HTML file to write.
-        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
-        split: name of the split; null takes the usual one.
-        episodes: numbers of the episodes; empty takes the first `count`.
-        count: how many episodes where `episodes` is empty.
-        checkpoint: shows the tokens as this policy sees them; null takes a plain policy with the robot's own limits.
-    """
-
-    source: str
-    out: Path
-    folder: str | None = None
-    split: str | None = None
-    episodes: tuple[int, ...] = ()
-    count: int = 3
-    checkpoint: str | None = None
-
-    def __post_init__(self) -> None:
-        require_ranges(self, count=AT_LEAST_ONE, episodes=COUNT)
+from embodio.train.commands.data.schemas import VisualiseConfig
 
 
 def visualise(config: VisualiseConfig) -> int:

@@ -8,7 +8,7 @@ from embodio.agent.planning.precision import usable_device
 from embodio.datasets.stream.mixture import checked_weight
 from embodio.datasets.tasks import named_task
 from embodio.model.config.model import ModelConfig
-from embodio.train.command_line.schema import ConfigError
+from embodio.train.command_line.schema import UsageError
 from embodio.train.config import TrainConfig
 from embodio.train.starting_weights import start_folder
 
@@ -26,7 +26,7 @@ def check_settings(config: TrainConfig, *, goes_on: bool = False) -> None:
         goes_on: a run goes on, so that the weights it began with are not needed.
 
     Raises:
-        ConfigError: a word is none of those that are known, or `out` is a file.
+        UsageError: a word is none of those that are known, or `out` is a file.
         DatasetError: there is no such task, or a weight is not positive.
         ModelError: there is no such size.
         PrecisionError: this machine has no such device.
@@ -34,11 +34,9 @@ def check_settings(config: TrainConfig, *, goes_on: bool = False) -> None:
     """
     for name, known in _RANGES.items():
         if getattr(config.policy, name) not in known:
-            raise ConfigError(
-                f"policy.{name}: got {getattr(config.policy, name)!r}, expected one of {', '.join(known)}"
-            )
+            raise UsageError(f"policy.{name}: got {getattr(config.policy, name)!r}, expected one of {', '.join(known)}")
     if config.policy.action_bins < 2:
-        raise ConfigError(f"policy.action_bins: got {config.policy.action_bins}, expected at least 2")
+        raise UsageError(f"policy.action_bins: got {config.policy.action_bins}, expected at least 2")
     for name, task in config.tasks.items():
         named_task(name)
         checked_weight(name, task.weight)
@@ -49,6 +47,6 @@ def check_settings(config: TrainConfig, *, goes_on: bool = False) -> None:
     usable_device(config.device)
     out = Path(config.out)
     if out.exists() and not out.is_dir():
-        raise ConfigError(f"out: {out} is a file; give a folder")
+        raise UsageError(f"out: {out} is a file; give a folder")
     if config.init and not goes_on:
         start_folder(config.init)

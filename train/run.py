@@ -1,4 +1,4 @@
-"""Saving and restoring a training run: the agent's checkpoint plus everything that the next step depends on."""
+"""Runs: all that changes during training, saved into a checkpoint after any step and restored to the bit."""
 
 from __future__ import annotations
 
@@ -7,47 +7,46 @@ import dataclasses
 import errno
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from embodio.agent.checkpoint import checkpoint_files, load_robots, write_checkpoint_files
-from embodio.agent.format.robot_formats import RobotFormats
-from embodio.model.network.network import UnifiedIO2
-from embodio.model.weights.checksums import check_sums
+from embodio.model.weights.checksums import check_sums, read_sums, write_sums
 from embodio.model.weights.weight_files import write_tensors
 from embodio.model.writing import WriteError, clear_leftovers, recover_folder, replacing_folder, write_json
-from embodio.train.config import TrainConfig
+from embodio.train.bundles import Bundle
 from embodio.train.errors import ResumeError
-from embodio.train.identity import identity_of_checkpoint, require_same_inputs
+from embodio.train.identity import Identity, require_same_inputs, setting_differences
+from embodio.train.objective import Network
 from embodio.train.optimisers.optimiser import WeightAverage
-from embodio.train.settings_comparison import setting_differences
+from embodio.train.run_config import RunConfig
 
+CHECKPOINT = "checkpoint"
 TENSORS = "training.safetensors"
 STATE = "training.json"
 
 
 @dataclasses.dataclass
-class Run:
+class Run(Generic[Network]):
     """What changes during training.
 
     Attributes:
         model: the network.
-        optimiser: its AdamW.
+        optimiser: its optimiser.
         average: the running average of the weights, or None.
         step: optimiser steps done; the next batch is number `step`, so this one integer is the state of the data.
-        identity: of its inputs, see `identity_of`.
+        identity: of its inputs, see `embodio.train.identity`.
     """
 
-    model: UnifiedIO2
+    model: Network
     optimiser: torch.optim.AdamW
     average: WeightAverage | None
     step: int = 0
-    identity: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    identity: Identity = dataclasses.field(default_factory=dict)
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -61,26 +60,30 @@ class Run:
                 self.average.swap()
 
 
-def save_run(folder: Path, run: Run, robots: RobotFormats, config: TrainConfig) -> None:
-    """Writes the run as a checkpoint that agents can load; complete or not there at all.
+def save_run(folder: Path, run: Run[Network], bundle: Bundle[Network], config: RunConfig) -> None:
+    """Writes the run as a checkpoint; complete or not there at all.
 
-    `model.safetensors` holds the averaged weights, `training.safetensors` the plain ones and the optimiser's moments.
-    The checkpoint before stays in its place until this one has been read back.
+    The bundle is given the averaged weights; `training.safetensors` holds the plain ones, the average and the
+    optimiser's moments. The checkpoint before stays in its place until this one has been read back.
+
+    Args:
+        folder: of the checkpoint.
+        run: what is saved.
+        bundle: writes what others read of it.
+        config: settings of the run.
 
     Raises:
         WriteError: the disk is full or cannot be written, or gives back something else; the checkpoint before stays.
     """
     with replacing_folder(folder) as new:
+        with run.averaged():
+            bundle.write(new, run.model)
         tensors = _tensors(run)
         write_tensors(new / TENSORS, tensors)
-        write_json(new / STATE, _state(run, config), indent=2)
-        with run.averaged():
-            write_checkpoint_files(new, run.model, robots)
+        state = {"step": run.step, "config": dataclasses.asdict(config), "identity": run.identity}
+        write_json(new / STATE, state, indent=2)
+        write_sums(new, (TENSORS, STATE))
         _verify(new, folder, tensors)
-
-
-def _state(run: Run, config: TrainConfig) -> dict[str, Any]:
-    return {"step": run.step, "config": dataclasses.asdict(config), "identity": run.identity}
 
 
 def _verify(new: Path, folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -98,8 +101,16 @@ def _bytes(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.reshape(-1).view(torch.uint8)
 
 
-def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
+def restore_run(
+    folder: Path, run: Run[Network], config: RunConfig, older: Callable[[Path], Identity] = lambda folder: {}
+) -> bool:
     """Continues from a checkpoint if there is one.
+
+    Args:
+        folder: of the checkpoint.
+        run: at step 0; takes the weights, moments and step.
+        config: what is asked for now.
+        older: what a checkpoint without identity says of its inputs.
 
     Returns:
         Whether there was one.
@@ -114,9 +125,14 @@ def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
     clear_leftovers(recover_folder(folder))
     if not (folder / STATE).is_file():
         return False
-    check_sums(folder, [name for name in (*checkpoint_files(folder), TENSORS, STATE) if (folder / name).is_file()])
+    _check_files(folder)
     state = _read_state(folder / STATE)
-    old = state["identity"] if "identity" in state else _older_identity(folder, config)
+    if "identity" not in state:
+        warnings.warn(
+            f"{folder} does not say what data it was trained on, only its statistics and robot, which are compared",
+            stacklevel=2,
+        )
+    old = state["identity"] if "identity" in state else older(folder)
     require_same_inputs(folder, old, run.identity, setting_differences(state["config"], config))
     run.identity = {**run.identity, "init": old.get("init", "")}
     parameters = _trainable(run.model)
@@ -138,14 +154,11 @@ def restore_run(folder: Path, run: Run, config: TrainConfig) -> bool:
     return True
 
 
-def _older_identity(folder: Path, config: TrainConfig) -> Mapping[str, Any]:
-    """What a checkpoint from before there were identities says of its inputs."""
-    warnings.warn(
-        f"{folder} does not say what data it was trained on, only its statistics and robot, which are compared",
-        stacklevel=3,
-    )
-    robots = load_robots(folder)
-    return identity_of_checkpoint(robots[robots.pick()], config.robot or next(iter(config.sources), "data"))
+def _check_files(folder: Path) -> None:
+    """Compares all files of a checkpoint with the checksums that were saved with them."""
+    known = {TENSORS, STATE, *(read_sums(folder) or ())}
+    there = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    check_sums(folder, sorted(known & there))
 
 
 def _read_state(path: Path) -> dict[str, Any]:
@@ -164,7 +177,7 @@ def _read_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def _read_tensors(path: Path, run: Run, *, with_moments: bool) -> dict[str, torch.Tensor]:
+def _read_tensors(path: Path, run: Run[Network], *, with_moments: bool) -> dict[str, torch.Tensor]:
     """The tensors of a checkpoint, which are those of the network, with their shapes."""
     try:
         tensors: dict[str, torch.Tensor] = load_file(path)
@@ -185,11 +198,11 @@ def _damaged(path: Path, problem: str) -> ResumeError:
     )
 
 
-def _trainable(model: UnifiedIO2) -> dict[str, torch.nn.Parameter]:
+def _trainable(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def _tensors(run: Run) -> dict[str, torch.Tensor]:
+def _tensors(run: Run[Network]) -> dict[str, torch.Tensor]:
     tensors = {f"model/{name}": tensor for name, tensor in run.model.state_dict().items()}
     if run.average is not None:
         tensors |= {f"average/{name}": value for name, value in run.average.values.items()}

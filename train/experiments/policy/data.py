@@ -73,7 +73,7 @@ class OpenSource:
 
 
 @dataclass(frozen=True)
-class Material:
+class PolicyData:
     """All of it.
 
     Attributes:
@@ -131,7 +131,7 @@ def _alike(one: PolicyFormat, other: PolicyFormat) -> bool:
     return all(here == there for here, there in pairs)
 
 
-def gather(config: TrainConfig, vocabulary: Vocabulary) -> Material:
+def gather(config: TrainConfig, vocabulary: Vocabulary) -> PolicyData:
     """Opens the data sets of a run and makes its tasks.
 
     Raises:
@@ -164,7 +164,7 @@ def gather(config: TrainConfig, vocabulary: Vocabulary) -> Material:
                 notes.append(f"{name}: no validation, as no held-out episode can be used ({error})")
     mixture = config.mixture.config()
     training = entries[0].task if len(entries) == 1 else Mixture(entries, mixture)
-    return Material(opened, formats, entries, training, held_out, notes)
+    return PolicyData(opened, formats, entries, training, held_out, notes)
 
 
 def open_sources(config: TrainConfig) -> list[OpenSource]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import torch
 
 from embodio.agent.format.robot_formats import RobotFormats
-from embodio.agent.planning.precision import usable_device
 from embodio.agent.policy_network import policy_network_config
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
@@ -15,24 +15,21 @@ from embodio.model.network.network import UnifiedIO2
 from embodio.model.network.targets import CODE_OFFSET
 from embodio.model.processing.processor import Features, Processor, ProcessorError
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
-from embodio.model.tokens.vocabulary import HISTORY_SLOTS, Prompt
+from embodio.model.tokens.vocabulary import HISTORY_SLOTS, Prompt, Vocabulary
 from embodio.model.weights.pretrained import load
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
-from embodio.train.initialise import smooth_value_embeddings
 
 _ROUND = 128  # rows of the table of image codes are a multiple of this, as in the released sizes
 
 
 def make_network(config: TrainConfig, robots: RobotFormats) -> UnifiedIO2:
-    """Builds the network with its first weights, on the device of the run.
+    """Builds the network with its first weights.
 
     Raises:
         TrainError: `image_tokenizer` names a network that has none.
         ModelError: there is no such size, or the tokeniser cannot be read.
-        PrecisionError: this machine has no such device.
     """
-    device = usable_device(config.device)
     fitted = policy_network_config(config.size, *robots.values())
     lengths = dataclasses.replace(
         fitted.lengths,
@@ -50,7 +47,32 @@ def make_network(config: TrainConfig, robots: RobotFormats) -> UnifiedIO2:
         model = UnifiedIO2(_with_drawing(fitted, tokenizer), tokenizers=True)
         model.tokenizers["image"].load_state_dict(tokenizer.state_dict())
     smooth_value_embeddings(model, robots.vocabulary, config.value_smoothness, config.seed)
-    return model.to(device)
+    return model
+
+
+@torch.no_grad()
+def smooth_value_embeddings(model: UnifiedIO2, vocabulary: Vocabulary, width: float, seed: int) -> None:
+    """Redraws the embeddings of the 1000 value tokens as smooth random functions of the value.
+
+    The rows stay standard normal, as the recipe starts them, but are correlated over about `width` tokens; so what a
+    network learns of one value holds for its neighbours from the first step. Logits, tied to the table, profit too.
+
+    Args:
+        model: changed in place.
+        vocabulary: names the rows.
+        width: standard deviation of the smoothing kernel in tokens; 0 leaves the rows as they are.
+        seed: of the draw.
+    """
+    if width <= 0:
+        return
+    ids = torch.as_tensor(vocabulary.value_ids)
+    table = model.text_embedding.weight
+    margin = int(4 * width) + 1
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(table.shape[1], 1, len(ids) + 2 * margin, generator=generator)
+    kernel = torch.exp(-0.5 * (torch.arange(-margin, margin + 1) / width) ** 2)
+    smooth = torch.nn.functional.conv1d(noise, (kernel / kernel.norm()).view(1, 1, -1))[:, 0]
+    table[ids] = smooth.T.to(table)
 
 
 def _with_history(config: ModelConfig, frames: int) -> ModelConfig:

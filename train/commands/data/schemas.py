@@ -1,0 +1,148 @@
+"""Settings of the verbs of `embodio-data`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from embodio.datasets.conversion.settings import ConversionSettings
+from embodio.datasets.errors import DatasetError
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, Range, require_ranges
+from embodio.train.command_line.schema import UsageError
+
+
+@dataclass(frozen=True)
+class InspectConfig:
+    """Which data set to look at.
+
+    Attributes:
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        split: name of the split; null takes the usual one.
+        out: YAML file to write the proposed description to; null shows it.
+    """
+
+    source: str
+    folder: str | None = None
+    split: str | None = None
+    out: Path | None = None
+
+
+@dataclass(frozen=True)
+class StatsConfig:
+    """Whose statistics to compute.
+
+    Attributes:
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        split: name of the split; null takes the usual one.
+        fields: numeric fields of a step; empty takes those of action, expert_action and state that are there.
+        episodes: how many episodes to read; 0 reads all.
+        out: JSON file to write them to; null only shows them.
+    """
+
+    source: str
+    folder: str | None = None
+    split: str | None = None
+    fields: tuple[str, ...] = ()
+    episodes: int = 0
+    out: Path | None = None
+
+    def __post_init__(self) -> None:
+        require_ranges(self, episodes=COUNT)
+
+
+@dataclass(frozen=True)
+class ConvertDataConfig:
+    """What to write, and as what.
+
+    Attributes:
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
+        out: folder of the new data set; must be empty or not be there.
+        to: layout of the new data set, rlds or lerobot.
+        name: of the new data set: small letters, digits and underscores; null makes it from the source's.
+        images: png keeps every value; RLDS also takes jpeg, LeRobot video; null takes png for RLDS, video for LeRobot.
+        fps: steps per second for LeRobot; null takes that of the robot.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA. For tfds:NAME, what
+            tfds calls data_dir; null looks in TFDS_DATA_DIR, else ~/tensorflow_datasets.
+        split: name of the split; null takes the usual one.
+    """
+
+    source: str
+    out: Path
+    to: str = "rlds"
+    name: str | None = None
+    images: str | None = None
+    fps: float | None = None
+    folder: str | None = None
+    split: str | None = None
+
+    @property
+    def settings(self) -> ConversionSettings:
+        """The part that decides what is written; raises DatasetError where it makes no sense."""
+        return ConversionSettings(self.to, self.name, self.images, self.fps)  # type: ignore[arg-type]
+
+    def __post_init__(self) -> None:
+        try:
+            _ = self.settings
+        except DatasetError as error:
+            raise UsageError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class VisualiseConfig:
+    """Which episodes to show.
+
+    Attributes:
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
+        out: the HTML file to write.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        split: name of the split; null takes the usual one.
+        episodes: numbers of the episodes; empty takes the first `count`.
+        count: how many episodes where `episodes` is empty.
+        checkpoint: shows the tokens as this policy sees them; null takes a plain policy with the robot's own limits.
+    """
+
+    source: str
+    out: Path
+    folder: str | None = None
+    split: str | None = None
+    episodes: tuple[int, ...] = ()
+    count: int = 3
+    checkpoint: str | None = None
+
+    def __post_init__(self) -> None:
+        require_ranges(self, count=AT_LEAST_ONE, episodes=COUNT)
+
+
+@dataclass(frozen=True)
+class VerifyConfig:
+    """What to check.
+
+    Attributes:
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
+        folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
+        split: name of the split; null takes the usual one.
+        episodes: how many episodes to read; 0 reads all.
+        bins: levels of a continuous action dimension.
+        replay: how many episodes, spread over the tasks, to replay in the simulator, where the robot is that of one of
+            our environments.
+        strict: open every image, not only the first and last one of each camera and episode; a warning makes the exit
+            code 1.
+        with_: rlds has tfds and rlds themselves read the data too, in a process of their own, and compares; only for
+            RLDS data, and needs the extra `tf`.
+    """
+
+    source: str
+    folder: str | None = None
+    split: str | None = None
+    episodes: int = 0
+    bins: int = 201
+    replay: int = 3
+    strict: bool = False
+    with_: str | None = None
+
+    def __post_init__(self) -> None:
+        require_ranges(self, episodes=COUNT, replay=COUNT, bins=Range(2))
+        if self.with_ not in (None, "rlds"):
+            raise UsageError(f"with={self.with_}: only with=rlds is there, or nothing")

@@ -1,0 +1,67 @@
+"""Experiments: what can be trained, each with a schema of its settings and the parts that a trainer needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from embodio.train.run_config import RunConfig
+
+if TYPE_CHECKING:  # a help page needs no torch
+    from rich.console import RenderableType
+    from torch import nn
+
+    from embodio.datasets.stream.loader import BatchMaker
+    from embodio.train.bundles import Bundle
+    from embodio.train.identity import Identity
+    from embodio.train.objective import Objective
+    from embodio.train.validation import Validator
+
+Config = TypeVar("Config", bound=RunConfig)
+Network = TypeVar("Network", bound="nn.Module")
+
+
+@dataclass
+class Parts(Generic[Network]):
+    """What a trainer is made of at step 0.
+
+    Attributes:
+        network: with its first weights, on any device.
+        batches: makes the training batches by number.
+        objective: gives the loss and the figures of a batch.
+        bundle: writes what others read of a checkpoint.
+        validators: name -> held-out batches.
+        identity: of the inputs, compared when the run goes on; see `embodio.train.identity`.
+        notes: about data and weights, shown before training.
+        older_identity: what a checkpoint without identity says of its inputs.
+    """
+
+    network: Network
+    batches: BatchMaker
+    objective: Objective[Network]
+    bundle: Bundle[Network]
+    validators: Mapping[str, Validator]
+    identity: Identity
+    notes: Sequence[RenderableType] = ()
+    older_identity: Callable[[Path], Identity] = field(default=lambda folder: {})
+
+
+@dataclass(frozen=True)
+class Experiment(Generic[Config]):
+    """Something that can be trained: one module of `embodio.train.experiments` with an instance `EXPERIMENT`.
+
+    Attributes:
+        schema: its settings, a dataclass on top of `RunConfig`.
+        build: makes the parts from settings; random weights are drawn from torch's generator, which is seeded before.
+        description: one or two sentences for the help page.
+        examples: complete commands for the help page.
+        errors: what `build` and training raise about things that a user can mend.
+    """
+
+    schema: type[Config]
+    build: Callable[[Config], Parts[Any]]
+    description: str
+    examples: tuple[str, ...] = ()
+    errors: tuple[type[Exception], ...] = ()

@@ -1,0 +1,72 @@
+"""Settings that every training run has, whatever it trains; the schema of each experiment adds its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
+from embodio.train.command_line.schema import UsageError
+from embodio.train.optimisers.config import OptimiserConfig
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """The common settings.
+
+    Attributes:
+        out: folder for log, plot and checkpoint; a run that was interrupted there goes on.
+        seed: of initial weights, order, augmentation.
+        steps: optimiser steps. A run goes on to more steps than it was begun with; its learning rate is from then on
+            that of a run of the new length, so after the end of the former it rises again, without a new warm-up.
+        batch_size: examples in a step.
+        optimiser: how the weights are updated.
+        device: cpu, cuda, cuda:1, ...
+        precision: float32, or bfloat16 for autocast.
+        threads: of the matrix products; 0 takes OMP_NUM_THREADS, or 2.
+        workers: processes that make batches ahead of time.
+        loader_memory_mb: shared memory for batches that workers have ready, all of them together.
+        damaged_limit: damaged episodes that are skipped; one more stops the run.
+        compile: compile the network (needs a C++ compiler on a CPU); results are then not bit-identical to eager ones.
+        log_every: steps between lines of the log.
+        validate_every: steps between validations.
+        checkpoint_every: steps between checkpoints.
+        stop_after: leave after this many steps in this session, with a checkpoint; 0 to go on to the end.
+    """
+
+    free_on_resume: ClassVar[tuple[str, ...]] = (
+        "out",
+        "threads",
+        "workers",
+        "loader_memory_mb",
+        "damaged_limit",
+        "log_every",
+        "validate_every",
+        "checkpoint_every",
+        "stop_after",
+    )
+    """Settings that may change when a run goes on, as they do not change what it computes; `*` is any name."""
+
+    out: str
+    seed: int = 0
+    steps: int = 6000
+    batch_size: int = 64
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    device: str = "cpu"
+    precision: str = "float32"
+    threads: int = 0
+    workers: int = 1
+    loader_memory_mb: int = 1024
+    damaged_limit: int = 100
+    compile: bool = False
+    log_every: int = 20
+    validate_every: int = 500
+    checkpoint_every: int = 250
+    stop_after: int = 0
+
+    def __post_init__(self) -> None:
+        every = {"log_every": AT_LEAST_ONE, "validate_every": AT_LEAST_ONE, "checkpoint_every": AT_LEAST_ONE}
+        require_ranges(self, "", steps=AT_LEAST_ONE, batch_size=AT_LEAST_ONE, loader_memory_mb=AT_LEAST_ONE, **every)
+        require_ranges(self, seed=COUNT, threads=COUNT, workers=COUNT, damaged_limit=COUNT, stop_after=COUNT)
+        if self.precision not in ("float32", "bfloat16"):
+            raise UsageError(f"precision: got {self.precision!r}, expected float32 or bfloat16")
