@@ -104,7 +104,7 @@ class CalvinSource:
         self._digits = len(steps[0].stem.removeprefix("episode_"))
         numbers = np.sort([int(file.stem.removeprefix("episode_")) for file in steps])
         spans = [(stretch.first, stretch.last) for stretch in self._stretches]
-        there = np.diff(np.searchsorted(numbers, np.array(spans) + [0, 1]))[:, 0]
+        there = np.diff(np.searchsorted(numbers, np.add(spans, (0, 1))))[:, 0]
         lacking = [span for span, count in zip(spans, there.tolist(), strict=True) if count <= span[1] - span[0]]
         self.missing: tuple[str, ...] = ()
         if lacking:

@@ -58,8 +58,9 @@ class _Field:
 class ZarrSource:
     """Episodes of a replay buffer, in their order.
 
-    The arrays of `data` are the fields of the steps ("observation/img"; `action` keeps its name), those of `meta` with
-    one value for each episode are its metadata, and so are texts and numbers among the attributes of the buffer and of its two groups.
+    The arrays of `data` are the fields of the steps ("observation/img"; `action` keeps its name). Those of `meta` with
+    one value for each episode are its metadata, and so are texts and numbers among the attributes of the buffer, of
+    `data` and of `meta`.
 
     Attributes:
         name: of the data set, from the file's name.
