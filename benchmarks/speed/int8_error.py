@@ -16,7 +16,7 @@ from embodio.model.weights.weights import load_reference_weights
 
 SHORT_TARGET = 16
 
-GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "model" / "golden"
+GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden"
 """The golden network of the repository; an installation without the repository has none."""
 
 LogitErrors = dict[str, tuple[float, float]]

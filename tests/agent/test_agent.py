@@ -24,7 +24,7 @@ from embodio.envs.embodiment import Camera
 from embodio.envs.errors import EmbodimentMismatch
 from embodio.model.processing.image import crop
 from embodio.model.tokens.statistics import DatasetStatistics, StatisticsError
-from tests.agent.conftest import make_checkpoint, make_embodiment, make_format, make_observation
+from tests.support.agent.policies import make_checkpoint, make_embodiment, make_format, make_observation
 
 
 def test_a_chunk_is_played_for_as_long_as_replan_says(checkpoint: Checkpoint) -> None:

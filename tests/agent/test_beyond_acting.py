@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -23,25 +22,11 @@ from embodio.agent import (
     load_checkpoint,
     save_checkpoint,
 )
-from embodio.model import UnifiedIO2
 from embodio.model.generation import score_answers
 from embodio.model.network.batch import collate
 from embodio.model.processing.processor import Processor
-from tests.agent.conftest import make_checkpoint, make_format, make_observation
-from tests.model.runner.small import CONFIG
-
-
-@functools.lru_cache
-def artist(**changes: object) -> Checkpoint:
-    """A policy whose small random network also draws."""
-    torch.manual_seed(5)
-    policy_format = make_format(**({"chunk": 2} | changes))
-    lengths = dataclasses.replace(CONFIG.lengths, decoder_image=16)
-    network = UnifiedIO2(dataclasses.replace(CONFIG, lengths=lengths), tokenizers=True).eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.mul_(1.5)
-    return Checkpoint(network, policy_format)
+from tests.support.agent.artists import artist
+from tests.support.agent.policies import make_checkpoint, make_format, make_observation
 
 
 def started(checkpoint: Checkpoint, **options: object) -> Agent:

@@ -16,7 +16,7 @@ from embodio.agent import Agent, load_checkpoint, save_checkpoint, shipped_check
 from embodio.agent.checkpoint import FILES, STATISTICS, WEIGHTS
 from embodio.agent.errors import CheckpointError
 from embodio.model.weights.checksums import SUMS_FILE, read_sums
-from tests.agent.conftest import make_checkpoint, make_format
+from tests.support.agent.policies import make_checkpoint, make_format
 
 
 @pytest.fixture(scope="module")

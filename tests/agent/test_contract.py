@@ -17,8 +17,8 @@ from embodio.agent.serving.background import serving
 from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
 from embodio.envs.embodiment import ActionSpec, Dimension
-from tests.agent.conftest import make_checkpoint, make_format
-from tests.agent.robots import observation_of, poses, walker, without_statistics, words
+from tests.support.agent.policies import make_checkpoint, make_format
+from tests.support.agent.robots import observation_of, poses, walker, without_statistics, words
 
 CHECKPOINT = make_checkpoint(make_format(chunk=4, history_frames=1))
 PROMISES = ["form", "finite", "bounds", "levels", "observation", "memory", "reset", "rows", "reset of rows", "robot"]

@@ -12,8 +12,8 @@ from embodio.agent import Agent, save_checkpoint
 from embodio.agent.serving.background import serving
 from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
-from tests.agent.test_beyond_acting import artist
-from tests.agent.toy_env import ToyEnv
+from tests.support.agent.artists import artist
+from tests.support.agent.toy_env import ToyEnv
 
 PAGE = Path(__file__).parents[2] / "docs" / "agent.md"
 

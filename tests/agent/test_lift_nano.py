@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from embodio.agent import Agent
-from tests.agent.lift_nano_frames import INSTRUCTIONS, STEPS, drawn_observation
+from tests.support.agent.lift_nano_frames import INSTRUCTIONS, STEPS, drawn_observation
 
 # Levels of the seven numbers (of 201, the gripper of 2) at each step of three episodes, noted from the version whose
 # hundred episodes the README reports.

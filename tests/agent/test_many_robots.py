@@ -28,9 +28,9 @@ from embodio.envs.errors import EmbodimentMismatch
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import SUMS_FILE, read_sums, sums_command
-from tests.agent.conftest import make_format
-from tests.agent.robots import observation_of
-from tests.agent.two_robots import arm_and_cart, cart, cart_format, network_of
+from tests.support.agent.policies import make_format
+from tests.support.agent.robots import observation_of
+from tests.support.agent.two_robots import arm_and_cart, cart, cart_format, network_of
 
 ARM_FILES = [f"robots/arm/{name}.json" for name in ("policy", "embodiment", "statistics")]
 

@@ -11,8 +11,8 @@ import pytest
 
 from embodio.agent import Agent, AgentOptions, PolicyFormat
 from embodio.benchmarks.speed.memory import resident_memory
-from tests.agent.conftest import make_checkpoint
-from tests.agent.robots import continuous, hearing, observation_of, poses, words
+from tests.support.agent.policies import make_checkpoint
+from tests.support.agent.robots import continuous, hearing, observation_of, poses, words
 
 
 def grown(agent: Agent, observations: list[dict[str, object]], steps: int) -> int:

@@ -10,8 +10,8 @@ import pytest
 
 from embodio.agent import Agent, AgentError, AgentOptions, Checkpoint
 from embodio.agent.errors import Abstained
-from tests.agent.conftest import make_checkpoint
-from tests.agent.robots import continuous, observation_of, poses, require_valid, words
+from tests.support.agent.policies import make_checkpoint
+from tests.support.agent.robots import continuous, observation_of, poses, require_valid, words
 
 CHUNK = 3
 CHECKPOINTS = {

@@ -9,8 +9,8 @@ import pytest
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 from embodio.agent import Agent, AgentOptions
-from tests.agent.conftest import make_checkpoint, make_format
-from tests.agent.toy_env import ToyEnv
+from tests.support.agent.policies import make_checkpoint, make_format
+from tests.support.agent.toy_env import ToyEnv
 
 ROWS, STEPS = 3, 9
 FORMAT = make_format(chunk=3, history_frames=1)

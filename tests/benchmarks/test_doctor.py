@@ -13,7 +13,7 @@ from rich.console import Console
 from embodio.agent import save_checkpoint
 from embodio.benchmarks import doctor
 from embodio.benchmarks.doctor import DoctorConfig, examine, main
-from tests.agent.conftest import make_checkpoint, make_format
+from tests.support.agent.policies import make_checkpoint, make_format
 
 
 def test_what_ships_fits_and_every_finding_has_a_remedy() -> None:

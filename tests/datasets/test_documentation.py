@@ -13,7 +13,7 @@ from embodio.datasets import open_source
 from embodio.envs import make_env, make_expert, run_episode
 from embodio.train.commands.data.data import main as data_command
 from embodio.train.main import main as train_command
-from tests.datasets.toy import write_toy_dataset
+from tests.support.datasets.toy import write_toy_dataset
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "data.md").read_text(encoding="utf-8")

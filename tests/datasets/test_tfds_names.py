@@ -18,7 +18,7 @@ from embodio.datasets.tfds import process
 from embodio.datasets.tfds.names import prepared_folder
 from embodio.datasets.tfds.process import MissingExtra, run_program
 from embodio.datasets.tfds.programs.compare import _compare
-from tests.datasets.toy import write_toy_dataset
+from tests.support.datasets.toy import write_toy_dataset
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from PIL import Image
 
 import embodio.model
 from embodio.model import Vocabulary
-from tests.model.runner.small import VOCABULARY, image, model, sound
+from tests.support.model.small import VOCABULARY, image, model, sound
 
 PAGE = Path(__file__).parents[2] / "docs" / "model.md"
 

@@ -8,7 +8,7 @@ import pytest
 from embodio.model.pauses import pause, pausing
 from embodio.model.tasks import TaskRunner
 from embodio.model.tokens.vocabulary import Vocabulary
-from tests.agent.test_beyond_acting import artist
+from tests.support.agent.artists import artist
 
 
 def test_a_drawing_pauses_between_layers_and_tokens_and_stays_the_same() -> None:

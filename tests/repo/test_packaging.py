@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.support.rooms import MAY_IMPORT, REPO
+from tests.support.scripts import script
 
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())
 LARGEST_SHIPPED_AGENT = 10_000_000  # bytes
@@ -93,16 +93,6 @@ def test_base_is_free_of_tensorflow() -> None:
     assert not re.search(r"tensorflow|rlds|tfds", base)
     extras = set(PROJECT["project"]["optional-dependencies"])
     assert extras == set(script("install").EXTRAS["all"]), "`make test` installs all extras"
-
-
-def script(name: str) -> types.ModuleType:
-    """A script as a module of its own."""
-    spec = importlib.util.spec_from_file_location(f"embodio_{name}", REPO / "scripts" / f"{name}.py")
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(name)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

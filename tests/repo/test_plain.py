@@ -14,8 +14,8 @@ from embodio.agent import Agent, PolicyConfig
 from embodio.train.config import TrainConfig
 from embodio.train.main import make_trainer
 from embodio.train.optimisers.config import OptimiserConfig
-from tests.agent.lift_nano_frames import INSTRUCTIONS, STEPS, drawn_observation
-from tests.datasets.toy import write_toy_dataset
+from tests.support.agent.lift_nano_frames import INSTRUCTIONS, STEPS, drawn_observation
+from tests.support.datasets.toy import write_toy_dataset
 
 PLAIN = Path(__file__).resolve().parents[2] / "docs" / "plain.py"
 MOST_LINES = 120

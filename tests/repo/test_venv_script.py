@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.repo.test_packaging import REPO
+from tests.support.rooms import REPO
 
 
 def test_a_linked_environment_is_not_cleared(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.repo.test_packaging import REPO, script
+from tests.support.rooms import REPO
+from tests.support.scripts import script
 
 
 @pytest.mark.parametrize("given", [[], [""], ["somewhere"]])

@@ -24,11 +24,11 @@ from embodio.model.weights.checksums import SUMS_FILE
 from embodio.train.errors import ResumeError, TrainError
 from embodio.train.log import read_log
 from embodio.train.main import main, train
-from tests.agent.conftest import make_embodiment
-from tests.datasets.toy import metadata_of, toy_rows, write_toy_dataset
+from tests.support.agent.policies import make_embodiment
+from tests.support.datasets.toy import metadata_of, toy_rows, write_toy_dataset
 from tests.support.limits import small_files
-from tests.train.slow_stream import LAST
-from tests.train.test_training import COMMAND, same_files, settings, start_training
+from tests.support.train.runs import COMMAND, same_files, settings, start_training
+from tests.support.train.slow_stream import LAST
 
 REPO = Path(__file__).parents[2]
 
@@ -59,7 +59,9 @@ def test_a_signal_to_the_group_while_training_waits_for_a_batch_loses_no_step(
 ) -> None:
     out = tmp_path / "run"
     slow = "import sys; from embodio.train import main; from embodio.train.experiments.policy import parts; "
-    slow += "from tests.train.slow_stream import SlowStream; parts.BatchStream = SlowStream; sys.exit(main.main())"
+    slow += (
+        "from tests.support.train.slow_stream import SlowStream; parts.BatchStream = SlowStream; sys.exit(main.main())"
+    )
     command = [sys.executable, "-c", slow, *COMMAND[2:], f"data={data}", f"out={out}", f"workers={workers}"]
     process = subprocess.Popen(command, cwd=REPO, start_new_session=True)
     try:

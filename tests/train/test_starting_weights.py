@@ -14,6 +14,7 @@ from rich.console import Console
 from embodio.agent import PolicyConfig
 from embodio.agent.errors import AgentError
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.tasks.plan import PlanConfig
 from embodio.model import ModelConfig, UnifiedIO2, load, save_weights
 from embodio.model.errors import ModelError
 from embodio.model.tokens.vocabulary import Vocabulary
@@ -22,8 +23,8 @@ from embodio.train.config import TrainConfig
 from embodio.train.errors import ResumeError, TrainError
 from embodio.train.main import build_parts, main, make_trainer, train, trainer_of
 from embodio.train.starting_weights import Fate, load_start, open_start
-from tests.datasets.toy import write_toy_dataset
-from tests.train.test_training import settings
+from tests.support.datasets.toy import write_toy_dataset
+from tests.support.train.runs import settings
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +166,8 @@ def test_a_run_and_a_damaged_checkpoint_are_named(data: Path, first: Path, tmp_p
     [
         ({"size": "nanno"}, "did you mean 'nano'"),
         ({"device": "cuda:99"}, "device"),
-        ({"tasks": {"next_acton": 1.0}}, "next_acton"),
-        ({"tasks": {"plan": -1.0}}, "weight of 'plan'"),
+        ({"tasks": {"next_acton": PlanConfig()}}, "next_acton"),
+        ({"tasks": {"plan": PlanConfig(weight=-1.0)}}, "weight of 'plan'"),
         ({"workers": -1}, "workers: got -1"),
         ({"stop_after": -1}, "stop_after: got -1"),
         ({"holdout": -1}, "holdout: got -1"),

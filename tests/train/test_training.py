@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -25,41 +21,17 @@ from embodio.datasets.rlds.reader import RLDSReader
 from embodio.model.network.batch import collate
 from embodio.model.weights.checksums import ChecksumError
 from embodio.train.command_line.schema import UsageError
-from embodio.train.config import TrainConfig
 from embodio.train.errors import ResumeError
 from embodio.train.log import read_log
 from embodio.train.main import make_trainer, train
 from embodio.train.optimisers.config import OptimiserConfig
-from tests.datasets.toy import write_toy_dataset
+from tests.support.datasets.toy import write_toy_dataset
+from tests.support.train.runs import same_files, settings, start_training
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_toy_dataset(tmp_path_factory.mktemp("data") / "toy", episodes=6, steps=7)
-
-
-def settings(data: Path, out: Path, **changes: object) -> TrainConfig:
-    config = TrainConfig(
-        data=str(data),
-        out=str(out),
-        steps=6,
-        batch_size=4,
-        holdout=1,
-        threads=1,
-        workers=0,
-        log_every=1,
-        validate_every=3,
-        checkpoint_every=2,
-        policy=PolicyConfig(cameras=("front", "hand"), chunk=2),
-        augment=AugmentConfig(shift=2, brightness=0.1, contrast=0.1, colour=0.1),
-        optimiser=OptimiserConfig(warmup=2),
-    )
-    return dataclasses.replace(config, **changes)
-
-
-def same_files(one: Path, other: Path) -> bool:
-    names = ("model.safetensors", "training.safetensors")
-    return all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
 
 
 @pytest.fixture(scope="module")
@@ -87,20 +59,6 @@ def test_stopping_and_going_on_gives_the_same_bits(data: Path, finished: Path, t
     assert same_files(finished / "checkpoint", tmp_path / "run" / "checkpoint")
     logged = [(x["step"], x["loss"]) for x in read_log(tmp_path / "run" / "log.jsonl") if x["kind"] == "train"]
     assert logged == [(x["step"], x["loss"]) for x in read_log(finished / "log.jsonl") if x["kind"] == "train"]
-
-
-COMMAND = (
-    *("-c", "import sys; from embodio.train.main import main; sys.exit(main())"),
-    *("steps=6", "batch_size=4", "holdout=1", "threads=1", "log_every=1", "validate_every=3", "checkpoint_every=2"),
-    *("policy.cameras=[front,hand]", "policy.chunk=2", "augment.shift=2", "augment.brightness=0.1"),
-    *("augment.contrast=0.1", "augment.colour=0.1", "optimiser.warmup=2"),
-)
-
-
-def start_training(data: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
-    """`embodio-train` in a process of its own, with the settings of `settings`."""
-    command = [sys.executable, *COMMAND, f"data={data}", f"out={out}", *more]
-    return subprocess.Popen(command, cwd=Path(__file__).parents[2], env=dict(os.environ))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

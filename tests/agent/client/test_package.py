@@ -15,7 +15,7 @@ import pytest
 
 from embodio.agent.serving.background import serving
 from embodio.agent.serving.settings import ServerSettings
-from tests.agent.serving.stub import StubPolicy
+from tests.support.agent.stub import StubPolicy
 
 REPO = Path(__file__).resolve().parents[3]
 FILES = [REPO / "agent" / f"{name}.py" for name in ("__init__", "answers", "errors")]

@@ -30,8 +30,8 @@ from embodio.agent.client import link as client_link
 from embodio.agent.client.messages import pack, unpack
 from embodio.agent.serving.background import serving
 from embodio.agent.serving.settings import ServerSettings
-from tests.agent.serving.stub import PATIENCE, StubPolicy
-from tests.agent.serving.test_serving import FRAME, HELLO, SEEN
+from tests.support.agent.messages import FRAME, HELLO, SEEN
+from tests.support.agent.stub import PATIENCE, StubPolicy
 
 ACT = {"type": "call", "verb": "act", "seconds": PATIENCE, "arguments": {"observation": SEEN}}
 

@@ -18,10 +18,10 @@ from embodio.agent.serving.background import serving
 from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
 from embodio.model.pauses import pause
-from tests.agent.conftest import make_observation
-from tests.agent.serving.stub import PATIENCE, StubPolicy
-from tests.agent.serving.test_serving import SEEN
-from tests.agent.test_beyond_acting import artist
+from tests.support.agent.artists import artist
+from tests.support.agent.messages import SEEN
+from tests.support.agent.policies import make_observation
+from tests.support.agent.stub import PATIENCE, StubPolicy
 
 STEP = 0.02
 

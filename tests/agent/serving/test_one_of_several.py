@@ -15,8 +15,8 @@ from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
 from embodio.envs.errors import EmbodimentMismatch
 from embodio.train.commands import serve
-from tests.agent.robots import observation_of
-from tests.agent.two_robots import arm_and_cart, cart, network_of
+from tests.support.agent.robots import observation_of
+from tests.support.agent.two_robots import arm_and_cart, cart, network_of
 
 
 @pytest.fixture(scope="module")

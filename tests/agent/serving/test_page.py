@@ -23,7 +23,7 @@ from embodio.agent.client import RemoteAgent
 from embodio.agent.serving.background import serving
 from embodio.agent.serving.settings import ServerSettings
 from embodio.agent.serving.watch import _told
-from tests.agent.serving.stub import PATIENCE, StubPolicy
+from tests.support.agent.stub import PATIENCE, StubPolicy
 
 FRAME = np.full((128, 128, 3), (200, 30, 60), np.uint8)
 TOKEN = "correct horse"

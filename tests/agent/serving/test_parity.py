@@ -17,8 +17,8 @@ from embodio.agent.serving.background import serving
 from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
 from embodio.model.errors import ModelError
-from tests.agent.conftest import make_observation
-from tests.agent.test_beyond_acting import artist
+from tests.support.agent.artists import artist
+from tests.support.agent.policies import make_observation
 
 AT_HOME = {
     "load": "a server has loaded its agent",

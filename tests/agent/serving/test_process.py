@@ -18,7 +18,7 @@ import pytest
 
 from embodio.agent.client import ConnectionLost, DeadlineExceeded, RemoteAgent
 from embodio.agent.errors import NotReset
-from tests.agent.serving.test_serving import FRAME, SEEN
+from tests.support.agent.messages import FRAME, SEEN
 
 REPO = Path(__file__).resolve().parents[3]
 SERVE = "from embodio.train.commands.serve import main; raise SystemExit(main())"
@@ -29,7 +29,7 @@ IN_TIME = 60.0
 @contextmanager
 def server(port: int = 0, stop_seconds: float = 10.0) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process that serves the stub, and its address."""
-    command = [sys.executable, "-m", "tests.agent.serving.stub_server", str(port), str(stop_seconds)]
+    command = [sys.executable, "-m", "tests.support.agent.stub_server", str(port), str(stop_seconds)]
     with subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -27,18 +27,15 @@ from embodio.agent.client import (
     ServerUnreachable,
     Unauthorised,
 )
-from embodio.agent.client.messages import PROTOCOL, pack, unpack
+from embodio.agent.client.messages import pack, unpack
 from embodio.agent.errors import NotReset, ObservationError
 from embodio.agent.serving.background import serving
 from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings, ServingError
 from embodio.envs.errors import EmbodimentMismatch
-from tests.agent.conftest import make_observation
-from tests.agent.serving.stub import PATIENCE, StubPolicy, make_embodiment
-
-FRAME = np.zeros((128, 128, 3), np.uint8)
-SEEN = {"front": FRAME}
-HELLO = {"type": "hello", "protocol": PROTOCOL, "client": "raw", "embodiment": None, "session": None}
+from tests.support.agent.messages import FRAME, HELLO, SEEN
+from tests.support.agent.policies import make_observation
+from tests.support.agent.stub import PATIENCE, StubPolicy, make_embodiment
 
 
 @pytest.fixture

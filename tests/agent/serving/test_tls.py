@@ -13,7 +13,7 @@ import pytest
 from embodio.agent.client import RemoteAgent, ServerUnreachable
 from embodio.agent.serving.background import serving
 from embodio.agent.serving.settings import ServerSettings, ServingError
-from tests.agent.serving.stub import StubPolicy
+from tests.support.agent.stub import StubPolicy
 
 SEEN = {"front": np.zeros((128, 128, 3), np.uint8)}
 

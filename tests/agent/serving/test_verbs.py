@@ -21,9 +21,15 @@ from embodio.agent.serving.settings import ServerSettings
 from embodio.envs.embodiment import Microphone
 from embodio.model.tasks.errors import TaskError
 from embodio.model.tokens.vocabulary import Vocabulary
-from tests.agent.conftest import make_checkpoint, make_embodiment, make_format, make_observation, make_statistics
-from tests.agent.robots import observation_of, poses, without_statistics, words
-from tests.agent.test_beyond_acting import artist
+from tests.support.agent.artists import artist
+from tests.support.agent.policies import (
+    make_checkpoint,
+    make_embodiment,
+    make_format,
+    make_observation,
+    make_statistics,
+)
+from tests.support.agent.robots import observation_of, poses, without_statistics, words
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.errors import CorruptRecordError, FeatureError
 from embodio.datasets.opening import open_source
 from embodio.datasets.sources.hdf5.images import array_pixels
-from tests.datasets.sources.hdf5_writers import frames, robomimic
+from tests.support.datasets.hdf5_writers import frames, robomimic
 
 
 def compressed(kind: str) -> Callable[[int], list[bytes]]:

@@ -15,7 +15,7 @@ from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.opening import open_source
-from tests.datasets.sources.hdf5_writers import aloha, frames, isaac_lab, libero, maniskill, minari, robomimic
+from tests.support.datasets.hdf5_writers import aloha, frames, isaac_lab, libero, maniskill, minari, robomimic
 
 
 def described(path: Path, tmp_path: Path, change: tuple[str, str] = ("", "")) -> EpisodeSource:

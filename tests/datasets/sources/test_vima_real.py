@@ -12,7 +12,7 @@ from embodio.datasets.checks.poses import check_poses
 from embodio.datasets.episodes.recorded.images import prompt_of
 from embodio.datasets.sources.vima import VimaSource
 from embodio.envs.vima.robot import vima_pick_place
-from tests.datasets.test_vima_tasks import FORM
+from tests.support.datasets.vima_formats import FORM
 
 FOLDER = Path(os.environ.get("EMBODIO_VIMA", "/nowhere"))
 FILES = sorted(FOLDER.glob("*.tar*"))

@@ -1,8 +1,6 @@
 """Beam search: equal to a plain implementation with lists, and to trying everything where that is possible."""
 
 import itertools
-import math
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -14,9 +12,8 @@ from embodio.model import DecodingError
 from embodio.model.generation import Beam, GenerationOptions, allow, generate
 from embodio.model.generation.beam import beam_search
 from embodio.model.generation.pipeline import ScorePipeline
-from tests.model.generation.tiny import encoded, model, plain_scores
-
-SIZE, END = 5, 1
+from tests.support.model.plain_search import END, SIZE, plain_search, total
+from tests.support.model.tiny import encoded, model
 
 
 class HistoryDecoder:
@@ -44,39 +41,6 @@ class HistoryDecoder:
     def reorder(self, rows: Tensor) -> None:
         assert (rows // self.width).tolist() == [row // self.width for row in range(len(self.rows))]
         self.rows = [self.rows[row] for row in rows.tolist()]
-
-
-def plain_search(
-    scores: Callable[[tuple[int, ...]], list[float]],
-    legal: set[int],
-    max_tokens: int,
-    beam: Beam,
-    end_id: int | None = END,
-) -> tuple[float, tuple[int, ...]]:
-    """Best score and tokens of one example."""
-
-    def rated(total: float, tokens: tuple[int, ...]) -> tuple[float, tuple[int, ...]]:
-        return total / len(tokens) ** beam.length_penalty, tokens
-
-    running: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
-    finished: list[tuple[float, tuple[int, ...]]] = []
-    for step in range(1, max_tokens + 1):
-        longer = [
-            (total + score, (*tokens, index))
-            for total, tokens in running
-            for index, score in enumerate(scores(tokens))
-            if index in legal
-        ]
-        longer = sorted(longer, reverse=True)[: 2 * beam.width]
-        finished += [rated(*one) for one in longer[: beam.width] if one[1][-1] == end_id]
-        finished = sorted(finished, reverse=True)[: beam.width]
-        running = [one for one in longer if one[1][-1] != end_id][: beam.width]
-        enough = len(finished) == beam.width
-        if not running or (
-            enough and (beam.early_stopping or finished[-1][0] >= longer[0][0] / step**beam.length_penalty)
-        ):
-            return finished[0]
-    return max(finished + [rated(*one) for one in running])
 
 
 @settings(max_examples=60)
@@ -121,13 +85,6 @@ def test_a_wide_beam_finds_the_best_of_all_texts() -> None:
         best = max((total(row, text), text) for text in texts)
         assert tuple(made.tokens[row, : int(made.lengths[row])].tolist()) == best[1]
         assert made.log_probability[row] == pytest.approx(best[0], abs=1e-4)
-
-
-def total(row: int, text: tuple[int, ...]) -> float:
-    ids = torch.tensor([text]).expand(2, -1)
-    return math.fsum(
-        float(plain_scores(encoded(), ids[:, :step])[row].log_softmax(dim=-1)[token]) for step, token in enumerate(text)
-    )
 
 
 def test_one_beam_is_greedy() -> None:

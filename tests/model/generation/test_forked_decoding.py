@@ -2,8 +2,8 @@
 
 import torch
 
-from tests.model.generation.tiny import encoded, model
-from tests.model.golden_network import worst
+from tests.support.model.golden_network import worst
+from tests.support.model.tiny import encoded, model
 
 TOLERANCE = 1e-5
 

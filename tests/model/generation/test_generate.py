@@ -16,8 +16,8 @@ from embodio.model.generation import (
     generate,
     stream,
 )
-from tests.model.generation.tiny import encoded, ends_at, examples, model, one_row, plain_scores
-from tests.model.golden_network import worst
+from tests.support.model.golden_network import worst
+from tests.support.model.tiny import encoded, ends_at, examples, model, one_row, plain_scores
 
 TOLERANCE = 1e-4
 LENGTHS = torch.tensor([3, 9, 1, 6, 9, 2])

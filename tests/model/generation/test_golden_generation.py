@@ -16,8 +16,8 @@ from embodio.model.generation import (
     score_answers,
 )
 from embodio.model.generation.guidance import guide
-from tests.model.generation.tiny import ALL_INPUTS
-from tests.model.golden_network import GoldenNetwork, golden_folders, load_network, read_arrays, worst
+from tests.support.model.golden_network import GoldenNetwork, golden_folders, load_network, read_arrays, worst
+from tests.support.model.tiny import ALL_INPUTS
 
 TOLERANCE = 1e-4
 FOLDERS = golden_folders()

@@ -16,7 +16,7 @@ from embodio.model.generation import GenerationOptions, Sampling, generate
 from embodio.model.generation.long_audio import generate_long_audio, join_segments
 from embodio.model.generation.sampling import part_seed
 from embodio.model.processing.audio import target_to_power
-from tests.model.runner.small import CONFIG, VOCABULARY, model, sound
+from tests.support.model.small import CONFIG, VOCABULARY, model, sound
 
 PROCESSOR = Processor(CONFIG, VOCABULARY)
 SAMPLED = GenerationOptions(sampling=Sampling(temperature=1.5))

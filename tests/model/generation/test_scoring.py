@@ -5,8 +5,8 @@ import torch
 
 from embodio.model import DecodingError
 from embodio.model.generation import score_answers
-from tests.model.generation.tiny import encoded, examples, model
-from tests.model.golden_network import worst
+from tests.support.model.golden_network import worst
+from tests.support.model.tiny import encoded, examples, model
 
 OPTIONS = [[[7, 8, 9], [11], [40, 41, 42, 43, 44, 45]], [[300, 5], [11, 1]]]
 TOLERANCE = 1e-4

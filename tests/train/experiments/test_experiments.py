@@ -1,0 +1,226 @@
+"""Any stage through one trainer: an experiment is one file more, and it resumes to the bit, with dropout too."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from embodio.model.weights.checksums import ChecksumError
+from embodio.model.weights.pretrained import load
+from embodio.train import experiments
+from embodio.train.errors import Diverged, ResumeError, TrainError
+from embodio.train.log import read_log
+from embodio.train.loop import Trainer
+from embodio.train.main import main, make_trainer, train
+from embodio.train.objective import Figure, Outcome
+from embodio.train.optimisers.config import OptimiserConfig
+from embodio.train.optimisers.optimiser import make_optimiser
+from embodio.train.run import Run, restore_run
+from embodio.train.run_config import RunConfig
+from embodio.train.starting_weights import open_start
+from embodio.train.validation import Validator, with_mean
+from tests.support.toy_experiment import ToyConfig
+from tests.support.train.runs import same_files
+
+
+@pytest.fixture(autouse=True)
+def toy(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One file more in the folder of experiments."""
+    folder = tmp_path_factory.mktemp("experiments")
+    (folder / "toy.py").write_text("from tests.support.toy_experiment import EXPERIMENT\n")
+    monkeypatch.setattr(experiments, "__path__", [*experiments.__path__, str(folder)])
+
+
+def settings(out: Path, **changes: Any) -> ToyConfig:
+    config = ToyConfig(
+        out=str(out),
+        steps=6,
+        batch_size=4,
+        threads=1,
+        workers=0,
+        log_every=1,
+        validate_every=3,
+        checkpoint_every=2,
+        optimiser=OptimiserConfig(warmup=2),
+    )
+    return dataclasses.replace(config, **changes)
+
+
+def test_an_experiment_is_named_first_and_policy_is_the_usual_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert {"policy", "toy"} <= set(experiments.experiment_names())
+    given = ["steps=4", "batch_size=3", "threads=1", "workers=0", "log_every=2", "validate_every=4", "length=7"]
+    assert main(["toy", f"out={tmp_path}", *given]) == 0
+    said = capsys.readouterr().out
+    assert "random text" in said and "validation at step 4" in said and "finished at step 4" in said
+    lines = read_log(tmp_path / "log.jsonl")
+    assert [line["step"] for line in lines if line["kind"] == "train"] == [2, 4]
+    assert all(set(line) >= {"loss", "accuracy"} for line in lines)
+    assert main(["toy", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "usage: embodio-train toy" in said and "dropout_rate" in said and "validate_every" in said
+    assert "policy.cameras" not in said
+    assert main(["toy", f"out={tmp_path}", "chunk=3"]) == 2
+    assert main(["toys", f"out={tmp_path}"]) == 2
+    assert main(["--help"]) == 0
+    assert "policy.cameras" in capsys.readouterr().out
+
+
+def test_its_checkpoint_is_a_network_to_load_and_to_begin_with(tmp_path: Path) -> None:
+    assert train(settings(tmp_path)) == 0
+    folder = tmp_path / "checkpoint"
+    state = load_file(folder / "training.safetensors")
+    for name, tensor in load(folder).state_dict().items():
+        assert torch.equal(tensor, state.get(f"average/{name}", state[f"model/{name}"]))
+    assert open_start(str(folder)).vocabulary is not None
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole")
+    make_trainer_of_toy(settings(out, dropout_rate=0.1)).train()
+    return out
+
+
+def make_trainer_of_toy(config: ToyConfig) -> Trainer[Any]:
+    """The same without the list of experiments, for fixtures of the module."""
+    from embodio.train.main import trainer_of
+    from tests.support.toy_experiment import build
+
+    torch.manual_seed(config.seed)
+    return trainer_of(build(config), config)
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3, 4, 5])
+def test_with_dropout_a_run_that_stops_anywhere_gives_the_same_bits(whole: Path, tmp_path: Path, stop: int) -> None:
+    """Whatever state torch's generator is in, before, in between and after."""
+    torch.manual_seed(1000 + stop)
+    assert train(settings(tmp_path, dropout_rate=0.1, stop_after=stop)) == 0
+    torch.rand(stop)
+    assert train(settings(tmp_path, dropout_rate=0.1, validate_every=2)) == 0
+    assert same_files(whole / "checkpoint", tmp_path / "checkpoint")
+
+
+def test_dropout_is_another_in_every_step_and_with_every_seed(tmp_path: Path) -> None:
+    def losses(**changes: Any) -> list[float]:
+        still = OptimiserConfig(learning_rate=1e-12)
+        config = settings(tmp_path, **{"dropout_rate": 0.1, "optimiser": still} | changes)
+        trainer = make_trainer(dataclasses.replace(config, seed=0))
+        trainer.config = config
+        batch = trainer.batches.make(0)[0]
+        found = []
+        for _ in range(3):
+            torch.rand(len(found) + 7)  # numbers that others draw change nothing
+            found.append(trainer.step(batch).loss.item())
+        return found
+
+    first, other_seed, none = losses(), losses(seed=1), losses(dropout_rate=0.0)
+    assert first == losses()
+    assert len({*first, *other_seed}) == 6
+    assert max(none) - min(none) < 1e-4 < max(first) - min(first)
+
+
+def test_another_run_is_refused(tmp_path: Path) -> None:
+    assert train(settings(tmp_path, stop_after=1)) == 0
+    with pytest.raises(ResumeError, match=r"dropout_rate=0\.0, but dropout_rate=0\.5"):
+        train(settings(tmp_path, dropout_rate=0.5))
+    trainer = make_trainer(settings(tmp_path))
+    trainer.run.identity = {**trainer.run.identity, "text": {"length": 8}}
+    with pytest.raises(ResumeError, match=r"text\.length: was 5, is 8"):
+        restore_run(tmp_path / "checkpoint", trainer.run, trainer.config)
+    (tmp_path / "checkpoint" / "vocabulary.model").write_bytes(b"another")
+    with pytest.raises(ChecksumError, match=r"vocabulary\.model"):
+        train(settings(tmp_path))
+
+
+class Doubling:
+    """Numbers and their doubles, for a network that is not one of ours."""
+
+    damaged = ()
+
+    def make(self, step: int, allocate: Any = np.empty) -> tuple[dict[str, Tensor], tuple[()]]:
+        numbers = torch.linspace(-1, 1, 8).unsqueeze(1) + 0.01 * step
+        return {"x": numbers, "y": 2 * numbers}, ()
+
+
+class LinearBundle:
+    def write(self, folder: Path, model: nn.Linear) -> None:
+        save_file(model.state_dict(), folder / "linear.safetensors")
+
+
+def squares(model: nn.Linear, batch: Any) -> Outcome:
+    error = (model(batch["x"]) - batch["y"]).square()
+    largest = Figure(error.detach().amax(), torch.ones(()))
+    return Outcome(error.mean(), torch.tensor(8.0), {"largest": largest})
+
+
+def line(out: Path, objective: Any = squares, **changes: Any) -> Trainer[nn.Linear]:
+    torch.manual_seed(0)
+    optimiser = OptimiserConfig(learning_rate=0.1, warmup=0, ema=0.0, weight_decay=0.0)
+    config = RunConfig(
+        out=str(out), steps=200, batch_size=8, workers=0, validate_every=100, checkpoint_every=50, optimiser=optimiser
+    )
+    config = dataclasses.replace(config, **changes)
+    model = nn.Linear(1, 1)
+    run = Run(model, make_optimiser(model, config.optimiser), None)
+
+    def held_out(on_damage: Any = None) -> Iterator[Any]:
+        yield Doubling().make(0)[0]
+
+    validators = {"near": Validator(held_out, 3.0), "far": Validator(held_out, 1.0)}
+    return Trainer(run, Doubling(), objective, LinearBundle(), validators, config)
+
+
+def test_any_network_objective_and_bundle_will_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trainer = line(tmp_path)
+    assert trainer.train()
+    assert trainer.run.model.weight.item() == pytest.approx(2.0, abs=0.05)
+    weights = load_file(tmp_path / "checkpoint" / "linear.safetensors")
+    assert torch.equal(weights["weight"], trainer.run.model.weight)
+    lines = read_log(tmp_path / "log.jsonl")
+    assert {line.get("task") for line in lines if line["kind"] == "validation"} == {None, "near", "far"}
+    assert all("largest" in line and "accuracy" not in line for line in lines)
+    assert "accuracy" not in capsys.readouterr().out
+    again = line(tmp_path)
+    assert restore_run(tmp_path / "checkpoint", again.run, again.config)
+    assert again.run.step == 200 and torch.equal(again.run.model.weight, trainer.run.model.weight)
+
+
+def test_a_loss_that_is_not_finite_ends_a_run_and_leaves_the_weights(tmp_path: Path) -> None:
+    def broken(model: nn.Linear, batch: Any) -> Outcome:
+        outcome = squares(model, batch)
+        return outcome._replace(loss=outcome.loss * torch.nan)
+
+    trainer = line(tmp_path, broken)
+    before = trainer.run.model.weight.item()
+    with pytest.raises(Diverged, match=r"step 0: loss nan.*lower optimiser\.learning_rate"):
+        trainer.train()
+    assert trainer.run.model.weight.item() == before and trainer.run.step == 0
+
+
+def test_the_mean_of_validators_counts_each_by_its_rate() -> None:
+    validators = {
+        name: Validator(lambda on_damage: iter(()), rate) for name, rate in (("a", 3.0), ("b", 1.0), ("c", 9))
+    }
+    lines = {"a": {"loss": 1.0, "accuracy": 0.5}, "b": {"loss": 5.0}, "c": {}}
+    assert with_mean(lines, validators) == {
+        "": {"loss": 2.0, "accuracy": 0.5},
+        "a": {"loss": 1.0, "accuracy": 0.5},
+        "b": {"loss": 5.0},
+    }
+    assert with_mean({"b": {"loss": 5.0}}, validators) == {"": {"loss": 5.0}}
+    assert with_mean({"c": {}}, validators) == {}
+
+
+def test_settings_of_no_experiment_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match="RunConfig: no experiment has these settings"):
+        train(RunConfig(out=str(tmp_path)))
