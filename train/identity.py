@@ -157,7 +157,7 @@ def setting_differences(old: Mapping[str, Any], config: RunConfig) -> list[str]:
         old: the settings of the run as its checkpoint has them.
         config: what was asked for.
     """
-    filled = _with_defaults(old, config)
+    filled = _with_defaults(config.upgraded(old), config)
     before, now = json.loads(json.dumps(filled)), json.loads(json.dumps(dataclasses.asdict(config)))
     if isinstance(before.get("steps"), int) and before["steps"] < now["steps"]:
         before["steps"] = now["steps"]
