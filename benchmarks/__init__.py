@@ -1,6 +1,6 @@
-"""Benchmarks: success rates, latency, and reports of them.
+"""Benchmarks: success rates, latency, and reports on them.
 
-Importing this package settles how threads wait for one another, which must happen before torch is loaded.
+Importing this package sets how threads wait for one another, which must happen before torch is loaded.
 """
 
 from embodio.train.command_line.threads import sleep_while_waiting

@@ -1,4 +1,4 @@
-"""embodio-doctor: looks at the machine, a checkpoint and an environment, and says what is wrong and what to do."""
+"""embodio-doctor: checks of the machine, a checkpoint and an environment, each with a remedy."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ print(int(renderer.render().max()))
 
 @dataclass(frozen=True)
 class DoctorConfig:
-    """What to look at.
+    """The checkpoint and environment to examine.
 
     Attributes:
         agent: Name or folder of a checkpoint.
-        env: Name of the environment that it shall act in, or module:Class for one of your own.
+        env: Name of the environment to act in, or module:Class for one of your own.
     """
 
     agent: str = "lift-nano"
@@ -62,13 +62,13 @@ class DoctorConfig:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        subject: What it is about.
-        verdict: "ok"; "look" where it may be meant; "wrong" where acting will fail.
+        subject: What was checked.
+        verdict: "ok"; "look" if it may be intended; "wrong" if acting will fail.
         found: What was found.
-        remedy: What to do, unless it is ok.
+        remedy: What to do; empty if the verdict is "ok".
     """
 
     subject: str
@@ -78,13 +78,13 @@ class Diagnosis:
 
 
 def examine(config: DoctorConfig) -> list[Diagnosis]:
-    """Everything that was found, in the order in which it was looked at."""
+    """All diagnoses, in the order of the checks."""
     findings = [finding for look in (graphics, packages, threads, cuda, memory, disk) for finding in look()]
     return findings + list(checkpoint(config))
 
 
 def graphics() -> Iterator[Diagnosis]:
-    """Whether MuJoCo renders a picture here, tried in a process of its own, as a broken driver may bring it down."""
+    """Whether MuJoCo renders here, tried in a separate process because a broken driver may crash it."""
     chosen = os.environ.get("MUJOCO_GL", "egl")
     remedy = "run scripts/graphics.py" if chosen == "egl" else "set MUJOCO_GL=egl, or osmesa with libosmesa6 installed"
     environment = {**os.environ, "MUJOCO_GL": chosen}
@@ -105,7 +105,7 @@ def graphics() -> Iterator[Diagnosis]:
 
 
 def packages() -> Iterator[Diagnosis]:
-    """Whether what embodio needs is installed in versions that it runs with, and in those that were tried together."""
+    """Whether dependencies are installed in supported versions, and in those that were tried together."""
     try:
         needed = [Requirement(line) for line in requires("embodio") or ()]
     except PackageNotFoundError:
@@ -125,8 +125,8 @@ def packages() -> Iterator[Diagnosis]:
         remedy = f"pip install '{name}{requirement.specifier}' -c constraints.txt"
         if not requirement.specifier.contains(found, prereleases=True):
             sound = False
-            told = f"{name} {found} is installed, {requirement.specifier} is needed"
-            yield Diagnosis("versions", "look" if optional else "wrong", told, remedy)
+            mismatch = f"{name} {found} is installed, {requirement.specifier} is needed"
+            yield Diagnosis("versions", "look" if optional else "wrong", mismatch, remedy)
         elif name in PACKAGES and not optional:
             there.append(f"{name} {found}")
             if tried.get(name, found) != found.partition("+")[0]:
@@ -137,7 +137,7 @@ def packages() -> Iterator[Diagnosis]:
 
 
 def _tried() -> dict[str, str]:
-    """Package -> version of constraints.txt, which a checkout has."""
+    """Package -> version in constraints.txt; only a checkout has that file."""
     path = Path(__file__).resolve().parents[1] / "constraints.txt"
     if not path.is_file():
         return {}
@@ -149,7 +149,7 @@ def _tried() -> dict[str, str]:
 
 
 def threads() -> Iterator[Diagnosis]:
-    """More threads than cores, or threads that spin, make decoding many times slower."""
+    """Whether threads suit the cores: too many, or ones that spin, make decoding many times slower."""
     import torch
 
     used, cores, wanted, how = torch.get_num_threads(), usable_cores(), omp_threads(), waiting()
@@ -170,7 +170,7 @@ def threads() -> Iterator[Diagnosis]:
 
 
 def cuda() -> Iterator[Diagnosis]:
-    """Whether a GPU is there, and this build of torch can use it."""
+    """Whether there is a GPU, and this build of torch can use it."""
     import torch
 
     if torch.cuda.is_available():
@@ -205,7 +205,7 @@ def disk() -> Iterator[Diagnosis]:
 
 
 def checkpoint(config: DoctorConfig) -> Iterator[Diagnosis]:
-    """Whether the checkpoint loads, is for the robot of the environment, and has sound statistics."""
+    """Whether the checkpoint loads, fits the robot of the environment, and has usable statistics."""
     from embodio.agent.checkpoint import load_checkpoint
     from embodio.agent.format.robot_formats import OTHER_ROBOT
     from embodio.model.weights.checksums import sums_command
@@ -237,7 +237,7 @@ def checkpoint(config: DoctorConfig) -> Iterator[Diagnosis]:
 
 
 def _choice(robots: RobotFormats, wanted: Embodiment, found: str) -> Iterator[Diagnosis]:
-    """Whether it is clear which robot acts in an environment where at least one could."""
+    """Whether the choice of robot is clear in an environment where at least one can act."""
     try:
         robots.pick(wanted)
     except AgentError as error:
@@ -248,13 +248,13 @@ def _choice(robots: RobotFormats, wanted: Embodiment, found: str) -> Iterator[Di
 
 
 def statistics(loaded: Checkpoint, name: str | None = None) -> Iterator[Diagnosis]:
-    """Whether the data set that the statistics of a robot are of covered what it can do; None for the only robot."""
+    """Whether a robot's statistics cover its range of motion; the name None means the only robot."""
     chosen = loaded.robots[loaded.robots.pick(name)]
     robot, known = chosen.embodiment, chosen.statistics
     sound = True
     for name, dimensions in (("action", robot.action.dimensions), ("state", robot.state)):
         if name not in known.fields:
-            continue  # a policy of words or of plain limits needs none
+            continue  # a policy whose actions are words or use plain limits needs none
         field = known.field(name)
         for dimension, low, high in zip(dimensions, field.min, field.max, strict=True):
             span = (high - low) / (dimension.high - dimension.low)
@@ -263,10 +263,10 @@ def statistics(loaded: Checkpoint, name: str | None = None) -> Iterator[Diagnosi
                 found = f"{name} {dimension.name} hardly moved in the data: {low:.3g} to {high:.3g}"
                 yield Diagnosis("statistics", "look", found, "collect data in which it moves, if the task needs it")
     if sound:
-        told = "this policy needs none"
+        covered = "this policy needs none"
         if known.fields:
-            told = f"the data of {known.source or 'the data set'} covers every dimension"
-        yield Diagnosis("statistics", "ok", told)
+            covered = f"the data of {known.source or 'the data set'} covers every dimension"
+        yield Diagnosis("statistics", "ok", covered)
 
 
 def report(findings: Sequence[Diagnosis]) -> Table:
@@ -298,7 +298,7 @@ def main(argv: Sequence[str] | None = None, console: Console | None = None) -> i
         look,
         argv,
         prog="embodio-doctor",
-        description="Looks at the machine, a checkpoint and an environment, and says how to repair what is wrong.",
+        description="Checks the machine, a checkpoint and an environment, and says how to fix what is wrong.",
         examples=("embodio-doctor", "embodio-doctor agent=runs/lift/checkpoint env=robosuite/lift"),
         user_errors=(AgentError, EnvError, ModelError),
     )

@@ -1,4 +1,4 @@
-"""Makes sure that a simulator can render without a display: installs the libraries as root, else says how to."""
+"""Graphics libraries for rendering without a display: installs them as root, otherwise says how to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LIBRARIES = ("libEGL.so.1", "libGL.so.1", "libgthread-2.0.so.0")
 
 
 def problem() -> str | None:
-    """What keeps this machine from rendering; None if nothing does."""
+    """The reason why this machine cannot render; None if it can."""
     if sys.platform != "linux":
         return None
     for library in LIBRARIES:
@@ -33,13 +33,13 @@ def egl_starts() -> bool:
         "import ctypes, sys; egl = ctypes.CDLL('libEGL.so.1'); egl.eglGetDisplay.restype = ctypes.c_void_p; "
         "display = ctypes.c_void_p(egl.eglGetDisplay(None)); sys.exit(egl.eglInitialize(display, None, None) != 1)"
     )
-    # In a process of its own, for a broken driver may bring the process down.
+    # In a separate process, because a broken driver may crash it.
     environment = {**os.environ, "EGL_PLATFORM": os.environ.get("EGL_PLATFORM", "surfaceless")}
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True).returncode == 0
 
 
 def main() -> int:
-    """Checks, installs where that is possible, and returns the exit code."""
+    """Checks, installs if possible, and returns the exit code."""
     found = problem()
     if found is None:
         return 0

@@ -1,13 +1,15 @@
-"""Installs embodio and what it needs into the virtual environment that runs this script; quick if that is done already.
+"""Installation of embodio and its dependencies into the virtual environment that runs this script.
 
-    .venv/bin/python scripts/install.py base    what running and training an agent needs
-    .venv/bin/python scripts/install.py all     and tests, lint and all extras
-    .venv/bin/python scripts/install.py vima    what running an agent in VIMA's benchmark needs
+It does nothing if everything is installed already.
+
+    .venv/bin/python scripts/install.py base    to run and train an agent
+    .venv/bin/python scripts/install.py all     also tests, lint and all extras
+    .venv/bin/python scripts/install.py vima    to run an agent in VIMA's benchmark
 
 It differs from a plain `pip install -c constraints.txt -e .` in two things:
-* Without a GPU the CPU build of torch is taken, which is 3 GB smaller than the CUDA build.
-* robosuite is installed without the dependencies that only its input devices and one of its controllers use. One of
-  them, evdev, would need a C compiler. `pip check` therefore names them as missing.
+* Without a GPU it takes the CPU build of torch, which is 3 GB smaller than the CUDA build.
+* It installs robosuite without the dependencies that only its input devices and one of its controllers use. One of
+  them, evdev, needs a C compiler. `pip check` therefore names them as missing.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ class InstallError(Exception):
 def pip(*arguments: str) -> str | None:
     """Installs with pip; returns None if that succeeded, else what pip said."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q", "-c", str(CONSTRAINTS)]
-    # What pip says on success is kept back, for it would complain about the dependencies that are left out on purpose.
+    # pip's output is hidden on success, because it complains about the dependencies that are left out on purpose.
     done = subprocess.run([*command, *arguments], cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return None if done.returncode == 0 else done.stdout
 
@@ -74,8 +76,8 @@ def install_torch() -> None:
     if has_gpu() or sys.platform != "linux":
         need(wanted)
         return
-    # PyPI has the CUDA build only; builds for the CPU are marked "+cpu", so no other can be taken for one of them.
-    # First from where this machine's pip is told to look, for it may not reach PyTorch's own index.
+    # PyPI has the CUDA build only; builds for the CPU are marked "+cpu", so they cannot be confused.
+    # First from the index that this machine's pip is configured for: PyTorch's own may be out of reach.
     if pip(f"{wanted}+cpu") is None:
         return
     problem = pip(f"{wanted}+cpu", "--extra-index-url", CPU_INDEX)
@@ -87,7 +89,7 @@ def install_torch() -> None:
 
 
 def require_right_torch() -> None:
-    """Makes sure that no CUDA build came in on a machine that cannot use it."""
+    """Makes sure that no CUDA build was installed on a machine that cannot use it."""
     found = subprocess.run(
         [sys.executable, "-c", "import torch; print(torch.version.cuda)"], capture_output=True, text=True
     )
@@ -101,7 +103,7 @@ def require_right_torch() -> None:
 
 
 def requirements(extras: tuple[str, ...]) -> list[str]:
-    """The dependencies that pyproject.toml declares, robosuite replaced by what it really needs."""
+    """The dependencies in pyproject.toml, with robosuite replaced by what it really needs."""
     project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
     listed = list(project["dependencies"])
     for extra in extras:
@@ -110,7 +112,7 @@ def requirements(extras: tuple[str, ...]) -> list[str]:
 
 
 def fingerprint(name: str) -> str:
-    """Changes when anything changes that decides what is installed."""
+    """A digest of everything that decides what is installed."""
     digest = hashlib.sha256(f"{name} {sys.version} {REPO}".encode())
     for file in (REPO / "pyproject.toml", CONSTRAINTS, Path(__file__)):
         digest.update(file.read_bytes())
@@ -118,12 +120,12 @@ def fingerprint(name: str) -> str:
 
 
 def stamp(name: str) -> Path:
-    """The file that says that a set was installed, and of which content."""
+    """The file that records that a set was installed, with its fingerprint."""
     return Path(sys.prefix) / f".embodio-{name}"
 
 
 def is_installed(name: str) -> bool:
-    """Whether a set, or a larger one, was installed from the present content of the repo."""
+    """Whether a set, or a larger one, was installed from the current state of the repo."""
     sets = [one for one, extras in EXTRAS.items() if set(EXTRAS[name]) <= set(extras)]
     return any(stamp(one).exists() and stamp(one).read_text() == fingerprint(one) for one in sets)
 
@@ -147,7 +149,7 @@ def install(name: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Installs the set that the command line names, if it is not there; returns the exit code."""
+    """Installs the set named on the command line, if it is missing; returns the exit code."""
     if len(arguments) != 1 or arguments[0] not in EXTRAS:
         print(f"usage: install.py {'|'.join(EXTRAS)}", file=sys.stderr)
         return 2

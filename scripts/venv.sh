@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the virtual environment .venv if there is none that works. Needs Python 3.11 or newer; PYTHON=... chooses one.
+# Makes the virtual environment .venv unless there is a working one. Needs Python 3.11 or newer; PYTHON=... chooses one.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,7 +8,7 @@ fail() {
     exit 1
 }
 
-# An environment that was moved or whose Python is gone cannot be repaired, so it is made again.
+# An environment that was moved or has lost its Python cannot be repaired, so it is made again.
 if [ -x .venv/bin/python ] && .venv/bin/python -c "" 2>/dev/null; then
     case "$(head -n 1 .venv/bin/pip 2>/dev/null)" in
     "#!$(pwd)/.venv/bin/python"*) exit 0 ;;
@@ -16,7 +16,7 @@ if [ -x .venv/bin/python ] && .venv/bin/python -c "" 2>/dev/null; then
     echo "The virtual environment .venv was made in another folder; making it again."
 fi
 
-# Clearing would go through a link and empty an environment that belongs to somebody else.
+# Clearing would follow a link and empty somebody else's environment.
 [ ! -L .venv ] || fail ".venv is a link to $(readlink .venv) and is not cleared; remove the link: rm .venv"
 
 recent() {
@@ -32,7 +32,7 @@ for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
 done
 [ -n "$python" ] || fail "Python 3.11 or newer is needed; say where it is with: make PYTHON=/path/to/python3.11"
 
-# Debian and Ubuntu keep what the module venv needs in a package of its own.
+# Debian and Ubuntu package what the module venv needs separately.
 if ! "$python" -c "import ensurepip, venv" 2>/dev/null; then
     package="python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

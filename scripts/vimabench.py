@@ -1,4 +1,4 @@
-"""Makes a clone of VIMA's benchmark importable in the virtual environment that runs this script.
+"""A path entry that makes a clone of VIMA's benchmark importable in the virtual environment that runs this script.
 
     .venv/bin/python scripts/vimabench.py FOLDER
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
 
 from embodio.agent.format.policy_config import PolicyConfig
 from embodio.datasets.augment.config import AugmentConfig
@@ -18,6 +19,18 @@ from embodio.train.task_config import MixtureSettings, SharedTaskSettings, Sourc
 _TASKS = NamedElements(task_summaries, task_settings, short="weight", errors=(DatasetError,))
 ALL_CAMERAS = ("all",)
 """What `policy.cameras` says for all cameras of the data."""
+
+_MOVED = {
+    "goal_ahead": ("next_action", "goal_ahead"),
+    "sub_goal_ahead": ("sub_goal_image", "farthest"),
+    "frames": ("next_frame", "frames"),
+    "stride": ("next_frame", "stride"),
+    "state_ahead": ("next_state", "ahead"),
+    "video_frames": ("instruction_from_video", "frames"),
+    "right": ("action_right", "right"),
+    "longest_plan": ("plan", "longest"),
+}
+"""Settings that were keys `task.*` -> the task and the key where they are now."""
 
 
 @dataclass(frozen=True)
@@ -89,3 +102,22 @@ class TrainConfig(RunConfig):
         require_ranges(self, value_smoothness=NOT_NEGATIVE, z_loss=NOT_NEGATIVE)
         if self.policy.view not in (1.0, self.augment.view):
             raise UsageError(f"policy.view: it follows from augment.crop, as {self.augment.view:g}; leave it out")
+
+    @classmethod
+    def upgraded(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """Saved settings in today's keys: each task has its settings, with the default where it was not there yet."""
+        tasks, task = saved.get("tasks"), saved.get("task")
+        if not isinstance(tasks, dict) or not isinstance(task, dict):
+            return dict(saved)
+        old = {key: value for key, value in task.items() if key in _MOVED}
+        if not tasks and old.get("goal_ahead"):
+            tasks = {"next_action": 1.0}
+        named = {name: dict(one) if isinstance(one, dict) else {"weight": one} for name, one in tasks.items()}
+        for key, value in old.items():
+            name, now = _MOVED[key]
+            if name in named:
+                named[name].setdefault(now, value)
+        for name, values in named.items():
+            if name in task_summaries():
+                named[name] = {each.name: each.default for each in fields(task_settings(name))} | values
+        return {**saved, "tasks": named, "task": {key: value for key, value in task.items() if key not in old}}

@@ -157,7 +157,7 @@ def setting_differences(old: Mapping[str, Any], config: RunConfig) -> list[str]:
         old: the settings of the run as its checkpoint has them.
         config: what was asked for.
     """
-    filled = _with_defaults(old, config)
+    filled = _with_defaults(config.upgraded(old), config)
     before, now = json.loads(json.dumps(filled)), json.loads(json.dumps(dataclasses.asdict(config)))
     if isinstance(before.get("steps"), int) and before["steps"] < now["steps"]:
         before["steps"] = now["steps"]
@@ -174,14 +174,26 @@ def _leaves(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iter
             yield name, f"{name}={old.get(key)!r}, but {name}={new.get(key)!r} was asked for"
 
 
+def _filled_up(saved: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
+    """Saved settings of a dataclass, or of a mapping to dataclasses, with the defaults of what did not exist yet."""
+    if dataclasses.is_dataclass(value):
+        return _with_defaults(saved, value)
+    if not isinstance(value, Mapping):
+        return saved
+    return {
+        name: _filled_up(values, value.get(name)) if isinstance(values, dict) else values
+        for name, values in saved.items()
+    }
+
+
 def _with_defaults(saved: Mapping[str, Any], config: Any) -> dict[str, Any]:
     """Saved settings, with the default for each that did not exist yet: a new setting's default changes nothing."""
     filled = dict(saved)
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if field.name in saved:
-            if dataclasses.is_dataclass(value) and isinstance(saved[field.name], dict):
-                filled[field.name] = _with_defaults(saved[field.name], value)
+            if isinstance(saved[field.name], dict):
+                filled[field.name] = _filled_up(saved[field.name], value)
         elif field.default is not dataclasses.MISSING:
             filled[field.name] = field.default
         elif field.default_factory is not dataclasses.MISSING:

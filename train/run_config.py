@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
 from embodio.train.command_line.schema import UsageError
@@ -70,3 +71,8 @@ class RunConfig:
         require_ranges(self, seed=COUNT, threads=COUNT, workers=COUNT, damaged_limit=COUNT, stop_after=COUNT)
         if self.precision not in ("float32", "bfloat16"):
             raise UsageError(f"precision: got {self.precision!r}, expected float32 or bfloat16")
+
+    @classmethod
+    def upgraded(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings that a checkpoint holds, in the keys of today."""
+        return dict(saved)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from embodio.agent.errors import CheckpointError
@@ -125,7 +126,7 @@ class PolicyConfig:
         """Number of audio history slots that the policy uses."""
         return self.prompt_sounds + (LONGEST_HISTORY if self.microphone else 0)
 
-    @property
+    @cached_property
     def window(self) -> int:
         """Number of control steps an agent must remember: the current one and those of the history."""
         return 1 + self.history_frames * self.history_stride

@@ -36,7 +36,7 @@ class Point:
 
 
 def cumulative(rows: Sequence[EpisodeRow]) -> list[Point]:
-    """The success rate after each episode, from the first on that is not an error."""
+    """The success rate after each episode, starting with the first that is not an error."""
     points = []
     for count in range(1, len(rows) + 1):
         summary = summarise(rows[:count])
@@ -91,12 +91,12 @@ def _tick(index: int, row: EpisodeRow, count: int) -> dict[str, object]:
 
 
 def _column(point: Point, count: int) -> dict[str, object]:
-    """The part of the plot in which the pointer is shown the numbers of one episode."""
+    """The part of the plot where hovering shows the numbers of one episode."""
     left, right = _x(point.episode - 1, count), _x(point.episode, count)
     return {"point": point, "x": f"{left:.2f}", "width": f"{right - left:.2f}"}
 
 
 def _marks(count: int) -> list[int]:
-    """Episode numbers below the strip, at most about ten of them."""
+    """Episode numbers below the strip, about ten at most."""
     step = next(size for size in (1, 2, 5, 10, 20, 50, 100, 200, 500, 10**9) if count / size <= 10)
     return [1, *range(step, count + 1, step)] if step > 1 else [*range(step, count + 1, step)]

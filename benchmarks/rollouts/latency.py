@@ -1,4 +1,4 @@
-"""How long a policy thinks: every call of `act` is timed, and the times are summed up as percentiles."""
+"""Latency of a policy: the time of every call to `act`, summarised as percentiles."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TimedPolicy:
 
 @dataclass(frozen=True)
 class Latency:
-    """Times of `act` in milliseconds. An agent that plays chunks thinks in some calls only, so look at the upper end.
+    """Times of `act` in milliseconds. An agent that plays chunks plans in some calls only, so look at the upper end.
 
     Attributes:
         count: Number of calls.
@@ -73,7 +73,7 @@ class Latency:
         return cls(len(times), float(times.mean()), p50, p95, p99, float(times.max()))
 
     def to_dict(self) -> dict[str, float]:
-        """For JSON, rounded to microseconds."""
+        """As JSON values, rounded to microseconds."""
         return {name: round(value, 3) for name, value in asdict(self).items()}
 
 
@@ -85,7 +85,7 @@ def append_times(path: Path, seed: int, milliseconds: Iterable[float]) -> None:
 
 
 def read_times(path: Path, seeds: Iterable[int]) -> dict[int, list[float]]:
-    """The times of the given episodes from such a file; half-written lines and other episodes are passed over."""
+    """The times of the given episodes from such a file; half-written lines and other episodes are skipped."""
     times: dict[int, dict[int, float]] = {seed: {} for seed in seeds}
     if not path.exists():
         return {}

@@ -1,4 +1,4 @@
-"""Playing the episodes of a rollout, with results, videos and report written as it goes."""
+"""The episodes of a rollout, played with results, videos and report written along the way."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RESULTS, TIMES, REPORT = "results.json", "latency.csv", "report.html"
 
 
 def player_config(config: RolloutConfig) -> PlayerConfig:
-    """The part that a worker needs."""
+    """The part of the config that a worker needs."""
     shared_out = max(1, usable_cores() // config.workers)
     return PlayerConfig(
         agent=config.agent,
@@ -52,8 +52,8 @@ def player_config(config: RolloutConfig) -> PlayerConfig:
 def rollout(config: RolloutConfig, console: Console | None = None) -> Results:
     """Plays the episodes that are not in the folder yet, and writes results and report.
 
-    Results are written after every episode. An interrupt loses the running episode only: the report is still made, and
-    the same command goes on.
+    Results are written after every episode. An interrupt loses only the running episode: the report is still made, and
+    the same command resumes.
 
     Args:
         config: What to play.
@@ -85,12 +85,12 @@ def rollout(config: RolloutConfig, console: Console | None = None) -> Results:
 
 
 def _play_missing(results: Results, player: Player, config: RolloutConfig, console: Console) -> None:
-    """Plays the episodes that the results lack."""
+    """Plays the episodes that are missing from the results."""
     seeds = [config.seed + index for index in range(config.episodes)]
     wanted = functools.partial(another_video, results, config.video)
     missing = [seed for seed in seeds if seed not in {row.seed for row in results.rows}]
     if len(missing) < len(seeds):
-        console.print(f"{len(seeds) - len(missing)} of {len(seeds)} episodes are there already, in {config.out}")
+        console.print(f"{len(seeds) - len(missing)} of {len(seeds)} episodes are already there, in {config.out}")
     if config.workers > 1:
         player.close()
         played = play_in_workers(player_config(config), missing, min(config.workers, max(1, len(missing))), wanted)
@@ -111,7 +111,7 @@ def _clear(folder: Path) -> None:
 
 
 def _open(config: RolloutConfig, player: Player) -> Results:
-    """The results in the folder if it holds this very run, fresh ones if it holds none."""
+    """The results in the folder if it holds this run, fresh ones if it holds none."""
     path = config.out / RESULTS
     agent = {"name": config.agent, **player.info}
     if not path.exists():
@@ -122,7 +122,7 @@ def _open(config: RolloutConfig, player: Player) -> Results:
 
 
 def _collect(results: Results, played: Iterable[Played], total: int, config: RolloutConfig, console: Console) -> None:
-    """Takes episodes in as they are played, and writes the results after each of them."""
+    """Collects episodes as they are played, and writes the results after each of them."""
     with Interruption() as interruption, progress_bars(console, visible=True) as progress:
         task = progress.add_task(f"{config.agent} on {config.env}", total=total)
         for episode in played:

@@ -1,4 +1,4 @@
-"""One environment and one policy that play an episode after the other, in this process or in a worker."""
+"""One environment and one policy that play episodes one after the other, in this process or in a worker."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VIDEOS = "videos"
 
 @dataclass(frozen=True)
 class PlayerConfig:
-    """What to play; everything that decides how an episode goes, and where its video is put.
+    """Everything that decides how an episode goes, and where its video goes.
 
     Attributes:
         agent: Name or folder of a checkpoint, or "expert" for the environment's scripted expert.
@@ -122,7 +122,7 @@ class Player:
 
     @contextlib.contextmanager
     def _video(self, seed: int, film: bool) -> Iterator[EpisodeVideo | None]:
-        """The recorder of this episode; None if it gets no video."""
+        """The video of this episode; None if it is not filmed."""
         config = self._config
         if not film:
             yield None
@@ -134,7 +134,7 @@ class Player:
             yield video
 
     def _watcher(self, video: EpisodeVideo | None, recorder: EpisodeRecorder | None) -> OnStep:
-        """What is done with every step."""
+        """The callback for every step."""
 
         def watch(record: StepRecord) -> None:
             if video is not None:
@@ -145,7 +145,7 @@ class Player:
         return watch
 
     def _stage(self, result: EpisodeResult, recorder: EpisodeRecorder) -> None:
-        """Puts the record of an episode where the parent makes a data set of it."""
+        """Stages the record of an episode, from which the parent makes a data set."""
         config = self._config
         record = recorder.encode(result, environment=config.env, agent=config.agent)
         index, seconds = result.seed - config.seed, round(result.seconds, 3)

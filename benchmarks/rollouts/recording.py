@@ -1,4 +1,4 @@
-"""Keeps the episodes of a rollout as an RLDS data set, resumed together with the rollout."""
+"""Recording of a rollout's episodes as an RLDS data set, resumed together with the rollout."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from embodio.datasets.recording.recording import RecordingSettings
 def recording(
     folder: Path, identity: Mapping[str, Any], player: Player, agent: Mapping[str, Any], console: Console
 ) -> Iterator[None]:
-    """While this is open, players stage episodes in `folder`; then all of them become one data set.
+    """A context in which players stage episodes in `folder`; on leaving, they become one data set.
 
     Args:
-        folder: of the data set; the caller holds its lock.
-        identity: the settings of the rollout that decide how an episode goes.
-        player: knows the robot, and whether its instructions hold more than words.
-        agent: what identifies the agent.
-        console: where the result is told.
+        folder: The data set's; the caller holds its lock.
+        identity: The settings of the rollout that decide how an episode goes.
+        player: Knows the robot, and whether its instructions hold more than words.
+        agent: What identifies the agent.
+        console: Where the result is printed.
 
     Raises:
-        CollectionMismatch: the folder holds a recording of other settings or another agent.
-        CollectionError: it holds something else.
+        CollectionMismatch: The folder holds a recording with other settings or of another agent.
+        CollectionError: It holds something else.
     """
     options = {name: value for name, value in identity.items() if name not in ("env", "agent", "seed")}
     options["weights"] = dict(agent.get("sha256") or {})

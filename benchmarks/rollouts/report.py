@@ -1,4 +1,4 @@
-"""report.html: one file that shows a rollout, with style, curve and videos inside, so that it can be sent to anyone."""
+"""report.html: a rollout on one self-contained page, with style, curve and videos embedded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from embodio.benchmarks.rollouts.results import DEFINITION, STATUSES, Results
 from embodio.datasets.pages.html_page import html_page
 from embodio.model.writing import write_bytes
 
-# A sign besides the colour, for those who do not see the colour.
+# A sign besides the colour, for colour-blind readers.
 SIGNS = {"success": "✓", "failure": "✕", "timeout": "◷", "error": "!"}
 
 
@@ -21,8 +21,8 @@ def write_report(results: Results, path: Path, videos: Path, command: str) -> No
     Args:
         results: What to show.
         path: The HTML file.
-        videos: Folder with the videos that the rows name; those that are gone are left out.
-        command: What to type to get these results again.
+        videos: Folder with the videos named in the rows; missing ones are left out.
+        command: The command line that gives these results again.
     """
     write_bytes(path, report_html(results, videos, command))
 
@@ -52,7 +52,7 @@ def report_html(results: Results, videos: Path, command: str) -> bytes:
 
 
 def _tiles(results: Results) -> dict[str, str]:
-    """The figures besides the success rate, name -> value."""
+    """The figures other than the success rate, name -> value."""
     summary, latency = results.summary, results.latency
     tiles = {f"{SIGNS[status]} {status}": str(summary.counts[status]) for status in STATUSES[1:]}
     tiles["steps to success, mean"] = "n/a" if summary.mean_steps is None else f"{summary.mean_steps:.1f}"

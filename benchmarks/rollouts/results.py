@@ -1,8 +1,9 @@
-"""results.json: one row per episode, written after each of them, so that an interrupted run goes on where it was."""
+"""results.json: one row per episode, written after each, so that an interrupted run can resume."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -16,12 +17,12 @@ from embodio.model.writing import write_text
 STATUSES = ("success", "failure", "timeout", "error")
 DEFINITION = (
     "success_rate = success / (success + failure + timeout). An error is a breakdown of the simulator; "
-    "it says nothing about the policy and is counted apart."
+    "it says nothing about the policy and is counted separately."
 )
 _VERSION = 1
 
 _VIDEO_RANK = {"failure": 0, "timeout": 0, "error": 1, "success": 2}
-"""Whose videos are kept first; a simulator that broke says less than a policy that failed."""
+"""Statuses in the order in which videos are kept; a broken simulator tells less than a failed policy."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,14 @@ class Results:
         return summarise(self.rows)
 
     def add(self, row: EpisodeRow) -> None:
-        """Puts an episode into its place."""
+        """Inserts an episode at its place."""
         self.rows = sorted([*self.rows, row], key=lambda other: other.seed)
 
     def require_same(self, settings: Mapping[str, Any], agent: Mapping[str, Any], folder: Path) -> None:
-        """Makes sure that a run that goes on is the same run.
+        """Makes sure that a resumed run is the same run.
 
         Raises:
-            ResultsError: Another setting, or other weights; names the first field that differs, and both values.
+            ResultsError: A setting or the weights differ; names the first such field and both values.
         """
         for name in settings:
             if self.settings.get(name) != settings[name]:
@@ -108,7 +109,7 @@ class Results:
             raise _other_run(folder, "agent.sha256", self.agent.get("sha256"), agent.get("sha256"))
 
     def save(self, path: Path) -> None:
-        """Writes the file in one step, so that it is never half written. Episodes stand one to a line."""
+        """Writes the file atomically, one episode per line."""
         summary = asdict(self.summary) | {"definition": DEFINITION}
         head = {
             "version": _VERSION,
@@ -128,7 +129,7 @@ class Results:
         """Reads such a file.
 
         Raises:
-            ResultsError: The file is not one of these.
+            ResultsError: The file is not a results file.
         """
         try:
             data = json.loads(path.read_text())
@@ -178,7 +179,7 @@ def another_video(results: Results, most: int) -> bool:
 
 
 def keep_videos(results: Results, most: int, folder: Path) -> None:
-    """Deletes the videos beyond `most`, of failures last and of the last seeds first, and clears their rows."""
+    """Deletes all but `most` videos, failures last and the last seeds first, and clears them in their rows."""
     filmed = sorted(
         (row for row in results.rows if row.video is not None), key=lambda row: (_VIDEO_RANK[row.status], row.seed)
     )
@@ -188,9 +189,14 @@ def keep_videos(results: Results, most: int, folder: Path) -> None:
         (folder / str(name)).unlink(missing_ok=True)
 
 
+_VIDEO = re.compile(r"\w[\w.-]*\.mp4")  # the name of a file in the folder of videos, which may be deleted
+
+
 def _row(values: Mapping[str, Any], path: Path) -> EpisodeRow:
     known = {field.name for field in fields(EpisodeRow)}
-    if set(values) != known or values["status"] not in STATUSES:
+    video = values.get("video")
+    safe = video is None or (isinstance(video, str) and _VIDEO.fullmatch(video) is not None)
+    if set(values) != known or values["status"] not in STATUSES or not safe:
         raise ResultsError(f"{path} is damaged (episode {dict(values)}); delete it or use another folder.")
     return EpisodeRow(**values)
 

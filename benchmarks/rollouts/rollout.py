@@ -1,4 +1,4 @@
-"""embodio-rollout: plays an agent in an environment and reports how often it succeeds."""
+"""embodio-rollout: episodes of an agent in an environment, and a report on how often it succeeds."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class RolloutConfig:
     Attributes:
         agent: Name (lift-nano) or folder of a checkpoint, or "expert" for the environment's scripted expert.
         env: Name of the environment, or module:Class for one of your own.
-        episodes: Number of episodes; asking for more later adds to those that are there.
+        episodes: Number of episodes; asking for more later adds to the existing ones.
         seed: Seed of the first episode; episode i uses seed + i.
         out: Folder for results.json, report.html, latency.csv and the videos.
-        video: Videos of at most this many episodes are kept: of failures first, then of those played first.
-        record: Folder for the episodes as RLDS, with success in their metadata; null records none.
+        video: At most this many videos are kept: failures first, then the earliest episodes.
+        record: Folder to record episodes as RLDS, with success in their metadata; null records none.
         workers: Processes that play at the same time.
-        threads: Threads of the network in each of them; 0 takes OMP_NUM_THREADS, or shares the cores out.
+        threads: Threads of the network in each process; 0 takes OMP_NUM_THREADS, or divides the cores.
         replan: Actions played before the agent plans again; null for the agent's own.
         horizon: Steps after which an episode is cut off; null for the environment's own.
         device: Where the network runs, cpu or cuda.
-        restart: Throw away what the folder holds instead of going on with it.
+        restart: Discard what the folder holds instead of resuming it.
     """
 
     out: Path
@@ -57,13 +57,13 @@ class RolloutConfig:
 
     @property
     def identity(self) -> dict[str, str | int | None]:
-        """The settings that decide how an episode goes; a folder holds episodes of one such choice."""
+        """The settings that decide how an episode goes; all episodes of a folder share them."""
         names = ("agent", "env", "seed", "replan", "horizon", "device")
         return {name: getattr(self, name) for name in names}
 
     @property
     def command(self) -> str:
-        """What to type to get the same episodes."""
+        """The command line that gives the same episodes."""
         names = ("agent", "env", "episodes", "seed", "replan", "horizon", "video")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return shlex.join(["embodio-rollout", *(f"{name}={value}" for name, value in given.items()), f"out={self.out}"])

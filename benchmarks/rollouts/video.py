@@ -1,4 +1,4 @@
-"""Videos of episodes: frames go to the encoder as they come; the file gets its name when the outcome is known."""
+"""Videos of episodes: frames are encoded as they arrive; the file is named once the outcome is known."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from embodio.model.writing import put_in_place, write_errors
 
 
 class EpisodeVideo:
-    """Writes one mp4 (H.264). A context; `finish` keeps the video, leaving the context without it drops the file.
+    """A context that writes one mp4 (H.264); `finish` keeps the video, leaving the context without it deletes the file.
 
     Args:
-        folder: Where to; made if it is not there.
+        folder: Where the file goes; made if missing.
         stem: Beginning of the file name, unique among the episodes of the folder.
         fps: Frames per second, the control frequency for real time.
     """
@@ -32,7 +32,7 @@ class EpisodeVideo:
         return self
 
     def add(self, frame: npt.NDArray[np.uint8]) -> None:
-        """Adds a frame, uint8 [H, W, 3], RGB, upright; all of one size.
+        """Adds a frame, uint8 [H, W, 3], RGB, upright; all frames have one size.
 
         Raises:
             DatasetError: the frames differ in size.

@@ -1,4 +1,4 @@
-"""Episodes of several seeds, one after the other or spread over worker processes; results come as they are ready."""
+"""Episodes of several seeds, played in turn or spread over worker processes; results arrive as they are ready."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from embodio.datasets.stream.worker_process import follow_parent, start_worker
 
 
 def play_here(player: Player, seeds: Sequence[int], film: Callable[[], bool]) -> Iterator[Played]:
-    """Plays the seeds in order in this process; `film` says before each of them whether it is to be filmed."""
+    """Plays the seeds in order in this process; `film` decides before each of them whether to film it."""
     for seed in seeds:
         yield player.play(seed, film())
 
@@ -22,8 +22,8 @@ def play_in_workers(
 ) -> Iterator[Played]:
     """Plays the seeds in several processes, each with a simulator and a policy of its own.
 
-    `film` says before each of them whether it is to be filmed. A worker gets the next seed when it is done with the one
-    before. When the caller stops early, the episodes that are running are given up.
+    `film` decides before each of them whether to film it. A worker gets its next seed when it finishes the previous
+    one. When the caller stops early, running episodes are abandoned.
 
     Raises:
         WorkerDied: A process ended without an answer.
@@ -36,7 +36,7 @@ def play_in_workers(
             here, there = context.Pipe()
             process = context.Process(target=_work, args=(config, there), daemon=True)
             start_worker(process)
-            there.close()  # so that its end is noticed here when the process dies
+            there.close()  # so that the death of the process is noticed here
             here.send((waiting.pop(), film()))
             processes.append(process)
             busy.append(here)
@@ -63,13 +63,13 @@ def _receive(connection: Connection) -> Played:
     except EOFError as error:
         raise WorkerDied(
             "A worker process died. If nothing above says why, memory ran out: run the same command again with fewer "
-            "workers; it goes on with the episodes that are missing."
+            "workers; it resumes with the missing episodes."
         ) from error
     return played
 
 
 def _work(config: PlayerConfig, connection: Connection) -> None:
-    """A worker: plays the seeds that it is sent, filmed or not, until it is sent None."""
+    """The main function of a worker: plays each seed it receives, filmed or not, until it receives None."""
     follow_parent()
     player = Player(config)
     while (job := connection.recv()) is not None:

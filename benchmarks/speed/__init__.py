@@ -1,1 +1,1 @@
-"""Speed and memory: suites that measure this code against what else does the same work."""
+"""Speed and memory: suites that compare this code with other code that does the same work."""

@@ -1,4 +1,4 @@
-"""How far the logits of int8 weights are from those of float32 weights, per target modality."""
+"""Errors of the logits of int8 weights against float32 weights, per target modality."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden"
 """The golden network of the repository; an installation without the repository has none."""
 
 LogitErrors = dict[str, tuple[float, float]]
-"""Modality -> root mean square of the difference as a part of that of the logits, and how often the best id is one."""
+"""Modality -> RMS of the difference relative to that of the logits, and how often the best ids agree."""
 
 
 @torch.no_grad()
 def logit_errors(exact: UnifiedIO2, small: UnifiedIO2, batch: Mapping[str, Tensor]) -> LogitErrors:
-    """Compare two networks on short random targets, each by itself.
+    """Compares two networks on short random targets, one modality at a time.
 
     Args:
-        exact: with float32 weights.
-        small: with int8 weights.
-        batch: inputs; targets in it are left out.
+        exact: Network with float32 weights.
+        small: Network with int8 weights.
+        batch: Inputs; targets in it are ignored.
     """
     inputs = {key: value for key, value in batch.items() if key.startswith("inputs/")}
     found = {}
@@ -46,7 +46,7 @@ def logit_errors(exact: UnifiedIO2, small: UnifiedIO2, batch: Mapping[str, Tenso
 
 
 def golden_errors() -> LogitErrors:
-    """The errors on the golden network; nothing where the repository's tests are not there."""
+    """The errors on the golden network; empty without the repository's tests."""
     if not GOLDEN.exists():
         return {}
     config = json.loads((GOLDEN / "tiny_config.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What a benchmark ran on: versions of the software that decides its numbers, processor, operating system."""
+"""Machine of a benchmark: versions of the software that decides its numbers, processor, operating system."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def usable_cores() -> int:
 
 
 def _processor() -> str:
-    """The processor's name as the system tells it."""
+    """The processor's name as the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(errors="replace").splitlines():

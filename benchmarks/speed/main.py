@@ -1,4 +1,4 @@
-"""embodio-benchmark: measures one part of the software, and says how it compares."""
+"""embodio-benchmark: speed and memory of one part of the software, compared with a reference."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _measure,
         argv,
         prog="embodio-benchmark",
-        description="Measures speed and memory, in comparison with the plain way of doing the same.",
+        description="Measures speed and memory, compared with the plain way of doing the same.",
         examples=("embodio-benchmark suite=model", "embodio-benchmark suite=model quick=true out=runs/try"),
         user_errors=(BenchmarkError, ModelError, DatasetError, AgentError, EnvError),
     )

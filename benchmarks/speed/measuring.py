@@ -1,4 +1,4 @@
-"""Running a suite of measurements: its figures as a file and as a table."""
+"""Runs of a benchmark suite: figures written to a file and shown as a table."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def benchmark(config: BenchmarkConfig, console: Console | None = None) -> list[R
         console: Where progress and table are shown; None for the standard error.
 
     Raises:
-        BenchmarkError: The suite is not there, or cannot measure what was asked for, or another process writes to the
+        BenchmarkError: The suite is missing or cannot measure what was asked for, or another process writes to the
             same folder.
     """
     console = console or Console(stderr=True)
-    load_suite(config.suite)  # one that is not there is refused before a folder is made
+    load_suite(config.suite)  # a missing one is refused before a folder is made
     with sole_user(config.folder, "measuring into", BenchmarkError):
         return _benchmark(config, console)
 
@@ -56,7 +56,7 @@ def _benchmark(config: BenchmarkConfig, console: Console) -> list[Row]:
     write_results(path, config, rows, seconds)
     console.print(table(rows, f"{config.suite}: {SUITES[config.suite]}"))
     if config.quick:
-        console.print("quick=true: these are figures of toys; they say that the suite runs, and nothing else")
+        console.print("quick=true: these figures are of toys; they only show that the suite runs")
     busy = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     console.print(
         f"Measured in {seconds:.0f} s on {machine()['processor']}, {config.threads} thread(s), fastest of "
@@ -68,7 +68,7 @@ def _benchmark(config: BenchmarkConfig, console: Console) -> list[Row]:
 
 
 def write_results(path: Path, config: BenchmarkConfig, rows: Sequence[Row], seconds: float) -> None:
-    """Writes the figures with all that is needed to judge them; the file appears complete or not at all."""
+    """Writes the figures with everything needed to judge them; the file appears complete or not at all."""
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
     content: dict[str, Any] = {
         "suite": config.suite,
@@ -102,7 +102,7 @@ def table(rows: Sequence[Row], title: str) -> Table:
 
 
 def _number(value: float) -> str:
-    """Three or more significant digits, without an exponent where a person would not write one."""
+    """A number with three or more significant digits, without an exponent unless a person would write one."""
     size = abs(value)
     if size >= 100 or value == int(value):
         return f"{value:,.0f}"

@@ -1,4 +1,4 @@
-"""How much memory a process uses, now and at most, as the operating system counts it."""
+"""Memory of a process, current and peak, as the operating system counts it."""
 
 from __future__ import annotations
 

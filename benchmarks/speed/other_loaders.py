@@ -1,4 +1,4 @@
-"""Loaders of others on the same files: tf.data and LeRobot, each run as a program of its own."""
+"""Third-party loaders on the same files: tf.data and LeRobot, each run as a separate program."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from embodio.benchmarks.speed.suites import Row
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.sources.lerobot.writer import LeRobotWriter
 
-# TensorFlow is a guest in this project. Two ways that people take; the others that were tried (no order, more episodes
-# at once, images decoded after interleaving) were slower. Prints steps per second of the faster one.
+# Two common ways to read with TensorFlow; others (unordered, more episodes at once, images decoded after interleaving)
+# were slower. Prints steps per second of the faster one.
 _TENSORFLOW = """
 import os, sys, time
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0", CUDA_VISIBLE_DEVICES="")
@@ -67,7 +67,7 @@ LEROBOT_PYTHON = "LEROBOT_PYTHON"
 
 
 def processors() -> int:
-    """How many processors this program may use."""
+    """The number of processors this program may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -77,18 +77,18 @@ def tensorflow_rate(folder: Path, seconds: float) -> float:
 
 
 def lerobot_row(folder: Path, scratch: Path, seconds: float, ours: float) -> Row:
-    """LeRobot's loader on the same steps in its own layout; says so where it is not installed.
+    """The rate of LeRobot's loader on the same steps in its own layout; a note if it is not installed.
 
-    LeRobot may also be in an environment of its own, whose Python the variable LEROBOT_PYTHON names.
+    LeRobot may also be in a separate environment, whose Python the variable LEROBOT_PYTHON names.
 
     Args:
-        folder: of an RLDS data set.
-        scratch: where the copy goes.
-        seconds: how long to measure.
-        ours: our own steps per second.
+        folder: The folder of an RLDS data set.
+        scratch: Where the copy goes.
+        seconds: Time to measure for.
+        ours: Our own steps per second.
 
     Raises:
-        BenchmarkError: its program fails.
+        BenchmarkError: LeRobot's program fails.
     """
     name = "LeRobot's loader"
     python = os.environ.get(LEROBOT_PYTHON)
@@ -107,7 +107,7 @@ def lerobot_row(folder: Path, scratch: Path, seconds: float, ours: float) -> Row
 def _run(program: str, folder: Path, seconds: float, python: str | None = None) -> float:
     command = [python or sys.executable, "-c", program, str(folder.resolve()), str(seconds)]
     environment = {name: value for name, value in os.environ.items() if python is None or name != "PYTHONPATH"}
-    # There, for Python looks into the present folder first, where our `datasets` would be taken for another package.
+    # Run there, because Python looks in the current folder first and would mistake our `datasets` for another package.
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
     if done.returncode:
         raise BenchmarkError(f"a program that reads {folder} failed:\n{done.stderr[-2000:]}")

@@ -1,6 +1,6 @@
-"""A plain network that does the work of the published PyTorch code, to compare the speed of ours with in the same run.
+"""A plain network that does the work of the published PyTorch code, as a speed reference in the same run.
 
-It gives the same numbers as ours from the same weights, in the published way: queries, keys and values are separate
+It computes the same numbers as ours from the same weights, in the published way: queries, keys and values are separate
 products, as are the two halves of the gated MLP; attention is written out, and every layer turns the mask into a float
 bias as large as a head's logits; rotary embedding turns real numbers pair by pair; while decoding, keys and values of
 the encoder's tokens are computed again for every token in every layer, the caches of the target's own grow by copying,
@@ -27,7 +27,7 @@ from embodio.model.network.transformer import EncoderLayer
 Module = TypeVar("Module", bound=nn.Module)
 
 MASKED = -1e10
-"""What is added to the logits of hidden tokens."""
+"""The bias added to the logits of masked tokens."""
 
 INPUTS = {"inputs/text/tokens", "inputs/image/input"}
 
@@ -39,7 +39,7 @@ def rms_norm(x: Tensor, scale: Tensor) -> Tensor:
 
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Turn neighbouring pairs of x [B, L, H, Dh] by a table [L, Dh] of cos, sin, cos, sin, ..."""
+    """Rotates neighbouring pairs of x [B, L, H, Dh] by a table [L, Dh] of cos, sin, cos, sin, ..."""
     cos, sin = table.unflatten(-1, (-1, 2))[None, :, None].unbind(-1)
     first, second = x.float().unflatten(-1, (-1, 2)).unbind(-1)
     return torch.stack((first * cos - second * sin, second * cos + first * sin), dim=-1).flatten(-2).to(x.dtype)
@@ -55,7 +55,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) ->
 
 
 def bias_of(mask: Tensor) -> Tensor:
-    """A mask, positive where attention is allowed, as what is added to logits."""
+    """The bias added to logits for a mask that is positive where attention is allowed."""
     return torch.zeros_like(mask).masked_fill_(~(mask > 0), MASKED)
 
 
@@ -65,7 +65,7 @@ def full_mask(rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def split(weight: Tensor, parts: int) -> tuple[Tensor, ...]:
-    """The weights [out, in] of fused linear maps, one each; no memory is copied."""
+    """The weights [out, in] of each of the fused linear maps, without copying."""
     return weight.chunk(parts)
 
 
@@ -81,7 +81,7 @@ class ReferenceLike:
         """Encoder output [B, L, D] and the rotary table [L, Dh] of its tokens.
 
         Raises:
-            BenchmarkError: the batch holds other inputs than text without padding and a whole image.
+            BenchmarkError: The batch holds inputs other than text without padding and a whole image.
         """
         if other := set(batch) - INPUTS:
             raise BenchmarkError(f"the plain network cannot read {sorted(other)}; give it {sorted(INPUTS)} only")
@@ -126,7 +126,7 @@ class ReferenceLike:
         return x + gated_mlp(layer.mlp, rms_norm(x, layer.mlp_norm.scale))
 
     def project(self, own: SelfAttention, x: Tensor, table: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values [B, L, H, Dh] of self-attention, each a product of its own."""
+        """Queries, keys and values [B, L, H, Dh] of self-attention, each from its own product."""
         query, key, value = (self.heads_of(x, weight) for weight in split(own.query_key_value.weight, 3))
         query, key = (rms_norm(part, scale) for part, scale in zip((query, key), own.query_key_norm, strict=True))
         return rotate(query, table), rotate(key, table), value
@@ -155,7 +155,7 @@ class ReferenceLikeDecoder:
 
     @torch.no_grad()
     def step(self, tokens: Tensor) -> Tensor:
-        """Feed one token int [B, 1] per row; returns logits [B, 1, V]."""
+        """Feeds one token int [B, 1] per row; returns logits [B, 1, V]."""
         network, model = self._network, self._network.model
         x = self._target.embed(tokens, model.table(self._modality))
         row = self._table[self._length : self._length + 1]
@@ -201,7 +201,7 @@ def _tower_block(block: TowerBlock, x: Tensor, mask: Tensor) -> Tensor:
 
 
 def _of(module: nn.Module, kind: type[Module]) -> Module:
-    """The module as what it must be; raises BenchmarkError if the network is built otherwise."""
+    """The module as the class it must be; raises BenchmarkError if the network is built differently."""
     if not isinstance(module, kind):
-        raise BenchmarkError(f"the plain network knows no {type(module).__name__} in the place of a {kind.__name__}")
+        raise BenchmarkError(f"the plain network needs a {kind.__name__}, got a {type(module).__name__}")
     return module

@@ -1,4 +1,4 @@
-"""What serving costs and gains: the time that a socket adds to `act`, and clients that are computed together."""
+"""Costs and gains of serving: the time that a socket adds to `act`, and throughput of batched clients."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CLIENTS = 8
 
 @contextmanager
 def served(agent: str, *settings: str) -> Iterator[str]:
-    """The address of an agent that `embodio-serve` serves in a process of its own.
+    """The address of an agent that `embodio-serve` serves in a separate process.
 
     Raises:
-        BenchmarkError: it does not start.
+        BenchmarkError: The server does not start.
     """
     command = [sys.executable, "-c", _SERVE, f"agent={agent}", "port=0", *settings]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -40,7 +40,7 @@ def served(agent: str, *settings: str) -> Iterator[str]:
 
 
 def overhead(name: str, agent: Agent, seen: Sequence[dict[str, Any]], steps: int) -> list[Row]:
-    """What the socket adds to `act` on this machine: the same steps at home and served, in turn."""
+    """The time that the socket adds to `act` on this machine: the same steps local and served, in turn."""
     times: dict[tuple[bool, bool], list[float]] = {}
     with served(name) as url, RemoteAgent(url) as remote:
         for each in (agent, remote):
@@ -56,9 +56,7 @@ def overhead(name: str, agent: Agent, seen: Sequence[dict[str, Any]], steps: int
         if (True, planned) not in times:
             continue
         home, away = np.array(times[False, planned]), np.array(times[True, planned])
-        note = (
-            f"at home {np.median(home):.2f} ms, served {np.median(away):.2f} ms, p99 {np.percentile(away, 99):.1f} ms"
-        )
+        note = f"local {np.median(home):.2f} ms, served {np.median(away):.2f} ms, p99 {np.percentile(away, 99):.1f} ms"
         rows.append(
             Row(
                 f"remote adds to act {label}, p50",
@@ -72,7 +70,7 @@ def overhead(name: str, agent: Agent, seen: Sequence[dict[str, Any]], steps: int
 
 
 def together(name: str, seen: Sequence[dict[str, Any]], repeats: int, steps: int) -> list[Row]:
-    """Actions per second of clients that are computed together, against the same server computing them in turn."""
+    """Actions per second of batched clients, against the same server computing them in turn."""
     with (
         served(name, "replan=1", "max_batch=16") as batched,
         served(name, "replan=1", "max_batch=1") as single,

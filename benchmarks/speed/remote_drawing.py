@@ -1,4 +1,4 @@
-"""How long a robot waits for its action while the same server draws for somebody else."""
+"""Latency of a robot's action while the same server draws for another client."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _WORDS = "lift the red cube"
 _PATIENCE = 600.0
 
 
-def beside_a_drawing(agent: Agent, seen: Sequence[dict[str, Any]], steps: int, *, quick: bool) -> list[Row]:
+def during_a_drawing(agent: Agent, seen: Sequence[dict[str, Any]], steps: int, *, quick: bool) -> list[Row]:
     """Times of `act` over a socket, alone and while another client imagines a goal.
 
     Args:
-        agent: gives the network, to which an image tokeniser of the released size with random weights is added.
-        seen: observations to act on.
-        steps: that are timed alone; during the drawing it is as many as fit.
-        quick: draw a small image.
+        agent: Gives the network, to which an image tokeniser of the released size with random weights is added.
+        seen: Observations to act on.
+        steps: Steps timed alone; during the drawing, as many as fit.
+        quick: Whether to draw a small image.
     """
     with tempfile.TemporaryDirectory() as folder:
         save_checkpoint(f"{folder}/drawing", _drawing(agent, quick), agent.format)
@@ -50,7 +50,7 @@ def beside_a_drawing(agent: Agent, seen: Sequence[dict[str, Any]], steps: int, *
     usual, found = float(np.median(alone)), float(np.median(during))
     longest = f"p99 {np.percentile(during, 99):.1f}, longest {max(during):.0f} ms, {len(during)} in {seconds:.1f} s"
     note = f"reference: nobody draws; every step plans; {longest}"
-    return [Row("act of a client while another's goal is drawn, p50", found, "ms", usual, usual / found, note=note)]
+    return [Row("act of a client while another client draws, p50", found, "ms", usual, usual / found, note=note)]
 
 
 def _timed(robot: RemoteAgent, observation: dict[str, Any]) -> float:

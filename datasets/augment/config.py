@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import cached_property
 
 from embodio.datasets.errors import DatasetError
 
@@ -101,23 +102,23 @@ class AugmentConfig:
         """Share of a frame's area, around its middle, that stands for the random crops where nothing is drawn."""
         return 1.0 - self.crop / 2.0
 
-    @property
+    @cached_property
     def changes_pictures(self) -> bool:
         """Whether any change of images is on, apart from shift, brightness, contrast and colour."""
         return bool(self.crop or self.blur or self.noise or self.cutout or self.colours)
 
-    @property
+    @cached_property
     def colours(self) -> bool:
         """Whether hue or saturation change."""
         return bool(self.hue or self.saturation)
 
-    @property
+    @cached_property
     def changes_more(self) -> bool:
         """Whether anything is on, apart from shift, brightness, contrast and colour."""
         sound = self.sound_gain or self.background_level
         return bool(self.changes_pictures or any(self.state_noise) or self.changes_words or sound)
 
-    @property
+    @cached_property
     def changes_words(self) -> bool:
         """Whether the instruction may change."""
         return bool(self.paraphrase or self.instruction_dropout)

@@ -83,7 +83,7 @@ def open_target(source: EpisodeSource, staging: Path, settings: ConversionSettin
     if settings.to == "rlds":
         return _RLDSTarget(source, staging, settings.name or dataset_name(source.name), images)
     embodiment = robot_of(source)
-    fps = settings.fps or (embodiment.control_hz if embodiment else None)
+    fps = settings.fps or (embodiment.control_hz if embodiment else getattr(source, "fps", None))
     if fps is None:
         raise DatasetError(f"{source.name} does not say how many steps a second has. Give fps=..., e.g. fps=10")
     return LeRobotWriter(

@@ -13,6 +13,7 @@ from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, ExampleError, FeatureError
 
 _KIND = "episodes"
+_LONGEST = 1 << 26  # steps of an episode; two weeks at 50 Hz
 _LISTED = 8  # episodes that are named one by one
 
 
@@ -46,6 +47,13 @@ class EpisodeIndex:
         return tuple(ExampleError(dataset, episode, 0, problem) for episode, problem in self.damaged.items())
 
 
+def _plausible(length: int) -> int:
+    """Returns the number of steps; raises FeatureError where no memory would hold them, as only damage says so."""
+    if length > _LONGEST:
+        raise FeatureError(f"an episode of {length} steps; {_LONGEST} is the most")
+    return length
+
+
 def index_episodes(source: EpisodeSource) -> EpisodeIndex:
     """Returns the lengths of all episodes, from the side file where it is still true, else from the data."""
     key = fingerprint(source)
@@ -57,7 +65,7 @@ def index_episodes(source: EpisodeSource) -> EpisodeIndex:
     damaged = {}
     for episode in range(len(source)):
         try:
-            lengths[episode] = source.episode_length(episode)
+            lengths[episode] = _plausible(source.episode_length(episode))
         except (CorruptRecordError, FeatureError) as error:
             damaged[episode] = str(error)
     save_side_file(source, _KIND, key, {"lengths": lengths.tolist(), "damaged": damaged})

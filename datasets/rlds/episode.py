@@ -16,11 +16,11 @@ from embodio.datasets.episodes.features import (
     EpisodeFeatures,
     ImageFeature,
     TensorFeature,
+    as_declared,
 )
 from embodio.datasets.episodes.fields import EpisodeFields
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.example_proto import DecodedExample, ExampleValues
-from embodio.datasets.rlds.fitting import as_declared
 from embodio.datasets.rlds.pieces.pieces import PiecedExample
 from embodio.datasets.rlds.sequences import StoredSequence
 from embodio.datasets.rlds.tensor_codec import decode_tensor

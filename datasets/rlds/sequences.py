@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.codecs.image_codec import decode_image
-from embodio.datasets.episodes.features import ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.episodes.features import ImageFeature, TensorFeature, TextFeature, as_declared
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.example_proto import ExampleValue, ExampleValues
-from embodio.datasets.rlds.fitting import as_declared
 
 VALUES, LENGTHS = "ragged_flat_values", "ragged_row_lengths_0"
 Item = ImageFeature | TensorFeature | TextFeature

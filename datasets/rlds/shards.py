@@ -13,7 +13,7 @@ from embodio.datasets.files.names import inside
 from embodio.datasets.files.remote import fetch
 from embodio.datasets.rlds.example_proto import DecodedExample, ExampleValues
 from embodio.datasets.rlds.pieces.piece_table import PieceTable, Stamp
-from embodio.datasets.rlds.pieces.pieces import PiecedExample
+from embodio.datasets.rlds.pieces.pieces import PiecedExample, knows
 from embodio.datasets.rlds.pieces.record_index import SIDE_FOLDER, RecordIndex
 from embodio.datasets.rlds.tfrecord import read_payload
 
@@ -98,7 +98,7 @@ class TFRecordShard:
     def example(self, number: int) -> ExampleValues:
         """The values of one record, in pieces where the table of them was made; errors as `record`, now or then."""
         table = self._table()
-        if table is None or not table.knows(number):
+        if table is None or not knows(table, number):
             return DecodedExample(self.record(number))
         start = self._spans.item(number, 0)
         return PiecedExample(

@@ -23,12 +23,12 @@ from embodio.datasets.episodes.features import (
     ImageFeature,
     TensorFeature,
     TextFeature,
+    fits,
 )
 from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.files.byte_files import LocalFile
 from embodio.datasets.rlds.dataset_info import INFO_NAME
 from embodio.datasets.rlds.example_proto import ExampleValue, encode_example
-from embodio.datasets.rlds.fitting import fits
 from embodio.datasets.rlds.sequences import Item, stored_as
 from embodio.datasets.rlds.tensor_codec import encode_tensor
 from embodio.datasets.rlds.tfrecord import FOOTER_BYTES, frame, scan

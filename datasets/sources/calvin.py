@@ -46,6 +46,7 @@ _HZ = 30.0
 # What a file calls the actions; the relative ones are what policies of the benchmark learn.
 _RENAMED = {"rel_actions": "action", "actions": "absolute_action"}
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+_LONGEST = 1 << 24  # steps of an episode, 155 hours
 _LARGEST = 1 << 28  # bytes of one field of a step
 _log = logging.getLogger(__name__)
 
@@ -97,15 +98,14 @@ class CalvinSource:
         self.name = f"calvin_{re.sub(r'[^0-9A-Za-z]+', '_', self._folder.parent.name).lower().strip('_')}"
         told = [] if is_play else list(_told(self._folder))
         self._stretches = told or list(_recorded(self._folder))
-        steps = sorted(self._folder.glob("episode_*.npz"))
+        steps = sorted(file for file in self._folder.glob("episode_*.npz") if file.stem[len("episode_") :].isdecimal())
         if not steps or not self._stretches:
             raise DatasetError(f"{self._folder} holds no steps (episode_0000000.npz)")
         self._digits = len(steps[0].stem.removeprefix("episode_"))
-        self._there = frozenset(file.name for file in steps)
-        spans = ((stretch.first, stretch.last) for stretch in self._stretches)
-        lacking = [
-            span for span in spans if any(self._file(step) not in self._there for step in range(span[0], span[1] + 1))
-        ]
+        numbers = np.sort([int(file.stem.removeprefix("episode_")) for file in steps])
+        spans = [(stretch.first, stretch.last) for stretch in self._stretches]
+        there = np.diff(np.searchsorted(numbers, np.add(spans, (0, 1))))[:, 0]
+        lacking = [span for span, count in zip(spans, there.tolist(), strict=True) if count <= span[1] - span[0]]
         self.missing: tuple[str, ...] = ()
         if lacking:
             first, last = lacking[0]
@@ -296,7 +296,7 @@ def _stretch(path: Path, number: int, span: Any, text: str = "", task: str = "")
         first, last = (int(step) for step in span)
     except (TypeError, ValueError) as error:
         raise CorruptRecordError(path, number, f"{span!r} is not a first and a last step", _REMEDY) from error
-    if not 0 <= first <= last:
+    if not 0 <= first <= last < min(first + _LONGEST, 1 << 53):
         raise CorruptRecordError(path, number, f"steps {first} to {last}", _REMEDY)
     return _Stretch(first, last, text, task)
 

@@ -14,10 +14,10 @@ from embodio.datasets.episodes.features import (
     DepthFeature,
     EpisodeFeatures,
     TensorFeature,
+    fits,
 )
 from embodio.datasets.episodes.fields import EpisodeFields
 from embodio.datasets.errors import FeatureError
-from embodio.datasets.rlds.fitting import fits
 
 Column = Callable[[], npt.NDArray[Any]]
 Frames = Callable[[int], npt.NDArray[np.uint8]]

@@ -93,11 +93,11 @@ class NextAction(MomentTask[NextActionConfig]):
         ahead = range(step, step + self._form.chunk)
         followed = range(step, last + 1) if self._form.whole_episode else [min(later, last) for later in ahead]
         actions = scene.actions(followed)
-        told = scene.recorded_prompt()
-        if isinstance(told, str):
-            scene.draw_wording(step, generator)
-            told = scene.instruction
-        return Demonstrated(window, self._form.read_instruction(told), actions)
+        parts = scene.recorded_parts()
+        if parts is not None:
+            return Demonstrated(window, self._form.read_instruction(parts), actions)
+        scene.draw_wording(step, generator)
+        return Demonstrated(window, scene.instruction, actions)
 
     def _goal(self, length: int, step: int, generator: np.random.Generator | None) -> int:
         """The step that serves as the goal."""

@@ -31,7 +31,7 @@ def prepared_folder(text: str, root: str | Path | None = None) -> Path | str:
             ~/tensorflow_datasets.
 
     Raises:
-        DatasetError: the text is no such name, or the data set is not there.
+        DatasetError: the text is not such a name, or the data set is not there.
     """
     found = _NAME.fullmatch(text)
     if found is None:

@@ -36,8 +36,8 @@ def test_tests_import_nothing_from_other_tests() -> None:
 
 
 def test_imports_of_other_tests_are_found() -> None:
-    text = "from tests.agent.test_rows import x\nimport tests.train"
-    assert imported(text) == {"tests.agent.test_rows", "tests.train"}
+    text = "from tests.agent.test_x import x\nimport tests.train"
+    assert imported(text) == {"tests.agent.test_x", "tests.train"}
 
 
 def test_every_test_lies_in_the_folder_of_what_it_tests() -> None:

@@ -18,10 +18,13 @@ from embodio.datasets.episodes.features import features_of
 from embodio.datasets.opening import open_source
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.tasks.next_action import NextActionConfig
+from embodio.datasets.tasks.next_state import NextStateConfig
 from embodio.datasets.tasks.plan import PlanConfig
 from embodio.model.weights.checksums import SUMS_FILE, write_sums
+from embodio.train.config import TrainConfig
 from embodio.train.errors import ResumeError
 from embodio.train.experiments.policy import identity as identity_module
+from embodio.train.identity import setting_differences
 from embodio.train.main import make_trainer, train
 from embodio.train.task_config import SourceConfig
 from tests.support.agent.policies import make_embodiment
@@ -261,3 +264,33 @@ def test_digests_of_every_layout_are_stable(tmp_path: Path) -> None:
     for path in side:
         path.unlink()
     assert episode_digests(open_source(folder)) == found
+
+
+OLD_TASK = {
+    "goal_ahead": 0,
+    "sub_goal_ahead": 8,
+    "frames": 1,
+    "stride": 1,
+    "state_ahead": 3,
+    "video_frames": 4,
+    "right": 0.5,
+    "longest_plan": 255,
+}
+
+
+def test_settings_of_tasks_are_compared_wherever_a_checkpoint_keeps_them() -> None:
+    """Once they were the keys task.*, and a task was its weight alone."""
+    tasks = {"next_state": NextStateConfig(weight=0.3, ahead=3), "next_action": NextActionConfig(weight=2.0)}
+    config = TrainConfig(out="o", data="d", tasks=dict(tasks))
+    saved = dataclasses.asdict(config)
+    old = {**saved, "tasks": {"next_state": 0.3, "next_action": 2.0}, "task": saved["task"] | OLD_TASK}
+    assert setting_differences(old, config) == setting_differences(saved, config) == []
+    [line] = setting_differences({**old, "task": old["task"] | {"state_ahead": 1}}, config)
+    assert "tasks.next_state.ahead=1, but tasks.next_state.ahead=3" in line
+    usual = TrainConfig(out="o", data="d")
+    plain = {**dataclasses.asdict(usual), "task": saved["task"] | OLD_TASK}
+    assert setting_differences(plain, usual) == []
+    ahead = {**plain, "task": plain["task"] | {"goal_ahead": 5}}
+    assert setting_differences(ahead, usual) != []
+    again = dataclasses.replace(usual, tasks={"next_action": NextActionConfig(goal_ahead=5)})
+    assert setting_differences(ahead, again) == []

@@ -36,8 +36,9 @@ from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
 from embodio.train.experiments.policy import data as policy_data
 from embodio.train.experiments.policy.data import gather
+from embodio.train.identity import setting_differences
 from embodio.train.log import read_log
-from embodio.train.main import make_trainer, train
+from embodio.train.main import main, make_trainer, train
 from embodio.train.task_config import MixtureSettings, SharedTaskSettings, SourceConfig
 from tests.support.agent.two_robots import cart
 from tests.support.datasets.toy import metadata_of, toy_rows, write_toy_dataset
@@ -328,3 +329,28 @@ def test_ranges_of_steps_on_the_command_line() -> None:
     assert rules.ranges == {"action": (-np.inf, 1.0), "state/z": (0.0, 1.5)}
     with pytest.raises(UsageError, match=r"ranges.state: got \[3.0, 1.0\]"):
         compose(TrainConfig, ["out=o", "data=d", "task.lowest.state=3", "task.highest.state=1"])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_rate_in_a_file_is_kept_when_a_setting_is_given(tmp_path: Path, order: int) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "two.yaml").write_text("tasks: {plan: 0.2, next_action: 0.8}\n")
+    given = ["out=o", "data=d", "experiment=two", *["tasks.plan.longest=9", "tasks.next_action=0.7"][::order]]
+    config = compose(TrainConfig, given, config_dir=tmp_path)
+    assert config.tasks == {"plan": PlanConfig(weight=0.2, longest=9), "next_action": NextActionConfig(weight=0.7)}
+
+
+def test_the_help_shows_all_tasks_and_the_settings_of_those_that_are_given(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data=d", "tasks.plan=1", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"tasks.{name} " in shown for name in task_names())
+    assert "tasks.plan.longest" in shown and "tasks.next_frame.stride" not in shown
+
+
+def test_settings_that_are_new_do_not_stop_a_run() -> None:
+    config = TrainConfig(out="o", data="d", tasks={"plan": PlanConfig(weight=0.5)})
+    saved = json.loads(json.dumps(dataclasses.asdict(config)))
+    del saved["tasks"]["plan"]["longest"]
+    assert setting_differences(saved, config) == []
+    saved["tasks"]["plan"]["weight"] = 0.4
+    assert setting_differences(saved, config) == ["tasks.plan.weight=0.4, but tasks.plan.weight=0.5 was asked for"]

@@ -129,7 +129,7 @@ def test_a_full_disk_is_one_line_with_a_remedy_and_leaves_nothing_half_written(
         assert [len(source.episode(index)) for index in range(len(source))]
 
 
-@pytest.mark.parametrize("file", [".collection.77.part.json", ".in_use", ".staging", "collection.77.unfinished", INDEX])
+@pytest.mark.parametrize("file", [".collection.77.part.json", ".in_use", ".staging", INDEX])
 def test_a_recording_that_was_cut_off_at_its_very_beginning_goes_on(tmp_path: Path, file: str) -> None:
     for name, run in (("a", command("record", tmp_path, tmp_path)), ("b", command("collect", tmp_path, tmp_path))):
         folder = tmp_path / name

@@ -1,10 +1,10 @@
-"""What a benchmark suite is given and gives back, and where suites are found by name.
+"""Benchmark suites: their config, the figures they return, and the lookup by name.
 
-A suite is a module `benchmarks/suites/<name>.py` with one public function:
+A suite is a module `benchmarks/speed/suites/<name>.py` with one public function:
 
     def run(config: BenchmarkConfig, progress: Progress) -> list[Row]
 
-It is imported when it is asked for, so that a suite costs the others nothing.
+Suites are imported only when requested.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _GOAL = re.compile(r"(>=|<=) (\d+(?:\.\d+)?)")
 
 @dataclass(frozen=True)
 class BenchmarkConfig:
-    """What to measure.
+    """Settings of a benchmark.
 
     Attributes:
         suite: model, data, agent or start.
@@ -75,10 +75,10 @@ class Row:
         name: What was measured.
         value: The figure.
         unit: Its unit, such as "ms", "MB" or "examples/s".
-        reference: What it is compared with, in the same unit, measured in the same run; None if with nothing.
-        ratio: The comparison, whichever way round is natural: "times as fast", "times as large". None without one.
-        goal: What the ratio (or the value, where there is none) should be: ">= 6", "<= 1.3", or "" for no goal.
-        note: What the reference is, or what one must know to read the figure.
+        reference: The figure it is compared with, in the same unit and from the same run; None without one.
+        ratio: The comparison in its natural direction: "times as fast", "times as large". None without a reference.
+        goal: Target of the ratio (or of the value, without a ratio): ">= 6", "<= 1.3", or "" for no goal.
+        note: What the reference is, or what a reader must know to interpret the figure.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Row:
         return reached >= bound if found.group(1) == ">=" else reached <= bound
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: the fields, and whether the goal is reached."""
+        """As JSON values: the fields, and whether the goal is reached."""
         return {**asdict(self), "reached": self.reached}
 
 
@@ -113,7 +113,7 @@ Suite = Callable[[BenchmarkConfig, "Progress"], list[Row]]
 
 
 def load_suite(name: str) -> Suite:
-    """The `run` of a suite, imported now.
+    """The `run` function of a suite, which is imported now.
 
     Raises:
         BenchmarkError: There is no such suite in this installation.

@@ -1,4 +1,4 @@
-"""Suite agent: how long an agent thinks, what rows gain, what serving costs, whether memory is flat; size large."""
+"""Suite agent: latency, the gain from rows, the cost of serving, memory over time; size large."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from embodio.agent.format.observation import blank_observation
 from embodio.agent.options import AgentOptions
 from embodio.benchmarks.speed import remote
 from embodio.benchmarks.speed.memory import resident_memory
-from embodio.benchmarks.speed.remote_drawing import beside_a_drawing
+from embodio.benchmarks.speed.remote_drawing import during_a_drawing
 from embodio.benchmarks.speed.suites import BenchmarkConfig, Row, agent_large
 
 ROWS = 8
@@ -27,14 +27,14 @@ _NAME = "lift-nano"
 
 
 def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
-    """Measures the agent that ships, on made-up frames.
+    """Measures the shipped agent on random frames.
 
     Args:
         config: `repeats` and `quick` are read.
-        progress: shows how far it is.
+        progress: Where progress is shown.
 
     Raises:
-        CheckpointError: lift-nano is not there.
+        CheckpointError: lift-nano cannot be loaded.
     """
     try:
         agent = Agent.load(_NAME)
@@ -68,7 +68,7 @@ def _timed(call: Callable[[], Any]) -> float:
 
 
 def _latency(agent: Agent, config: BenchmarkConfig) -> list[Row]:
-    """Time of `act` when it plans, and when the action comes from the chunk."""
+    """Times of `act` when it plans, and when the action comes from the chunk."""
     seen = frames(agent, 20)
     agent.warmup()
     agent.reset("lift the red cube")
@@ -85,7 +85,7 @@ def _latency(agent: Agent, config: BenchmarkConfig) -> list[Row]:
 
 
 def _stages(agent: Agent, config: BenchmarkConfig) -> list[Row]:
-    """The stages of the plans that were just timed."""
+    """Times of the stages of the plans just timed."""
     return [
         Row(f"stage {name}, p50", times["p50"], "ms", note=f"p95 {times['p95']:.2f}, p99 {times['p99']:.2f} ms")
         for name, times in agent.latency().items()
@@ -94,7 +94,7 @@ def _stages(agent: Agent, config: BenchmarkConfig) -> list[Row]:
 
 
 def _options(agent: Agent, config: BenchmarkConfig) -> list[Row]:
-    """Planning with each option that is there for speed, in turn with the plain agent."""
+    """Times of planning with each speed option, in turn with the plain agent."""
     options = {
         "bfloat16": AgentOptions(precision="bfloat16"),
         "int8": AgentOptions(precision="int8"),
@@ -122,7 +122,7 @@ def _options(agent: Agent, config: BenchmarkConfig) -> list[Row]:
 
 
 def _vector(agent: Agent, config: BenchmarkConfig) -> list[Row]:
-    """Actions per second of eight rows together and one by one, in turn, every step planned again."""
+    """Actions per second of eight rows together and one by one, in turn, replanning at every step."""
     agent.warmup(ROWS)
     seen = frames(agent, ROWS)
     together = {key: np.stack([observation[key] for observation in seen]) for key in seen[0]}
@@ -153,15 +153,15 @@ def _vector(agent: Agent, config: BenchmarkConfig) -> list[Row]:
 
 
 def _served(agent: Agent, config: BenchmarkConfig) -> list[Row]:
-    """What a socket adds to `act`, and what a server gains by computing clients together."""
+    """The cost that a socket adds to `act`, and the gain from batching a server's clients."""
     seen = frames(agent, 20)
     rows = remote.overhead(_NAME, agent, seen, 20 if config.quick else 100 * config.repeats)
     rows += remote.together(_NAME, seen, 1 if config.quick else config.repeats, 2 if config.quick else 20)
-    return rows + beside_a_drawing(agent, seen, 4 if config.quick else 100, quick=config.quick)
+    return rows + during_a_drawing(agent, seen, 4 if config.quick else 100, quick=config.quick)
 
 
 def _memory(agent: Agent, config: BenchmarkConfig) -> list[Row]:
-    """Memory over many steps: what is held at the end beyond what was held after the first tenth."""
+    """Growth of memory over many steps, from the first tenth to the end."""
     steps = 200 if config.quick else 10_000
     agent = Agent(agent.checkpoint, replan=agent.format.chunk)
     seen = frames(agent, 8)

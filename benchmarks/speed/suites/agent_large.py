@@ -57,21 +57,19 @@ def measure(config: BenchmarkConfig, progress: Progress) -> list[Row]:
 
     Args:
         config: `repeats`, `threads` and `quick` are read.
-        progress: shows how far it is.
+        progress: Where progress is shown.
     """
     task = progress.add_task("agent of size large", total=2)
     policy_format = large_policy()
     network = random_network(_network_config(policy_format, config.quick))
     generator = np.random.default_rng(0)
     frames = [generator.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8) for _ in range(2)]
-    ours = copy.deepcopy(
-        network
-    )  # its weights will be stored in another order, from which the plain one shall not gain
+    ours = copy.deepcopy(network)  # its weights will be reordered, which must not speed up the plain one
     agents = {name: _agent(ours, policy_format, options, frames[1]) for name, (options, _) in _OPTIONS.items()}
     progress.advance(task)
     turn = itertools.count()
     work: dict[str, Callable[[], object]] = {
-        # Another frame each time, so that nothing of the one before can be used.
+        # A different frame each time, so that nothing can be reused.
         name: lambda agent=agent: agent.act({"front": frames[next(turn) % 2]})  # type: ignore[misc]
         for name, agent in agents.items()
     }
@@ -80,12 +78,14 @@ def measure(config: BenchmarkConfig, progress: Progress) -> list[Row]:
     work["products"] = lambda: [linear(x, weight) for x, weight in products]
     times = fastest(work, 1 if config.quick else min(2, config.repeats), config.threads)
     plain = times["plain"]
-    note = f"reference: the plain network encodes and writes {NUMBERS} tokens and the end, computing all again for each"
+    note = (
+        f"reference: the plain network encodes and writes {NUMBERS} tokens and the end, recomputing everything for each"
+    )
     rows = [
         Row(f"large, one action, {name}", times[name], "ms", plain, plain / times[name], goal, note)
         for name, (_, goal) in _OPTIONS.items()
     ]
-    floor = "all float32 products but those of the seven tokens, prepared, nothing else: no ratio can be higher"
+    floor = "only the prepared float32 products, without those of the seven tokens: no ratio can be higher"
     rows.append(
         Row("large, bare float32 products", times["products"], "ms", plain, plain / times["products"], note=floor)
     )
@@ -103,7 +103,7 @@ def _agent(network: UnifiedIO2, policy_format: PolicyFormat, options: AgentOptio
 
 @torch.no_grad()
 def act_plainly(plain: ReferenceLike, agent: Agent) -> list[int]:
-    """The tokens of one action of what the agent saw last, and of the end, in the published way."""
+    """The tokens of one action for the agent's last observation, and the end token, computed in the published way."""
     processor = Processor(plain.model.config, agent.format.vocabulary)
     decoder = ReferenceLikeDecoder(plain, *plain.encode(collate([processor(agent.example())])))
     ids = [START_ID]
@@ -126,7 +126,7 @@ def bare_products(network: UnifiedIO2) -> list[tuple[Tensor, Tensor]]:
 
 
 def large_policy() -> PolicyFormat:
-    """One camera of 384 pixels, and seven numbers one after the other; no state."""
+    """A policy with one camera of 384 pixels and seven numbers in sequence, without state."""
     dimensions = tuple(Dimension(f"x{index}", "", -1.0, 1.0) for index in range(NUMBERS))
     action = ActionSpec(dimensions, "delta", "base", "none", "none", "benchmark")
     robot = Embodiment("benchmark/large", action, (), (Camera("front", SIDE, SIDE),), None, 5.0)

@@ -1,4 +1,4 @@
-"""How fast RLDS data is read, next to tf.data on the same files; memory over many steps, random access, start-up."""
+"""Suite data: speed of reading RLDS data, compared with tf.data on the same files; memory, random access, start-up."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _BATCH = 64
 _CAMERAS = ("front", "wrist")
 _STATUS = Path("/proc/self/status")
 _BYTES_OF_A_MEGABYTE = 1e6
-_NOISE = 2.25  # grey levels; an image then takes as many bytes as one of robosuite's Lift
+_NOISE = 2.25  # grey values; an image then takes as many bytes as one of robosuite's Lift
 
 
 def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
     """Measures the data suite.
 
     Args:
-        config: what to measure; `quick` makes everything tiny.
-        progress: where the work is shown.
+        config: What to measure; `quick` makes everything tiny.
+        progress: Where progress is shown.
 
     Raises:
-        BenchmarkError: tf.data is installed but its program fails.
+        BenchmarkError: The installed tf.data fails.
     """
     task = progress.add_task("writing data", total=5)
     with tempfile.TemporaryDirectory() as scratch:
@@ -65,7 +65,7 @@ def batches_of(folder: Path) -> StepBatches:
 
 
 def _reading(folder: Path, config: BenchmarkConfig) -> list[Row]:
-    """One process against tf.data, in turn; both use all processors."""
+    """Throughput of one process against tf.data, in turn; both use all processors."""
     seconds = 0.2 if config.quick else 4.0
     published = folder.with_name("published")
     _write(published, *((4, 20) if config.quick else (40, 100)), side=128, halved_colours=True)
@@ -89,7 +89,7 @@ def _reading(folder: Path, config: BenchmarkConfig) -> list[Row]:
 
 
 def _any_step(folder: Path, config: BenchmarkConfig) -> list[Row]:
-    """The time of one step of an episode that is opened for it."""
+    """The time to read one step, including opening its episode."""
     reader = RLDSReader(folder)
     times = {0: math.inf, -1: math.inf}
     for _ in range(config.repeats):
@@ -105,7 +105,7 @@ def _any_step(folder: Path, config: BenchmarkConfig) -> list[Row]:
 
 
 def _workers(folder: Path, config: BenchmarkConfig) -> list[Row]:
-    """Two worker processes against one, in turn."""
+    """Throughput of two worker processes against one, in turn."""
     seconds = 0.2 if config.quick else 4.0
     best = {1: 0.0, 2: 0.0}
     for _ in range(config.repeats):
@@ -131,7 +131,7 @@ def _memory(folder: Path, config: BenchmarkConfig) -> list[Row]:
 
 
 def _start_up(folder: Path, config: BenchmarkConfig) -> list[Row]:
-    """From nothing open to the first batch, for many episodes that were indexed before."""
+    """The time from nothing open to the first batch, for many episodes that were indexed before."""
     episodes = 100 if config.quick else 10_000
     _write(folder, episodes, steps=5, side=128)
     batches_of(folder).make(0)
@@ -144,9 +144,9 @@ def _start_up(folder: Path, config: BenchmarkConfig) -> list[Row]:
 
 
 def _rate(folder: Path, how: LoaderConfig, seconds: float) -> float:
-    """Steps per second of the loader, once it runs."""
+    """Steps per second of the loader in steady state."""
     with Loader(batches_of(folder), 0, 1_000_000, how) as loader:
-        for _ in range(12):  # all workers have started
+        for _ in range(12):  # until all workers have started
             next(loader)
         count, start = 0, time.perf_counter()
         while time.perf_counter() - start < seconds:
@@ -164,14 +164,14 @@ def _resident() -> float:
 
 
 def _write(folder: Path, episodes: int, steps: int, side: int, halved_colours: bool = False) -> None:
-    """Writes episodes of smooth images with some noise, as large as those of Lift (5.0 KB); ten differ and repeat.
+    """Writes episodes of smooth, slightly noisy images as large as those of Lift (5.0 KB); ten distinct ones repeat.
 
     Args:
-        folder: to write to.
-        episodes: how many.
-        steps: of each.
-        side: of the images in pixels.
-        halved_colours: write colours at half the resolution, as tfds does, not at the full one, as is done here.
+        folder: Where to write.
+        episodes: Number of episodes.
+        steps: Steps of each.
+        side: Side of the images in pixels.
+        halved_colours: Whether to write colours at half resolution, as tfds does, instead of full, as embodio does.
     """
     features = EpisodeFeatures(
         {

@@ -1,7 +1,7 @@
 """Speed and memory of the network at size large: float32 and int8, against plain code and the hardware's limits.
 
-Everything of one comparison is measured in turn, in one run. With one thread the processor's time counts, which other
-programs on the machine disturb least; with more, the clock on the wall.
+What is compared is measured in turn, in one run. With one thread processor time counts, which other programs disturb
+least; with more, wall-clock time.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LOAD = (
 
 
 def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
-    """Measure encoding, decoding, int8 weights and loading; returns the figures."""
+    """Measures encoding, decoding, int8 weights and loading; returns the figures."""
     task = progress.add_task("building the network", total=6)
     with tempfile.TemporaryDirectory() as folder:
         bench = _Bench(config, Path(folder))
@@ -72,7 +72,7 @@ def random_network(config: ModelConfig) -> UnifiedIO2:
 
 
 def fastest(work: Mapping[str, Callable[[], object]], repeats: int, threads: int) -> dict[str, float]:
-    """The least time in milliseconds that each piece of work took, all of them in turn, `repeats` times over."""
+    """The fastest time in milliseconds of each piece of work, all of them in turn, `repeats` times."""
     clock = time.process_time if threads == 1 else time.perf_counter
     best = dict.fromkeys(work, float("inf"))
     for _ in range(repeats):
@@ -102,7 +102,7 @@ class _Bench:
 
     @torch.no_grad()
     def encoding(self) -> list[Row]:
-        """Text and one image, the image tower included."""
+        """Times of encoding text and one image, including the image tower."""
         ours, plain_ones = self._products(self.model), self._products(self.plain.model)
         times = fastest(
             {
@@ -140,7 +140,7 @@ class _Bench:
 
     @torch.no_grad()
     def decoding(self) -> list[Row]:
-        """One token of text with text and one image in the context, and the time to read the weights that it needs."""
+        """Times of decoding one token with text and one image in the context, and of reading the weights it needs."""
         rounds = STEPS * self.repeats
         state = self.model.start_decoding(self.model.encode(self.batch), rounds)
         small = self.small.start_decoding(self.small.encode(self.batch), rounds)
@@ -171,14 +171,14 @@ class _Bench:
         ]
 
     def _step_weights(self) -> list[Tensor]:
-        """The weights that decoding a token of text reads: not those of the encoder's keys and values."""
+        """The weights that decoding a text token reads, so not those of the encoder's keys and values."""
         skipped = {id(layer.cross_attention.key_value.weight) for layer in self.model.decoder.layer_list()}
         weights: list[Tensor] = [weight for weight in self.model.decoder.parameters() if id(weight) not in skipped]
         return [*weights, self.model.table("text")]
 
     @torch.no_grad()
     def image_codes(self) -> list[Row]:
-        """One code of an image, the first and a late one: what a step costs must not grow with masks never used."""
+        """Times of an early and a late image code: the cost of a step must not grow with masks that are never used."""
         late = LATE - self.repeats
         encoded = self.model.encode(self.batch)
         first, last = (self.model.start_decoding(encoded, modality="image") for _ in range(2))
@@ -197,7 +197,7 @@ class _Bench:
             self.threads,
         )
         own = sum(layer.cache[..., :late, :].nbytes for layer in last.layers) / 1e6
-        note = f"reference: one of the first; what it also reads are keys and values of earlier ones, {own:,.0f} MB"
+        note = f"reference: one of the first; it also reads keys and values of earlier ones, {own:,.0f} MB"
         return [
             Row("decode an image code", times["first"], "ms", times["plain"], times["plain"] / times["first"], "",
                 PLAIN),
@@ -206,7 +206,7 @@ class _Bench:
         ]  # fmt: skip
 
     def errors(self) -> list[Row]:
-        """Logits of int8 weights against those of float32 ones, per modality: here, and on the golden network."""
+        """Errors of the logits of int8 weights against float32 ones, per modality: here, and on the golden network."""
         note = "root mean square of the difference / of the logits; same best id at"
         found = {"random weights": logit_errors(self.model, self.small, self.batch), "golden network": golden_errors()}
         return [
@@ -216,7 +216,7 @@ class _Bench:
         ]
 
     def loading(self) -> list[Row]:
-        """Peak memory of a fresh process that loads the network from a folder, against the size of its weights."""
+        """Peak memory of a fresh process that loads the network from a folder, relative to the size of its weights."""
         size = sum(parameter.nbytes for parameter in self.model.parameters()) / 1e6
         command = [sys.executable, "-c", _LOAD, str(self.folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Suite start: how long each command takes to answer, in comparison with the start of Python with NumPy."""
+"""Suite start: the time each command takes to answer, compared with starting Python with NumPy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RUN = "import sys; from {module} import {function}; sys.exit({function}(sys.arg
 def answers() -> dict[str, tuple[str, tuple[str, ...]]]:
     """Command line as typed -> Python code that runs it, and its arguments.
 
-    These are the lines that a command answers without doing its work: help, version, an unknown key, a list.
+    These are the lines a command answers without doing its work: help, version, an unknown key, a list.
     """
     found: dict[str, tuple[str, tuple[str, ...]]] = {}
     for entry in sorted(entry_points(group="console_scripts"), key=lambda entry: entry.name):
@@ -46,11 +46,11 @@ def _lines(name: str) -> list[tuple[str, ...]]:
 
 
 def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
-    """Measures every line, in turn with the start of Python with NumPy; the median counts.
+    """Measures every line, in turn with starting Python with NumPy; the median counts.
 
     Args:
-        config: `quick` measures the first line of each command only.
-        progress: Where it is shown.
+        config: `quick` measures only the first line of each command.
+        progress: Where progress is shown.
     """
     lines = answers()
     if config.quick:
@@ -66,7 +66,7 @@ def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
 
 
 def seconds(code: str, arguments: Sequence[str] = ()) -> float:
-    """How long a fresh Python takes for some code, in seconds."""
+    """The time a fresh Python takes to run some code, in seconds."""
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=False)
     return time.perf_counter() - start

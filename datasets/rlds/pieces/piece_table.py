@@ -30,7 +30,7 @@ from embodio.model.writing import write_cached
 
 _MAGIC = b"EMBPIECE"
 _HEAD = struct.Struct("<8sII")
-_ABSENT, _WHOLE = -1, -2
+ABSENT, WHOLE = -1, -2
 
 Stamp = tuple[int, int | str]
 """Size of a shard, and something that changes with its content."""
@@ -47,21 +47,6 @@ class PieceTable:
     offsets: npt.NDArray[np.uint32]
     sizes: npt.NDArray[np.uint32]
     crcs: npt.NDArray[np.uint32]
-
-    def knows(self, record: int) -> bool:
-        """Whether a record can be read in pieces."""
-        return bool(self.names) and self.kinds.item(record, 0) != _WHOLE
-
-    def fields(self, record: int) -> dict[str, tuple[int, int, int]]:
-        """Name -> kind (index into `example_wire.KINDS`), number of its first piece, number of its values."""
-        rows = zip(
-            self.names,
-            self.kinds[record].tolist(),
-            self.first[record].tolist(),
-            self.counts[record].tolist(),
-            strict=True,
-        )
-        return {name: (kind, first, count) for name, kind, first, count in rows if kind != _ABSENT}
 
     def save(self, path: Path, stamp: Stamp) -> None:
         """Writes the file in one step; a folder that cannot be written does without."""
@@ -145,11 +130,11 @@ class PieceTableBuilder:
     def build(self) -> PieceTable:
         """The table of what was added."""
         shape = (len(self._rows), len(self._names))
-        kinds = np.full(shape, _ABSENT, np.int8)
+        kinds = np.full(shape, ABSENT, np.int8)
         first, counts = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         for record, row in enumerate(self._rows):
             if row is None:
-                kinds[record] = _WHOLE
+                kinds[record] = WHOLE
                 continue
             for number, values in row.items():
                 kinds[record, number], first[record, number], counts[record, number] = values

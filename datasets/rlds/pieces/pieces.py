@@ -12,7 +12,7 @@ import numpy.typing as npt
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.example_proto import DecodedExample, decode_integers
 from embodio.datasets.rlds.pieces.example_wire import KINDS
-from embodio.datasets.rlds.pieces.piece_table import PieceTable
+from embodio.datasets.rlds.pieces.piece_table import ABSENT, WHOLE, PieceTable
 
 _FLOAT_BYTES = 4
 _crc = google_crc32c.value
@@ -38,7 +38,7 @@ class PiecedExample:
         """
         self._read, self._whole = read, whole
         self._offsets, self._sizes, self._crcs = table.offsets.item, table.sizes.item, table.crcs.item
-        self._fields = table.fields(record)
+        self._fields = fields_of(table, record)
         self._decoded: DecodedExample | None = None
 
     def names(self) -> list[str]:
@@ -91,6 +91,23 @@ class PiecedExample:
         if found and found != kind:
             raise FeatureError(f"{name} is stored as {found}, not as {kind}. Its features.json does not belong to it")
         return field
+
+
+def knows(table: PieceTable, record: int) -> bool:
+    """Whether a record can be read in pieces."""
+    return bool(table.names) and table.kinds.item(record, 0) != WHOLE
+
+
+def fields_of(table: PieceTable, record: int) -> dict[str, tuple[int, int, int]]:
+    """Name -> kind (index into `example_wire.KINDS`), number of its first piece, number of its values."""
+    rows = zip(
+        table.names,
+        table.kinds[record].tolist(),
+        table.first[record].tolist(),
+        table.counts[record].tolist(),
+        strict=True,
+    )
+    return {name: (kind, first, count) for name, kind, first, count in rows if kind != ABSENT}
 
 
 class _Blobs(Sequence[bytes]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
@@ -53,14 +54,14 @@ class ZarrArray:
         key: of the array in the store.
         shape: of all of it.
         dtype: of its numbers; `object` for texts.
-        missing: number of chunks that are not there, where others are.
+        missing: number of chunks that are not there.
     """
 
     def __init__(self, store: ZarrStore, key: str) -> None:
         """Reads what describes the array.
 
         Raises:
-            FeatureError: it is of a kind that cannot be read; says why.
+            FeatureError: it is of a kind that cannot be read, or nothing of it is there; says why.
             CorruptRecordError: the description is damaged.
         """
         self.key, self._store = key, store
@@ -72,7 +73,6 @@ class ZarrArray:
             raise _damaged(store, key, "chunks do not fit the shape")
         self.dtype = _dtype(key, described.get("dtype"))
         self._order = "F" if described.get("order") == "F" else "C"
-        self._fill = described.get("fill_value")
         self._separator = "/" if described.get("dimension_separator") == "/" else "."
         configs = [
             config for config in (described.get("compressor"), *reversed(described.get("filters") or [])) if config
@@ -80,13 +80,14 @@ class ZarrArray:
         self._codecs = [_codec(key, config) for config in configs]  # in the order in which they unpack
         if self.dtype.hasobject and not {"vlen-utf8", "json2"} & {config["id"] for config in configs}:
             raise FeatureError(f"{key}: Python objects; numbers and texts (vlen-utf8) are read")
-        if int(np.prod(self._chunks)) * self.dtype.itemsize > _LARGEST:
+        if math.prod(self._chunks) * self.dtype.itemsize > _LARGEST:
             raise _damaged(store, key, f"chunks of {self._chunks}")
         self._read: OrderedDict[tuple[int, ...], npt.NDArray[Any]] = OrderedDict()
         grid = [-(-size // chunk) for size, chunk in zip(self.shape, self._chunks, strict=True)]
-        there, wanted = self._count_chunks(), int(np.prod(grid))
-        self._is_empty = there == 0
-        self.missing = 0 if self._is_empty else max(0, wanted - there)
+        there, wanted = self._count_chunks(), math.prod(grid)
+        if wanted and not there:  # zarr would give its fill value, which nobody recorded
+            raise FeatureError(f"{key}: none of its {wanted} chunks is there")
+        self.missing = max(0, wanted - there)
 
     def __len__(self) -> int:
         """Returns the number of rows."""
@@ -131,8 +132,6 @@ class ZarrArray:
         name = self._separator.join(map(str, place))
         data: Any = self._store.read(f"{self.key}/{name}")
         if data is None:
-            if self._is_empty and self._fill is not None:  # never written: zarr leaves it at this value
-                return np.full(self._chunks, self._fill, self.dtype)
             raise _damaged(self._store, self.key, f"chunk {name} is missing")
         try:
             for codec in self._codecs:

@@ -35,6 +35,7 @@ _RENAMED = {"actions": "action", "rewards": "reward", "done": "is_terminal", "do
 _STEP_FIELDS = ("action", "reward", "is_terminal")
 _RATES = ("fps", "control_hz", "control_freq", "frequency")
 _DEEPEST = 5  # groups inside each other
+_MOST_STEPS = 1 << 40
 _LOOKED_AT = 5  # steps, to tell images from other numbers
 _log = logging.getLogger(__name__)
 
@@ -57,8 +58,9 @@ class _Field:
 class ZarrSource:
     """Episodes of a replay buffer, in their order.
 
-    The arrays of `data` are the fields of the steps ("observation/img"; `action` keeps its name), those of `meta` with
-    one value for each episode are its metadata, and so are texts and numbers among the attributes of the buffer.
+    The arrays of `data` are the fields of the steps ("observation/img"; `action` keeps its name). Those of `meta` with
+    one value for each episode are its metadata, and so are texts and numbers among the attributes of the buffer, of
+    `data` and of `meta`.
 
     Attributes:
         name: of the data set, from the file's name.
@@ -89,7 +91,8 @@ class ZarrSource:
         self.name = re.sub(r"\.zarr|\.zip", "", self.path.name) or "zarr"
         self._instruction = instruction
         self._ends = self._read_ends()
-        self._told = {name: value for name, value in attributes_of(self._store, "").items() if _is_plain(value)}
+        told = attributes_of(self._store, "meta") | attributes_of(self._store, "data") | attributes_of(self._store, "")
+        self._told = {name: value for name, value in told.items() if _is_plain(value)}
         self.fps = next((float(self._told[key]) for key in _RATES if _is_number(self._told.get(key))), None)
         unread: dict[str, str] = {}
         self._steps = dict(self._step_fields(unread))
@@ -148,7 +151,8 @@ class ZarrSource:
         """Where the episodes end, in steps from the beginning of the buffer."""
         array = ZarrArray(self._store, ENDS)
         ends = array.rows(0, len(array))
-        if ends.ndim != 1 or ends.dtype.kind not in "iu" or (np.diff(ends, prepend=0) < 0).any():
+        whole = ends.dtype.kind in "iu" or (ends.dtype.kind == "f" and bool((np.floor(ends) == ends).all()))
+        if ends.ndim != 1 or not whole or (np.diff(ends, prepend=0) < 0).any() or (ends > _MOST_STEPS).any():
             raise CorruptRecordError(self.path, 0, f"{ENDS} does not hold numbers of steps, going up", REMEDY)
         if not len(ends):
             raise DatasetError(f"{self.path} holds no episode")

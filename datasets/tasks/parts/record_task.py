@@ -19,7 +19,7 @@ class Place(NamedTuple):
 
 
 class RecordTask(Protocol):
-    """A task with numbered records, such as `embodio.datasets.tasks.NextAction`."""
+    """A task with numbered records, such as `embodio.datasets.tasks.next_action.NextAction`."""
 
     @property
     def damaged(self) -> tuple[ExampleError, ...]:

@@ -72,13 +72,15 @@ class Scene:
         told = self._wording
         return told if self._augmentation is None else self._augmentation.instruction(told)
 
-    def recorded_prompt(self) -> str | list[Any]:
-        """The instruction as it was recorded: words, or words with images and sounds, of kinds that the policy reads.
+    def recorded_parts(self) -> list[Any] | None:
+        """The instruction as words, images and sounds in order; None where it is words alone, or only these are read.
 
         Raises:
             FeatureError: there are more images than the policy has slots for.
         """
-        return told_in(self._episode, self._form.prompt_images, self._form.prompt_sounds)
+        images, sounds = self._form.prompt_images, self._form.prompt_sounds
+        told = told_in(self._episode, images, sounds) if images or sounds else ""
+        return None if isinstance(told, str) else told
 
     def told(self) -> Told:
         """The instruction for a prompt, with its images and sounds.
@@ -86,8 +88,8 @@ class Scene:
         Raises:
             FeatureError: there are more images than the policy has slots for.
         """
-        told = self.recorded_prompt()
-        if isinstance(told, str):
+        told = self.recorded_parts()
+        if told is None:
             return Told(self.instruction, (), ())
         images, sounds = list[npt.NDArray[Any]](), list[npt.NDArray[Any]]()
         parts: list[str | int] = []

@@ -15,7 +15,7 @@ from embodio.benchmarks.speed.suites.agent import run
 def test_a_quick_run_gives_every_figure() -> None:
     rows = {row.name: row for row in run(BenchmarkConfig("agent", quick=True, repeats=1), Progress(disable=True))}
     assert {"act that plans, p50", "8 rows together", "8 clients of a server"} <= rows.keys()
-    assert "act of a client while another's goal is drawn, p50" in rows
+    assert "act of a client while another client draws, p50" in rows
     assert "remote adds to act that plans, p50" in rows and rows["8 clients of a server"].value > 0
 
 

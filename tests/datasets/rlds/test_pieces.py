@@ -18,7 +18,7 @@ from embodio.datasets.files.byte_files import LocalFile
 from embodio.datasets.rlds.example_proto import DecodedExample, decode_integers, encode_example
 from embodio.datasets.rlds.pieces.example_wire import KINDS, locate
 from embodio.datasets.rlds.pieces.piece_table import PieceTable, PieceTableBuilder
-from embodio.datasets.rlds.pieces.pieces import PiecedExample
+from embodio.datasets.rlds.pieces.pieces import PiecedExample, fields_of, knows
 from embodio.datasets.rlds.reader import RLDSReader
 from tests.support.datasets.proto_values import values
 from tests.support.datasets.toy import write_toy_dataset
@@ -164,8 +164,8 @@ def test_damaged_and_unusual_records_are_read_whole() -> None:
     builder.add(encode_example({"b": [b"1", b"2"]}))
     builder.add(bytes.fromhex("0a0e0a0c0a016b12071a05080108ac02"))
     table = builder.build()
-    assert [table.knows(record) for record in range(4)] == [False, True, True, False]
-    assert list(table.fields(2)) == ["b"] and table.fields(2)["b"][2] == 2
+    assert [knows(table, record) for record in range(4)] == [False, True, True, False]
+    assert list(fields_of(table, 2)) == ["b"] and fields_of(table, 2)["b"][2] == 2
     assert not any(PieceTableBuilder.build(PieceTableBuilder()).kinds.shape)
 
 
@@ -175,7 +175,7 @@ def test_a_table_of_another_version_of_the_shard_is_not_used(tmp_path: Path) -> 
     path = tmp_path / "side" / "pieces"
     builder.build().save(path, (10, 77))
     loaded = PieceTable.load(path, (10, 77), 1)
-    assert loaded is not None and loaded.fields(0) == builder.build().fields(0)
+    assert loaded is not None and fields_of(loaded, 0) == fields_of(builder.build(), 0)
     assert PieceTable.load(path, (10, 78), 1) is None and PieceTable.load(path, (10, 77), 2) is None
     builder.build().save(tmp_path / "no" / "folder" / "pieces", (1, 1))  # cannot be written: does without
 

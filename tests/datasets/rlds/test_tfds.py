@@ -132,7 +132,7 @@ def test_what_tfds_cannot_read_is_an_error(made: Path, tmp_path: Path) -> None:
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What tfds writes and only tfds reads."""
     folder = tmp_path_factory.mktemp("odd")
-    program = Path(__file__).with_name("write_odd_with_tfds.py")
+    program = Path(__file__).parents[3] / "tests" / "support" / "programs" / "write_odd_with_tfds.py"
     done = subprocess.run([sys.executable, str(program), str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder

@@ -114,6 +114,8 @@ def test_instructions_are_never_run(tmp_path: Path) -> None:
     {"language": {"ann": TEXTS}, "info": {"indx": [(1, 2)]}},
     {"language": {"ann": ["a"]}, "info": {"indx": [(5, 2)]}},
     {"language": {"ann": ["a"]}, "info": {"indx": ["ab"]}},
+    {"language": {"ann": ["a"]}, "info": {"indx": [(0, 10**12)]}},
+    {"language": {"ann": ["a"]}, "info": {"indx": [(10**30, 10**30 + 1)]}},
     [1, 2],
     np.zeros(3),
 ])  # fmt: skip

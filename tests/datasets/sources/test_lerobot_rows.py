@@ -18,6 +18,9 @@ from hypothesis import strategies as st
 from embodio.datasets.checks.verify import verify
 from embodio.datasets.codecs.image_codec import encode_image
 from embodio.datasets.codecs.video import write_video
+from embodio.datasets.conversion.conversion import convert
+from embodio.datasets.conversion.settings import ConversionSettings
+from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError, UnsafeName
 from embodio.datasets.opening import open_source
 from embodio.datasets.sources.lerobot.reader import LeRobotSource
@@ -309,3 +312,17 @@ def test_cells_that_name_image_files(how: str, tmp_path: Path) -> None:
             episode.frame("front", 2)
     else:
         assert np.array_equal(episode.frame("front", 2), picture(0, 2))
+
+
+def test_a_folder_without_a_robot_tells_its_rate(tmp_path: Path) -> None:
+    source = open_source(write_version3(tmp_path / "one"))
+    convert(source, tmp_path / "other", ConversionSettings("lerobot", images="png"))
+    assert LeRobotSource(tmp_path / "other").fps == FPS
+
+
+def test_a_length_that_no_recording_has_damages_its_episode(tmp_path: Path) -> None:
+    folder = write_version3(tmp_path)
+    edit_episodes(folder, lambda rows: rows[1].update(length=1 << 40))
+    index = index_episodes(open_source(folder))
+    assert index.lengths.tolist() == [4, 0, 5, 3]
+    assert "an episode of 1099511627776 steps" in index.damaged[1]

@@ -22,11 +22,17 @@ from embodio.datasets.codecs.image_codec import (
 )
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.settings import ConversionSettings
-from embodio.datasets.episodes.features import EpisodeFeatures, ImageFeature, TensorFeature, TextFeature
+from embodio.datasets.episodes.features import (
+    EpisodeFeatures,
+    ImageFeature,
+    TensorFeature,
+    TextFeature,
+    as_declared,
+    fits,
+)
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.files.restricted_pickle import read_pickle
 from embodio.datasets.opening import open_source
-from embodio.datasets.rlds.fitting import as_declared, fits
 from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.sources.description import Description, DescriptionError
 

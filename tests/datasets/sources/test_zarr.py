@@ -203,11 +203,34 @@ def test_chunks_that_were_not_fetched_damage_their_episodes(tmp_path: Path) -> N
         with pytest.raises(CorruptRecordError, match=r"chunk 1\.0\.0\.0 is missing"):
             source.episode(episode).frame("img", step)
     assert source.episode(2).frame("img", 0).shape == (12, 16, 3)
-    assert (source.episode(0).array("never") == 3).all()
+    assert source.features.unread == {"steps/observation/never": "data/never: none of its 4 chunks is there"}
     described = tmp_path / "cut.yaml"
     described.write_text(propose(source, path))
     findings = {finding.check: finding for finding in verify(open_source(described))}
     assert findings["images"].status == findings["complete files"].status == "warning"
+
+
+def test_ends_that_are_missing_or_floats(tmp_path: Path) -> None:
+    path = write_buffer(tmp_path / "a.zarr", content())
+    (path / "meta" / "episode_ends" / "0").unlink()
+    with pytest.raises(FeatureError, match="none of its 1 chunks is there"):
+        ZarrSource(path)
+    root = zarr.open(str(path))
+    root.create_dataset("meta/episode_ends", data=np.cumsum(LENGTHS).astype(float), overwrite=True)
+    source = ZarrSource(path)
+    assert [source.episode_length(index) for index in range(3)] == list(LENGTHS)
+    root.create_dataset("meta/episode_ends", data=np.array([5.5, 8, 15]), overwrite=True)
+    with pytest.raises(CorruptRecordError, match="episode_ends"):
+        ZarrSource(path)
+
+
+@pytest.mark.parametrize("group", ["", "data", "meta"])
+def test_instructions_in_the_attributes_of_a_group(group: str, tmp_path: Path) -> None:
+    path = write_buffer(tmp_path / "a.zarr", content())
+    zarr.open(str(path))[group or "/"].attrs["task"] = "push the T"
+    source = ZarrSource(path)
+    assert source.episode(0).value("episode_metadata/task") == "push the T"
+    assert "episode_metadata/task" in propose(source, path).partition("instruction:")[2]
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 40, b"nonsense" * 9])
