@@ -134,29 +134,6 @@ def test_pictures_of_real_files(lengths: list[int], rate: int, dropped: set[int]
             assert not errors or dropped
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    lengths=st.lists(st.integers(2, 40), min_size=2, max_size=4),
-    often=st.sampled_from([1, 3]),
-    place=st.integers(0, 10_000),
-)
-def test_a_video_with_a_frame_of_nobody_is_refused(lengths: list[int], often: int, place: int) -> None:
-    """A frame came twice, and the frames were numbered again: no step is served a wrong one."""
-    numbers = [n for n in range(sum(lengths)) for _ in range(often)]
-    place = place % sum(lengths) * often
-    numbers[place:place] = numbers[place : place + often]
-    step = 1 / 10
-    index = index_of(np.arange(len(numbers)) * step / often, step / often)
-    served = 0
-    for stretch in stretches(Path("a.mp4"), lengths, step, 10 * often):
-        try:
-            choose(stretch, index, stretch.begin + steps_of(stretch) * step)
-        except CorruptRecordError:
-            continue
-        served += 1
-    assert not served
-
-
 def segment_of(path: Path, count: int = 10, **changes: object) -> VideoSegment:
     stretch = replace(stretches(path, [count], 0.1)[0], **changes)  # type: ignore[arg-type]
     return VideoSegment(stretch, stretch.begin + np.arange(count) / 10)
