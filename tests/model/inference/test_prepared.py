@@ -1,4 +1,4 @@
-"""A prepared network equals a plain one but for rounding, whatever is done with it; transposed weights by themselves."""
+"""A prepared network equals a plain one but for rounding, however it is used; also transposed weights alone."""
 
 from __future__ import annotations
 
