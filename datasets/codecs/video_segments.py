@@ -131,7 +131,7 @@ def choose(stretch: Stretch, index: FrameIndex, times: Seconds) -> Numbers:
         raise _contradiction(stretch, "the timestamps of the steps do not ascend")
     _require_rate(stretch, index)
     shown = index.times
-    slack = index.interval / 4  # what a frame may be outside the episode because times are rounded
+    slack = min(index.interval, stretch.step) / 4  # what a frame may be outside the episode because times are rounded
     first = int(np.searchsorted(shown, stretch.begin - slack))
     last = max(first, int(np.searchsorted(shown, stretch.end - slack)))
     inside = shown[first:last]
