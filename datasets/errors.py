@@ -1,4 +1,4 @@
-"""What can go wrong with a data set: one base error, and one class for each kind of remedy."""
+"""Errors of data sets: one base class, and one class for each kind of remedy."""
 
 from __future__ import annotations
 

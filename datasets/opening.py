@@ -1,4 +1,4 @@
-"""From a name or a path to an open data set."""
+"""Opening of data sets by name, path or URL."""
 
 from __future__ import annotations
 

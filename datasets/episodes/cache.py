@@ -1,4 +1,4 @@
-"""EpisodeCache: the episodes that were opened last, as many as fit into a budget of bytes."""
+"""EpisodeCache: the most recently opened episodes, as many as fit into a budget of bytes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class EpisodeCache:
         return len(self._open)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the episodes behind."""
+        """Pickles without the episodes."""
         return self.__dict__ | {"_open": OrderedDict(), "_bytes": 0}
 
     def episode(self, index: int) -> EpisodeView:

@@ -1,4 +1,4 @@
-"""Digests of episodes: by them a data set is known again, and what has changed in it is found."""
+"""Digests of episodes, which identify a data set and reveal changes in it."""
 
 from __future__ import annotations
 

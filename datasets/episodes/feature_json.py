@@ -1,4 +1,4 @@
-"""Reads features.json of tfds: which fields an episode has, and of which kind."""
+"""The parser of tfds' features.json: the fields of an episode and their kinds."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Found:
 
 
 def load_features(folder: Path) -> EpisodeFeatures:
-    """Reads `folder`/features.json; raises FeatureError where it is missing or is not JSON, and as `read_features`."""
+    """Reads `folder`/features.json; raises FeatureError if it is missing or is not JSON, and as `read_features`."""
     path = folder / "features.json"
     try:
         return read_features(json.loads(path.read_text()))
@@ -85,7 +85,7 @@ def _read(data: Mapping[str, Any]) -> EpisodeFeatures:
 
 
 def read_feature(data: Mapping[str, Any], path: str) -> Feature:
-    """One field that is not a sequence; raises FeatureError where it is of a kind that cannot be read."""
+    """One field that is not a sequence; raises FeatureError if it is of a kind that cannot be read."""
     if "image" in data:
         return _image(data["image"], path)
     if "text" in data or data.get("tensor", {}).get("dtype") in ("string", "object"):

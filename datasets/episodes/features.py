@@ -1,4 +1,4 @@
-"""The features of an RLDS episode: what every step holds and what the whole episode holds, as in tfds' features.json.
+"""The features of an RLDS episode: the fields of each step and of the whole episode, as in tfds' features.json.
 
 Features are kept flat, with a slash between the levels ("observation/wrist"), as they are in the records themselves.
 """
@@ -232,7 +232,7 @@ def _dict_to_json(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fits(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> bool:
-    """Whether numbers keep their values, rounding apart: whole ones are in range, finite ones stay finite."""
+    """Whether numbers keep their values, except for rounding: whole ones are in range, finite ones stay finite."""
     if dtype.kind in "iu" and array.dtype.kind in "iu":
         limits = np.iinfo(dtype)
         return not array.size or bool(limits.min <= int(array.min()) and int(array.max()) <= limits.max)

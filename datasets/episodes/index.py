@@ -1,4 +1,4 @@
-"""How long every episode is and which ones are damaged: found once, and kept with the data."""
+"""The index of a data set: episode lengths and damaged episodes, found once and kept with the data."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class EpisodeIndex:
 
 
 def _plausible(length: int) -> int:
-    """Returns the number of steps; raises FeatureError where no memory would hold them, as only damage says so."""
+    """Returns the number of steps; raises FeatureError if no memory would hold them, as only damage says so."""
     if length > _LONGEST:
         raise FeatureError(f"an episode of {length} steps; {_LONGEST} is the most")
     return length

@@ -1,4 +1,4 @@
-"""QuantileSketch: quantiles of any number of values in bounded memory, with a bound of the error; sketches merge."""
+"""QuantileSketch: mergeable quantiles of any number of values in bounded memory, with a bounded error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small files next to a data set that save work: they are named by a hash of what they were made from."""
+"""Small cache files next to a data set, named by a hash of what they were made from."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fingerprint(source: EpisodeSource, **transform: Any) -> str | None:
         **transform: anything that goes into JSON.
 
     Returns:
-        32 hexadecimal digits; None where the data has no folder on this machine, so that nothing can be remembered.
+        32 hexadecimal digits; None where the data has no folder on this machine, so that nothing can be cached.
     """
     folder = data_folder(source)
     if folder is None:

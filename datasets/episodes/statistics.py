@@ -1,4 +1,4 @@
-"""Statistics of the numeric fields of a data set, from one pass over its episodes."""
+"""Statistics of the numeric fields of a data set, computed in one pass over its episodes."""
 
 from __future__ import annotations
 
@@ -137,9 +137,9 @@ def compute_statistics(
         reader: of the data set; its embodiment gives the names of the dimensions.
         others: more data sets of the same robot; the statistics are those of all steps together.
         fields: numeric fields of a step; empty takes those of "action", "expert_action" and "state" that are there.
-        episodes: of each data set only this many, from the first on, are read; 0 reads all.
+        episodes: of each data set only this many, from the start, are read; 0 reads all.
         rules: which other steps are left out; None for no others.
-        done: called with the number of episodes that were read, after each.
+        done: called after each with the number of episodes done so far.
 
     Returns:
         Statistics of each field.

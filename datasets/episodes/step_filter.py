@@ -1,4 +1,4 @@
-"""The filter for steps: those that are not finite, idle or out of range are left out of statistics and training."""
+"""StepFilter: excludes steps that are not finite, idle or out of range from statistics and training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KIND, _REVISION = "steps", 1
 
 
 class StepFilter:
-    """Finds the steps of a data set that nothing is learned from.
+    """Finds the steps of a data set that are excluded from training.
 
     Args:
         source: the data set.

@@ -1,4 +1,4 @@
-"""Step rules: which steps of a data set nothing is learned from, as plain settings."""
+"""Step rules: settings that decide which steps of a data set are excluded from training."""
 
 from __future__ import annotations
 

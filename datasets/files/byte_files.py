@@ -1,4 +1,4 @@
-"""Files read at any position: on this machine, or behind a URL that fsspec knows."""
+"""Random access to files, on this machine or behind a URL that fsspec knows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MARKS = ("etag", "ETag", "md5Hash", "mtime", "LastModified", "last_modified", "
 
 
 class ByteFile(Protocol):
-    """A file. It can be pickled and forked; a copy opens a file of its own.
+    """A file. It can be pickled and forked; a copy opens its own file.
 
     Attributes:
         name: for errors.
@@ -29,7 +29,7 @@ class ByteFile(Protocol):
         """Path or URL."""
 
     def stamp(self) -> tuple[int, int | str]:
-        """Size in bytes, and something that changes when the content does; raises DatasetError if it is missing."""
+        """Size in bytes, and a value that changes with the content; raises DatasetError if it is missing."""
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes from `offset` on, fewer than `length` at the end of the file only."""
@@ -82,7 +82,7 @@ class LocalFile:
             self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the open file behind."""
+        """Pickles without the open file."""
         return self.__dict__ | {"_descriptor": None}
 
     def _open(self) -> int:
@@ -127,7 +127,7 @@ class RemoteFile:
         return data
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Does nothing: no file stays open."""
 
 
 class Ahead:

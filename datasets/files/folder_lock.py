@@ -1,4 +1,4 @@
-"""One process at a time in a folder, or at an output file."""
+"""Locks that admit one process at a time to a folder or an output file."""
 
 from __future__ import annotations
 

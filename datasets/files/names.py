@@ -1,4 +1,4 @@
-"""Names of files that data or a server gives, checked before they become paths."""
+"""File names given by data or a server, checked before they become paths."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def network_errors() -> tuple[type[Exception], ...]:
 
 
 def trying_again(action: Callable[[], T]) -> T:
-    """What `action` gives; a failing connection gets two more chances."""
+    """The result of `action`; a failing connection gets two more chances."""
     for pause in _PAUSES:
         try:
             return action()
@@ -102,7 +102,7 @@ def fetch(url: str, folder: Path) -> Path:
 
     Args:
         url: of the file.
-        folder: below the cache folder, as `folder_of` gives it; it need not exist.
+        folder: below the cache folder, as returned by `folder_of`; it need not exist.
 
     Returns:
         The copy, which has the last part of the URL as its name.

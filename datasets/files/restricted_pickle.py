@@ -1,4 +1,4 @@
-"""Pickles of recorded episodes: arrays and plain containers are read, classes of the recorder become inert records.
+"""Pickles of recorded episodes: arrays and plain containers are read, the recorder's classes become inert records.
 
 Classes of the program that wrote the file (which the reader does not have and does not need) are replaced by `Record`,
 which keeps what it is given and does nothing with it. Nothing in a file is run; see
@@ -41,7 +41,7 @@ class Record:
         return record
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        """Has nothing left to do."""
+        """Does nothing."""
         self.arguments: tuple[Any, ...]
         self.state: Any
 
@@ -82,7 +82,7 @@ def read_pickle(data: bytes, path: Path, inert: tuple[str, ...]) -> Any:
 
 
 class _Reader(PlainReader):
-    """Finds only what is listed, and records in the place of what is inert."""
+    """Finds only what is listed, and records in place of what is inert."""
 
     def __init__(self, file: io.BytesIO, path: Path, inert: tuple[str, ...]) -> None:
         super().__init__(file)

@@ -1,4 +1,4 @@
-"""JSON that holds a checksum of itself: files that only save work are used as they were written, or not at all."""
+"""JSON with a checksum of itself: a damaged cache file is ignored."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Denoising of text: the [R], [S] and [X] paradigms of UL2 (paper, section 3.3).
 
-Of the token ids of a text some spans are hidden. The encoder reads the rest with a sentinel in the place of each span,
+Of the token ids of a text some spans are hidden. The encoder reads the rest with a sentinel in place of each span,
 the decoder writes each sentinel and what it stands for. [R] hides few short spans, [X] many or long ones, [S] the end
 of the text, which needs no sentinel. With spans 2..4 and 6..7 hidden:
 
@@ -69,7 +69,7 @@ UL2 = (
 
 
 def choose_denoiser(denoisers: Sequence[Denoiser], generator: np.random.Generator) -> Denoiser:
-    """Draws one of the denoisers by their weights; raises DatasetError where all weights are 0."""
+    """Draws one of the denoisers by their weights; raises DatasetError if all weights are 0."""
     weights = np.array([one.weight for one in denoisers], dtype=np.float64)
     if not len(weights) or weights.sum() <= 0.0:
         raise DatasetError("denoisers: give at least one with a weight above 0")

@@ -1,4 +1,4 @@
-"""The page that shows episodes: one HTML file with videos, plots and tokens inside, which needs no network."""
+"""The page that shows episodes: one offline HTML file with videos, plots and tokens embedded."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class EpisodePage:
 
     Attributes:
         title: heading.
-        instruction: what the robot was told: words, or words, pictures and sounds in order.
+        instruction: the instruction: words, or words, pictures and sounds in order.
         facts: number of steps and metadata, name -> value.
         videos: camera -> mp4.
         plots: field -> its SVGs; the first two fields are open, the others fold out.

@@ -1,4 +1,4 @@
-"""Pages of HTML in one file that needs no network, from templates in which every value is escaped."""
+"""HTML pages in one offline file, from templates in which every value is escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collects demonstrations of a scripted expert into an RLDS data set, in several processes; any end can be resumed."""
+"""Collection of a scripted expert's demonstrations into an RLDS data set, in several processes and resumable."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class CollectionSummary:
         steps: actions executed in them.
         resumed: episodes that were there before this run.
         seconds: wall time of this run.
-        errors: one line for each simulator error of this run; these episodes are tried again by the next run.
+        errors: one line for each simulator error of this run; the next run retries these episodes.
     """
 
     folder: Path
@@ -114,7 +114,7 @@ def collect(
 
     Args:
         env_name: name of the environment.
-        episodes: how many the collection shall have, those that are there already included.
+        episodes: how many the collection should have, those that are there already included.
         seed: of episode 0.
         out: folder of the data set.
         noise: levels, in halves of the range of each continuous action dimension.

@@ -1,4 +1,4 @@
-"""The folder of a collection: finished episodes wait in a staging folder, then become a data set in one go.
+"""The folder of a collection: finished episodes wait in a staging folder, then become a data set at once.
 
     collection.json    the settings, and one row per episode of the data set below
     .staging/          episodes that were finished since: NNNNNN.json (its row) and NNNNNN.tfrecord (its record)
@@ -56,7 +56,7 @@ class StoreSettings(ABC):
     @property
     @abstractmethod
     def description(self) -> str:
-        """One line for people."""
+        """A one-line description for readers."""
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain JSON values of all settings."""
@@ -85,7 +85,7 @@ class CollectionSettings(StoreSettings):
 
     @property
     def description(self) -> str:
-        """One line for people."""
+        """A one-line description for readers."""
         return f"Scripted demonstrations of {self.environment}."
 
 
@@ -97,7 +97,7 @@ class CollectedEpisode:
         index: number of the episode in the collection.
         seed: of the scene and the noise.
         noise: level.
-        status: "success", "failure" or "timeout" ("error" only in a report, never on disk: it is tried again).
+        status: "success", "failure" or "timeout" ("error" only in a report, never on disk: it is retried).
         steps: actions executed.
         seconds: wall time.
         kept: whether the data set holds it.
@@ -119,7 +119,7 @@ class CollectionStore:
         """Checks the folder and completes what an earlier process left half done.
 
         Args:
-            folder: is made if it is not there.
+            folder: is made if missing.
             settings: of the run.
 
         Raises:
@@ -147,7 +147,7 @@ class CollectionStore:
             remove_partial(self.staging)
 
     def published(self) -> list[CollectedEpisode]:
-        """Returns the rows of the episodes that the present data set was made from, in order."""
+        """Returns the rows of the episodes that the current data set was made from, in order."""
         return [CollectedEpisode(**row) for row in _read_json(self._index)["episodes"]]
 
     def staged(self) -> list[CollectedEpisode]:

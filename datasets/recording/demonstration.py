@@ -1,4 +1,4 @@
-"""One scripted demonstration: the expert acts, noise disturbs what is executed, and every step is written down.
+"""One scripted demonstration: the expert acts, noise disturbs its actions, and every step is recorded.
 
 Disturbed execution with clean labels shows a policy how to come back from states that the expert alone never visits
 (DART: Laskey et al. 2017).
@@ -70,7 +70,7 @@ class NoisyExpert:
 
 
 class Recorder:
-    """Writes down the steps of one episode, RLDS style: each holds an observation and what followed from its action.
+    """Records the steps of one episode, RLDS style: each holds an observation and what followed from its action.
 
     An instance is the `on_step` of `run_episode`.
 
@@ -84,7 +84,7 @@ class Recorder:
         """Begins an empty record.
 
         Args:
-            policy: whose clean and executed actions are written down.
+            policy: whose clean and executed actions are recorded.
             embodiment: says which parts of an observation are recorded.
         """
         self._policy = policy

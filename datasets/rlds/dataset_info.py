@@ -1,4 +1,4 @@
-"""What dataset_info.json says of a data set: its name, version, format, and the shards of its splits."""
+"""dataset_info.json of a data set: its name, version, format, and the shards of its splits."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ class DecodedExample:
         return getattr(feature, kind).value
 
     def blobs(self, name: str) -> Sequence[bytes]:
-        """Returns the byte strings called `name`; raises FeatureError where they are missing or of another kind."""
+        """Returns the byte strings called `name`; raises FeatureError if they are missing or of another kind."""
         values: Sequence[bytes] = self._list(name, "bytes_list")
         return values
 

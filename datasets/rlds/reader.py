@@ -1,4 +1,4 @@
-"""Reads RLDS data sets without TensorFlow: any episode at once, by number."""
+"""RLDSReader: random access to the episodes of an RLDS data set, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class RLDSReader:
         return self._shards[number].record(inside)
 
     def close(self) -> None:
-        """Closes the files; they open again when they are needed."""
+        """Closes the files; reopened when needed."""
         self._index.save()
         for shard in self._shards:
             shard.close()
@@ -187,7 +187,7 @@ def _absent(shards: Iterable[Shard]) -> dict[str, DatasetError]:
 def _said(
     place: Path | str, split: str, parts: Sequence[ShardPart], absent: Mapping[str, DatasetError]
 ) -> Iterator[str]:
-    """The line that says what is missing, which is logged too; raises what is wrong where nothing is left."""
+    """The line that says what is missing, which is logged too; raises what is wrong if nothing is left."""
     if not absent:
         return
     first, count = next(iter(absent.values())), len({part.name for part in parts})

@@ -1,4 +1,4 @@
-"""Sequences as tfds stores them: one list of all, and one of how many each step has."""
+"""Sequences as tfds stores them: one list of all values, and one of the number at each step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shards of a data set: numbered records in one file, in either of the formats of tfds."""
+"""The shards of a data set: numbered records in one file, in either of tfds' formats."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REMEDY = "Fetch it again"
 
 
 class Shard(Protocol):
-    """Numbered records. It can be pickled and forked; a copy opens files of its own.
+    """Numbered records. It can be pickled and forked; a copy opens its own files.
 
     Attributes:
         name: of the file in its folder.
@@ -32,16 +32,16 @@ class Shard(Protocol):
     count: int
 
     def prepare(self) -> None:
-        """Finds the records; raises DatasetError or CorruptRecordError where the file is missing or damaged."""
+        """Finds the records; raises DatasetError or CorruptRecordError if the file is missing or damaged."""
 
     def record(self, number: int) -> bytes:
-        """One record; raises CorruptRecordError where it is damaged."""
+        """One record; raises CorruptRecordError if it is damaged."""
 
     def example(self, number: int) -> ExampleValues:
         """The values of one record, read in pieces where that is possible; errors as `record`, now or then."""
 
     def stamp(self) -> tuple[int, int | str]:
-        """Size of the file, and something that changes with its content."""
+        """Size of the file, and a value that changes with its content."""
 
     def wants_pieces(self) -> bool:
         """Whether a table of the pieces of all records would be used, and is missing."""
@@ -90,7 +90,7 @@ class TFRecordShard:
             self._spans = spans
 
     def record(self, number: int) -> bytes:
-        """One record; raises CorruptRecordError where it is damaged."""
+        """One record; raises CorruptRecordError if it is damaged."""
         self.prepare()
         offset, length = self._spans[number]
         return read_payload(self._file, number, int(offset), int(length))
@@ -106,7 +106,7 @@ class TFRecordShard:
         )
 
     def stamp(self) -> tuple[int, int | str]:
-        """Size of the file, and something that changes with its content."""
+        """Size of the file, and a value that changes with its content."""
         return self._file.stamp()
 
     def wants_pieces(self) -> bool:
@@ -124,7 +124,7 @@ class TFRecordShard:
         self._file.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the table behind; a copy opens the same one."""
+        """Pickles without the table; a copy opens the same one."""
         return self.__dict__ | {"_pieces": None, "_pieces_sought": False}
 
     def _table(self) -> PieceTable | None:
@@ -154,7 +154,7 @@ class ArrayRecordShard:
             raise CorruptRecordError(self._file.name, 0, "the file is empty", _REMEDY)
 
     def record(self, number: int) -> bytes:
-        """One record; raises CorruptRecordError where it is damaged."""
+        """One record; raises CorruptRecordError if it is damaged."""
         with self._lock:
             reader = self._open()
             try:
@@ -168,7 +168,7 @@ class ArrayRecordShard:
         return DecodedExample(self.record(number))
 
     def stamp(self) -> tuple[int, int | str]:
-        """Size of the file, and something that changes with its content."""
+        """Size of the file, and a value that changes with its content."""
         return self._file.stamp()
 
     def wants_pieces(self) -> bool:
@@ -185,7 +185,7 @@ class ArrayRecordShard:
             self._reader = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the open file behind."""
+        """Pickles without the open file."""
         return {name: value for name, value in self.__dict__.items() if name not in ("_reader", "_lock")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Splits and parts of them as tfds writes them: "train", "train[:90%]", "train[3:]", "train[:2shard]+test", "all"."""
+"""Splits and slices in tfds' notation: "train", "train[:90%]", "train[3:]", "train[:2shard]+test", "all"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays that lie in a record as bytes instead of as a list of numbers."""
+"""Arrays stored in a record as bytes instead of as a list of numbers."""
 
 from __future__ import annotations
 

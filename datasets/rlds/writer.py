@@ -1,4 +1,4 @@
-"""Writes RLDS data sets that TensorFlow Datasets reads, without TensorFlow.
+"""RLDSWriter: RLDS data sets that TensorFlow Datasets reads, written without TensorFlow.
 
 A data set is a folder with dataset_info.json, features.json, embodiment.json and the shards
 NAME-train.tfrecord-00000-of-00003, ... of framed episodes.
@@ -94,12 +94,12 @@ class RLDSWriter:
         """Opens a folder for writing.
 
         Args:
-            folder: is made if it is not there; must hold no data set yet.
+            folder: is made if missing; must hold no data set yet.
             name: of the data set: small letters, digits and underscores, as tfds asks.
             features: of the episodes.
-            description: one line for people.
+            description: one line for readers.
             version: of the data, "major.minor.patch".
-            shard_bytes: a new shard begins when the present one has this size; None takes SHARD_BYTES.
+            shard_bytes: a new shard begins when the current one has this size; None takes SHARD_BYTES.
             resume: go on after the episodes that an earlier writer with the same arguments left in this folder when its
                 process was killed; the files become what they would have been without that.
 

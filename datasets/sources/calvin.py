@@ -1,4 +1,4 @@
-"""CALVIN: one npz file a step, the instructions in a pickled array; each annotated stretch is an episode.
+"""CALVIN: one npz file per step, instructions in a pickled array; each annotated segment is an episode.
 
 A folder holds `episode_0000000.npz`, ..., `ep_start_end_ids.npy`, and mostly `lang_annotations/auto_lang_ann.npy`; a
 release holds the folders `training` and `validation`.
@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Stretch:
-    """Steps `first` to `last`, with what the robot was told and the name of its task."""
+    """Steps `first` to `last`, with the instruction and the name of its task."""
 
     first: int
     last: int
@@ -73,7 +73,7 @@ class CalvinSource:
     Attributes:
         name: of the data set.
         features: what an episode holds.
-        split: that was asked for.
+        split: that was requested.
         fps: steps per second.
         missing: how many episodes lack files of steps, in one line.
     """
@@ -85,7 +85,7 @@ class CalvinSource:
 
         Args:
             path: folder of the steps, or that of `training` and `validation`.
-            instruction: what the robot was told, for steps without an instruction.
+            instruction: the instruction, for steps without an instruction.
             split: "training" (which None takes), "validation", "play", or "training:play".
 
         Raises:
@@ -96,8 +96,8 @@ class CalvinSource:
         self.path, self.split, self._instruction = Path(path), split, instruction
         self._folder, is_play = _folder_of(self.path, split)
         self.name = f"calvin_{re.sub(r'[^0-9A-Za-z]+', '_', self._folder.parent.name).lower().strip('_')}"
-        told = [] if is_play else list(_told(self._folder))
-        self._stretches = told or list(_recorded(self._folder))
+        annotated = [] if is_play else list(_annotated(self._folder))
+        self._stretches = annotated or list(_recorded(self._folder))
         steps = sorted(file for file in self._folder.glob("episode_*.npz") if file.stem[len("episode_") :].isdecimal())
         if not steps or not self._stretches:
             raise DatasetError(f"{self._folder} holds no steps (episode_0000000.npz)")
@@ -133,7 +133,7 @@ class CalvinSource:
         return len(self._stretch(index))
 
     def episode(self, index: int) -> ColumnEpisode:
-        """Returns one episode; its fields are read when they are asked for.
+        """Returns one episode; its fields are read on demand.
 
         Raises:
             CorruptRecordError: the file of a step is missing or damaged (when it is read).
@@ -156,7 +156,7 @@ class CalvinSource:
         return ColumnEpisode(self.features, length, columns=columns, frames=frames, texts=texts, episode=episode)
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Does nothing: no file stays open."""
 
     def _stretch(self, index: int) -> _Stretch:
         if not 0 <= index < len(self):
@@ -260,7 +260,7 @@ def _recorded(folder: Path) -> Iterator[_Stretch]:
     return (_stretch(folder / _ENDS, number, span) for number, span in enumerate(spans))
 
 
-def _told(folder: Path) -> Iterator[_Stretch]:
+def _annotated(folder: Path) -> Iterator[_Stretch]:
     """The stretches with an instruction; none where the file is not there."""
     path = folder / _TEXTS
     if not path.exists():

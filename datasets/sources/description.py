@@ -1,4 +1,4 @@
-"""A data set described in one YAML file: where it is, which fields to take, the robot, the instruction, filters."""
+"""Description: a data set described in one YAML file, with its place, fields, robot, instruction and filters."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Description:
         fields: our path -> the parts that make it; several are joined.
         instruction: where the instruction is.
         filters: which episodes to take.
-        embodiment: the robot, cameras apart; None takes that of the files.
+        embodiment: the robot, except for its cameras; None takes that of the files.
         guessed: what nobody has confirmed yet, as `Embodiment.guessed` names it.
         features: what the files hold, if the description says so.
         see: where the facts are from.

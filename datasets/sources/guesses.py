@@ -1,4 +1,4 @@
-"""The values of a data set's description that `inspect` guessed and nobody has confirmed yet."""
+"""Values in a data set's description that `inspect` guessed and nobody has confirmed yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from embodio.envs.embodiment import GUESSABLE
 from embodio.envs.errors import EmbodimentError
 
 _IN_THE_ROOT = ("action", "instruction")  # of the YAML file; all the others are below `embodiment`
-_OTHER_NAMES = {"cameras": "flipped"}  # which the YAML file lists in the place of cameras
+_OTHER_NAMES = {"cameras": "flipped"}  # which the YAML file lists in place of cameras
 _log = logging.getLogger(__name__)
 
 

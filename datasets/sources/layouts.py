@@ -57,7 +57,7 @@ def kinds() -> tuple[str, ...]:
 
 
 def layout_named(kind: str) -> Layout:
-    """The layout that a YAML file names; raises DatasetError where there is none."""
+    """The layout that a YAML file names; raises DatasetError if there is none."""
     for layout in layouts():
         if layout.kind == kind:
             return layout
@@ -65,7 +65,7 @@ def layout_named(kind: str) -> Layout:
 
 
 def layout_of(path: Path) -> Layout:
-    """The layout of a file or folder; raises DatasetError where it is of none, and says what was looked for."""
+    """The layout of a file or folder; raises DatasetError if it is of none, and says what was looked for."""
     for layout in layouts():
         if layout.holds(path):
             return layout

@@ -58,7 +58,7 @@ class MappedEpisode(EpisodeFields):
         return self.base.value(path)
 
     def array(self, path: str) -> npt.NDArray[Any]:
-        """Returns a numeric field over all steps, read-only; raises FeatureError where there is none."""
+        """Returns a numeric field over all steps, read-only; raises FeatureError if there is none."""
         path, feature = self._find_numbers(path)
         if path not in self._description.fields:
             return self.base.array(path)
@@ -100,7 +100,7 @@ class MappedEpisode(EpisodeFields):
         return self.base.text(parts[0].path if parts else path, step)
 
     def wordings(self, step: int) -> tuple[str, ...]:
-        """The instruction of one step in all its wordings, see `EpisodeFields.wordings`."""
+        """The instruction of one step in all its paraphrases, see `EpisodeFields.wordings`."""
         self._require_step(step)
         return wordings_of(self.base, self._description.instruction, step)
 
@@ -162,7 +162,7 @@ class MappedSource:
 
     @property
     def embodiment(self) -> Embodiment:
-        """The robot, with the cameras that the data set has; raises DatasetError where nobody describes it."""
+        """The robot, with the cameras that the data set has; raises DatasetError if nobody describes it."""
         if self._embodiment is not None:
             return self._embodiment
         found = self._base.embodiment
@@ -283,7 +283,7 @@ def _embodiment(base: EpisodeSource, description: Description, features: Episode
 
 
 def _size_seen(base: EpisodeSource, path: str) -> tuple[int, int]:
-    """Height and width of the first image that can be read; raises DatasetError where there is none."""
+    """Height and width of the first image that can be read; raises DatasetError if there is none."""
     for _, episode in some_episodes(base):
         with contextlib.suppress(CorruptRecordError, FeatureError):
             height, width = episode.frame(path, 0).shape[:2]

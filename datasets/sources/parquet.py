@@ -48,7 +48,7 @@ class reading:  # noqa: N801 - used like a function, in a `with` line
 
 
 def open_parquet(path: Path) -> Any:
-    """An open file; raises CorruptRecordError where it is missing or damaged."""
+    """An open file; raises CorruptRecordError if it is missing or damaged."""
     module = parquet()
     with reading(path, 0):
         return module.ParquetFile(path, page_checksum_verification=True)

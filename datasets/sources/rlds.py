@@ -1,4 +1,4 @@
-"""RLDS among the layouts: which folder of versions holds the data set."""
+"""The RLDS layout: the choice of the version folder that holds the data set."""
 
 from __future__ import annotations
 

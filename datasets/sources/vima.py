@@ -154,11 +154,11 @@ class VimaSource:
         return self._place(index).length
 
     def episode(self, index: int) -> VimaEpisode:
-        """Reads the pickles of one episode; images are read when they are asked for.
+        """Reads the pickles of one episode; images are read on demand.
 
         Raises:
             CorruptRecordError: a file is missing, damaged, or does not have the episode's length.
-            UnsafePickle: a pickle holds something else than data.
+            UnsafePickle: a pickle holds something other than data.
             IndexError: there is no such episode.
         """
         place = self._place(index)
@@ -196,7 +196,7 @@ class VimaSource:
         return episode
 
     def close(self) -> None:
-        """Closes the archives; they open again when needed."""
+        """Closes the archives; reopened when needed."""
         for tree in self._trees:
             tree.close()
 

@@ -1,4 +1,4 @@
-"""The loader: worker processes make batches ahead of time and hand them over in shared memory, in order."""
+"""Loader: worker processes make batches ahead of time and hand them over in shared memory, in order."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class LoaderConfig:
 
     Attributes:
         workers: processes that make batches; 0 makes them in this process.
-        threads: threads that make batches if there are no workers; 0 makes them where they are asked for. They help
+        threads: threads that make batches if there are no workers; 0 makes them where they are requested. They help
             where most of the work is decoding images, which runs on all of them at once.
         prefetch: batches that each worker or thread has ready at most.
         memory_mb: memory for batches that are made, ready, or in use, of all workers or threads together. Where it is
@@ -81,7 +81,7 @@ class Loader(Iterator[Batch]):
 
     Batch `s` is made by worker `(s - start) mod workers`, or thread. Each has a copy of the maker to itself. Workers
     die with this process, however it ends, and leave nothing behind. A batch is in memory that is used again once
-    nothing refers to its tensors any more; it may be kept for as long as one likes. Use the loader in a `with`
+    nothing refers to its tensors any more; it may be kept indefinitely. Use the loader in a `with`
     statement, or call `close`.
 
     Args:
@@ -89,7 +89,7 @@ class Loader(Iterator[Batch]):
         start: first batch.
         stop: one past the last batch.
         config: how many processes, how far ahead, how much memory.
-        on_damage: told of each damaged episode once, when the first batch without it is handed out.
+        on_damage: called once for each damaged episode, when the first batch without it is handed out.
 
     Raises:
         ExampleError: an example cannot be made, for a reason other than a damaged record.
@@ -202,7 +202,7 @@ class _Worker:
         theirs.close()
 
     def receive(self, step: int) -> tuple[Batch, tuple[ExampleError, ...]]:
-        """Batch number `step`, in the shared memory if much of that stays free, else as a copy."""
+        """Batch number `step`, in the shared memory if much of it stays free, else as a copy."""
         ready = wait([self._connection, self.process.sentinel], self._timeout)
         if not ready:
             raise LoaderError(

@@ -1,4 +1,4 @@
-"""MakerThread: a thread that makes batches ahead of time in this process, for work that does not hold Python's lock."""
+"""MakerThread: makes batches ahead of time in a thread of this process, for work that releases Python's lock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import ExampleError, LoaderError
-from embodio.datasets.stream.shared_memory import ALIGNMENT, ArrayPlace, Room, SharedBlock
+from embodio.datasets.stream.shared_memory import ALIGNMENT, Allocator, ArrayPlace, SharedBlock
 from embodio.model.network.batch import Batch
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class MakerThread:
     def __init__(self, maker: BatchMaker, steps: range, prefetch: int, size: int, timeout: float) -> None:
         self._maker = copy.deepcopy(maker)
         self._timeout = timeout
-        self._block, self._room = SharedBlock(size), Room(size)
+        self._block, self._allocator = SharedBlock(size), Allocator(size)
         self._returned: deque[int] = deque()  # offsets of arrays that nobody uses any more
         self._ready: queue.Queue[_Made | BaseException] = queue.Queue(prefetch)
         self._ending = False
@@ -90,10 +90,10 @@ class MakerThread:
     def _allocate(self, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
         """An array in memory that is used again once nobody refers to it."""
         while self._returned:
-            self._room.release(self._returned.popleft())
+            self._allocator.release(self._returned.popleft())
         dtype = np.dtype(dtype)
         size = dtype.itemsize * math.prod(shape)
-        offset = self._room.reserve(size) if 0 < size <= self._block.size - ALIGNMENT else None
+        offset = self._allocator.reserve(size) if 0 < size <= self._block.size - ALIGNMENT else None
         if offset is None:
             return np.empty(shape, dtype)
         return self._block.lend(ArrayPlace(dtype.str, shape, offset), self._returned.append)

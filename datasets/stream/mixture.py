@@ -1,4 +1,4 @@
-"""Mixture: several tasks in one endless stream at given rates; what stands where depends on the position alone."""
+"""Mixture: several tasks in one endless stream at given rates; each record depends on its position alone."""
 
 from __future__ import annotations
 

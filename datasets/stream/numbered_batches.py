@@ -1,4 +1,4 @@
-"""NumberedBatches: batch number `step` out of numbered records, a pure function of (seed, step)."""
+"""NumberedBatches: batch number `step` of numbered records, a pure function of (seed, step)."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class NumberedBatches(ABC, Generic[Task]):
 
         Args:
             step: number of the batch.
-            allocate: gives the memory of its tensors.
+            allocate: allocates the memory of its tensors.
 
         Raises:
             ExampleError: an example cannot be made, and its record is not damaged, or no spare one is whole.
@@ -107,7 +107,7 @@ class NumberedBatches(ABC, Generic[Task]):
         return self._task, record
 
     def _first_whole(self, position: int, damage: list[ExampleError], make: Callable[[Task, int, int], Made]) -> Made:
-        """What `make` gives for the first record of those for this place that is not damaged.
+        """The result of `make` for the first record of those for this place that is not damaged.
 
         Args:
             position: the place in the stream.
@@ -124,7 +124,7 @@ class NumberedBatches(ABC, Generic[Task]):
 
 
 def made(task: NumberedRecords, record: int, make: Callable[[int], Made]) -> Made:
-    """What `make` gives for a record.
+    """The result of `make` for a record.
 
     Raises:
         DamagedRecord: the record is damaged.

@@ -1,4 +1,4 @@
-"""The order of training: which record stands at which place of the stream, a pure function of (seed, position)."""
+"""The order of training: the record at each position of the stream, a pure function of (seed, position)."""
 
 from __future__ import annotations
 

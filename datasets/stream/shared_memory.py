@@ -1,4 +1,4 @@
-"""A block of memory that two processes share, and the room in it; no file is left behind, however they end."""
+"""Shared memory of two processes and its allocator; it leaves no file behind, however they end."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SharedBlock:
 
         Args:
             layout: what lies where.
-            back: told of the offset when neither the array nor anything made of its memory is left.
+            back: called with the offset when neither the array nor anything made of its memory is left.
         """
         shape, dtype = layout.shape, np.dtype(layout.dtype)
         size = dtype.itemsize * math.prod(shape)
@@ -77,13 +77,13 @@ class SharedBlock:
         return owner.view(dtype).reshape(shape)
 
     def close(self) -> None:
-        """Gives the memory back, once no view is in use any more."""
+        """Releases the memory once no view is in use any more."""
         if self._memory is not None:
             self._memory = None
             os.close(self._descriptor)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travels as a descriptor, to a process that is just being started."""
+        """Travels as a descriptor, to a process that is being started."""
         return _attach, (self.size, reduction.DupFd(self._descriptor))  # type: ignore[no-untyped-call]
 
 
@@ -91,7 +91,7 @@ def _attach(size: int, descriptor: Any) -> SharedBlock:
     return SharedBlock(size, descriptor.detach())
 
 
-class Room:
+class Allocator:
     """Which parts of a block are taken: the first part that is large enough is given out, so that little is touched.
 
     Args:

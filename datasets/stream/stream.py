@@ -85,7 +85,7 @@ def batches(
         stop: one past the last batch.
         workers: processes that make batches ahead of time; 0 makes them in this process. Not read if `config` is given.
         config: all settings of the loader.
-        on_damage: told of each damaged episode once.
+        on_damage: called once for each damaged episode.
 
     Raises:
         ExampleError, TooMuchDamage, LoaderError: as `embodio.datasets.stream.loader.Loader` says.
@@ -106,9 +106,9 @@ def evaluation_batches(
     Args:
         task: where Examples come from.
         processor: Example -> Features.
-        records: how many at most.
+        records: the maximum number.
         batch_size: Examples in a batch, at most.
-        on_damage: told of each record that is damaged; it is left out.
+        on_damage: called for each damaged record, which is left out.
 
     Raises:
         ExampleError: an Example cannot be made of a record that is not damaged.

@@ -1,4 +1,4 @@
-"""What a worker process of the loader does: make batches, put them into shared memory, say where they are."""
+"""The worker process of the loader: it makes batches, puts them into shared memory, and reports their places."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from embodio.datasets.errors import ExampleError
-from embodio.datasets.stream.shared_memory import ArrayPlace, Room, SharedBlock
+from embodio.datasets.stream.shared_memory import Allocator, ArrayPlace, SharedBlock
 from embodio.datasets.stream.worker_process import follow_parent
 from embodio.model.memory import keep_freed_memory
 
@@ -82,17 +82,17 @@ class _Desk:
 
     def __init__(self, connection: Connection, block: SharedBlock) -> None:
         self.waiting = 0
-        self._connection, self._block, self._room = connection, block, Room(block.size)
+        self._connection, self._block, self._allocator = connection, block, Allocator(block.size)
         self._fresh: dict[int, int] = {}  # address -> offset, of arrays of the batch that is being made
 
     def allocate(self, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
         """An array in the block; in memory of this process if all of the block is used by the trainer."""
         dtype = np.dtype(dtype)
         size = dtype.itemsize * math.prod(shape)
-        offset = self._room.reserve(size) if size else None
+        offset = self._allocator.reserve(size) if size else None
         while size and offset is None and self.waiting:
             self.hear()
-            offset = self._room.reserve(size)
+            offset = self._allocator.reserve(size)
         if offset is None:
             return np.empty(shape, dtype)
         array = self._block.view(ArrayPlace(dtype.str, shape, offset))
@@ -114,7 +114,7 @@ class _Desk:
             else:
                 layouts[name] = ArrayPlace(array.dtype.str, array.shape, offset)
         for offset in given.values():  # asked for, and then left out of the batch
-            self._room.release(offset)
+            self._allocator.release(offset)
         return Made(layouts, loose, damage)
 
     def send(self, made: Made) -> None:
@@ -130,7 +130,7 @@ class _Desk:
             raise _LoaderGone from error
         self.waiting -= 1
         for offset in offsets:
-            self._room.release(offset)
+            self._allocator.release(offset)
 
 
 class _LoaderGone(Exception):

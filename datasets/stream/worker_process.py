@@ -1,4 +1,4 @@
-"""Worker processes: signals to the whole group are their parent's business, and they end when it ends."""
+"""Worker processes: they leave signals to their parent, and end when it ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def starting_workers() -> Iterator[None]:
 def start_worker(process: BaseProcess) -> None:
     """Starts a process that calls `follow_parent`; at the end of this program it is killed, if it still runs.
 
-    Otherwise multiprocessing would ask it to end by SIGTERM, which it ignores, and wait for it for ever.
+    Otherwise multiprocessing would ask it to end by SIGTERM, which it ignores, and wait for it forever.
     """
     with starting_workers():
         process.start()

@@ -50,7 +50,7 @@ class ActionRight(MomentTask[ActionRightConfig]):
         return length
 
     def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> ActionJudged:
-        bins = self._form.codec.units(scene.actions_around(step)) * (VALUE_BINS - 1)
+        bins = self._policy_format.codec.units(scene.actions_around(step)) * (VALUE_BINS - 1)
         right = index % 2 == 0 if generator is None else bool(generator.random() < self.config.right)
         wrong = np.flatnonzero(np.rint(np.abs(bins - bins[step])).max(axis=1) >= self.config.apart)
         shown = step

@@ -69,20 +69,20 @@ class NextAction(MomentTask[NextActionConfig]):
         return length - self._first_step(length)
 
     def _first_step(self, length: int) -> int:
-        return max(0, length - self._form.chunk) if self._form.whole_episode else 0
+        return max(0, length - self._policy_format.chunk) if self._policy_format.whole_episode else 0
 
     def _reach(self) -> int:
-        return max(self._form.window - 1, self._form.previous_actions)
+        return max(self._policy_format.window - 1, self._policy_format.previous_actions)
 
     def _ahead(self) -> int:
-        return self._form.chunk - 1
+        return self._policy_format.chunk - 1
 
     def _change(self, generator: np.random.Generator | None) -> Change | None:
         # Drawn even where no change is on: the order of draws is part of what a seed means.
-        return drawn_change(self.shared.augment, generator, self._form.camera_names)
+        return drawn_change(self.shared.augment, generator, self._policy_format.camera_names)
 
     def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
-        return self._form.example(*self._annotation(scene, index, step, generator))
+        return self._policy_format.example(*self._annotation(scene, index, step, generator))
 
     def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Demonstrated:
         goal = self._goal(len(scene), step, generator)
@@ -90,12 +90,12 @@ class NextAction(MomentTask[NextActionConfig]):
         window = self._window(scene, step) if with_history else [{}]
         window[-1] = self._present(scene, step, goal, with_state, with_history)
         last = len(scene) - 1
-        ahead = range(step, step + self._form.chunk)
-        followed = range(step, last + 1) if self._form.whole_episode else [min(later, last) for later in ahead]
+        ahead = range(step, step + self._policy_format.chunk)
+        followed = range(step, last + 1) if self._policy_format.whole_episode else [min(later, last) for later in ahead]
         actions = scene.actions(followed)
         parts = scene.recorded_parts()
         if parts is not None:
-            return Demonstrated(window, self._form.read_instruction(parts), actions)
+            return Demonstrated(window, self._policy_format.read_instruction(parts), actions)
         scene.draw_wording(step, generator)
         return Demonstrated(window, scene.instruction, actions)
 
@@ -113,22 +113,22 @@ class NextAction(MomentTask[NextActionConfig]):
 
     def _window(self, scene: Scene, step: int) -> list[dict[str, Any]]:
         """Observations up to the present one, which stays empty."""
-        stride = self._form.config.history_stride
-        ages = range(min(step, self._form.window - 1), 0, -1)
+        stride = self._policy_format.config.history_stride
+        ages = range(min(step, self._policy_format.window - 1), 0, -1)
         return [scene.frames(step - age) if age % stride == 0 else {} for age in ages] + [{}]
 
     def _present(self, scene: Scene, step: int, goal: int, with_state: bool, with_history: bool) -> dict[str, Any]:
         """The part of the present observation that the policy reads."""
-        form = self._form
+        policy_format = self._policy_format
         seen: dict[str, Any] = dict(scene.frames(step))
-        if form.config.goal_image:
+        if policy_format.config.goal_image:
             seen["goal"] = scene.picture(goal)
-        if form.reads_state:
+        if policy_format.reads_state:
             seen["state"] = scene.state(step) if with_state else None
-        if form.config.microphone:
+        if policy_format.config.microphone:
             seen["microphone"] = scene.sound(step)
-        if form.previous_actions:
-            earliest = max(0, step - form.previous_actions) if with_history else step
+        if policy_format.previous_actions:
+            earliest = max(0, step - policy_format.previous_actions) if with_history else step
             seen["previous_actions"] = scene.actions(range(earliest, step), "action")
         return seen
 

@@ -1,4 +1,4 @@
-"""Both ends of a process that imports TensorFlow: a request goes in as JSON, lines of JSON come out."""
+"""Both ends of a process that imports TensorFlow: a JSON request goes in, lines of JSON come out."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class MissingExtra(DatasetError):
 
 
 def run_program(program: str, request: Mapping[str, Any], done: Progress = lambda count: None) -> Any:
-    """Runs a module of `embodio.datasets.tfds.programs` in a process of its own.
+    """Runs a module of `embodio.datasets.tfds.programs` in a separate process.
 
     Args:
         program: name of the module.
         request: what it is asked, as JSON.
-        done: called with the number of episodes that are dealt with, after each.
+        done: called after each with the number of episodes done so far.
 
     Returns:
         Its answer.

@@ -1,4 +1,4 @@
-"""The recorded prompt of an episode: words, and the images at their {placeholders}, one array a view."""
+"""The recorded prompt of an episode: words, and the images at their {placeholders}, one array per view."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def prompt_field(text: str, view: str, images: Mapping[str, npt.NDArray[np.uint8
     return {f"{_FIELD}{view}": field}
 
 
-def told_in(episode: EpisodeView, images: int, sounds: int = 0) -> RecordedInstruction:
-    """What the robot was told, for a policy with that many slots for images and for sounds of a prompt.
+def instruction_for(episode: EpisodeView, images: int, sounds: int = 0) -> RecordedInstruction:
+    """The instruction, for a policy with that many slots for images and for sounds of a prompt.
 
     Of kinds without a slot the {placeholders} stay; without any there are words only.
 
@@ -54,22 +54,22 @@ def told_in(episode: EpisodeView, images: int, sounds: int = 0) -> RecordedInstr
     """
     if not images and not sounds:
         return episode.instruction
-    told = recorded_prompt(episode, images=bool(images), sounds=bool(sounds))
-    if told is None:
-        told = prompt_of(episode) if images else episode.instruction
+    instruction = recorded_prompt(episode, images=bool(images), sounds=bool(sounds))
+    if instruction is None:
+        instruction = prompt_of(episode) if images else episode.instruction
     shown: list[Any] = []
-    for part in [] if isinstance(told, str) else told:
+    for part in [] if isinstance(instruction, str) else instruction:
         if isinstance(part, np.ndarray) and not any(part is other for other in shown):
             shown.append(part)
     if len(shown) > images:
         raise FeatureError(
             f"the prompt has {len(shown)} images, the policy slots for {images}; raise policy.prompt_images"
         )
-    return told
+    return instruction
 
 
 def prompt_of(episode: EpisodeView, view: str | None = None) -> RecordedInstruction:
-    """What the robot was told: words, images and sounds in order where the episode has them, else the words.
+    """The instruction: words, images and sounds in order where the episode has them, else the words.
 
     Args:
         episode: of any data set.

@@ -1,4 +1,4 @@
-"""Recorded sound: the float32 samples of a microphone at each step, and all that was heard up to a step."""
+"""Recorded sound: the float32 samples of a microphone at each step, and the whole sound up to a step."""
 
 from __future__ import annotations
 

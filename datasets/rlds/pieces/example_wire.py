@@ -1,4 +1,4 @@
-"""Where the values of a serialised `tf.train.Example` lie, found without copying or converting any of them.
+"""Locations of the values in a serialised `tf.train.Example`, found without copying or converting any of them.
 
 In the words of protobuf: Example { Features features = 1 }, Features { map<string, Feature> feature = 1 }, Feature {
 oneof { BytesList = 1, FloatList = 2, Int64List = 3 } }, each list { repeated value = 1 }, numbers packed.

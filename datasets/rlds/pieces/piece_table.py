@@ -1,4 +1,4 @@
-"""Where each value of each record of a shard lies, with a checksum of its own: a binary file with the data.
+"""PieceTable: a binary file with the location and checksum of each value of each record of a shard.
 
 A piece is what is read at once: one byte string (a compressed image, a text), or all numbers of one name. The table is
 made while the records themselves are read and checked. It is a shortcut: one that is missing, damaged or of another
@@ -33,7 +33,7 @@ _HEAD = struct.Struct("<8sII")
 ABSENT, WHOLE = -1, -2
 
 Stamp = tuple[int, int | str]
-"""Size of a shard, and something that changes with its content."""
+"""Size of a shard, and a value that changes with its content."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""PiecedExample: the values of one record, each read from the file when it is asked for, and checked every time."""
+"""PiecedExample: the values of one record, each read from the file on demand and checked every time."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PiecedExample:
         return self._field(name, kind)[2]
 
     def blobs(self, name: str) -> Sequence[bytes]:
-        """The byte strings called `name`, each read when it is asked for; raises FeatureError as `DecodedExample`."""
+        """The byte strings called `name`, each read on demand; raises FeatureError as `DecodedExample`."""
         kind, first, count = self._field(name, "bytes_list")
         return _Blobs(self, name, first, count) if kind else ()
 

@@ -1,4 +1,4 @@
-"""A small file with the data that remembers where records are and how many steps they have."""
+"""RecordIndex: a small file with the data that remembers the positions of records and their numbers of steps."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class RecordIndex:
         self._changed, self._saved = False, time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the content behind; a copy reads it again if it needs it."""
+        """Pickles without the content; a copy reads it again if needed."""
         return self.__dict__ | {"_known": None, "_used": set(), "_changed": False}
 
     def _put(self, name: str, entry: dict[str, Any]) -> None:

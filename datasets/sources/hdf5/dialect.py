@@ -1,4 +1,4 @@
-"""A dialect: where one HDF5 file keeps its episodes, and what it calls their fields."""
+"""Dialect: where an HDF5 file keeps its episodes, and how it names their fields."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Dialect:
         holds: whether a file is of this kind, from the names in it.
         episodes: names of the episodes' groups, in order; "" is the file itself.
         field: our path of a data set of an episode's group; None leaves it out.
-        length: steps of an episode's group; raises KeyError where it has no actions.
+        length: steps of an episode's group; raises KeyError if it has no actions.
         one_more: groups whose data sets hold a value before the first and one after the last action, T + 1.
         masks: name of a part of the data -> names of its episodes.
         facts: what is said of an episode outside its group, such as in a JSON file of the same name.
@@ -78,7 +78,7 @@ def known_dialects() -> tuple[Dialect, ...]:
 
 
 def dialect_named(name: str) -> Dialect:
-    """The dialect of this name; raises DatasetError where there is none."""
+    """The dialect of this name; raises DatasetError if there is none."""
     for dialect in known_dialects():
         if dialect.name == name:
             return dialect
@@ -86,7 +86,7 @@ def dialect_named(name: str) -> Dialect:
 
 
 def dialect_of(file: Any, path: Path) -> Dialect:
-    """The dialect of an open file; raises DatasetError where it is of none."""
+    """The dialect of an open file; raises DatasetError if it is of none."""
     for dialect in known_dialects():
         if dialect.holds(file):
             return dialect
@@ -112,7 +112,7 @@ def number_of(name: str) -> tuple[str, int, str]:
 
 
 def rows_of(item: Any) -> int:
-    """Rows of a data set, or of the first one in a group; raises KeyError where there is none."""
+    """Rows of a data set, or of the first one in a group; raises KeyError if there is none."""
     if is_group(item):
         return rows_of(item[next(iter(item))]) if len(item) else _no_rows()
     return int(item.shape[0]) if item.shape else _no_rows()

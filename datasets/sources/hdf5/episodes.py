@@ -1,4 +1,4 @@
-"""Where the episodes of HDF5 files are: one list over all files; a file that cannot be read counts as one episode."""
+"""Locations of the episodes of HDF5 files, in one list; an unreadable file counts as one episode."""
 
 from __future__ import annotations
 
@@ -81,6 +81,6 @@ def spread(count: int) -> Iterator[Sequence[int]]:
 
 
 def require_readable(files: OpenFiles, place: EpisodePlace, index: int) -> None:
-    """Raises CorruptRecordError where the whole file of an episode cannot be read."""
+    """Raises CorruptRecordError if the whole file of an episode cannot be read."""
     if place.problem:
         raise CorruptRecordError(files.paths[place.file], index, place.problem, REMEDY)

@@ -1,4 +1,4 @@
-"""Facts of an episode outside its steps: attributes, JSON in them, single values; and which of them are language."""
+"""Facts about an episode outside its steps: attributes, JSON in them, single values; and which of them are language."""
 
 from __future__ import annotations
 

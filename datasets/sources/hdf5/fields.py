@@ -1,4 +1,4 @@
-"""The data sets of episodes as fields of steps: what each of them holds, or why it is not read."""
+"""The data sets of episodes as step fields: the contents of each, or why it is not read."""
 
 from __future__ import annotations
 

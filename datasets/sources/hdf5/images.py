@@ -1,4 +1,4 @@
-"""Images as people store them in arrays: any order of axes, floats, an alpha channel, bytes of JPEG and PNG files."""
+"""Images as stored in arrays: any order of axes, floats, an alpha channel, bytes of JPEG and PNG files."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Pixels:
 
     @property
     def in_words(self) -> str:
-        """What is changed when the image is read; empty where nothing is."""
+        """What is changed when the image is read; empty if nothing is."""
         changes = {
             "bytes of an image file, decoded": self.values == "bytes",
             "red and blue swapped, as the recorder's own reader does": self.swapped,
@@ -60,7 +60,7 @@ class Pixels:
         return ", ".join(words for words, made in changes.items() if made)
 
     def image(self, stored: Any) -> npt.NDArray[np.uint8]:
-        """Returns the image; raises FeatureError where the bytes are none, or numbers are out of range."""
+        """Returns the image; raises FeatureError if the bytes are none, or numbers are out of range."""
         if self.values == "bytes":
             found = decode_image(file_bytes(stored), self.feature.channels)
             return found[..., ::-1].copy() if self.swapped else found

@@ -1,4 +1,4 @@
-"""What in an HDF5 file names other files: HDF5 opens those by itself, so they are refused before anything is read."""
+"""References from an HDF5 file to other files, which HDF5 opens by itself and which are therefore refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields of episodes as columns of parquet files, in the types that LeRobot gives them."""
+"""Fields of episodes as parquet columns, in LeRobot's types."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LISTED = 64  # larger arrays of a whole episode are stored as their bytes
 
 
 def described(path: str, feature: Feature, names: Sequence[str] | None, *, video: bool) -> dict[str, Any]:
-    """What info.json says of a field; raises FeatureError where LeRobot has no place for it."""
+    """What info.json says of a field; raises FeatureError if LeRobot has no place for it."""
     if isinstance(feature, TextFeature):
         return {"dtype": "string", "shape": [1], "names": None}
     if isinstance(feature, ImageFeature):

@@ -1,4 +1,4 @@
-"""What the folder `meta` of a LeRobot data set says, checked before anything is read by it."""
+"""The folder `meta` of a LeRobot data set, checked before anything is read by it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class LeRobotLayout:
         fps: steps per second.
         columns: path of each field in RLDS -> its name in LeRobot.
         features: what an episode holds, with the paths of RLDS.
-        embodiment: of the robot, as `Embodiment.to_dict` gives it; None where nobody says.
+        embodiment: of the robot, as `Embodiment.to_dict` gives it; None if unknown.
         tasks: number -> instruction.
         rows: the table of episodes, in order, without statistics and `VALUES`, with the `PLACE` of each.
         remarks: what info.json says that is not so.
@@ -195,7 +195,7 @@ def _read_rows(files: Iterable[Path], videos: Sequence[str]) -> list[dict[str, A
             _checked(path, number, row, videos) | {PLACE: (path, number)}
             for number, row in enumerate(table.to_pylist())
         ]
-        if known.intersection(row["episode_index"] for row in found):  # a server may send one file for ever
+        if known.intersection(row["episode_index"] for row in found):  # a server may send one file forever
             raise CorruptRecordError(path, 0, "its episodes are in another file, too", REMEDY)
         known |= {row["episode_index"] for row in found}
         rows += found

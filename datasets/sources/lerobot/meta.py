@@ -1,4 +1,4 @@
-"""What stands in the folder `meta` of a LeRobot data set that we write: fields, files and statistics."""
+"""The folder `meta` of a LeRobot data set that we write: fields, files and statistics."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def names_of(features: EpisodeFeatures) -> dict[str, str]:
 def fields_of(
     features: EpisodeFeatures, names: Mapping[str, str], embodiment: Embodiment | None, *, video: bool
 ) -> dict[str, dict[str, Any]]:
-    """What info.json says of the fields of `names`; raises FeatureError where LeRobot has no place for one."""
+    """What info.json says of the fields of `names`; raises FeatureError if LeRobot has no place for one."""
     dimensions: dict[str, list[str]] = {}
     if embodiment is not None:
         dimensions["action"] = [dimension.name for dimension in embodiment.action.dimensions]

@@ -1,4 +1,4 @@
-"""LeRobot data sets, versions 2 and 3: numbers in parquet files, frames in mp4 files, one or more episodes in each."""
+"""LeRobotSource: LeRobot data sets, versions 2 and 3, with numbers in parquet files and frames in mp4 files."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class LeRobotSource:
         return int(self._row(index)["length"])
 
     def episode(self, index: int) -> ColumnEpisode:
-        """Returns one episode; its fields are read when they are asked for.
+        """Returns one episode; its fields are read on demand.
 
         Raises:
             CorruptRecordError: a file is missing or damaged (when it is read).
@@ -129,14 +129,14 @@ class LeRobotSource:
         return ColumnEpisode(self.features, length, columns=columns, frames=frames, texts=texts, episode=values)
 
     def close(self) -> None:
-        """Closes files; they open again when needed."""
+        """Closes files; reopened when needed."""
         for files in (self._files, self._data):
             for file in files.values():
                 file.close()
             files.clear()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves open files behind."""
+        """Pickles without open files."""
         return self.__dict__ | {"_files": {}, "_data": {}}
 
     def _row(self, index: int) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Rows of a LeRobot data file, found by the episode and the frame that each row names."""
+"""Rows of a LeRobot data file, found by the episode and frame that each row names."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class DataFile:
         )
 
     def column(self, name: str, rows: npt.NDArray[np.int64]) -> Any:
-        """An arrow array of one column at some rows; raises CorruptRecordError where it is missing or damaged."""
+        """An arrow array of one column at some rows; raises CorruptRecordError if it is missing or damaged."""
         first, last = (int(rows.min()), int(rows.max()) + 1) if len(rows) else (0, 0)
         begin = int(np.searchsorted(self._ends, first, side="right")) - 1
         end = int(np.searchsorted(self._ends, last, side="left")) if len(rows) else begin

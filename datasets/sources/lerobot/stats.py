@@ -1,4 +1,4 @@
-"""The statistics that LeRobot keeps of every field: of each episode, and of all."""
+"""LeRobot's statistics of every field, for each episode and for all."""
 
 from __future__ import annotations
 

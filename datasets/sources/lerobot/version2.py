@@ -1,4 +1,4 @@
-"""The folder `meta` of LeRobot data of the versions 2.0 and 2.1: one line of JSON for each episode and each task."""
+"""The folder `meta` of LeRobot data, versions 2.0 and 2.1: one line of JSON per episode and per task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHUNK = 1000  # episodes in a folder, where info.json does not say
 
 
 def read_tasks(folder: Path) -> dict[int, str]:
-    """Number of each task -> its text; raises CorruptRecordError where a line is damaged or contradicts another."""
+    """Number of each task -> its text; raises CorruptRecordError if a line is damaged or contradicts another."""
     tasks: dict[int, str] = {}
     for line, entry in _lines(folder / TASKS):
         number, text = whole_number(entry.get("task_index")), entry.get("task")

@@ -1,4 +1,4 @@
-"""The videos of a LeRobot data set: which field each is, and where an episode lies in its file."""
+"""The videos of a LeRobot data set: the field of each, and the place of an episode in its file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes LeRobot data sets, version 3: groups of episodes, each in one parquet file and one video file per camera."""
+"""LeRobotWriter: LeRobot data sets, version 3, in groups of episodes with one parquet file and one video per camera."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ class LeRobotWriter:
         """Opens a folder, and takes over the complete groups of an earlier writer.
 
         Args:
-            folder: is made if it is not there.
+            folder: is made if missing.
             features: of the episodes; images need a size.
             fps: steps per second.
             embodiment: the robot, if it is known.
             images: "video" (H.264, nearly the same) or "png" (the same). Grey images are always stored as PNG.
-            description: one line for people.
+            description: one line for readers.
             group_steps: a group is complete when it has this many steps; None takes GROUP_STEPS.
 
         Raises:

@@ -117,7 +117,7 @@ class ZarrArray:
         return out
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves decoded chunks behind."""
+        """Pickles without decoded chunks."""
         return self.__dict__ | {"_read": OrderedDict()}
 
     def _chunk(self, place: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -155,7 +155,7 @@ class ZarrArray:
 
 
 def attributes_of(store: ZarrStore, key: str) -> dict[str, Any]:
-    """What is said of a group or array; empty where nothing is."""
+    """What is said of a group or array; empty if nothing is."""
     name = f"{key}/.zattrs" if key else ".zattrs"
     return _json(store, name) if store.read(name) is not None else {}
 

@@ -82,16 +82,16 @@ class MomentTask(ABC, Generic[ConfigT]):
     def __init__(
         self,
         source: EpisodeSource,
-        form: PolicyFormat,
+        policy_format: PolicyFormat,
         episodes: Sequence[int],
         config: ConfigT | None = None,
         shared: SharedConfig | None = None,
     ) -> None:
         self.config = cast("ConfigT", self.settings()) if config is None else config
         self.shared = shared or SharedConfig()
-        self._form, self._name = form, source.name
+        self._policy_format, self._name = policy_format, source.name
         # Robot tasks write no places, so the size of the canvas does not matter.
-        self._codec = TaskCodec(form.vocabulary, (1, 1), 0)
+        self._codec = TaskCodec(policy_format.vocabulary, (1, 1), 0)
         index = index_episodes(source)
         chosen = set(episodes)
         self.damaged: tuple[ExampleError, ...] = tuple(e for e in index.errors(source.name) if e.episode in chosen)
@@ -140,13 +140,15 @@ class MomentTask(ABC, Generic[ConfigT]):
         """
         episode, step = self.locate(index)
         change = self._change(generator)
-        scene = Scene(self._form, self._cache.episode(episode), self.shared.action_key, self._state, change)
+        scene = Scene(self._policy_format, self._cache.episode(episode), self.shared.action_key, self._state, change)
         return self._example(scene, index, step, generator)
 
     def _change(self, generator: np.random.Generator | None) -> Change | None:
         """Draws what changes pictures, state and instruction; nothing is drawn where no change is on."""
         augment = self.shared.augment
-        return None if augment == AugmentConfig() else drawn_change(augment, generator, self._form.camera_names)
+        return (
+            None if augment == AugmentConfig() else drawn_change(augment, generator, self._policy_format.camera_names)
+        )
 
     def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
         """Writes the annotation of one step in one of the family's wordings."""
@@ -176,11 +178,11 @@ class MomentTask(ABC, Generic[ConfigT]):
         return 0
 
     def _given(self, scene: Scene, step: int, generator: np.random.Generator | None) -> Given:
-        return draw_inputs(self.shared.inputs, scene, step, self._form.embodiment.action, generator)
+        return draw_inputs(self.shared.inputs, scene, step, self._policy_format.embodiment.action, generator)
 
     def _state_normaliser(self) -> Normaliser:
-        kind = self._form.config.state_range
+        kind = self._policy_format.config.state_range
         if kind == "limits":
-            state = self._form.embodiment.state
+            state = self._policy_format.embodiment.state
             return Normaliser.from_limits([d.low for d in state], [d.high for d in state])
-        return Normaliser.from_statistics(cast("NormaliserKind", kind), self._form.statistics.field("state"))
+        return Normaliser.from_statistics(cast("NormaliserKind", kind), self._policy_format.statistics.field("state"))

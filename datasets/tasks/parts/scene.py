@@ -11,7 +11,7 @@ import numpy.typing as npt
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.augment.augment import Augmentation, EvaluationView
 from embodio.datasets.augment.config import AugmentConfig
-from embodio.datasets.episodes.recorded.images import told_in
+from embodio.datasets.episodes.recorded.images import instruction_for
 from embodio.datasets.episodes.recorded.sound import heard
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import FeatureError
@@ -21,7 +21,7 @@ Change = Augmentation | EvaluationView
 """What changes pictures, state and instruction of an example."""
 
 
-class Told(NamedTuple):
+class InstructionParts(NamedTuple):
     """An instruction for a prompt.
 
     Attributes:
@@ -48,13 +48,13 @@ class Scene:
 
     def __init__(
         self,
-        form: PolicyFormat,
+        policy_format: PolicyFormat,
         episode: EpisodeView,
         action_key: str,
         state: Normaliser | None,
         augmentation: Change | None,
     ) -> None:
-        self._form, self._episode, self._action_key = form, episode, action_key
+        self._policy_format, self._episode, self._action_key = policy_format, episode, action_key
         self._state, self._augmentation = state, augmentation
         self._wording = ""
 
@@ -69,8 +69,8 @@ class Scene:
     @property
     def instruction(self) -> str:
         """What the robot was told to do, in one of its wordings and as the augmentation has it, or nothing."""
-        told = self._wording
-        return told if self._augmentation is None else self._augmentation.instruction(told)
+        words = self._wording
+        return words if self._augmentation is None else self._augmentation.instruction(words)
 
     def recorded_parts(self) -> list[Any] | None:
         """The instruction as words, images and sounds in order; None where it is words alone, or only these are read.
@@ -78,29 +78,29 @@ class Scene:
         Raises:
             FeatureError: there are more images than the policy has slots for.
         """
-        images, sounds = self._form.prompt_images, self._form.prompt_sounds
-        told = told_in(self._episode, images, sounds) if images or sounds else ""
-        return None if isinstance(told, str) else told
+        images, sounds = self._policy_format.prompt_images, self._policy_format.prompt_sounds
+        recorded = instruction_for(self._episode, images, sounds) if images or sounds else ""
+        return None if isinstance(recorded, str) else recorded
 
-    def told(self) -> Told:
+    def instruction_parts(self) -> InstructionParts:
         """The instruction for a prompt, with its images and sounds.
 
         Raises:
             FeatureError: there are more images than the policy has slots for.
         """
-        told = self.recorded_parts()
-        if told is None:
-            return Told(self.instruction, (), ())
+        recorded = self.recorded_parts()
+        if recorded is None:
+            return InstructionParts(self.instruction, (), ())
         images, sounds = list[npt.NDArray[Any]](), list[npt.NDArray[Any]]()
         parts: list[str | int] = []
-        for part in self._form.read_instruction(told):
+        for part in self._policy_format.read_instruction(recorded):
             if isinstance(part, str):
                 parts.append(part)
             elif part.ndim == 3:
-                parts.append(self._form.vocabulary.image_history_id(_slot(part, images)))
+                parts.append(self._policy_format.vocabulary.image_history_id(_slot(part, images)))
             else:
-                parts.append(self._form.vocabulary.audio_history_id(_slot(part, sounds)))
-        return Told(parts, tuple(images), tuple(sounds))
+                parts.append(self._policy_format.vocabulary.audio_history_id(_slot(part, sounds)))
+        return InstructionParts(parts, tuple(images), tuple(sounds))
 
     @property
     def recorded_instruction(self) -> str:
@@ -109,18 +109,18 @@ class Scene:
 
     def picture(self, step: int) -> npt.NDArray[np.uint8]:
         """The cameras at one step as one picture, uint8 [H, W, 3]."""
-        return self._form.image(self.frames(step))
+        return self._policy_format.image(self.frames(step))
 
     def frames(self, step: int) -> dict[str, npt.NDArray[np.uint8]]:
         """Name of a camera that the policy reads -> its frame at one step, uint8 [H, W, 3]."""
-        frames = {name: self._episode.frame(name, step) for name in self._form.camera_names}
+        frames = {name: self._episode.frame(name, step) for name in self._policy_format.camera_names}
         if self._augmentation is not None:
             frames = {name: self._augmentation(name, frame) for name, frame in frames.items()}
         return frames
 
     def sound(self, step: int) -> npt.NDArray[np.float32]:
         """What the microphone gave up to one step, float32 [samples] at 16 kHz."""
-        sound = self._form.sound(heard(self._episode, step))
+        sound = self._policy_format.sound(heard(self._episode, step))
         return sound if self._augmentation is None else self._augmentation.sound(sound)
 
     def state(self, step: int) -> npt.NDArray[np.floating[Any]]:
@@ -149,7 +149,7 @@ class Scene:
 
     def action_ids(self, steps: Sequence[int] | None = None) -> list[int]:
         """The actions of some steps, or of all, as the policy answers them; raises as `actions` does."""
-        return self._form.write(self.actions(steps))
+        return self._policy_format.write(self.actions(steps))
 
     def state_ids(self, step: int, recorded: bool = False) -> list[int]:
         """The state at one step as value tokens; `recorded` leaves out the augmentation's sensor noise.
@@ -164,7 +164,7 @@ class Scene:
             raise FeatureError(f"observation/state is not finite at step {step}. Fetch the data again")
         if self._augmentation is not None and not recorded:
             values = self._augmentation.state(values)
-        ids = self._form.vocabulary.values_to_ids(np.clip(self._state.normalise(values), 0.0, 1.0))
+        ids = self._policy_format.vocabulary.values_to_ids(np.clip(self._state.normalise(values), 0.0, 1.0))
         return [int(token) for token in ids]
 
 

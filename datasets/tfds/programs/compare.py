@@ -1,6 +1,6 @@
-"""Compares an RLDS data set as tfds and rlds read it with what is read here without TensorFlow.
+"""Comparison of an RLDS data set as tfds and rlds read it with our reading without TensorFlow.
 
-Request: folder, split, episodes (how many from the first on). Answer: one finding for each check: its name, what
+Request: folder, split, episodes (how many from the start). Answer: one finding for each check: its name, what
 differs, and how much was compared.
 """
 

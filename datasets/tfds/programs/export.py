@@ -1,4 +1,4 @@
-"""Copies a data set that tfds reads into TFRecord files of plain fields, which are read without TensorFlow.
+"""Export of a data set that tfds reads into TFRecord files of plain fields, readable without TensorFlow.
 
 Request: folder, split, out. Answer: the number of episodes, of those without steps, and the fields left out, with why.
 An example that is not an episode becomes an episode of one step.
