@@ -27,9 +27,9 @@ def episode_digests(source: EpisodeSource) -> tuple[str, ...]:
 
     It covers every number and text of every step and of the whole episode, and every image that is stored compressed;
     of images that are stored as numbers the first, middle and last step. Of a data set with video files it covers the
-    files, see `videos_digest`. An episode that cannot be read has a digest too, that of what can be read.
+    files, see `videos_digest`. An unreadable episode has the digest of its readable part.
 
-    Reading takes as long as the disk needs; the result is kept with the data until a file changes.
+    Reading is limited by the disk; the result is kept with the data until a file changes.
     """
     key = fingerprint(source, revision=_REVISION, changed=_changes(source))
     known = load_side_file(source, _KIND, key)
@@ -60,7 +60,7 @@ def videos_digest(source: EpisodeSource) -> str:
 
 
 def _changes(source: EpisodeSource) -> list[int]:
-    """When each file was last written or put in its place, which no copying tool can set, in nanoseconds."""
+    """The change time of each file in nanoseconds, which no copying tool can set."""
     folder = data_folder(source)
     files = [] if folder is None else sorted(folder.rglob("*"))
     seen = [path for path in files if folder is not None and "/." not in f"/{path.relative_to(folder)}"]
@@ -128,7 +128,7 @@ def _images(episode: EpisodeView, path: str, filmed: bool) -> Iterator[tuple[str
 
 
 def _sequence(episode: EpisodeView, path: str) -> Iterator[Any]:
-    """What an episode, or each of its steps, has in any number."""
+    """The values of a sequence, of an episode or of each of its steps."""
     if not path.startswith("steps/"):
         yield episode.sequence(path)
         return

@@ -28,7 +28,7 @@ _ENCODINGS: dict[str, Literal["none", "bytes", "zlib"]] = {
     "bytes": "bytes",
     "zlib": "zlib",
 }
-_MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # what reading JSON of another structure ends in
+_MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # the errors of reading JSON of another structure
 
 
 @dataclass
@@ -54,7 +54,7 @@ def load_features(folder: Path) -> EpisodeFeatures:
 
 
 def read_features(data: Mapping[str, Any]) -> EpisodeFeatures:
-    """Reads the content of features.json; fields of kinds that are not known are listed as unread.
+    """Reads the content of features.json; fields of unknown kinds are listed as unread.
 
     Args:
         data: the parsed JSON of any tfds data set whose examples are RLDS episodes.

@@ -29,7 +29,7 @@ def as_rows(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 class EpisodeFields(ABC):
-    """What all kinds of episodes have in common; the part "observation/" of a path may be left out.
+    """The common part of all kinds of episodes; the prefix "observation/" of a path may be left out.
 
     Attributes:
         features: what the episode holds.

@@ -17,8 +17,8 @@ def idle_steps(
 ) -> npt.NDArray[np.bool_]:
     """Finds the idle steps of one episode.
 
-    A binary dimension, such as a gripper command, counts only where it changes; a robot that is steered by words is
-    never idle, as each of them means something. The last step has no next state, so only its action counts. What is
+    A binary dimension, such as a gripper command, counts only where it changes; a robot steered by words is
+    never idle, because every word means something. The last step has no next state, so only its action counts. What is
     not finite is not idle: `embodio.datasets.episodes.step_filter` finds it.
 
     Args:
@@ -32,7 +32,7 @@ def idle_steps(
         bool [T], true where idle.
 
     Raises:
-        DatasetError: the number of dimensions differ from what the robot has.
+        DatasetError: the numbers of dimensions differ from the robot's.
     """
     commands, measured = np.asarray(actions, dtype=np.float64), np.asarray(states, dtype=np.float64)
     for name, array, size in (("action", commands, len(action.dimensions)), ("state", measured, len(state))):

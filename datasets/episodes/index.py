@@ -35,7 +35,7 @@ class EpisodeIndex:
         return tuple(int(number) for number in np.flatnonzero(self.lengths == 0) if int(number) not in self.damaged)
 
     def empty_in_words(self) -> str:
-        """How many episodes have no steps, and which; empty where all have some."""
+        """The number of episodes without steps, and which; empty if there are none."""
         empty = self.empty
         if not empty:
             return ""
@@ -55,7 +55,7 @@ def _plausible(length: int) -> int:
 
 
 def index_episodes(source: EpisodeSource) -> EpisodeIndex:
-    """Returns the lengths of all episodes, from the side file where it is still true, else from the data."""
+    """Returns the lengths of all episodes, from the side file if it is up to date, else from the data."""
     key = fingerprint(source)
     known = load_side_file(source, _KIND, key)
     if isinstance(known, dict) and len(known.get("lengths", ())) == len(source):

@@ -37,10 +37,10 @@ class EpisodeView(Protocol):
 
     @property
     def instruction(self) -> str:
-        """The instruction, at the first step."""
+        """The instruction at the first step."""
 
     def wordings(self, step: int) -> tuple[str, ...]:
-        """The instruction, at one step, in all paraphrases that the data has; the usual one is the first."""
+        """The instruction at one step in all paraphrases of the data, the usual one first."""
 
     @property
     def observation_keys(self) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ class EpisodeView(Protocol):
         """The image of one step, uint8 [H, W, C], RGB."""
 
     def sequence(self, path: str, step: int | None = None) -> npt.NDArray[Any] | tuple[Any, ...]:
-        """What a step (or the episode, without `step`) has in any number; `path` is one of `features.sequences`."""
+        """The values of a sequence at a step (or of the episode); `path` is one of `features.sequences`."""
 
 
 @runtime_checkable
@@ -105,7 +105,7 @@ def encoded_frame(episode: EpisodeView, path: str, step: int) -> bytes | None:
 
 
 def put_frame(episode: EpisodeView, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
-    """Puts the image of one step into an array; without a copy in between where the episode has `frame_into`.
+    """Puts the image of one step into an array, without an intermediate copy if the episode has `frame_into`.
 
     Args:
         episode: of a data set.
@@ -127,12 +127,12 @@ def put_frame(episode: EpisodeView, path: str, step: int, out: npt.NDArray[np.ui
 
 
 def some_episodes(source: EpisodeSource, count: int = 16) -> Iterator[tuple[int, EpisodeView]]:
-    """Numbers and episodes from all over a data set that can be read and have steps, for a first look at it.
+    """Numbers and episodes from across a data set that are readable and have steps, for a first look.
 
     Args:
         source: the data set.
-        count: how many are tried, evenly spaced; where none of these will do, the others are tried up to the first
-            that does.
+        count: how many are tried, evenly spaced; if none of them qualifies, the others are tried up to the first that
+            does.
     """
     spread = list(dict.fromkeys(np.linspace(0, max(0, len(source) - 1), count).astype(int).tolist()))
     spread, others = spread[: len(source)], (number for number in range(len(source)) if number not in spread)

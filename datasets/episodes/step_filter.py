@@ -31,7 +31,7 @@ class StepFilter:
     Args:
         source: the data set.
         fields: numeric fields of a step that must be finite, and numbers that float32 can hold.
-        rules: what else is left out.
+        rules: other steps to leave out.
 
     Raises:
         DatasetError: a field or dimension of the rules is not in the data set.
@@ -96,7 +96,7 @@ class StepFilter:
                 continue
             try:
                 reasons = self.reasons(self._source.episode(number))
-            except (CorruptRecordError, FeatureError):  # the loader reports and counts it
+            except (CorruptRecordError, FeatureError):  # the loader reports and counts these
                 continue
             if reasons.any():
                 found[str(number)] = [[int(step), int(reasons[step])] for step in np.flatnonzero(reasons)]

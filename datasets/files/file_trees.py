@@ -22,8 +22,8 @@ from embodio.model.writing import WriteError, replacing, write_errors
 _COMPRESSED = (".tar.xz", ".tar.gz", ".tar.bz2", ".txz", ".tgz")
 _ARCHIVES = (".tar", ".zip", *_COMPRESSED)
 _REMEDY = "Fetch the file again"
-_LARGEST = 1 << 30  # bytes; no file of an episode comes near it, but a small zip can hold it
-# RuntimeError: encrypted, or compressed in a way that is not known here.
+_LARGEST = 1 << 30  # bytes; far more than any file of an episode, but a small zip can hold it
+# RuntimeError: encrypted, or compressed by an unknown method.
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class FileTree(Protocol):
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the name is that of a tar or a zip."""
+    """Whether the name is a tar's or a zip's."""
     return path.name.lower().endswith(_ARCHIVES)
 
 

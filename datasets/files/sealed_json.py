@@ -16,7 +16,7 @@ def sealed(content: Any) -> str:
 
 
 def unsealed(text: str | bytes) -> Any:
-    """What `sealed` was given; None if this is not such a text, or not as it was written."""
+    """The content given to `sealed`; None if the text is not sealed, or was changed."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):  # cut off by a crash, or damaged

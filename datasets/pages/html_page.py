@@ -20,7 +20,7 @@ def html_page(package: str, template: str, **values: Any) -> bytes:
 
     Args:
         package: the package whose folder `templates` holds the template, such as "embodio.datasets.pages"; it may
-            extend `page.html` and import `parts.html` of that one.
+            extend `page.html` and import `parts.html` of that package.
         template: name of its file.
         values: what the template names. Text is escaped; only `Markup`, as of `html_part`, is taken as it is.
     """

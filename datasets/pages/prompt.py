@@ -29,7 +29,7 @@ def instruction_parts(episode: EpisodeView) -> Sequence[str | Medium]:
 
 
 def sounds(episode: EpisodeView) -> dict[str, Medium]:
-    """All that the microphone of an episode heard; empty where none was recorded."""
+    """The whole sound of an episode's microphone; empty if none was recorded."""
     if MICROPHONE not in episode.features.sequences or MICROPHONE_RATE not in episode.features.episode:
         return {}
     rate = int(episode.value(MICROPHONE_RATE))

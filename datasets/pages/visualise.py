@@ -58,7 +58,7 @@ def write_page(
 
 
 def episode_page(source: EpisodeSource, number: int, tokens: Tokens) -> EpisodePage:
-    """What the page shows of one episode; see `write_page`."""
+    """The content of the page for one episode; see `write_page`."""
     episode = source.episode(number)
     steps = len(episode)
     if not steps:
@@ -75,7 +75,7 @@ def episode_page(source: EpisodeSource, number: int, tokens: Tokens) -> EpisodeP
 
 
 def _fields(source: EpisodeSource) -> list[str]:
-    """Vectors and numbers of a step: action first, then state, then what else was observed, then the others."""
+    """Vectors and numbers of a step: action first, then state, then other observations, then the rest."""
     found = [
         path
         for path, feature in source.features.steps.items()

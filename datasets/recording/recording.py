@@ -33,12 +33,12 @@ from embodio.envs.rollout import EpisodeResult, StepRecord
 
 @dataclass(frozen=True, kw_only=True)
 class RecordingSettings(StoreSettings):
-    """What makes two runs the same recording.
+    """The settings that identify a recording.
 
     Attributes:
         agent: name of the agent.
-        options: what else decides how an episode goes: hashes of the weights, horizon, ...
-        prompts: whether instructions may hold more than words; left out of the file where they may not.
+        options: other settings that decide how an episode goes: hashes of the weights, horizon, ...
+        prompts: whether instructions may hold more than words; omitted from the file if not.
     """
 
     agent: str
@@ -108,7 +108,7 @@ class EpisodeRecorder:
 
 
 def recorded_features(embodiment: Embodiment, prompts: bool = False) -> EpisodeFeatures:
-    """What a recorded episode of a robot holds; with `prompts` also pictures and sounds of its instruction."""
+    """The features of a recorded episode; with `prompts`, also pictures and sounds of its instruction."""
     shown = features_of(embodiment)
     steps = {path: feature for path, feature in shown.steps.items() if path != "expert_action"}
     episode: dict[str, Feature] = {
@@ -131,7 +131,7 @@ def observed(observation: Mapping[str, Any], embodiment: Embodiment, *, prompts:
     Args:
         observation: of an environment.
         embodiment: of its robot.
-        prompts: whether pictures and sounds of the instruction are kept, as marks in its words.
+        prompts: whether to keep pictures and sounds of the instruction, as marks in its words.
 
     Raises:
         CollectionError: the observation lacks something that the embodiment has, or cannot be recorded.

@@ -39,7 +39,7 @@ class Episode(EpisodeFields):
         """Takes a record as stored in the file, or the values of one.
 
         Args:
-            data: a serialised `tf.train.Example`, or what gives its values.
+            data: a serialised `tf.train.Example`, or an object with its values.
             features: its description.
 
         Raises:
@@ -137,7 +137,7 @@ class Episode(EpisodeFields):
         return self._episode_value(path)
 
     def sequence(self, path: str, step: int | None = None) -> npt.NDArray[Any] | tuple[Any, ...]:
-        """Returns values that a step, or the episode, has in any number.
+        """Returns the values of a sequence at a step, or of the episode.
 
         Args:
             path: within the episode, one of `features.sequences` ("steps/notes", "episode_metadata/views").
@@ -163,7 +163,7 @@ class Episode(EpisodeFields):
         return found.at((step or 0) if of_steps else 0)
 
     def steps(self) -> Iterator[dict[str, Any]]:
-        """Yields each step as nested dicts of arrays, images and strings, in the structure that tfds gives."""
+        """Yields each step as nested dicts of arrays, images and strings, in tfds' structure."""
         numeric = (TensorFeature, DepthFeature)
         columns = {path: self.array(path) for path, f in self.features.steps.items() if isinstance(f, numeric)}
         repeated = [path for path in self.features.sequences if path.startswith(f"{STEPS}/")]
@@ -226,7 +226,7 @@ class Episode(EpisodeFields):
         )
 
     def _count_steps(self) -> int:
-        """Takes T from the cheapest field: a single number, else a blob, else an array."""
+        """T, found from the cheapest field: a single number, else a blob, else an array."""
         for path, feature in self.features.steps.items():
             name = f"{STEPS}/{path}"
             if not isinstance(feature, TensorFeature) or feature.encoding != "none":

@@ -38,13 +38,13 @@ class Shard(Protocol):
         """One record; raises CorruptRecordError if it is damaged."""
 
     def example(self, number: int) -> ExampleValues:
-        """The values of one record, read in pieces where that is possible; errors as `record`, now or then."""
+        """The values of one record, read in pieces if possible; errors as `record`, now or on access."""
 
     def stamp(self) -> tuple[int, int | str]:
         """Size of the file, and a value that changes with its content."""
 
     def wants_pieces(self) -> bool:
-        """Whether a table of the pieces of all records would be used, and is missing."""
+        """Whether a table of the pieces of all records is missing and would be used."""
 
     def keep_pieces(self, table: PieceTable) -> None:
         """Takes that table."""
@@ -82,7 +82,7 @@ class TFRecordShard:
     def prepare(self) -> None:
         """Finds the records, from the index or in the file."""
         if self._spans is None:
-            if isinstance(self._file, LocalFile):  # elsewhere a request costs more than reading a whole record
+            if isinstance(self._file, LocalFile):  # remotely, a request costs more than reading a whole record
                 self._stamp = self._file.stamp()
             spans = self._index.spans(self.name, self._file)
             if len(spans) != self.count:
@@ -96,7 +96,7 @@ class TFRecordShard:
         return read_payload(self._file, number, int(offset), int(length))
 
     def example(self, number: int) -> ExampleValues:
-        """The values of one record, in pieces where the table of them was made; errors as `record`, now or then."""
+        """The values of one record, in pieces if there is a table of them; errors as `record`, now or on access."""
         table = self._table()
         if table is None or not knows(table, number):
             return DecodedExample(self.record(number))
@@ -114,7 +114,7 @@ class TFRecordShard:
         return self._table() is None and self._stamp is not None and os.access(self._index.folder, os.W_OK)
 
     def keep_pieces(self, table: PieceTable) -> None:
-        """Keeps the table of pieces of all records with the data."""
+        """Stores the table of pieces of all records with the data."""
         if self._stamp is not None:
             table.save(self._pieces_path(), self._stamp)
             self._pieces_sought = False
@@ -176,7 +176,7 @@ class ArrayRecordShard:
         return False
 
     def keep_pieces(self, table: PieceTable) -> None:
-        """Does without."""
+        """Does nothing: records are read whole."""
 
     def close(self) -> None:
         """Closes the file."""

@@ -40,10 +40,10 @@ from embodio.envs.embodiment import Embodiment
 _ENDS = "ep_start_end_ids.npy"
 _TEXTS = "lang_annotations/auto_lang_ann.npy"
 _SPLITS = ("training", "validation")
-_PLAY = "play"  # all that was recorded, in the stretches of ep_start_end_ids
+_PLAY = "play"  # the whole recording, in the segments of ep_start_end_ids
 _REMEDY = "Fetch the data set again"
 _HZ = 30.0
-# What a file calls the actions; the relative ones are what policies of the benchmark learn.
+# Names of the actions in a file; the benchmark's policies learn the relative ones.
 _RENAMED = {"rel_actions": "action", "actions": "absolute_action"}
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 _LONGEST = 1 << 24  # steps of an episode, 155 hours
@@ -67,25 +67,25 @@ class _Stretch:
 class CalvinSource:
     """Episodes of CALVIN.
 
-    Where there are instructions, an episode is a stretch that has one; the split "training:play" (or "play") takes all
-    that was recorded instead, without instructions. `action` is the relative action; `absolute_action` the other one.
+    With instructions, an episode is a segment that has one; the split "training:play" (or "play") takes the whole
+    recording instead, without instructions. `action` is the relative action; `absolute_action` the other one.
 
     Attributes:
         name: of the data set.
         features: what an episode holds.
-        split: that was requested.
+        split: the requested split.
         fps: steps per second.
-        missing: how many episodes lack files of steps, in one line.
+        missing: one line on the episodes that lack files of steps.
     """
 
     fps = _HZ
 
     def __init__(self, path: str | Path, *, instruction: str = "", split: str | None = None) -> None:
-        """Reads where episodes begin and end, and the instructions.
+        """Reads the bounds of episodes, and the instructions.
 
         Args:
             path: folder of the steps, or that of `training` and `validation`.
-            instruction: the instruction, for steps without an instruction.
+            instruction: instruction for steps without one.
             split: "training" (which None takes), "validation", "play", or "training:play".
 
         Raises:
@@ -187,7 +187,7 @@ class CalvinSource:
         return stacked[..., None] if isinstance(self.features.steps[path], DepthFeature) else stacked
 
     def _describe(self, file: Path) -> tuple[dict[str, str], EpisodeFeatures]:
-        """Our path of each field -> its name; what an episode holds, by one step."""
+        """Our path of each field -> its name; and the features of an episode, from one step."""
         fields, steps, unread = dict[str, str](), dict[str, Feature](), dict[str, str]()
         try:
             with np.load(file, allow_pickle=False) as content:
@@ -236,7 +236,7 @@ def _feature(name: str, array: npt.NDArray[Any]) -> Feature:
 
 
 def _folder_of(path: Path, split: str | None) -> tuple[Path, bool]:
-    """Folder of the steps, and whether all that was recorded is asked for."""
+    """Folder of the steps, and whether the whole recording is requested."""
     name, _, kind = (split or "").partition(":")
     if name == _PLAY and not kind:
         name, kind = "", _PLAY
@@ -261,7 +261,7 @@ def _recorded(folder: Path) -> Iterator[_Stretch]:
 
 
 def _annotated(folder: Path) -> Iterator[_Stretch]:
-    """The stretches with an instruction; none where the file is not there."""
+    """The segments with an instruction; none if the file is missing."""
     path = folder / _TEXTS
     if not path.exists():
         return

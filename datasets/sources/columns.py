@@ -73,7 +73,7 @@ class ColumnEpisode(EpisodeFields):
             texts: path -> function that gives the text of one step.
             episode: path -> value of the whole episode.
             sequences: path within the episode -> function that gives all values of one step, or of the episode.
-            wordings: gives the instruction of one step in all its paraphrases; None where there is one.
+            wordings: gives the instruction of one step in all its paraphrases; None if there is only one.
         """
         self.features = features
         self._length = length
@@ -129,7 +129,7 @@ class ColumnEpisode(EpisodeFields):
         return pixels
 
     def sequence(self, path: str, step: int | None = None) -> tuple[Any, ...]:
-        """Returns what a step, or the episode, has in any number.
+        """Returns the values of a sequence at a step, or of the episode.
 
         Raises:
             FeatureError: there is no such field.

@@ -62,7 +62,7 @@ def _said(base: EpisodeView, key: str, described: InstructionFields, step: int) 
 
 
 def _decoded(where: str, numbers: npt.NDArray[Any], encoding: str) -> str:
-    """The text that numbers stand for, up to the first zero."""
+    """The text that numbers encode, up to the first zero."""
     most = 0xFF if encoding == "bytes" else 0x10FFFF
     if numbers.size and (numbers.min() < 0 or numbers.max() > most):
         raise FeatureError(f"{where}: numbers that are not {'bytes' if encoding == 'bytes' else 'characters'}")

@@ -33,8 +33,8 @@ class MakerThread:
         maker: makes the batches.
         steps: their numbers.
         prefetch: batches that may wait to be fetched.
-        size: bytes of the memory that batches are made in; what has no room there is in new memory.
-        timeout: seconds until a batch that is waited for counts as stuck.
+        size: bytes of the memory for batches; what does not fit goes into new memory.
+        timeout: seconds after which a due batch counts as stuck.
     """
 
     def __init__(self, maker: BatchMaker, steps: range, prefetch: int, size: int, timeout: float) -> None:
@@ -48,7 +48,7 @@ class MakerThread:
         self._thread.start()
 
     def receive(self, step: int) -> _Made:
-        """Batch number `step`, the next one; raises what its making raised."""
+        """Batch number `step`, the next one; raises the error of making it."""
         try:
             made = self._ready.get(timeout=self._timeout)
         except queue.Empty as error:
@@ -65,7 +65,7 @@ class MakerThread:
         self._ending = True
         waited = 0.0
         while self._thread.is_alive() and waited < _END_SECONDS:
-            while not self._ready.empty():  # makes room for what it is about to put there
+            while not self._ready.empty():  # makes space for what it is about to put there
                 self._ready.get_nowait()
             self._thread.join(_JOIN_SECONDS)
             waited += _JOIN_SECONDS
@@ -88,7 +88,7 @@ class MakerThread:
         return True
 
     def _allocate(self, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
-        """An array in memory that is used again once nobody refers to it."""
+        """An array in memory that is reused once nothing refers to it."""
         while self._returned:
             self._allocator.release(self._returned.popleft())
         dtype = np.dtype(dtype)

@@ -42,7 +42,7 @@ class SharedBlock:
     Pages take up memory when they are first written.
 
     Args:
-        size: in bytes.
+        size: size in bytes.
         descriptor: of the open file; None makes a new one.
     """
 
@@ -64,7 +64,7 @@ class SharedBlock:
         """The array at its place, without a copy.
 
         Args:
-            layout: what lies where.
+            layout: place of the array.
             back: called with the offset when neither the array nor anything made of its memory is left.
         """
         shape, dtype = layout.shape, np.dtype(layout.dtype)
@@ -92,7 +92,7 @@ def _attach(size: int, descriptor: Any) -> SharedBlock:
 
 
 class Allocator:
-    """Which parts of a block are taken: the first part that is large enough is given out, so that little is touched.
+    """First-fit allocator of a block, which keeps the touched memory small.
 
     Args:
         size: of the block, in bytes.
@@ -103,11 +103,11 @@ class Allocator:
         self._taken: list[tuple[int, int]] = []  # start and end, in order
 
     def __len__(self) -> int:
-        """How many parts are taken."""
+        """Number of allocated parts."""
         return len(self._taken)
 
     def reserve(self, size: int) -> int | None:
-        """Where `size` bytes in one piece are free, or None if they are not free now.
+        """The offset of `size` free contiguous bytes, or None if they are not free now.
 
         Raises:
             LoaderError: they would not fit into the empty block.
@@ -130,5 +130,5 @@ class Allocator:
         return start
 
     def release(self, start: int) -> None:
-        """Takes back the part that begins at `start`."""
+        """Frees the part that begins at `start`."""
         del self._taken[bisect_left(self._taken, (start, 0))]

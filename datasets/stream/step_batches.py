@@ -26,12 +26,12 @@ class StepRecords:
 
     Args:
         source: the data set.
-        fields: paths of numeric fields and images; None takes all there are.
+        fields: paths of numeric fields and images; None takes all.
         episodes: which ones; None takes all. Damaged ones are left out and listed in `damaged`.
         cache_bytes: memory for episodes that are kept open, in each process.
 
     Attributes:
-        damaged: the episodes that were found to be damaged.
+        damaged: the damaged episodes.
 
     Raises:
         FeatureError: a field is missing, or is text.
@@ -79,7 +79,7 @@ class StepRecords:
         return {path: allocate((rows, *shape), dtype) for path, (shape, dtype) in self._layout.items()}
 
     def read(self, index: int, buffers: Mapping[str, npt.NDArray[Any]], row: int) -> None:
-        """Puts the fields of record `index` into one row: images uint8 [H, W, C], numbers as they are declared.
+        """Puts the fields of record `index` into one row: images uint8 [H, W, C], numbers as declared.
 
         Raises:
             CorruptRecordError, FeatureError: the requested data is damaged.
@@ -99,13 +99,11 @@ class StepRecords:
             buffers: as returned by `buffers`.
 
         Returns:
-            The rows, in order, that could not be read, or not like this; `read` says what is wrong with them.
+            The rows, in order, that could not be read this way; `read` says what is wrong with them.
         """
         left: set[int] = set()
         arrays = [(path, buffers[path]) for path in self._arrays]
-        frames = [
-            [b""] * len(indices) for _ in self._images
-        ]  # no bytes are not an image, so what stays like this is left
+        frames = [[b""] * len(indices) for _ in self._images]  # empty bytes are not an image, so these are reported
         for row, (number, step) in enumerate(self._locate(indices)):
             try:
                 episode = self._cache.episode(number)
@@ -126,7 +124,7 @@ class StepRecords:
         return list(zip(self._numbers[places].tolist(), steps.tolist(), strict=True))
 
     def _laid_out(self, features: EpisodeFeatures) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
-        """Shape and dtype of each field; images whose size is not declared must all be as the first one."""
+        """Shape and dtype of each field; images of undeclared size must all match the first one."""
         layout: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
         first = self._cache.episode(int(self._numbers[0]))
         for path in self._images:

@@ -24,7 +24,7 @@ class FeatureMaker(Protocol):
     """Makes Features of an Example; `embodio.model.Processor` is one."""
 
     def __call__(self, example: Example, rng: np.random.Generator | None = None) -> Features:
-        """The Features; `rng` draws what is random in it."""
+        """The Features; `rng` makes the random draws."""
 
 
 class BatchStream(NumberedBatches[RecordTask]):
@@ -36,11 +36,11 @@ class BatchStream(NumberedBatches[RecordTask]):
         seed: of the order and of all draws.
         batch_size: examples in a batch of all ranks together.
         rank: number of this process among those that train together.
-        ranks: how many they are.
+        ranks: number of those processes.
         packing: the network's configuration and the capacity of a packed row; None for one example per row.
 
     Raises:
-        DatasetError: the batch cannot be shared out, or there is no such rank.
+        DatasetError: the batch cannot be divided evenly, or there is no such rank.
     """
 
     def __init__(

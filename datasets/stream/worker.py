@@ -31,7 +31,7 @@ class Made:
 
     Attributes:
         layouts: where its arrays are in the shared block.
-        loose: those for which there was no room, as their bytes.
+        loose: those that did not fit, as bytes.
         damage: which records were replaced in it.
     """
 
@@ -42,7 +42,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Failure:
-    """A worker ends: its error, None if that cannot travel, and the trace as text."""
+    """The end of a worker: its error, None if that cannot be pickled, and the trace as text."""
 
     error: BaseException | None
     trace: str
@@ -74,7 +74,7 @@ def run_worker(connection: Connection, block: SharedBlock, maker: BatchMaker, st
 
 
 class _Desk:
-    """Where a worker's batches are made and handed out.
+    """The memory in which a worker's batches are made, and their handover.
 
     Attributes:
         waiting: batches that the loader has not fetched yet.
@@ -113,17 +113,17 @@ class _Desk:
                 loose[name] = array
             else:
                 layouts[name] = ArrayPlace(array.dtype.str, array.shape, offset)
-        for offset in given.values():  # asked for, and then left out of the batch
+        for offset in given.values():  # allocated, but left out of the batch
             self._allocator.release(offset)
         return Made(layouts, loose, damage)
 
     def send(self, made: Made) -> None:
-        """Tells the loader of a batch."""
+        """Announces a batch to the loader."""
         _send(self._connection, made)
         self.waiting += 1
 
     def hear(self) -> None:
-        """Waits until the loader has fetched a batch, and takes back what is no longer used."""
+        """Waits until the loader has fetched a batch, and frees what is no longer used."""
         try:
             offsets = self._connection.recv()
         except (EOFError, ConnectionResetError) as error:
@@ -145,7 +145,7 @@ def _send(connection: Connection, message: Made | Failure) -> None:
 
 
 class _Reporting:
-    """Sends whatever error ends the block to the loader, if that is still there."""
+    """Sends an error that ends the block to the loader, if it still exists."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -164,7 +164,7 @@ class _Reporting:
 
 
 def _that_travels(error: BaseException) -> BaseException | None:
-    """The error if it comes out of a pickle as it went in, else None."""
+    """The error if it survives pickling, else None."""
     try:
         copy = pickle.loads(pickle.dumps(error))
     except (pickle.PicklingError, TypeError, AttributeError, ValueError, KeyError):

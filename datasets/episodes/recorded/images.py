@@ -15,7 +15,7 @@ from embodio.datasets.errors import FeatureError
 from embodio.envs.interleaved_prompt import interleave, placeholders
 
 SLOTS = 12
-"""Images that the field of one view holds; those that a prompt does not need are black."""
+"""Images in the field of one view; unused ones are black."""
 _FIELD = f"{METADATA}/prompt_"
 
 
@@ -33,7 +33,7 @@ def prompt_field(text: str, view: str, images: Mapping[str, npt.NDArray[np.uint8
         images: placeholder -> uint8 [H, W, 3], all of one size; one for each name in the text.
 
     Raises:
-        FeatureError: the prompt has no image, or more than there is room for.
+        FeatureError: the prompt has no image, or more than `SLOTS`.
     """
     names = list(dict.fromkeys(placeholders(text)))
     if not 1 <= len(names) <= SLOTS:
@@ -45,9 +45,9 @@ def prompt_field(text: str, view: str, images: Mapping[str, npt.NDArray[np.uint8
 
 
 def instruction_for(episode: EpisodeView, images: int, sounds: int = 0) -> RecordedInstruction:
-    """The instruction, for a policy with that many slots for images and for sounds of a prompt.
+    """The instruction for a policy with that many slots for the images and sounds of a prompt.
 
-    Of kinds without a slot the {placeholders} stay; without any there are words only.
+    Kinds without slots keep their {placeholders}; without any slots the result is words only.
 
     Raises:
         FeatureError: the prompt shows more different images than there are slots.
@@ -69,11 +69,11 @@ def instruction_for(episode: EpisodeView, images: int, sounds: int = 0) -> Recor
 
 
 def prompt_of(episode: EpisodeView, view: str | None = None) -> RecordedInstruction:
-    """The instruction: words, images and sounds in order where the episode has them, else the words.
+    """The instruction: words, images and sounds in order if the episode has them, else the words.
 
     Args:
         episode: of any data set.
-        view: which view of the images; None takes the first that there is.
+        view: view of the images; None takes the first one.
 
     Raises:
         FeatureError: there is no such view of the images.

@@ -43,7 +43,7 @@ def prompt_sequences() -> dict[str, SequenceFeature]:
 
 
 def prompt_values(instruction: Any) -> dict[str, Any]:
-    """The values of these fields for what an environment says; all are empty for words alone.
+    """The values of these fields for an environment's instruction; all are empty for words alone.
 
     Raises:
         CollectionError: a part is neither words, nor a uint8 picture [H, W, 3], nor samples with their rate.
@@ -59,7 +59,7 @@ def prompt_values(instruction: Any) -> dict[str, Any]:
 
 
 def prompt_text(instruction: Any) -> str:
-    """What an environment says in words alone, with a mark for each picture and sound; raises as `prompt_values`."""
+    """An environment's instruction as words, with a mark for each picture and sound; raises as `prompt_values`."""
     return (
         instruction
         if isinstance(instruction, str)
@@ -68,18 +68,18 @@ def prompt_text(instruction: Any) -> str:
 
 
 def recorded_prompt(episode: EpisodeView, *, images: bool = True, sounds: bool = True) -> RecordedInstruction | None:
-    """The instruction that the agent was given in a recorded episode.
+    """The instruction given to the agent in a recorded episode.
 
     Args:
         episode: of any data set.
-        images: whether pictures are wanted; without, their marks stay.
-        sounds: whether sounds are wanted; without, their marks stay.
+        images: whether to include pictures; otherwise their marks stay.
+        sounds: whether to include sounds; otherwise their marks stay.
 
     Returns:
-        None if the episode has no such fields; the same object for the same picture or sound.
+        None if the episode lacks these fields; equal pictures or sounds are the same object.
 
     Raises:
-        FeatureError: the fields do not fit each other.
+        FeatureError: the fields are inconsistent.
     """
     if _PARTS not in episode.features.sequences:
         return None
@@ -148,7 +148,7 @@ def _mono(samples: Any) -> Any:
 
 
 def _place(content: Any, found: list[Any]) -> int:
-    """Place from 1 among those found so far, where it is added if it is not there."""
+    """The 1-based place among those found so far, to which new content is added."""
     for place, other in enumerate(found, start=1):
         same = zip(content, other, strict=True) if isinstance(content, tuple) else [(content, other)]
         if all(np.array_equal(one, two) for one, two in same):

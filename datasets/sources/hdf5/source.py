@@ -48,7 +48,7 @@ class HDF5Source:
 
         Args:
             path: a file, or a folder of files.
-            instruction: the instruction where the files do not say.
+            instruction: instruction for files without one.
             split: name of a filter key ("train", "valid", "50_percent"); None takes all episodes.
 
         Raises:
@@ -93,7 +93,7 @@ class HDF5Source:
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """What the first file says of its environment (`env_args`); empty if nothing."""
+        """The first file's environment arguments (`env_args`); empty if there are none."""
         place = next(place for place in self._places if not place.problem)
         return dict(self._dialect.environment(self._files.file(place.file, 0)))
 
@@ -156,7 +156,7 @@ class HDF5Source:
 
     @property
     def _environment_name(self) -> str:
-        """What the only file calls its environment; a folder may hold several."""
+        """The only file's name for its environment; a folder may hold several."""
         return str(self.environment.get("env_name") or "") if self.path.is_file() else ""
 
     @property
@@ -171,7 +171,7 @@ class HDF5Source:
         return place
 
     def _look(self) -> list[tuple[Seen, dict[str, Fact]]]:
-        """Episodes from all over the data that can be read and have steps; raises CorruptRecordError without one."""
+        """Readable episodes with steps from across the data; raises CorruptRecordError without one."""
         seen, problem = list[tuple[Seen, dict[str, Fact]]](), None
         for numbers in spread(len(self)):
             for number in numbers:

@@ -26,11 +26,11 @@ def read_tasks(folder: Path) -> dict[int, str]:
 
 
 def read_rows(folder: Path, chunk_size: object, videos: Sequence[str], fps: float) -> list[dict[str, Any]]:
-    """The episodes, with the names that version 3 has for what it says of them; each has a file of its own.
+    """The episodes, described with version 3's names; each has its own file.
 
     Args:
         folder: of the data set.
-        chunk_size: what info.json says under `chunks_size`.
+        chunk_size: value of `chunks_size` in info.json.
         videos: names of the fields that are videos.
         fps: steps per second.
 
@@ -55,7 +55,7 @@ def read_rows(folder: Path, chunk_size: object, videos: Sequence[str], fps: floa
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Number and content of each line that holds something."""
+    """Number and content of each non-empty line."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError as error:

@@ -30,7 +30,7 @@ from embodio.datasets.sources.zarr.arrays import ZarrArray, attributes_of
 from embodio.datasets.sources.zarr.store import ENDS, REMEDY, ZarrStore
 from embodio.envs.embodiment import Embodiment
 
-# What the buffers call a field -> what RLDS calls it.
+# Name of a field in buffers -> its name in RLDS.
 _RENAMED = {"actions": "action", "rewards": "reward", "done": "is_terminal", "dones": "is_terminal"}
 _STEP_FIELDS = ("action", "reward", "is_terminal")
 _RATES = ("fps", "control_hz", "control_freq", "frequency")
@@ -47,7 +47,7 @@ class _Field:
     Attributes:
         array: where it is.
         feature: what it holds.
-        pixels: how an image is made of what is stored.
+        pixels: the conversion of stored values into an image.
     """
 
     array: ZarrArray
@@ -66,7 +66,7 @@ class ZarrSource:
         name: of the data set, from the file's name.
         features: what an episode holds.
         fps: steps per second, where the attributes say so.
-        missing: arrays of which parts are not there, one line each.
+        missing: arrays with missing parts, one line each.
     """
 
     def __init__(self, path: str | Path, *, instruction: str = "", split: str | None = None) -> None:
@@ -74,7 +74,7 @@ class ZarrSource:
 
         Args:
             path: the folder or zip.
-            instruction: the instruction, where the buffer does not say.
+            instruction: instruction for buffers without one.
             split: must be None; a buffer has no splits.
 
         Raises:
@@ -255,7 +255,7 @@ class ZarrSource:
 
 
 def _feature(array: ZarrArray) -> Feature:
-    """What an array holds that is not made of images; raises FeatureError if it cannot be read."""
+    """The feature of an array other than images; raises FeatureError if it cannot be read."""
     if array.dtype.kind in "USO":
         if len(array.shape) != 1:
             raise FeatureError(f"{array.key}: texts of shape {array.shape[1:]}")

@@ -29,7 +29,7 @@ def _field(name: str) -> str | None:
 
 
 def _facts(file: Any, path: Path, episode: str) -> dict[str, Any]:
-    """What the JSON file says of an episode, and of where all of them come from."""
+    """Facts from the JSON file on an episode, and on the origin of all of them."""
     side = path.with_suffix(".json")
     try:
         status = side.stat()
