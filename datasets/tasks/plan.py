@@ -20,7 +20,7 @@ class PlanConfig(TaskConfig):
     """Settings of Plan.
 
     Attributes:
-        longest: tokens that an answer may have; longer episodes make no record.
+        longest: most tokens of an answer; longer episodes make no record.
     """
 
     longest: int = 255
@@ -33,7 +33,7 @@ class PlanConfig(TaskConfig):
 class Plan(MomentTask[PlanConfig]):
     """First frame and instruction in, the actions of the whole episode out, as in VIMA (paper, section D.10).
 
-    Images and sounds of the instruction are the image and audio history, where the policy has slots for them.
+    Images and sounds of the instruction become the image and audio history, if the policy has slots for them.
     """
 
     name = "plan"

@@ -1,4 +1,4 @@
-"""MomentTask: what tasks share that make one Example of one moment: numbering, opening episodes, draws, prompts."""
+"""MomentTask: the base of tasks that make one Example from one moment: numbering, episodes, draws, prompts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SharedConfig:
     """Settings that the tasks of a data set share.
 
     Attributes:
-        inputs: what is given besides the present picture.
+        inputs: inputs besides the current picture.
         action_key: the field with actions: "action" for what was executed, "expert_action" for the expert's label.
         augment: changes of images, state, instruction and sound.
         cache_bytes: memory for episodes that are kept open, in each process, of each task.
@@ -52,32 +52,32 @@ class MomentTask(ABC, Generic[ConfigT]):
 
     Args:
         source: trajectories.
-        form: how a robot is shown and written; the same object as in the agent.
+        policy_format: the robot's format; the same object as in the agent.
         episodes: which episodes to use; damaged ones are left out and listed in `damaged`.
         config: settings of the task, of the class `settings`; None takes the defaults.
         shared: settings that tasks share; None takes the defaults.
 
     Attributes:
-        damaged: the episodes among `episodes` that were found to be damaged.
+        damaged: the damaged ones among `episodes`.
         config: settings of the task.
         shared: settings that tasks share.
 
     Raises:
-        DatasetError: no episode is left that is long enough.
+        DatasetError: no remaining episode is long enough.
         StatisticsError: the state is read and the statistics have none.
     """
 
     name: ClassVar[str]
-    """In the settings of a run."""
+    """Name in the settings of a run."""
 
     settings: ClassVar[type[TaskConfig]] = TaskConfig
     """The dataclass of its settings."""
 
     family: ClassVar[Family[Any]]
-    """What is asked and answered, in which words."""
+    """The family of its annotations, with their wordings."""
 
     reads_state: ClassVar[bool] = False
-    """Whether the task needs the state even where it is not among the inputs."""
+    """Whether the task needs the state even if it is not among the inputs."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class MomentTask(ABC, Generic[ConfigT]):
         self.config = cast("ConfigT", self.settings()) if config is None else config
         self.shared = shared or SharedConfig()
         self._policy_format, self._name = policy_format, source.name
-        # Robot tasks write no places, so the size of the canvas does not matter.
+        # Robot tasks write no locations, so the size of the canvas does not matter.
         self._codec = TaskCodec(policy_format.vocabulary, (1, 1), 0)
         index = index_episodes(source)
         chosen = set(episodes)
@@ -113,7 +113,7 @@ class MomentTask(ABC, Generic[ConfigT]):
         return cls.family.modality == "image"
 
     def __len__(self) -> int:
-        """Records, each of which makes one Example."""
+        """Number of records, each of which makes one Example."""
         return int(self._ends[-1])
 
     def locate(self, index: int) -> tuple[int, int]:
@@ -134,7 +134,7 @@ class MomentTask(ABC, Generic[ConfigT]):
         return range(max(0, step - self._reach()), step + 1 + self._ahead())
 
     def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
-        """The Example of record `index`; `generator` draws all that is random.
+        """The Example of record `index`; `generator` makes all random draws.
 
         With None nothing is drawn; images are then cropped to the middle if `augment.crop` is on.
         """
@@ -144,7 +144,7 @@ class MomentTask(ABC, Generic[ConfigT]):
         return self._example(scene, index, step, generator)
 
     def _change(self, generator: np.random.Generator | None) -> Change | None:
-        """Draws what changes pictures, state and instruction; nothing is drawn where no change is on."""
+        """Draws the changes to pictures, state and instruction; nothing is drawn if no change is on."""
         augment = self.shared.augment
         return (
             None if augment == AugmentConfig() else drawn_change(augment, generator, self._policy_format.camera_names)
@@ -163,18 +163,18 @@ class MomentTask(ABC, Generic[ConfigT]):
 
     @abstractmethod
     def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Any:
-        """The annotation of one step, of the class that the family has."""
+        """The annotation of one step, of the family's class."""
 
     def _first_step(self, length: int) -> int:
         """The step of the first record of an episode of `length` steps."""
         return 0
 
     def _reach(self) -> int:
-        """Steps before the present one whose numbers are read at most."""
+        """Largest number of earlier steps whose numbers are read."""
         return self.shared.inputs.previous_actions
 
     def _ahead(self) -> int:
-        """Steps after the present one whose numbers are read at most."""
+        """Largest number of later steps whose numbers are read."""
         return 0
 
     def _given(self, scene: Scene, step: int, generator: np.random.Generator | None) -> Given:

@@ -18,7 +18,7 @@ from embodio.datasets.errors import FeatureError
 from embodio.model.tokens.statistics import Normaliser
 
 Change = Augmentation | EvaluationView
-"""What changes pictures, state and instruction of an example."""
+"""The change to pictures, state and instruction of an example."""
 
 
 class InstructionParts(NamedTuple):
@@ -39,11 +39,11 @@ class Scene:
     """Reads an episode for a task.
 
     Args:
-        form: how pictures and actions are written.
+        policy_format: how pictures and actions are written.
         episode: what is read.
         action_key: the field with actions.
-        state: maps states to [0, 1]; None where no state is read.
-        augmentation: change of what is given; None for none.
+        state: maps states to [0, 1]; None if no state is read.
+        augmentation: change to the inputs; None for none.
     """
 
     def __init__(
@@ -63,17 +63,17 @@ class Scene:
         return len(self._episode)
 
     def draw_wording(self, step: int, generator: np.random.Generator | None) -> None:
-        """Draws the wording in which `instruction` says what to do; see `drawn_wording`."""
+        """Draws the paraphrase that `instruction` uses; see `drawn_wording`."""
         self._wording = drawn_wording(self._episode, step, generator)
 
     @property
     def instruction(self) -> str:
-        """What the robot was told to do, in one of its wordings and as the augmentation has it, or nothing."""
+        """The instruction in the drawn paraphrase, after augmentation; may be empty."""
         words = self._wording
         return words if self._augmentation is None else self._augmentation.instruction(words)
 
     def recorded_parts(self) -> list[Any] | None:
-        """The instruction as words, images and sounds in order; None where it is words alone, or only these are read.
+        """The instruction as words, images and sounds in order; None if it is words only, or only words are read.
 
         Raises:
             FeatureError: there are more images than the policy has slots for.
@@ -104,7 +104,7 @@ class Scene:
 
     @property
     def recorded_instruction(self) -> str:
-        """What the robot was told to do, as it was recorded, in the same wording."""
+        """The instruction in the drawn paraphrase, as recorded."""
         return self._wording
 
     def picture(self, step: int) -> npt.NDArray[np.uint8]:
@@ -119,7 +119,7 @@ class Scene:
         return frames
 
     def sound(self, step: int) -> npt.NDArray[np.float32]:
-        """What the microphone gave up to one step, float32 [samples] at 16 kHz."""
+        """The microphone's sound up to one step, float32 [samples] at 16 kHz."""
         sound = self._policy_format.sound(heard(self._episode, step))
         return sound if self._augmentation is None else self._augmentation.sound(sound)
 
@@ -129,7 +129,7 @@ class Scene:
         return state if self._augmentation is None else self._augmentation.state(state)
 
     def actions(self, steps: Sequence[int] | None = None, key: str = "") -> npt.NDArray[np.floating[Any]]:
-        """The actions of some steps, or of all, [n, A]; `key` names another field than the one that is imitated.
+        """The actions of some steps, or of all, [n, A]; `key` names a field other than the imitated one.
 
         Raises:
             FeatureError: an action is not finite.
@@ -142,13 +142,13 @@ class Scene:
         return found
 
     def actions_around(self, step: int) -> npt.NDArray[np.floating[Any]]:
-        """The actions of all steps, [T, A]; that of `step` in the place of those that are not finite."""
+        """The actions of all steps, [T, A], with that of `step` in place of non-finite ones."""
         [present] = self.actions([step])
         found = self._episode.array(self._action_key)
         return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, present)
 
     def action_ids(self, steps: Sequence[int] | None = None) -> list[int]:
-        """The actions of some steps, or of all, as the policy answers them; raises as `actions` does."""
+        """The token ids of the actions of some steps, or of all, as the policy writes them; raises as `actions`."""
         return self._policy_format.write(self.actions(steps))
 
     def state_ids(self, step: int, recorded: bool = False) -> list[int]:
@@ -171,20 +171,20 @@ class Scene:
 def drawn_change(
     augment: AugmentConfig | None, generator: np.random.Generator | None, cameras: tuple[str, ...]
 ) -> Change | None:
-    """One draw of the augmentation; the view of evaluation where there is no generator, None without augmentation."""
+    """One draw of the augmentation; the evaluation view without a generator, None without augmentation."""
     if augment is None:
         return None
     return EvaluationView(augment) if generator is None else Augmentation(augment, generator, cameras)
 
 
 def drawn_wording(episode: EpisodeView, step: int, generator: np.random.Generator | None) -> str:
-    """The instruction of one step; where that step has none, of the first or the last one.
+    """The instruction of one step; if it has none, that of the first or last one.
 
     Args:
         episode: at least one step long.
         step: from 0 to T - 1.
-        generator: draws among the wordings; nothing is drawn where there is one. None takes the first, which is the
-            usual one.
+        generator: draws among the paraphrases; nothing is drawn if there is only one. None takes the first, which is
+            the usual one.
     """
     moments = (episode.wordings(moment) for moment in dict.fromkeys((step, 0, len(episode) - 1)))
     wordings = next((found for found in moments if any(found)), ("",))
@@ -194,7 +194,7 @@ def drawn_wording(episode: EpisodeView, step: int, generator: np.random.Generato
 
 
 def _slot(content: npt.NDArray[Any], found: list[npt.NDArray[Any]]) -> int:
-    """Place from 1 of a content among those found so far, where it is added if it is not there."""
+    """The 1-based place of a content among those found so far, to which new content is added."""
     place = next((i for i, other in enumerate(found, start=1) if np.array_equal(other, content)), 0)
     if not place:
         found.append(content)
