@@ -1,21 +1,20 @@
-"""The agent: observation in, action out; `Agent.load`, `agent.reset`, `agent.act`.
+"""The agent: maps observations to actions with `Agent.load`, `agent.reset` and `agent.act`.
 
-The way of an observation through `act`, file by file:
+The path of an observation through `act`, file by file:
 
-    agent        `Agent`: rows, checks, what users call       options       how to act, beyond the checkpoint
-    observation  what may come in; `sound`, `arrays`          instruction   words, pictures and sounds of `reset`
-    session      `Session`: one episode's memory; `frames`    policy_config, policy_format   what a policy reads, writes
-    runtime      `Runtime`: plans for many sessions           embedding     encoder input, what is known is reused
-    constrained  `ConstrainedDecoder`: only legal choices     decoder, word_tree   the network in steps, row by row
-    grammar      what an answer may look like                 action_text, codec   actions <-> text <-> levels
-    result       distributions of a plan; `answers`           ensemble      several plans for one step
-    latency      how long each stage took
+    agent        `Agent`: the public API, rows, checks        options       how to act, beyond the checkpoint
+    observation  checks of inputs; `sound`, `arrays`          instruction   words, images and sounds of `reset`
+    session      `Session`: the state of one episode          policy_config, policy_format   format of inputs, outputs
+    runtime      `Runtime`: plans for many sessions           embedding     encoder inputs, with cached frames
+    constrained  `ConstrainedDecoder`: legal choices only     answer_reader, word_tree (in model)   decoder steps
+    grammar      legal answers                                action_text, codec   actions <-> text <-> levels
+    result       distributions of a plan; `answers`           ensemble      averages several plans for one step
 
-Besides: `checkpoint` (the folder), `robot_formats` and `robot_files` (the robots of one network), `precision` (int8 and
-the like), `beyond_acting` and `imagined_goals` (the other verbs), `contract` (`check_agent`), `serving` and `client`
-(the same over a network).
+Further modules: `checkpoint` (the folder), `robot_formats` and `robot_files` (the robots of one network), `precision`
+(int8 and the like), `beyond_acting` and `imagined_goals` (the other verbs), `contract` (`check_agent`), `serving` and
+`client` (the same over a network).
 
-What is named here is loaded when it is first used, so `embodio.agent.client` can be imported where there is no torch.
+Names are imported when first used, so `embodio.agent.client` can be imported without torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Agent: observation in, action out."""
+"""Agent: maps observations to actions, for one environment or a vector of them."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from embodio.model.example import Example
 
 Floats = npt.NDArray[np.float32]
 MOST_ROWS = 4096
-"""Rows that `warmup` makes up at most."""
+"""Largest number of rows of `warmup`."""
 
 
 class Agent(BeyondActing):
-    """A policy that plays in a gymnasium loop. History, chunks, normalisation and constrained decoding are inside.
+    """A policy for a gymnasium loop, including history, chunks, normalisation and constrained decoding.
 
     Example:
         >>> import gymnasium, embodio.envs
@@ -52,28 +52,27 @@ class Agent(BeyondActing):
         >>> agent.reset(instruction=observation["instruction"])
         >>> observation, reward, terminated, truncated, info = env.step(agent.act(observation))
 
-    A vector environment works alike: `agent.reset(instruction=observations["instruction"])` with N instructions begins
-    N episodes, `act` takes the batch of observations and returns float32 [N, A], and
-    `agent.reset(instruction=..., rows=terminated | truncated)` starts some rows over when the environment has; by
-    default gymnasium's vector environments do that one step after the end. Row i does, bit for bit, what an agent on
-    its own would do.
+    Vector environments work the same way: `agent.reset(instruction=observations["instruction"])` with N instructions
+    starts N episodes, `act` takes the batch of observations and returns float32 [N, A], and
+    `agent.reset(instruction=..., rows=terminated | truncated)` restarts rows when the environment does; by default
+    gymnasium's vector environments do so one step after the end. Row i acts, bit for bit, as a separate agent would.
 
-    The same object also answers `describe`, `ask`, `imagine` and `judge`, see `BeyondActing`.
+    The agent also has the verbs `describe`, `ask`, `imagine` and `judge`, see `BeyondActing`.
 
     Args:
         checkpoint: network and policy format.
-        embodiment: of the environment to act in, or the name of one of the checkpoint's robots: picks that robot. None
-            takes the only one, or the default.
-        replan: actions of a chunk that are played before the next is predicted, 1 to the chunk's length.
-        device: where the network runs.
-        options: everything else about how to act.
+        embodiment: embodiment of the environment to act in, or the name of one of the checkpoint's robots; selects
+            that robot. None selects the only one, or the default.
+        replan: number of actions of a chunk played before the next is predicted, 1 to the chunk's length.
+        device: device of the network.
+        options: all other options.
 
     Raises:
-        EmbodimentMismatch: if the robot is none that the checkpoint was made for; names those that are there, each
-            field in which the nearest differs, both values and the remedy.
-        CheckpointError: if several robots could be meant; names them.
+        EmbodimentMismatch: if the checkpoint was not made for the robot; names its robots, each field in which the
+            nearest differs, both values and the remedy.
+        CheckpointError: if several robots match; names them.
         AgentError: if `replan` is out of range or given twice, or no ensemble can be made, see `Ensemble`.
-        PrecisionError: if this machine has no such device, or cannot run the precision that the options ask for.
+        PrecisionError: if this machine lacks the device, or cannot run the precision of the options.
     """
 
     def __init__(
@@ -99,7 +98,7 @@ class Agent(BeyondActing):
         self._rows = [self.open_session()]
 
     def __repr__(self) -> str:
-        """What it is an agent of."""
+        """The robot, the keys it reads, and its settings."""
         about = f"chunk={self.format.chunk}, replan={self.replan}, rows={len(self._rows)}"
         return f"Agent({self.embodiment.name!r}, reads {', '.join(self.observation_keys)}, {about})"
 
@@ -116,13 +115,13 @@ class Agent(BeyondActing):
 
         Args:
             name_or_path: folder, or name.
-            embodiment: of the environment to act in (`env.unwrapped.embodiment`), or a robot's name; see the class.
+            embodiment: embodiment of the environment (`env.unwrapped.embodiment`), or a robot's name; see the class.
             replan: see the class.
             device: see the class.
             options: see the class.
 
         Raises:
-            CheckpointError: if there is no such checkpoint or it is damaged.
+            CheckpointError: if the checkpoint does not exist or is damaged.
             EmbodimentMismatch: if it was made for other robots.
         """
         return cls(load_checkpoint(name_or_path, embodiment), embodiment, replan, device, options)
@@ -134,7 +133,7 @@ class Agent(BeyondActing):
 
     @property
     def info(self) -> dict[str, Any]:
-        """Where the weights come from and their sha256, for reports; an empty folder if they were never saved."""
+        """The origin of the weights and their sha256, for reports; `folder` is "" if they were never saved."""
         folder = self.checkpoint.folder
         return {
             "folder": "" if folder is None else str(folder),
@@ -159,14 +158,15 @@ class Agent(BeyondActing):
         """Starts an episode, or N of them: forgets history and planned actions.
 
         Args:
-            instruction: what the robot shall do; None keeps the instruction of the episode before. Besides text it may
-                be spoken, or a list of texts, pictures and sounds, see `read_instruction`. A tuple of N instructions,
-                as vector environments give it, begins N rows.
-            seed: of the random numbers at a temperature above 0: one per row, or s for s, s + 1, ...; None keeps it.
+            instruction: what the robot should do: text, speech, or a list of texts, images and sounds, see
+                `read_instruction`; None keeps the previous one. A tuple of N instructions, as from a vector
+                environment, starts N rows.
+            seed: seed of the random numbers at a temperature above 0: one per row, or s for s, s + 1, ...; None keeps
+                it.
             rows: bool [N], which rows to reset; None for all.
 
         Raises:
-            ObservationError: if an instruction cannot be read, or the numbers of rows do not fit; nothing is begun.
+            ObservationError: if an instruction cannot be read, or the numbers of rows differ; no row is then reset.
         """
         many = instructions_of_rows(instruction)
         kept = self._rows
@@ -179,23 +179,22 @@ class Agent(BeyondActing):
         if many is not None and len(many) != len(kept):
             raise ObservationError(f"instruction: {len(many)} were given for {len(kept)} rows")
         seeds = seeds_of_rows(seed, len(kept))
-        told = [many[index] if many is not None else instruction for index in range(len(kept))]
+        given = [many[index] if many is not None else instruction for index in range(len(kept))]
         begun = [int(index) for index in np.flatnonzero(mask)]
         read = []
         for index in begun:
             with about_row(index if many is not None else None):
-                read.append(None if told[index] is None else kept[index].read_instruction(told[index]))
+                read.append(None if given[index] is None else kept[index].read_instruction(given[index]))
         for index, words in zip(begun, read, strict=True):
             kept[index].begin(words, seeds[index])
         self._rows = kept
 
     def open_session(self, seed: int = 0) -> Session:
-        """An episode of its own, apart from those of `reset` and `act`, for `act_sessions`."""
-        room = self.model.config.lengths.encoder_text
-        return Session(self.format, self.replan, self._ensemble, seed, room)
+        """A new episode for `act_sessions`, separate from those of `reset` and `act`."""
+        return Session(self.format, self.replan, self._ensemble, seed, self.model.config.lengths.encoder_text)
 
     def fork(self) -> Agent:
-        """An agent with the same network and options, but episodes of its own; a server has one per client."""
+        """An agent with the same network and options but separate episodes; a server has one per client."""
         twin = copy.copy(self)
         twin._rows = [self.open_session()]
         return twin
@@ -204,22 +203,22 @@ class Agent(BeyondActing):
         """The next action, float32 [A], or [N, A] for a batch; always finite and inside the embodiment's limits.
 
         Args:
-            observation: of the environment: one image per camera and `state`; what else the policy reads, see
-                `observation_keys`. For a vector environment each with the batch as its first dimension.
+            observation: observation of the environment: one image per camera, `state`, and all else that the policy
+                reads, see `observation_keys`; arrays [N, ...] for a vector environment.
 
         Raises:
             NotReset: if no instruction was ever given.
-            ObservationError: naming the field that is missing or malformed, and what was expected.
-            Abstained: if the options ask for it, and the action is not to be trusted.
+            ObservationError: names the field that is missing or malformed, and what was expected.
+            Abstained: if the options ask for it and the action's legal mass is too low.
         """
         count, sessions, moments = self.read(observation)
         actions = self._act(sessions, moments)
         return actions[0] if count is None else np.stack(actions)
 
     def decide(self, observation: Observation) -> ActionResult | list[ActionResult]:
-        """Like `act`, but says all that is known about the action; one result per row for a batch.
+        """Like `act`, but returns all that is known about the action; one result per row for a batch.
 
-        An agent that abstains says so in `ActionResult.abstained`.
+        An agent that abstains sets `ActionResult.abstained` instead of raising.
         """
         count, sessions, moments = self.read(observation)
         results = self._results(sessions, self._step(sessions, moments))
@@ -230,12 +229,12 @@ class Agent(BeyondActing):
     def act_sessions(
         self, sessions: Sequence[Session], observations: Sequence[Observation], *, checked: bool = False
     ) -> list[Floats]:
-        """The next action of each session, float32 [A], planned together where that is needed.
+        """The next action of each session, float32 [A]; sessions that need a plan are planned together.
 
         Args:
             sessions: from `open_session`, each reset with an instruction, or from `read`.
             observations: one per session.
-            checked: they come from `read`.
+            checked: whether the observations come from `read`.
 
         Raises:
             Abstained: as for `act`.
@@ -244,10 +243,10 @@ class Agent(BeyondActing):
         return self._act(sessions, [dict(moment) for moment in moments])
 
     def plan(self, observation: Observation) -> Floats | list[Floats]:
-        """All actions of a chunk at once, float32 [K, A] or [N, K, A]; plan mode plays them without looking again.
+        """All actions of a chunk at once, float32 [K, A] or [N, K, A], to be played open-loop.
 
-        A policy of whole episodes says itself how many there are, and gives a list of N arrays [n, A] for a batch. The
-        observation counts as the current step of the episode; a later `act` goes on behind the plan. Raises as `act`.
+        A policy of whole episodes decides how many there are, and returns a list of N arrays [n, A] for a batch. The
+        observation counts as the current step of the episode; a later `act` continues after the plan. Raises as `act`.
         """
         count, sessions, moments = self.read(observation)
         unsure = self.options.abstain_below is not None
@@ -267,19 +266,19 @@ class Agent(BeyondActing):
 
     @property
     def sessions(self) -> tuple[Session, ...]:
-        """The episodes of `reset` and `act`, one per row; to look at."""
+        """The episodes of `reset` and `act`, one per row, for inspection."""
         return tuple(self._rows)
 
     @property
     def observation_keys(self) -> list[str]:
-        """The keys that an observation must have."""
+        """The required keys of an observation."""
         return self.format.spec.keys
 
     def warmup(self, rows: int = 1) -> None:
-        """Runs the network on a made-up observation, so that the first real step is as fast as the others.
+        """Runs the network on a blank observation, so that the first real step is as fast as the others.
 
         Args:
-            rows: how many observations `act` will be given at once.
+            rows: number of observations that `act` will be given at once.
         """
         moment = blank_observation(self.format.spec)
         sessions = [self.open_session() for _ in range(int(to_number("rows", rows, 1, MOST_ROWS, whole=True)))]
@@ -296,7 +295,7 @@ class Agent(BeyondActing):
         return self.runtime.times.percentiles()
 
     def example(self, row: int = 0) -> Example:
-        """The Example that the network would be given now.
+        """The Example of the current step.
 
         Raises:
             NotReset: if there is no instruction, or nothing was observed since the reset.
@@ -304,18 +303,18 @@ class Agent(BeyondActing):
         return self._rows[row].example()
 
     def read(self, observation: Observation) -> tuple[int | None, list[Session], list[dict[str, Any]]]:
-        """Checks what `act` is given, and remembers nothing yet.
+        """Checks an observation for `act` without changing any episode.
 
         Returns:
-            N for a batch or None, the sessions of the rows, and what the policy reads of the observation of each.
+            N for a batch or None, the sessions of the rows, and the converted observation of each.
 
         Raises:
             NotReset: if no instruction was ever given.
             ObservationError: as for `act`.
         """
-        untold = [index for index, session in enumerate(self._rows) if session.instruction is None]
-        if untold:
-            where = f" for rows {untold}" if len(self._rows) > 1 else ""
+        unset = [index for index, session in enumerate(self._rows) if session.instruction is None]
+        if unset:
+            where = f" for rows {unset}" if len(self._rows) > 1 else ""
             raise NotReset(f"act: there is no instruction yet{where}; call agent.reset(instruction=...) first")
         spec = self.format.spec
         count = batch_size(spec, observation)
@@ -341,7 +340,7 @@ class Agent(BeyondActing):
         return count, rows, moments
 
     def _act(self, sessions: Sequence[Session], moments: Sequence[dict[str, Any]]) -> list[Floats]:
-        """The actions of this step, after which it is over; nothing has happened if they are refused."""
+        """Takes a step and returns its actions; raises Abstained with all sessions unchanged."""
         unsure = self.options.abstain_below is not None
         earlier = [session.twin() for session in sessions] if unsure else []
         actions = self._step(sessions, moments)
@@ -357,7 +356,7 @@ class Agent(BeyondActing):
     def _require_trust(
         self, verb: str, sessions: Sequence[Session], earlier: Sequence[Session], masses: Sequence[float]
     ) -> None:
-        """Raises Abstained if a row is not to be trusted; then all rows are where they were, and it plans again."""
+        """Raises Abstained if a row's legal mass is too low; all rows are restored, and that row plans again."""
         threshold = self.options.abstain_below or 0.0
         rows = [index for index, mass in enumerate(masses) if not mass >= threshold]
         if not rows:
@@ -370,8 +369,8 @@ class Agent(BeyondActing):
         )
 
     def _step(self, sessions: Sequence[Session], moments: Sequence[dict[str, Any]]) -> list[Floats]:
-        """Lets sessions observe, plans where a plan is used up, and returns the actions of this step."""
-        self.runtime.times.collect()  # what other verbs took
+        """Adds the observations to the sessions, plans where needed, and returns the actions of this step."""
+        self.runtime.times.collect()  # discards the times of other verbs
         with self.runtime.times.stage("total"):
             for session, moment in zip(sessions, moments, strict=True):
                 session.observe(moment)

@@ -1,6 +1,6 @@
-"""What an agent answers besides an action: distributions, how sure it was, how long it took, what it thinks of one.
+"""Results of an agent besides actions: distributions, confidence, times, and judgements of proposed actions.
 
-`RemoteAgent` gives these too, so this file needs NumPy only and runs on Python 3.8.
+`RemoteAgent` returns these too, so this file needs only NumPy and runs on Python 3.8.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy as np
 
 @dataclass(frozen=True, repr=False)
 class DimensionDistribution:
-    """What the network thought of one number of an action.
+    """The network's distribution over the levels of one action dimension.
 
     Attributes:
         name: of the dimension.
-        values: [n] the levels that it may have, from low to high.
-        probabilities: [n] of the levels, with guidance, among the legal ones.
-        chosen: the level that was decoded.
-        legal_mass: probability of all legal levels together before anything was masked; a network that sees what it was
-            trained on is near 1. It is 0 where the network gave no finite numbers.
-        words: [n] what the levels stand for; empty for a dimension of numbers.
+        values: [n] the values of the levels, from low to high.
+        probabilities: [n] of the levels, with guidance, normalised over the legal ones.
+        chosen: index of the decoded level.
+        legal_mass: total probability of the legal levels before masking; near 1 for inputs like those of training, and
+            0 where the network's outputs were not finite.
+        words: [n] the words of the levels; empty for a dimension of numbers.
     """
 
     name: str
@@ -33,7 +33,7 @@ class DimensionDistribution:
     words: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        """What a person wants to know of it, without the arrays."""
+        """A summary without the arrays."""
         shown = repr(self.word) if self.words else f"{self.sample:.4g}"
         about = f"mean={self.mean:.4g}, " if not self.words else ""
         entropy = f"entropy={self.entropy:.3g}, legal_mass={self.legal_mass:.4g}"
@@ -41,7 +41,7 @@ class DimensionDistribution:
 
     @property
     def word(self) -> str | None:
-        """The word that was decoded; None for a number."""
+        """The decoded word; None for a number."""
         return self.words[self.chosen] if self.words else None
 
     @property
@@ -56,17 +56,17 @@ class DimensionDistribution:
 
     @property
     def sample(self) -> float:
-        """The value that was decoded: the mode, or one drawn by chance at a temperature above 0."""
+        """The decoded value: the mode, or a sample at a temperature above 0."""
         return float(self.values[self.chosen])
 
     @property
     def log_probability(self) -> float:
-        """Of the decoded value, in nats."""
+        """Log-probability of the decoded value, in nats."""
         return float(np.log(max(self.probabilities[self.chosen], 1e-300)))
 
     @property
     def entropy(self) -> float:
-        """In nats; 0 when only one value is possible."""
+        """Entropy in nats; 0 when only one value is possible."""
         p = self.probabilities[self.probabilities > 0]
         return float(-(p * np.log(p)).sum())
 
@@ -77,11 +77,11 @@ class ActionResult:
 
     Attributes:
         action: float32 [A], finite and inside the limits.
-        dimensions: one per number.
-        chunk: float32 [n, A], the prediction that the action comes from, and what would follow.
-        position: place of the action in it.
+        dimensions: one per action dimension.
+        chunk: float32 [n, A], the predicted chunk that the action comes from.
+        position: index of the action in the chunk.
         abstained: whether the legal mass is below the agent's `abstain_below`: do not trust this action.
-        milliseconds: time of each stage of this call, and "total". Rows that were planned together share it.
+        milliseconds: time of each stage of this call, and "total"; shared by rows planned together.
     """
 
     action: np.ndarray
@@ -93,28 +93,28 @@ class ActionResult:
 
     @property
     def log_probability(self) -> float:
-        """Of the decoded action, in nats."""
+        """Log-probability of the decoded action, in nats."""
         return sum(d.log_probability for d in self.dimensions)
 
     @property
     def entropy(self) -> float:
-        """Sum over the dimensions, in nats."""
+        """Sum of the entropies of the dimensions, in nats."""
         return sum(d.entropy for d in self.dimensions)
 
     @property
     def legal_mass(self) -> float:
-        """The smallest legal mass of a dimension: a sign of inputs unlike those of training when it is low."""
+        """The smallest legal mass of a dimension; a low value suggests inputs unlike those of training."""
         return min(d.legal_mass for d in self.dimensions)
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the policy thinks of an action that somebody proposes.
+    """The policy's judgement of a proposed action.
 
     Attributes:
-        dimensions: for each number of the action, or of all actions of a chunk in order, the distribution that the
-            policy has for it after the numbers before it; `sample` is the level nearest to the proposed number.
-        threshold: of the verdict.
+        dimensions: for each number of the action, or of all actions of a chunk in order, the policy's distribution
+            conditioned on the numbers before it; `sample` is the level nearest to the proposed number.
+        threshold: smallest typicality of an accepted action.
     """
 
     dimensions: tuple[DimensionDistribution, ...]
@@ -122,25 +122,25 @@ class Judgement:
 
     @property
     def log_probability(self) -> float:
-        """Of the action among all that the robot can do, in nats."""
+        """Log-probability of the action among all legal ones, in nats."""
         return sum(dimension.log_probability for dimension in self.dimensions)
 
     @property
     def probability(self) -> float:
-        """Of the action among all that the robot can do; small even for good ones, as there are many levels."""
+        """Probability of the action among all legal ones; small even for good ones, as there are many levels."""
         return float(np.exp(self.log_probability))
 
     @property
     def typicality(self) -> float:
-        """How usual the most unusual number is: the probability of all levels that are no more probable, 0 to 1.
+        """The smallest p-value of a number: the total probability of all levels no more probable than it, 0 to 1.
 
-        It is 1 for what the policy would do itself, and does not depend on how many levels there are.
+        It is 1 for the policy's own greedy action, and does not depend on the number of levels.
         """
         return min(_typicality(dimension) for dimension in self.dimensions)
 
     @property
     def accepted(self) -> bool:
-        """Whether the policy could have done this itself: `typicality` is at least `threshold`."""
+        """Whether `typicality` is at least `threshold`."""
         return self.typicality >= self.threshold
 
 

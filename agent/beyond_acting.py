@@ -1,4 +1,4 @@
-"""What an agent can do besides acting, with the same weights: describe, answer, imagine a goal, judge an action."""
+"""Verbs of an agent besides acting, with the same weights: describe, ask, imagine a goal, judge an action."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _LAST_SEED = 2**63 - 1
 
 
 class BeyondActing:
-    """The verbs of `Agent` that are not acting. They remember nothing and draw no random numbers of the episodes.
+    """The verbs of `Agent` besides acting. They leave the episodes and their random numbers unchanged.
 
-    How good the answers are is a matter of what the weights were trained on: a network that only ever saw
-    demonstrations describes badly. All raise TaskError for a text that is longer than the network reads.
+    The quality of the answers depends on the training data: a network trained on demonstrations alone describes badly.
+    All verbs raise TaskError for a text that is longer than the network reads.
     """
 
     model: UnifiedIO2
@@ -45,15 +45,15 @@ class BeyondActing:
         return TaskRunner(self.model, self.format.vocabulary)
 
     def describe(self, frames: Any = None, *, row: int = 0) -> TextAnswer:
-        """Says what one image shows, or what the robot in several was told to do, in the words of training.
+        """Captions one image, or infers from several the instruction that the robot follows.
 
         Args:
             frames: an RGB image, or several, oldest first: uint8 or float in [0, 1], [H, W, 3] or [3, H, W], of any
-                size; None for what the last `act` saw.
-            row: of a vector environment, for None.
+                size; None for the observation of the last `act`.
+            row: row of a vector environment if `frames` is None.
 
         Raises:
-            ObservationError: a frame is not such an image, or there are none.
+            ObservationError: a frame is malformed, or there are no frames.
             CannotDo: there are more frames than the network reads.
             NotReset: nothing was observed yet.
         """
@@ -61,9 +61,9 @@ class BeyondActing:
         if len(images) == 1:
             return self._tasks.caption_images(images)[0]
         config = self.model.config
-        room = 1 + (config.sampling.num_frames if "image_history" in config.input_modalities else 0)
-        if len(images) > room:
-            raise CannotDo(f"frames: {len(images)} were given, but the network reads {room}; give the last {room}")
+        most = 1 + (config.sampling.num_frames if "image_history" in config.input_modalities else 0)
+        if len(images) > most:
+            raise CannotDo(f"frames: {len(images)} were given, but the network reads {most}; give the last {most}")
         return self._tasks.describe_tasks([Clip(tuple(images))])[0]
 
     def ask(
@@ -74,13 +74,13 @@ class BeyondActing:
         answers: Sequence[str] | None = None,
         row: int = 0,
     ) -> TextAnswer:
-        """Answers a question about what the policy's cameras show.
+        """Answers a question about the images of the policy's cameras.
 
         Args:
-            question: in words.
-            observation: one with at least the images of the cameras; None for what the last `act` saw.
-            answers: possible answers, one of which is given; None lets the network write.
-            row: of a vector environment, for None.
+            question: the question as text.
+            observation: an observation with at least the camera images; None for that of the last `act`.
+            answers: possible answers, one of which is returned; None for free text.
+            row: row of a vector environment if `observation` is None.
 
         Raises:
             ObservationError: the question or an answer is empty, or an image is malformed.
@@ -98,21 +98,21 @@ class BeyondActing:
         guidance: float = 0.0,
         row: int = 0,
     ) -> Pixels:
-        """Draws what the cameras will show once an instruction is carried out.
+        """Generates the camera images expected after the instruction is carried out.
 
         Args:
-            instruction: in words; None for that of the episode.
-            observation: one with at least the images of the cameras; None for what the last `act` saw.
-            seed: of the drawing; the random numbers of the episode are left alone.
-            guidance: scale of classifier-free guidance, 0 for none; the paper draws with 10.
-            row: of a vector environment, for None.
+            instruction: the instruction as text; None for that of the episode.
+            observation: an observation with at least the camera images; None for that of the last `act`.
+            seed: seed of the sampling; the episode's random numbers are not used.
+            guidance: scale of classifier-free guidance, 0 for none; the paper uses 10.
+            row: row of a vector environment if `observation` is None.
 
         Returns:
             uint8 [H, W, 3], the cameras side by side as the policy sees them; a goal for policies that read one.
 
         Raises:
-            CannotDo: the checkpoint draws no images.
-            ObservationError: the instruction is not in words, an image is malformed, or a number out of range.
+            CannotDo: the checkpoint cannot generate images.
+            ObservationError: the instruction is not text, an image is malformed, or a number is out of range.
             NotReset: there is no instruction, or nothing was observed yet.
         """
         if "image" not in self.model.config.target_modalities or "image" not in self.model.tokenizers:
@@ -141,18 +141,18 @@ class BeyondActing:
         threshold: float = 0.05,
         row: int = 0,
     ) -> Judgement:
-        """Says how probable an action is for the policy, for the instruction of the episode; guidance is left out.
+        """Scores a proposed action under the policy and the episode's instruction, without guidance.
 
         Args:
             action: [A] in the embodiment's units, or [n, A] for the first n of a chunk; each number is judged by the
                 nearest level.
-            observation: what the next `act` would be given; None for what the last one saw.
-            threshold: of `Judgement.accepted`, 0 to 1.
-            row: of a vector environment.
+            observation: the observation of the next step; None for that of the last `act`.
+            threshold: threshold of `Judgement.accepted`, 0 to 1.
+            row: row of a vector environment.
 
         Raises:
-            ActionError: the action has another shape, is not finite or beyond the robot's limits.
-            ObservationError: the observation is malformed, or `threshold` no probability.
+            ActionError: the action has the wrong shape, is not finite or is beyond the robot's limits.
+            ObservationError: the observation is malformed, or `threshold` is not a probability.
             NotReset: there is no instruction, or nothing was observed yet.
         """
         threshold = to_number("threshold", threshold, 0, 1)
@@ -168,7 +168,7 @@ class BeyondActing:
         return Judgement(tuple(dimension for part in found for dimension in part), threshold)
 
     def _proposed(self, action: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """One action or several, checked, as float64 [n, A]."""
+        """Checks one action or several and converts them to float64 [n, A]."""
         codec, chunk = self.format.codec, self.format.chunk
         values = to_array("action", action, ActionError)
         if values.ndim not in (1, 2) or values.shape[-1] != codec.size or values.dtype.kind not in "iuf":
@@ -197,7 +197,7 @@ class BeyondActing:
     def _scene(self, observation: Observation | None, row: int) -> Pixels:
         """The policy's cameras side by side."""
         if not self.format.cameras:
-            raise CannotDo("cameras: this policy has none, so it sees nothing that it could speak of")
+            raise CannotDo("cameras: this policy has none, so it sees nothing to describe; give images as frames")
         if observation is None:
             session = self._session(row)
             self._require_seen(session, "observation")
@@ -214,7 +214,7 @@ class BeyondActing:
 
 
 def _peek(session: Session, moment: dict[str, Any]) -> Session:
-    """What a session would be after another observation; the session itself stays as it is."""
+    """A copy of a session after another observation; the session itself is unchanged."""
     ahead = session.twin()
     ahead.observe(moment)
     return ahead

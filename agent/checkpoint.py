@@ -1,4 +1,4 @@
-"""A checkpoint is one folder: weights, model config, vocabulary, the robots that it acts for, checksums."""
+"""Checkpoints: read and write folders of weights, model config, vocabulary, robot files and checksums."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ WEIGHTS = WEIGHTS_FILE
 MODEL = CONFIG_FILE
 VOCABULARY = "vocabulary.model"
 FILES = (WEIGHTS, MODEL, *ROBOT_FILES, VOCABULARY)
-"""What an agent of one robot reads; SHA256SUMS and what training needs come on top."""
+"""The files of an agent of one robot; SHA256SUMS and training state come in addition."""
 
 
 class Checkpoint:
-    """A network together with everything that says which robots it is for and how to talk to them.
+    """A network with the embodiments and formats of its robots.
 
     Args:
         model: the network.
-        robots: how its robot is read and written, or its robots by name.
-        folder: where it was loaded from, if it was.
-        sha256: of each file as it was when it was loaded; empty if it was not, or if nothing was compared.
+        robots: the format of its robot, or formats by name of robot.
+        folder: the folder it was loaded from, if any.
+        sha256: hash of each file when it was loaded; empty if it was not loaded or not verified.
 
     Attributes:
         robots: name of a robot -> its embodiment, statistics and policy; all with the network's vocabulary.
@@ -69,11 +69,11 @@ class Checkpoint:
 
     @property
     def format(self) -> PolicyFormat:
-        """That of the only robot, or of the default; raises CheckpointError naming the robots if there is none."""
+        """The format of the only or default robot; raises CheckpointError naming the robots if neither exists."""
         return self.robots[self.robots.pick()]
 
     def hashes(self, robot: str | None = None) -> dict[str, str]:
-        """sha256 of the weights and of the statistics of a robot (None: the only one, or the default), for reports."""
+        """sha256 of the weights and of a robot's statistics (None: the only or default robot), for reports."""
         if self.folder is None:
             raise CheckpointError("hashes: this checkpoint was never saved; call save_checkpoint first")
         folder = robot_folder(Path(), self.robots.pick(robot) if self.robots.named else "")
@@ -82,13 +82,12 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: str | Path, model: UnifiedIO2, robots: PolicyFormat | Mapping[str, PolicyFormat]) -> Path:
-    """Writes a checkpoint folder in one step: it is complete or it is not there.
+    """Writes a checkpoint folder atomically.
 
     Args:
-        folder: where to; an existing checkpoint there is replaced.
+        folder: the folder to write; an existing checkpoint there is replaced.
         model: the network, on any device.
-        robots: how its robot is read and written, or its robots by name; `RobotFormats` also says which of them acts
-            where none is asked for.
+        robots: the format of its robot, or formats by name of robot; `RobotFormats` may also name a default.
 
     Raises:
         CheckpointError: as `RobotFormats` says.
@@ -101,7 +100,7 @@ def save_checkpoint(folder: str | Path, model: UnifiedIO2, robots: PolicyFormat 
 
 
 def write_checkpoint_files(folder: Path, model: UnifiedIO2, robots: RobotFormats) -> None:
-    """Writes the files of a checkpoint into an existing folder, last the checksums of all that is in it."""
+    """Writes the files of a checkpoint into an existing folder, and finally the checksums of all its files."""
     save_weights(model, folder)
     write_robots(folder, robots)
     write_bytes(folder / VOCABULARY, robots.vocabulary.to_bytes())
@@ -111,21 +110,20 @@ def write_checkpoint_files(folder: Path, model: UnifiedIO2, robots: RobotFormats
 def load_checkpoint(name_or_path: str | Path, embodiment: Embodiment | str | None = None) -> Checkpoint:
     """Loads a checkpoint folder, or one that ships with the package, such as "lift-nano".
 
-    Every file is compared with the checksum that was saved with it. A folder from before there were checksums loads.
+    Every file is verified against its saved checksum. A folder without checksums also loads.
 
     Args:
         name_or_path: folder, or name.
-        embodiment: of the robot that it is loaded for, or that robot's name; None loads it for all of its robots.
+        embodiment: the robot to load it for, or that robot's name; None loads it for all of its robots.
 
     Raises:
-        CheckpointError: if there is no such checkpoint, or a file of it is missing, damaged or another one than was
-            saved; names the file.
-        EmbodimentMismatch: if none of its robots is the one that is asked for, see `RobotFormats.pick`.
+        CheckpointError: if the checkpoint does not exist, or a file is missing, damaged or was exchanged; names the
+            file.
+        EmbodimentMismatch: if it has no such robot, see `RobotFormats.pick`.
         WeightsError: if the weights do not fit the model config.
 
     Warns:
-        UserWarning: what its actions and observations mean was guessed in part, and nobody has confirmed it; or there
-            are no checksums.
+        UserWarning: parts of the embodiment were guessed and never confirmed, or there are no checksums.
     """
     folder = find_checkpoint(name_or_path)
     sha256 = _checked(folder)
@@ -141,16 +139,16 @@ def load_checkpoint(name_or_path: str | Path, embodiment: Embodiment | str | Non
     for name in chosen:
         if guessed := robots[name].embodiment.guessed:
             warnings.warn(
-                f"{robot_folder(folder, name if robots.named else '')}: guessed and confirmed by nobody: "
-                f"{', '.join(guessed)}; the robot may take its actions for something else. Confirm them in the YAML "
-                "file of the data, and train on",
+                f"{robot_folder(folder, name if robots.named else '')}: guessed and never confirmed: "
+                f"{', '.join(guessed)}; the robot may interpret its actions differently. Confirm them in the YAML "
+                "file of the data, and continue training",
                 stacklevel=3,
             )
     return Checkpoint(model, robots, folder, sha256)
 
 
 def load_robots(folder: Path) -> RobotFormats:
-    """Reads what a checkpoint says of its robots, without its weights; raises CheckpointError naming the file."""
+    """Reads the robots of a checkpoint without its weights; raises CheckpointError naming the file."""
     names = robot_names(folder)
     with naming(folder / VOCABULARY):
         vocabulary = Vocabulary.from_bytes((folder / VOCABULARY).read_bytes())
@@ -158,7 +156,7 @@ def load_robots(folder: Path) -> RobotFormats:
 
 
 def checkpoint_files(folder: Path) -> list[str]:
-    """Names of the files that an agent reads in a folder, whether or not they are there.
+    """Names of the files that an agent reads in a folder, whether or not they exist.
 
     Raises:
         CheckpointError: the name of a robot is unsafe, see `robot_names`.
@@ -171,7 +169,7 @@ def checkpoint_files(folder: Path) -> list[str]:
 
 
 def _checked(folder: Path) -> Mapping[str, str]:
-    """The sha256 of each file of a checkpoint, which are all there and as they were saved; empty if nobody knows."""
+    """Verifies that all files exist and match their checksums; returns their sha256, empty without checksums."""
     try:
         names = checkpoint_files(folder)
         missing = [name for name in names if not (folder / name).is_file()]
@@ -185,8 +183,8 @@ def _checked(folder: Path) -> Mapping[str, str]:
         raise CheckpointError(str(error)) from error
     if sha256 is None:
         warnings.warn(
-            f"{folder} has no {SUMS_FILE}, so damaged or exchanged files cannot be told from the right ones; if you "
-            f"trust them, write it with `{sums_command(folder)}` in that folder",
+            f"{folder} has no {SUMS_FILE}, so damaged or exchanged files cannot be detected; if you trust them, write "
+            f"it with `{sums_command(folder)}` in that folder",
             stacklevel=4,
         )
     return sha256 or {}

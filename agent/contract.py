@@ -1,4 +1,4 @@
-"""check_agent: does an agent keep the promises that an environment, a server and a safety officer rely on?"""
+"""The agent contract: `check_agent` tests the promises that environments, servers and safety officers rely on."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from embodio.envs.embodiment import ActionSpec, Dimension, Embodiment
 from embodio.envs.errors import EmbodimentMismatch
 
 STEPS = 6
-"""Steps of each try; more than the half chunk that agents play before they plan again."""
+"""Steps of each trial; more than the half chunk that agents play before they plan again."""
 
 Actions = list[npt.NDArray[Any]]
 Play = list[dict[str, Any]]
 
 
 class ContractError(AgentError):
-    """An agent breaks promises; the message says which, and where.
+    """An agent breaks promises; the message lists which, and where.
 
     Attributes:
-        broken: name of each broken promise -> how it is broken.
+        broken: name of each broken promise -> the violation.
     """
 
     def __init__(self, broken: dict[str, str]) -> None:
@@ -35,21 +35,21 @@ class ContractError(AgentError):
 
 
 def check_agent(agent: Any, env: Any, *, seed: int = 0, batch: bool = True) -> list[str]:
-    """Tries an agent in an environment.
+    """Tests an agent in an environment.
 
     Args:
         agent: an `Agent`, a `RemoteAgent`, or anything else with `reset(instruction=...)` and `act(observation)`.
-            `check_embodiment` is tried where it exists, and demanded from nothing.
+            `check_embodiment` is tested if it exists, but not required.
         env: a gymnasium environment with an `embodiment`.
-        seed: of the episode that is played.
-        batch: also try batches of observations; False for agents that take one at a time by design.
+        seed: seed of the episode.
+        batch: also test batches of observations; False for agents that take single observations only.
 
     Returns:
-        The promises that were tried, and kept.
+        The promises tested, all of them kept.
 
     Raises:
-        ContractError: if one is broken; all that are broken are in it.
-        AgentError: if the environment is a vector, or says not what robot it has.
+        ContractError: if promises are broken; lists all of them.
+        AgentError: if the environment is a vector environment, or has no `embodiment`.
     """
     embodiment: Embodiment = _embodiment_of(env)
     found: dict[str, str | None] = {}
@@ -76,7 +76,7 @@ def check_agent(agent: Any, env: Any, *, seed: int = 0, batch: bool = True) -> l
 
 def _embodiment_of(env: Any) -> Embodiment:
     if hasattr(env, "num_envs"):
-        raise AgentError("env: a vector was given; give one environment, batches are made of what it shows")
+        raise AgentError("env: got a vector environment; give a single one, batches are made of its observations")
     found = getattr(getattr(env, "unwrapped", env), "embodiment", None)
     if not isinstance(found, Embodiment):
         raise AgentError("env: it has no `embodiment`; set it to the embodio.envs.Embodiment of the robot")
@@ -101,7 +101,7 @@ def _first_of_each(faults: Iterator[tuple[str, str]]) -> dict[str, str]:
 
 
 def _play(agent: Any, env: Any, action: ActionSpec, seed: int, found: dict[str, str | None]) -> tuple[Play, Any]:
-    """Plays an episode, and judges what each step shows by itself."""
+    """Plays an episode, and checks each step by itself."""
     observation, _ = env.reset(seed=seed)
     instruction = observation.get("instruction", "do the task")
     agent.reset(instruction=instruction)
@@ -126,7 +126,7 @@ def _play(agent: Any, env: Any, action: ActionSpec, seed: int, found: dict[str, 
                 found["observation"] = found["observation"] or changed
         seen.append(kept)
         if found["form"] or found["finite"] or found["bounds"]:
-            break  # such an action is not for a robot
+            break  # the action is not safe to play
         observation, _, terminated, truncated, _ = env.step(chosen)
         if terminated or truncated:
             break
@@ -141,7 +141,7 @@ def _form(chosen: Any, shape: tuple[int, ...]) -> str | None:
 
 
 def _numbers(chosen: Any, action: ActionSpec) -> Iterator[tuple[float, Any]]:
-    """The numbers of an action and their dimensions, if it has any form that can be read."""
+    """The numbers of an action and their dimensions; nothing if shape or dtype is wrong."""
     values = np.asarray(chosen)
     if values.shape == (len(action.dimensions),) and values.dtype.kind in "fiu":
         yield from zip(values.tolist(), action.dimensions, strict=True)
@@ -153,7 +153,7 @@ def _finite(chosen: Any, action: ActionSpec) -> str | None:
 
 
 def _ends(dimension: Dimension) -> tuple[float, float]:
-    """The limits as an action can say them."""
+    """The limits rounded to float32."""
     return float(np.float32(dimension.low)), float(np.float32(dimension.high))
 
 
@@ -168,11 +168,11 @@ def _bounds(chosen: Any, action: ActionSpec) -> str | None:
 def _levels(chosen: Any, action: ActionSpec) -> str | None:
     for number, d in _numbers(chosen, action):
         low, high = _ends(d)
-        edge = 1e-6 * (high - low)  # the nearest number inside a limit that float32 does not hold
+        edge = 1e-6 * (high - low)  # a limit that float32 cannot represent is rounded inwards
         if d.kind == "binary" and low + edge < number < high - edge:
             return f"{d.name} is {number}, but it is binary: {d.low} or {d.high}"
         if d.kind == "word" and np.isfinite(number) and not float(number).is_integer():
-            return f"{d.name} is {number}, but it is the place of a word: 0, 1, ..., {d.high:g}"
+            return f"{d.name} is {number}, but it is the index of a word: 0, 1, ..., {d.high:g}"
     return None
 
 
@@ -181,7 +181,7 @@ def _differ(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
 
 
 class _Trial:
-    """Plays recorded observations again in several ways; each method gives the faults that it finds."""
+    """Replays recorded observations in several ways; each method yields the faults that it finds."""
 
     def __init__(self, agent: Any, play: Play, instruction: Any, size: int) -> None:
         self.agent, self.play, self.instruction, self.size = agent, play, instruction, size
@@ -189,7 +189,7 @@ class _Trial:
         self._seeded = "seed" in inspect.signature(agent.reset).parameters
 
     def begin(self, rows: int | None = None) -> None:
-        """An episode, or one in each row, all with the same random numbers where the agent draws any."""
+        """Starts an episode, or one in each row, all with the same seed where the agent takes one."""
         seed: dict[str, Any] = {"seed": 0 if rows is None else [0] * rows} if self._seeded else {}
         self.agent.reset(instruction=self.instruction if rows is None else (self.instruction,) * rows, **seed)
 
@@ -198,7 +198,7 @@ class _Trial:
         return [np.array(self.agent.act(observation)) for observation in play]
 
     def shared_memory(self) -> Iterator[str]:
-        """An action that is the same memory as an earlier one, or as the observation."""
+        """Finds an action that shares memory with an earlier one or with the observation."""
         self.begin()
         given: Actions = []
         for step, observation in enumerate(self.play):
@@ -209,7 +209,7 @@ class _Trial:
             given.append(chosen)
 
     def written_into(self) -> Iterator[str]:
-        """An action that changes when somebody writes into an earlier one."""
+        """Finds an action that changes when an earlier one is written into."""
         expected = self.episode(self.play)
         self.begin()
         for step, observation in enumerate(self.play):
@@ -222,12 +222,12 @@ class _Trial:
             chosen[:] = 0.123
 
     def another_after_reset(self) -> Iterator[str]:
-        """Another action for the same observations, with another episode in between."""
+        """Finds a different action for the same observations after another episode."""
         first = self.episode(self.play)
         self.episode(self.play[::-1][:2])
         for step, (a, b) in enumerate(zip(first, self.episode(self.play), strict=True)):
             if _differ(a, b):
-                yield f"step {step}: after a reset the same observations led to another action"
+                yield f"step {step}: after a reset the same observations led to a different action"
 
     def rows(self) -> list[Play]:
         return [self.play, self.play[::-1], self.play[1:] + self.play[:1]]
@@ -240,7 +240,7 @@ class _Trial:
         return {key: np.stack([row[step][key] for row in rows]) for key in keys}
 
     def faults_of_batches(self) -> Iterator[tuple[str, str]]:
-        """The promise that is broken, and how: another form, memory that is used again, a changed observation."""
+        """Finds broken promises of batches: wrong shape or dtype, reused memory, a changed observation."""
         rows, given = self.rows(), list[Any]()
         self.begin(len(rows))
         for step in range(len(self.play)):
@@ -250,7 +250,7 @@ class _Trial:
                 yield "rows", f"step {step}: {form}"
                 return
             if not chosen.flags.writeable or any(np.shares_memory(chosen, other) for other in given):
-                yield "memory", f"step {step} of a batch: the actions are memory that is used again; return a copy"
+                yield "memory", f"step {step} of a batch: the actions are in memory that is reused; return a copy"
             for key, value in self.batch(rows, step).items():
                 if _differ(value, seen[key]):
                     yield (
@@ -271,7 +271,7 @@ class _Trial:
                     yield f"step {step}: row {index} of a batch acts differently from the same row alone"
 
     def rows_that_are_disturbed(self) -> Iterator[str]:
-        """A row that does not start over when it is reset, or another that does not go on."""
+        """Finds a row that does not restart when it is reset, or another row that is disturbed by it."""
         rows, middle = self.rows(), len(self.play) // 2
         alone = [self.episode(row) for row in rows]
         begun = self.episode(rows[1][middle:])
@@ -299,7 +299,7 @@ def _accepts_another(agent: Any, embodiment: Embodiment) -> str | None:
 
 
 def _foreign(embodiment: Embodiment) -> Iterator[tuple[str, Embodiment]]:
-    """Robots that differ in one field each, and what that is."""
+    """Names of fields, each with an embodiment that differs in that field."""
     action = embodiment.action
     first = dataclasses.replace(action.dimensions[0], unit=f"10 {action.dimensions[0].unit}")
     units = dataclasses.replace(action, dimensions=(first, *action.dimensions[1:]))

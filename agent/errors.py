@@ -1,4 +1,4 @@
-"""Errors of the agent: each names the field that is wrong and says what to do about it."""
+"""Errors of the agent: each names the wrong field and the remedy."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ class AgentError(Exception):
 
 
 class ActionError(AgentError, ValueError):
-    """An action, or its tokens, is outside of what the embodiment allows."""
+    """An action, or its tokens, is not allowed by the embodiment."""
 
 
 class ObservationError(AgentError, ValueError):
-    """An observation misses a key, or one of its values has the wrong shape, dtype or range."""
+    """An observation lacks a key, or one of its values has the wrong shape, dtype or range."""
 
 
 class CheckpointError(AgentError):
@@ -24,12 +24,12 @@ class NotReset(AgentError):
 
 
 class Abstained(AgentError):
-    """The agent does not trust its action and was told to refuse in that case."""
+    """The agent does not trust its action and is configured to refuse in that case."""
 
 
 class CannotDo(AgentError):
-    """The checkpoint lacks what was asked for, such as the image tokeniser that drawing a goal needs."""
+    """The checkpoint lacks a required part, such as the image tokeniser for imagining a goal."""
 
 
 class PrecisionError(AgentError):
-    """Faster weights gave results too far from those of float32, or cannot be used on this machine."""
+    """A precision, device or compiler cannot be used on this machine."""

@@ -1,4 +1,4 @@
-"""ImaginedGoals: an agent that draws its own sub-goals, and acts towards each for several plans."""
+"""ImaginedGoals: an agent that generates its own goal images, and follows each for several plans."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class ImaginedGoals:
         >>> agent.goals[0]  # what it is working towards
 
     Args:
-        agent: it may be asked to `act` as before; its rows are the same.
-        every: plans between two goals; the rate of the goals is that of planning divided by this.
+        agent: the agent; it shares its rows and can still `act` directly.
+        every: number of plans for each goal.
         guidance: see `Agent.imagine`.
 
     Raises:
@@ -56,7 +56,7 @@ class ImaginedGoals:
         seed: int | Sequence[int] | None = None,
         rows: npt.ArrayLike | None = None,
     ) -> None:
-        """Like `Agent.reset`; the goals of the rows are forgotten. Goals are drawn with the seeds of the rows."""
+        """Like `Agent.reset`, and forgets the goals of the rows. Goals are sampled with the seeds of the rows."""
         self.agent.reset(instruction, seed=seed, rows=rows)
         seeds = [session.seed for session in self.agent.sessions]
         fresh = np.ones(len(seeds), dtype=np.bool_) if rows is None else np.asarray(rows)
@@ -66,7 +66,7 @@ class ImaginedGoals:
         self.goals = [None if fresh[row] else kept[row][1] for row in range(len(seeds))]
 
     def act(self, observation: Observation) -> npt.NDArray[np.float32]:
-        """The next action, like `Agent.act`; a new goal is imagined first where one is due.
+        """The next action, like `Agent.act`; imagines a new goal first where one is due.
 
         Args:
             observation: as for `Agent.act`, without "goal".
@@ -84,7 +84,7 @@ class ImaginedGoals:
             if due[row] and self._plans[row] % self.every == 0:
                 seed = part_seed(self._seeds[row], self._plans[row])
                 goal = self.agent.imagine(None, part, seed=seed, guidance=self.guidance, row=row)
-                # A policy that sees the middle of frames imagines no more than that, so it must not be cut again.
+                # The goal is imagined as the policy sees frames, already cropped, so it must not be cropped again.
                 self.goals[row] = sessions[row].imagined = goal
         goals = [goal for goal in self.goals if goal is not None]
         action = self.agent.act({**observation, "goal": goals[0] if count is None else np.stack(goals)})

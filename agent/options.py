@@ -1,4 +1,4 @@
-"""How an agent acts: replanning, averaging, chance, guidance, precision; everything beyond the checkpoint."""
+"""Options of an agent beyond its checkpoint: replanning, ensembling, sampling, guidance and precision."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ Precision = Literal["float32", "bfloat16", "int8", "int8_weights"]
 
 @dataclass(frozen=True, kw_only=True)
 class AgentOptions:
-    """Options of an agent. The defaults are greedy, one chunk at a time, in float32.
+    """Options of an agent. The defaults decode greedily, one chunk at a time, in float32.
 
     Attributes:
-        replan: actions of a chunk that are played before the next is predicted (receding horizon), 1 to the chunk's
-            length; None for half a chunk, or for all that a policy of whole episodes has planned.
-        ensemble: average the predictions that several chunks make for the same step, the i-th oldest with the weight
-            exp(-ensemble * i); 0 weighs them alike; None plays the newest. Words and binary
-            dimensions take the weighted vote; rotations of absolute poses are averaged as such, see `Ensemble`.
-        temperature: 0 takes the best level; above 0 draws one, with the random numbers of the row's seed.
-        guidance: how far to move away from what the network would do without the instruction; 0 is off.
-        neutral: the instruction that stands for none, for guidance.
-        abstain_below: refuse to act when the legal mass (see `ActionResult.legal_mass`) is below; None never refuses.
-            An agent that refused remembers nothing of that step, and plans again at the next.
-        precision: of the weights. "int8" quantises them, and activations on the fly; "int8_weights" the weights alone,
-            which is more exact and slower.
-        prepare: store float32 weights as inference on a processor reads them, see `embodio.model.prepare`. Large
-            networks are faster, results differ by the rounding of float32, and the network that was given is changed.
+        replan: number of actions of a chunk played before the next is predicted (receding horizon), 1 to the chunk's
+            length; None for half a chunk, or the whole plan of a policy of whole episodes.
+        ensemble: average the predictions of several chunks for the same step, the i-th oldest with the weight
+            exp(-ensemble * i); 0 weighs them equally; None plays the newest. Words and binary dimensions take the
+            weighted vote; rotations of absolute poses are averaged as rotations, see `Ensemble`.
+        temperature: 0 takes the best level; above 0 samples one, with the random numbers of the row's seed.
+        guidance: scale of classifier-free guidance away from the neutral instruction; 0 is off.
+        neutral: the neutral instruction of guidance.
+        abstain_below: refuse to act when the legal mass (see `ActionResult.legal_mass`) is below this; None never
+            refuses. An agent that refused forgets that step, and plans again at the next.
+        precision: precision of the weights. "int8" quantises weights, and activations on the fly; "int8_weights" the
+            weights only, which is more exact and slower.
+        prepare: store float32 weights in the layout of CPU inference, see `embodio.model.prepare`. Large networks are
+            faster, results differ by float32 rounding, and the given network is changed.
         compile: use torch.compile for the encoder; needs a C++ compiler.
-        batch_rows: run rows of a vector together where that gives the same bits as one by one.
+        batch_rows: run rows of a vector environment in one batch where that gives the same bits as one by one.
     """
 
     replan: int | None = None
@@ -69,10 +69,10 @@ class AgentOptions:
             raise AgentError(f"replan: got {self.replan!r}, expected a whole number of actions")
 
     def replan_of(self, chunk: int, whole_episode: bool = False) -> int:
-        """Actions played before planning again, for chunks of a length.
+        """Number of actions played before planning again, for chunks of length `chunk`.
 
         Raises:
-            AgentError: `replan` is out of range, or nothing overlaps that an ensemble could average.
+            AgentError: `replan` is out of range, or chunks do not overlap for an ensemble to average.
         """
         usual = chunk if whole_episode else max(1, chunk // 2)
         replan = usual if self.replan is None else self.replan

@@ -1,4 +1,4 @@
-"""The network that policies need: a named size, cut to what they read and write."""
+"""The model config of policies: a named size, reduced to the modalities that they use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from embodio.agent.format.policy_format import PolicyFormat
 from embodio.model.config.model import ModelConfig
 from embodio.model.config.parts import AudioTowerConfig, ResamplerConfig
 
-# What a small policy with a microphone hears with, next to the other parts of size nano.
+# The audio parts of size nano, for policies with a microphone.
 _NANO_AUDIO_TOWER = AudioTowerConfig(
     emb_dim=128, num_heads=4, head_dim=32, num_layers=2, mlp_dim=512, num_positions=130
 )
@@ -18,11 +18,11 @@ _NANO_AUDIO_HISTORY = ResamplerConfig(
 
 
 def policy_network_config(size: str, *formats: PolicyFormat) -> ModelConfig:
-    """The named size, fitted to policies: rows for their vocabulary, only inputs that one reads, only text targets.
+    """Adapts a named size to policies: rows for their vocabulary, only the inputs that they read, only text targets.
 
     Args:
         size: see `ModelConfig.named`.
-        formats: how each of the robots is read and written, one or more, with one vocabulary.
+        formats: the formats of one or more robots, with one vocabulary.
 
     Raises:
         ConfigError: if there is no such size.

@@ -1,4 +1,4 @@
-"""Errors of the model: every one names what is wrong and what to do about it."""
+"""Errors of the model: each names the problem and the remedy."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ class BatchError(ModelError, ValueError):
 
 
 class DecodingError(ModelError, ValueError):
-    """Step-by-step decoding was asked for something impossible, such as more tokens than were reserved."""
+    """An invalid decoding request, such as more tokens than were reserved."""
 
 
 class WeightsError(ModelError, ValueError):

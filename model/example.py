@@ -1,4 +1,4 @@
-"""One example as a person would name it: what the model is given and the one thing it should answer, not yet tokens."""
+"""Example: the inputs and targets of the model as plain media and text, before they become tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ Waveform = npt.NDArray[np.float32]
 """Mono sound at 16 kHz: float32 [samples] in [-1, 1]."""
 
 Sound = Waveform | Spectrogram
-"""A waveform, or the mel power spectrogram of one segment where that is what there is."""
+"""A waveform, or the mel power spectrogram of one segment."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Example:
-    """Inputs and target of the model. Leave out what an example does not have.
+    """Inputs and targets of the model; absent ones keep their defaults.
 
     Attributes:
         text: the prompt: plain text, or texts and token ids in sequence (`Vocabulary.encode`).
@@ -32,10 +32,10 @@ class Example:
             the last of which is the main sound; those before it are then the history.
         audio_history: earlier sounds, oldest first, each at most a segment, at most as many as the model has slots.
         text_target: the answer as a prompt; None for inference or when the target is not text.
-        other_answers: further right answers besides `text_target`; each is trained as if it were the only one, and all
-            share one pass of the encoder.
-        image_target: an image to draw.
-        audio_target: a sound to make, at most a segment.
+        other_answers: further correct answers besides `text_target`; each is trained as if it were the only one, and
+            all share one pass of the encoder.
+        image_target: an image to generate.
+        audio_target: a sound to generate, at most a segment.
 
     An example may have several targets; they do not see each other in the decoder.
     """

@@ -1,4 +1,4 @@
-"""Names of files that data, a server or a checkpoint gives: what makes one unsafe to use as a path."""
+"""Untrusted file names from data, servers or checkpoints: checks that they are safe as paths."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _HALF = re.compile(r"[\ud800-\udfff]")  # of a character: JSON can hold it, the 
 
 
 def fault_of_name(name: str) -> str:
-    """Why a name with slashes cannot be a path below some folder, as the end of a sentence; "" if it can.
+    """Why a name with slashes is unsafe as a path below a folder, as the end of a sentence; "" if it is safe.
 
-    Refused are absolute names, those that lead upwards, and what only an attack or another system would put there.
+    Refuses absolute names, names that lead upwards, and characters that only an attack or another system would use.
     """
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or _FORBIDDEN.search(name) or not name.strip("./"):
@@ -24,7 +24,7 @@ def fault_of_name(name: str) -> str:
 
 
 def outside_of(folder: Path, path: Path) -> Path | None:
-    """Where links lead from a path below a folder, if that is outside of it; None if it stays inside.
+    """The target of a path below a folder if links lead outside of it; None if it stays inside.
 
     The files of a snapshot of the Hugging Face cache are links to its blobs, which count as inside.
     """
@@ -34,7 +34,7 @@ def outside_of(folder: Path, path: Path) -> Path | None:
 
 
 def _blobs(root: Path) -> list[Path]:
-    """Where the files of a snapshot of the Hugging Face cache lie, which holds links to them."""
+    """The blob folders of a snapshot of the Hugging Face cache, to which its links lead."""
     return [
         revision.parents[1] / "blobs"
         for revision in (root, *root.parents)

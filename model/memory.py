@@ -1,4 +1,4 @@
-"""Where the memory of tensors comes from: large ones outside the heap, and what is freed kept for the next."""
+"""Tensor memory: allocates large tensors outside the heap, and keeps freed memory for reuse."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ MAPPED_BYTES = 1 << 16
 """Smaller tensors stay in the heap."""
 
 KEPT_BYTES = 64 << 20
-"""What `keep_freed_memory` keeps at most."""
+"""Largest amount of memory that `keep_freed_memory` keeps."""
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of settings in glibc's malloc.h
 
 
-def room(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-    """A tensor on the CPU whose content is arbitrary.
+def allocate(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """An uninitialised tensor on the CPU.
 
-    From the heap, the pieces of fused tensors would leave holes: a quarter more memory at size large. Huge pages spare
-    the processor most look-ups of addresses, which makes reading weights up to a quarter faster.
+    On the heap, the pieces of fused tensors would leave holes: a quarter more memory at size large. Huge pages save
+    most address look-ups, which makes reading weights up to a quarter faster.
     """
     size = math.prod(shape) * dtype.itemsize
     if size < MAPPED_BYTES:
@@ -37,9 +37,9 @@ def room(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
 
 
 def keep_freed_memory() -> None:
-    """Has glibc keep what this process frees: memory that it gives back is made again, page by page, for the next use.
+    """Makes glibc keep freed memory, which would otherwise be returned and mapped again page by page.
 
-    Settings of glibc in the environment (MALLOC_...) count no more; with another library for C nothing happens.
+    This overrides glibc's environment settings (MALLOC_...), and does nothing with other C libraries.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

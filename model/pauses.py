@@ -1,9 +1,9 @@
-"""Pauses in long computations, in which the caller may do something else, or give up by raising an error.
+"""Pauses in long computations, in which the caller may do other work, or cancel by raising an error.
 
     with pausing(show_progress):
         runner.draw(["a red cube"])
 
-The network pauses between its layers, and so between two tokens as well. What is done in a pause changes no result.
+The network pauses between its layers, and thus between tokens as well. Pauses do not change results.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from contextvars import ContextVar
 import torch
 
 BETWEEN: ContextVar[Callable[[], object] | None] = ContextVar("between", default=None)
-"""What is called in a pause; None where nobody asked for pauses, so that a loop need not call `pause` at all."""
+"""The function called in a pause; None without `pausing`, so that loops can skip `pause`."""
 
 
 @contextmanager
 def pausing(between: Callable[[], object]) -> Iterator[None]:
-    """Has `between` called in every pause of what is computed inside, in this thread; pauses in it call nothing."""
+    """Calls `between` in every pause of computations inside the block, in this thread; its own pauses call nothing."""
     before = BETWEEN.set(between)
     try:
         yield
@@ -29,7 +29,7 @@ def pausing(between: Callable[[], object]) -> Iterator[None]:
 
 
 def pause() -> None:
-    """A place where a computation may be held up or ended; does nothing unless somebody asked for `pausing`."""
+    """A point where a computation may be interrupted or ended; does nothing without `pausing`."""
     if torch.compiler.is_compiling():  # compiled networks have no pauses
         return
     between = BETWEEN.get()

@@ -1,4 +1,4 @@
-"""Writing files so that they are complete, on disk, or not there at all; the one place that does it for all rooms."""
+"""Atomic writing of files and folders: they are complete on disk or absent; used by all packages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REMEDIES = {
     errno.EIO: "The disk may be failing: choose another place",
 }
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
-"""Numbers of system errors that come from the disk, and never from a network."""
+"""System error numbers that come from the disk, never from a network."""
 _OTHER_REMEDY = "Choose another place, and run the same again"
 _PARTIAL = re.compile(r"\..+\.\d+\.part(\.[^.]+)?", re.DOTALL)
 
@@ -44,7 +44,7 @@ class WriteError(OSError):
 
 @contextlib.contextmanager
 def write_errors(path: Path | str) -> Iterator[None]:
-    """Turns an OSError inside the block into a WriteError that names `path`; the block does nothing but write it."""
+    """Turns an OSError inside the block, which must only write `path`, into a WriteError that names it."""
     try:
         yield
     except WriteError:
@@ -55,16 +55,16 @@ def write_errors(path: Path | str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replacing(path: Path | str, *, lasting: bool = True) -> Iterator[Path]:
-    """Yields the name of a temporary file in the same folder, which takes the place of `path` when the block ends.
+    """Yields the name of a temporary file in the same folder, which replaces `path` when the block ends.
 
-    After an exception the temporary file is gone and `path` is what it was. Folders above `path` are made.
+    After an exception the temporary file is removed and `path` is unchanged. Parent folders are created.
 
     Args:
         path: the file; a symbolic link stays one, and what it points to is replaced.
         lasting: wait until file and folder are on disk, so that a power failure cannot undo it.
 
     Raises:
-        WriteError: the disk is full, or something else keeps the file from being written.
+        WriteError: the file cannot be written, for example because the disk is full.
     """
     target = Path(path).resolve()
     temporary = partial(target)
@@ -79,7 +79,7 @@ def replacing(path: Path | str, *, lasting: bool = True) -> Iterator[Path]:
 
 
 def put_in_place(temporary: Path, path: Path, *, lasting: bool = True) -> None:
-    """Gives a file that is complete its name, in the same folder; arguments and errors as in `replacing`."""
+    """Renames a complete temporary file to its final name in the same folder; arguments, errors as in `replacing`."""
     with write_errors(path):
         if lasting:
             sync(temporary)
@@ -89,7 +89,7 @@ def put_in_place(temporary: Path, path: Path, *, lasting: bool = True) -> None:
 
 
 def write_bytes(path: Path | str, content: bytes, *, lasting: bool = True) -> None:
-    """Writes a file in one step, see `replacing`; what is not an ordinary file, such as a pipe, is written directly."""
+    """Writes a file atomically, see `replacing`; anything but a regular file, such as a pipe, is written directly."""
     if Path(path).exists() and not Path(path).is_file():
         with write_errors(path):
             Path(path).write_bytes(content)
@@ -99,12 +99,12 @@ def write_bytes(path: Path | str, content: bytes, *, lasting: bool = True) -> No
 
 
 def write_text(path: Path | str, text: str, *, lasting: bool = True) -> None:
-    """Writes a text as UTF-8 in one step, see `replacing`."""
+    """Writes a text as UTF-8 atomically, see `replacing`."""
     write_bytes(path, text.encode(), lasting=lasting)
 
 
 def write_json(path: Path | str, content: Any, *, indent: int = 1, lasting: bool = True) -> None:
-    """Writes plain values as JSON in one step, see `replacing`."""
+    """Writes plain values as JSON atomically, see `replacing`."""
     write_text(path, json.dumps(content, indent=indent) + "\n", lasting=lasting)
 
 
@@ -126,7 +126,7 @@ def append(path: Path | str, content: bytes) -> None:
 
 
 def write_cached(path: Path | str, content: bytes) -> None:
-    """Writes a file that only saves work: where it cannot be written, the program does without it."""
+    """Writes a cache file; failures are ignored."""
     with contextlib.suppress(WriteError):
         write_bytes(path, content, lasting=False)
 
@@ -142,7 +142,7 @@ def sync(path: Path) -> None:
 
 @contextlib.contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Yields an empty folder, which takes the place of `folder` when the block ends; after an exception it is gone.
+    """Yields an empty folder, which replaces `folder` when the block ends; after an exception it is removed.
 
     Whenever the process dies, `recover_folder` finds either the former content or the new one, complete.
 
@@ -167,7 +167,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 
 def recover_folder(folder: Path) -> Path:
-    """Finishes a replacement by `replacing_folder` that was cut off between its two renames; returns the folder."""
+    """Finishes a replacement by `replacing_folder` that was interrupted between its two renames; returns the folder."""
     if not folder.exists():
         with contextlib.suppress(FileNotFoundError):  # there is no former content, or the writer lives and is done now
             _renamed(_sibling(folder, "old"), folder)
@@ -175,7 +175,7 @@ def recover_folder(folder: Path) -> Path:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Removes what a killed `replacing_folder` left next to a folder; only for those who alone may write to it."""
+    """Removes leftovers of a killed `replacing_folder` next to a folder; only for its sole writer."""
     for kind in ("new", "old") if folder.exists() else ("new",):
         shutil.rmtree(_sibling(folder, kind), ignore_errors=True)
 
@@ -189,12 +189,12 @@ def sync_tree(folder: Path) -> None:
 
 
 def is_partial(name: str) -> bool:
-    """Whether `replacing` gives such names to temporary files."""
+    """Whether a name is that of a temporary file of `replacing`."""
     return _PARTIAL.fullmatch(name) is not None
 
 
 def remove_partial(folder: Path) -> None:
-    """Removes temporary files of processes that were killed; only for those who alone may write to the folder."""
+    """Removes temporary files of killed processes; only for the folder's sole writer."""
     for path in folder.iterdir():
         if is_partial(path.name):
             path.unlink(missing_ok=True)
@@ -208,7 +208,7 @@ def _put_in_place(new: Path, folder: Path, old: Path) -> bool:
 
 
 def _renamed(one: Path, other: Path) -> bool:
-    """Gives a folder another name; False if a folder that is not empty has it."""
+    """Renames a folder; False if the new name is that of a non-empty folder."""
     try:
         one.replace(other)
     except OSError as error:
@@ -219,7 +219,7 @@ def _renamed(one: Path, other: Path) -> bool:
 
 
 def partial(path: Path) -> Path:
-    """A name that no other thread uses, with the same suffix, by which some writers choose the format."""
+    """A temporary name unique to this thread, with the same suffix, from which some writers infer the format."""
     return path.with_name(f".{path.stem}.{threading.get_native_id()}.part{path.suffix}")
 
 

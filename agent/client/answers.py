@@ -1,4 +1,4 @@
-"""Answers of `Agent` as plain values for a message, and back: distributions, judgements, texts."""
+"""Conversion of an agent's answers to plain values for messages, and back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from embodio.agent.client.errors import MessageError
 
 @dataclass(frozen=True)
 class TextReply:
-    """A text, as `embodio.model.tasks.TextAnswer` is, which this side may not have.
+    """A text answer; the counterpart of `embodio.model.tasks.TextAnswer`, which clients may lack.
 
     Attributes:
-        text: what the model wrote.
-        log_probability: of its tokens together, in nats.
+        text: the text that the model wrote.
+        log_probability: sum over its tokens, in nats.
     """
 
     text: str
@@ -33,17 +33,17 @@ def to_plain(value: Any) -> Any:
 
 
 def action_result(value: Any) -> ActionResult:
-    """An ActionResult from what `to_plain` made of it."""
+    """An ActionResult from its plain values."""
     return _build(ActionResult, value, dimensions=_dimensions)
 
 
 def judgement(value: Any) -> Judgement:
-    """A Judgement from what `to_plain` made of it."""
+    """A Judgement from its plain values."""
     return _build(Judgement, value, dimensions=_dimensions)
 
 
 def text_answer(value: Any) -> TextReply:
-    """A TextReply from what `to_plain` made of it."""
+    """A TextReply from its plain values."""
     return _build(TextReply, value)
 
 

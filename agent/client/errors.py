@@ -1,4 +1,4 @@
-"""Errors between a robot and a served agent, and how their names on the wire become errors again."""
+"""Errors of the connection to a served agent, and their reconstruction from names in messages."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class RemoteError(AgentError):
 
 
 class ServerUnreachable(RemoteError):
-    """No server answers at the address, or what answers is not a server of agents."""
+    """No server answers at the address, or it is not an agent server."""
 
 
 class ConnectionLost(RemoteError):
-    """The connection broke and the episode with it; `reset` starts a new one."""
+    """The connection broke and the episode is lost; `reset` starts a new one."""
 
 
 class Unauthorised(RemoteError):
-    """The server wants a token, or another one than was given."""
+    """The token is missing or wrong."""
 
 
 class ProtocolMismatch(RemoteError):
@@ -29,7 +29,7 @@ class ProtocolMismatch(RemoteError):
 
 
 class EmbodimentRefused(RemoteError):
-    """The served policy was made for another robot; raised where `embodio.envs` and its error are not loaded."""
+    """The served policy was made for another robot; raised if `embodio.envs` and its error are not loaded."""
 
 
 class MessageError(RemoteError, ValueError):
@@ -37,27 +37,27 @@ class MessageError(RemoteError, ValueError):
 
 
 class WrongArgument(MessageError, ObservationError):
-    """An argument of a verb is of a type that no agent takes; at home, this is an ObservationError as well."""
+    """An argument of a verb has the wrong type; also an ObservationError, as for a local agent."""
 
 
 class MessageTooLarge(MessageError):
-    """A message has more bytes than the server takes."""
+    """A message is larger than the server's limit."""
 
 
 class DeadlineExceeded(RemoteError):
-    """The answer, or the rest of a message, did not come in time."""
+    """The answer, or the rest of a message, did not arrive in time."""
 
 
 class Overloaded(RemoteError):
-    """The server has as many clients or waiting requests as it takes."""
+    """The server has reached its limit of clients or waiting requests."""
 
 
 class ServerStopping(RemoteError):
-    """The server is shutting down and takes no new requests."""
+    """The server is shutting down and accepts no new requests."""
 
 
 class PolicyFailed(RemoteError):
-    """The policy broke down while it worked on a request; the server's log says where."""
+    """The policy failed while computing a request; the server's log has the details."""
 
 
 _ELSEWHERE = {
@@ -65,18 +65,18 @@ _ELSEWHERE = {
     "EmbodimentError": "embodio.envs.errors",
     "TaskError": "embodio.model.tasks.errors",
 }
-"""Errors of other rooms that a server reports, and their modules, which may be missing here."""
+"""Reported errors of other packages, and their modules, which may be missing here."""
 
 
 def error_named(name: str, message: str) -> Exception:
-    """The error that a server reported.
+    """Reconstructs the error that a server reported.
 
     Args:
-        name: name of its class, here, in `embodio.agent.errors`, or one of a few of other rooms.
-        message: what it says.
+        name: name of its class, in this module, in `embodio.agent.errors`, or in `_ELSEWHERE`.
+        message: its message.
 
     Returns:
-        An error of that class; EmbodimentRefused or RemoteError where it is not loaded or not known.
+        An error of that class; EmbodimentRefused or RemoteError if the class is not loaded or unknown.
     """
     if name in _ELSEWHERE:
         home = sys.modules.get(_ELSEWHERE[name])

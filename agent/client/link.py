@@ -1,4 +1,4 @@
-"""One open connection to a server of agents: handshake, a request and its answer, and what its end means."""
+"""One open connection to an agent server: the handshake, the exchange of requests, and its errors."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _TEMPORARY = 503
 
 
 class Broken(Exception):
-    """The connection ended; internal, `RemoteAgent` mends it or says what that means.
+    """The connection ended; internal, `RemoteAgent` reconnects or raises a public error.
 
     Args:
-        told: what happened.
-        reason: the error of a server that takes nobody just now.
+        message: what happened.
+        reason: the error of a server that is temporarily unavailable.
     """
 
-    def __init__(self, told: str, reason: Exception | None = None) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, reason: Exception | None = None) -> None:
+        super().__init__(message)
         self.reason = reason
 
 
@@ -48,15 +48,15 @@ class Link:
 
     Args:
         url: "ws://host:port" or "wss://host:port".
-        token: that the server wants, or None.
-        embodiment: of the robot as plain values, checked by the server; None skips the check.
-        session: of an earlier connection, to go on with its episode; None begins a new one.
-        tls: for wss with certificates that this machine does not trust by itself.
-        seconds: for the whole handshake.
+        token: the server's token, or None.
+        embodiment: the robot's embodiment as plain values, checked by the server; None skips the check.
+        session: session of an earlier connection, to continue its episode; None starts a new one.
+        tls: context for wss with certificates that this machine does not trust.
+        seconds: time limit of the whole handshake.
 
     Raises:
-        Broken: no server listens there, or it takes nobody just now; worth another try.
-        RemoteError: the server refuses: token, version, robot.
+        Broken: no server listens there, or it is temporarily unavailable; try again.
+        RemoteError: the server refuses the token, version or robot.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Link:
                 f"{url}: TLS failed ({error}); give tls= a context that trusts the server"
             ) from error
         except InvalidHandshake as error:
-            raise ServerUnreachable(f"{url}: no server of agents answers there ({error}); check the port") from error
+            raise ServerUnreachable(f"{url}: no agent server answers there ({error}); check the port") from error
         except (OSError, EOFError, ConnectionClosed) as error:
             raise Broken(str(error) or type(error).__name__) from error
         try:
@@ -116,12 +116,12 @@ class Link:
         Args:
             data: the packed request.
             number: its id; answers to earlier requests are skipped.
-            until: on the monotonic clock.
+            until: deadline on the monotonic clock.
 
         Raises:
             Broken: the connection ended.
-            DeadlineExceeded: no answer came in time.
-            AgentError: what the server reports.
+            DeadlineExceeded: no answer arrived in time.
+            AgentError: the error that the server reports.
         """
         try:
             self._limit_sending(until - time.monotonic())
@@ -129,17 +129,19 @@ class Link:
             return self._receive(until, number)
         except ConnectionClosed as error:
             if error.rcvd is not None and error.rcvd.code == _TOO_LARGE:
-                raise MessageTooLarge(f"request: {len(data)} bytes are more than the server takes") from error
+                raise MessageTooLarge(
+                    f"request: {len(data)} bytes are more than the server accepts; send smaller images"
+                ) from error
             raise Broken(str(error)) from error
         except OSError as error:
             raise Broken(str(error) or type(error).__name__) from error
 
     def close(self) -> None:
-        """Says goodbye: the server forgets the episode."""
+        """Closes the connection in order; the server then forgets the episode."""
         self._socket.close()
 
     def _limit_sending(self, seconds: float) -> None:
-        """A server that hangs and takes no bytes must not hold up `send` for ever."""
+        """Limits `send`, so that a server that hangs and reads no bytes cannot block it forever."""
         whole, part = divmod(max(0.1, seconds), 1.0)
         limit = struct.pack("@ll", int(whole), int(part * 1e6))
         self._socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
@@ -150,10 +152,10 @@ class Link:
                 data = self._socket.recv(timeout=max(0.0, until - time.monotonic()))
             except TimeoutError as error:
                 raise DeadlineExceeded(
-                    "no answer came in time; the server is busy or hangs: look at its /metrics, or give deadline= more"
+                    "no answer arrived in time; the server is busy or hangs: look at its /metrics, or raise deadline="
                 ) from error
             if not isinstance(data, bytes):
-                raise MessageError("answer: expected bytes, got text; is this a server of agents?")
+                raise MessageError("answer: expected bytes, got text; check that this is an agent server")
             message = unpack(data)
             answered = message.get("id")
             if answered is not None and answered != number:
@@ -168,11 +170,11 @@ def _options(token: str | None, tls: ssl.SSLContext | None, seconds: float) -> d
     options: dict[str, Any] = {"compression": None, "max_size": None, "open_timeout": seconds, "close_timeout": 1}
     if token is not None:
         if not (token.isascii() and token.isprintable()):
-            raise Unauthorised("token: has letters beyond ASCII, which HTTP does not carry; give the server's token")
+            raise Unauthorised("token: has characters beyond ASCII, which HTTP cannot carry; give the server's token")
         options["additional_headers"] = {"Authorization": f"Bearer {token}"}
     if tls is not None:
         options["ssl"] = tls
-    # Newer versions look for a proxy, and want to know that the connection itself is asked for.
+    # Newer versions look for a proxy, and need legacy=True to return the connection itself.
     newer = {"proxy": None, "legacy": True}
     known = inspect.signature(connect).parameters
     options.update({name: value for name, value in newer.items() if name in known})
@@ -180,12 +182,12 @@ def _options(token: str | None, tls: ssl.SSLContext | None, seconds: float) -> d
 
 
 def _refusal(url: str, error: InvalidStatus) -> Exception:
-    """What an HTTP answer instead of a connection means."""
+    """The error for an HTTP response in place of a connection."""
     status = error.response.status_code
     try:
-        told = json.loads(error.response.body or b"")
-        name, message = str(told["name"]), str(told["message"])
+        body = json.loads(error.response.body or b"")
+        name, message = str(body["name"]), str(body["message"])
     except (ValueError, KeyError, TypeError):
-        return ServerUnreachable(f"{url}: no server of agents answers there (HTTP {status}); check address and port")
+        return ServerUnreachable(f"{url}: no agent server answers there (HTTP {status}); check address and port")
     reason = error_named(name, f"{url}: {message}")
     return Broken(message, reason) if status == _TEMPORARY else reason

@@ -1,18 +1,18 @@
-"""Messages as bytes: msgpack, with NumPy arrays as dtype, shape and bytes; nothing in them is ever executed.
+"""The message format: msgpack, with NumPy arrays as dtype, shape and bytes; reading never executes content.
 
-A message is a map whose "type" is one of those below. Arrays may hold booleans, integers, floats and complex numbers of
-either byte order; objects, text and records are refused. Tuples stay tuples, NumPy numbers become arrays without axes.
+A message is a map with one of the types below as "type". Arrays may hold booleans, integers, floats and complex numbers
+of either byte order; objects, text and records are refused. Tuples stay tuples, NumPy scalars become 0-d arrays.
 
     client -> server
         hello   protocol, client, embodiment (or nil), session (or nil: a new one)
-        call    id, verb, arguments, seconds (how long an answer is wanted); see `verbs.py`
+        call    id, verb, arguments, seconds (time limit of the answer); see `verbs.py`
     server -> client
         welcome protocol, session, resumed, embodiment, keys, info, limits
         answer  id, value, waited, computed (seconds)
         error   id (or nil), name, message
 
-Requests of one client are answered in order, one at a time. Those with an id that was answered already get the same
-answer again, so a request may be repeated after the connection broke.
+Requests of one client are answered in order, one at a time. A request with an id that was already answered gets the
+same answer again, so requests may be repeated after the connection broke.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ DTYPES = frozenset(["|b1", "|i1", "|u1"] + [order + base for order in "<>" for b
 
 
 def pack(message: dict[str, Any]) -> bytes:
-    """A message as bytes.
+    """Packs a message into bytes.
 
     Raises:
-        MessageError: if something in it is of a kind that cannot be sent, an array of objects for example.
+        MessageError: if a value cannot be sent, such as an array of objects.
     """
     try:
         return _packed(message)
@@ -53,10 +53,10 @@ def pack(message: dict[str, Any]) -> bytes:
 
 
 def unpack(data: bytes) -> dict[str, Any]:
-    """The message that some bytes hold. Its arrays own their memory and can be written.
+    """Unpacks a message from bytes. Its arrays own their memory and are writeable.
 
     Raises:
-        MessageError: if the bytes are not a message: damaged, of unknown content, or nested beyond what any needs.
+        MessageError: if the bytes are not a message: damaged, of unknown content, or too large or too deeply nested.
     """
     if not isinstance(data, bytes):
         raise MessageError("message: expected bytes, got text; messages are msgpack")
@@ -77,11 +77,11 @@ def field(message: dict[str, Any], name: str, *kinds: type) -> Any:
 
     Args:
         message: the message.
-        name: of the field.
-        kinds: types it may have; `type(None)` among them lets it be absent.
+        name: name of the field.
+        kinds: accepted types; with `type(None)` the field may be absent.
 
     Raises:
-        MessageError: if it is missing or of another type.
+        MessageError: if it is missing or has another type.
     """
     value = message.get(name)
     if isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds):
@@ -96,7 +96,7 @@ def _packed(value: Any) -> bytes:
 
 
 def _encode(value: Any) -> Any:
-    """What msgpack does not know: arrays, NumPy numbers and tuples, as extensions; kinds of maps and texts, as such."""
+    """Encodes what msgpack cannot: arrays, NumPy scalars and tuples as extensions; subclasses of dict and str."""
     if isinstance(value, tuple):
         return msgpack.ExtType(_TUPLE, _packed(list(value)))
     if isinstance(value, dict):
@@ -114,7 +114,7 @@ def _encode(value: Any) -> Any:
 
 
 class _Reader:
-    """Reads one message, and counts what could make it a bomb."""
+    """Reads one message within limits on containers, arrays and nesting."""
 
     def __init__(self) -> None:
         self._containers = self._arrays = self._depth = 0
@@ -156,13 +156,13 @@ class _Reader:
 
 
 def _array(data: bytes) -> np.ndarray:
-    """An array, after checking everything that the bytes claim."""
+    """Builds an array after validating dtype, shape and size."""
     parts = msgpack.unpackb(data, raw=False, max_array_len=_MOST_AXES, max_ext_len=0, max_map_len=0)
     if not isinstance(parts, list) or len(parts) != 3:
         raise MessageError("array: expected dtype, shape and bytes")
     dtype, shape, content = parts
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise MessageError(f"array: dtype {dtype!r} is not taken; numbers and booleans are")
+        raise MessageError(f"array: dtype {dtype!r} is not accepted; send numbers and booleans")
     if not isinstance(shape, list) or any(
         not isinstance(n, int) or isinstance(n, bool) or not 0 <= n < _LONGEST_AXIS for n in shape
     ):

@@ -1,4 +1,4 @@
-"""RemoteAgent: an agent behind an address, with the verbs of `Agent`."""
+"""RemoteAgent: a client of a served agent, with the verbs of `Agent`."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from embodio.agent.client.verbs import check_arguments
 
 @dataclass(frozen=True)
 class Timing:
-    """Where the time of one `act` went, in seconds.
+    """Time of one call, in seconds.
 
     Attributes:
         total: from call to return.
-        waited: in the server's queue.
-        computed: in the policy; shared by the clients of one batch.
+        waited: time in the server's queue.
+        computed: time in the policy; shared by the clients of one batch.
     """
 
     total: float
@@ -42,23 +42,23 @@ class Timing:
 
     @property
     def overhead(self) -> float:
-        """What the distance costs: packing, sending, receiving."""
+        """Time of packing, sending and receiving."""
         return self.total - self.waited - self.computed
 
 
 _HANDSHAKE_SECONDS = 20.0
-"""What a server that answers has for the first handshake; TLS takes seconds on a machine that does other things."""
+"""Time limit of the first handshake with a server that answers; TLS takes seconds on a busy machine."""
 
 
 class RemoteAgent:
-    """A served agent. Its state lives on the server; a broken connection is mended and the episode goes on.
+    """A served agent. Its state is on the server; after a broken connection it reconnects and continues the episode.
 
-    Where the server does not know the episode any more, because it was restarted, ConnectionLost is raised instead
-    of going on with an agent that has forgotten what it saw. Meant for one thread.
+    If the server no longer knows the episode, for example after a restart, ConnectionLost is raised instead of
+    continuing without history. For use in one thread.
 
-    The verbs are those of `Agent`, for one environment or a vector of them, with the same errors. All raise
-    ConnectionLost, DeadlineExceeded or another RemoteError besides; a step whose deadline was exceeded may have been
-    counted by the server.
+    The verbs are those of `Agent`, for one environment or a vector of them, with the same errors. In addition, all
+    raise ConnectionLost, DeadlineExceeded or another RemoteError; the server may have counted a step that exceeded its
+    deadline.
 
     Example:
         >>> agent = RemoteAgent("ws://gpu-box:8700", token="...")
@@ -67,18 +67,18 @@ class RemoteAgent:
 
     Args:
         url: "ws://host:port", or "wss://host:port" for TLS.
-        token: that the server was started with.
-        embodiment: of the environment to act in (`env.unwrapped.embodiment` or its `to_dict()`), or the name of a
-            robot; refused if the served one differs.
-        deadline: seconds that one call may take; an attribute that may be changed, for `imagine` for example.
-        patience: seconds to go on trying to connect.
-        tls: context for wss where the server's certificate is not trusted by this machine.
+        token: the token of the server.
+        embodiment: embodiment of the environment to act in (`env.unwrapped.embodiment` or its `to_dict()`), or the
+            name of a robot; refused if the served one differs.
+        deadline: seconds that one call may take; the attribute may be changed, for `imagine` for example.
+        patience: seconds to keep trying to connect.
+        tls: context for wss if this machine does not trust the server's certificate.
 
     Raises:
-        ServerUnreachable: if nothing answers there.
-        Overloaded, ServerStopping: if the server takes nobody just now.
+        ServerUnreachable: if no server answers there.
+        Overloaded, ServerStopping: if the server is temporarily unavailable.
         Unauthorised: if the token is missing or wrong.
-        ProtocolMismatch: if the server speaks another version.
+        ProtocolMismatch: if the server uses another version of the protocol.
         EmbodimentMismatch: if the policy was made for another robot (EmbodimentRefused without `embodio.envs`).
     """
 
@@ -101,7 +101,7 @@ class RemoteAgent:
         self.timing: Timing | None = None
 
     def __repr__(self) -> str:
-        """Where it is, and what it is an agent of."""
+        """The address, the robot and the keys it reads."""
         return f"RemoteAgent({self.url!r}, {self._robot.get('name')!r}, reads {', '.join(self._keys)})"
 
     @property
@@ -111,17 +111,17 @@ class RemoteAgent:
 
     @property
     def replan(self) -> int:
-        """Actions of a chunk that are played before the next is predicted."""
+        """Number of actions of a chunk played before the next is predicted."""
         return int(field({"type": "info", **self._info}, "replan", int))
 
     @property
     def info(self) -> dict[str, Any]:
-        """Where the weights come from and their sha256, for reports."""
+        """The origin of the weights and their sha256, for reports."""
         return dict(self._info)
 
     @property
     def observation_keys(self) -> list[str]:
-        """The keys that an observation must have; nothing else of it is sent."""
+        """The required keys of an observation; no others are sent."""
         return list(self._keys)
 
     def check_embodiment(self, embodiment: Any) -> None:
@@ -132,13 +132,13 @@ class RemoteAgent:
         """Starts an episode, or N of them: forgets history and planned actions.
 
         Args:
-            instruction: what the robot shall do; None keeps the instruction of the episode before; a tuple of N for N
-                rows. Sound, or words and images, where the policy reads them.
-            seed: of the agent's random numbers, one per row or s for s, s + 1, ...; None keeps it.
+            instruction: what the robot should do; None keeps the previous one; a tuple of N for N rows. Sounds and
+                images are accepted if the policy reads them.
+            seed: seed of the agent's random numbers, one per row or s for s, s + 1, ...; None keeps it.
             rows: bool [N], which rows to reset; None for all.
 
         Raises:
-            ObservationError: if the policy cannot read the instruction, or the numbers of rows do not fit.
+            ObservationError: if the policy cannot read the instruction, or the numbers of rows differ.
         """
         if isinstance(instruction, np.ndarray) and instruction.ndim == 1 and instruction.dtype.kind in "UO":
             instruction = tuple(instruction.tolist())
@@ -149,17 +149,17 @@ class RemoteAgent:
         """The next action, float32 [A], or [N, A] for a batch.
 
         Args:
-            observation: what the environment gives, as for `Agent.act`.
+            observation: observation of the environment, as for `Agent.act`.
 
         Raises:
-            ObservationError: naming the field that is missing or malformed.
+            ObservationError: names the field that is missing or malformed.
             NotReset: if no instruction was ever given.
-            Abstained: if the agent was told to refuse actions that it does not trust.
+            Abstained: if the agent is configured to refuse actions that it does not trust.
         """
         return np.asarray(self._call("act", observation=self._seen(observation)))
 
     def decide(self, observation: Any) -> ActionResult | list[ActionResult]:
-        """Like `act`, but says all that is known about the action; one result per row for a batch."""
+        """Like `act`, but returns all that is known about the action; one result per row for a batch."""
         value = self._call("decide", observation=self._seen(observation))
         return [action_result(item) for item in value] if isinstance(value, list) else action_result(value)
 
@@ -169,13 +169,13 @@ class RemoteAgent:
         return value if isinstance(value, list) else np.asarray(value)
 
     def describe(self, frames: Any = None, *, row: int = 0) -> TextReply:
-        """Says what images show; None for what the last `act` saw. See `Agent.describe`."""
+        """Describes images; None for those of the last `act`. See `Agent.describe`."""
         return text_answer(self._call("describe", frames=frames, row=row))
 
     def ask(
         self, question: str, observation: Any = None, *, answers: Sequence[str] | None = None, row: int = 0
     ) -> TextReply:
-        """Answers a question about what the policy's cameras show. See `Agent.ask`."""
+        """Answers a question about the images of the policy's cameras. See `Agent.ask`."""
         choices = list(answers) if isinstance(answers, tuple) else answers
         seen = self._seen(observation)
         return text_answer(self._call("ask", question=question, observation=seen, answers=choices, row=row))
@@ -189,28 +189,28 @@ class RemoteAgent:
         guidance: float = 0.0,
         row: int = 0,
     ) -> np.ndarray:
-        """Draws what the cameras will show once an instruction is carried out, uint8 [H, W, 3]. See `Agent.imagine`."""
+        """Generates the camera images expected after the instruction, uint8 [H, W, 3]. See `Agent.imagine`."""
         seen = self._seen(observation)
         return np.asarray(
             self._call("imagine", instruction=instruction, observation=seen, seed=seed, guidance=guidance, row=row)
         )
 
     def judge(self, action: Any, observation: Any = None, *, threshold: float = 0.05, row: int = 0) -> Judgement:
-        """Says how probable an action is for the policy. See `Agent.judge`."""
+        """Scores a proposed action under the policy. See `Agent.judge`."""
         seen = self._seen(observation)
         value = self._call("judge", action=np.asarray(action), observation=seen, threshold=threshold, row=row)
         return judgement(value)
 
     def warmup(self, rows: int = 1) -> None:
-        """Runs the server's network on made-up observations, so that the first real step is as fast as the others."""
+        """Runs the server's network on blank observations, so that the first real step is as fast as the others."""
         self._call("warmup", rows=rows)
 
     def latency(self) -> dict[str, dict[str, float]]:
-        """p50, p95 and p99 in milliseconds of each stage of planning on the server, for all its clients together."""
+        """p50, p95 and p99 in milliseconds of each stage of planning on the server, over all its clients."""
         return dict(self._call("latency"))
 
     def close(self) -> None:
-        """Ends the connection and the episode; afterwards the agent cannot be used."""
+        """Ends the connection and the episode; the agent cannot be used afterwards."""
         self._closed = True
         if self._link is not None:
             self._link.close()
@@ -223,14 +223,14 @@ class RemoteAgent:
         self.close()
 
     def _seen(self, observation: Any) -> Any:
-        """What the policy reads of an observation; all of it if something is missing, for the server to say what."""
+        """The keys that the policy reads; the whole observation if one is missing, so that the server reports it."""
         if not isinstance(observation, Mapping):
             return observation
         chosen = self._keys if all(key in observation for key in self._keys) else observation
         return {key: observation[key] for key in chosen}
 
     def _call(self, verb: str, **arguments: Any) -> Any:
-        """One request and its answer, over a new connection where the old one broke."""
+        """Sends one request and returns its answer, over a new connection if the old one broke."""
         if self._closed:
             raise ConnectionLost("this RemoteAgent was closed; make a new one")
         begin = time.monotonic()
@@ -247,7 +247,7 @@ class RemoteAgent:
             link = self._link or self._mend(forgetful, until)
             if len(data) > link.most_bytes:
                 raise MessageTooLarge(
-                    f"request: {len(data)} bytes, the server takes {link.most_bytes}; send smaller images, or raise "
+                    f"request: {len(data)} bytes, the server accepts {link.most_bytes}; send smaller images, or raise "
                     "max_megabytes= of embodio-serve"
                 )
             try:
@@ -262,14 +262,14 @@ class RemoteAgent:
             return answer.get("value")
 
     def _mend(self, forgetful: bool, until: float) -> Link:
-        """Connects again and goes on with the episode, unless the server has forgotten it and that matters."""
+        """Reconnects and continues the episode; raises ConnectionLost if the server forgot it, unless `forgetful`."""
         try:
             link = self._link = self._connect(self._session, min(until, time.monotonic() + self.patience))
         except (ServerUnreachable, ServerStopping, Overloaded) as error:
             if forgetful:
                 raise
             raise ConnectionLost(
-                f"the connection broke and cannot be mended ({error}); once the server runs again, call "
+                f"the connection broke and cannot be restored ({error}); once the server runs again, call "
                 "reset(instruction=...) to start a new episode"
             ) from error
         if not link.resumed and not forgetful:
@@ -280,7 +280,7 @@ class RemoteAgent:
         return link
 
     def _connect(self, session: str | None, until: float, least: float = 1.0) -> Link:
-        """Tries until then; an attempt that is answered may take `least` seconds, however late it is."""
+        """Tries to connect until `until`; an attempt that is answered may take `least` seconds however late it is."""
         begin, pause = time.monotonic(), 0.05
         while True:
             seconds = max(least, until - time.monotonic())
@@ -302,7 +302,7 @@ class RemoteAgent:
             return link
 
     def _require_wanted(self, link: Link) -> None:
-        """Refuses a server of another robot than the one that was asked for by name."""
+        """Raises EmbodimentMismatch if the server's robot is not the one requested by name."""
         names = [str(name) for name in (self._info.get("robot"), self._robot.get("name")) if name]
         if self._wanted and self._wanted not in names:
             link.close()

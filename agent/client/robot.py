@@ -1,4 +1,4 @@
-"""The robot that a served policy was made for, as an Embodiment where `embodio.envs` is installed."""
+"""The robot of a served policy, as an Embodiment where `embodio.envs` is installed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from embodio.agent.client.errors import MessageError
 
 
 class RobotView(SimpleNamespace):
-    """An embodiment without `embodio.envs`: the same fields by the same names, nothing is checked."""
+    """An embodiment without `embodio.envs`: the same fields, unchecked."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `Embodiment.to_dict` gives them."""
@@ -36,10 +36,10 @@ def robot_from(data: dict[str, Any]) -> Any:
 
 
 def robot_to(embodiment: Any) -> Any:
-    """An embodiment as plain values: of an Embodiment or RobotView, or a map as `Embodiment.to_dict` gives it.
+    """An embodiment as plain values, from an Embodiment, a RobotView or the result of `Embodiment.to_dict`.
 
     Raises:
-        MessageError: if it is none of them.
+        MessageError: if it is anything else.
     """
     if embodiment is None or isinstance(embodiment, dict):
         return embodiment

@@ -1,4 +1,4 @@
-"""What may be asked of a served agent: the verbs of `Agent`, their arguments, and the types that these may have."""
+"""The verbs of a served agent: those of `Agent`, with the types of their arguments."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ VERBS: dict[str, dict[str, tuple[type, ...]]] = {
     "latency": {},
     "warmup": {"rows": (int,)},
 }
-"""Verb -> argument -> its types. All arguments must be there."""
+"""Verb -> argument -> its types. All arguments are required."""
 
 
 def check_arguments(verb: str, arguments: dict[str, Any]) -> None:
-    """Raises MessageError unless there is such a verb, with these arguments; WrongArgument for one of another type."""
+    """Raises MessageError for an unknown verb or wrong argument names; WrongArgument for a wrong type."""
     if verb not in VERBS:
         raise MessageError(f"{verb}: no such verb; there are {', '.join(VERBS)}; client and server may differ")
     wanted = VERBS[verb]

@@ -1,1 +1,1 @@
-"""The format of a robot: how observations, instructions and actions are written as tokens, and read back; no torch."""
+"""The token format of a robot: writes observations, instructions and actions as tokens and reads them; no torch."""

@@ -1,4 +1,4 @@
-"""ActionText: how a sequence of actions is written as text, and the grammar that every answer keeps to."""
+"""ActionText: writes a sequence of actions as text, and compiles the grammar that every answer follows."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class _Slot:
-    """A place in the template: a dimension, written as the codec spells it or with other words."""
+    """A slot of the template: a dimension, spelled as in the codec or with other words."""
 
     dimension: int
     words: Spellings | None = None
 
 
 class ActionText:
-    """Writes actions, reads them back, and compiles the grammar for decoding; the same in training and acting.
+    """Writes actions, reads them, and compiles the grammar for decoding; identical in training and acting.
 
     Args:
-        codec: levels of actions and their tokens.
-        vocabulary: pieces of the text around them.
-        template: text of one action. `{name}` stands for a dimension of the action, `{step}` for the number of the
-            action from 1, and `{name|one|other}` for another word for what a dimension of words says; "" writes the
-            dimensions one after the other.
+        codec: the bins of each action dimension and their tokens.
+        vocabulary: encodes the text around them.
+        template: text of one action. `{name}` is a dimension of the action, `{step}` the number of the action from 1,
+            and `{name|one|other}` repeats the choice of a dimension of words in other words; "" writes the dimensions
+            one after the other.
         separator: text between two actions.
-        whole_episode: the network says when the actions end.
+        whole_episode: the network decides when the actions end.
 
     Raises:
-        CheckpointError: a dimension is not in the template exactly once, a slot is unknown, or, for whole episodes,
-            there is no text that tells a further action from the end.
+        CheckpointError: a dimension does not occur exactly once in the template, a slot is unknown, or, for whole
+            episodes, no text marks the start of a further action.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ActionText:
         self.grammar(2)
 
     def grammar(self, actions: int, ends: bool | None = None) -> Grammar:
-        """What an answer of that many actions may look like; `ends`: it may end after each, None as in the policy."""
+        """The grammar of `actions` actions; `ends`: the answer may end after each of them, None as in the policy."""
         ends = self.whole_episode if ends is None else ends
         if (actions, ends) not in self._grammars:
             if len(self._grammars) >= 256:
@@ -68,11 +68,11 @@ class ActionText:
         return self._grammars[actions, ends]
 
     def choice_of(self, action: int, dimension: int) -> int:
-        """The place among the choices of a grammar of the policy that says dimension `dimension` of an action."""
+        """The index of the choice that determines dimension `dimension` of action `action` in the policy's grammar."""
         return action * (self.codec.size + int(self.whole_episode)) + self._order.index(dimension)
 
     def choices(self, actions: npt.ArrayLike) -> Ints:
-        """The choices [C] of `grammar(n)` that write actions [n, A]; raises ActionError as the codec does."""
+        """Choices int64 [C] of `grammar(n)` for actions [n, A]; raises ActionError as the codec does."""
         levels = np.atleast_2d(self.codec.levels(actions))[:, self._order]
         if self.whole_episode:
             levels = np.concatenate([np.ones((len(levels), 1), dtype=np.int64), levels], axis=1)
@@ -103,7 +103,7 @@ class ActionText:
         """Token ids [T] of any number of actions -> actions float32 [n, A]; the inverse of `write`.
 
         Raises:
-            ActionError: the tokens are not a whole number of actions, or one is not legal at its place.
+            ActionError: the tokens are not a whole number of actions, or one is not legal at its position.
         """
         tokens = np.asarray(ids)
         if tokens.ndim != 1 or not tokens.size:

@@ -1,4 +1,4 @@
-"""What users give as arrays: NumPy arrays, lists, tensors; anything else is named as what it is."""
+"""Array-like arguments: converts NumPy arrays, lists and tensors, and rejects everything else by type."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from embodio.agent.errors import AgentError, ObservationError
 
 
 def to_array(name: str, value: Any, error_type: type[AgentError] = ObservationError) -> npt.NDArray[Any]:
-    """An array of what was given.
+    """Converts `value` to an array of numbers.
 
     Raises:
-        AgentError: of the given type: it cannot be read as one, or holds things that are not numbers.
+        AgentError: of `error_type`: `value` cannot be converted, or holds elements that are not numbers.
     """
     try:
         array = np.asarray(value)
@@ -27,17 +27,17 @@ def to_array(name: str, value: Any, error_type: type[AgentError] = ObservationEr
 
 
 def to_number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> float:
-    """A number that a caller gave, within limits.
+    """Checks that an argument is a number within limits.
 
     Args:
-        name: of the argument, for the error.
+        name: of the argument, for the error message.
         value: an int or a float, of Python or NumPy.
-        low: smallest that is taken.
-        high: largest.
-        whole: only whole numbers are taken, and come back as int.
+        low: smallest value accepted.
+        high: largest value accepted.
+        whole: accept whole numbers only, and return an int.
 
     Raises:
-        ObservationError: it is not such a number.
+        ObservationError: it is not a number, not whole, or out of range.
     """
     kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
     if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
@@ -48,10 +48,10 @@ def to_number(name: str, value: Any, low: float, high: float, *, whole: bool = F
 
 
 def seeds_of_rows(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:
-    """One seed for each row: those that were given, or s, s + 1, ...; None keeps those of the rows.
+    """One seed for each row: the given ones, or s, s + 1, ...; None keeps each row's own.
 
     Raises:
-        ObservationError: they are not whole numbers of at least 0, or do not fit the rows.
+        ObservationError: the seeds are not whole numbers of at least 0, or their number is not `rows`.
     """
     if seed is None:
         return [None] * rows

@@ -1,4 +1,4 @@
-"""ActionCodec: robot actions to levels and their tokens, and back, total and monotone."""
+"""ActionCodec: a total and monotone map between robot actions, levels (bin indices) and tokens."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ Ints = npt.NDArray[np.int64]
 
 
 class ActionCodec:
-    """Turns one action of A numbers into A levels and back, and says how each level is spelled.
+    """Maps an action of A numbers to A levels (bin indices) and back, and gives the tokens of each level.
 
-    Every continuous dimension is cut into `bins` evenly spaced levels, both ends included, and written with the
+    Every continuous dimension is divided into `bins` evenly spaced levels, both ends included, and written with the
     vocabulary's value tokens (paper, section B.1: one set of 1000 tokens for every continuous value). A binary
     dimension, such as a gripper command, has two levels and two legal tokens. With an odd number of bins the middle
-    of the range, which is "do not move" for delta control, is a level of its own. A dimension of words has a level for
-    each, which is spelled as plain text (paper, section B.1: navigation).
+    of the range, which is "do not move" for delta control, is a level of its own. A dimension of words has one level
+    for each word, spelled as plain text (paper, section B.1: navigation).
 
     The codec is
-      * exact: `decode(encode(a))` differs from `a` by at most half a level, for `a` inside the range;
-      * monotone: a larger number never gets a token of a smaller value;
+      * exact: `decode(encode(a))` differs from `a` by at most half a bin, for `a` inside the range;
+      * monotone: a larger number never gets the token of a smaller value;
       * total: every sequence of legal tokens decodes to finite numbers inside the embodiment's limits.
 
     Args:
-        action: what the robot's controller expects; gives names, limits and which dimensions are binary or words.
+        action: what the robot's controller expects: names, limits, and which dimensions are binary or words.
         normaliser: maps actions [..., A] to [0, 1] and back (kind "limits" is the embodiment's own range).
         vocabulary: gives the ids of the 1000 value tokens, and the pieces of words.
-        bins: levels of a continuous dimension, 2 to 1000.
+        bins: number of levels of a continuous dimension, 2 to 1000.
 
     Raises:
-        ActionError: if `bins` is out of range, or the tokens of one word begin those of another.
+        ActionError: if `bins` is out of range, or the tokens of one word are a prefix of another's.
     """
 
     def __init__(self, action: ActionSpec, normaliser: Normaliser, vocabulary: Vocabulary, bins: int = 201) -> None:
@@ -58,7 +58,7 @@ class ActionCodec:
             else value_ids[[0, -1] if d.kind == "binary" else spaced]
             for d in action.dimensions
         )
-        """For each dimension the tokens of its levels from low to high: int64 [n], or those of each of n words."""
+        """For each dimension the tokens of its levels from low to high: int64 [n], or the tokens of each of n words."""
         self._last = np.array([len(spelled) - 1 for spelled in self.spellings])
         self._level_of = [
             {int(token): level for level, token in enumerate(ids)} if isinstance(ids, np.ndarray) else {}
@@ -72,7 +72,7 @@ class ActionCodec:
 
     @property
     def legal_ids(self) -> tuple[Ints, ...]:
-        """For each of the A tokens the ids that may stand there, ordered from the lowest value to the highest.
+        """For each of the A tokens the legal ids, ordered from the lowest value to the highest.
 
         Raises:
             ActionError: if a dimension is written in words.
@@ -84,15 +84,15 @@ class ActionCodec:
 
     @property
     def resolution(self) -> npt.NDArray[np.float64]:
-        """[A] distance between neighbouring levels, in the units of each dimension."""
+        """The distance between neighbouring levels [A], in the units of each dimension."""
         ends = self._denormalise(np.stack([np.zeros(self.size), np.ones(self.size)]))
         return np.asarray((ends[1] - ends[0]) / self._last)
 
     def levels(self, actions: npt.ArrayLike) -> Ints:
-        """Actions [..., A] in the embodiment's units -> levels int64 [..., A]. Numbers beyond the range go to its ends.
+        """Actions [..., A] in the embodiment's units -> levels int64 [..., A]; values out of range are clipped.
 
         Raises:
-            ActionError: if the last axis is not A, a number is not finite, or there is no such word.
+            ActionError: if the last axis is not A, a number is not finite, or a word index is out of range.
         """
         values = np.asarray(actions, dtype=np.float64)
         if values.ndim == 0 or values.shape[-1] != self.size:
@@ -105,14 +105,14 @@ class ActionCodec:
         return np.asarray(np.floor(unit * self._last + 0.5), dtype=np.int64)
 
     def units(self, actions: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Where the levels of actions [..., A] lie between the lowest (0) and the highest (1); raises as `levels`."""
+        """The levels of actions [..., A] scaled to [0, 1], lowest to highest; raises as `levels`."""
         return np.asarray(self.levels(actions) / self._last)
 
     def from_levels(self, levels: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Levels int [..., A] -> actions float32 [..., A], inside the embodiment's limits.
 
         Raises:
-            ActionError: if the last axis is not A, or there is no such level.
+            ActionError: if the last axis is not A, or a level is out of range.
         """
         chosen = np.asarray(levels)
         if chosen.ndim == 0 or chosen.shape[-1] != self.size or chosen.dtype.kind not in "iu":
@@ -168,6 +168,6 @@ class ActionCodec:
 def inside_limits(
     values: npt.NDArray[np.float32], low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float32]:
-    """Numbers [..., A], those moved to the nearest float32 inside that rounding to float32 carried past a limit [A]."""
+    """Moves values [..., A] that rounding to float32 carried past a limit [A] to the nearest float32 inside it."""
     values = np.where(values > high, np.nextafter(values, np.float32(-np.inf)), values)
     return np.where(values < low, np.nextafter(values, np.float32(np.inf)), values).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Grammar: what an answer may look like, part by part, compiled from the embodiment."""
+"""Grammar: the legal answers of a policy, part by part, compiled from the embodiment."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from embodio.model.tokens.vocabulary import EOS_ID
 
 Ids = npt.NDArray[np.int64]
 Spellings = tuple[tuple[int, ...], ...]
-"""The tokens of each of several words."""
+"""The tokens of each of several words, in order."""
 
 
 @dataclass(frozen=True, eq=False)
 class Forced:
-    """Tokens that always stand here."""
+    """Tokens that are the same in every answer."""
 
     ids: tuple[int, ...]
 
@@ -33,14 +33,14 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class Word:
-    """A choice of one word; none may begin another."""
+    """A choice of one word; no word may be a prefix of another."""
 
     spellings: Spellings
 
 
 @dataclass(frozen=True, eq=False)
 class Echo:
-    """Another word for what was chosen at choice `of`; it is forced once that is known."""
+    """The outcome of choice `of` in other words; forced once that choice is made."""
 
     of: int
     spellings: Spellings
@@ -48,7 +48,7 @@ class Echo:
 
 @dataclass(frozen=True, eq=False)
 class Stop:
-    """A choice to end the answer (0) or to go on (1), with the first token of what follows."""
+    """A choice to end the answer (0) or to continue (1) with the token `go_on`."""
 
     go_on: int
 
@@ -60,12 +60,12 @@ Part = Forced | Level | Word | Echo | Stop
 class Grammar:
     """The parts of an answer in order.
 
-    Every answer is the outcome of C choices, one for each Level, Word and Stop: `write` makes tokens of choices,
-    `parse` choices of tokens. What follows from the choices (`Forced`, `Echo`) is filled in without asking the
-    network, which reads it together with the next token that it has to choose.
+    Every answer is the outcome of C choices, one for each Level, Word and Stop: `write` turns choices into tokens,
+    `parse` tokens into choices. Parts that follow from the choices (`Forced`, `Echo`) are filled in without running
+    the network, which reads them together with the next token that it has to choose.
 
     Raises:
-        ActionError: a part has nothing to choose from, one word begins another, or an Echo fits no earlier choice.
+        ActionError: a part has no alternatives, one word is a prefix of another, or an Echo fits no earlier choice.
     """
 
     parts: tuple[Part, ...]
@@ -91,17 +91,17 @@ class Grammar:
 
     @classmethod
     def of_ids(cls, legal: Sequence[Ids]) -> Grammar:
-        """One token after the other, each among the ids that are legal at its position; single ids are forced."""
+        """A grammar of single tokens, each among the ids legal at its position; single ids are forced."""
         return cls(tuple(Forced((int(ids[0]),)) if len(ids) == 1 else Level(ids) for ids in legal))
 
     @property
     def length(self) -> int:
-        """T, tokens of the longest answer."""
+        """T, the number of tokens of the longest answer."""
         return sum(_longest(part) for part in self.parts)
 
     @property
     def ragged(self) -> bool:
-        """Whether answers differ in length, or in where their parts stand."""
+        """Whether answers differ in length, or in the positions of their parts."""
         return any(
             isinstance(part, Stop)
             or (isinstance(part, Word | Echo) and len({len(word) for word in part.spellings}) > 1)
@@ -109,7 +109,7 @@ class Grammar:
         )
 
     def write(self, choices: npt.ArrayLike) -> Ids:
-        """Choices int [C] -> tokens int64 [T']; what comes after a Stop that was chosen is not read.
+        """Choices int [C] -> tokens int64 [T']; choices after a chosen Stop are ignored.
 
         Raises:
             ActionError: a choice that does not exist.
@@ -139,10 +139,10 @@ class Grammar:
         return np.array(ids, dtype=np.int64)
 
     def parse(self, ids: npt.ArrayLike) -> Ids:
-        """Tokens [T'], with or without the end of the text -> choices int64 [C], -1 for those after a Stop.
+        """Tokens [T'], with or without the end token -> choices int64 [C], -1 after a chosen Stop.
 
         Raises:
-            ActionError: tokens that the grammar does not allow; says where.
+            ActionError: the grammar does not allow the tokens; names the position.
         """
         tokens = np.asarray(ids)
         if tokens.ndim != 1 or tokens.dtype.kind not in "iu":
@@ -167,7 +167,7 @@ class Grammar:
         return np.array(chosen + [-1] * (len(self.choices) - len(chosen)), dtype=np.int64)
 
     def accepts(self, ids: npt.ArrayLike) -> bool:
-        """Says whether a token sequence [T'] is one that the grammar allows."""
+        """Whether the grammar allows the token sequence [T']."""
         try:
             self.parse(ids)
         except ActionError:
@@ -176,7 +176,7 @@ class Grammar:
 
 
 def _find(part: Level | Word, given: list[int], place: int) -> int:
-    """Which alternative stands at a place."""
+    """The index of the alternative found at `place`."""
     if isinstance(part, Level):
         found = np.flatnonzero(part.ids == given[place]).tolist() if place < len(given) else []
     else:

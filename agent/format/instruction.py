@@ -1,4 +1,4 @@
-"""Instructions: what a robot is told, in words, pictures and sounds, brought into one form."""
+"""Instructions for a robot: checks words, images and sounds and converts them to one format."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ AnyInstruction = str | Sequence[Any]
 
 
 def read_instruction(config: PolicyConfig, given: Any) -> AnyInstruction:
-    """Checks what one episode's robot is told.
+    """Checks the instruction of one episode.
 
     Args:
         config: what the policy reads.
-        given: text; sound with its rate, (samples, rate), where it is spoken; or a list of texts, RGB images and sounds
+        given: text; a spoken instruction with its rate, (samples, rate); or a list of texts, RGB images and sounds
             with their rates, in order.
 
     Returns:
-        Text, or a list of texts, images uint8 [H, W, 3] and sounds float32 [samples] of at most a segment each.
+        Text, or a list of texts, images uint8 [H, W, 3] and sounds float32 [samples] of at most one segment each.
 
     Raises:
-        ObservationError: the policy cannot read it; says what it can read.
+        ObservationError: the policy cannot read it; the message lists what it can read.
     """
     if isinstance(given, str):
         return _text(given)
@@ -52,12 +52,12 @@ def read_instruction(config: PolicyConfig, given: Any) -> AnyInstruction:
             raise ObservationError(f"{name}: expected {_readable(config)}, got {type(part).__name__}")
     if not parts:
         raise ObservationError(f"instruction: an empty list; expected {_readable(config)}")
-    _require_room(config, parts)
+    _require_capacity(config, parts)
     return parts
 
 
 def instructions_of_rows(given: Any) -> Sequence[Any] | None:
-    """The instructions of N rows, or None if this is one; a tuple or array of texts is N, a list is one of parts."""
+    """The instructions of N rows from a tuple or an array of texts; None if `given` is one (a list is its parts)."""
     if isinstance(given, np.ndarray) and given.ndim == 1 and given.dtype.kind in "UO":
         given = tuple(given.tolist())
     if is_sound(given) or isinstance(given, str | bytes | list) or not isinstance(given, Sequence):
@@ -68,7 +68,7 @@ def instructions_of_rows(given: Any) -> Sequence[Any] | None:
 
 
 def distinct(instruction: AnyInstruction, dimensions: int) -> list[Any]:
-    """The images (3 dimensions) or sounds (1) of an instruction, each once though it may be shown several times."""
+    """The distinct images (3 dimensions) or sounds (1) of an instruction, in order of first use."""
     found: list[Any] = []
     for part in () if isinstance(instruction, str) else instruction:
         if not isinstance(part, str) and part.ndim == dimensions and not place_among(part, found):
@@ -77,7 +77,7 @@ def distinct(instruction: AnyInstruction, dimensions: int) -> list[Any]:
 
 
 def place_among(part: Any, found: Sequence[Any]) -> int:
-    """Place from 1 of an image or sound among others; 0 if it is none of them."""
+    """The position from 1 of an image or sound in `found`; 0 if it is not there."""
     same = (i for i, other in enumerate(found, start=1) if part is other or np.array_equal(part, other))
     return next(same, 0)
 
@@ -100,7 +100,7 @@ def _require_slots(config: PolicyConfig, slots: int, what: str) -> None:
         raise ObservationError(f"instruction: {what} was given, but this policy reads {_readable(config)}")
 
 
-def _require_room(config: PolicyConfig, parts: Sequence[Any]) -> None:
+def _require_capacity(config: PolicyConfig, parts: Sequence[Any]) -> None:
     for what, dimensions, slots in (("images", 3, config.prompt_images), ("sounds", 1, config.prompt_sounds)):
         count = len(distinct(parts, dimensions))
         if count > slots:

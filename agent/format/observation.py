@@ -1,4 +1,4 @@
-"""Observations: what must be in them, and how every allowed form of it becomes one form."""
+"""Observations of a policy: their required fields, and the conversion of every accepted layout to one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from embodio.envs.embodiment import Camera, Dimension, Microphone
 
 Observation = Mapping[str, Any]
 THINNEST = 50
-"""How many times as long as the other a side of an image may be."""
+"""Largest aspect ratio of an image."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ObservationSpec:
 
     @property
     def keys(self) -> list[str]:
-        """The keys that must be there."""
+        """The required keys."""
         keys = [camera.name for camera in self.cameras]
         keys += ["state"] if self.state else []
         keys += ["goal"] if self.goal_image else []
@@ -40,7 +40,7 @@ class ObservationSpec:
 
     @property
     def expected(self) -> dict[str, str]:
-        """What each key must hold, for error messages."""
+        """The expected content of each key, for error messages."""
         found = {c.name: f"uint8 or float in [0, 1] ({c.height}, {c.width}, {c.channels})" for c in self.cameras}
         if self.state:
             found["state"] = f"float ({len(self.state)},): {', '.join(d.name for d in self.state)}"
@@ -51,19 +51,19 @@ class ObservationSpec:
         return found
 
     def describe(self) -> str:
-        """All that is expected, in one line."""
-        return "; ".join(f"{key} {form}" for key, form in self.expected.items())
+        """All expected fields in one line."""
+        return "; ".join(f"{key} {content}" for key, content in self.expected.items())
 
     @property
     def first(self) -> tuple[str, int]:
-        """The key whose number of dimensions tells a batch from a single observation, and that of a single one."""
+        """The key that tells a batch from a single observation by its dimensions, and their number in a single one."""
         if self.cameras:
             return self.cameras[0].name, 3
         return ("state", 1) if self.state else ("goal", 3)
 
 
 def blank_observation(spec: ObservationSpec) -> dict[str, Any]:
-    """An observation of the right form that shows nothing: grey images, a state in the middle, silence."""
+    """A valid observation without content: grey images, a mid-range state, silence."""
     blank: dict[str, Any] = {c.name: np.full((c.height, c.width, c.channels), 128, np.uint8) for c in spec.cameras}
     if spec.state:
         blank["state"] = np.array([(d.low + d.high) / 2 for d in spec.state], dtype=np.float32)
@@ -75,12 +75,12 @@ def blank_observation(spec: ObservationSpec) -> dict[str, Any]:
 
 
 def read_observation(spec: ObservationSpec, observation: Observation) -> dict[str, Any]:
-    """Checks one observation and brings it into one form: copies, images uint8 [H, W, C], state as it was given.
+    """Checks one observation and converts it: copies, images uint8 [H, W, C], the state as given.
 
-    Images may be uint8, or float in [0, 1]; [H, W, C], or [C, H, W] where that cannot be mistaken.
+    Images may be uint8, or float in [0, 1]; [H, W, C], or [C, H, W] where that is unambiguous.
 
     Raises:
-        ObservationError: naming the field, what is expected, and what was found.
+        ObservationError: names the field, what is expected, and what was found.
     """
     require_keys(spec, observation)
     read: dict[str, Any] = {camera.name: _camera(camera, observation[camera.name]) for camera in spec.cameras}
@@ -95,7 +95,7 @@ def read_observation(spec: ObservationSpec, observation: Observation) -> dict[st
 
 
 def require_keys(spec: ObservationSpec, observation: object) -> None:
-    """Raises ObservationError unless all keys are there; names those that look like a missing one."""
+    """Raises ObservationError unless all keys are present; suggests similar keys for missing ones."""
     if not isinstance(observation, Mapping):
         found = type(observation).__name__
         raise ObservationError(f"observation: expected a mapping of names to arrays, got {found}")
@@ -108,7 +108,7 @@ def require_keys(spec: ObservationSpec, observation: object) -> None:
 
 
 def batch_size(spec: ObservationSpec, observation: Observation) -> int | None:
-    """N if this is a batch of N observations, as vector environments give them; None if it is a single one."""
+    """N for a batch of N observations, as from a vector environment; None for a single observation."""
     require_keys(spec, observation)
     name, dimensions = spec.first
     if name not in spec.keys:
@@ -122,10 +122,10 @@ def batch_size(spec: ObservationSpec, observation: Observation) -> int | None:
 
 
 def split_batch(spec: ObservationSpec, observation: Observation, rows: int) -> list[dict[str, Any]]:
-    """The N observations of a batch, whose arrays have the batch as their first dimension.
+    """Splits a batch, with arrays [N, ...], into its N observations.
 
     Raises:
-        ObservationError: an array has another first dimension than N.
+        ObservationError: the first dimension of an array is not N.
     """
     for key in spec.keys:
         count = _length(observation[key])
@@ -135,10 +135,10 @@ def split_batch(spec: ObservationSpec, observation: Observation, rows: int) -> l
 
 
 def read_rows(spec: ObservationSpec, observation: Observation, rows: int) -> list[dict[str, Any]]:
-    """`read_observation` of each of the N observations of a batch.
+    """Applies `read_observation` to each of the N observations of a batch.
 
     Raises:
-        ObservationError: naming the row and the field.
+        ObservationError: names the row and the field.
     """
     read = []
     for row, part in enumerate(split_batch(spec, observation, rows)):
@@ -149,7 +149,7 @@ def read_rows(spec: ObservationSpec, observation: Observation, rows: int) -> lis
 
 @contextmanager
 def about_row(row: int | None) -> Iterator[None]:
-    """Says in errors which row they are about; None adds nothing."""
+    """Prefixes error messages with the row; None adds nothing."""
     try:
         yield
     except ObservationError as error:
@@ -159,7 +159,7 @@ def about_row(row: int | None) -> Iterator[None]:
 
 
 def _length(value: Any) -> int:
-    """Of a sequence, array or tensor; 0 for what has none."""
+    """The length of a sequence, array or tensor; 0 for anything else."""
     try:
         return len(value) if isinstance(value, Sequence) or hasattr(value, "__array__") else 0
     except TypeError:  # an array without axes
@@ -167,10 +167,10 @@ def _length(value: Any) -> int:
 
 
 def read_image(name: str, value: Any) -> npt.NDArray[np.uint8]:
-    """An RGB image of any size, uint8 or float, [H, W, 3] or [3, H, W], as uint8 [H, W, 3].
+    """Converts an RGB image of any size, uint8 or float, [H, W, 3] or [3, H, W], to uint8 [H, W, 3].
 
     Raises:
-        ObservationError: it is not such an image.
+        ObservationError: the value is not such an image.
     """
     array = to_array(name, value)
     if array.ndim == 3 and array.shape[2] != 3 and array.shape[0] == 3:
@@ -183,7 +183,7 @@ def read_image(name: str, value: Any) -> npt.NDArray[np.uint8]:
 
 
 def _array(name: str, value: Any) -> npt.NDArray[Any]:
-    """An array of numbers as it is; anything else as `to_array` reads it."""
+    """A numeric array unchanged; anything else converted by `to_array`."""
     is_numbers = isinstance(value, np.ndarray) and value.dtype.kind in "biufc"
     return value if is_numbers else to_array(name, value)
 

@@ -1,4 +1,4 @@
-"""PolicyConfig: how a policy reads a robot and writes its actions, as plain data in its checkpoint."""
+"""PolicyConfig: the input and output format of a policy, stored as plain data in its checkpoint."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from embodio.model.errors import ConfigError
 from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 
 LONGEST_HISTORY = 4
-"""Segments of sound before the last one that are kept."""
+"""Number of sound segments kept before the last one."""
 _MOST_STEPS = 10_000
-"""More actions in a chunk, or steps between frames, than any policy has; what is beyond would not fit into memory."""
+"""Upper limit of actions in a chunk and of steps between frames; more would not fit into memory."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PolicyConfig:
-    """How a policy reads a robot and writes its actions; travels in the checkpoint as `policy.json`.
+    """How a policy reads observations and writes actions; stored in the checkpoint as `policy.json`.
 
     Attributes:
-        cameras: names of the cameras, drawn side by side from left to right as the one image input; for embodio-train
-            [all] stands for all of the data.
-        history_frames: how many earlier frames are given as image history (0 to 8).
+        cameras: names of the cameras, placed side by side from left to right in the one image input; for embodio-train
+            [all] means every camera of the data.
+        history_frames: number of earlier frames in the image history (0 to 8).
         history_stride: control steps between those frames.
-        chunk: K, actions that are predicted at once, or the most of them for whole episodes.
-        action_bins: levels of a continuous action dimension; an odd number makes zero a level.
-        action_range: what the levels span: "limits" (the embodiment's), "minmax" or "quantiles" (the data set's).
+        chunk: K, the number of actions predicted at once; for whole episodes the largest number.
+        action_bins: bins of a continuous action dimension; an odd number gives zero a bin of its own.
+        action_range: the range of the bins: "limits" (the embodiment's), "minmax" or "quantiles" (the data set's).
         state_range: the same for the state; "minmax", "quantiles", "meanstd" or "limits".
         prompt: input text. `{instruction}` is replaced by plain text, `{state}` by one value token per state number,
-            `{action_space}` by what the numbers of an action mean, `{previous_actions}` by tokens of earlier actions.
+            `{action_space}` by a description of the action's numbers, `{previous_actions}` by tokens of earlier ones.
         separator: text between two actions of a chunk; its tokens are forced when acting.
         action_text: text of one action, such as "{step}: pick from ( {x} {y} ) and place to ( {to_x} {to_y} )"; see
             `ActionText`. "" writes the numbers one after the other.
         whole_episode: an answer holds all actions up to the end of the episode (paper, section D.10, VIMA), and the
-            network says where that is.
-        goal_image: a picture of the goal is given, as the first frame of the image history.
-        prompt_images: how many images an instruction may hold; they come next in the image history, and the text
-            refers to them by their tokens.
-        prompt_sounds: how many segments of 4.08 s the sounds of an instruction may have. They come first in the audio
-            history, and the text refers to them by their tokens. An instruction that is spoken, and nothing else, is
-            the audio input where there is no microphone: its last segment, the earlier ones are history.
-        microphone: sound is given: the last 4.08 s as the audio input, the segments before as audio history, see
+            network decides where that is.
+        goal_image: an image of the goal is given, as the first frame of the image history.
+        prompt_images: number of images that an instruction may hold; they come next in the image history, and the
+            text refers to them by their tokens.
+        prompt_sounds: number of segments of 4.08 s that the sounds of an instruction may have. They come first in the
+            audio history, and the text refers to them by their tokens. Without a microphone, the last segment of a
+            purely spoken instruction is the audio input and the earlier ones are history.
+        microphone: sound is given: the last 4.08 s as the audio input, earlier segments as audio history, see
             `heard_segments`.
-        previous_actions: how many of the actions played before, at most, stand in the prompt.
-        view: share of the area of camera frames and goal that is seen, around the middle; less than 1 after training
-            with random crops, which embodio-train takes care of.
+        previous_actions: largest number of earlier actions in the prompt.
+        view: share of the area of camera frames and goal, around the centre, that the policy sees; less than 1 after
+            training with random crops, which embodio-train sets.
     """
 
     cameras: tuple[str, ...]
@@ -93,7 +93,7 @@ class PolicyConfig:
                 f"are {HISTORY_SLOTS}"
             )
         if "{instruction}" not in self.prompt:
-            raise CheckpointError(f"prompt: {self.prompt!r} has no {{instruction}}; the policy would never be told")
+            raise CheckpointError(f"prompt: {self.prompt!r} has no {{instruction}}; add it, the policy needs it")
         if self.previous_actions < 0 or bool(self.previous_actions) != ("{previous_actions}" in self.prompt):
             raise CheckpointError(
                 f"previous_actions: got {self.previous_actions}; give a number above 0 and {{previous_actions}} in the "
@@ -118,15 +118,15 @@ class PolicyConfig:
 
     @property
     def image_slots(self) -> int:
-        """Slots of the image history that the policy uses."""
+        """Number of image history slots that the policy uses."""
         return self.history_frames + self.prompt_images + int(self.goal_image)
 
     @property
     def sound_slots(self) -> int:
-        """Slots of the audio history that the policy uses."""
+        """Number of audio history slots that the policy uses."""
         return self.prompt_sounds + (LONGEST_HISTORY if self.microphone else 0)
 
     @cached_property
     def window(self) -> int:
-        """Control steps an agent must remember: the current one and those that the history reaches back to."""
+        """Number of control steps an agent must remember: the current one and those of the history."""
         return 1 + self.history_frames * self.history_stride

@@ -1,4 +1,4 @@
-"""PolicyFormat: what a policy is told and what it answers; the one place where observations become Examples."""
+"""PolicyFormat: the inputs and outputs of a policy; the only place that builds Examples from observations."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _SLOT = re.compile(r"(\{(?:instruction|state|action_space|previous_actions)\})")
 
 
 class PolicyFormat:
-    """Builds the Example of a moment on a robot; used alike in training and in `Agent.act`.
+    """Builds the Example of one control step; shared by training and `Agent.act`.
 
     Args:
-        config: how the policy reads and writes.
+        config: the format of inputs and outputs.
         embodiment: the robot; cameras, state and action dimensions come from here.
         statistics: of the data set, for the fields "state" and "action".
         vocabulary: of the network.
@@ -78,36 +78,36 @@ class PolicyFormat:
 
     @property
     def window(self) -> int:
-        """Observations that an Example is made of, the current one included."""
+        """Number of observations in an Example, including the current one."""
         return self.config.window
 
     @property
     def previous_actions(self) -> int:
-        """Earlier actions that the prompt tells of at most."""
+        """Largest number of earlier actions in the prompt."""
         return self.config.previous_actions
 
     @property
     def prompt_images(self) -> int:
-        """How many images an instruction may hold."""
+        """Number of images that an instruction may hold."""
         return self.config.prompt_images
 
     @property
     def prompt_sounds(self) -> int:
-        """How many segments of 4.08 s the sounds of an instruction may have."""
+        """Number of segments of 4.08 s that the sounds of an instruction may have."""
         return self.config.prompt_sounds
 
     def read_instruction(self, given: Any) -> AnyInstruction:
-        """What a robot is told, checked and in the form that `example` takes; raises ObservationError."""
+        """Checks an instruction and converts it for `example`; raises ObservationError."""
         return read_instruction(self.config, given)
 
     @property
     def chunk(self) -> int:
-        """K, the actions that are predicted at once."""
+        """K, the number of actions predicted at once."""
         return self.config.chunk
 
     @property
     def camera_names(self) -> tuple[str, ...]:
-        """The cameras that are read, in the order in which they are drawn."""
+        """The cameras that the policy reads, from left to right."""
         return self.config.cameras
 
     @property
@@ -116,7 +116,7 @@ class PolicyFormat:
         return self.config.whole_episode
 
     def answer_length(self, actions: int | None = None) -> int:
-        """Most target tokens of that many actions (all of the chunk by default), without the end of the text."""
+        """Largest number of target tokens of `actions` actions (default: the whole chunk), without the end token."""
         return self.grammar(actions).length
 
     @property
@@ -125,28 +125,28 @@ class PolicyFormat:
         return self._state_normaliser is not None
 
     def grammar(self, actions: int | None = None) -> Grammar:
-        """What an answer of `actions` actions (all of the chunk by default) may look like."""
+        """The grammar of `actions` actions (default: the whole chunk)."""
         return self.action_text.grammar(actions or self.config.chunk)
 
     def check(self, observation: Observation) -> None:
         """Checks keys, shapes, dtypes, ranges and finiteness of one observation.
 
         Raises:
-            ObservationError: naming the field, what it should be and what it is.
+            ObservationError: names the field, what it should be and what it is.
         """
         read_observation(self.spec, observation)
 
     @property
     def spec(self) -> ObservationSpec:
-        """What an observation must hold."""
+        """The required content of an observation."""
         state = self.embodiment.state if self.reads_state else ()
         microphone = self.embodiment.microphone if self.config.microphone else None
         return ObservationSpec(self.cameras, state, self.config.goal_image, microphone)
 
     def seen(self, observation: Observation) -> dict[str, Any]:
-        """What an agent sees of an observation: camera frames and goal cut to the middle, as `config.view` says.
+        """Crops camera frames and goal to the centre, as set by `config.view`.
 
-        Training does not call this, since there the augmentation crops.
+        Training does not call this: there the augmentation crops.
         """
         seen, view = dict(observation), self.config.view
         if view == 1.0:
@@ -160,7 +160,7 @@ class PolicyFormat:
         return seen
 
     def image(self, observation: Observation) -> npt.NDArray[np.uint8]:
-        """The cameras side by side, uint8 [H, sum of widths, 3]; below lower ones it is black."""
+        """The cameras side by side, uint8 [H, sum of widths, 3]; shorter ones are padded with black below."""
         frames = [observation[camera.name] for camera in self.cameras]
         height = max(len(frame) for frame in frames)
         if any(len(frame) < height for frame in frames):
@@ -187,13 +187,13 @@ class PolicyFormat:
         return parts
 
     def prompt_length(self, instruction: AnyInstruction) -> int:
-        """Tokens of the input text for an instruction, without the end of the text."""
+        """Number of tokens of the input text for an instruction, without the end token."""
         played = np.tile([d.low for d in self.embodiment.action.dimensions], (self.previous_actions, 1))
         blank = {"state": np.zeros(len(self.embodiment.state)), "previous_actions": played}
         return len(self.vocabulary.encode(self.prompt(blank, instruction)))
 
     def _words(self, instruction: AnyInstruction) -> list[str | int]:
-        """The instruction with each image and sound replaced by the tokens that refer to where they are."""
+        """The instruction with each image and sound replaced by the token of its slot."""
         if isinstance(instruction, str):
             return [instruction]
         pictures, sounds, before = distinct(instruction, 3), distinct(instruction, 1), int(self.config.goal_image)
@@ -211,7 +211,7 @@ class PolicyFormat:
         return words
 
     def _only_spoken(self, instruction: AnyInstruction) -> bool:
-        """Whether the last sound of the instruction is the audio input."""
+        """Whether the instruction holds sounds only, the last of which is then the audio input."""
         heard = not isinstance(instruction, str) and len(instruction) > 0
         return (
             heard
@@ -220,22 +220,22 @@ class PolicyFormat:
         )
 
     def sounds(self, observation: Observation, instruction: AnyInstruction) -> tuple[Waveform | None, list[Waveform]]:
-        """The audio input and the audio history: sounds of the instruction, then earlier ones of the microphone.
+        """The audio input and the audio history: sounds of the instruction, then earlier microphone segments.
 
         Args:
-            observation: the present one; "microphone" in it is from `sound`.
-            instruction: its sounds have at most one segment each.
+            observation: the current one; its "microphone" is from `sound`.
+            instruction: each of its sounds has at most one segment.
         """
-        told = [] if isinstance(instruction, str) else distinct(instruction, 1)
+        given = [] if isinstance(instruction, str) else distinct(instruction, 1)
         if self.config.microphone:
             heard = heard_segments(observation["microphone"])
-            return heard[-1], told + heard[:-1]
+            return heard[-1], given + heard[:-1]
         if self._only_spoken(instruction):
-            return told[-1], told[:-1]
-        return None, told
+            return given[-1], given[:-1]
+        return None, given
 
     def history(self, window: Sequence[Observation], instruction: AnyInstruction) -> list[npt.NDArray[Any]]:
-        """The images of the history slots in order: the goal, the images of the instruction, earlier frames."""
+        """The images of the history slots in order: goal, images of the instruction, earlier frames."""
         images = [window[-1]["goal"]] if self.config.goal_image else []
         images += [] if isinstance(instruction, str) else distinct(instruction, 3)
         stride = self.config.history_stride
@@ -243,13 +243,13 @@ class PolicyFormat:
         return images + [self.image(window[i]) for i in reach if -i <= len(window)]
 
     def sound(self, pieces: Sequence[Any]) -> Waveform:
-        """The part of the sound so far that is heard, float32 [samples] at 16 kHz.
+        """The part of the sound so far that the policy hears, float32 [samples] at 16 kHz.
 
         Args:
-            pieces: of the microphone, in order from the beginning of the episode, as observations give them.
+            pieces: microphone recordings of the observations, in order from the start of the episode.
 
         Raises:
-            ObservationError: a piece is not a sound, or there is none.
+            ObservationError: a piece is not a sound, or there are no pieces.
         """
         microphone = self.embodiment.microphone
         if microphone is None:
@@ -265,17 +265,17 @@ class PolicyFormat:
     def example(
         self, window: Sequence[Observation], instruction: AnyInstruction, actions: npt.ArrayLike | None = None
     ) -> Example:
-        """The Example of one moment.
+        """The Example of one control step.
 
         Args:
             window: observations up to and including the current one, oldest first, one per control step; at most
-                `config.window` of them, fewer at the start of an episode. "microphone" in the last one is all the
-                sound so far, from `sound`; "previous_actions" the actions before it, [n, A].
-            instruction: what the robot shall do.
+                `config.window` of them, fewer at the start of an episode. "microphone" of the last one is all the
+                sound so far, from `sound`; "previous_actions" are the actions before it, [n, A].
+            instruction: what the robot should do.
             actions: [K, A] the next K actions, in training; for whole episodes [n, A] with n from 1 to K.
 
         Raises:
-            ActionError: if `actions` has another shape.
+            ActionError: if `actions` has the wrong shape.
             ObservationError: if the window is empty.
         """
         if not window:
@@ -301,14 +301,14 @@ class PolicyFormat:
         return list(self.write(chunk))
 
     def write(self, actions: npt.ArrayLike) -> list[int]:
-        """Actions [n, A] as the token ids of an answer, without the end of the text; raises ActionError."""
+        """Actions [n, A] -> token ids of an answer, without the end token; raises ActionError."""
         return self.action_text.write(actions)
 
     def actions(self, ids: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Answer tokens [T] of n actions -> actions float32 [n, A]; of equal answers [..., T] -> [..., n, A].
+        """Answer tokens [T] -> actions float32 [n, A]; [..., T] -> [..., n, A] for answers of equal length.
 
         Raises:
-            ActionError: if the length is not that of some actions, or an id is not legal at its place.
+            ActionError: if the tokens are not a whole number of actions, or an id is not legal at its position.
         """
         tokens = np.asarray(ids)
         if tokens.ndim < 2:

@@ -1,7 +1,7 @@
-"""The files of a checkpoint that describe its robots: three for each, in a folder of its own where there are several.
+"""The robot files of a checkpoint: three per robot, in one folder for each of several robots.
 
 A network of several robots has `robots/<name>/{policy,embodiment,statistics}.json`, and `robots.json` with the name of
-the robot that acts where none is asked for, if there is one. A network of one robot has the three at the top instead.
+the default robot, if there is one. A network of one robot has the three files at the top instead.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DEFAULT = "robots.json"
 
 
 def write_robots(folder: Path, robots: RobotFormats) -> None:
-    """Writes what describes the robots into the folder of a checkpoint that holds none yet and is not in its place."""
+    """Writes the robot files into the folder of a new checkpoint that is not yet in its final place."""
     for name, robot in robots.items():
         place = robot_folder(folder, name if robots.named else "")
         place.mkdir(parents=True, exist_ok=True)
@@ -54,8 +54,8 @@ def read_robots(folder: Path, names: Sequence[str], vocabulary: Vocabulary) -> R
         vocabulary: of the network.
 
     Raises:
-        CheckpointError: a file is missing, malformed or a link to elsewhere, or a robot contradicts itself; names the
-            file or the folder.
+        CheckpointError: a file is missing, malformed or a link out of the folder, or a robot contradicts itself; names
+            the file or the folder.
     """
     if not names:
         return RobotFormats(_read_robot(folder, vocabulary))
@@ -73,22 +73,22 @@ def read_robots(folder: Path, names: Sequence[str], vocabulary: Vocabulary) -> R
 
 
 def robot_folder(folder: Path, name: str) -> Path:
-    """Where the files of a robot are; "" is the only robot of a checkpoint without names."""
+    """The folder of a robot's files; "" is the only robot of a checkpoint without names."""
     return folder / ROBOTS / name if name else folder
 
 
 def robot_names(folder: Path, listed: Iterable[str] = ()) -> list[str]:
-    """Names of the robots that have a folder in a checkpoint, in order; empty where its one robot is at the top.
+    """Sorted names of the robots with a folder in a checkpoint; empty where its one robot is at the top.
 
     Args:
         folder: of the checkpoint.
-        listed: files that were saved with it, by its checksums; a robot of theirs whose folder is gone counts.
+        listed: files named in its checksums; robots among them count even if their folder is missing.
 
     Raises:
-        CheckpointError: a name is unsafe, there are too many robots, or one is also described at the top.
+        CheckpointError: a name is unsafe, there are too many robots, or there are robot files at the top as well.
     """
     parts = (name.split("/", 2) for name in listed)
-    found = {rest[0] for room, *rest in parts if room == ROBOTS and len(rest) == 2}
+    found = {rest[0] for top, *rest in parts if top == ROBOTS and len(rest) == 2}
     if (folder / ROBOTS).is_dir():
         with os.scandir(folder / ROBOTS) as entries:
             found |= {entry.name for entry in entries if entry.name[0] != "." and entry.is_dir()}
@@ -105,14 +105,14 @@ def robot_names(folder: Path, listed: Iterable[str] = ()) -> list[str]:
 
 
 def robot_file_names(names: Sequence[str]) -> list[str]:
-    """The files that describe the robots, relative to the folder of the checkpoint."""
+    """The robot files, relative to the folder of the checkpoint."""
     places = [f"{ROBOTS}/{name}/" for name in names] or [""]
     return [f"{place}{file}" for place in places for file in ROBOT_FILES]
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Puts the file's name before what is wrong with its content."""
+    """Prefixes errors about a file's content with its path."""
     try:
         yield
     except (ModelError, EnvError, CheckpointError) as error:

@@ -1,4 +1,4 @@
-"""RobotFormats: the robots that one network acts for, each with its own way of reading and writing, by name."""
+"""RobotFormats: the robots of one network by name, each with its own format of inputs and outputs."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from embodio.model.file_names import fault_of_name
 from embodio.model.tokens.vocabulary import Vocabulary
 
 MOST_ROBOTS = 1000
-"""Robots of one network at most."""
+"""Largest number of robots of one network."""
 OTHER_ROBOT = "make the environment as the checkpoint expects it, or train a policy on this robot"
 _MOST_SHOWN, _LONGEST_SHOWN = 12, 100
 
 
 class RobotFormats(Mapping[str, PolicyFormat]):
-    """Name of a robot -> how the network reads and writes it.
+    """Name of a robot -> the format of its inputs and outputs.
 
     Args:
-        formats: of several robots by name, or of the only one, which is then named after its embodiment.
-        default: name of the robot that acts where none is asked for; "" asks, unless there is one only.
+        formats: formats of several robots by name, or the format of the only one, named after its embodiment.
+        default: name of the robot that acts if none is requested; "" requires a request if there are several.
 
     Attributes:
         default: as given.
-        named: whether the robots were given names; each then has a folder of its own in a checkpoint.
+        named: whether the robots were given names; each then has its own folder in a checkpoint.
 
     Raises:
-        CheckpointError: there is no robot or too many, a name cannot be that of a folder, the robots are of different
-            vocabularies, or `default` is not among them.
+        CheckpointError: there is no robot or too many, a name cannot be a folder name, the vocabularies differ, or
+            `default` is not among the robots.
     """
 
     def __init__(self, formats: PolicyFormat | Mapping[str, PolicyFormat], default: str = "") -> None:
@@ -64,20 +64,20 @@ class RobotFormats(Mapping[str, PolicyFormat]):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """That of the network, and so of all its robots."""
+        """The vocabulary of the network, shared by all its robots."""
         return next(iter(self._robots.values())).vocabulary
 
     def pick(self, wanted: Embodiment | str | None = None) -> str:
-        """The name of the robot that is asked for.
+        """The name of the requested robot.
 
         Args:
             wanted: the embodiment to act with, or the name of a robot here or of its embodiment; None for the default
                 or the only one.
 
         Raises:
-            EmbodimentMismatch: no robot is like that; names the robots that are there and, for an embodiment, each
-                field in which the nearest of them differs.
-            CheckpointError: several robots are, and none of them is the default; names them.
+            EmbodimentMismatch: no robot matches; names the available robots and, for an embodiment, each field in
+                which the nearest of them differs.
+            CheckpointError: several robots match, and none of them is the default; names them.
         """
         if wanted is None:
             return self._one_of(list(self), "embodiment: this network acts for several robots")
@@ -115,17 +115,17 @@ class RobotFormats(Mapping[str, PolicyFormat]):
         return f". Did you mean {close[0]!r}?" if close else ""
 
     def _refuse(self, wanted: Embodiment) -> None:
-        """Raises EmbodimentMismatch with the fields in which the nearest robot differs."""
+        """Raises EmbodimentMismatch with the fields in which the nearest robot differs from `wanted`."""
         nearest = self.nearest(wanted)
         about = f"The nearest of the robots {self} is {nearest}; " if len(self) > 1 else ""
         self[nearest].embodiment.require_same(wanted, remedy=f"{about}{OTHER_ROBOT}")
 
 
 def require_robot_names(names: Sequence[str]) -> None:
-    """Refuses names that cannot be those of folders in a checkpoint.
+    """Checks that names can be folder names in a checkpoint.
 
     Raises:
-        CheckpointError: there is none, there are too many, or one is not a plain name; names it.
+        CheckpointError: there are no names, too many, or one is not a plain name; names it.
     """
     if not 1 <= len(names) <= MOST_ROBOTS:
         raise CheckpointError(f"robots: got {len(names)}, expected 1 to {MOST_ROBOTS} robots of one network")

@@ -1,4 +1,4 @@
-"""Sound for a policy: recordings of any rate become mono at 16 kHz, of which the last segments are heard."""
+"""Sound for a policy: converts recordings of any rate to mono at 16 kHz and keeps the last segments."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from embodio.model.processing.audio_features import SAMPLE_RATE, AudioError
 
 Waveform = npt.NDArray[np.float32]
 SLOWEST, FASTEST = 1_000, 192_000
-"""Rates of recordings in Hz that are taken."""
+"""Lowest and highest accepted sampling rates in Hz."""
 
 
 def is_sound(value: Any) -> bool:
-    """Whether this looks like a recording with its rate: a pair of an array and a number."""
+    """Whether `value` looks like a recording with its rate: a pair of an array and a number."""
     if not isinstance(value, tuple | list) or len(value) != 2 or isinstance(value[1], bool):
         return False
     return isinstance(value[0], np.ndarray) and isinstance(value[1], int | float | np.number)
 
 
 def read_sound(name: str, value: Any, rate: int | None = None, channels: int | None = None) -> Waveform:
-    """A recording as float32 [samples] at 16 kHz.
+    """Converts a recording to float32 [samples] at 16 kHz.
 
     Args:
-        name: of the field, for the error.
+        name: of the field, for the error message.
         value: [samples] or [samples, channels], float in [-1, 1] or signed integers; or a pair of such an array and its
             rate in Hz.
-        rate: samples per second where none is given.
-        channels: how many are expected; None for any.
+        rate: rate in Hz where `value` has none.
+        channels: expected number of channels; None for any.
 
     Raises:
-        ObservationError: another shape, type, rate or range, or no samples.
+        ObservationError: the shape, dtype, rate or range is wrong, or there are no samples.
     """
     if is_sound(value):
         value, rate = value[0], _rate(name, value[1])
@@ -64,17 +64,17 @@ def _rate(name: str, rate: Any) -> int:
 
 
 def latest_segments(sound: Waveform) -> list[Waveform]:
-    """The sound cut backwards from its end into segments of 4.08 s, oldest first; the oldest may be shorter."""
+    """The sound split from its end into segments of 4.08 s, oldest first; the oldest may be shorter."""
     ends = range(len(sound), 0, -SEGMENT_SAMPLES)
     pieces = [sound[max(0, end - SEGMENT_SAMPLES) : end] for end in ends]
     return pieces[: 1 + LONGEST_HISTORY][::-1]
 
 
 def heard_segments(sound: Waveform) -> list[Waveform]:
-    """What a microphone gave, as a policy hears it: the last 4.08 s, after the segments before.
+    """The segments of a microphone that a policy hears: earlier ones, then the last 4.08 s.
 
-    Those are counted from the beginning of `sound`, so that they stay the same while it grows, and each has to be
-    encoded once. The newest of them may have its end in common with the last 4.08 s.
+    Earlier segments are counted from the start of `sound`, so they stay the same while it grows and each is encoded
+    once. The newest of them may overlap the last 4.08 s.
 
     Args:
         sound: from `recent`.
@@ -84,17 +84,17 @@ def heard_segments(sound: Waveform) -> list[Waveform]:
 
 
 def recent(sound: Waveform) -> Waveform:
-    """Sound without the oldest segments, where it is too long to be heard whole."""
+    """The sound without its oldest segments, where it is too long for the policy."""
     return sound[forgotten(len(sound)) :]
 
 
 def forgotten(samples: int) -> int:
-    """Of that many samples, how many of the first are no longer heard: whole segments."""
+    """Number of samples at the start of `samples` that are no longer heard, in whole segments."""
     return max(0, -(-samples // SEGMENT_SAMPLES) - 1 - LONGEST_HISTORY) * SEGMENT_SAMPLES
 
 
 def sound_length(name: str, value: Any, rate: int) -> int:
-    """Samples at 16 kHz of a recording, without reading it; arguments and errors as of `read_sound`."""
+    """Number of samples of a recording at 16 kHz, without converting it; arguments and errors as in `read_sound`."""
     if is_sound(value):
         value, rate = value[0], _rate(name, value[1])
     array = to_array(name, value)

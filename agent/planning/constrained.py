@@ -1,4 +1,4 @@
-"""Constrained decoding: only what the grammar allows can be chosen, whatever the logits are."""
+"""Constrained decoding: restricts every choice to what the grammar allows, whatever the logits are."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What was decoded for B rows.
+    """Decoded answers of B rows.
 
     Attributes:
-        grammar: that it keeps to.
-        choices: int64 [B, C], every one legal; -1 after a Stop that was chosen.
-        hidden: for each choice that was asked [B, 1 + m, D]: what the network made of the token before it, and of the
-            m beginnings of its words; times a row of the text table it is the logit of that id.
+        grammar: the grammar of the answers.
+        choices: int64 [B, C], every one legal; -1 after a chosen Stop.
+        hidden: for each choice made, decoder outputs [B, 1 + m, D] at the token before it and at the m prefixes of its
+            words; the product with a row of the text table is the logit of that id.
         neutral: the same for the neutral instruction, under guidance.
     """
 
@@ -42,34 +42,34 @@ class Answer:
 
     @property
     def ids(self) -> list[Ints]:
-        """The tokens int64 [T'] of each row, without the end of the text."""
+        """The tokens int64 [T'] of each row, without the end token."""
         return [self.grammar.write(row) for row in self.choices]
 
 
 @dataclass(eq=False)
 class _Choice:
-    """One choice, compiled: what is read before it, what can be chosen, and which columns follow from it."""
+    """One compiled choice: the columns read before it, its alternatives, and the columns that depend on it."""
 
     end: int
     column: int
     stops: bool
     scores: Callable[[Tensor], Tensor]
-    """[B, n] how good each alternative is, from hidden [B, 1 + m, D]."""
+    """Scores [B, n] of the alternatives from hidden [B, 1 + m, D]."""
     spelled: Tensor
     tree: WordTree | None = None
     echoes: list[tuple[int, WordTree]] = field(default_factory=list)
 
 
 class ConstrainedDecoder:
-    """Writes answers of one grammar with one network.
+    """Decodes answers of one grammar with one network.
 
-    Every answer is read into columns: the start, then those of each part in order. A word takes as many columns as the
-    longest of its choice; those that it leaves are hidden from what follows. So all rows read alike, whatever each has
-    chosen.
+    Answers are laid out in columns: the start token, then the columns of each part in order. A word takes the columns
+    of the longest word of its choice; unused ones are masked for all later columns. Thus all rows are read in the same
+    steps, whatever each has chosen.
 
     Args:
-        weights: of the network.
-        grammar: what an answer may look like.
+        weights: decoder weights of the network.
+        grammar: the legal answers.
     """
 
     def __init__(self, weights: DecoderWeights, grammar: Grammar) -> None:
@@ -92,7 +92,7 @@ class ConstrainedDecoder:
         self._forced = torch.as_tensor(forced, device=self._device)
         words = [choice.tree for choice in self._choices if choice.tree is not None]
         self._hides = bool(words) or any(choice.echoes for choice in self._choices)
-        self._room = len(forced) + max((len(tree.tokens) for tree in words), default=0)
+        self._capacity = len(forced) + max((len(tree.tokens) for tree in words), default=0)
 
     def _compile(self, part: Level | Word | Stop, end: int) -> _Choice:
         table = self._weights.model.table("text").detach()
@@ -118,20 +118,20 @@ class ConstrainedDecoder:
     ) -> Answer:
         """Decodes one answer for each row.
 
-        The choice is made between the scores of the alternatives alone, so no logit, not even an infinite or undefined
-        one, can lead to anything else: ties, and a NaN, only decide between what is legal.
+        Each choice compares the scores of the legal alternatives only, so no logit, not even an infinite or undefined
+        one, leads to an illegal token.
 
         Args:
             encoded: the encoder's output for B rows.
-            noise: float64 [B, C] in [0, 1): draws instead of taking the best; row i's numbers decide row i alone.
-            temperature: of drawing.
+            noise: float64 [B, C] in [0, 1) to sample with; None takes the best. Row i depends on noise[i] only.
+            temperature: sampling temperature.
             neutral: the encoder's output for the neutral instruction, for guidance.
-            guidance: how far to move away from what the neutral instruction would give.
-            given: int64 [B, C] choices to take instead, to see what the network makes of them.
+            guidance: scale of classifier-free guidance away from the neutral instruction.
+            given: int64 [B, C] choices to force instead, to score them.
         """
         rows = encoded.embeddings.shape[0]
-        decoder = AnswerReader(self._weights, encoded, self._room)
-        other = None if neutral is None else AnswerReader(self._weights, neutral, self._room, own_cache=True)
+        decoder = AnswerReader(self._weights, encoded, self._capacity)
+        other = None if neutral is None else AnswerReader(self._weights, neutral, self._capacity, own_cache=True)
         fed = self._forced.repeat(rows, 1)
         valid = torch.ones_like(fed, dtype=torch.bool) if self._hides else None
         chosen = torch.full((rows, len(self._choices)), -1, dtype=torch.long, device=self._device)
@@ -162,7 +162,7 @@ class ConstrainedDecoder:
         return Answer(self.grammar, self._closed(chosen.cpu().numpy()), hidden, away)
 
     def _closed(self, chosen: Ints) -> Ints:
-        """Choices with -1 for all that comes after a Stop that was chosen."""
+        """Choices with -1 everywhere after a chosen Stop."""
         for index, choice in enumerate(self._choices):
             if choice.stops:
                 chosen[chosen[:, index] != 1, index + 1 :] = -1
@@ -175,7 +175,7 @@ def decode_legal(model: UnifiedIO2, encoded: TokenSequence, legal: Sequence[Ints
     Args:
         model: the network, in eval mode.
         encoded: the encoder's output for B rows.
-        legal: for each position the ids that may stand there; at least one.
+        legal: for each position the legal ids, at least one.
 
     Returns:
         Token ids [B, len(legal)].
@@ -189,12 +189,12 @@ def guided(conditional: Tensor, neutral: Tensor, scale: float) -> Tensor:
 
 
 def state_logits(hidden: Tensor, table: Tensor) -> Tensor:
-    """Logits [B, m, n] of hidden [B, m, D] and rows of the table [n, D], each row by a product of its own."""
+    """Logits [B, m, n] of hidden [B, m, D] and rows of the table [n, D], with a separate product for each row."""
     return torch.stack([functional.linear(row, table) for row in hidden])
 
 
 def _mark(choice: _Choice, best: Tensor, fed: Tensor, valid: Tensor) -> None:
-    """Marks which columns a choice leaves, and writes what echoes it."""
+    """Masks the columns that a choice leaves unused, and writes its echoes."""
     if choice.tree is not None:
         valid[:, choice.column : choice.column + choice.spelled.shape[1]] = choice.tree.valid[best]
     for column, echo in choice.echoes:
@@ -203,7 +203,7 @@ def _mark(choice: _Choice, best: Tensor, fed: Tensor, valid: Tensor) -> None:
 
 
 def _draw(logits: Tensor, noise: npt.NDArray[np.float64], temperature: float) -> Tensor:
-    """Indices int64 [B] drawn with probabilities softmax(logits / temperature); undefined logits count as the worst."""
+    """Indices int64 [B] sampled from softmax(logits / temperature); undefined logits count as the worst."""
     scores = np.nan_to_num(logits.double().cpu().numpy(), nan=UNDEFINED, posinf=-UNDEFINED, neginf=UNDEFINED)
     with np.errstate(over="ignore"):  # next to no temperature leaves the best alone
         weights = np.exp((scores - scores.max(axis=1, keepdims=True)) / temperature)

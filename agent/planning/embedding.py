@@ -1,4 +1,4 @@
-"""Embedding: the tokens that the encoder reads for several rows, with everything reused that was computed before."""
+"""Encoder inputs of several rows; reuses the features and tokens of frames that were already computed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from embodio.model.processing.processor import Features, Processor
 
 @dataclass(eq=False)
 class SeenFrame:
-    """One image, uint8 [H, W, 3], or one segment of sound, float32 [samples], and what is known of it.
+    """One image, uint8 [H, W, 3], or one sound segment, float32 [samples], with its cached features and tokens.
 
     Attributes:
-        content: the pixels or samples; not to be changed.
-        main: features and tokens as the main image or sound, once they were needed.
+        content: the pixels or samples; must not be changed.
+        main: features and tokens as the main image or sound, computed when first needed.
         history: the same as a frame of the history.
     """
 
@@ -47,7 +47,7 @@ class Encoded:
 
 
 def reuse(frame: SeenFrame | None, content: npt.NDArray[Any]) -> SeenFrame:
-    """The frame if it shows the same, else a new one."""
+    """`frame` if it has the same content, otherwise a new frame."""
     return frame if frame is not None and frame.same_as(content) else SeenFrame(content)
 
 
@@ -56,10 +56,10 @@ _NOTHING: Any = Example(text="")
 
 @dataclass(eq=False)
 class RowInputs:
-    """What one row shows the network besides its text.
+    """The inputs of one row besides its text.
 
     Attributes:
-        main: "image" and "audio", those that are there.
+        main: "image" and "audio", where present.
         history: "image" and "audio", the frames in the order of their slots; may be empty.
     """
 
@@ -68,7 +68,7 @@ class RowInputs:
 
     @property
     def signature(self) -> tuple[Any, ...]:
-        """Equal for rows whose batch has the form that each of them alone would have."""
+        """Equal for rows that can be batched without changing any row's shapes or masks."""
         parts: list[Any] = [sorted(self.main), [(kind, len(frames)) for kind, frames in self.history.items()]]
         for _, encoded in self.encoded():
             known = encoded.features or {}
@@ -85,11 +85,11 @@ class RowInputs:
 
 
 class Embedder:
-    """Turns rows into the encoder's input; a frame goes through its tower once, in whatever rows and slots it is met.
+    """Turns rows into encoder inputs; each frame goes through its tower once, whatever rows and slots it is in.
 
     Args:
         model: the network.
-        processor: makes features of what is new.
+        processor: computes the features of new frames.
     """
 
     def __init__(self, model: UnifiedIO2, processor: Processor) -> None:
@@ -98,7 +98,7 @@ class Embedder:
         self._scale = model.config.lengths.input_coordinate_scale
 
     def prepare(self, inputs: RowInputs) -> None:
-        """Makes the features of frames that have none yet."""
+        """Computes the features of frames that have none yet."""
         for kind, frame in inputs.main.items():
             if frame.main.features is None:
                 example = replace(_NOTHING, **{kind: frame.content})
@@ -112,7 +112,7 @@ class Embedder:
                     frame.history.features = {key: array[:1] for key, array in part.items()}
 
     def __call__(self, rows: Sequence[RowInputs], texts: Sequence[Features]) -> TokenSequence:
-        """The input of rows of one signature, whose texts are of one form."""
+        """The encoder input of rows of one signature; `texts` have equal shapes and masks."""
         batch = {key: value.to(self._device) for key, value in collate(texts).items()}
         parts = self._model.embed_inputs(batch)
         for kind in rows[0].main:
@@ -131,16 +131,16 @@ class Embedder:
         rotary = grid_rotary(*config.patch_grids[kind], config.transformer.head_dim, self._scale, self._device)
         positions = np.stack([(encoded.features or {})[f"inputs/{kind}/pos_ids"] for encoded in found])
         if (positions == np.arange(positions.shape[1])).all():
-            turned = rotary[None, : positions.shape[1]]
+            taken = rotary[None, : positions.shape[1]]
         else:
-            turned = rotary[torch.as_tensor(positions, device=self._device).long()]
+            taken = rotary[torch.as_tensor(positions, device=self._device).long()]
         mask = np.stack([(encoded.features or {})[f"inputs/{kind}/mask"] for encoded in found]) != 0
         return TokenSequence(
-            torch.stack(tokens), turned, None if mask.all() else torch.as_tensor(mask, device=self._device)
+            torch.stack(tokens), taken, None if mask.all() else torch.as_tensor(mask, device=self._device)
         )
 
     def _run(self, frames: Sequence[Encoded], modality: str) -> list[torch.Tensor]:
-        """The tokens of frames; those that have none yet go through the network."""
+        """The tokens of frames, computed for those that have none yet."""
         fresh = list({id(frame): frame for frame in frames if frame.tokens is None}.values())
         if fresh:
             batch = collate([frame.features or {} for frame in fresh])
@@ -150,7 +150,7 @@ class Embedder:
         return [frame.tokens for frame in frames if frame.tokens is not None]
 
     def _history(self, rows: Sequence[RowInputs], kind: str) -> TokenSequence:
-        """Tokens of the history: each frame is encoded once, whatever slot it is in."""
+        """Tokens of the history; each frame is encoded once, whatever slot it is in."""
         name, config = f"{kind}_history", self._model.config
         resampler = config.image_history if kind == "image" else config.audio_history
         slots = config.sampling.num_frames

@@ -1,4 +1,4 @@
-"""Ensembles: one action out of what several plans predicted for the same step."""
+"""Temporal ensembles: average the predictions of several plans for the same step."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _ANGLE = re.compile(r"(?:(?P<scale>[0-9.]+(?:e[+-]?[0-9]+)?) ?)?(?P<unit>rad|rad
 _RADIANS = {"r": 1.0, "d": math.pi / 180, "°": math.pi / 180, "t": 2 * math.pi}
 _NUMBERS = {"yaw": 1, "axis_angle": 3, "euler_xyz": 3, "euler_zyx": 3, "quaternion": 4}
 _UNDECIDED = 1e-9
-"""Predictions cancel out where their mean is shorter than this; then nothing lies in their middle."""
+"""Predictions cancel out if their mean is shorter than this; then they have no mean rotation."""
 
 
 class Ensemble:
-    """Averages predictions: choices by vote, rotations of absolute poses as rotations, other numbers as numbers.
+    """Averages predictions: choices by vote, rotations of absolute poses as rotations, other numbers arithmetically.
 
-    Rotations are averaged with the chordal mean, which does not depend on how they are written: for turns about one
-    axis the direction of the mean of unit vectors, in space the largest eigenvector of the mean of q q' (Markley et
-    al., "Averaging Quaternions", 2007). The result is written as near to the newest prediction as it can be. Where it
-    does not exist, because the predictions cancel out, or lies outside the limits, the newest prediction stays.
+    Rotations are averaged with the chordal mean, which does not depend on their parametrisation: for rotations about
+    one axis the direction of the mean of unit vectors, in space the largest eigenvector of the mean of q q' (Markley et
+    al., "Averaging Quaternions", 2007). Of the equivalent ways to write the result, the one nearest to the newest
+    prediction is taken. If the predictions cancel out or the mean is outside the limits, the newest prediction stays.
 
     Args:
-        action: the numbers; angles of an absolute pose have units such as "rad", "degrees" or "0.5 rad", the numbers of
-            a quaternion the unit "quaternion". Those of one rotation stand together. Rotations that are deltas are
-            averaged as numbers.
+        action: the action dimensions; angles of an absolute pose have units such as "rad", "degrees" or "0.5 rad",
+            components of a quaternion the unit "quaternion". The dimensions of one rotation are adjacent. Delta
+            rotations are averaged as numbers.
         decay: the i-th oldest prediction has the weight exp(-decay * i).
 
     Raises:
-        AgentError: the pose is absolute and turns, but its dimensions do not say which of them are the rotation.
+        AgentError: the pose is absolute with a rotation, but the units do not show which dimensions are the rotation.
     """
 
     def __init__(self, action: ActionSpec, decay: float) -> None:
@@ -50,7 +50,7 @@ class Ensemble:
         self._low, self._high = (np.array([getattr(d, end) for d in action.dimensions]) for end in ("low", "high"))
 
     def __call__(self, predictions: Floats) -> Floats:
-        """What is done: float32 [A], inside the limits, of float32 [n, A], the oldest prediction first."""
+        """The averaged action float32 [A], inside the limits, of predictions float32 [n, A], oldest first."""
         weights = np.exp(-self._decay * np.arange(len(predictions), dtype=np.float64))
         mean = (weights / weights.sum()) @ predictions.astype(np.float64)
         action = np.clip(mean, predictions.min(axis=0), predictions.max(axis=0))
@@ -63,7 +63,7 @@ class Ensemble:
         return inside_limits(action.astype(np.float32), self._low, self._high)
 
     def _middle(self, part: Doubles, weights: Doubles, place: slice, written: RotationWriting) -> Doubles:
-        """Mean of rotations [n, m], written inside the limits as near to the last of them as it can be."""
+        """The mean of rotations [n, m], written inside the limits and as near as possible to the last of them."""
         near, low, high = part[-1], self._low[place], self._high[place]
         edge = _UNDECIDED * (high - low)
         candidates = written.mean(part, weights, low, high)
@@ -73,17 +73,17 @@ class Ensemble:
 
 
 class RotationWriting(Protocol):
-    """A way to write rotations as numbers."""
+    """A parametrisation of rotations."""
 
     def mean(self, part: Doubles, weights: Doubles, low: Doubles, high: Doubles) -> Iterator[Doubles]:
-        """Ways to write the mean of rotations [n, m], each [m]; none if they cancel out."""
+        """The equivalent ways [m] to write the mean of rotations [n, m]; none if they cancel out."""
 
 
 class _Turn:
-    """A turn about one axis.
+    """A rotation about one axis.
 
     Args:
-        turn: a full one, in the unit of the dimension.
+        turn: a full turn in the unit of the dimension.
     """
 
     def __init__(self, turn: float) -> None:
@@ -98,7 +98,7 @@ class _Turn:
 
 
 class _Quaternion:
-    """A quaternion of any length but zero; its numbers may stand in any order."""
+    """A quaternion of any non-zero length; its components may be in any order."""
 
     def mean(self, part: Doubles, weights: Doubles, low: Doubles, high: Doubles) -> Iterator[Doubles]:
         lengths = np.linalg.norm(part, axis=1)
@@ -112,7 +112,7 @@ class _AxisAngle:
     """A rotation vector.
 
     Args:
-        scale: radians of the number 1.
+        scale: radians per unit.
     """
 
     def __init__(self, scale: float) -> None:
@@ -131,11 +131,11 @@ class _AxisAngle:
 
 
 class _Euler:
-    """Turns about the fixed axes x, y, z, one after the other: roll, pitch, yaw.
+    """Rotations about the fixed axes x, y, z in order: roll, pitch, yaw.
 
     Args:
-        scale: radians of the number 1.
-        reversed: the numbers stand in the order yaw, pitch, roll.
+        scale: radians per unit.
+        reversed: the numbers are in the order yaw, pitch, roll.
     """
 
     def __init__(self, scale: float, reversed: bool) -> None:
@@ -153,7 +153,7 @@ class _Euler:
 
 
 def _rotations(action: ActionSpec) -> Iterator[tuple[slice, RotationWriting]]:
-    """Where the rotations of an absolute pose stand, and how they are written."""
+    """The positions of the rotations of an absolute pose, and their parametrisation."""
     if action.mode == "delta" or action.rotation == "none":
         return
     size = _NUMBERS[action.rotation]
@@ -182,7 +182,7 @@ def _rotations(action: ActionSpec) -> Iterator[tuple[slice, RotationWriting]]:
 
 
 def _radians(dimension: Dimension, rotation: str) -> float | None:
-    """Radians of the number 1 of an angle, 1 for a number of a quaternion, None for what is not of a rotation."""
+    """Radians per unit of an angle, 1 for a component of a quaternion, None for other dimensions."""
     if rotation == "quaternion":
         return 1.0 if dimension.unit == "quaternion" else None
     found = _ANGLE.fullmatch(dimension.unit.strip())
@@ -196,7 +196,7 @@ def _middle_quaternion(quaternions: Doubles, weights: Doubles) -> Doubles | None
 
 
 def _roll_pitch_yaw(matrix: Doubles, roll: float) -> tuple[float, float, float]:
-    """Angles of a rotation matrix [3, 3]; looking straight up or down, `roll` stays and the yaw makes up for it."""
+    """Angles of a rotation matrix [3, 3]; in gimbal lock `roll` is kept and yaw takes up the rest."""
     level = math.hypot(matrix[0, 0], matrix[1, 0])
     pitch = math.atan2(-matrix[2, 0], level)
     if level > 1e-6:
@@ -208,6 +208,6 @@ def _roll_pitch_yaw(matrix: Doubles, roll: float) -> tuple[float, float, float]:
 
 
 def _nearest(angles: Doubles, near: Doubles, low: Doubles, high: Doubles, turn: float) -> Doubles:
-    """Angles with as many whole turns added as bring them nearest to others, but not out of the limits if possible."""
+    """Adds whole turns to angles to bring them nearest to `near`, within the limits if possible."""
     fewest, most = np.ceil((low - angles) / turn - _UNDECIDED), np.floor((high - angles) / turn + _UNDECIDED)
     return np.asarray(angles + turn * np.clip(np.rint((near - angles) / turn), fewest, np.maximum(fewest, most)))

@@ -1,4 +1,4 @@
-"""Faster weights and compiled encoders: bfloat16, int8 and torch.compile, each only where it was asked for."""
+"""Optional speed-ups of a network: bfloat16 or int8 weights, prepared weights and torch.compile."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _INT8: dict[str, Mode] = {"int8": "dynamic", "int8_weights": "weight_only"}
 
 @dataclass(frozen=True)
 class FastModel:
-    """A network to act with: itself, its encoder, and how the decoder multiplies."""
+    """A network to act with: the model, its encoder, and the decoder's matrix product."""
 
     model: UnifiedIO2
     encoder: Callable[..., Any]
@@ -32,15 +32,15 @@ class FastModel:
 
 
 def usable_device(device: str | torch.device) -> torch.device:
-    """A device by its name.
+    """The device of a name.
 
     Raises:
-        PrecisionError: there is no such device, or torch cannot use it on this machine.
+        PrecisionError: the name is not a device, or torch cannot use it on this machine.
     """
     try:
         found = torch.device(device)
     except RuntimeError as error:
-        raise PrecisionError(f"device: {device!r} is none; expected cpu, cuda or cuda:0, cuda:1, ...") from error
+        raise PrecisionError(f"device: got {device!r}, expected cpu, cuda or cuda:0, cuda:1, ...") from error
     count = torch.cuda.device_count()
     if found.type == "cuda" and (found.index or 0) >= count:
         have = f"{count} CUDA devices" if count else "no CUDA device"
@@ -52,7 +52,7 @@ def usable_device(device: str | torch.device) -> torch.device:
 
 
 def convert(model: UnifiedIO2, options: AgentOptions) -> FastModel:
-    """The network in the precision of the options; the one that was given stays as it is, `prepare` apart.
+    """The network in the precision of the options; only `prepare` changes the given network.
 
     Raises:
         PrecisionError: this machine lacks what an option needs.

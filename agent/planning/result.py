@@ -1,4 +1,4 @@
-"""Plans, and what the network thought of the numbers in them."""
+"""Action plans, and the network's probability distributions over their numbers."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ActionPlan:
-    """Actions that were predicted together for one row.
+    """Actions predicted together for one row.
 
     Attributes:
         actions: float32 [n, A].
-        answer: what they were read from.
-        row: of the answer.
+        answer: the decoded answer they were read from.
+        row: row of the answer.
     """
 
     actions: npt.NDArray[np.float32]
@@ -35,16 +35,16 @@ class ActionPlan:
 
     @property
     def ids(self) -> npt.NDArray[np.int64]:
-        """The tokens [T] of the answer, without the end of the text."""
+        """The tokens [T] of the answer, without the end token."""
         return self.answer.grammar.write(self.answer.choices[self.row])
 
 
 class Distributions:
-    """Makes distributions out of plans.
+    """Computes the distributions of a plan.
 
     Args:
         model: the network.
-        policy_format: its actions.
+        policy_format: the format of its actions.
     """
 
     def __init__(self, model: UnifiedIO2, policy_format: PolicyFormat) -> None:
@@ -80,7 +80,7 @@ class Distributions:
         return tuple(found)
 
     def _scores(self, dimension: int, hidden: torch.Tensor) -> torch.Tensor:
-        """Log-probabilities float64 [n] of the levels among all texts, from hidden [1 + m, D]."""
+        """Log-probabilities float64 [n] of the levels over the whole vocabulary, from hidden [1 + m, D]."""
         with torch.inference_mode():
             logits = functional.linear(hidden, self._table).double()
             if not bool(logits.isfinite().all()):

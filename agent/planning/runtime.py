@@ -1,4 +1,4 @@
-"""Runtime: from what sessions remember to their next plans, many rows at once."""
+"""Runtime: plans the next actions of many sessions at once."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Features, Processor
 
 REMEMBERED = 4096
-"""Times that are kept of each stage."""
+"""Number of times kept for each stage."""
 
 
 class _Recent:
-    """The last times of one stage, in memory that is taken once."""
+    """The last times of one stage, in a fixed buffer."""
 
     def __init__(self) -> None:
         self._times, self._seen = np.zeros(REMEMBERED), 0
 
     def add(self, milliseconds: float) -> None:
-        """One more; the oldest makes room for it."""
+        """Adds a time; replaces the oldest if the buffer is full."""
         self._times[self._seen % REMEMBERED] = milliseconds
         self._seen += 1
 
     @property
     def times(self) -> npt.NDArray[np.float64]:
-        """All that are kept, in no order."""
+        """All kept times, unordered."""
         return self._times[: self._seen]
 
 
 class StageTimes:
-    """Times of named stages in milliseconds; memory does not grow with the number of steps."""
+    """Times of named stages in milliseconds, in constant memory."""
 
     def __init__(self) -> None:
         self._times: dict[str, _Recent] = {}
@@ -60,7 +60,7 @@ class StageTimes:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Times what is done inside."""
+        """Times the block inside."""
         start = time.perf_counter()
         try:
             yield
@@ -72,17 +72,17 @@ class StageTimes:
             self._current[name] = self._current.get(name, 0.0) + milliseconds
 
     def collect(self) -> dict[str, float]:
-        """Milliseconds of each stage since the last call of this."""
+        """Milliseconds of each stage since the last call."""
         current, self._current = self._current, {}
         return current
 
     def forget(self) -> None:
-        """Forgets all times, for instance those of warming up."""
+        """Forgets all times, such as those of a warm-up."""
         self._times.clear()
         self._current.clear()
 
     def percentiles(self) -> dict[str, dict[str, float]]:
-        """For each stage "p50", "p95" and "p99" in milliseconds, and "count" of the times they are made of."""
+        """For each stage "p50", "p95" and "p99" in milliseconds, and "count", the number of times."""
         summary = {}
         for name, recent in self._times.items():
             p50, p95, p99 = (float(value) for value in np.percentile(recent.times, (50, 95, 99)))
@@ -92,7 +92,7 @@ class StageTimes:
 
 @dataclass(eq=False)
 class _Row:
-    """One row to be planned: what it shows, its text, its random numbers, and the same without the instruction."""
+    """One row to plan: its inputs, text and noise, and its inputs and text with the neutral instruction."""
 
     inputs: RowInputs
     text: Features
@@ -101,7 +101,7 @@ class _Row:
 
     @property
     def signature(self) -> tuple[Any, ...]:
-        """Equal for rows whose batch has the form that each of them alone would have."""
+        """Equal for rows that can be batched without changing any row's shapes or masks."""
         parts: list[Any] = []
         for inputs, text in ((self.inputs, self.text), *((self.neutral,) if self.neutral else ())):
             parts += inputs.signature
@@ -111,12 +111,12 @@ class _Row:
 
 
 class Runtime:
-    """Plans for sessions.
+    """Plans the actions of sessions.
 
     Args:
         model: the network, on its device.
-        policy_format: what it reads and writes.
-        options: of the agent.
+        policy_format: the format of its inputs and outputs.
+        options: options of the agent.
 
     Raises:
         CheckpointError: an answer is longer than the network can write.
@@ -135,7 +135,7 @@ class Runtime:
         replan = options.replan_of(policy_format.chunk, policy_format.whole_episode)
         actions = policy_format.chunk if options.ensemble is not None else replan
         self._weights = DecoderWeights(self.model, fast.product)
-        _require_room(model, policy_format)
+        _require_capacity(model, policy_format)
         self.decoder = ConstrainedDecoder(self._weights, policy_format.grammar(actions))
         self.whole = self.decoder
         if actions != policy_format.chunk:
@@ -160,7 +160,7 @@ class Runtime:
             return [plans[index] for index in range(len(rows))]
 
     def judge(self, session: Session, actions: npt.NDArray[np.float64]) -> ActionPlan:
-        """A session's plan as it would be if the network had chosen the actions [n, A]; guidance is left out."""
+        """A session's plan with actions [n, A] forced instead of decoded; without guidance."""
         text = self.format.action_text
         decoder = ConstrainedDecoder(self._weights, text.grammar(len(actions)))
         choices = text.choices(actions)[None]
@@ -194,7 +194,7 @@ class Runtime:
             return [ActionPlan(actions[row], answer, row) for row in range(len(rows))]
 
     def _same_as_alone(self, rows: list[_Row], decoder: ConstrainedDecoder, answer: Answer) -> bool:
-        """Whether rows together give the same bits as alone here; tried once for each number of rows and threads."""
+        """Whether a batch gives the same bits as single rows; tried once per number of rows, choices and threads."""
         size = (len(rows), len(decoder.grammar.choices), torch.get_num_threads())
         if size in self._checked:
             return True
@@ -214,7 +214,7 @@ class Runtime:
         return True
 
     def _warn_if_undefined(self, answer: Answer) -> None:
-        """An action is legal whatever the network says, but one that says nothing must not pass unnoticed."""
+        """Warns if the network's outputs are not finite; the actions are still legal, but meaningless."""
         largest = torch.cat([hidden.flatten() for hidden in answer.hidden]).abs().max()
         if not math.isfinite(float(largest)):
             warnings.warn(
@@ -242,10 +242,10 @@ class Runtime:
             return encoded
 
 
-def _require_room(model: UnifiedIO2, policy_format: PolicyFormat) -> None:
-    needed, room = policy_format.answer_length() + 1, model.config.lengths.decoder_text
-    if needed > room:
+def _require_capacity(model: UnifiedIO2, policy_format: PolicyFormat) -> None:
+    needed, capacity = policy_format.answer_length() + 1, model.config.lengths.decoder_text
+    if needed > capacity:
         raise CheckpointError(
-            f"chunk: {policy_format.chunk} actions take {needed} tokens with the end, but this network writes {room}; "
-            "train with a smaller chunk, or a network with more decoder_text"
+            f"chunk: {policy_format.chunk} actions take {needed} tokens with the end, but this network writes "
+            f"{capacity}; train with a smaller chunk, or a network with more decoder_text"
         )

@@ -1,4 +1,4 @@
-"""Session: what an agent remembers of one episode: instruction, frames, sound, plans, random numbers."""
+"""Session: the state of one episode: instruction, frames, sound, plans and random numbers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from embodio.model.example import Example
 
 
 class Session:
-    """One row: its own episode, independent of all others.
+    """One row of an agent: an episode independent of all others.
 
     Args:
-        policy_format: of the agent.
-        replan: actions of a plan that are played before the next is made.
-        ensemble: of the predictions of several plans for one step; None plays the newest.
-        seed: of its random numbers, until `reset` gives another.
-        text_room: tokens of text that the network reads; None for any number.
+        policy_format: format of the agent's inputs and outputs.
+        replan: number of actions of a plan played before the next plan.
+        ensemble: averages the predictions of several plans for one step; None plays the newest.
+        seed: seed of its random numbers, until `reset` gives another.
+        text_capacity: number of text tokens that the network reads; None for no limit.
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class Session:
         replan: int,
         ensemble: Ensemble | None,
         seed: int = 0,
-        text_room: int | None = None,
+        text_capacity: int | None = None,
     ) -> None:
         self._format, self._replan, self._ensemble = policy_format, replan, ensemble
-        self._text_room = text_room
+        self._text_capacity = text_capacity
         self.instruction: AnyInstruction | None = None
-        self._told: dict[int, SeenFrame] = {}
+        self._shown: dict[int, SeenFrame] = {}
         self._seed = seed
         self._clear()
 
@@ -51,48 +51,48 @@ class Session:
         self.window: deque[dict[str, Any]] = deque(maxlen=self._format.window)
         self.frames: deque[SeenFrame] = deque(maxlen=self._format.window)
         self.goal: SeenFrame | None = None
-        self.imagined: npt.NDArray[np.uint8] | None = None  # as the policy sees it, instead of the observation's goal
+        self.imagined: npt.NDArray[np.uint8] | None = None  # cropped as the policy sees it; replaces the observed goal
         self.step = 0
         self._sound = np.zeros(0, dtype=np.float32)
-        self._segments = list[SeenFrame]()  # of the microphone, in the order of their last use
+        self._segments = list[SeenFrame]()  # of the microphone, least recently used first
         self._plans: deque[tuple[int, ActionPlan]] = deque(maxlen=self._format.chunk)
         size = self._format.codec.size
-        self._played: npt.NDArray[np.float32] = np.zeros((0, size), dtype=np.float32)  # those that the prompt tells
+        self._played: npt.NDArray[np.float32] = np.zeros((0, size), dtype=np.float32)  # those in the prompt
 
     def reset(self, instruction: Any = None, seed: int | None = None) -> None:
         """Starts an episode: forgets history and plans.
 
         Args:
-            instruction: see `read_instruction`; None keeps that of the episode before.
-            seed: of the random numbers; None keeps the one before, so that an episode can be repeated.
+            instruction: see `read_instruction`; None keeps the previous one.
+            seed: seed of the random numbers; None keeps the previous one, so that an episode can be repeated.
 
         Raises:
-            ObservationError: if the policy cannot read such an instruction.
+            ObservationError: if the policy cannot read the instruction.
         """
         self.begin(None if instruction is None else self.read_instruction(instruction), seed)
 
     def read_instruction(self, given: Any) -> AnyInstruction:
-        """What the robot is told, checked; raises ObservationError if the policy cannot read it."""
+        """Checks and converts an instruction; raises ObservationError if the policy cannot read it."""
         instruction = self._format.read_instruction(given)
         needed = self._format.prompt_length(instruction) + 1
-        if self._text_room is not None and needed > self._text_room:
+        if self._text_capacity is not None and needed > self._text_capacity:
             raise ObservationError(
-                f"instruction: the prompt has {needed} tokens, but this network reads {self._text_room}; say it shorter"
+                f"instruction: the prompt has {needed} tokens, but this network reads {self._text_capacity}; shorten it"
             )
         return instruction
 
     def begin(self, instruction: AnyInstruction | None, seed: int | None) -> None:
-        """`reset` with an instruction that was read."""
+        """`reset` with an instruction from `read_instruction`."""
         if instruction is not None:
             self.instruction = instruction
             contents = [*distinct(instruction, 3), *distinct(instruction, 1)]
-            self._told = {id(content): SeenFrame(content) for content in contents}
+            self._shown = {id(content): SeenFrame(content) for content in contents}
         if seed is not None:
             self._seed = seed
         self._clear()
 
     def observe(self, moment: dict[str, Any]) -> None:
-        """Takes in an observation that was read by `read_observation`."""
+        """Adds an observation from `read_observation`."""
         if self.instruction is None:
             raise NotReset("act: there is no instruction yet; call agent.reset(instruction=...) first")
         moment = self._format.seen(moment)
@@ -110,83 +110,83 @@ class Session:
         self.window.append(moment)
 
     def twin(self) -> Session:
-        """A copy that goes its own way."""
+        """An independent copy."""
         other = copy.copy(self)
         other.window, other.frames, other._plans = self.window.copy(), self.frames.copy(), self._plans.copy()
         other.random = copy.deepcopy(self.random)
         return other
 
     def return_to(self, earlier: Session, *, replan: bool) -> None:
-        """Forgets all that was since a twin was made; `replan`: and plans again at the next step."""
+        """Restores the state of a twin made earlier; `replan`: plan again at the next step."""
         vars(self).update(vars(earlier))
         if replan:
             self._plans.clear()
 
     def example(self) -> Example:
-        """The Example of the present moment."""
+        """The Example of the current step."""
         if self.instruction is None or not self.window:
             raise NotReset("example: nothing was observed since reset; call act(observation) first")
         return self._format.example(list(self.window), self.instruction)
 
     def inputs(self, instruction: AnyInstruction | None = None) -> RowInputs:
-        """What the present Example shows, as frames that are kept between steps; in the same slots.
+        """The inputs of the current Example in the same slots, as frames that are kept between steps.
 
         Args:
-            instruction: text in the place of what the robot is told, whose pictures and sounds are then left out.
+            instruction: text that replaces the instruction with its images and sounds; None keeps it.
         """
-        told = list(self._told.values()) if instruction is None else []
+        shown = list(self._shown.values()) if instruction is None else []
         sound, earlier = self._format.sounds(
             self.window[-1], (self.instruction or "") if instruction is None else instruction
         )
         main = {"image": self.frames[-1]} if self.frames else {}
         if sound is not None:
             main["audio"] = self._heard(sound)
-        return RowInputs(main, {"image": self._history_frames(told), "audio": [self._heard(part) for part in earlier]})
+        return RowInputs(main, {"image": self._history_frames(shown), "audio": [self._heard(part) for part in earlier]})
 
     def _heard(self, sound: npt.NDArray[np.float32]) -> SeenFrame:
-        """The frame of a sound: that of the instruction, that of a plan before, or a new one."""
-        if id(sound) in self._told:
-            return self._told[id(sound)]
+        """The frame of a sound: from the instruction, from an earlier plan, or a new one."""
+        if id(sound) in self._shown:
+            return self._shown[id(sound)]
         known = [frame for frame in self._segments if frame.same_as(sound)]
         frame = known[0] if known else SeenFrame(sound.copy())
         others = [other for other in self._segments if other is not frame]
         self._segments = [*others[-1 - LONGEST_HISTORY :], frame]
         return frame
 
-    def _history_frames(self, told: list[SeenFrame]) -> list[SeenFrame]:
-        """The frames of the image history in the order of their slots; the same images as `PolicyFormat.history`."""
+    def _history_frames(self, shown: list[SeenFrame]) -> list[SeenFrame]:
+        """The frames of the image history in slot order; the same images as `PolicyFormat.history`."""
         config = self._format.config
         frames = [self.goal] if self.goal is not None else []
-        frames += [frame for frame in told if frame.content.ndim == 3]
+        frames += [frame for frame in shown if frame.content.ndim == 3]
         stride = config.history_stride
         reach = range(-1 - stride * config.history_frames, -1, stride)
         return frames + [self.frames[i] for i in reach if -i <= len(self.frames)]
 
     @property
     def seed(self) -> int:
-        """Of the random numbers of the episode."""
+        """The seed of the episode's random numbers."""
         return self._seed
 
     @property
     def needs_plan(self) -> bool:
-        """Whether all that shall be played of the plan has been played."""
+        """Whether all actions to be played of the plan have been played."""
         if not self._plans:
             return True
         begin, plan = self._plans[-1]
         return self.step - begin >= min(self._replan, len(plan.actions))
 
     def take(self, plan: ActionPlan) -> None:
-        """A new plan, beginning with the current step."""
+        """Adds a plan that starts at the current step."""
         self._plans.append((self.step, plan))
 
     @property
     def newest(self) -> tuple[ActionPlan, int]:
-        """The newest plan and the place in it of the current step."""
+        """The newest plan and the position of the current step in it."""
         begin, plan = self._plans[-1]
         return plan, self.step - begin
 
     def action(self) -> npt.NDArray[np.float32]:
-        """The action of the current step, float32 [A], in memory of its own."""
+        """A copy of the current step's action, float32 [A]."""
         plan, position = self.newest
         if self._ensemble is None:
             return plan.actions[position].copy()
@@ -194,18 +194,18 @@ class Session:
         return self._ensemble(np.stack(covering))
 
     def advance(self) -> None:
-        """The action was given; go on to the next step."""
+        """Moves on to the next step after the action was returned."""
         if self._format.config.previous_actions:
             self._remember(self.action()[None])
         self.step += 1
 
     def skip(self, actions: npt.NDArray[np.float32]) -> None:
-        """These actions [n, A] of a plan were handed out at once; what follows is planned again."""
+        """Moves past actions [n, A] of a plan that were returned at once; the next step plans again."""
         self._remember(actions)
         self._plans.clear()
         self.step += len(actions)
 
     def _remember(self, actions: npt.NDArray[np.float32]) -> None:
-        told = self._format.config.previous_actions
-        if told:
-            self._played = np.concatenate([self._played, actions])[-told:]
+        kept = self._format.config.previous_actions
+        if kept:
+            self._played = np.concatenate([self._played, actions])[-kept:]

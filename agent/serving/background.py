@@ -1,4 +1,4 @@
-"""A server until it is told to stop: in the foreground with signals, or in a thread for notebooks and tests."""
+"""Server entry points: in the foreground until a signal, or in a thread for notebooks and tests."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def serve_until_signal(
     policy: ServedPolicy, settings: ServerSettings, started: Callable[[str], None], stopping: Callable[[], None]
 ) -> None:
-    """Serves until SIGINT or SIGTERM, then finishes what is running; a second signal ends the process at once.
+    """Serves until SIGINT or SIGTERM, then finishes running requests; a second signal ends the process at once.
 
-    If requests still run after `settings.stop_seconds`, the process ends with 1, as their thread cannot be stopped.
+    If requests still run after `settings.stop_seconds`, the process exits with 1, as their thread cannot be stopped.
 
     Args:
-        policy: to serve.
-        settings: where and how.
-        started: told the address.
+        policy: the policy to serve.
+        settings: options of the server.
+        started: called with the address.
         stopping: called at the first signal.
 
     Raises:
-        ServingError: if it cannot be served there.
+        ServingError: if the server cannot listen there.
     """
     server = AgentServer(policy, settings)
 
@@ -54,10 +54,10 @@ def serve_until_signal(
 
 @contextmanager
 def serving(policy: ServedPolicy, settings: ServerSettings) -> Iterator[str]:
-    """Serves in a thread; gives the address, and stops in good order at the end.
+    """Serves in a thread; yields the address, and shuts down gracefully at the end.
 
     Raises:
-        ServingError: if it cannot be served there.
+        ServingError: if the server cannot listen there.
     """
     begun, found = threading.Event(), list[str | AgentError]()
     server = AgentServer(policy, settings)

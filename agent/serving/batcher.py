@@ -1,4 +1,4 @@
-"""The queue between clients and the policy: bounded, with deadlines, emptied many requests at a time, acting first."""
+"""The batching queue between clients and the policy: bounded, with deadlines, and `act` before slow verbs."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from embodio.model.pauses import pausing
 
 LOG = logging.getLogger("embodio.agent.serving")
 ANSWERS = (AgentError, EnvError, ModelError)
-"""Errors that are answers, told to the client as they are; all others are faults, whose details stay in the log."""
+"""Errors sent to the client as answers; all others are faults and only their type is sent, details are logged."""
 
 
 _LONG = ("describe", "ask", "imagine")
-"""Verbs that write or draw. They are computed one after the other, and make way for all others in their pauses."""
+"""Slow verbs, which generate text or images. They run one at a time and let all others run in their pauses."""
 _GATHER_SECONDS = 0.003
-"""Robots that were answered together ask again almost together; so long, the first of them waits for the others."""
+"""Robots answered together ask again almost together; the first of them waits this long for the others."""
 
 
 class ClientLeft(AgentError):
-    """A request was given up because nobody waits for its answer; nobody is told, either."""
+    """A request was cancelled because its client left; internal, never sent."""
 
 
 @dataclass(eq=False)
 class Job:
-    """A request on its way.
+    """A queued request.
 
     Attributes:
         verb: one of `VERBS`, or "instruct".
-        state: of the client.
-        arguments: of the verb.
-        seconds: that it may wait.
-        patience: seconds after which nobody wants the answer any more.
-        done: set to (result or error, waited, computed).
-        wanted: whether the client is still there; asked in the policy's thread.
+        state: the policy's state of the client.
+        arguments: arguments of the verb.
+        seconds: longest time in the queue.
+        patience: seconds after which the client no longer waits for the answer.
+        done: set to (result or error, waited, computed), times in seconds.
+        wanted: whether the client is still there; called in the policy's thread.
     """
 
     verb: str
@@ -61,16 +61,16 @@ class Job:
 
 
 class Batcher:
-    """Computes requests in one thread: what has gathered while it was busy goes next, together.
+    """Computes requests in one thread: those that arrive while it is busy form the next batch.
 
-    Nothing that takes long holds up a robot: while the network writes or draws for one client, it stops between two
-    layers as soon as another one wants to act, and goes on afterwards. So answers do not depend on each other.
+    Slow requests do not delay robots: while the network generates for one client, it pauses between two layers as soon
+    as another client wants to act, and continues afterwards. Answers do not depend on each other.
 
     Args:
-        policy: that computes.
-        max_batch: requests computed together.
-        max_waiting: requests beyond this number are refused.
-        metrics: that count.
+        policy: the policy.
+        max_batch: largest number of requests computed together.
+        max_waiting: largest number of waiting requests; more are refused.
+        metrics: metrics to update.
     """
 
     def __init__(self, policy: ServedPolicy, max_batch: int, max_waiting: int, metrics: Metrics) -> None:
@@ -80,7 +80,7 @@ class Batcher:
         self._giving_up = self._ended = self.computing = False
         self._together = 1
         self._loop = asyncio.get_running_loop()
-        # Not a daemon: one that is cut off inside the network at the end of Python takes the process down with it.
+        # Not a daemon: a daemon interrupted inside the network at interpreter exit would crash the process.
         threading.Thread(target=self._work, name="policy").start()
 
     @property
@@ -89,13 +89,13 @@ class Batcher:
         return len(self._queue)
 
     async def submit(self, job: Job) -> tuple[Any, float, float]:
-        """The result of a request, the seconds that it waited, and those of computing.
+        """The result of a request, its seconds in the queue, and its seconds of computing.
 
         Raises:
-            Overloaded: if too many are waiting.
-            DeadlineExceeded: if it waited too long, or took longer than the client has patience.
+            Overloaded: if too many requests are waiting.
+            DeadlineExceeded: if it waited too long, or took longer than the client's patience.
             ServerStopping: if the server stops before the answer is complete.
-            AgentError, EnvError, ModelError: what the policy says.
+            AgentError, EnvError, ModelError: errors of the policy.
         """
         with self._gathered:
             if len(self._queue) >= self._max_waiting:
@@ -108,11 +108,11 @@ class Batcher:
         return result, waited, computed
 
     def give_up(self) -> None:
-        """Ends what takes long at its next pause."""
+        """Cancels a slow request at its next pause."""
         self._giving_up = True
 
     def stop(self) -> None:
-        """Ends the thread, after what it computes just now; what is still in the queue is dropped."""
+        """Ends the thread after the running request; drops the queue."""
         with self._gathered:
             self._ended = self._giving_up = True
             self._gathered.notify()
@@ -124,7 +124,7 @@ class Batcher:
             self.computing = False
 
     def _wait(self) -> list[Job]:
-        """The requests that are served next, once there are some; none at the end."""
+        """Waits for the next batch of requests; empty at the end."""
         with self._gathered:
             while not self._queue and not self._ended:
                 self._gathered.wait(1.0)
@@ -135,7 +135,7 @@ class Batcher:
         return jobs
 
     def _next(self, *, short: bool = False) -> list[Job]:
-        """Takes the requests that are served next: those that are soon done first, then one that takes long."""
+        """Takes the next batch from the queue: fast requests first, then one slow request."""
         chosen = [job for job in self._queue if job.verb not in _LONG][: self._max_batch]
         if not short:
             chosen += [job for job in self._queue if job.verb in _LONG][:1]
@@ -174,11 +174,11 @@ class Batcher:
             return self._run(job)
 
     def _make_way(self, job: Job) -> None:
-        """A pause in a long request: those that are soon done go first; raises where it shall not go on."""
+        """A pause in a slow request: serves fast ones first; raises if the request should be cancelled."""
         if self._giving_up:
-            raise ServerStopping(f"{job.verb}: the server stops, and the answer takes too long")
+            raise ServerStopping(f"{job.verb}: the server is stopping, and the answer takes too long")
         if time.monotonic() - job.arrived > job.patience:
-            raise DeadlineExceeded(f"{job.verb}: not done within {job.patience:.2f} s; give deadline= more")
+            raise DeadlineExceeded(f"{job.verb}: not done within {job.patience:.2f} s; raise deadline=")
         if not job.wanted():
             raise ClientLeft(f"{job.verb}: the client left")
         if self._queue:
@@ -187,7 +187,7 @@ class Batcher:
             self._serve(jobs)
 
     def _compute(self, jobs: list[Job], function: Callable[..., list[Any]], *arguments: Any) -> None:
-        """Runs the policy; whatever breaks there becomes an answer."""
+        """Runs the policy; any exception becomes an answer."""
         begin, outcome = time.monotonic(), _Outcome()
         with outcome:
             outcome.results = function(*arguments)
@@ -198,7 +198,7 @@ class Batcher:
         self._finish(jobs, outcome.results if error is None else [error] * len(jobs), begin)
 
     def _finish(self, jobs: list[Job], results: list[Any], begin: float) -> None:
-        with suppress(RuntimeError):  # the server was closed before this was done
+        with suppress(RuntimeError):  # the event loop is already closed
             self._loop.call_soon_threadsafe(self._tell, jobs, results, begin, time.monotonic())
 
     def _tell(self, jobs: list[Job], results: list[Any], begin: float, end: float) -> None:
@@ -212,7 +212,7 @@ class Batcher:
 
 
 class _Outcome:
-    """What a policy gave, or how it broke: a server outlives any fault of the policy."""
+    """The results of a policy, or its exception: the server survives any fault of the policy."""
 
     results: list[Any]
     error: Exception | None = None

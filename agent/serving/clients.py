@@ -1,4 +1,4 @@
-"""The episodes of the clients of a server, which outlive a broken connection for a while."""
+"""Episodes of the server's clients, kept for a while after a connection breaks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class Client:
     """One robot's episode.
 
     Attributes:
-        number: for people to see.
-        state: of the policy.
-        name: what the client calls itself.
-        key: that proves that a new connection belongs to it.
-        instruction: what the robot was told.
-        ordered: an instruction from the page, to be followed from the next step on.
-        refused: why the last one was not followed.
-        answered: id of the newest request, and its packed answer; a future while it is computed.
-        connection: that serves it now.
+        number: number shown to people.
+        state: the policy's state of the episode.
+        name: name given by the client.
+        key: secret that lets a new connection resume the episode.
+        instruction: the current instruction.
+        ordered: a pending instruction from the page, followed from the next step on.
+        refused: the error of the last one, if the policy refused it.
+        answered: id of the newest request, and a future of its packed answer.
+        connection: the current connection.
         lost: when the connection broke, on the monotonic clock; -inf after a goodbye.
     """
 
@@ -39,16 +39,16 @@ class Client:
     lost: float | None = None
 
     def expected(self, seconds: float) -> bool:
-        """Whether it is connected, or was until that many seconds ago and may come back."""
+        """Whether it is connected, or was less than `seconds` ago."""
         return self.lost is None or time.monotonic() - self.lost < seconds
 
 
 class Clients:
-    """All of them.
+    """The clients of a server, connected or recently disconnected.
 
     Args:
-        keep_seconds: how long an episode is kept after its connection broke.
-        most_kept: episodes without a connection; beyond that, those that broke first are forgotten.
+        keep_seconds: seconds that an episode is kept after its connection broke.
+        most_kept: largest number of episodes without a connection; the oldest are forgotten first.
     """
 
     def __init__(self, keep_seconds: float, most_kept: int) -> None:
@@ -56,7 +56,7 @@ class Clients:
         self._by_key, self._count = dict[str, Client](), 0
 
     def open(self, state: Any, name: str) -> Client:
-        """A new client."""
+        """Adds a new client."""
         self._sweep()
         self._count += 1
         client = Client(self._count, state, name)
@@ -64,12 +64,12 @@ class Clients:
         return client
 
     def resume(self, key: str | None) -> Client | None:
-        """The client of a broken connection, or None if it is not known any more."""
+        """The client with this key, or None if it is unknown or was forgotten."""
         self._sweep()
         return self._by_key.get(key) if key is not None else None
 
     def leave(self, client: Client, connection: Any, goodbye: bool) -> None:
-        """A connection ended; after a goodbye its episode is forgotten at once."""
+        """Records the end of a connection; after a goodbye its episode is forgotten at once."""
         if client.connection is not connection:
             return
         client.connection, client.lost = None, time.monotonic()
@@ -78,7 +78,7 @@ class Clients:
             self._by_key.pop(client.key, None)
 
     def active(self) -> list[Client]:
-        """Those that are connected."""
+        """The connected clients."""
         return [client for client in self._by_key.values() if client.connection is not None]
 
     def _sweep(self) -> None:

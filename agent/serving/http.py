@@ -1,4 +1,4 @@
-"""What is answered before a connection becomes a websocket: the page, health, metrics, and refusals."""
+"""HTTP responses before the websocket upgrade: the page, health, metrics, and refusals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _POLICY = (
 
 
 def page() -> Response:
-    """The page for people."""
+    """The web page."""
     text = resources.files("embodio.agent.serving").joinpath("page.html").read_text(encoding="utf-8")
     return respond(HTTPStatus.OK, text, "text/html; charset=utf-8", {"Content-Security-Policy": _POLICY})
 
@@ -31,14 +31,14 @@ def refuse(status: HTTPStatus, name: str, message: str) -> Response:
 
 
 def respond(status: HTTPStatus, text: str, kind: str, more: dict[str, str] | None = None) -> Response:
-    """An HTTP answer."""
+    """An HTTP response."""
     body = text.encode()
     headers = Headers({"Content-Type": kind, "Content-Length": str(len(body)), "Connection": "close", **(more or {})})
     return Response(status.value, status.phrase, headers, body)
 
 
 def may_enter(request: Request, token: str | None) -> bool:
-    """Whether a request carries the token: as a bearer, or, from a page, hidden among its sub-protocols in hex."""
+    """Whether a request has the token, as a bearer token or, from a page, in hex among its sub-protocols."""
     if token is None:
         return True
     given = [value.removeprefix("Bearer ") for value in request.headers.get_all("Authorization")]
@@ -54,9 +54,9 @@ def from_own_page(request: Request, *, trusted: bool) -> bool:
     """Whether a browser's request comes from the page of this server; other programs send no origin.
 
     Args:
-        request: of the browser.
-        trusted: any name of this host will do. Otherwise only its addresses and localhost: a page elsewhere could give
-            this machine a name of its own.
+        request: the request.
+        trusted: accept any host name. Otherwise only IP addresses and localhost, as a foreign page could resolve its
+            own name to this machine (DNS rebinding).
     """
     origins, hosts = request.headers.get_all("Origin"), request.headers.get_all("Host")
     if not origins:
@@ -67,5 +67,5 @@ def from_own_page(request: Request, *, trusted: bool) -> bool:
 
 
 def is_websocket(request: Request) -> bool:
-    """Whether a request wants to become a websocket."""
+    """Whether a request is a websocket upgrade."""
     return any("websocket" in value.lower() for value in request.headers.get_all("Upgrade"))

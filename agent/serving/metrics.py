@@ -1,4 +1,4 @@
-"""Counts and times of a server, as text for Prometheus."""
+"""Counters and histograms of a server, in the Prometheus text format."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
 class Histogram:
-    """How often values fell below each bound.
+    """Counts of values up to each bound.
 
     Args:
-        bounds: rising.
+        bounds: ascending upper bounds.
     """
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
@@ -25,7 +25,7 @@ class Histogram:
         self._sum += value
 
     def lines(self, name: str, help_text: str) -> list[str]:
-        """In Prometheus' text format."""
+        """The lines of the Prometheus text format."""
         total, found = 0, _head(name, "histogram", help_text)
         for bound, count in zip((*self._bounds, "+Inf"), self._counts, strict=True):
             total += count
@@ -34,7 +34,7 @@ class Histogram:
 
 
 class Metrics:
-    """Everything that a server counts."""
+    """All metrics of a server."""
 
     def __init__(self) -> None:
         self.answers: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -43,7 +43,7 @@ class Metrics:
         self.rows = Histogram(ROWS)
 
     def text(self, **gauges: float) -> str:
-        """All of it in Prometheus' text format, and what is true just now."""
+        """All metrics and the given current gauges in the Prometheus text format."""
         lines = _head("embodio_answers_total", "counter", "Requests that were answered, and how.")
         for (verb, outcome), count in sorted(self.answers.items()):
             lines.append(f'embodio_answers_total{{verb="{verb}",outcome="{outcome}"}} {count}')

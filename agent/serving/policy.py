@@ -1,4 +1,4 @@
-"""What a server needs of a policy, and an Agent seen that way: one state per client, many computed at once."""
+"""The policy interface of a server, and its implementation by an Agent: one state per client, batched steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_ANSWERS = 256
 
 
 class ServedPolicy(Protocol):
-    """A policy with many episodes at once; `call`, `instruct` and `act` are called in one thread."""
+    """A policy with many simultaneous episodes; `call`, `instruct` and `act` are called in one thread."""
 
     @property
     def embodiment(self) -> Embodiment:
@@ -42,18 +42,18 @@ class ServedPolicy(Protocol):
         """The answer to a verb of `VERBS` other than "act"."""
 
     def instruct(self, state: Any, instruction: str) -> None:
-        """A person wants something else: a new episode with this instruction, for all rows of a client."""
+        """Starts a new episode with an instruction from the page, in all rows of a client."""
 
     def act(self, states: Sequence[Any], observations: Sequence[Any]) -> list[np.ndarray | AgentError]:
-        """The next action of each, or why there is none; a fault of one must not touch the others."""
+        """The next action of each client, or its error; a fault of one must not affect the others."""
 
 
 class AgentPolicy:
-    """An Agent; each client has a fork of it.
+    """A served Agent; each client has a fork of it.
 
     Args:
-        agent: whose own episode is left alone.
-        max_rows: that one client may have, and that go through the network together.
+        agent: the agent; its own episodes are unchanged.
+        max_rows: largest number of rows of one client, and of one batch through the network.
     """
 
     def __init__(self, agent: Agent, max_rows: int = 64) -> None:
@@ -83,7 +83,7 @@ class AgentPolicy:
         return self.agent.fork()
 
     def call(self, state: Agent, verb: str, arguments: Mapping[str, Any]) -> Any:
-        """What the client's agent answers."""
+        """The answer of the client's agent."""
         instruction = arguments.get("instruction")
         self._require_few(len(instruction) if isinstance(instruction, tuple) else 1)
         if verb in ("decide", "plan"):
@@ -96,11 +96,11 @@ class AgentPolicy:
         return getattr(state, verb)(**arguments)
 
     def instruct(self, state: Agent, instruction: str) -> None:
-        """All rows start over with this instruction."""
+        """Restarts all rows with this instruction."""
         state.reset(instruction, rows=np.ones(len(state.sessions), dtype=np.bool_))
 
     def act(self, states: Sequence[Agent], observations: Sequence[Any]) -> list[np.ndarray | AgentError]:
-        """The next action of each, planned together where that is needed."""
+        """The next action of each client, planned together where a plan is needed."""
         if self.agent.options.abstain_below is not None:
             return [self._one(state, observation) for state, observation in zip(states, observations, strict=True)]
         answers: dict[int, np.ndarray | AgentError] = {}

@@ -1,4 +1,4 @@
-"""The robots that are connected: greeted, answered one request at a time, and kept in memory when they are cut off."""
+"""Connections of robots: the handshake, requests answered one at a time, and episodes kept on disconnection."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from embodio.envs.embodiment import Embodiment
 GOING_AWAY, REFUSED, GOODBYE = 1001, 1008, 1000
 _STEPS = ("act", "decide", "plan")
 _RETURN_SECONDS = 2.0
-"""A client whose connection broke is expected back for so long while something is written or drawn for it."""
+"""Seconds that a slow request keeps running for a client with a broken connection."""
 
 
 class Robots:
-    """All of them; nothing that one does harms another.
+    """All connected robots; no client can affect another.
 
     Args:
-        policy: that they ask.
-        info: of the policy, which may take long to find out.
-        settings: of the server.
-        metrics: that count.
-        batcher: that computes.
-        clients: their episodes.
-        watch: that shows their steps.
+        policy: the served policy.
+        info: info of the policy, which may be slow to compute.
+        settings: options of the server.
+        metrics: metrics to update.
+        batcher: the queue of the policy.
+        clients: episodes of the robots.
+        watch: the open pages.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class Robots:
 
     @property
     def full(self) -> bool:
-        """Whether there are as many as may be."""
+        """Whether the limit of clients is reached."""
         return len(self._busy) >= self._settings.max_clients
 
     async def stop(self, until: float) -> None:
-        """Takes no new requests, and waits for running ones until a time on the monotonic clock."""
+        """Refuses new requests, and waits for running ones until a time on the monotonic clock."""
         self._stopping = True
         idle = [connection for connection, busy in self._busy.items() if not busy]
         await asyncio.gather(*(connection.close(GOING_AWAY, "the server stops") for connection in idle))
@@ -80,7 +80,9 @@ class Robots:
         self._busy[connection] = False
         try:
             if full:
-                raise Overloaded(f"the server has {self._settings.max_clients} clients, as many as it takes")
+                raise Overloaded(
+                    f"the server has reached its limit of {self._settings.max_clients} clients; try again later"
+                )
             client = await self._greet(connection)
             self._watch.robots_changed()
             closed = asyncio.ensure_future(connection.wait_closed())
@@ -106,7 +108,7 @@ class Robots:
                 self._watch.robots_changed()
 
     async def _greet(self, connection: ServerConnection) -> Client:
-        """The handshake: versions, robot, and the episode to go on with."""
+        """The handshake: checks version and robot, and opens or resumes an episode."""
         hello = unpack(await self._receive(connection, self._settings.message_seconds))
         if hello["type"] != "hello":
             raise MessageError(f"{hello['type']}: expected hello first; client and server may differ in version")
@@ -129,11 +131,11 @@ class Robots:
         return client
 
     def _require_robot(self, plain: dict[str, Any]) -> None:
-        """Raises EmbodimentError or EmbodimentMismatch; in a thread, as a foreign robot may have thousands of parts."""
+        """Raises EmbodimentError or EmbodimentMismatch; runs in a thread, as a robot may have thousands of parts."""
         self._policy.check_embodiment(Embodiment.from_dict(plain))
 
     async def _answer(self, client: Client, connection: ServerConnection, message: dict[str, Any]) -> bytes:
-        """The packed answer, empty if the client left; a request that was seen before is not computed again."""
+        """The packed answer, empty if the client left; a repeated request is not computed twice."""
         if message["type"] != "call":
             raise MessageError(f"{message['type']}: expected call; client and server may differ in version")
         number = field(message, "id", int)
@@ -145,7 +147,7 @@ class Robots:
                 return answer
 
     async def _call(self, client: Client, number: int, message: dict[str, Any]) -> bytes:
-        """The packed answer; empty if it was given up because the client left, and must be asked for again."""
+        """The packed answer; empty if it was cancelled because the client left, and must be requested again."""
         try:
             verb, arguments = field(message, "verb", str), field(message, "arguments", dict)
             check_arguments(verb, arguments)
@@ -173,7 +175,7 @@ class Robots:
             return _error(error, number)
 
     async def _follow_order(self, client: Client) -> None:
-        """What somebody typed on the page, before the next step; a policy that cannot read it goes on as before."""
+        """Applies an instruction from the page before the next step; if the policy refuses it, nothing changes."""
         if client.ordered is None:
             return
         ordered, client.ordered = client.ordered, None
@@ -194,7 +196,7 @@ class Robots:
         )
 
     async def _receive(self, connection: ServerConnection, seconds: float | None) -> bytes:
-        """One message: it may take as long as it likes to begin unless `seconds` is given, but must then go on."""
+        """Receives one message; `seconds` limits the wait for its start, `message_seconds` the rest."""
         fragments = aiter(connection.recv_streaming())
         parts: list[Any] = []
         try:
@@ -211,7 +213,7 @@ class Robots:
         return b"".join(parts)
 
     async def _send(self, connection: ServerConnection, data: bytes) -> None:
-        """Sends; a client that does not take its answer is cut off."""
+        """Sends a message; disconnects a client that does not read it in time."""
         try:
             async with asyncio.timeout(self._settings.message_seconds):
                 await connection.send(data)

@@ -1,4 +1,4 @@
-"""AgentServer: listens, lets in who may enter, and stops in good order."""
+"""AgentServer: listens, authorises connections, and shuts down gracefully."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from embodio.agent.serving.settings import ServerSettings, ServingError
 from embodio.agent.serving.watch import Watch
 
 _LAST_ANSWER_SECONDS = 0.5
-"""What takes long and was given up has so long to say so."""
+"""Seconds for cancelled slow requests to send their error."""
 
 
 class AgentServer:
     """Serves a policy; use `start`, then `stop`, in one event loop.
 
     Args:
-        policy: to serve.
-        settings: where and how.
+        policy: the policy to serve.
+        settings: options of the server.
     """
 
     def __init__(self, policy: ServedPolicy, settings: ServerSettings) -> None:
@@ -36,7 +36,7 @@ class AgentServer:
         self._stopping = False
 
     async def start(self) -> str:
-        """Begins to serve; returns the address.
+        """Starts serving; returns the address.
 
         Raises:
             ServingError: if the port is taken or the certificate cannot be read.
@@ -76,12 +76,12 @@ class AgentServer:
         return f"{'ws' if tls is None else 'wss'}://{host}:{port}"
 
     async def stop(self) -> bool:
-        """Takes nothing new, finishes what is running, then closes everything.
+        """Refuses new requests, finishes running ones, then closes all connections.
 
-        What writes or draws for longer than `stop_seconds` is given up, and its client told so.
+        Slow requests that run for longer than `stop_seconds` are cancelled with ServerStopping.
 
         Returns:
-            Whether the policy has ended; if not, it still computes in its thread.
+            Whether the policy has finished; if not, its thread is still computing.
         """
         self._stopping = True
         await self._robots.stop(time.monotonic() + self.settings.stop_seconds)
@@ -102,14 +102,14 @@ class AgentServer:
             await self._robots.serve(connection)
 
     def _before(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Answers plain HTTP requests, and refuses those that may not enter."""
+        """Answers plain HTTP requests, and refuses unauthorised connections."""
         path, settings = request.path.partition("?")[0], self.settings
         if not http.is_websocket(request):
             return self._plain(path, request)
         if not http.may_enter(request, settings.token):
             self.metrics.refused["Unauthorised"] += 1
-            told = "the token is missing or wrong; give token= as the server's owner set it"
-            return http.refuse(HTTPStatus.UNAUTHORIZED, "Unauthorised", told)
+            reason = "the token is missing or wrong; give token= as the server's owner set it"
+            return http.refuse(HTTPStatus.UNAUTHORIZED, "Unauthorised", reason)
         if not http.from_own_page(request, trusted=settings.token is not None or settings.open):
             self.metrics.refused["origin"] += 1
             return http.refuse(HTTPStatus.FORBIDDEN, "Unauthorised", "pages of other servers may not connect")
@@ -119,8 +119,8 @@ class AgentServer:
             return http.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "ServerStopping", "the server is shutting down")
         if self._robots.full if path == "/" else self._watch.pages >= settings.max_clients:
             self.metrics.refused["Overloaded"] += 1
-            told = f"the server has {settings.max_clients} clients, as many as it takes"
-            return http.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Overloaded", told)
+            reason = f"the server has reached its limit of {settings.max_clients} clients; try again later"
+            return http.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Overloaded", reason)
         return None
 
     def _plain(self, path: str, request: Request) -> Response:
@@ -132,7 +132,7 @@ class AgentServer:
         if path != "/metrics":
             return http.refuse(HTTPStatus.NOT_FOUND, "ServerUnreachable", "there are /, /healthz and /metrics")
         if not http.may_enter(request, self.settings.token):
-            return http.refuse(HTTPStatus.UNAUTHORIZED, "Unauthorised", "metrics want the token as a bearer")
+            return http.refuse(HTTPStatus.UNAUTHORIZED, "Unauthorised", "metrics need the token as a bearer token")
         text = self.metrics.text(
             clients=len(self._robots), waiting_requests=self._batcher.waiting, pages=self._watch.pages
         )

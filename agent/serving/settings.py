@@ -1,4 +1,4 @@
-"""How an agent is served, and the error for settings that cannot work."""
+"""Server settings: addresses, limits and timeouts, validated on construction."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
 class ServingError(AgentError):
-    """The server cannot be started as it was asked for."""
+    """The server cannot be started with these settings."""
 
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Where and how to serve.
+    """Settings of a server.
 
     Attributes:
-        host: address to listen at; another than this machine's own needs a token, or `open`.
-        port: to listen at; 0 takes a free one.
-        token: that clients must send; None lets everyone in who can reach the port.
-        open: allow another host without a token.
-        certificate: PEM file for TLS; None serves without.
+        host: address to listen on; any but localhost needs a token, or `open`.
+        port: port to listen on; 0 takes a free one.
+        token: token that clients must send; None admits everyone who can reach the port.
+        open: allow other hosts without a token.
+        certificate: PEM file for TLS; None serves without TLS.
         key: PEM file of its private key.
-        max_clients: robots at once.
-        max_bytes: of one message.
-        max_waiting: requests in the queue.
-        max_batch: requests that are computed together.
-        deadline: seconds that a request may wait, if its client does not want it sooner.
-        message_seconds: for the handshake of TLS, a greeting, the rest of a message that has begun, or the taking of an
-            answer.
-        keep_seconds: an episode outlives a broken connection by so much.
-        stop_seconds: running requests have at most so long when the server stops.
-        ping_seconds: between two signs of life, and for the answer to one.
+        max_clients: largest number of connected robots.
+        max_bytes: largest size of one message.
+        max_waiting: largest number of requests in the queue.
+        max_batch: largest number of requests computed together.
+        deadline: seconds that a request may wait, unless its client's deadline is shorter.
+        message_seconds: time limit of the TLS handshake, of the hello, of the rest of a message that has started, and
+            of sending an answer.
+        keep_seconds: how long an episode is kept after its connection broke.
+        stop_seconds: time limit of running requests when the server stops.
+        ping_seconds: interval of websocket pings, and time limit of their answers.
     """
 
     host: str = "127.0.0.1"
@@ -56,9 +56,9 @@ class ServerSettings:
 
     def __post_init__(self) -> None:
         if self.token is not None and len(self.token) < 8:
-            raise ServingError("token: shorter than 8 characters; take a longer one")
+            raise ServingError("token: shorter than 8 characters; choose a longer one")
         if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
-            raise ServingError("token: has letters beyond ASCII, which HTTP does not carry; take another")
+            raise ServingError("token: has characters beyond ASCII, which HTTP cannot carry; choose another")
         if self.host not in LOCAL and self.token is None and not self.open:
             raise ServingError(
                 f"host: {self.host} can be reached from other machines; give a token (token_file=...), or "

@@ -1,13 +1,13 @@
-"""What people see: who is connected and the newest step of each robot, sent to the pages that are open.
+"""The watch page's feed: the connected robots and the newest step of each, sent to all open pages.
 
 Messages are JSON. To a page:
 
     hello   embodiment, agent, robots
-    robots  robots: a list of {client, name, instruction, ordered, refused}; whenever something of it changes
-    step    client, actions [N][A], frames {camera: [N pictures]}, milliseconds: [waited, computed] of each step since
-            the last one that was shown; a page that is opened gets the newest step of each robot
+    robots  robots: a list of {client, name, instruction, ordered, refused}; sent whenever it changes
+    step    client, actions [N][A], frames {camera: [N images]}, milliseconds: [waited, computed] of each step since
+            the last one shown; a newly opened page gets the newest step of each robot
 
-From a page: {client, instruction}, for a robot to follow from its next step on.
+From a page: {client, instruction}, which the robot follows from its next step on.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _LONGEST_INSTRUCTION = 500
 
 
 class Watch:
-    """The open pages; a slow one misses steps and holds up nobody.
+    """The open pages; a slow page misses steps and delays no other.
 
     Args:
-        clients: whose steps are shown.
-        embodiment: of the robots, as plain values.
-        folder: of the agent.
+        clients: the clients to show.
+        embodiment: embodiment of the robots, as plain values.
+        folder: folder of the agent.
     """
 
     def __init__(self, clients: Clients, embodiment: dict[str, Any], folder: str) -> None:
@@ -53,11 +53,11 @@ class Watch:
 
     @property
     def pages(self) -> int:
-        """Pages that are open."""
+        """Number of open pages."""
         return len(self._pages)
 
     async def serve(self, connection: ServerConnection) -> None:
-        """Feeds one page, and takes its instructions, until it is closed."""
+        """Feeds one page and receives its instructions until it is closed."""
         queue: asyncio.Queue[str] = asyncio.Queue(maxsize=8)
         hello = {"type": "hello", "embodiment": self._embodiment, "agent": self._agent, "robots": self._robots()}
         queue.put_nowait(json.dumps(hello))
@@ -75,7 +75,7 @@ class Watch:
             catching_up.cancel()
 
     async def _show_newest(self, queue: asyncio.Queue[str]) -> None:
-        """Sends a page that was just opened the newest step of each robot, which may pause, unless one came since."""
+        """Sends a new page the newest step of each robot, which may be idle, unless a newer one came meanwhile."""
         for number, newest in list(self._newest.items()):
             frames, actions, times = newest
             text = await asyncio.to_thread(_message, number, frames, actions, [times])
@@ -83,7 +83,7 @@ class Watch:
                 await queue.put(text)
 
     def robots_changed(self) -> None:
-        """Tells the pages who is connected and what each was told."""
+        """Sends the connected robots and their instructions to all pages."""
         here = {client.number for client in self._clients.active()}
         for kept in (self._shown, self._times, self._newest):
             for number in kept.keys() - here:
@@ -92,7 +92,7 @@ class Watch:
             self._spread(json.dumps({"type": "robots", "robots": self._robots()}), must_arrive=True)
 
     def step(self, client: Client, observation: Any, actions: np.ndarray, waited: float, computed: float) -> None:
-        """Keeps a step for pages to come, and shows it, unless nobody looks or the last one was a moment ago."""
+        """Keeps a step for new pages, and shows it if a page is open and the last one was not too recent."""
         now, number, took = time.monotonic(), client.number, [1000 * waited, 1000 * computed]
         cameras = [camera["name"] for camera in self._embodiment["cameras"]]
         frames = {name: observation[name] for name in cameras if name in observation}
@@ -122,7 +122,7 @@ class Watch:
             {
                 "client": client.number,
                 "name": client.name,
-                "instruction": _told(client.instruction),
+                "instruction": _readable(client.instruction),
                 "ordered": client.ordered,
                 "refused": client.refused,
             }
@@ -144,7 +144,7 @@ class Watch:
             return
 
     def _order(self, text: str | bytes) -> None:
-        """An instruction that somebody typed; anything else is ignored."""
+        """Handles an instruction from a page; ignores anything else."""
         try:
             order = json.loads(text)
             number, instruction = order["client"], order["instruction"]
@@ -157,7 +157,7 @@ class Watch:
 
 
 def _message(number: int, frames: dict[str, Any], actions: np.ndarray, times: list[list[float]]) -> str:
-    """A step for the pages; pictures are made here, which takes time."""
+    """The message of a step; slow, as it encodes the images."""
     message = {
         "type": "step",
         "client": number,
@@ -168,8 +168,8 @@ def _message(number: int, frames: dict[str, Any], actions: np.ndarray, times: li
     return json.dumps(message)
 
 
-def _told(instruction: Any) -> str:
-    """An instruction for people to read."""
+def _readable(instruction: Any) -> str:
+    """A readable instruction."""
     if isinstance(instruction, str):
         return instruction
     if isinstance(instruction, tuple) and all(isinstance(part, str) for part in instruction):
@@ -181,7 +181,7 @@ def _told(instruction: Any) -> str:
 
 
 def _pictures(frames: Any) -> list[str]:
-    """The frames of a camera as data URLs, made small; one for each of the first rows."""
+    """The frames of a camera as data URLs of small images, one for each of the first rows."""
     array = np.asarray(frames)
     rows = array if array.ndim == 4 else array[None]
     return [_picture(row) for row in rows[:_MOST_ROWS] if row.ndim == 3]

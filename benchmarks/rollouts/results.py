@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -188,9 +189,14 @@ def keep_videos(results: Results, most: int, folder: Path) -> None:
         (folder / str(name)).unlink(missing_ok=True)
 
 
+_VIDEO = re.compile(r"\w[\w.-]*\.mp4")  # the name of a file in the folder of videos, which may be deleted
+
+
 def _row(values: Mapping[str, Any], path: Path) -> EpisodeRow:
     known = {field.name for field in fields(EpisodeRow)}
-    if set(values) != known or values["status"] not in STATUSES:
+    video = values.get("video")
+    safe = video is None or (isinstance(video, str) and _VIDEO.fullmatch(video) is not None)
+    if set(values) != known or values["status"] not in STATUSES or not safe:
         raise ResultsError(f"{path} is damaged (episode {dict(values)}); delete it or use another folder.")
     return EpisodeRow(**values)
 

@@ -114,8 +114,7 @@ def choose(stretch: Stretch, index: FrameIndex, times: Seconds) -> Numbers:
 
     Times alone do not reveal a video whose frames were counted at another rate, or moved up when one was dropped. So
     if there is a frame for each step of the file's episodes, it must be the one found by counting; if frames come at
-    the rate of the steps, no frame may be used twice or left out; a video without gaps must be as long as its
-    episodes; and the first and the last step need a frame.
+    the rate of the steps, no frame may be used twice or left out; and the first and the last step need one.
 
     Args:
         stretch: where the episode lies.
@@ -131,9 +130,8 @@ def choose(stretch: Stretch, index: FrameIndex, times: Seconds) -> Numbers:
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         raise _contradiction(stretch, "the timestamps of the steps do not ascend")
     _require_rate(stretch, index)
-    _require_length(stretch, index, len(times))
     shown = index.times
-    slack = index.interval / 4  # how far outside the episode a frame may be, because times are rounded
+    slack = min(index.interval, stretch.step) / 4  # how far outside the episode a frame may be
     first = int(np.searchsorted(shown, stretch.begin - slack))
     last = max(first, int(np.searchsorted(shown, stretch.end - slack)))
     inside = shown[first:last]
@@ -188,28 +186,6 @@ def _require_rate(stretch: Stretch, index: FrameIndex) -> None:
             stretch,
             f"the video has {found:.4g} frames a second and ends at {shown[-1] + interval:.3f} s, where {rate:.4g} and "
             f"{stretch.file_end:.3f} s are described",
-        )
-
-
-def _require_length(stretch: Stretch, index: FrameIndex, steps: int) -> None:
-    """Refuses a gapless video that is a few frames too short or too long: it was closed up at an unknown place.
-
-    Frames beyond the last episode may belong to episodes that are no longer described; if the file has a single
-    episode, they displace no other one.
-    """
-    spans = np.diff(index.times)
-    if len(spans) < 2 or spans.max() > 1.5 * index.interval:
-        return
-    end, allowed = float(index.times[-1] + index.interval), stretch.step * (0.5 + _ROUNDING)
-    missing = stretch.total * stretch.step - len(index.times) * index.interval
-    beyond = end - stretch.file_end
-    short = missing > allowed and abs(beyond) > allowed
-    long = missing < -allowed and allowed < beyond < steps * stretch.step and steps < stretch.total
-    if short or long:
-        raise _contradiction(
-            stretch,
-            f"the video has {len(index.times)} frames without a gap and ends at {end:.3f} s, where {stretch.total} "
-            f"steps until {stretch.file_end:.3f} s are described, so each may belong to another step",
         )
 
 

@@ -31,7 +31,7 @@ def episode_digests(source: EpisodeSource) -> tuple[str, ...]:
 
     Reading is limited by the disk; the result is kept with the data until a file changes.
     """
-    key = fingerprint(source, revision=_REVISION, changed=_changes(source))
+    key = fingerprint(source, revision=_REVISION)
     known = load_side_file(source, _KIND, key)
     if isinstance(known, dict) and len(known.get("each", ())) == len(source):
         return tuple(map(str, known["each"]))
@@ -46,7 +46,7 @@ def videos_digest(source: EpisodeSource) -> str:
     videos = _videos(source)
     if not videos:
         return ""
-    key = fingerprint(source, revision=_REVISION, changed=_changes(source), videos=True)
+    key = fingerprint(source, revision=_REVISION, videos=True)
     known = load_side_file(source, _KIND, key)
     if isinstance(known, dict) and "videos" in known:
         return str(known["videos"])
@@ -57,14 +57,6 @@ def videos_digest(source: EpisodeSource) -> str:
     found = total.hexdigest()[:DIGITS]
     save_side_file(source, _KIND, key, {"videos": found})
     return found
-
-
-def _changes(source: EpisodeSource) -> list[int]:
-    """The change time of each file in nanoseconds, which no copying tool can set."""
-    folder = data_folder(source)
-    files = [] if folder is None else sorted(folder.rglob("*"))
-    seen = [path for path in files if folder is not None and "/." not in f"/{path.relative_to(folder)}"]
-    return [path.stat().st_ctime_ns for path in seen if path.is_file()]
 
 
 def _is_filmed(source: EpisodeSource) -> bool:

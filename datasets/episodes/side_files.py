@@ -29,8 +29,9 @@ def data_folder(source: EpisodeSource) -> Path | None:
 def fingerprint(source: EpisodeSource, **transform: Any) -> str | None:
     """A hash of a data set and of the processing applied to it.
 
-    It covers name, features, number of episodes, how the source was opened, and name, size and time of change of every
-    file; not their content, which would take as long as reading them.
+    It covers name, features, number of episodes, how the source was opened, and name, size and times of change of every
+    file; not their content, which would take as long as reading them. One of the times is when a file was written or
+    put in its place, which no copying tool can set.
 
     Args:
         source: the data set.
@@ -49,7 +50,8 @@ def fingerprint(source: EpisodeSource, **transform: Any) -> str | None:
             if not name.startswith(".") and name != INDEX_NAME:
                 path = Path(parent) / name
                 status = path.stat()
-                files.append((str(path.relative_to(folder)), status.st_size, status.st_mtime_ns))
+                changed = status.st_mtime_ns, status.st_ctime_ns
+                files.append((str(path.relative_to(folder)), status.st_size, *changed))
     content = {
         "name": source.name,
         "kind": type(source).__qualname__,

@@ -1,4 +1,4 @@
-"""Generation: `generate` and `stream` make text, image and audio tokens; `score_answers` compares given ones.
+"""Generation: `generate` and `stream` produce text, image and audio tokens; `score_answers` compares given answers.
 
 caption = generate(model, batch, options=GenerationOptions(max_tokens=64, beam=Beam(width=4)))
 vocabulary.decode(caption.tokens[0])

@@ -1,4 +1,4 @@
-"""Beam search: the most probable sequence that a few parallel hypotheses find."""
+"""Beam search: finds a probable sequence with several parallel hypotheses."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from embodio.model.generation.guided_decoder import GuidedDecoder
 from embodio.model.generation.pipeline import ScorePipeline
 
 Candidates = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Log-probabilities, places of the parents, new ids, and whether they end: [R, 2 K] each, best first."""
+"""Log-probabilities, parent indices, new ids, and whether they end: [R, 2 K] each, best first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Beam:
-    """How to search.
+    """Settings of a beam search.
 
-    With guidance the sums of guided scores are compared as they are, not made probabilities at every step: the search
-    is for the text as a whole that is most probable under (1 + scale) log p - scale log p_neutral.
+    With guidance, sums of guided scores are compared without normalising them at every step: the search maximises
+    (1 + scale) log p - scale log p_neutral of the whole text.
 
     Attributes:
         width: hypotheses K per example; 1 is greedy decoding.
-        length_penalty: finished hypotheses compare by log-probability / length ** length_penalty, the end id counted.
+        length_penalty: finished hypotheses compare by log-probability / length ** length_penalty, including the end id.
             0, the default, compares plain log-probabilities as the JAX code does; the transformers library uses 1.
-        early_stopping: True ends an example as soon as K hypotheses are finished; False goes on while the best running
-            one could still be better at its present length.
+        early_stopping: True ends an example as soon as K hypotheses are finished; False continues while the best
+            running one could still be better at its current length.
     """
 
     width: int = 4
@@ -57,13 +57,13 @@ class Finished:
 
     @classmethod
     def none_yet(cls, examples: int, width: int, max_tokens: int, device: torch.device) -> Finished:
-        """Room for the hypotheses to come."""
+        """Empty buffers for finished hypotheses."""
         nothing = torch.full((examples, width), -torch.inf, device=device)
         tokens = torch.zeros(examples, width, max_tokens, dtype=torch.int64, device=device)
         return cls(nothing, tokens, torch.zeros_like(tokens[..., 0]), nothing.clone())
 
     def add(self, example: int, tokens: Tensor, log_probability: Tensor, penalty: float) -> None:
-        """Enter the hypothesis `tokens` int64 [t] in place of the worst one if it is better."""
+        """Replace the worst hypothesis by `tokens` int64 [t] if it is better."""
         score = log_probability / len(tokens) ** penalty
         worst = self.scores[example].argmin()
         if score > self.scores[example, worst]:
@@ -85,7 +85,7 @@ class _Running:
     """Hypotheses in progress of R examples, best first.
 
     `history` is int64 [R, K, T + 1] with the start id first; `sums` float32 [R, K] are log-probabilities, -inf for a
-    place that holds no hypothesis but a copy of the best one's tokens; `examples` int64 [R] are rows of the batch.
+    slot without a hypothesis, which holds a copy of the best one's tokens; `examples` int64 [R] are rows of the batch.
     """
 
     history: Tensor
@@ -102,12 +102,12 @@ def beam_search(
     """Search with a decoder that has `beam.width` copies of each example.
 
     Args:
-        decoder: nothing fed to it yet.
+        decoder: a decoder to which nothing has been fed.
         examples: number B of examples.
-        max_tokens: most tokens T per example.
-        beam: how to search.
-        pipeline: applied to log-probabilities; the hypotheses' sums are of its results.
-        end_id: finishes a hypothesis; None when all have the length T.
+        max_tokens: largest number of tokens T per example.
+        beam: settings of the search.
+        pipeline: applied to log-probabilities; the hypotheses sum its results.
+        end_id: the id that finishes a hypothesis; None when all have the length T.
     """
     device, width = decoder.device, beam.width
     finished = Finished.none_yet(examples, width, max_tokens, device)
@@ -139,7 +139,7 @@ def beam_search(
 
 
 def _totals(decoder: GuidedDecoder, running: _Running, pipeline: ScorePipeline, step: int) -> Tensor:
-    """Log-probabilities [R, K, V] of all hypotheses one token longer."""
+    """Log-probabilities [R, K, V] of all hypotheses extended by one token."""
     count, width = running.sums.shape
     fed = running.history.flatten(0, 1)[:, : step + 1]
     scores = decoder.step(fed[:, -1], logarithms=True)
@@ -148,7 +148,7 @@ def _totals(decoder: GuidedDecoder, running: _Running, pipeline: ScorePipeline, 
 
 
 def _finish(finished: Finished, running: _Running, candidates: Candidates, step: int, beam: Beam) -> None:
-    """Enter those of the K best candidates that end."""
+    """Add those of the K best candidates that end to the finished ones."""
     sums, parents, ids, ended = candidates
     for row, rank in ended[:, : beam.width].nonzero().tolist():
         tokens = running.history[row, parents[row, rank], 1 : step + 2].clone()
@@ -157,12 +157,12 @@ def _finish(finished: Finished, running: _Running, candidates: Candidates, step:
 
 
 def _advance(decoder: GuidedDecoder, running: _Running, candidates: Candidates, step: int) -> None:
-    """Go on with the K best candidates that do not end."""
+    """Continue with the K best candidates that do not end."""
     sums, parents, ids, ended = candidates
     count, width = running.sums.shape
     order = ended.int().argsort(dim=1, stable=True)[:, :width]
     sums, parents, ids = (part.gather(1, order) for part in (sums.masked_fill(ended, -torch.inf), parents, ids))
-    # A place without a hypothesis repeats the best one: constraints never see tokens that they did not allow.
+    # A slot without a hypothesis repeats the best one: constraints never see tokens that they did not allow.
     empty = sums.isneginf()
     parents = torch.where(empty, parents[:, :1], parents)
     ids = torch.where(empty, ids[:, :1], ids)

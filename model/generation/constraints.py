@@ -1,4 +1,4 @@
-"""Which tokens may come next, and how scores are bent towards some: pure functions of what was written so far."""
+"""Decoding constraints and score rules: pure functions of the tokens so far."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 from embodio.model.errors import DecodingError
 
 Constraint = Callable[[Tensor, Tensor], Tensor | None]
-"""(tokens int64 [N, t], rows int64 [N]) -> which ids may follow, bool [N or 1, W], or None for all.
+"""(tokens int64 [N, t], rows int64 [N]) -> legal next ids, bool [N or 1, W], or None for all.
 
-`tokens` is what was written so far, without the start id, so t is also the step; `rows` says which examples of the
-batch these are. Ids of W and above are illegal. The answer must depend on nothing else, since rows that have ended are
-left out and beams change places. Every row needs a legal id."""
+`tokens` are the tokens so far without the start id, so t is also the step; `rows` are their examples in the batch. Ids
+of W and above are illegal. The result must depend on nothing else, since finished rows are left out and beams are
+reordered. Every row needs a legal id."""
 
 ScoreRule = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(scores [N, V], tokens int64 [N, t], rows int64 [N]) -> scores [N, V]; for preferences rather than prohibitions."""
+"""(scores [N, V], tokens int64 [N, t], rows int64 [N]) -> scores [N, V]; for preferences, not prohibitions."""
 
 
 def allow(ids: Iterable[int]) -> Constraint:
@@ -33,7 +33,7 @@ def allow_below(size: int) -> Constraint:
 
 
 def allow_by_step(choices: Sequence[Iterable[int]]) -> Constraint:
-    """At step i only the ids `choices[i]`; after the last step anything, so let the last choice be the end id."""
+    """At step i only the ids `choices[i]`; after the last step any id, so the last choice should be the end id."""
     masks = [_id_mask(ids) for ids in choices]
 
     def legal(tokens: Tensor, rows: Tensor) -> Tensor | None:
@@ -44,7 +44,7 @@ def allow_by_step(choices: Sequence[Iterable[int]]) -> Constraint:
 
 
 def all_of(*constraints: Constraint) -> Constraint:
-    """What every one of the constraints allows."""
+    """The intersection of constraints."""
 
     def legal(tokens: Tensor, rows: Tensor) -> Tensor | None:
         answer: Tensor | None = None
@@ -60,10 +60,10 @@ def all_of(*constraints: Constraint) -> Constraint:
 
 
 def prefer_range(first: int, end: int, threshold: float) -> ScoreRule:
-    """Where the ids first..end-1 together are more probable than `threshold`, only they remain.
+    """Keeps only the ids first..end-1 where their total probability exceeds `threshold`.
 
-    The rule by which the model detects objects: with the ids of the value bins, boxes are written on as long as a
-    further number is likely enough.
+    The rule of object detection: with the ids of the value bins, more boxes are written as long as a further number is
+    likely enough.
     """
 
     def rule(scores: Tensor, tokens: Tensor, rows: Tensor) -> Tensor:

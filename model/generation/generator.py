@@ -1,4 +1,4 @@
-"""One way to make text, image codes and audio codes: encode once, then token by token until every row has ended."""
+"""Generation of text, image codes and audio codes: encodes once, then decodes until every row has ended."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from embodio.model.tokens.vocabulary import EOS_ID
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationOptions:
-    """How tokens are chosen; by default greedily.
+    """Options of generation; greedy by default.
 
-    Scores pass through guidance, repetition control, rules and what is legal, in this order.
+    Scores pass through guidance, repetition control, rules and constraints, in this order.
 
     Attributes:
-        max_tokens: most tokens per row, the end of text included; by default the longest target of the modality, which
-            is a whole image or a whole audio segment.
-        sampling: draw tokens by chance.
-        beam: search with several hypotheses instead; not together with `sampling`.
-        repetition: keep from saying the same again.
+        max_tokens: largest number of tokens per row, including the end of text; by default the longest target of the
+            modality, a whole image or audio segment.
+        sampling: sample tokens.
+        beam: beam search instead; not together with `sampling`.
+        repetition: discourage or forbid repetitions.
         rules: preferences, see `ScoreRule`.
-        constraint: which ids are legal, see `Constraint`.
+        constraint: legal ids, see `Constraint`.
         codes_only: in images and audio, only ids of codes are legal: not the start id, the reserved id 1 or the unused
-            rows at the end of the table. Nothing is ever masked in text but by `constraint`.
+            rows at the end of the table. Text is masked by `constraint` only.
     """
 
     max_tokens: int | None = None
@@ -60,14 +60,14 @@ GREEDY = GenerationOptions()
 
 @dataclass(frozen=True)
 class Generation:
-    """What was made for each of B examples.
+    """The results of B examples.
 
     Attributes:
         modality: text, image or audio.
-        tokens: int64 [B, T], without the start id. Text ends with the end id, if there was room for it, and 0 follows.
-        lengths: int64 [B], tokens of each row, the end id included.
-        log_probability: float32 [B], of the tokens together: according to the network with guidance, before anything
-            else; for beams, what the search maximised.
+        tokens: int64 [B, T], without the start id. Text ends with the end id, if it fits, and is padded with 0.
+        lengths: int64 [B], tokens of each row, including the end id.
+        log_probability: float32 [B], of all tokens, according to the network with guidance before any other stage; for
+            beams, the maximised score.
     """
 
     modality: str
@@ -92,8 +92,8 @@ class TokenStep:
     """One step of `stream`.
 
     Attributes:
-        tokens: int64 [B], the new token of each row; 0 in rows that have ended before.
-        active: bool [B], rows that have a new token. One that ends text is still active in that step.
+        tokens: int64 [B], the new token of each row; 0 in rows that ended before.
+        active: bool [B], rows with a new token; a row is still active in the step of its end id.
         log_probability: float32 [B], of the new token, see `Generation`; 0 in rows that have ended.
     """
 
@@ -113,18 +113,18 @@ def generate(
     seeds: int | Sequence[int] = 0,
     task_mask: Tensor | None = None,
 ) -> Generation:
-    """Make one target for every example.
+    """Generate one target for every example.
 
     Args:
         model: the network, in eval mode.
-        inputs: a batch of B examples, or what `model.encode` made of it.
+        inputs: a batch of B examples, or its encoding by `model.encode`.
         modality: text, image or audio; a target of the model.
         options: how to choose tokens.
         guidance: classifier-free guidance away from a neutral prompt.
-        seeds: of sampling; one for each row, or one number s for s, s + 1, ... A row's seed and inputs alone decide
-            what it becomes.
-        task_mask: [B, L], 1 for codes that are hidden in the inputs, of the longest target of the modality; matters
-            only for a model with `ModelConfig.dynamic_masking`.
+        seeds: seeds of sampling; one for each row, or one number s for s, s + 1, ... A row's result depends only on its
+            seed and inputs.
+        task_mask: [B, L], 1 for codes that are hidden in the inputs, L the longest target of the modality; used only by
+            a model with `ModelConfig.dynamic_masking`.
 
     Raises:
         BatchError: the batch does not fit the model, or the model has no such target.
@@ -153,20 +153,20 @@ def stream(
     seeds: int | Sequence[int] = 0,
     task_mask: Tensor | None = None,
 ) -> Iterator[TokenStep]:
-    """Yield tokens as they are made, one `TokenStep` per step, until every row has ended; arguments as `generate`.
+    """Yield one `TokenStep` per step until every row has ended; arguments as in `generate`.
 
-    Everything is checked, and the inputs are encoded, before the first step is asked for.
+    Arguments are checked and inputs encoded immediately, before the first step.
 
     Raises:
         BatchError: see `generate`.
-        DecodingError: see `generate`; also for a beam search, whose tokens are not known before its end.
+        DecodingError: see `generate`; also for a beam search, which has no tokens before its end.
     """
     if options.beam is not None:
         raise DecodingError("a beam search cannot be streamed, as a later token may change earlier ones; use generate")
     request = _Request.of(model, inputs, modality, options, task_mask)
     noise = None
     if options.sampling is not None:
-        # Always as many numbers as the longest target has, so that max_tokens does not change what is drawn.
+        # Always numbers for the longest target, so that max_tokens does not change the samples.
         longest = decodable(model, modality).max_length
         noise = row_noise(row_seeds(seeds, request.rows), longest).to(request.encoded.embeddings.device)
     return _steps(request, request.decoder(guidance), options.sampling, noise)
@@ -174,7 +174,7 @@ def stream(
 
 @dataclass(frozen=True)
 class _Request:
-    """Checked arguments: an encoded batch of `rows` examples and what must happen at every step."""
+    """Checked arguments: an encoded batch of `rows` examples and the score pipeline."""
 
     model: UnifiedIO2
     encoded: TokenSequence
@@ -186,7 +186,7 @@ class _Request:
 
     @property
     def end_id(self) -> int | None:
-        """The id that ends a row; images and audio end by their length."""
+        """The id that ends a row; images and audio end at their fixed length."""
         return EOS_ID if self.modality == "text" else None
 
     @classmethod
@@ -235,7 +235,7 @@ def _code_mask(model: UnifiedIO2, modality: str) -> Tensor:
 def _steps(
     request: _Request, decoder: GuidedDecoder, sampling: Sampling | None, noise: Tensor | None
 ) -> Iterator[TokenStep]:
-    """Feed and choose; the decoder lets go of rows that have ended once they are half of those it holds."""
+    """Feed and choose tokens; finished rows are dropped from the decoder once they are half of its rows."""
     device = decoder.device
     history = torch.full((request.rows, request.max_tokens + 1), START_ID, dtype=torch.int64, device=device)
     held = torch.arange(request.rows, device=device)

@@ -1,4 +1,4 @@
-"""Classifier-free guidance: away from what the model would say to a neutral prompt (paper, appendix D.2)."""
+"""Classifier-free guidance: moves scores away from those of a neutral prompt (paper, appendix D.2)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ NEUTRAL_PROMPTS: Mapping[str, str] = {
     "image": "An image of a random picture.",
     "audio": "A video of a random audio.",
 }
-"""The neutral prompt of each modality that the released weights are guided with, to follow the modality's prefix."""
+"""The neutral prompt of each modality for the released weights, placed after the modality's prefix."""
 
 
 @dataclass(frozen=True)
 class Guidance:
-    """A neutral prompt, encoded once and good for any number of requests, and how strongly to move away from it.
+    """An encoded neutral prompt, reusable for any number of requests, and a scale.
 
     Attributes:
-        neutral: the encoder's output for the neutral prompt, one row, or one for each row to be guided.
-        scale: 0 does nothing; the paper uses 10 for images and none for audio.
+        neutral: the encoder's output for the neutral prompt, one row, or one for each guided row.
+        scale: strength of the guidance; 0 is off; the paper uses 10 for images and none for audio.
     """
 
     neutral: TokenSequence
@@ -39,14 +39,14 @@ class Guidance:
     @classmethod
     @torch.no_grad()
     def encode(cls, model: UnifiedIO2, batch: Mapping[str, Tensor], scale: float = 10.0) -> Guidance:
-        """Encode a neutral prompt, given as a batch, with the model that is to be guided."""
+        """Encode a neutral prompt, given as a batch, with the guided model."""
         return cls(model.encode(batch), scale)
 
     def add_to(self, encoded: TokenSequence) -> TokenSequence:
-        """The rows of `encoded` [B, ...] followed by as many of the neutral prompt: [2 B, ...].
+        """The rows of `encoded` [B, ...] followed by B rows of the neutral prompt: [2 B, ...].
 
         Raises:
-            DecodingError: there are several neutral prompts, but not B.
+            DecodingError: the number of neutral prompts is neither 1 nor B.
         """
         rows = encoded.embeddings.shape[0]
         if self.neutral.embeddings.shape[0] not in (1, rows):
@@ -63,12 +63,12 @@ class Guidance:
 
 
 def guide(conditional: Tensor, neutral: Tensor, scale: float) -> Tensor:
-    """Guided scores (1 + scale) * log p - scale * log p_neutral, from two logits [N, V]."""
+    """Guided scores (1 + scale) * log p - scale * log p_neutral, from logits [N, V] of both prompts."""
     return (1.0 + scale) * conditional.log_softmax(dim=-1) - scale * neutral.log_softmax(dim=-1)
 
 
 def _widen(tokens: TokenSequence, rows: int, length: int) -> TokenSequence:
-    """The sequence with `rows` rows and `length` tokens; the new tokens are masked."""
+    """The sequence expanded to `rows` rows and padded to `length` tokens; the new tokens are masked."""
     extra = length - tokens.length
     embeddings = functional.pad(tokens.embeddings, (0, 0, 0, extra)).expand(rows, -1, -1)
     rotary = torch.cat(

@@ -1,4 +1,4 @@
-"""One token per row in, scores of the next out, whether or not every row has a guided twin."""
+"""GuidedDecoder: scores the next token of every row, with or without guidance."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from embodio.model.network.network import UnifiedIO2
 
 
 class GuidedDecoder:
-    """The cached decoder of B examples, each with `copies` rows side by side: N = B * copies.
+    """The cached decoder of B examples, each with `copies` adjacent rows: N = B * copies.
 
-    With guidance, the neutral prompt's rows run behind the examples' rows in the same batch, so that the weights are
-    read once per step for both; they are fed the same tokens.
+    With guidance, the neutral prompt's rows follow the examples' rows in the same batch, so that both read the weights
+    once per step; they are fed the same tokens.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class GuidedDecoder:
 
     @property
     def device(self) -> torch.device:
-        """Where tokens are expected and scores come from."""
+        """The device of tokens and scores."""
         return self._state.rotary.device
 
     def step(self, tokens: Tensor, *, logarithms: bool = False) -> Tensor:
-        """Feed the next tokens int64 [N]; returns the scores float32 [N, V] of what follows.
+        """Feed the next tokens int64 [N]; returns the scores float32 [N, V] of the tokens after them.
 
-        Scores are logits, or log-probabilities with `logarithms`. With guidance they are always what `guide` makes of
-        log-probabilities, whose exponentials do not sum to 1.
+        Scores are logits, or log-probabilities with `logarithms`. With guidance they are always the unnormalised
+        results of `guide`.
         """
         if not self._scale:
             scores = self._model.decode_step(self._state, tokens.unsqueeze(1))[:, 0].float()
@@ -55,12 +55,12 @@ class GuidedDecoder:
         return guide(conditional, neutral, self._scale)
 
     def keep(self, examples: Tensor) -> None:
-        """Go on with some examples only: int64 [B'] positions among the present ones."""
+        """Keep some examples only: int64 [B'] positions among the current ones."""
         if self._scale:
             present = self._state.layers[0].cross_key.shape[0] // 2
             examples = torch.cat((examples, examples + present))
         self._state = self._state.select(examples)
 
     def reorder(self, rows: Tensor) -> None:
-        """Let row i go on from what row `rows[i]` int64 [N] has read, a copy of the same example."""
+        """Make row i continue from the history of row `rows[i]` int64 [N], a copy of the same example."""
         self._state.reorder(torch.cat((rows, rows + rows.shape[0])) if self._scale else rows)

@@ -1,4 +1,4 @@
-"""Sound longer than a segment: each segment is made with those before it as audio history (paper, appendix D.3)."""
+"""Long audio: generates each segment with the earlier ones as audio history (paper, appendix D.3)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from embodio.model.processing.processor import Processor
 
 @dataclass(frozen=True)
 class LongAudio:
-    """Sounds of B examples, made in segments.
+    """Sounds of B examples, generated in segments.
 
     Attributes:
         segments: the codes of each segment, first to last.
-        spectrograms: normalised log-mel float [B, T, M, 1] of all segments as one, for `spectrogram_to_waveform`; see
+        spectrograms: joined normalised log-mel float [B, T, M, 1] of all segments, for `spectrogram_to_waveform`; see
             `join_segments`.
     """
 
@@ -46,25 +46,24 @@ def generate_long_audio(
     guidance: Guidance | None = None,
     seeds: int | Sequence[int] = 0,
 ) -> LongAudio:
-    """Make sound of any number of segments, each heard as audio history when the next is made.
+    """Generate sound of any number of segments, each of which is audio history for the next.
 
-    What an example has as audio history is heard as well, before the first segment that was made. Where there are more
-    segments than the model has slots, the latest are heard. The spectrograms are fed back as they are, not through a
-    waveform.
+    An example's own audio history precedes the generated segments. If there are more segments than history slots, the
+    latest are used. Spectrograms are fed back directly, not through a waveform.
 
     Args:
         model: the network with its audio tokeniser, in eval mode.
-        processor: turns the examples and what was made of them into features.
-        examples: one prompt for each of B sounds; their texts open with the prefix for audio.
-        segments: how many to make, of 4.08 s each in the released models.
+        processor: computes the features of the examples and their history.
+        examples: one prompt for each of B sounds; their texts begin with the audio prefix.
+        segments: number of segments, of 4.08 s each in the released models.
         options: how to choose tokens, for every segment.
         guidance: classifier-free guidance away from a neutral prompt.
-        seeds: of sampling, as `generate` takes them. The first segment is drawn with the row's seed, each further one
-            with `part_seed` of it.
+        seeds: seeds of sampling, as in `generate`. The first segment uses the row's seed, each further one its
+            `part_seed`.
 
     Raises:
-        DecodingError: there is no example or no segment to make, or several segments and no way to feed them back.
-        BatchError: the model cannot make sound.
+        DecodingError: there is no example or no segment, or the model cannot feed back several segments.
+        BatchError: the model cannot generate sound.
         ProcessorError: an example does not fit the model.
     """
     _require_possible(model, len(examples), segments)
@@ -88,13 +87,13 @@ def generate_long_audio(
 
 
 def join_segments(spectrograms: Sequence[Tensor]) -> Tensor:
-    """Lay segments end to end.
+    """Concatenate segments.
 
-    Frames are centred on their samples, so that the last frame of a segment is at the same moment as the first of the
-    next: there the mean of both is taken. N segments of T frames have N * (T - 1) + 1 frames.
+    Frames are centred on their samples, so the last frame of a segment coincides with the first of the next, and their
+    mean is taken. N segments of T frames have N * (T - 1) + 1 frames.
 
     Args:
-        spectrograms: N times floating point [B, T, M, 1].
+        spectrograms: N tensors of floating point [B, T, M, 1].
 
     Returns:
         [B, N * (T - 1) + 1, M, 1].
@@ -107,7 +106,7 @@ def join_segments(spectrograms: Sequence[Tensor]) -> Tensor:
 
 
 def _with_history(examples: Sequence[Example], heard: Sequence[list[Sound]], slots: int) -> list[Example]:
-    """The examples with the latest of what was heard."""
+    """The examples with the latest sounds as history."""
     return [
         replace(example, audio_history=tuple(history[-slots:]))
         for example, history in zip(examples, heard, strict=True)

@@ -1,4 +1,4 @@
-"""From the network's scores to scores in which nothing illegal can be chosen, whatever the network said."""
+"""ScorePipeline: processes the network's scores so that no illegal token can be chosen."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from embodio.model.generation.constraints import Constraint, ScoreRule
 from embodio.model.generation.repetition import Repetition
 
 LARGEST = 1e30
-"""Stands for an infinite score, so that differences between scores stay finite."""
+"""Replaces an infinite score, so that differences between scores stay finite."""
 
 LAST_RESORT = -1e9
-"""Score of legal ids where all of them were forbidden by a repetition or ruled out: legality comes first."""
+"""Score of legal ids if repetition control and rules excluded all of them: constraints take precedence."""
 
 
 @dataclass(frozen=True)
 class ScorePipeline:
-    """The stages between the network and the choice: repetition control, rules, then what is legal.
+    """The stages between the network and the choice: repetition control, rules, then legality.
 
     Attributes:
         legal: bool [1, V], ids that exist in the modality; None when all do.
@@ -37,8 +37,8 @@ class ScorePipeline:
 
         Args:
             scores: [N, V] of the network, after guidance. NaN counts as the worst score.
-            history: int64 [N, t + 1], the start id and the t tokens written so far.
-            rows: int64 [N], which examples of the batch these are.
+            history: int64 [N, t + 1], the start id and the t tokens so far.
+            rows: int64 [N], their examples in the batch.
 
         Returns:
             [N, V], -inf exactly where an id is illegal, forbidden or ruled out; every row has a finite score, and only

@@ -1,4 +1,4 @@
-"""Keeping the decoder from saying the same again: a penalty on tokens already used, and no token run twice."""
+"""Repetition control: penalises tokens already used, and forbids repeated n-grams."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from embodio.model.errors import DecodingError
 
 @dataclass(frozen=True, kw_only=True)
 class Repetition:
-    """What to do about tokens that were fed before; the start id counts as fed.
+    """Settings of repetition control; the start id counts as used.
 
     Attributes:
         penalty: scores of used tokens are divided by it if positive and multiplied if negative (arXiv 1909.05858); 1
@@ -30,7 +30,7 @@ class Repetition:
             raise DecodingError(f"no_repeat_ngram {self.no_repeat_ngram} must be 0 (off) or more")
 
     def apply(self, scores: Tensor, history: Tensor) -> Tensor:
-        """Change scores [N, V], given the tokens fed so far int64 [N, t]; what is forbidden becomes -inf."""
+        """Change scores [N, V], given the tokens so far int64 [N, t]; forbidden ones become -inf."""
         if self.penalty != 1.0:
             used = scores.gather(-1, history)
             scores = scores.scatter(-1, history, torch.where(used < 0, used * self.penalty, used / self.penalty))
@@ -40,7 +40,7 @@ class Repetition:
 
 
 def repeated(history: Tensor, length: int, size: int) -> Tensor:
-    """Which ids would end a run of `length` tokens that occurred before: bool [N, size], for a history int64 [N, t]."""
+    """Ids that would complete an n-gram of `length` that occurred before: bool [N, size], for history int64 [N, t]."""
     found = torch.zeros(history.shape[0], size, dtype=torch.bool, device=history.device)
     fed = history.shape[1]
     if fed < length:
@@ -48,6 +48,6 @@ def repeated(history: Tensor, length: int, size: int) -> Tensor:
     runs = history.unfold(1, length, 1)
     latest = history[:, fed - length + 1 :]
     same = (runs[..., :-1] == latest.unsqueeze(1)).all(dim=-1)
-    # Several runs may end in the same id, so those which match are added up, and the others add nothing.
+    # Several n-grams may end in the same id, so matches are summed.
     counts = torch.zeros(found.shape, dtype=torch.int64, device=history.device)
     return counts.scatter_add_(-1, runs[..., -1], same.long()) > 0

@@ -1,4 +1,4 @@
-"""Choosing the next token by chance: temperature, top-k and top-p, with random numbers that belong to one row alone."""
+"""Sampling of the next token: temperature, top-k and top-p, with independent random numbers per row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from embodio.model.errors import DecodingError
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How to draw the next token.
+    """Settings of sampling.
 
     Attributes:
         temperature: divisor of the scores, above 0; below 1 sharpens, above 1 flattens.

@@ -1,1 +1,1 @@
-"""Inference: decoding token by token, with prepared or quantised weights."""
+"""Inference: token-by-token decoding, with prepared or quantised weights."""

@@ -1,7 +1,7 @@
-"""The reader of answers: an agent's decoder, in which a row does not depend on the rows next to it.
+"""AnswerReader: the decoder of agents, in which a row does not depend on other rows of the batch.
 
-Its products are those of `embodio.model.inference.layer_step`; everything else in a step works row by row anyway.
-`embodio.agent.planning.runtime` checks on the machine at hand that rows together are as alone before it relies on it.
+Its products are those of `embodio.model.inference.layer_step`; all other operations of a step are row-wise anyway.
+`embodio.agent.planning.runtime` verifies on the current machine that batched rows equal single rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from embodio.model.network.transformer import head_rotary
 
 
 class DecoderWeights:
-    """All that decoding reads of a network; made once and shared by all answers.
+    """The weights that decoding reads, looked up once and shared by all answers.
 
     Args:
         model: the network.
@@ -43,7 +43,7 @@ class DecoderWeights:
         self._caches: dict[tuple[int, int], Tensor] = {}
 
     def cache(self, rows: int, length: int, like: Tensor) -> Tensor:
-        """Memory for keys and values [layers, B, 2, H, T, Dh]; the same whenever the sizes are the same."""
+        """A buffer of keys and values [layers, B, 2, H, T, Dh]; reused for equal sizes."""
         size = (rows, length)
         if size not in self._caches:
             if len(self._caches) >= 32:
@@ -57,10 +57,10 @@ class AnswerReader:
     """Reads the tokens of one answer per row; only one at a time may use the weights' cache of its size.
 
     Args:
-        weights: of the network that encoded the inputs.
+        weights: decoder weights of the network that encoded the inputs.
         encoded: the encoder's output for B rows.
-        length: most tokens that will be read.
-        own_cache: use memory of its own, for two decoders that run side by side.
+        length: largest number of tokens to read.
+        own_cache: allocate a separate cache, for two decoders that run in parallel.
     """
 
     def __init__(
@@ -81,14 +81,14 @@ class AnswerReader:
         ]
 
     def read(self, tokens: Tensor, valid: Tensor | None = None, tree: WordTree | None = None) -> Tensor:
-        """Reads the next tokens; returns what the network makes of the last one, and of the beginnings of words.
+        """Reads the next tokens; returns hidden states of the last token and of the prefixes of words.
 
-        Multiplied with rows of the text table it gives logits.
+        Their products with rows of the text table are logits.
 
         Args:
             tokens: int64 [B, t].
-            valid: bool [B, begin + t] of all tokens so far and these; the others are hidden. None if all are valid.
-            tree: words that may follow; their beginnings are read as well, and forgotten again.
+            valid: bool [B, begin + t] for all tokens up to and including these; others are masked. None if all valid.
+            tree: words that may follow; their prefixes are read as well, but not kept.
 
         Returns:
             [B, 1 + m, D].
@@ -109,12 +109,12 @@ class AnswerReader:
         return rms_norm_of_few(x.view(rows, count, -1)[:, asked:], self._weights.norm) * self._weights.scale
 
     def _ragged(self, tokens: Tensor, valid: Tensor, tree: WordTree | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens with the beginnings of words, and for each its rotary factors and which tokens it sees."""
+        """Tokens followed by the prefixes of words, with their rotary factors and attention mask."""
         rows, count = tokens.shape
         end = valid.shape[1]
         places = (valid.cumsum(dim=1) - 1)[:, end - count :]
         own = torch.ones(count, end, dtype=torch.bool, device=tokens.device)
-        # A token that is not valid sees itself, so that it has something to see.
+        # An invalid token attends to itself, so that its softmax is defined.
         mask = (own.tril(end - count) & valid[:, None]) | (own.tril(end - count) & own.triu(end - count))
         if tree is not None and len(tree.tokens):
             extra = len(tree.tokens)

@@ -1,4 +1,4 @@
-"""Decoding token by token: keys and values are computed once per observation (encoder) and once per token (decoder)."""
+"""Cached decoding: computes keys and values once per input (encoder) and once per token (decoder)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class DecoderState:
-    """All that decoding remembers between steps; `decode_step` changes `length` and the caches in place.
+    """The state of decoding between steps; `decode_step` changes `length` and the caches in place.
 
     Attributes:
         modality: the target modality being decoded.
@@ -57,11 +57,11 @@ class DecoderState:
 
     @property
     def copies(self) -> int:
-        """How many target rows read each row of the encoder: 1, unless the state was forked."""
+        """Number of target rows per encoder row: 1, unless the state was forked."""
         return self.layers[0].cache.shape[0] // self.layers[0].cross_key.shape[0]
 
     def select(self, rows: Tensor) -> DecoderState:
-        """The state of some rows int64 [B'] of the encoder with all their copies, in any order, with repeats."""
+        """The state of encoder rows int64 [B'] with all their copies; any order, repeats allowed."""
         copies = self.copies
         layers = [
             replace(
@@ -77,10 +77,9 @@ class DecoderState:
         return replace(self, cross_mask=mask, layers=layers, placement=placement)
 
     def fork(self, copies: int) -> DecoderState:
-        """A state with `copies` target rows in place of each, side by side, for beams or several answers to a prompt.
+        """A state with `copies` adjacent target rows for each row, for beams or several answers to a prompt.
 
-        What was computed from the encoder is shared between the copies, not repeated. From then on, tokens and logits
-        have B * copies rows.
+        Copies share the encoder's keys and values. Tokens and logits then have B * copies rows.
         """
         layers = []
         for layer in self.layers:
@@ -90,10 +89,10 @@ class DecoderState:
         return replace(self, layers=layers)
 
     def reorder(self, rows: Tensor) -> None:
-        """Let target row i go on from what target row `rows[i]` has read so far, in place.
+        """Make target row i continue from the history of target row `rows[i]`, in place.
 
         Args:
-            rows: int64 [B * copies]; row i and row `rows[i]` must be copies of the same row of the encoder.
+            rows: int64 [B * copies]; row i and row `rows[i]` must be copies of the same encoder row.
         """
         for layer in self.layers:
             past = layer.cache[..., : self.length, :]
@@ -101,7 +100,7 @@ class DecoderState:
 
 
 def decodable(model: UnifiedIO2, modality: str) -> TextTarget | CodeTarget:
-    """The module of a target modality. Raises BatchError where the model was built without it."""
+    """The module of a target modality; raises BatchError if the model was built without it."""
     if modality not in model.targets:
         raise BatchError(
             f"this model cannot decode {modality!r}; it was built with the targets {model.config.target_modalities}"
@@ -116,12 +115,12 @@ def start_decoding(
     modality: str = "text",
     task_mask: Tensor | None = None,
 ) -> DecoderState:
-    """Prepare decoding: cross-attention keys and values are computed here, capacity for the target's own is reserved.
+    """Prepare decoding: compute cross-attention keys and values, and reserve capacity for the target's own.
 
     Args:
         model: the network that encoded the inputs.
         encoded: from `UnifiedIO2.encode`.
-        max_length: most tokens that will be fed; the longest target of the modality by default.
+        max_length: largest number of tokens to feed; by default the longest target of the modality.
         modality: text, image or audio; must be a target of the model.
         task_mask: [B, max_length], 1 for tokens that are hidden in the input, for `ModelConfig.dynamic_masking`.
 
@@ -161,10 +160,10 @@ def decode_step(model: UnifiedIO2, state: DecoderState, tokens: Tensor) -> Tenso
         model: the network that the state belongs to.
         state: from `start_decoding`; changed in place.
         tokens: int [B, t], t >= 1 (B * copies rows for a forked state); the first token ever fed is the start id 0.
-            Several at once give the same as one by one.
+            Feeding several at once equals feeding one by one.
 
     Returns:
-        Logits [B, t, V]: what follows each of them.
+        Logits [B, t, V] of the token after each of them.
 
     Raises:
         DecodingError: more tokens than were reserved.
@@ -185,7 +184,7 @@ def decode_step(model: UnifiedIO2, state: DecoderState, tokens: Tensor) -> Tenso
 
 
 def _step_masks(state: DecoderState, count: int, device: torch.device) -> list[Tensor | None]:
-    """What the next `count` tokens may see of all fed by then, per layer; None for everything."""
+    """The self-attention mask of the next `count` tokens per layer; None if nothing is hidden."""
     begin, end = state.length, state.length + count
     mask = None
     if count > 1:

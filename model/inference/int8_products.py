@@ -1,7 +1,7 @@
-"""Products of rows with int8 weights on x86, one kernel for few rows and one for many; every row has its own scale.
+"""Products of rows with int8 weights on x86: one kernel for few rows and one for many, with a scale per row.
 
-A row becomes the same, bit for bit, whatever rows are next to it, as sums of integers are exact. fbgemm reads weights
-fastest where few rows meet them; oneDNN multiplies many rows a sixth faster, and one row at half the speed.
+The result of a row is bit-identical whatever the other rows are, as integer sums are exact. fbgemm is fastest for few
+rows; oneDNN multiplies many rows a sixth faster, and one row at half the speed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def quantise_weight(weight: Tensor, largest: int = _LARGEST) -> tuple[Tensor, Te
     """A float32 weight [out, in] as int8 [out, in] of at most `largest`, and each channel's scale float32 [out]."""
     scale = weight.detach().abs().amax(dim=-1).clamp_min_(_TINY).div_(largest)
     integers = (weight.detach() / scale.unsqueeze(-1)).round_().to(torch.int8)
-    return integers.contiguous(), scale  # a prepared weight lies turned
+    return integers.contiguous(), scale  # a prepared weight is stored transposed
 
 
 def has_int8_products() -> bool:
@@ -37,7 +37,7 @@ def has_int8_products() -> bool:
 
 
 def pack_for_few_rows(weight: Tensor) -> Int8Product:
-    """The product with a float32 weight [out, in], as fast as it can be read, whatever the number of rows."""
+    """The product with a float32 weight [out, in], fastest for few rows."""
     return _FewRows(*quantise_weight(weight, largest_weight()))
 
 
@@ -50,14 +50,14 @@ def pack_for_many_rows(weight: Tensor) -> Int8Product:
 
 @functools.lru_cache(maxsize=1)
 def largest_weight() -> int:
-    """The largest int8 weight whose products are exact here: 127, or 63 on processors that add pairs in 16 bits."""
+    """The largest int8 weight with exact products here: 127, or 63 on processors that add pairs in 16 bits."""
     product = _FewRows(torch.full((8, 64), 127, dtype=torch.int8), torch.ones(8))
     return 127 if abs(float(product(torch.ones(1, 64))[0, 0]) - 127 * 64) < 1.0 else 63
 
 
 @functools.lru_cache(maxsize=1)
 def _onednn_is_exact() -> bool:
-    """Whether oneDNN's kernel is there and adds the largest numbers right, as it does with VNNI instructions."""
+    """Whether oneDNN's kernel exists and adds the largest numbers exactly, as with VNNI instructions."""
     try:
         product = _ManyRows(torch.full((8, 64), 127, dtype=torch.int8), torch.ones(8))
         return abs(float(product(torch.ones(2, 64))[0, 0]) - 127 * 64) < 1.0
@@ -70,7 +70,7 @@ class _FewRows:
         """Pack weights int8 [out, in] and scales [out]."""
         zeros = torch.zeros(len(scale), dtype=torch.int64)
         with warnings.catch_warnings():
-            # A type that is going away, and that the kernel still asks for.
+            # The tensor type is deprecated, but the kernel still requires it.
             warnings.filterwarnings("ignore", "torch.quantize_per", UserWarning)
             weight = torch._make_per_channel_quantized_tensor(integers, scale.double(), zeros, 0)
         before = torch.backends.quantized.engine
@@ -105,10 +105,10 @@ class _ManyRows:
         return product.mul_(scale)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _ManyRows:
-        """Itself, as it never changes; torch cannot copy what oneDNN has packed."""
+        """Itself, as it is immutable and torch cannot copy weights packed by oneDNN."""
         return self
 
 
 def _largest(rows: Tensor) -> Tensor:
-    """The largest magnitude [N, 1] of each row [N, in], and more than 0."""
+    """The largest magnitude [N, 1] of each row [N, in], at least a tiny positive number."""
     return rows.abs().amax(dim=-1, keepdim=True).clamp_min_(_TINY)

@@ -1,10 +1,10 @@
-"""One step of a decoder layer: the only place where the decoder is computed token by token.
+"""One step of a decoder layer: the only token-by-token implementation of the decoder.
 
-A library adds in another order for a few rows than for many, and a tie between two levels of an action could then be
-decided differently. There are two remedies. With small weights every number is added up in order, term by term: by
-`embedding_bag`, whose sums of weighted rows of a table are just that, or, from a few rows on, by a product of matrices
-where that is found to do the same on the machine at hand. Large weights, of which this would need a copy, are
-multiplied with each row of the batch on its own.
+Libraries sum in a different order for few rows than for many, which could decide a tie between two action bins
+differently. There are two remedies. With small weights every sum is computed in order, term by term: by
+`embedding_bag`, which sums weighted rows of a table in order, or, from a few rows on, by a matrix product where a test
+on the current machine shows equal results. Large weights, which this would have to copy, are multiplied with each row
+of the batch separately.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from embodio.model.layers.fused import norm_rotate_, rms_norm_of_few, swiglu
-from embodio.model.layers.layers import Linear, is_turned, linear
+from embodio.model.layers.layers import Linear, is_transposed, linear
 from embodio.model.layers.token_sequence import TokenSequence
 from embodio.model.network.transformer import DecoderLayer
 
@@ -27,7 +27,7 @@ SMALL_BYTES = 1 << 19
 """Larger weights are not copied."""
 
 FEW_ROWS = 4
-"""Products of fewer rows than that run in other kernels."""
+"""Products of fewer rows run in other kernels."""
 
 _TRIED_ROWS = 48
 
@@ -43,55 +43,55 @@ class Product(Protocol):
 
 
 class OrderedProduct:
-    """`x @ weight.T`, every number of it added up in the order of the weight's columns.
+    """`x @ weight.T`, with every sum computed in the order of the weight's columns.
 
     Args:
         weight: float32 [out, in] on the CPU; copied.
     """
 
     def __init__(self, weight: Tensor) -> None:
-        self.turned = weight.detach().t().contiguous()
+        self.transposed = weight.detach().t().contiguous()
 
     def __call__(self, x: Tensor, rows: int) -> Tensor:
         """Map [n, in] to [n, out]."""
         if len(x) >= FEW_ROWS and self._at_once:
-            return torch.mm(x, self.turned)
-        return add_in_order(x, self.turned)
+            return torch.mm(x, self.transposed)
+        return add_in_order(x, self.transposed)
 
     def plus(self, residual: Tensor, x: Tensor, rows: int) -> Tensor:
         """Map [n, in] and add it to [n, out]."""
         if len(x) >= FEW_ROWS and self._at_once:
-            return torch.addmm(residual, x, self.turned)
-        return add_in_order(x, self.turned).add_(residual)
+            return torch.addmm(residual, x, self.transposed)
+        return add_in_order(x, self.transposed).add_(residual)
 
     @property
     def _at_once(self) -> bool:
-        """Whether a product of matrices adds in order, with the threads that there are now."""
-        return adds_in_order(*self.turned.shape, torch.get_num_threads())
+        """Whether a matrix product sums in order with the current number of threads."""
+        return adds_in_order(*self.transposed.shape, torch.get_num_threads())
 
 
 class RowProduct:
-    """`x @ weight.T` for each row of the batch on its own, for any float weight [out, in]."""
+    """`x @ weight.T` for each row of the batch separately, for any float weight [out, in]."""
 
     def __init__(self, weight: Tensor) -> None:
-        self.weight, self.turned = weight.detach(), weight.detach().t()
+        self.weight, self.transposed = weight.detach(), weight.detach().t()
 
     def __call__(self, x: Tensor, rows: int) -> Tensor:
         """Map [B * t, in] to [B * t, out]."""
         if rows == 1:
             return functional.linear(x, self.weight)
-        return torch.bmm(x.unflatten(0, (rows, -1)), self.turned.expand(rows, -1, -1)).flatten(0, 1)
+        return torch.bmm(x.unflatten(0, (rows, -1)), self.transposed.expand(rows, -1, -1)).flatten(0, 1)
 
     def plus(self, residual: Tensor, x: Tensor, rows: int) -> Tensor:
         """Map [B * t, in] and add it to [B * t, out]."""
         if rows == 1:
-            return torch.addmm(residual, x, self.turned)
+            return torch.addmm(residual, x, self.transposed)
         apart = residual.unflatten(0, (rows, -1)), x.unflatten(0, (rows, -1))
-        return torch.baddbmm(*apart, self.turned.expand(rows, -1, -1)).flatten(0, 1)
+        return torch.baddbmm(*apart, self.transposed.expand(rows, -1, -1)).flatten(0, 1)
 
 
 class Int8Product:
-    """A linear map with int8 weights, each row of the batch on its own."""
+    """A linear map with int8 weights, for each row of the batch separately."""
 
     def __init__(self, linear: nn.Module) -> None:
         self._linear = linear
@@ -109,7 +109,7 @@ class Int8Product:
 
 
 class FastestProduct:
-    """A linear map by the fastest kernel, in which a row may be rounded differently with others than alone.
+    """A linear map by the fastest kernel, in which a row may round differently in a batch than alone.
 
     Args:
         module: maps [n, in] to [n, out]: a `Linear`, whose weight is looked up once, or one with int8 weights.
@@ -126,7 +126,7 @@ class FastestProduct:
 
     def plus(self, residual: Tensor, x: Tensor, rows: int) -> Tensor:
         """Map [B * t, in] and add it to [B * t, out]."""
-        if self._weight is None or (len(x) > 1 and is_turned(self._weight)):
+        if self._weight is None or (len(x) > 1 and is_transposed(self._weight)):
             return residual + self(x, rows)
         return torch.addmm(residual, x, self._weight.t())
 
@@ -143,43 +143,43 @@ def linear_product(linear: nn.Module) -> Product:
     return float_product(cast(Tensor, linear.weight))
 
 
-def add_in_order(x: Tensor, turned: Tensor) -> Tensor:
-    """`x @ turned` for x [n, in] and turned [in, out], whose terms are added one after the other."""
+def add_in_order(x: Tensor, transposed: Tensor) -> Tensor:
+    """`x @ transposed` for x [n, in] and transposed [in, out], with terms added one after the other."""
     indices, offsets = _bags(*x.shape)
-    found: Tensor = torch.embedding_bag(turned, indices, offsets, False, 0, False, x.reshape(-1))[0]
+    found: Tensor = torch.embedding_bag(transposed, indices, offsets, False, 0, False, x.reshape(-1))[0]
     return found
 
 
 @functools.lru_cache(maxsize=256)
 def _bags(count: int, width: int) -> tuple[Tensor, Tensor]:
-    """For `embedding_bag`: each of `count` sums takes all of `width` rows in order, and where it begins."""
+    """Indices and offsets for `embedding_bag`: each of `count` sums takes all `width` rows in order."""
     with torch.inference_mode(False):
         return torch.arange(width).repeat(count), torch.arange(0, count * width, width)
 
 
 @functools.lru_cache(maxsize=1024)
 def adds_in_order(width: int, out: int, threads: int) -> bool:
-    """Whether products of matrices [n, width] and [width, out] add as `add_in_order` on this machine, if n is not few.
+    """Whether matrix products [n, width] @ [width, out] with n >= FEW_ROWS equal `add_in_order` on this machine.
 
-    Tried with random numbers, of which any other order would round some differently, once for each number of `threads`,
-    which is the one in force: products are shared out among them, and add in another order then.
+    Tested with random numbers, some of which would round differently in any other order, once for each number of
+    `threads`, the current one: products are distributed over the threads, which changes the order.
     """
     generator = torch.Generator().manual_seed(0)
-    x, turned, residual = (
+    x, transposed, residual = (
         torch.randn(shape, generator=generator) for shape in ((_TRIED_ROWS, width), (width, out), (_TRIED_ROWS, out))
     )
     with torch.inference_mode():
-        mapped = add_in_order(x, turned)
+        mapped = add_in_order(x, transposed)
         return all(
-            torch.equal(torch.mm(x[:rows], turned), mapped[:rows])
-            and torch.equal(torch.addmm(residual[:rows], x[:rows], turned), mapped[:rows] + residual[:rows])
+            torch.equal(torch.mm(x[:rows], transposed), mapped[:rows])
+            and torch.equal(torch.addmm(residual[:rows], x[:rows], transposed), mapped[:rows] + residual[:rows])
             for rows in range(FEW_ROWS, _TRIED_ROWS + 1)
         )
 
 
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
-    """The weights of one decoder layer, looked up once: the scales of its norms and its linear maps."""
+    """The weights of one decoder layer, looked up once: scales of norms and linear maps."""
 
     self_norm: Tensor
     query_key_value: Product
@@ -195,7 +195,7 @@ class LayerWeights:
 
     @classmethod
     def of(cls, layer: DecoderLayer, product: Callable[[nn.Module], Product]) -> LayerWeights:
-        """The weights of a layer, its linear maps turned into products by `product`."""
+        """The weights of a layer, its linear maps made into products by `product`."""
         own, cross = layer.self_attention, layer.cross_attention
         return cls(
             self_norm=layer.self_attention_norm.scale,
@@ -218,7 +218,7 @@ class LayerMemory:
 
     Attributes:
         cross_key: [B, H, L, Dh] of the encoder's tokens.
-        cross_value: [B, H, L, Dh]; may be stored as [B, H, Dh, L], the order in which a single query reads it fastest.
+        cross_value: [B, H, L, Dh]; may be stored as [B, H, Dh, L], which is fastest for a single query.
         cache: [B * copies, 2, H, T, Dh], keys and values of the tokens fed so far, with capacity for T.
     """
 
@@ -229,10 +229,10 @@ class LayerMemory:
 
 @dataclass(frozen=True, slots=True)
 class StepInput:
-    """The tokens of one step: where they go and what they see; the same for all layers.
+    """The positions and masks of the tokens of one step, shared by all layers.
 
     Attributes:
-        rows: N = B * copies, how many targets are decoded.
+        rows: N = B * copies, the number of targets being decoded.
         count: t, tokens per row.
         begin: tokens fed before.
         rotary: complex64 [1 or N, t, H, Dh / 2].
@@ -249,14 +249,14 @@ class StepInput:
 def layer_memory(
     layer: DecoderLayer, encoded: TokenSequence, source_rotary: Tensor, cache: Tensor, *, transposed: bool = False
 ) -> LayerMemory:
-    """A cache, and the keys and values of the encoder's tokens.
+    """The memory of a layer: a cache, and the keys and values of the encoder's tokens.
 
     Args:
-        layer: of the decoder.
+        layer: a decoder layer.
         encoded: from `UnifiedIO2.encode`, B rows.
-        source_rotary: of the encoder's tokens, from `head_rotary`.
+        source_rotary: rotary factors of the encoder's tokens, from `head_rotary`.
         cache: [B, 2, H, T, Dh].
-        transposed: store values as a single query reads them fastest.
+        transposed: store values in the layout that is fastest for a single query.
     """
     key, value = layer.cross_attention.keys_values(encoded.embeddings, source_rotary)
     value = value.permute(0, 2, 3, 1).contiguous().mT if transposed else value.transpose(1, 2).contiguous()
@@ -267,11 +267,11 @@ def layer_step(weights: LayerWeights, memory: LayerMemory, step: StepInput, x: T
     """Run one decoder layer on new tokens; equals `DecoderLayer.forward` without dropout.
 
     Args:
-        weights: of the layer.
-        memory: of the layer; the cache is written in place.
-        step: where the tokens go.
+        weights: weights of the layer.
+        memory: memory of the layer; the cache is written in place.
+        step: positions of the tokens.
         x: [N * t, D].
-        mask: bool, broadcast to [N, H, t, begin + t]; None when every new token sees all that were fed.
+        mask: bool, broadcast to [N, H, t, begin + t]; None when every new token sees all tokens so far.
 
     Returns:
         [N * t, D].
@@ -287,7 +287,7 @@ def layer_step(weights: LayerWeights, memory: LayerMemory, step: StepInput, x: T
 
     query = weights.query(rms_norm_of_few(x, weights.cross_norm), rows).view(rows, count, 1, heads, width)
     norm_rotate_(query, weights.query_norm, step.rotary)
-    # Copies of a row ask the same keys, so they line up as if they were further tokens of that row.
+    # Copies of a row share its keys, so they are queried as further tokens of that row.
     query = query.view(memory.cross_key.shape[0], -1, heads, width).transpose(1, 2)
     mixed = _attend(query, memory.cross_key, memory.cross_value, step.cross_mask)
     x = weights.cross_out.plus(x, mixed.transpose(1, 2).reshape(x.shape[0], -1), rows)
@@ -299,7 +299,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> T
     """Softmax attention of [B, H, Lq, Dh]; one query reads keys, and transposed values, once and in order."""
     if query.shape[2] > 1 or mask is not None or value.stride(-1) == 1:
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-    # Columns are the transposes of rows, which torch's product takes as they are; others it would multiply slowly.
+    # Both products take transposed views that torch multiplies without copies; other layouts would be slow.
     row = query * query.shape[-1] ** -0.5
     weights = torch.matmul(key, row.mT).mT.softmax(dim=-1)
     return torch.matmul(value.mT, weights.mT).mT

@@ -1,19 +1,19 @@
-"""`prepare`: a float32 network with its weights stored in the order in which inference on a processor reads them."""
+"""`prepare`: stores the float32 weights of a network in the layout that is fastest for CPU inference."""
 
 from __future__ import annotations
 
 from torch import nn
 
-from embodio.model.layers.layers import Linear, turn
+from embodio.model.layers.layers import Linear, store_transposed
 from embodio.model.network.network import UnifiedIO2
 
 
 def prepare(model: UnifiedIO2) -> UnifiedIO2:
     """Make a network ready to encode, decode and generate on the CPU, in place.
 
-    Its results change by the rounding of float32 only. It can be saved and quantised as before, and takes no more
-    memory than before; while this runs, one weight is there twice. Weights that are not float32 on the CPU stay as they
-    are. Training goes on to work, but slowly.
+    Results change by float32 rounding only. The network can be saved and quantised as before and needs no more memory,
+    except for a copy of one weight during preparation. Weights that are not float32 on the CPU are unchanged. Training
+    still works, but slowly.
 
     Returns:
         The same network, in evaluation mode and without gradients.
@@ -24,5 +24,5 @@ def prepare(model: UnifiedIO2) -> UnifiedIO2:
             continue
         for module in part.modules():
             if isinstance(module, Linear | nn.Linear | nn.Embedding):
-                turn(module.weight)
+                store_transposed(module.weight)
     return model

@@ -1,9 +1,9 @@
-"""int8 weights: a network whose linear maps are stored and multiplied in 8 bits, for inference on a processor.
+"""int8 weights: a network with linear maps stored and multiplied in 8 bits, for CPU inference.
 
-Every output channel of a weight has a scale of its own. In mode "dynamic" every row of the input has one too, computed
-when it arrives, and the product runs in integers, so a row never depends on its neighbours; where the processor
-multiplies bfloat16 numbers itself, attention among many input tokens does so too. In mode "weight_only" the input is
-not quantised: a few rows are multiplied in bfloat16, many with weights turned back into float32.
+Every output channel of a weight has its own scale. In mode "dynamic" every input row has one too, computed on the fly,
+and the product runs in integers, so rows do not depend on each other; on processors with bfloat16 products, attention
+among many input tokens uses them. In mode "weight_only" the input is not quantised: few rows are multiplied in
+bfloat16, many with weights converted back to float32.
 Norms, the rest of attention, embedding lookups and the VQ tokenisers stay in float32.
 """
 
@@ -37,7 +37,7 @@ class Int8Linear(nn.Module):
     """A linear map [..., in] -> [..., out] with int8 weights, one scale per output channel, and an optional bias."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, mode: Mode, *, many_rows: bool = False) -> None:
-        """Quantise a float32 weight [out, in], which is only read; `many_rows` says for what to be fast."""
+        """Quantise a float32 weight [out, in], which is not changed; `many_rows` selects the faster kernel."""
         super().__init__()
         self.out_dim, self.mode, self.bias = weight.shape[0], mode, bias
         if mode == "dynamic":
@@ -61,7 +61,7 @@ class Int8Linear(nn.Module):
 
 
 class QuantisedUnifiedIO2(UnifiedIO2):
-    """A network with int8 weights, made by `quantise`; it encodes, decodes and generates, and cannot be trained."""
+    """A network with int8 weights, made by `quantise`; it encodes, decodes and generates, but cannot be trained."""
 
     output_maps: nn.ModuleDict
 
@@ -82,17 +82,17 @@ class QuantisedUnifiedIO2(UnifiedIO2):
 
 
 def quantise(model: UnifiedIO2, mode: Mode = "dynamic") -> QuantisedUnifiedIO2:
-    """A network with the int8 weights of another, which stays as it is.
+    """A copy of a network with int8 weights; the given network is unchanged.
 
-    What is not quantised (embedding tables, norms, tokenisers) is shared between the two, not copied.
+    Parts that are not quantised (embedding tables, norms, tokenisers) are shared between the two.
 
     Args:
         model: a float32 network on the CPU.
-        mode: "dynamic" also quantises what is multiplied with the weights, and is the faster for encoding and decoding;
-            "weight_only" quantises the weights alone, which saves memory and is more exact.
+        mode: "dynamic" also quantises activations, and is faster for encoding and decoding; "weight_only" quantises
+            the weights only, which saves memory and is more exact.
 
     Raises:
-        ConfigError: there is no such mode, or this build of torch has no int8 kernels for this processor.
+        ConfigError: the mode is unknown, or this build of torch has no int8 kernels for this processor.
         WeightsError: the network is not float32, not on the CPU, or has int8 weights already.
     """
     if mode not in ("dynamic", "weight_only"):
@@ -124,11 +124,11 @@ def quantise(model: UnifiedIO2, mode: Mode = "dynamic") -> QuantisedUnifiedIO2:
 
 
 def _replace(module: nn.Module, mode: Mode, *, many_rows: bool) -> None:
-    """Put an `Int8Linear` in the place of every linear map below a module."""
+    """Replace every linear map below a module by an `Int8Linear`."""
     for name, child in module.named_children():
         if isinstance(child, Linear | nn.Linear):
             bias = None if isinstance(child, Linear) else child.bias
-            rows = many_rows or name == "key_value"  # those of the decoder meet the encoder's tokens
+            rows = many_rows or name == "key_value"  # those of the decoder are applied to the encoder's tokens
             setattr(module, name, Int8Linear(child.weight, bias, mode, many_rows=rows))
         else:
             _replace(child, mode, many_rows=many_rows)

@@ -1,1 +1,1 @@
-"""Layers: attention, products, rotary positions, the encoders of images and sounds."""
+"""Layers: attention, linear maps, rotary positions, and the towers that encode images and sounds."""

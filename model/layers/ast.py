@@ -1,4 +1,4 @@
-"""The tower that reads spectrograms: the Audio Spectrogram Transformer (AST; appendix B.1 of the paper)."""
+"""AudioTower: the Audio Spectrogram Transformer (AST; paper, appendix B.1)."""
 
 from __future__ import annotations
 

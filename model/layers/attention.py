@@ -1,10 +1,10 @@
-"""Multi-head attention with normalised, rotated queries and keys; every product runs in `scaled_dot_product_attention`.
+"""Multi-head attention with normalised and rotated queries and keys, computed by `scaled_dot_product_attention`.
 
-Projections that read the same input are one matrix. Tensors stay [B, L, H, Dh] and are only viewed as [B, H, L, Dh],
-the layout that the attention kernels read and write without copies.
+Projections of the same input are fused into one matrix. Tensors are [B, L, H, Dh] and viewed as [B, H, L, Dh], which
+the attention kernels read and write without copies.
 
-Networks with int8 weights multiply many tokens in bfloat16 instead (`attention_dtype`), written out, because torch's
-kernel is no faster in bfloat16 than in float32.
+Networks with int8 weights multiply many tokens in bfloat16 instead (`attention_dtype`), in explicit products, because
+torch's kernel is no faster in bfloat16 than in float32.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ MANY_TOKENS = 128
 """From this many keys on, products in bfloat16 gain more than the conversion costs."""
 
 _HEADS = 4
-"""This many heads at a time have their logits in the processor's cache."""
+"""Number of heads with logits that fit into the processor's cache."""
 
 
 @functools.lru_cache(maxsize=1)
 def multiplies_bfloat16() -> bool:
-    """Whether the processor has instructions for products of bfloat16 numbers, and torch knows."""
+    """Whether the processor has bfloat16 product instructions that torch detects."""
     known = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return known is not None and bool(known()) and torch.backends.mkldnn.is_available()
 
@@ -55,7 +55,7 @@ def attend(
         mask: bool broadcastable to [B, H, Lq, Lk], True where allowed.
         causal: hide keys after the query; only without a mask.
         scale: factor on the logits, 1 / sqrt(Dh) by default.
-        dtype: of the products where there are many keys and no mask, that of the query by default.
+        dtype: dtype of the products if there are many keys and no mask; by default that of the query.
 
     Returns:
         [B, Lq, H * Dh], dtype of the query.
@@ -69,7 +69,7 @@ def attend(
 
 
 def _attend_in(dtype: torch.dtype, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-    """`attend` without masks, as products in `dtype` with the softmax between them written out."""
+    """`attend` without masks, as explicit products in `dtype` with a softmax between them."""
     queries, keys, values = (part.to(dtype).transpose(1, 2).flatten(0, 1) for part in (query * scale, key, value))
     mixed = torch.empty_like(queries)
     for begin in range(0, len(queries), _HEADS):

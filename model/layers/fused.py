@@ -1,7 +1,7 @@
-"""Operations with hand-written forward and backward passes, where eager autograd would go over memory many times.
+"""Fused operations with hand-written backward passes, for which eager autograd would pass over memory many times.
 
-Each works in float32 (or float64) inside and returns the dtype of its input, as the paper's mixed-precision recipe
-demands: statistics, rotary embedding and log-sum-exp never run in a 16-bit type.
+Each computes in float32 (or float64) and returns the dtype of its input, as the paper's mixed-precision recipe
+requires: statistics, rotary embedding and log-sum-exp never run in a 16-bit type.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _inverse_rms(x: Tensor) -> Tensor:
 
 
 def _inverse_rms_of_few(x: Tensor) -> Tensor:
-    """`_inverse_rms` in fewer calls: of small tensors, a number in Python costs as much as a call or two."""
+    """`_inverse_rms` in fewer calls: for small tensors, a Python number costs as much as a call or two."""
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
     return torch.addcmul(_epsilon(x.device), norm, norm, value=1 / x.shape[-1]).rsqrt_()
 
@@ -82,9 +82,9 @@ def rms_norm(x: Tensor, scale: Tensor) -> Tensor:
 
 
 def rms_norm_of_few(x: Tensor, scale: Tensor) -> Tensor:
-    """`rms_norm` without gradients in half the time for a few rows, as while decoding.
+    """`rms_norm` without gradients, in half the time for a few rows, as in decoding.
 
-    Whatever the number of rows, each becomes the same, bit for bit.
+    The result of a row is bit-identical whatever the number of rows.
     """
     if x.dtype != torch.float32:
         return rms_norm(x, scale)
@@ -117,17 +117,17 @@ class _NormRotate(torch.autograd.Function):
             if index >= scale.shape[0]:
                 grad_x[:, :, index] = grad
                 continue
-            turned = _at_least_float32(grad)
+            rotated = _at_least_float32(grad)
             if back is not None:
-                turned = torch.view_as_complex(turned.contiguous().unflatten(-1, (-1, 2))) * back
-                turned = torch.view_as_real(turned).flatten(-2)
+                rotated = torch.view_as_complex(rotated.contiguous().unflatten(-1, (-1, 2))) * back
+                rotated = torch.view_as_real(rotated).flatten(-2)
             normal, inverse = saved[2 * index : 2 * index + 2]
-            grad_x[:, :, index], grad_scale[index] = _rms_backward(turned, normal, scale[index], inverse)
+            grad_x[:, :, index], grad_scale[index] = _rms_backward(rotated, normal, scale[index], inverse)
         return grad_x, grad_scale, None
 
 
 def _rotate_(x: Tensor, rotary: Tensor | None) -> Tensor:
-    """Turn neighbouring pairs of the last axis of x [B, L, H, Dh] in place by `rotary` [B or 1, L, H or 1, Dh / 2]."""
+    """Rotate adjacent pairs of the last axis of x [B, L, H, Dh] in place by `rotary` [B or 1, L, H or 1, Dh / 2]."""
     if rotary is not None:
         torch.view_as_complex(x.unflatten(-1, (-1, 2))).mul_(rotary)
     return x
@@ -152,7 +152,7 @@ def norm_rotate(x: Tensor, scale: Tensor, rotary: Tensor | None) -> tuple[Tensor
 
 
 def norm_rotate_(x: Tensor, scale: Tensor, rotary: Tensor | None) -> Tensor:
-    """`norm_rotate` written into x itself, which is returned; for decoding, without gradients.
+    """In-place `norm_rotate`; returns x; for decoding, without gradients.
 
     Args:
         x: [B, L, N, H, Dh], its last axis contiguous.
@@ -188,7 +188,7 @@ class _SwiGLU(torch.autograd.Function):
 
 
 def swiglu(x: Tensor) -> Tensor:
-    """Gated activation `silu(gate) * value` of [..., 2 M], whose halves are gate and value; returns [..., M]."""
+    """Gated activation `silu(gate) * value` of [..., 2 M] split into gate and value; returns [..., M]."""
     if torch.is_grad_enabled():
         return _SwiGLU.apply(x)  # type: ignore[no-any-return, no-untyped-call]
     gate, value = x.chunk(2, dim=-1)
@@ -201,7 +201,7 @@ class _CrossEntropy(torch.autograd.Function):
         inner = _at_least_float32(logits)
         softmax = torch.softmax(inner, dim=-1)
         largest = inner.amax(dim=-1)
-        # The largest probability is at least 1 / V, so its logarithm is exact where that of the target's may not be.
+        # The largest probability is at least 1 / V, so its logarithm is accurate even if the target's is not.
         log_partition = largest - softmax.amax(dim=-1).log()
         chosen = inner.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
         correct = chosen >= largest
@@ -220,7 +220,7 @@ class _CrossEntropy(torch.autograd.Function):
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Cross-entropy of every position, the logarithm of its partition function (both in nats), and whether it is right.
+    """Cross-entropy and log-partition function of every position, both in nats, and whether it is correct.
 
     Args:
         logits: [N, V].

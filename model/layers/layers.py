@@ -1,4 +1,4 @@
-"""Building blocks without attention: linear maps, norms, MLPs and dropout, initialised as the JAX original does."""
+"""Building blocks without attention: linear maps, norms, MLPs and dropout, with the JAX original's initialisation."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from embodio.model.layers.fused import rms_norm, swiglu
-from embodio.model.memory import room
+from embodio.model.memory import allocate
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`functional.linear` of x [..., in], weight [out, in] and bias [out], without gradients faster for turned weights.
+    """`functional.linear` of x [..., in], weight [out, in], bias [out]; without gradients fast for transposed weights.
 
     Returns:
         [..., out].
     """
-    if is_turned(weight) and x.numel() > x.shape[-1] and _exact(x) and _has_onednn():
+    if is_transposed(weight) and x.numel() > x.shape[-1] and _exact(x) and _has_onednn():
         product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
         return product
     return functional.linear(x, weight, bias)
 
 
-def is_turned(weight: Tensor) -> bool:
-    """Whether a weight [out, in] is in float32 on the CPU and stored [in, out]."""
+def is_transposed(weight: Tensor) -> bool:
+    """Whether a weight [out, in] is float32 on the CPU and stored as [in, out]."""
     return weight.stride(0) == 1 != weight.stride(1) and weight.dtype == torch.float32 and weight.device.type == "cpu"
 
 
 def _exact(x: Tensor) -> bool:
-    """Whether a product with x is to run in float32, eagerly and without gradients."""
+    """Whether a product with x runs in float32, eagerly and without gradients."""
     return x.dtype == torch.float32 and not (
         torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
     )
@@ -43,20 +43,20 @@ def _has_onednn() -> bool:
     return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
-def turn(weight: Tensor) -> None:
-    """Store a weight [out, in] turned, in place; one that is not in float32 on the CPU stays as it is."""
-    if weight.dtype != torch.float32 or weight.device.type != "cpu" or is_turned(weight):
+def store_transposed(weight: Tensor) -> None:
+    """Store a weight [out, in] transposed, in place, if it is float32 on the CPU."""
+    if weight.dtype != torch.float32 or weight.device.type != "cpu" or is_transposed(weight):
         return
-    turned = room((weight.shape[1], weight.shape[0]), weight.dtype)
-    weight.data = turned.copy_(weight.data.t()).t()
+    transposed = allocate((weight.shape[1], weight.shape[0]), weight.dtype)
+    weight.data = transposed.copy_(weight.data.t()).t()
 
 
 TRUNCATION_STD = 0.87962566103423978
-"""Standard deviation of a unit normal cut at +-2; dividing by it keeps the variance of a truncated initialisation."""
+"""Standard deviation of a unit normal truncated at +-2; dividing by it restores unit variance."""
 
 
 def init_fan_in(weight: Tensor, *, truncated: bool) -> None:
-    """Fill [out, in] with normal numbers of standard deviation 1 / sqrt(in), cut at two deviations if `truncated`."""
+    """Fill [out, in] from a normal of standard deviation 1 / sqrt(in), truncated at two deviations if `truncated`."""
     std = weight.shape[-1] ** -0.5
     if truncated:
         std /= TRUNCATION_STD
@@ -79,7 +79,7 @@ class Linear(nn.Module):
 
 
 class BiasedLinear(nn.Linear):
-    """Linear map [..., in] -> [..., out] with a bias, as the towers have; its owner initialises it."""
+    """Linear map [..., in] -> [..., out] with a bias, for the towers, which initialise it."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [..., in] to [..., out]."""
@@ -99,7 +99,7 @@ class RMSNorm(nn.Module):
 
 
 class GatedMLP(nn.Module):
-    """`down(silu(gate x) * (up x))`; gate and up are the halves of one matrix, so that one product computes both."""
+    """`down(silu(gate x) * (up x))`; gate and up are halves of one matrix, computed in one product."""
 
     def __init__(self, dim: int, hidden: int, dropout_rate: float = 0.0) -> None:
         super().__init__()
@@ -149,6 +149,6 @@ def modality_vector(dim: int) -> nn.Parameter:
 
 
 def init_glorot(weight: Tensor, out_dim: int, in_dim: int) -> None:
-    """Fill with uniform numbers of the Glorot range of an [out_dim, in_dim] map (the towers' rule)."""
+    """Fill from the Glorot uniform distribution of an [out_dim, in_dim] map (the towers' rule)."""
     bound = math.sqrt(6.0 / (in_dim + out_dim))
     nn.init.uniform_(weight, -bound, bound)

@@ -1,4 +1,4 @@
-"""The perceiver resampler: learned latents read one history frame and become its few tokens (paper, section 3.1)."""
+"""Resampler: a perceiver that compresses a history frame into a few learned latents (paper, section 3.1)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Rotary position factors: one unit complex number per pair of head dimensions, for text (1-D) and for grids (2-D).
 
-Neighbouring dimensions (0, 1), (2, 3), ... form the pairs. Text at position p turns pair i by p * 10000^(-2i / Dh). A
-grid cell (row, column) turns the first half of the pairs by the row and the second half by the column, each with the
-frequencies of a head of half the width (section 3.2 of the paper).
+Adjacent dimensions (0, 1), (2, 3), ... form the pairs. Text at position p rotates pair i by p * 10000^(-2i / Dh). A
+grid cell (row, column) rotates the first half of the pairs by the row and the second half by the column, each with the
+frequencies of a head of half the width (paper, section 3.2).
 """
 
 from __future__ import annotations

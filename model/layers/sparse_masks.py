@@ -1,18 +1,18 @@
-"""Which earlier tokens an image or audio target attends to, as the paper describes it: sparse and dynamic masks.
+"""Sparse and dynamic self-attention masks of image and audio targets, as described in the paper.
 
-Sparse decoding (section 3.2): the tokens of a target lie on a grid, and each decoder layer lets a token see, of the
-tokens fed so far, only some (`layer_pattern` says which layer does what):
+Sparse decoding (section 3.2): the tokens of a target form a grid, and in each decoder layer a token attends only to
+some of the earlier tokens (`layer_pattern` gives the pattern of each layer):
 
 * "row": the last grid row, that is the `width` tokens before it;
 * "column": those in its own column;
 * "convolution": those within 5 rows and 5 columns.
 
-Dynamic masking (section 3.3): in denoising, a token that was hidden from the encoder must not reach the decoder through
-its own input either. The position where it is fed, which predicts what follows it, sees itself and nothing else of the
-target, and no other position sees it.
+Dynamic masking (section 3.3): in denoising, a token hidden from the encoder must not reach the decoder as an input
+either. The position where it is fed, which predicts the next token, attends only to itself, and no other position
+attends to it.
 
-All of it is computed from two numbers per token, its position and the width of its grid, so that it can be computed for
-any part of a sequence, and nothing of it exists unless it is asked for.
+Masks are computed from two numbers per token, its position and the width of its grid, so they can be computed for any
+part of a sequence, and only when needed.
 """
 
 from __future__ import annotations
@@ -28,19 +28,18 @@ from torch.nn import functional
 Pattern = Literal["row", "column", "convolution"]
 
 REACH = 5
-"""Rows and columns to each side that the "convolution" pattern reaches: a kernel of 11."""
+"""Reach of the "convolution" pattern in rows and columns to each side: a kernel of 11."""
 
 
 @dataclass(frozen=True)
 class Placement:
-    """What the masks must know about the tokens of a target.
+    """The positions of a target's tokens, from which masks are computed.
 
     Attributes:
         position: int64 [B or 1, L], index of the token along its target.
-        width: int64 [B or 1, L], columns of the grid that the token lies on; 0 where all earlier tokens may be seen,
-            as in text.
-        visible: bool [B, L], False where the token that is fed was hidden from the encoder; None when none was.
-        sparse: whether any token lies on a grid.
+        width: int64 [B or 1, L], columns of the token's grid; 0 where all earlier tokens may be seen, as in text.
+        visible: bool [B, L], False where the fed token was hidden from the encoder; None when none was.
+        sparse: whether any token is on a grid.
     """
 
     position: Tensor
@@ -79,7 +78,7 @@ class Placement:
 
 
 def fed_visible(task_mask: Tensor) -> Tensor:
-    """Which decoder inputs were visible to the encoder: bool [B, L], from the hidden targets [B, L].
+    """Decoder inputs that were visible to the encoder: bool [B, L], from the hidden targets [B, L].
 
     The input at position j is the target at j - 1; the start id is always visible.
     """
@@ -120,13 +119,13 @@ def layer_pattern(layer: int, num_layers: int) -> Pattern:
 def layer_masks(
     queries: Placement, keys: Placement, num_layers: int, allowed: Tensor | None = None
 ) -> list[Tensor | None]:
-    """What each decoder layer may see; layers of one pattern share one mask, and unused patterns are not computed.
+    """The mask of each decoder layer; layers of one pattern share one mask, and unused patterns are not computed.
 
     Args:
-        queries: the tokens that look, Lq.
-        keys: the tokens that are looked at, Lk.
-        num_layers: of the decoder.
-        allowed: bool broadcastable to [B, 1, Lq, Lk], what may be seen at most; None for everything.
+        queries: placement of the query tokens, Lq.
+        keys: placement of the key tokens, Lk.
+        num_layers: number of decoder layers.
+        allowed: bool broadcastable to [B, 1, Lq, Lk], an upper bound of what is visible; None for everything.
 
     Returns:
         Per layer, bool broadcastable to [B, 1, Lq, Lk], or None for everything. A query always sees itself.
@@ -146,7 +145,7 @@ def layer_masks(
 
 
 def pattern_mask(pattern: Pattern, queries: Placement, keys: Placement) -> Tensor:
-    """What a pattern allows, bool [B or 1, Lq, Lk]; never a later token of the same target."""
+    """The mask of a pattern, bool [B or 1, Lq, Lk]; never allows a later token of the same target."""
     query, key = queries.position.unsqueeze(-1), keys.position.unsqueeze(-2)
     width = queries.width.unsqueeze(-1)
     columns = width.clamp(min=1)

@@ -1,4 +1,4 @@
-"""TokenSequence: embeddings with all that the transformer must know about them - mask, rotary factors, segments."""
+"""TokenSequence: embeddings with their mask, rotary factors and segments."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class TokenSequence:
         rotary: complex64 [B, L, Dh / 2], or [1, L, Dh / 2] when all rows share their positions.
         mask: bool [B, L], True where a token is valid; None when all are.
         segments: int64 [B, L]; tokens see each other only within a segment. None when a row is one segment.
-        placement: where on their grids the tokens of targets lie, if the masks of the paper are in force.
-        examples: int64 [B, L], which example each token is of, in packed rows; tokens of others are never seen, neither
-            in the row nor across the decoder. None where a row is one example.
+        placement: grid positions of target tokens, if the masks of the paper are enabled.
+        examples: int64 [B, L], the example of each token in packed rows; tokens of other examples are never visible,
+            in self- or cross-attention. None where a row is one example.
     """
 
     embeddings: Tensor
@@ -53,8 +53,7 @@ def concatenate(parts: Sequence[TokenSequence], *, separate: bool = False) -> To
 
     Args:
         parts: at least one sequence; all of one batch size.
-        separate: True keeps the tokens of different parts from seeing each other, by giving each part segments of its
-            own.
+        separate: keep the tokens of different parts from seeing each other, by giving each part its own segments.
 
     Returns:
         One sequence; its mask, segments and per-row positions exist only if a part needs them.
@@ -91,18 +90,18 @@ def _join_segments(parts: Sequence[TokenSequence], separate: bool) -> Tensor:
 
 
 def self_attention_mask(tokens: TokenSequence, *, causal: bool = False) -> Tensor | None:
-    """Which tokens each token may see, for `scaled_dot_product_attention`.
+    """The self-attention mask for `scaled_dot_product_attention`.
 
-    Every query keeps at least one key (all of them, or itself when causal), so that rows of padding hold finite
-    numbers; what they hold means nothing.
+    Every query keeps at least one key (all of them, or itself when causal), so that padding rows have finite, though
+    meaningless, values.
 
     Args:
         tokens: the sequence.
-        causal: tokens after the query are hidden, as in the decoder.
+        causal: hide tokens after the query, as in the decoder.
 
     Returns:
-        bool, broadcastable to [B, H, L, L], True where attention is allowed; None where nothing is hidden except by
-        `causal` alone, which the caller passes on as `is_causal`.
+        bool, broadcastable to [B, H, L, L], True where attention is allowed; None if at most `causal` hides anything,
+        which the caller passes on as `is_causal`.
     """
     if tokens.mask is None and tokens.segments is None and tokens.examples is None:
         return None
@@ -117,16 +116,16 @@ def self_attention_mask(tokens: TokenSequence, *, causal: bool = False) -> Tenso
 
 
 def cross_attention_mask(mask: Tensor | None) -> Tensor | None:
-    """Turn a key mask bool [B, L] into bool [B, 1, 1, L] for attention; a row without any valid key sees all."""
+    """Convert a key mask bool [B, L] to bool [B, 1, 1, L] for attention; a row without valid keys sees all."""
     if mask is None:
         return None
     return (mask | ~mask.any(dim=-1, keepdim=True))[:, None, None, :]
 
 
 def decoder_cross_mask(tokens: TokenSequence, encoded: TokenSequence) -> Tensor | None:
-    """Which tokens of the encoder each target token may see: bool, broadcastable to [B, H, Lq, Lk]; None for all.
+    """The cross-attention mask of target tokens: bool, broadcastable to [B, H, Lq, Lk]; None for all.
 
-    In packed rows these are the valid tokens of its own example; a target without any sees all.
+    In packed rows a token sees the valid tokens of its own example; all tokens if there are none.
     """
     if encoded.examples is None or tokens.examples is None:
         return cross_attention_mask(encoded.mask)

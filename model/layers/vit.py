@@ -1,4 +1,4 @@
-"""The towers that read patches: a block shared by both, and the image ViT (OpenCLIP ViT-B/16; paper, appendix B.1)."""
+"""The image tower: a ViT (OpenCLIP ViT-B/16; paper, appendix B.1), and the block that both towers share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECOND_BLOCK = 1
 
 
 class TowerFeatures(NamedTuple):
-    """Features of patches [B, N, D]: of the last block, and of the second one where it was asked for."""
+    """Features of patches [B, N, D] from the last block, and optionally from the second."""
 
     last: Tensor
     second: Tensor | None
@@ -57,7 +57,7 @@ class TowerBlock(nn.Module):
 
 
 def run_blocks(blocks: nn.ModuleList, x: Tensor, mask: Tensor | None, skip: int, with_second: bool) -> TowerFeatures:
-    """Send x [B, skip + N, D] through the blocks; return features of the N patches, without the leading tokens."""
+    """Run x [B, skip + N, D] through the blocks; returns features of the N patches, without the leading tokens."""
     if mask is not None:
         mask = cross_attention_mask(functional.pad(mask, (skip, 0), value=True))
     second = None

@@ -62,8 +62,13 @@ class Processor:
     Parts that an example does not have are absent.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary: Vocabulary) -> None:
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, *, cut_text: bool = True) -> None:
         """Makes a processor.
+
+        Args:
+            config: of the network.
+            vocabulary: that the network is trained with.
+            cut_text: cut text that is longer than the network takes; otherwise it is an error.
 
         Raises:
             ProcessorError: the vocabulary has more ids than the model has rows for them.
@@ -76,11 +81,12 @@ class Processor:
             )
         self.config = config
         self.vocabulary = vocabulary
+        self._cut_text = cut_text
 
     def __call__(self, example: Example, rng: np.random.Generator | None = None) -> Features:
         """Turns one example into features.
 
-        Text longer than the model takes is cut, and still ends with end of sequence.
+        Text longer than the model takes is cut, and still ends with end of sequence, unless `cut_text` is off.
 
         Args:
             example: the example; images of any size, sounds as `Example` says.
@@ -123,7 +129,7 @@ class Processor:
             raise ProcessorError("other_answers: there is no text_target with them; give the first answer as that")
 
     def _text_input(self, prompt: Prompt) -> Features:
-        tokens = self._tokens(prompt, self.config.lengths.encoder_text)
+        tokens = self._tokens("prompt", prompt, self.config.lengths.encoder_text)
         return {
             "inputs/text/tokens": tokens,
             "inputs/text/mask": np.ones_like(tokens),
@@ -132,7 +138,7 @@ class Processor:
 
     def _text_target(self, answers: Sequence[Prompt]) -> Features:
         """Turns answers into one row, each a segment with positions of its own; an empty one is masked."""
-        parts = [self._tokens(answer, self.config.lengths.decoder_text) for answer in answers]
+        parts = [self._tokens("answer", answer, self.config.lengths.decoder_text) for answer in answers]
         start = np.array([BOS_ID], dtype=np.int32)
         fields = {
             "inputs": [np.concatenate([start, part[:-1]]) for part in parts],
@@ -143,8 +149,13 @@ class Processor:
         }
         return {f"targets/text/{name}": np.concatenate(arrays) for name, arrays in fields.items()}
 
-    def _tokens(self, prompt: Prompt, longest: int) -> Ints:
-        return np.array([*self.vocabulary.encode(prompt)[: longest - 1], EOS_ID], dtype=np.int32)
+    def _tokens(self, what: str, text: Prompt, longest: int) -> Ints:
+        ids = self.vocabulary.encode(text)
+        if len(ids) >= longest and not self._cut_text:
+            raise ProcessorError(
+                f"the {what} has {len(ids) + 1} tokens, but there is room for {longest}; raise {what}_tokens"
+            )
+        return np.array([*ids[: longest - 1], EOS_ID], dtype=np.int32)
 
     def _image(self, image: Image, modality: str, name: str, rng: np.random.Generator | None) -> _Parts:
         """Returns the patches of one image of a modality."""

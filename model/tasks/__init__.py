@@ -1,4 +1,4 @@
-"""Tasks: `TaskRunner` asks the network in words, decodes as each task needs, and answers with typed values."""
+"""Tasks: `TaskRunner` prompts the network, decodes as each task requires, and returns typed answers."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""What all tasks share: checked requests, batches of bounded size, text written, codes drawn."""
+"""The engine of all tasks: checks requests, forms batches of bounded size, and generates text and codes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Seeds = int | Sequence[int]
 Item = TypeVar("Item")
 
 Answers = Sequence[str] | Sequence[Sequence[str]]
-"""Possible answers, the same for all examples, or those of each example."""
+"""Possible answers, shared by all examples or listed for each."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ class Written:
 
 
 class Engine:
-    """The network, its vocabulary and the ways to use them that tasks are made of.
+    """The network, its vocabulary, and the operations that tasks are built on.
 
-    Requests are served `rows_at_once` at a time. A row's answer depends on its own inputs and seed, not on the rows
-    around it.
+    Requests are computed `rows_at_once` at a time. A row's answer depends only on its own inputs and seed, not on other
+    rows.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class Engine:
 
         Args:
             model: the network, in eval mode; with its tokenisers for tasks that draw or make sound.
-            vocabulary: that the model was trained with.
-            prompts: the words of the tasks; by default ours.
-            vocoder: makes sound of spectrograms; Griffin-Lim does without one.
-            constrained: let the model write only what has the form of the answer, where the form is known.
-            rows_at_once: most examples in one batch.
+            vocabulary: the vocabulary that the model was trained with.
+            prompts: the wordings of the tasks; by default those of the package.
+            vocoder: converts spectrograms to sound; None uses Griffin-Lim.
+            constrained: constrain answers to the format of their task, where one is defined.
+            rows_at_once: largest number of examples in one batch.
 
         Raises:
             ProcessorError: the vocabulary does not fit the model.
@@ -109,23 +109,23 @@ class Engine:
         threshold: float | None = None,
         guidance: float = 0.0,
     ) -> list[A | AnswerError]:
-        """Asks for the answers of annotations, in the words and the form in which the family is trained.
+        """Answers annotations in the wording and format in which the family is trained.
 
         Args:
-            family: its name, or itself.
+            family: name or instance of a family.
             asked: annotations without answers.
-            wording: takes the place of the family's own, with the same slots.
-            options: how to choose tokens or codes; by default greedily for text, else as the paper does.
-            seeds: of sampling, one for each annotation, or s for s, s + 1, ...
-            threshold: probability of a further value above which places are written on; None for no such rule.
+            wording: replaces the family's own wording; has the same slots.
+            options: how to choose tokens or codes; by default greedy for text, otherwise as in the paper.
+            seeds: seeds of sampling, one for each annotation, or s for s, s + 1, ...
+            threshold: probability of a further value above which more locations are written; None for no such rule.
             guidance: scale of classifier-free guidance for images and sounds, 0 for none.
 
         Returns:
-            The annotations with their answers; an `AnswerError` in the place of one that cannot be read.
+            The annotations with their answers; an `AnswerError` in place of one that cannot be read.
 
         Raises:
-            TaskError: nothing is given, the prompt is too long, or the model cannot make what the family asks for.
-            PromptError: the wording has other slots.
+            TaskError: nothing is given, the prompt is too long, or the model cannot generate the family's modality.
+            PromptError: the slots of the wording are wrong.
         """
         kind = family_named(family) if isinstance(family, str) else family
         self._require_some("asked", asked)
@@ -150,7 +150,7 @@ class Engine:
         seeds: Seeds,
         threshold: float | None = None,
     ) -> list[Written]:
-        """Text answers in the form of the family, or one of the choices of each annotation."""
+        """Text answers in the format of the family, or one of the choices of each annotation."""
         usual = family.longest(asked, self.task_codec) if self.constrained else None
         longest = self._longest(options, usual or family.tokens)
         form = family.form(asked, self.task_codec, longest)
@@ -161,7 +161,7 @@ class Engine:
             rules = [self._choice_rule(own) for own in self._answers(choices, len(asked))]
             longest = self._longest(options, max(rule.longest for rule in rules))
             chosen = by_row(rules, self.vocabulary.size)
-            # Not as the form of the task, since it holds for a runner that does not force forms as well.
+            # Not part of `form`, as choices also constrain a runner with constrained=False.
             own = options.constraint
             options = replace(options, constraint=chosen if own is None else all_of(chosen, own))
         return self._write(examples, options, seeds, longest, form, threshold)
@@ -169,11 +169,11 @@ class Engine:
     def _ask(
         self, family: Family[A], asked: Sequence[A], *, prompt: Template | None = None, **how: Any
     ) -> list[A | AnswerError]:
-        """`run`, with the name that verbs have for the wording."""
+        """`run`, with the wording named `prompt` as in the verbs."""
         return self.run(family, asked, wording=prompt, **how)
 
     def _asked(self, family: Family[A], annotation: A, wording: Template | None) -> Example:
-        """The example of an annotation without its answer, its prompt short enough for the model."""
+        """The example of an annotation without its answer; raises TaskError if its prompt is too long."""
         group = f"{family.name}.{family.group(annotation)}"
         template = self.prompts[group].draw() if wording is None else wording
         example = family.write(annotation, template, self.task_codec, answered=False)
@@ -192,23 +192,23 @@ class Engine:
     def answer(
         self, examples: Sequence[Example], *, options: GenerationOptions = GREEDY, seeds: Seeds = 0
     ) -> list[TextAnswer]:
-        """Writes text for any examples, for tasks that have no method of their own.
+        """Generates text for any examples, for tasks without a method of their own.
 
         Args:
-            examples: their texts are complete prompts with the prefix; `prompt_of` makes such.
-            options: how to choose tokens; as many as a text target has at most, unless it says otherwise.
-            seeds: of sampling, one for each example, or s for s, s + 1, ...
+            examples: examples with complete prompts including the prefix, see `prompt_of`.
+            options: how to choose tokens; by default up to the longest text target.
+            seeds: seeds of sampling, one for each example, or s for s, s + 1, ...
         """
         self._require_some("examples", examples)
         written = self._write(examples, options, seeds, self._longest(options, None))
         return [self._text_answer(one) for one in written]
 
     def prompt_of(self, template: Template, modality: str = "text", **slots: Filling) -> list[str | int]:
-        """The prefix of the modality to make, and the template with its slots filled.
+        """The prefix of the modality to generate, and the template with its slots filled.
 
         Raises:
             PromptError: the slots given are not those of the template.
-            TaskError: the prompt is longer than what the model reads.
+            TaskError: the prompt is longer than the model reads.
         """
         prompt = [self.vocabulary.prefix_id(modality), *fill(template, **slots)]
         self._require_short(prompt)
@@ -220,7 +220,7 @@ class Engine:
         return TextAnswer(parse_text(self.codec, written.ids), written.log_probability)
 
     def _longest(self, options: GenerationOptions, usual: int | None) -> int:
-        """Most tokens of an answer: what the options say, or what is usual for the task, or what the model can."""
+        """The token limit of an answer: from the options, the task's default, or the model's limit."""
         possible = self.model.config.lengths.decoder_text
         return options.max_tokens or min(usual or possible, possible)
 
@@ -233,7 +233,7 @@ class Engine:
         form: Constraint | None = None,
         threshold: float | None = None,
     ) -> list[Written]:
-        """Writes text; `form` is the constraint of the task over all rows, `threshold` that of the location rule."""
+        """Generates text; `form` is the task's constraint over all rows, `threshold` that of the location rule."""
         self._require_ready("text")
         form = form if self.constrained else None
         legal = [allow_below(self.vocabulary.size), form, options.constraint]
@@ -284,7 +284,7 @@ class Engine:
     def _draw(
         self, examples: Sequence[Example], options: GenerationOptions, seeds: Seeds, guidance: float = 0.0
     ) -> list[Floats]:
-        """Draws images; float32 [H, W, 3] in [0, 1] of the size of the tokeniser."""
+        """Generates images; float32 [H, W, 3] in [0, 1] of the tokeniser's size."""
         self._require_ready("image")
         away = self._guidance("image", guidance)
         drawn: list[Floats] = []
@@ -296,7 +296,7 @@ class Engine:
     def _sound_out(
         self, examples: Sequence[Example], segments: int, options: GenerationOptions, seeds: Seeds, guidance: float
     ) -> list[Tensor]:
-        """Makes sound; normalised log-mel spectrograms [1, T, M, 1] of all segments as one."""
+        """Generates sound; joined normalised log-mel spectrograms [1, T, M, 1] of all segments."""
         self._require_ready("audio")
         away = self._guidance("audio", guidance)
         made: list[Tensor] = []
@@ -308,7 +308,7 @@ class Engine:
         return made
 
     def _guidance(self, modality: str, scale: float) -> Guidance | None:
-        """The neutral prompt, encoded once for the request."""
+        """The neutral prompt, encoded once per request."""
         if not scale:
             return None
         neutral = Example(text=self.prompt_of([NEUTRAL_PROMPTS[modality]], modality))
@@ -317,7 +317,7 @@ class Engine:
     # ------------------------------------------------------------------ batches and checks
 
     def _parts(self, examples: Sequence[Example], seeds: Seeds) -> list[tuple[int, Sequence[Example], list[int]]]:
-        """First row, examples and seeds of each batch."""
+        """The first row, the examples and the seeds of each batch."""
         numbers = row_seeds(seeds, len(examples))
         starts = range(0, len(examples), self.rows_at_once)
         ends = [start + self.rows_at_once for start in starts]
@@ -343,7 +343,7 @@ class Engine:
             )
 
     def _require_some(self, name: str, given: Sequence[object]) -> int:
-        """Checks that a list of inputs is one and not empty; its length."""
+        """Checks that an input is a non-empty list; returns its length."""
         single = isinstance(given, (str, bytes, Mapping)) or (isinstance(given, np.ndarray) and given.ndim < 2)
         if single or not hasattr(given, "__len__"):
             raise TaskError(f"{name}: expected a list with one entry for each answer, found {type(given).__name__}")
@@ -352,20 +352,20 @@ class Engine:
         return len(given)
 
     def _require_pairs(self, name: str, given: Sequence[Item], count: int) -> Sequence[Item]:
-        """Checks that an input after the first one has as many entries."""
+        """Checks that a further input has `count` entries."""
         if self._require_some(name, given) != count:
             raise TaskError(f"{name}: {len(given)} entries for {count} examples; give one for each")
         return given
 
     def _images(self, images: Sequence[Image]) -> Sequence[Image]:
-        """Checks that there are images, and that all are."""
+        """Checks that the input is a non-empty list of images."""
         self._require_some("images", images)
         for index, image in enumerate(images):
             self.task_codec.fit(image, f"images[{index}]")
         return images
 
     def _boxes(self, boxes: Sequence[npt.ArrayLike], count: int) -> list[Floats]:
-        """Checks that there is a box (y1, x1, y2, x2) for each image; float32 [4] each."""
+        """Checks one box (y1, x1, y2, x2) for each image; float32 [4] each."""
         found = []
         for index, box in enumerate(self._require_pairs("boxes", boxes, count)):
             place = np.asarray(box, dtype=np.float32)
@@ -376,10 +376,10 @@ class Engine:
 
 
 def _shift(constraint: Constraint, start: int) -> Constraint:
-    """The constraint for rows that are counted from `start` on."""
+    """The constraint with row numbers offset by `start`."""
     return lambda tokens, rows: constraint(tokens, rows + start)
 
 
 def sampled(options: GenerationOptions | None, top_p: float) -> GenerationOptions:
-    """The options given, or sampling among the best that together have a probability."""
+    """The given options, or top-p sampling if there are none."""
     return GenerationOptions(sampling=Sampling(top_p=top_p)) if options is None else options

@@ -1,24 +1,24 @@
-"""Errors of tasks: a request that makes no sense, a prompt with wrong slots, an answer that cannot be read."""
+"""Errors of tasks: invalid requests, prompts with wrong slots, and unreadable answers."""
 
 from embodio.model.errors import ModelError
 
 
 class TaskError(ModelError, ValueError):
-    """A request that cannot be served: nothing given, counts that differ, or a model without what the task needs."""
+    """An invalid request: nothing given, counts that differ, or a model that lacks what the task needs."""
 
 
 class PromptError(ModelError, ValueError):
-    """A prompt whose slots are not those of its task."""
+    """A prompt with slots other than those of its task."""
 
 
 class AnswerError(ModelError, ValueError):
-    """What the model wrote cannot be read as the task's answer.
+    """The model's output cannot be read as the task's answer.
 
-    Parsers and tasks return it in the place of the answer, so that one unreadable answer does not lose the others of
-    the batch. It is an exception, so that it may be raised.
+    Parsers and tasks return it in place of the answer, so that one unreadable answer does not lose the others of the
+    batch. It is an exception, so that callers may raise it.
 
     Attributes:
-        text: what the model wrote.
+        text: the model's output.
         reason: what is wrong with it.
     """
 

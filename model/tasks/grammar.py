@@ -1,4 +1,4 @@
-"""The forms of answers as constraints: places with names, body parts in order, one of several given answers."""
+"""Answer formats as decoding constraints: locations with names, body parts in order, one of several answers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from embodio.model.tasks.locations.labelled import BODY_PARTS
 from embodio.model.tokens.vocabulary import EOS_ID, UNK_ID, VALUE_BINS, Vocabulary
 
 Legal = tuple[range, ...]
-"""Ids that may follow, as ranges."""
+"""The legal next ids, as ranges."""
 
 Rule = Callable[[Sequence[int]], Legal]
-"""What one row has written -> the ids that may follow."""
+"""The tokens of one row so far -> the legal next ids."""
 
 BOX_VALUES = 4
 
 
 def by_row(rules: Sequence[Rule], size: int) -> Constraint:
-    """A constraint of a rule for each example of a batch.
+    """Combines rules, one for each example of a batch, into a constraint.
 
     Args:
         rules: one for each example.
@@ -42,15 +42,15 @@ def by_row(rules: Sequence[Rule], size: int) -> Constraint:
 
 @dataclass(frozen=True)
 class ItemsRule:
-    """Places, each a number of values and a name, again and again, then the end; there is always room to finish.
+    """A list of locations, each some values and a name, then the end; items start only if they fit into `longest`.
 
     Attributes:
-        vocabulary: whose ids.
-        longest: most tokens of the answer, the end included.
-        names: token ids of the names that may follow a place; None for any text, empty for no names.
-        values: of one place, 4 for boxes.
-        ordered: the second half of the values is not smaller than the first, as in boxes.
-        at_least_one: the answer may not be empty.
+        vocabulary: vocabulary of the ids.
+        longest: largest number of tokens of the answer, including the end.
+        names: token ids of the names that may follow a location; None for any text, empty for no names.
+        values: number of values of one location, 4 for boxes.
+        ordered: whether the second half of the values is not smaller than the first, as in boxes.
+        at_least_one: whether the answer must not be empty.
     """
 
     vocabulary: Vocabulary
@@ -62,42 +62,42 @@ class ItemsRule:
 
     def __post_init__(self) -> None:
         if self.longest < self._item + 1:
-            raise TaskError(f"max_tokens: {self.longest} tokens have no room for one place; it takes {self._item + 1}")
+            raise TaskError(f"max_tokens: {self.longest} tokens cannot hold one location; it takes {self._item + 1}")
 
     def __call__(self, written: Sequence[int]) -> Legal:
-        """The ids that may follow what was written."""
+        """The legal next ids."""
         if not written:
             return (self._value_ids(()),) if self.at_least_one else (self._value_ids(()), _one(EOS_ID))
         values, name = self._last(written)
         if len(values) < self.values:
             return (self._value_ids(values),)
-        room = self.longest - len(written)
+        left = self.longest - len(written)
         legal: list[range] = []
-        if self.names is None and room > 1:
+        if self.names is None and left > 1:
             legal = [range(UNK_ID + 1, self.vocabulary.text_size)]
         for full in self.names or ():
             if len(full) > len(name) and full[: len(name)] == name:
                 legal.append(_one(full[len(name)]))
         if self._is_complete(name):
             legal.append(_one(EOS_ID))
-            if room > self._item:
+            if left > self._item:
                 legal.append(self._value_ids(()))
         return tuple(legal)
 
     def _is_complete(self, name: tuple[int, ...]) -> bool:
-        """Whether a place may end with this name."""
+        """Whether a location may end with this name."""
         if self.names is None:
             return bool(name)
         return name in self.names or not self.names
 
     @property
     def _item(self) -> int:
-        """Tokens of a place with its name."""
+        """Number of tokens of a location with its name."""
         named = 1 if self.names is None else max((len(name) for name in self.names), default=0)
         return self.values + named
 
     def _last(self, written: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The values of the last place and what follows them."""
+        """The values of the last location and the tokens after them."""
         end = len(written)
         while end and not self._is_value(written[end - 1]):
             end -= 1
@@ -111,7 +111,7 @@ class ItemsRule:
         return 0 <= token - self.vocabulary.text_size < VALUE_BINS
 
     def _value_ids(self, values: Sequence[int]) -> range:
-        """Ids of the value that follows some of a place; ids fall while values rise."""
+        """Legal ids of the next value of a location; ids fall as values rise."""
         first, half = self.vocabulary.text_size, self.values // 2
         highest = values[len(values) - half] if self.ordered and len(values) >= half else first + VALUE_BINS - 1
         return range(first, highest + 1)
@@ -124,14 +124,14 @@ class ChoiceRule:
     answers: tuple[tuple[int, ...], ...]
 
     def __call__(self, written: Sequence[int]) -> Legal:
-        """The ids that may follow what was written."""
+        """The legal next ids."""
         so_far = tuple(written)
         matching = [answer for answer in self.answers if answer[: len(so_far)] == so_far]
         return tuple(_one(answer[len(so_far)] if len(answer) > len(so_far) else EOS_ID) for answer in matching)
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest answer, the end included."""
+        """Number of tokens of the longest answer, including the end."""
         return max(map(len, self.answers)) + 1
 
 
@@ -145,7 +145,7 @@ def plain_text(vocabulary: Vocabulary) -> Constraint:
 
 
 def values_steps(vocabulary: Vocabulary, count: int) -> list[Iterable[int]]:
-    """For `allow_by_step`: that many values and the end."""
+    """For `allow_by_step`: `count` values and the end."""
     return [vocabulary.value_ids.tolist()] * count + [[EOS_ID]]
 
 
@@ -159,12 +159,12 @@ def keypoint_steps(vocabulary: Vocabulary) -> list[Iterable[int]]:
 
 
 def location_rule(vocabulary: Vocabulary, threshold: float, form: Constraint | None) -> ScoreRule:
-    """The rule by which places are written on: where values are likely enough, only they remain (paper, appendix E.3).
+    """The rule that continues locations: if values are likely enough, only they are legal (paper, appendix E.3).
 
     Args:
-        vocabulary: whose ids.
-        threshold: probability of all values together above which nothing else may follow.
-        form: the constraint on the answer; where it allows no value, such as within a name, the rule is silent.
+        vocabulary: vocabulary of the ids.
+        threshold: total probability of all values above which nothing else is legal.
+        form: the constraint on the answer; where it allows no value, such as within a name, the rule does not apply.
 
     Raises:
         TaskError: the threshold is outside 0..1.

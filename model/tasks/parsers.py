@@ -1,4 +1,4 @@
-"""What the model wrote -> typed answers: every parser takes any token ids and gives a value or an `AnswerError`."""
+"""Parsers of model output: each takes any token ids and returns a typed answer or an `AnswerError`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from embodio.model.tasks.results import FoundBox, FoundBoxes, FoundCuboids, View
 
 
 def parse_text(codec: LocationCodec, ids: Iterable[int]) -> str:
-    """Reads text up to the end of sequence, without spaces around it; any ids are some text."""
+    """Reads text up to the end of sequence, stripped of spaces; any ids are valid."""
     return codec.vocabulary.decode(np.fromiter(ids, dtype=np.int64)).strip()
 
 
@@ -37,11 +37,11 @@ def parse_boxes(
     Args:
         codec: reads the values.
         ids: token ids; read up to the end of sequence.
-        fit: how the image lies on the canvas.
-        named: each box is four values and a name; otherwise values alone, four for each box.
+        fit: placement of the image on the canvas.
+        named: whether each box is four values and a name; otherwise four values each.
 
     Returns:
-        The boxes that have an area, and what else was written; an error if something was written but no box.
+        The boxes with an area, and the skipped rest; an error if the output is not empty but has no box.
     """
     written = list(ids)
     places: list[list[int]] = []
@@ -74,10 +74,10 @@ def parse_keypoints(codec: LocationCodec, ids: Iterable[int], fit: ImageFit) -> 
 
 
 def parse_cuboids(codec: LocationCodec, ids: Iterable[int], fit: ImageFit) -> FoundCuboids | AnswerError:
-    """Reads boxes in space: twelve values each, names after them are not read.
+    """Reads cuboids: twelve values each; names after them are ignored.
 
     Returns:
-        The cuboids, and what else was written; an error if something was written but no cuboid.
+        The cuboids, and the skipped rest; an error if the output is not empty but has no cuboid.
     """
     written = list(ids)
     cuboids: list[Cuboid] = []
@@ -98,7 +98,7 @@ def parse_cuboids(codec: LocationCodec, ids: Iterable[int], fit: ImageFit) -> Fo
 
 
 def parse_pose(codec: LocationCodec, ids: Iterable[int]) -> ViewChange | AnswerError:
-    """Reads a camera pose: exactly four values, in brackets or not."""
+    """Reads a camera pose: exactly four values, optionally in parentheses."""
     written = list(ids)
     parts = [(values, text) for values, text in codec.split(written) if values or text.strip("() ")]
     if len(parts) != 1 or len(parts[0][0]) != POSE_TOKENS or parts[0][1].strip("() "):

@@ -1,4 +1,4 @@
-"""What tasks answer with: one frozen value for each kind of answer, in the coordinates of the original image."""
+"""Answers of tasks: one frozen dataclass for each kind of answer, in coordinates of the original image."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class TextAnswer:
     """A text.
 
     Attributes:
-        text: what the model wrote, without spaces around it.
-        log_probability: of its tokens together, in nats.
+        text: the model's output, stripped of spaces.
+        log_probability: sum over its tokens, in nats.
     """
 
     text: str
@@ -34,7 +34,7 @@ class Choice:
 
     Attributes:
         answer: the answer with the smallest loss.
-        index: its place among the given ones.
+        index: its index among the given ones.
         losses: float32 [K] in nats, of every given answer.
     """
 
@@ -52,12 +52,12 @@ class FoundBox:
 
 @dataclass(frozen=True, eq=False)
 class FoundBoxes:
-    """Regions in the order in which they were written.
+    """Regions in the order written.
 
     Attributes:
         boxes: float32 [N, 4] as (y1, x1, y2, x2) in pixels of the image.
-        labels: the name of each; empty texts where names were not asked for.
-        skipped: what was written besides them and is not a box, such as a box without an area.
+        labels: the name of each; empty texts where names were not requested.
+        skipped: other output, such as a box without an area.
     """
 
     boxes: Floats
@@ -75,14 +75,14 @@ class PersonPose:
 
 @dataclass(frozen=True, eq=False)
 class People:
-    """The people in an image; an error stands for one whose keypoints could not be read."""
+    """The people in an image; an error for each one with unreadable keypoints."""
 
     people: tuple[PersonPose | AnswerError, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class FoundCuboids:
-    """Objects in space; `skipped` is what was written besides them and is not a cuboid."""
+    """3D objects; `skipped` is other output."""
 
     cuboids: tuple[Cuboid, ...]
     skipped: tuple[str, ...] = ()
@@ -90,25 +90,25 @@ class FoundCuboids:
 
 @dataclass(frozen=True, eq=False)
 class ViewChange:
-    """How a camera moved between two images."""
+    """The movement of a camera between two images."""
 
     pose: CameraPose
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A drawn image, RGB uint8 [H, W, 3]."""
+    """A generated image, RGB uint8 [H, W, 3]."""
 
     image: Pixels
 
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """Where an object is.
+    """The mask of an object.
 
     Attributes:
         mask: bool [H, W] of the size of the image.
-        image: what was drawn, uint8 [H, W, 3].
+        image: the generated image, uint8 [H, W, 3].
     """
 
     mask: npt.NDArray[np.bool_]
@@ -120,9 +120,9 @@ class DepthMap:
     """Relative depth.
 
     Attributes:
-        depth: float32 [H, W] of the size of the image, the grey that was drawn, 0 black and 1 white; what distance a
-            grey stands for is a matter of the data that the weights were trained on.
-        image: what was drawn, uint8 [H, W, 3].
+        depth: float32 [H, W] of the size of the image, the generated grey values, 0 black and 1 white; their relation
+            to distance depends on the training data of the weights.
+        image: the generated image, uint8 [H, W, 3].
     """
 
     depth: Floats
@@ -134,9 +134,9 @@ class Normals:
     """Surface normals.
 
     Attributes:
-        normals: float32 [H, W, 3] of the size of the image, (x, y, z) of length 1: red, green and blue from 0 to
-            1 stand for -1 to 1 of them (paper, appendix B.1).
-        image: what was drawn, uint8 [H, W, 3].
+        normals: float32 [H, W, 3] of the size of the image, (x, y, z) of length 1: red, green and blue from 0 to 1
+            encode -1 to 1 (paper, appendix B.1).
+        image: the generated image, uint8 [H, W, 3].
     """
 
     normals: Floats
@@ -150,7 +150,7 @@ class GeneratedSound:
     Attributes:
         waveform: float32 [samples], mono.
         rate: samples per second.
-        log_mel: float32 [T, M], natural logarithm of the mel power that it was made of.
+        log_mel: float32 [T, M], natural logarithm of its mel power.
     """
 
     waveform: Floats

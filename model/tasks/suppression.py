@@ -1,4 +1,4 @@
-"""Non-maximum suppression: of boxes that lie on each other, the first one stays."""
+"""Non-maximum suppression: keeps the first of overlapping boxes."""
 
 from collections.abc import Sequence
 
@@ -11,18 +11,18 @@ Doubles = npt.NDArray[np.float64]
 
 
 def suppress(boxes: npt.ArrayLike, overlap: float, labels: Sequence[str] | None = None) -> npt.NDArray[np.intp]:
-    """Chooses boxes so that no two of them overlap too much.
+    """Selects boxes that do not overlap too much.
 
-    Boxes are looked at in their order, as the model writes the surest first and gives no scores; one stays if its
-    overlap with every box that stayed before is at most `overlap`.
+    Boxes are visited in order, as the model writes the most certain first and gives no scores; a box is kept if its
+    overlap with every box kept before is at most `overlap`.
 
     Args:
         boxes: [N, 4] as (y1, x1, y2, x2).
         overlap: largest intersection over union, 0..1; 1 keeps all.
-        labels: name of each box; boxes of different names leave each other alone.
+        labels: name of each box; boxes of different names do not suppress each other.
 
     Returns:
-        Indices of those that stay, in order.
+        Indices of the kept boxes, in order.
 
     Raises:
         TaskError: `overlap` is outside 0..1.
@@ -40,7 +40,7 @@ def suppress(boxes: npt.ArrayLike, overlap: float, labels: Sequence[str] | None 
 
 
 def intersection_over_union(boxes: Doubles) -> Doubles:
-    """Overlap of every two of the boxes float64 [N, 4]; float64 [N, N], 0 where neither has an area."""
+    """Pairwise overlap float64 [N, N] of boxes float64 [N, 4]; 0 where neither has an area."""
     low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=-1)

@@ -1,4 +1,4 @@
-"""TaskRunner: every task of Unified-IO 2 as one method each, batched, seeded, with typed answers."""
+"""TaskRunner: one method for every task of Unified-IO 2, batched, seeded, with typed answers."""
 
 from embodio.model.tasks.verbs.pictures import PictureVerbs
 from embodio.model.tasks.verbs.places import PlaceVerbs
@@ -7,7 +7,7 @@ from embodio.model.tasks.verbs.words import WordVerbs
 
 
 class TaskRunner(WordVerbs, PlaceVerbs, PictureVerbs, SoundVerbs):
-    """Asks a network for what it can do.
+    """Runs the tasks of a network.
 
     runner = TaskRunner(load("allenai/uio2-large", tokenizers=True), Vocabulary.from_file("tokenizer.model"))
     runner.caption_images([photo])[0].text
@@ -27,6 +27,6 @@ class TaskRunner(WordVerbs, PlaceVerbs, PictureVerbs, SoundVerbs):
     | any family | `run`, with annotations of the family |
     | anything | `answer`, with `prompt_of` |
 
-    Every method takes lists, one entry for each example, and returns a list. An example's answer depends on its inputs
-    and its seed alone. Images are given at any size, and answers are in the pixels of the image as it was given.
+    Every method takes lists, one entry for each example, and returns a list. An example's answer depends only on its
+    inputs and seed. Images may have any size; answers are in pixels of the given image.
     """

@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from embodio.model.errors import WeightsError
-from embodio.model.memory import room
+from embodio.model.memory import allocate
 from embodio.model.writing import WriteError, replacing
 
 WEIGHT_FILES = (
@@ -120,7 +120,7 @@ class SafetensorsFile(Mapping[str, Tensor]):
 
     def __getitem__(self, name: str) -> Tensor:
         place = self._places[name]
-        tensor = room(place.shape, place.dtype)
+        tensor = allocate(place.shape, place.dtype)
         if place.size == 0:
             return tensor
         target = tensor.reshape(-1).view(torch.uint8).numpy().data

@@ -269,7 +269,7 @@ def test_only_the_guesses_of_the_robot_that_acts_are_warned_of(tmp_path: Path, m
     folder = save_checkpoint(tmp_path / "unsure", model, {"arm": make_format(), "cart": unsure})
     assert Agent.load(folder, embodiment="arm").robot == "arm"
     for load in (lambda: Agent.load(folder, embodiment=cart()), lambda: load_checkpoint(folder)):
-        with pytest.warns(UserWarning, match=f"robots{os.sep}cart: guessed and confirmed by nobody: action.mode"):
+        with pytest.warns(UserWarning, match=f"robots{os.sep}cart: guessed and never confirmed: action.mode"):
             load()
 
 

@@ -69,7 +69,7 @@ class DataFile:
             table = self._file.read_row_groups(list(range(begin, end)), columns=[name])
             if name not in table.column_names:
                 raise CorruptRecordError(self._path, first, f"there is no column {name}", REMEDY)
-            if last - first == len(rows) > 0 and rows[0] == first and rows[-1] == last - 1:
+            if len(rows) and np.array_equal(rows, np.arange(first, last)):
                 return table[name].slice(first - int(self._ends[begin]), len(rows)).combine_chunks()
             return table[name].take(rows - int(self._ends[begin])).combine_chunks()
 

@@ -1,1 +1,1 @@
-"""What families are made of: the contract, the codec, and the kinds of answers that several families share."""
+"""Base classes of task families: the contract, the codec, and the kinds of answers that several families share."""

@@ -1,4 +1,4 @@
-"""Families that are answered with boxes and names."""
+"""Base class of families answered with boxes and names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from embodio.model.tasks.grammar import Rule
 from embodio.model.tasks.parsers import parse_boxes
 
 PLACES_TOKENS = 256
-"""The usual most tokens of places."""
+"""Default limit of tokens of an answer with locations."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -25,9 +25,9 @@ class BoxesItem(Annotation):
     """Boxes in an image.
 
     Attributes:
-        boxes: float32 [N, 4] as (y1, x1, y2, x2) in pixels of the image; None where they are asked for.
+        boxes: float32 [N, 4] as (y1, x1, y2, x2) in pixels of the image; None in a request.
         labels: the name of each box; empty texts where names are not written.
-        skipped: what else was written and is not a box, for an answer.
+        skipped: in an answer, text that is not a box.
     """
 
     boxes: npt.NDArray[np.float32] | None = None
@@ -51,7 +51,7 @@ class BoxesFamily(Family[B]):
         """The boxes, each with its name.
 
         Raises:
-            TaskError: there are not as many names as boxes.
+            TaskError: the numbers of names and boxes differ.
         """
         if annotation.boxes is None:
             return None
@@ -67,7 +67,7 @@ class BoxesFamily(Family[B]):
         """A rule for each row."""
 
     def read(self, written: Output, asked: B, codec: TaskCodec) -> B | AnswerError:
-        """The boxes that have an area, in pixels of the image, in the order in which they were written."""
+        """The boxes with an area, in pixels of the image, in the order written."""
         found = parse_boxes(codec.locations, token_ids(written), codec.fit(asked.media.image), self.named(asked))
         if isinstance(found, AnswerError):
             return found

@@ -1,7 +1,7 @@
-"""The contract of a family of tasks: how an annotation is written as an example, and read from what a network wrote.
+"""The contract of a task family: writes an annotation as an example, and reads it from the network's output.
 
 Training writes an annotation with its answer; inference writes the same annotation without one and reads the answer
-into it; metrics compare annotations. So nothing can be asked for in other words than it was trained in.
+into it; metrics compare annotations. Thus training and inference share their wording.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from embodio.model.tokens.vocabulary import Prompt
 Modality = Literal["text", "image", "audio"]
 
 Output = Sequence[int] | npt.NDArray[np.float32]
-"""What a network wrote: token ids up to the end of sequence; an image float32 [H, W, 3] in [0, 1]; or a normalised
+"""The output of a network: token ids up to the end of sequence; an image float32 [H, W, 3] in [0, 1]; or a normalised
 log-mel spectrogram float32 [T, M]."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Media:
-    """What is seen and heard besides the text; the fields are those of `Example`."""
+    """The images and sounds of an example; the fields are those of `Example`."""
 
     image: Image | None = None
     image_history: Sequence[Image] = ()
@@ -41,10 +41,10 @@ class Media:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Annotation:
-    """One item of data of a family: what is given, and the answer, whose fields are None where it is asked for.
+    """One data item of a family: the inputs, and the answer, with fields that are None in a request.
 
     Attributes:
-        media: what is seen and heard.
+        media: images and sounds.
     """
 
     media: Media = field(default_factory=Media)
@@ -57,11 +57,11 @@ class Family(ABC, Generic[A]):
     """A family of tasks. An instance is stateless; the module `families/<name>.py` holds one, called `FAMILY`.
 
     Attributes:
-        name: of the family, its module and its file of wordings.
+        name: name of the family, its module and its file of wordings.
         annotation: the class of its annotations.
-        modality: what is written.
-        tokens: the usual most tokens of an answer, the end included; None for all that the network can write.
-        top_p: of sampling images and sounds, where nothing else is asked for (paper, appendix D).
+        modality: modality of the answer.
+        tokens: default limit of tokens of an answer, including the end; None for the network's limit.
+        top_p: default top-p for sampling images and sounds (paper, appendix D).
     """
 
     name: ClassVar[str]
@@ -75,15 +75,15 @@ class Family(ABC, Generic[A]):
         return "plain"
 
     def slots(self, annotation: A, codec: TaskCodec) -> Mapping[str, Filling]:
-        """What fills the slots of the wording."""
+        """The fillings of the wording's slots."""
         return {}
 
     def clauses(self, annotation: A, codec: TaskCodec) -> Sequence[str | int]:
-        """What follows the wording, such as the state of a robot."""
+        """Clauses after the wording, such as the state of a robot."""
         return ()
 
     def shown(self, annotation: A) -> Media:
-        """What the network sees and hears; the annotation's media unless something is hidden from it."""
+        """The media given to the network; the annotation's media unless parts are hidden."""
         return annotation.media
 
     @abstractmethod
@@ -92,23 +92,23 @@ class Family(ABC, Generic[A]):
 
     @abstractmethod
     def read(self, written: Output, asked: A, codec: TaskCodec) -> A | AnswerError:
-        """The annotation that was asked for, with the answer that the network wrote."""
+        """The requested annotation with the answer that the network wrote."""
 
     def choices(self, annotation: A) -> tuple[str, ...]:
-        """The texts among which the answer is chosen; empty where any may be written."""
+        """The possible answers; empty for free text."""
         return ()
 
     def longest(self, asked: Sequence[A], codec: TaskCodec) -> int | None:
-        """The usual most tokens of an answer, the end included; None for all that the network can write."""
+        """The default limit of tokens of an answer, including the end; None for the network's limit."""
         return self.tokens
 
     def form(self, asked: Sequence[A], codec: TaskCodec, longest: int) -> Constraint | Sequence[Rule] | None:
-        """The form that text answers have: a constraint over the rows, a rule for each, or None for any text.
+        """The format of text answers: one constraint for all rows, a rule for each row, or None for free text.
 
         Args:
             asked: the annotations of the rows.
-            codec: of the network.
-            longest: most tokens of an answer, the end included.
+            codec: codec of the network.
+            longest: largest number of tokens of an answer, including the end.
         """
         return None
 
@@ -116,7 +116,7 @@ class Family(ABC, Generic[A]):
         """The prefix of the modality, the wording with its slots filled, and the clauses that follow.
 
         Raises:
-            PromptError: the wording has other slots than the family fills.
+            PromptError: the slots of the wording are not those that the family fills.
         """
         words = fill(wording, **self.slots(annotation, codec))
         prefix = codec.vocabulary.prefix_id(self.modality, "S")
@@ -126,13 +126,13 @@ class Family(ABC, Generic[A]):
         """The example of an annotation.
 
         Args:
-            annotation: with its answer for training, without for inference.
+            annotation: annotation with its answer for training, without for inference.
             wording: drawn from the wordings of `group(annotation)`.
-            codec: of the network.
-            answered: write the answer as the target, if there is one.
+            codec: codec of the network.
+            answered: whether to write the answer, if any, as the target.
 
         Raises:
-            PromptError: the wording has other slots than the family fills.
+            PromptError: the slots of the wording are not those that the family fills.
             TaskError, LocationError: the annotation does not fit its image.
         """
         media = self.shown(annotation)
@@ -148,7 +148,7 @@ class Family(ABC, Generic[A]):
 
 
 def joined(parts: Sequence[str | int]) -> list[str | int]:
-    """Texts that follow one another as one text, so that they are cut into pieces together, without spaces at ends."""
+    """Joins adjacent texts, so that they are tokenised together, and strips spaces at the ends."""
     found: list[str | int] = []
     for part in parts:
         if isinstance(part, str) and found and isinstance(found[-1], str):
@@ -160,7 +160,7 @@ def joined(parts: Sequence[str | int]) -> list[str | int]:
 
 
 def token_ids(written: Output) -> list[int]:
-    """What was written, as the ids of a text answer."""
+    """The token ids of a text output."""
     return [int(token) for token in written]
 
 

@@ -1,4 +1,4 @@
-"""Families that are answered with an image, in colours or as labels of every pixel."""
+"""Base class of families answered with an image, in colour or as labels of every pixel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ImageItem(Annotation):
     """Media and an image.
 
     Attributes:
-        drawn: the image, uint8 [H, W, 3] or float [H, W, 3] in [0, 1]; None where it is asked for.
+        drawn: the image, uint8 [H, W, 3] or float [H, W, 3] in [0, 1]; None in a request.
     """
 
     drawn: Image | None = None
@@ -33,7 +33,7 @@ I = TypeVar("I", bound=ImageItem)  # noqa: E741
 
 
 class ImageFamily(Family[I]):
-    """A family whose answer is an image, of the size of the given one, or else of the network's."""
+    """A family whose answer is an image, of the size of the input image if there is one, or of the network's size."""
 
     modality = "image"
 
@@ -47,11 +47,11 @@ class ImageFamily(Family[I]):
 
 
 def on_image(written: Output, image: Image | None, interpolation: Interpolation) -> Floats:
-    """What was drawn, at the size of the given image; float32 [H, W, 3] in [0, 1].
+    """Resizes the generated canvas to the input image; float32 [H, W, 3] in [0, 1].
 
     Args:
-        written: float32 [h, w, 3], the canvas as it was drawn.
-        image: the given image; None leaves the canvas as it is.
+        written: float32 [h, w, 3], the generated canvas.
+        image: the input image; None keeps the canvas size.
         interpolation: see `ImageFit.image_from_canvas`.
     """
     drawn = np.asarray(written, dtype=np.float32)
@@ -63,7 +63,7 @@ def on_image(written: Output, image: Image | None, interpolation: Interpolation)
 
 
 def to_pixels(image: Image) -> Pixels:
-    """A new uint8 [H, W, 3] of an image, or of colours in [0, 1]."""
+    """Converts an image, uint8 or float in [0, 1], to a new uint8 [H, W, 3]."""
     if image.dtype == np.uint8:
         return image.astype(np.uint8)
     pixels: Pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
@@ -71,7 +71,7 @@ def to_pixels(image: Image) -> Pixels:
 
 
 def region(box: npt.ArrayLike, image: Image) -> tuple[slice, slice]:
-    """The rows and columns of an image that a box (y1, x1, y2, x2) in pixels touches; raises TaskError for none."""
+    """The rows and columns that a box (y1, x1, y2, x2) in pixels covers; raises TaskError if it covers no pixel."""
     low, high = np.floor(np.asarray(box)[:2]).astype(int), np.ceil(np.asarray(box)[2:]).astype(int)
     low, high = np.maximum(low, 0), np.minimum(high, image.shape[:2])
     if not (low < high).all():

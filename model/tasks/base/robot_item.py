@@ -1,4 +1,4 @@
-"""What robots are given in prompts: the instruction, and clauses for state, actions and the action space."""
+"""Robot prompts: the instruction, and clauses for state, actions and the action space."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ CLAUSES: Mapping[str, str] = {
     "following_actions": " Actions now: {actions}",
     "action_space": " {action_space}",
 }
-"""What may follow a wording, in this order; clauses are always said in the same words."""
+"""The clauses that may follow a wording, in this order; their wording is fixed."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RobotItem(Annotation):
-    """A moment of a robot at work; states and actions are token ids, as the robot's format writes them.
+    """One step of a robot; states and actions are token ids in the robot's format.
 
     Attributes:
-        instruction: what the robot shall do: text, or texts and ids that refer to images and sounds of the history.
-        state: value ids of the present state; empty where it is not given.
-        previous_actions: ids of the actions before this moment; empty where they are not given.
-        following_actions: ids of the actions from this moment on, where they are given; empty where they are not.
-        action_space: what the numbers of an action mean, in words; empty where it is not said.
+        instruction: what the robot should do: text, or texts and ids that refer to images and sounds of the history.
+        state: value ids of the current state; empty if not given.
+        previous_actions: ids of the actions before this step; empty if not given.
+        following_actions: ids of the actions from this step on; empty if not given.
+        action_space: description of the action's numbers; empty if not given.
     """
 
     instruction: Filling = ""
@@ -37,7 +37,7 @@ class RobotItem(Annotation):
 
 
 def robot_clauses(item: RobotItem) -> list[str | int]:
-    """The clauses of what is given, in the order of `CLAUSES`."""
+    """The clauses of all given fields, in the order of `CLAUSES`."""
     parts: list[str | int] = []
     if len(item.state):
         parts += _clause("state", state=item.state)
@@ -51,6 +51,6 @@ def robot_clauses(item: RobotItem) -> list[str | int]:
 
 
 def _clause(name: str, **slots: Filling) -> list[str | int]:
-    """A clause, which begins with a space where it begins with text."""
+    """A clause; a space precedes it if it begins with text."""
     first, *rest = fill(CLAUSES[name], **slots)
     return [f" {first}" if isinstance(first, str) else first, *rest]

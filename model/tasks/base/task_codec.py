@@ -1,4 +1,4 @@
-"""The codec of tasks: all that a family needs of a network to write text, places and numbers, and to read them."""
+"""TaskCodec: the vocabulary and geometry with which families write and read text, locations and numbers."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class TaskCodec:
     """The vocabulary and the geometry of one network.
 
     Attributes:
-        vocabulary: whose ids are written.
-        canvas: (height, width) in pixels of the network's main image, to which places refer.
-        text_length: most tokens of a text answer, the end included.
+        vocabulary: vocabulary of the ids.
+        canvas: (height, width) in pixels of the network's main image, to which locations refer.
+        text_length: largest number of tokens of a text answer, including the end.
     """
 
     vocabulary: Vocabulary
@@ -37,14 +37,14 @@ class TaskCodec:
 
     @cached_property
     def locations(self) -> LocationCodec:
-        """Places and numbers as value tokens."""
+        """The codec of locations and numbers as value tokens."""
         return LocationCodec(self.vocabulary)
 
     def box_ids(self, box: npt.ArrayLike, image: Image | None) -> list[int]:
         """A box (y1, x1, y2, x2) in pixels of an image as four value ids.
 
         Raises:
-            TaskError: not an RGB image, or not four finite numbers.
+            TaskError: the image is not RGB, or the box is not four finite numbers.
         """
         place = np.asarray(box, dtype=np.float64)
         if place.shape != (4,) or not np.isfinite(place).all():
@@ -53,7 +53,7 @@ class TaskCodec:
         return ids
 
     def fit(self, image: Image | None, name: str = "image") -> ImageFit:
-        """How an image [H, W, 3] lies on the canvas; raises TaskError for anything that is not an RGB image."""
+        """The placement of an image [H, W, 3] on the canvas; raises TaskError if it is not an RGB image."""
         if not isinstance(image, np.ndarray) or image.ndim != 3:
             found = f"shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
             raise TaskError(f"{name}: expected an RGB array [height, width, 3], found {found}")

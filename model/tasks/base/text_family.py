@@ -1,4 +1,4 @@
-"""Families that are answered in words."""
+"""Base class of families answered with text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TextItem(Annotation):
     """Media and a text about them.
 
     Attributes:
-        text: the answer; None where it is asked for.
+        text: the answer; None in a request.
     """
 
     text: str | None = None
@@ -45,7 +45,7 @@ class TextFamily(Family[T]):
 
 
 def media_kind(media: Media) -> str:
-    """`video` for several images, `image` for one, else `sound`."""
+    """`video` for several images, `image` for one, otherwise `sound`."""
     if media.image_history:
         return "video"
     return "sound" if media.image is None else "image"

@@ -1,4 +1,4 @@
-"""The families of tasks, found by listing this folder.
+"""The task families, found by listing this folder.
 
 A family is one module with an instance `FAMILY` of `Family`, and one YAML file of wordings.
 """

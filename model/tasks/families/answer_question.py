@@ -15,8 +15,8 @@ class Question(TextItem):
     """A question and its answer.
 
     Attributes:
-        question: in words.
-        choices: the answers among which one is chosen; empty where any may be written.
+        question: the question as text.
+        choices: the possible answers; empty for free text.
     """
 
     question: str
@@ -35,7 +35,7 @@ class AnswerQuestion(TextFamily[Question]):
         return {"question": annotation.question}
 
     def choices(self, annotation: Question) -> tuple[str, ...]:
-        """The answers among which one is chosen."""
+        """The possible answers."""
         return annotation.choices
 
 

@@ -1,4 +1,4 @@
-"""Camera poses: how the camera moved between two images."""
+"""Camera poses: the movement of the camera between two images."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from embodio.model.tasks.parsers import parse_pose
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Movement(Annotation):
-    """Two images, the earlier one in the history, and how the camera moved.
+    """Two images, the earlier one in the history, and the movement of the camera.
 
     Attributes:
-        pose: the change; None where it is asked for.
+        pose: the change; None in a request.
     """
 
     pose: CameraPose | None = None

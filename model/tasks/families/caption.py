@@ -1,4 +1,4 @@
-"""Captions: one sentence about what an image or a video shows, or what can be heard."""
+"""Captions: one sentence about an image, a video or a sound."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Category(TextItem):
 
     Attributes:
         box: the region, float [4] as (y1, x1, y2, x2) in pixels of the image; None for the whole image.
-        choices: the categories among which one is chosen; empty where any may be written.
+        choices: the possible categories; empty for free text.
     """
 
     box: npt.NDArray[np.float32] | None = None
@@ -27,7 +27,7 @@ class Category(TextItem):
 
 
 class Classify(TextFamily[Category]):
-    """Classification (paper, appendix D.4): image, and perhaps a box, in, the name of a category out."""
+    """Classification (paper, appendix D.4): image and optional box in, name of a category out."""
 
     name = "classify"
     annotation = Category
@@ -42,7 +42,7 @@ class Classify(TextFamily[Category]):
         return {} if annotation.box is None else {"box": codec.box_ids(annotation.box, annotation.media.image)}
 
     def choices(self, annotation: Category) -> tuple[str, ...]:
-        """The categories among which one is chosen."""
+        """The possible categories."""
         return annotation.choices
 
 

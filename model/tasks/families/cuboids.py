@@ -1,4 +1,4 @@
-"""Objects in space: the 3D boxes of all objects of one name."""
+"""3D detection: the 3D boxes of all objects of one name."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Objects3D(Annotation):
     """A name, and the 3D boxes of all objects of that name.
 
     Attributes:
-        name: what is looked for.
-        cuboids: where they are; None where it is asked for.
-        skipped: what else was written, for an answer.
+        name: name of the objects.
+        cuboids: their 3D boxes; None in a request.
+        skipped: in an answer, text that is not a 3D box.
     """
 
     name: str
@@ -52,14 +52,14 @@ class FindCuboids(Family[Objects3D]):
         return parts
 
     def form(self, asked: Sequence[Objects3D], codec: TaskCodec, longest: int) -> Sequence[Rule]:
-        """Twelve values and the name, again and again."""
+        """Twelve values and the name, repeated."""
         return [
             ItemsRule(codec.vocabulary, longest, name_ids(codec, [one.name]), CUBOID_TOKENS, ordered=False)
             for one in asked
         ]
 
     def read(self, written: Output, asked: Objects3D, codec: TaskCodec) -> Objects3D | AnswerError:
-        """The 3D boxes; their centres in pixels of the image."""
+        """The 3D boxes, with centres in pixels of the image."""
         found = parse_cuboids(codec.locations, token_ids(written), codec.fit(asked.media.image))
         if isinstance(found, AnswerError):
             return found

@@ -18,9 +18,9 @@ class DepthItem(Annotation):
     """An image and the depth of its pixels.
 
     Attributes:
-        depth: float32 [H, W] in [0, 1], 0 drawn black and 1 white; None where it is asked for.
-        drawn: uint8 [H, W, 3], what a network drew, for an answer.
-        interpolation: how the drawing comes to the size of the image.
+        depth: float32 [H, W] in [0, 1], 0 drawn black and 1 white; None in a request.
+        drawn: in an answer, the generated image uint8 [H, W, 3].
+        interpolation: interpolation when resizing the generated image to the input image.
     """
 
     depth: Floats | None = None

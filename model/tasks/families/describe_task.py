@@ -1,4 +1,4 @@
-"""Descriptions of tasks: the instruction that a robot carries out, told from frames."""
+"""Task descriptions: the instruction that a robot carries out, inferred from frames."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from embodio.model.tasks.base.text_family import TextFamily, TextItem
 
 
 class DescribeTask(TextFamily[TextItem]):
-    """Task description (paper, appendix D.10): frames of a robot at work in, its instruction out."""
+    """Task description (paper, appendix D.10): frames of a robot in, its instruction out."""
 
     name = "describe_task"
     annotation = TextItem

@@ -15,7 +15,7 @@ class Detected(BoxesItem):
     """The objects of an image.
 
     Attributes:
-        names: the only names that may be written; empty for any.
+        names: the permitted names; empty for any.
     """
 
     names: tuple[str, ...] = ()

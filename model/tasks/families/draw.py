@@ -1,4 +1,4 @@
-"""Drawing: an image of a text."""
+"""Image generation: an image from a text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Editing: an image with a change."""
+"""Image editing: an image changed as instructed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from embodio.model.tasks.prompts.filling import Filling
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Edited(ImageItem):
-    """An image, a change in words, and the changed image.
+    """An image, an instruction, and the changed image.
 
     Attributes:
-        instruction: the change.
+        instruction: the change as text.
     """
 
     instruction: str

@@ -1,4 +1,4 @@
-"""Goal images: what the camera shows once an instruction is carried out, or on the way to it."""
+"""Goal images: the camera image after an instruction is carried out, or on the way there."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from embodio.model.tasks.prompts.filling import Filling
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Goal(RobotItem, ImageItem):
-    """A moment, an instruction, and the image of its goal.
+    """A robot step with its instruction, and the image of its goal.
 
     Attributes:
-        intermediate: the image is of a moment on the way to the goal.
+        intermediate: whether the image is of a sub-goal on the way to the goal.
     """
 
     intermediate: bool = False
@@ -37,7 +37,7 @@ class GoalImageFamily(ImageFamily[Goal]):
         return {"instruction": annotation.instruction}
 
     def clauses(self, annotation: Goal, codec: TaskCodec) -> Sequence[str | int]:
-        """What else is known of the robot."""
+        """The clauses of the robot."""
         return robot_clauses(annotation)
 
 

@@ -1,4 +1,4 @@
-"""Inpainting: a region of an image, filled with something."""
+"""Inpainting: a region of an image filled with an object."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from embodio.model.tasks.prompts.filling import Filling
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Inpainted(ImageItem):
-    """An image, a region of it, and what is there.
+    """An image, a region of it, and the object in the region.
 
     Attributes:
         box: the region, float [4] as (y1, x1, y2, x2) in pixels of the image.
-        name: what is there.
+        name: name of the object in the region.
     """
 
     box: npt.NDArray[np.float32]
@@ -35,11 +35,11 @@ class Inpaint(ImageFamily[Inpainted]):
     annotation = Inpainted
 
     def slots(self, annotation: Inpainted, codec: TaskCodec) -> Mapping[str, Filling]:
-        """The region and what is there."""
+        """The region and the name."""
         return {"box": codec.box_ids(annotation.box, annotation.media.image), "name": annotation.name}
 
     def shown(self, annotation: Inpainted) -> Media:
-        """The image without what is in the region."""
+        """The image with the region blacked out."""
         image = annotation.media.image
         if image is None:
             return annotation.media
@@ -48,7 +48,7 @@ class Inpaint(ImageFamily[Inpainted]):
         return replace(annotation.media, image=hidden)
 
     def read(self, written: Output, asked: Inpainted, codec: TaskCodec) -> Inpainted | AnswerError:
-        """The image with what was drawn in the region, and as it was given outside of it."""
+        """The input image with the region replaced by the generated one."""
         image = asked.media.image
         if image is None:
             return super().read(written, asked, codec)

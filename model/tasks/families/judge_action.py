@@ -1,4 +1,4 @@
-"""Judgements of actions: whether an action is the one to take now."""
+"""Action judgements: whether an action is the right one at a step."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ YES, NO = "yes", "no"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ActionJudged(RobotItem):
-    """A moment, an action, and whether it is right.
+    """A robot step, an action, and whether it is right.
 
     Attributes:
         actions: token ids of the action.
-        right: the judgement; None where it is asked for.
+        right: the judgement; None in a request.
     """
 
     actions: Sequence[int] = ()
@@ -40,7 +40,7 @@ class JudgeAction(Family[ActionJudged]):
         return {"instruction": annotation.instruction, "actions": list(annotation.actions)}
 
     def clauses(self, annotation: ActionJudged, codec: TaskCodec) -> Sequence[str | int]:
-        """What else is known of the robot."""
+        """The clauses of the robot."""
         return robot_clauses(annotation)
 
     def target(self, annotation: ActionJudged, codec: TaskCodec) -> str | None:

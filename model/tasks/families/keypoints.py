@@ -21,12 +21,12 @@ from embodio.model.tokens.vocabulary import Prompt
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Person(Annotation):
-    """A person and where their body parts are.
+    """A person and their keypoints.
 
     Attributes:
         box: the region, float [4] as (y1, x1, y2, x2) in pixels of the image.
-        keypoints: the body parts; None where they are asked for.
-        forced: an answer gives a place for every part, in their order (paper, appendix E.3).
+        keypoints: the keypoints; None in a request.
+        forced: whether an answer gives a location for every part, in order (paper, appendix E.3).
     """
 
     box: npt.NDArray[np.float32]
@@ -35,7 +35,7 @@ class Person(Annotation):
 
 
 class FindKeypoints(Family[Person]):
-    """Keypoint estimation (paper, appendix D.5): image and box in, places with names of body parts out."""
+    """Keypoint estimation (paper, appendix D.5): image and box in, locations and names of body parts out."""
 
     name = "keypoints"
     annotation = Person
@@ -51,11 +51,11 @@ class FindKeypoints(Family[Person]):
         return write_keypoints(codec.locations, annotation.keypoints, codec.fit(annotation.media.image))
 
     def form(self, asked: Sequence[Person], codec: TaskCodec, longest: int) -> Constraint | None:
-        """A place for every part in order; any text where that is not forced in all rows."""
+        """A location for every part in order; free text unless that is forced in all rows."""
         return allow_by_step(keypoint_steps(codec.vocabulary)) if all(one.forced for one in asked) else None
 
     def longest(self, asked: Sequence[Person], codec: TaskCodec) -> int | None:
-        """As many tokens as the forced form has."""
+        """The number of tokens of the forced format."""
         return len(keypoint_steps(codec.vocabulary)) if all(one.forced for one in asked) else None
 
     def read(self, written: Output, asked: Person, codec: TaskCodec) -> Person | AnswerError:

@@ -16,9 +16,9 @@ class Localised(BoxesItem):
     """A name, and the boxes of all objects of that name.
 
     Attributes:
-        name: what is looked for.
-        named: the name follows each box, as in most training data of the released networks.
-        at_least_one: there is an object of that name.
+        name: name of the objects.
+        named: whether the name follows each box, as in most training data of the released networks.
+        at_least_one: whether there is at least one object of that name.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Localise(BoxesFamily[Localised]):
         return annotation.named
 
     def form(self, asked: Sequence[Localised], codec: TaskCodec, longest: int) -> Sequence[Rule]:
-        """Boxes, each with the name or alone."""
+        """Boxes, each with or without the name."""
         return [
             ItemsRule(
                 codec.vocabulary,

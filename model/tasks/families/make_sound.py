@@ -1,4 +1,4 @@
-"""Sound: a spectrogram of a text."""
+"""Audio generation: a spectrogram from a text."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from embodio.model.tasks.prompts.filling import Filling
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SoundItem(Annotation):
-    """A text and a sound of it; earlier sounds are the audio history.
+    """A text and its sound; earlier sounds are the audio history.
 
     Attributes:
-        text: what is to be heard.
-        sound: at most one segment; None where it is asked for.
+        text: description of the sound.
+        sound: at most one segment; None in a request.
     """
 
     text: str

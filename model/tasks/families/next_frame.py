@@ -1,4 +1,4 @@
-"""Next frames: what the camera shows next, for a film or for a robot at work."""
+"""Next frames: the next camera images of a film or of a robot."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from embodio.model.tasks.prompts.filling import Filling
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FrameAhead(RobotItem, ImageItem):
-    """Frames so far, the last of them the main image, and what comes next.
+    """Frames so far, the last of them the main image, and the next frames.
 
     Attributes:
-        count: how many frames come next; several are laid out on one sheet.
-        robot: there is a robot with an instruction; otherwise it is any film.
+        count: number of next frames; several are laid out on one sheet.
+        robot: whether it is a robot with an instruction; otherwise any film.
     """
 
     count: int = 1
@@ -25,7 +25,7 @@ class FrameAhead(RobotItem, ImageItem):
 
 
 class NextFrameFamily(ImageFamily[FrameAhead]):
-    """Future frame prediction (paper, appendix D.10): frames, perhaps instruction and actions, in, next frames out."""
+    """Future frame prediction (paper, appendix D.10): frames, optional instruction and actions in, next frames out."""
 
     name = "next_frame"
     annotation = FrameAhead
@@ -42,7 +42,7 @@ class NextFrameFamily(ImageFamily[FrameAhead]):
         return slots if self.group(annotation) != "robot_sheet" else slots | {"count": str(annotation.count)}
 
     def clauses(self, annotation: FrameAhead, codec: TaskCodec) -> Sequence[str | int]:
-        """What else is known of the robot, and the actions that lead to the frames."""
+        """The clauses of the robot, including the actions that lead to the frames."""
         return robot_clauses(annotation)
 
 

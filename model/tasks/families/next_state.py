@@ -15,11 +15,11 @@ from embodio.model.tasks.prompts.filling import Filling
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StateAhead(RobotItem):
-    """A moment, and the state of the robot some steps later.
+    """A robot step, and the state of the robot some steps later.
 
     Attributes:
         count: steps ahead.
-        later: value ids of the state then; None where they are asked for.
+        later: value ids of the later state; None in a request.
     """
 
     count: int = 1
@@ -37,7 +37,7 @@ class NextStateFamily(Family[StateAhead]):
         return {"instruction": annotation.instruction, "count": str(annotation.count)}
 
     def clauses(self, annotation: StateAhead, codec: TaskCodec) -> Sequence[str | int]:
-        """What else is known of the robot, and the actions that lead to the state."""
+        """The clauses of the robot, including the actions that lead to the state."""
         return robot_clauses(annotation)
 
     def target(self, annotation: StateAhead, codec: TaskCodec) -> list[int] | None:
@@ -45,7 +45,7 @@ class NextStateFamily(Family[StateAhead]):
         return None if annotation.later is None else list(annotation.later)
 
     def read(self, written: Output, asked: StateAhead, codec: TaskCodec) -> StateAhead | AnswerError:
-        """The value ids, and nothing else."""
+        """The value ids; an AnswerError if anything else was written."""
         ids = token_ids(written)
         parts = codec.locations.split(ids)
         if len(parts) != 1 or not parts[0][0] or parts[0][1]:

@@ -18,9 +18,9 @@ class NormalsItem(Annotation):
     """An image and the surface normals of its pixels.
 
     Attributes:
-        normals: float32 [H, W, 3], (x, y, z) of length 1; None where they are asked for.
-        drawn: uint8 [H, W, 3], what a network drew, for an answer.
-        interpolation: how the drawing comes to the size of the image.
+        normals: float32 [H, W, 3], (x, y, z) of length 1; None in a request.
+        drawn: in an answer, the generated image uint8 [H, W, 3].
+        interpolation: interpolation when resizing the generated image to the input image.
     """
 
     normals: Floats | None = None
@@ -29,24 +29,24 @@ class NormalsItem(Annotation):
 
 
 class SurfaceNormals(Family[NormalsItem]):
-    """Surface normal estimation (paper, appendix B.1): image in, an image out whose colours are directions."""
+    """Surface normal estimation (paper, appendix B.1): image in, image of directions as colours out."""
 
     name = "normals"
     annotation = NormalsItem
     modality = "image"
 
     def target(self, annotation: NormalsItem, codec: TaskCodec) -> Image | None:
-        """Red, green and blue from 0 to 1 stand for -1 to 1 of x, y and z."""
+        """Red, green and blue from 0 to 1 encode x, y and z from -1 to 1."""
         return None if annotation.normals is None else ((annotation.normals + 1) / 2).astype(np.float32)
 
     def read(self, written: Output, asked: NormalsItem, codec: TaskCodec) -> NormalsItem:
-        """The directions of the colours; grey, which has none, points along z."""
+        """The directions of the colours; grey, which has no direction, becomes z."""
         drawn = on_image(written, asked.media.image, asked.interpolation)
         return with_answer(asked, normals=to_normals(drawn), drawn=to_pixels(drawn))
 
 
 def to_normals(image: Floats) -> Floats:
-    """Directions (x, y, z) of length 1 of colours float32 [H, W, 3] in [0, 1]; grey, which has none, points along z."""
+    """Unit directions (x, y, z) of colours float32 [H, W, 3] in [0, 1]; grey, which has no direction, becomes z."""
     vectors = image * 2 - 1
     length = np.linalg.norm(vectors, axis=2, keepdims=True)
     plain = np.array([0, 0, 1], dtype=np.float32)

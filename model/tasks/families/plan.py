@@ -1,4 +1,4 @@
-"""Plans: all actions of a robot from the first moment to the end."""
+"""Plans: all actions of a robot from the first step to the end of the episode."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from embodio.model.tokens.vocabulary import EOS_ID
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Planned(RobotItem):
-    """A moment, an instruction, and all actions that follow.
+    """A robot step with its instruction, and all following actions.
 
     Attributes:
-        actions: their token ids, as the robot's format writes them; None where they are asked for.
+        actions: token ids of the actions in the robot's format; None in a request.
     """
 
     actions: Sequence[int] | None = None
@@ -34,7 +34,7 @@ class PlanFamily(Family[Planned]):
         return {"instruction": annotation.instruction}
 
     def clauses(self, annotation: Planned, codec: TaskCodec) -> Sequence[str | int]:
-        """What else is known of the robot."""
+        """The clauses of the robot."""
         return robot_clauses(annotation)
 
     def target(self, annotation: Planned, codec: TaskCodec) -> list[int] | None:
@@ -42,7 +42,7 @@ class PlanFamily(Family[Planned]):
         return None if annotation.actions is None else list(annotation.actions)
 
     def read(self, written: Output, asked: Planned, codec: TaskCodec) -> Planned:
-        """The token ids up to the end; the robot's format reads actions out of them."""
+        """The token ids up to the end; the robot's format decodes them to actions."""
         ids = token_ids(written)
         return with_answer(asked, actions=ids[: ids.index(EOS_ID)] if EOS_ID in ids else ids)
 

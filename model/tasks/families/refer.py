@@ -1,4 +1,4 @@
-"""Referring expressions: a text describes one region of an image, and the answer is its box."""
+"""Referring expressions: the box of the region that a text describes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Reference(Annotation):
 
     Attributes:
         expression: the text.
-        box: float32 [4] as (y1, x1, y2, x2) in pixels of the image; None where it is asked for.
+        box: float32 [4] as (y1, x1, y2, x2) in pixels of the image; None in a request.
     """
 
     expression: str

@@ -1,4 +1,4 @@
-"""Segmentation: where the objects of one name are, or the one in a region, drawn in white on black."""
+"""Segmentation: a white-on-black mask of all objects of one name, or of the one in a region."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from embodio.model.tasks.prompts.filling import Filling
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Segmented(Annotation):
-    """A name, perhaps a region, and the pixels that belong to it.
+    """A name, an optional region, and the mask.
 
     Attributes:
-        name: what is segmented.
+        name: name of the objects.
         box: the region, float [4] as (y1, x1, y2, x2) in pixels of the image; None for all objects of the name.
-        mask: bool [H, W] of the size of the image; None where it is asked for.
-        drawn: uint8 [H, W, 3], what a network drew, for an answer.
-        interpolation: how the drawing comes to the size of the image.
+        mask: bool [H, W] of the size of the image; None in a request.
+        drawn: in an answer, the generated image uint8 [H, W, 3].
+        interpolation: interpolation when resizing the generated image to the input image.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Segmented(Annotation):
 
 
 class Segment(Family[Segmented]):
-    """Segmentation (paper, appendix D.6): image and name, perhaps a box, in, a black and white image out."""
+    """Segmentation (paper, appendix D.6): image, name and optional box in, black-and-white image out."""
 
     name = "segment"
     annotation = Segmented
@@ -60,7 +60,7 @@ class Segment(Family[Segmented]):
         return np.repeat(annotation.mask[..., None], 3, axis=2).astype(np.uint8) * np.uint8(255)
 
     def read(self, written: Output, asked: Segmented, codec: TaskCodec) -> Segmented:
-        """The pixels that are rather white than black."""
+        """The pixels that are closer to white than to black."""
         drawn = on_image(written, asked.media.image, asked.interpolation)
         return with_answer(asked, mask=drawn.mean(axis=2) > 0.5, drawn=to_pixels(drawn))
 

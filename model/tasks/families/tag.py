@@ -12,7 +12,7 @@ class Tagged(TextItem):
     """A video or a sound, and its tag.
 
     Attributes:
-        choices: the tags among which one is chosen; empty where any may be written.
+        choices: the possible tags; empty for free text.
     """
 
     choices: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Tag(TextFamily[Tagged]):
         return "video" if kind == "image" else kind
 
     def choices(self, annotation: Tagged) -> tuple[str, ...]:
-        """The tags among which one is chosen."""
+        """The possible tags."""
         return annotation.choices
 
 

@@ -1,4 +1,4 @@
-"""View synthesis: an image as another camera sees it."""
+"""View synthesis: an image from another camera pose."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from embodio.model.tasks.prompts.filling import Filling
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Viewed(ImageItem):
-    """An image, a move of the camera, and the image that it then sees.
+    """An image, a movement of the camera, and the image from the new pose.
 
     Attributes:
-        pose: the move.
+        pose: the movement.
     """
 
     pose: CameraPose
@@ -29,7 +29,7 @@ class View(ImageFamily[Viewed]):
     annotation = Viewed
 
     def slots(self, annotation: Viewed, codec: TaskCodec) -> Mapping[str, Filling]:
-        """The move as four value tokens."""
+        """The movement as four value tokens."""
         return {"pose": write_pose(codec.locations, annotation.pose).tolist()}
 
 

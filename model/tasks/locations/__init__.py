@@ -1,1 +1,1 @@
-"""Places and other numbers as value tokens: points, boxes, keypoints, cuboids, poses."""
+"""Locations and other numbers as value tokens: points, boxes, keypoints, cuboids, poses."""

@@ -1,7 +1,7 @@
-"""Places in an image, and any number with known limits, as the 1000 value tokens of the vocabulary, and back.
+"""LocationCodec: converts image locations, and numbers with known limits, to the 1000 value tokens and back.
 
-A value token stands for a share of a range. Places are shares of the sides of the canvas that the image is fitted onto,
-written y before x (paper, section 3.1), so that `ImageFit` is needed to write and to read them.
+A value token is a fraction of a range. Locations are fractions of the sides of the canvas that the image is fitted
+onto, y before x (paper, section 3.1), so writing and reading them needs an `ImageFit`.
 """
 
 from collections.abc import Iterable
@@ -21,17 +21,17 @@ Ids = npt.NDArray[np.int64]
 
 
 class LocationError(ModelError, ValueError):
-    """Numbers that do not fit their range or shape, or tokens and text that do not spell what was asked for."""
+    """Numbers outside their range or of a wrong shape, or tokens and text that do not spell the expected values."""
 
 
 @dataclass(frozen=True)
 class ValueRange:
-    """The limits between which a quantity is written as value tokens.
+    """The range in which a quantity is written as value tokens.
 
     Attributes:
-        name: what it is, for messages.
-        low: the number of the first value token.
-        high: the number of the last.
+        name: name of the quantity, for messages.
+        low: number of the first value token.
+        high: number of the last value token.
     """
 
     name: str
@@ -57,15 +57,15 @@ class ValueRange:
 
 
 class LocationCodec:
-    """Writes places and numbers as value tokens of one vocabulary and reads them.
+    """Writes locations and numbers as value tokens of a vocabulary and reads them.
 
     Args:
-        vocabulary: whose ids.
-        rounding: "trunc" is the rule of the released weights, a number comes back at most one bin too low; "nearest"
-            comes back within half a bin.
-        denominator: bins to the unit: 999 spans it; some published metrics (JAX) divide by 1000.
-        box_format: how boxes and points are given and returned: "yx_pixels" as said below; "yx_unit", shares of the
-            image's sides (JAX); "xy_pixels", x before y (PyTorch port). The ids are the same.
+        vocabulary: vocabulary of the ids.
+        rounding: "trunc", the rule of the released weights, is at most one bin too low after a round trip; "nearest"
+            is within half a bin.
+        denominator: bins per unit: 999 spans it; some published metrics (JAX) divide by 1000.
+        box_format: format of boxes and points: "yx_pixels" as below; "yx_unit", fractions of the image's sides (JAX);
+            "xy_pixels", x before y (PyTorch port). The ids are the same.
     """
 
     def __init__(
@@ -79,14 +79,14 @@ class LocationCodec:
         self.box_format = box_format
         self._first, self._last = int(vocabulary.value_ids.min()), int(vocabulary.value_ids.max())
 
-    # ------------------------------------------------------------------ places in an image
+    # ------------------------------------------------------------------ image locations
 
     def boxes_to_ids(self, boxes: npt.ArrayLike, fit: ImageFit) -> Ids:
         """Writes boxes.
 
         Args:
             boxes: [N, 4] as (y1, x1, y2, x2) in pixels of the image; clipped to the canvas.
-            fit: how the image lies on the canvas.
+            fit: placement of the image on the canvas.
 
         Returns:
             int64 [N, 4].
@@ -106,11 +106,11 @@ class LocationCodec:
 
         Args:
             ids: [N, 4] value ids.
-            fit: how the image lies on the canvas.
+            fit: placement of the image on the canvas.
 
         Raises:
             GeometryError: the ids are not [N, 4].
-            VocabularyError: an id is not that of a value.
+            VocabularyError: an id is not a value id.
         """
         shares = self.vocabulary.ids_to_values(ids, self.denominator)
         pixels = fit.boxes_from_canvas(shares * _sides(fit))
@@ -129,14 +129,14 @@ class LocationCodec:
 
         Raises:
             LocationError: the ids are not [N, 2].
-            VocabularyError: an id is not that of a value.
+            VocabularyError: an id is not a value id.
         """
         return self.ids_to_boxes(np.tile(_columns(ids, 2, "ids of points"), 2), fit)[:, :2]
 
     # ------------------------------------------------------------------ other numbers
 
     def numbers_to_ids(self, values: npt.ArrayLike, limits: ValueRange) -> Ids:
-        """Writes numbers of any shape that lie in a range; int64 of the same shape.
+        """Writes numbers of any shape within a range; int64 of the same shape.
 
         Raises:
             LocationError: a number is outside the range or undefined.
@@ -147,25 +147,25 @@ class LocationCodec:
         """Reads numbers from value ids of any shape; float64 of the same shape.
 
         Raises:
-            VocabularyError: an id is not that of a value.
+            VocabularyError: an id is not a value id.
         """
         return limits.from_unit(self.vocabulary.ids_to_values(ids, self.denominator))
 
     # ------------------------------------------------------------------ in text
 
     def ids_to_text(self, ids: npt.ArrayLike) -> str:
-        """Spells value ids of any shape as the names of their tokens, one space between: "<extra_id_200> ...".
+        """Spells value ids of any shape as token names separated by spaces: "<extra_id_200> ...".
 
-        `Vocabulary.encode(..., parse_special=True)` reads the names back; they stand alone or after a space.
+        `Vocabulary.encode(..., parse_special=True)` reads the names; each must be alone or after a space.
 
         Raises:
-            VocabularyError: an id is not that of a value.
+            VocabularyError: an id is not a value id.
         """
         bins = [self.vocabulary.value_bin(int(token)) for token in np.asarray(ids).reshape(-1)]
         return " ".join(f"<extra_id_{SENTINELS + value_bin}>" for value_bin in bins)
 
     def text_to_ids(self, text: str) -> Ids:
-        """Reads a text that holds nothing but names of value tokens, int64 [N].
+        """Reads a text of value token names only, int64 [N].
 
         Raises:
             LocationError: a word of the text is not the name of a value token.
@@ -181,14 +181,14 @@ class LocationCodec:
             ids.append(self.vocabulary.value_id(value_bin))
         return np.array(ids, dtype=np.int64)
 
-    # ------------------------------------------------------------------ in what the model wrote
+    # ------------------------------------------------------------------ in model output
 
     def runs(self, ids: Iterable[int], length: int) -> Ids:
-        """Finds value ids that follow one another, and cuts each such run into groups.
+        """Finds runs of value ids, and splits each run into groups.
 
         Args:
-            ids: what the model wrote; read up to the end of sequence.
-            length: ids of a group, 4 for boxes. What is left over at the end of a run is dropped.
+            ids: token ids of the output; read up to the end of sequence.
+            length: ids of a group, 4 for boxes. An incomplete group at the end of a run is dropped.
 
         Returns:
             int64 [N, length].
@@ -199,7 +199,7 @@ class LocationCodec:
         return np.array(groups, dtype=np.int64).reshape(-1, length)
 
     def split(self, ids: Iterable[int]) -> list[tuple[list[int], str]]:
-        """Splits what the model wrote into runs of value ids, each with the text after it.
+        """Splits the model's output into runs of value ids, each with the text after it.
 
         Args:
             ids: token ids; read up to the end of sequence.
@@ -216,7 +216,7 @@ class LocationCodec:
                 if not parts or parts[-1][1]:
                     parts.append(([], []))
                 parts[-1][0].append(token)
-            elif token:  # 0 begins a sequence and fills it up
+            elif token:  # 0 is the start id and the padding
                 if not parts:
                     parts.append(([], []))
                 parts[-1][1].append(token)

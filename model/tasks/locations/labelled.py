@@ -1,4 +1,4 @@
-"""Boxes with names and keypoints of people as prompts: places as value tokens, names as text, and back."""
+"""Labelled boxes and keypoints as prompts: converts locations to value tokens and names to text, and back."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ BODY_PARTS = (
     "left ankle",
     "right ankle",
 )
-"""The 17 keypoints of a person in the order of COCO."""
+"""The 17 keypoints of a person in COCO order."""
 
 MISSING = "MISSING"
-"""The word that stands for the place of a keypoint that is not visible (paper, appendix D.5)."""
+"""The word in place of the location of a keypoint that is not visible (paper, appendix D.5)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,21 +62,21 @@ class Keypoints:
     visible: npt.NDArray[np.bool_]
 
     def filled(self) -> Floats:
-        """Returns the points with the mean of the visible ones where one is not visible, float32 [17, 2].
+        """The points, with invisible ones replaced by the mean of the visible ones, float32 [17, 2].
 
         Raises:
             LocationError: none is visible.
         """
         if not self.visible.any():
-            raise LocationError("keypoints: none is visible, so there is no mean to stand in for the others")
+            raise LocationError("keypoints: none is visible, so there is no mean to replace the others")
         return np.where(self.visible[:, None], self.points, self.points[self.visible].mean(axis=0))
 
 
 def write_boxes(codec: LocationCodec, found: LabelledBoxes, fit: ImageFit) -> list[int | str]:
-    """Writes boxes with names as a prompt: four value ids, y1 x1 y2 x2, and the name of each.
+    """Writes labelled boxes as a prompt: four value ids, y1 x1 y2 x2, and the name of each.
 
     Raises:
-        LocationError: not as many labels as boxes, a label is empty, or a number is undefined.
+        LocationError: the numbers of labels and boxes differ, a label is empty, or a number is undefined.
         GeometryError: the boxes are not [N, 4].
     """
     if len(found.labels) != len(found.boxes) or not all(label.strip() for label in found.labels):
@@ -88,16 +88,16 @@ def write_boxes(codec: LocationCodec, found: LabelledBoxes, fit: ImageFit) -> li
 
 
 def read_boxes(codec: LocationCodec, ids: Iterable[int], fit: ImageFit, strict: bool = True) -> LabelledBoxes:
-    """Reads boxes with names from what the model wrote.
+    """Reads labelled boxes from the model's output.
 
     Args:
         codec: reads the value ids.
         ids: token ids; read up to the end of sequence.
-        fit: how the image lies on the canvas.
-        strict: refuse anything but four value ids and a name again and again; otherwise what is not so is left out.
+        fit: placement of the image on the canvas.
+        strict: whether anything but four value ids and a name, repeated, is an error; otherwise it is skipped.
 
     Raises:
-        LocationError: something else was written (`strict`).
+        LocationError: the output has another format (`strict`).
     """
     places, labels = [], []
     for values, label in codec.split(ids):
@@ -113,7 +113,7 @@ def write_keypoints(codec: LocationCodec, person: Keypoints, fit: ImageFit) -> l
     """Writes keypoints as a prompt: two value ids, y x, and the name of each; `MISSING` for those not visible.
 
     Raises:
-        LocationError: not 17 points, or a number is undefined.
+        LocationError: there are not 17 points, or a number is undefined.
     """
     if person.points.shape != (len(BODY_PARTS), 2) or person.visible.shape != (len(BODY_PARTS),):
         raise LocationError(
@@ -127,17 +127,17 @@ def write_keypoints(codec: LocationCodec, person: Keypoints, fit: ImageFit) -> l
 
 
 def read_keypoints(codec: LocationCodec, ids: Iterable[int], fit: ImageFit, strict: bool = True) -> Keypoints:
-    """Reads the keypoints of a person from what the model wrote.
+    """Reads the keypoints of a person from the model's output.
 
     Args:
         codec: reads the value ids.
         ids: token ids; read up to the end of sequence.
-        fit: how the image lies on the canvas.
-        strict: refuse anything but two value ids and a name, or `MISSING` and a name, each name at most once; otherwise
-            what is not so is left out. Parts that are not named are not visible.
+        fit: placement of the image on the canvas.
+        strict: whether anything but two value ids and a name, or `MISSING` and a name, each name at most once, is an
+            error; otherwise it is skipped. Parts that are not named are not visible.
 
     Raises:
-        LocationError: something else was written (`strict`).
+        LocationError: the output has another format (`strict`).
     """
     places: dict[str, list[int] | None] = {}
     for values, text in codec.split(ids):

@@ -1,7 +1,7 @@
-"""Three-dimensional quantities as value tokens: boxes of objects, poses of a camera, places of a robot, and back.
+"""Three-dimensional quantities as value tokens: object cuboids, camera poses and robot positions.
 
-The ranges are those of the published code, which does not use them; where it does not say what a number is measured in,
-the choice is ours and named as such.
+The ranges are those of the published code, which does not use them; where it does not state a unit, the choice of this
+package is marked as such.
 """
 
 from dataclasses import dataclass
@@ -26,20 +26,19 @@ POSITION = ValueRange("coordinate of a position in metres", -50.0, 50.0)
 
 CUBOID_TOKENS, POSE_TOKENS, POSITION_TOKENS = 12, 4, 3
 
-# Entries of a rotation matrix that was computed may lie this far outside [-1, 1], and its rows be this far from
-# orthonormal.
+# Tolerance of computed rotation matrices: entries outside [-1, 1], and deviation of the rows from orthonormal.
 _ROTATION_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class Cuboid:
-    """An object in space, as a camera sees it (paper, appendix B.1).
+    """A 3D object in camera coordinates (paper, appendix B.1).
 
     Attributes:
-        centre: (u, v), where its centre appears: column and row in pixels of the image; may lie outside it a little.
-        depth: its virtual depth in metres.
+        centre: (u, v), the projected centre: column and row in pixels of the image; may lie slightly outside it.
+        depth: virtual depth in metres.
         size: width, height, length in metres.
-        rotation: float [3, 3], its allocentric rotation.
+        rotation: float [3, 3], allocentric rotation.
     """
 
     centre: tuple[float, float]
@@ -50,11 +49,11 @@ class Cuboid:
 
 @dataclass(frozen=True)
 class CameraPose:
-    """How one camera stands to another that looks at the same object (paper, appendix B.1).
+    """The pose of a camera relative to another that views the same object (paper, appendix B.1).
 
     Attributes:
         theta: change of the polar angle in radians, -pi .. pi.
-        phi: change of the azimuth in radians; comes back in -pi .. pi.
+        phi: change of the azimuth in radians; read as -pi .. pi.
         radius: change of the distance, -0.7 .. 0.7.
     """
 
@@ -66,10 +65,11 @@ class CameraPose:
 def write_cuboid(codec: LocationCodec, cuboid: Cuboid, fit: ImageFit) -> Ids:
     """Writes a cuboid as 12 value ids, int64 [12]: u, v, depth, width, height, length, first two rows of the rotation.
 
-    Our choices: depth in kilometres, so that the published range covers 100 m, and log(1 + metres) for the sides.
+    Choices of this package: depth in kilometres, so that the published range covers 100 m, and log(1 + metres) for the
+    sides.
 
     Raises:
-        LocationError: a number is outside its range, or the rotation is none.
+        LocationError: a number is outside its range, or the matrix is not a rotation.
     """
     rotation = np.asarray(cuboid.rotation, dtype=np.float64)
     if not _is_rotation(rotation):
@@ -88,11 +88,11 @@ def write_cuboid(codec: LocationCodec, cuboid: Cuboid, fit: ImageFit) -> Ids:
 
 
 def read_cuboid(codec: LocationCodec, ids: npt.ArrayLike, fit: ImageFit) -> Cuboid:
-    """Reads a cuboid from 12 value ids; the rotation is made orthonormal again.
+    """Reads a cuboid from 12 value ids; the rotation is orthonormalised.
 
     Raises:
-        LocationError: not 12 ids, or two rows that give no rotation, as they are parallel.
-        VocabularyError: an id is not that of a value.
+        LocationError: there are not 12 ids, or the two rows of the rotation are parallel.
+        VocabularyError: an id is not a value id.
     """
     tokens = _tokens(ids, CUBOID_TOKENS, "a cuboid")
     offset, sides = np.array([fit.left, fit.top]), np.array([fit.canvas[1], fit.canvas[0]])
@@ -104,7 +104,7 @@ def read_cuboid(codec: LocationCodec, ids: npt.ArrayLike, fit: ImageFit) -> Cubo
 
 
 def orthonormal(rows: Doubles) -> Doubles:
-    """Returns the rotation float64 [3, 3] that two rows [2, 3] span: the first row keeps its direction.
+    """The rotation float64 [3, 3] spanned by two rows [2, 3]; the first row keeps its direction.
 
     Raises:
         LocationError: a row is zero, or the rows are parallel.
@@ -137,8 +137,8 @@ def read_pose(codec: LocationCodec, ids: npt.ArrayLike) -> CameraPose:
     """Reads a camera pose from 4 value ids.
 
     Raises:
-        LocationError: not 4 ids.
-        VocabularyError: an id is not that of a value.
+        LocationError: there are not 4 ids.
+        VocabularyError: an id is not a value id.
     """
     tokens = _tokens(ids, POSE_TOKENS, "a camera pose")
     sine, cosine = codec.ids_to_numbers(tokens[1:3], SINUSOID)
@@ -150,7 +150,7 @@ def write_position(codec: LocationCodec, position: npt.ArrayLike) -> Ids:
     """Writes a position (x, y, z) in metres, y up, as 3 value ids in the order x, z, y, int64 [3].
 
     Raises:
-        LocationError: not three numbers, or one is outside its range.
+        LocationError: there are not three numbers, or one is outside its range.
     """
     place = np.asarray(position, dtype=np.float64)
     if place.shape != (3,):
@@ -162,8 +162,8 @@ def read_position(codec: LocationCodec, ids: npt.ArrayLike) -> Doubles:
     """Reads a position from 3 value ids; float64 [3] as (x, y, z) in metres.
 
     Raises:
-        LocationError: not 3 ids.
-        VocabularyError: an id is not that of a value.
+        LocationError: there are not 3 ids.
+        VocabularyError: an id is not a value id.
     """
     return codec.ids_to_numbers(_tokens(ids, POSITION_TOKENS, "a position"), POSITION)[[0, 2, 1]]
 

@@ -1,4 +1,4 @@
-"""Templates: texts with slots, and what fills the slots."""
+"""Prompt templates: texts with slots, and the filling of the slots."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ Template = str | Sequence[str | int]
 """Text with slots such as {name}, or texts with slots and token ids in sequence."""
 
 Filling = str | Sequence[str | int]
-"""What goes into a slot: text, token ids such as those of a box, or both in sequence."""
+"""The content of a slot: text, token ids such as those of a box, or both in sequence."""
 
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
 def fill(template: Template, **slots: Filling) -> list[str | int]:
-    """Puts fillings into the slots of a template.
+    """Fills the slots of a template.
 
-    Braces in a filling are only braces. Token ids end the text before them, and the text after them begins a new word.
+    Braces in a filling are literal. Token ids end the text before them, and the text after them begins a new word.
 
     Args:
-        template: has each of the slots exactly once, and no others.
-        slots: what goes into them.
+        template: a template with each of the slots exactly once, and no others.
+        slots: their fillings.
 
     Returns:
-        A prompt without its prefix, as `Vocabulary.encode` takes it.
+        A prompt without its prefix, for `Vocabulary.encode`.
 
     Raises:
-        PromptError: a slot is missing, unknown or there more than once.
+        PromptError: a slot is missing, unknown or repeated.
     """
     parts: Sequence[str | int] = [template] if isinstance(template, str) else template
     found = slots_of(template)
@@ -55,7 +55,7 @@ def slots_of(template: Template) -> list[str]:
 
 
 def _pieces(part: str | int, slots: Mapping[str, Filling]) -> list[str | int]:
-    """The texts and the ids of a part of a template, in order."""
+    """The texts and ids of a part of a template, in order."""
     if not isinstance(part, str):
         return [part]
     pieces: list[str | int] = []

@@ -1,4 +1,4 @@
-"""Wordings: what may be said for each task, loaded from YAML, drawn, and checked for slots, repeats and leaks.
+"""Wordings: the prompt templates of each task, loaded from YAML and checked for slots, repeats and leaks.
 
 A file `prompts/<family>.yaml` maps each group of a family to its wordings:
 
@@ -6,7 +6,7 @@ A file `prompts/<family>.yaml` maps each group of a family to its wordings:
       wordings: ["What does the image show?", ...]
       held_out: ["Describe the picture.", ...]
 
-The first wording is the one that is said where nothing is drawn. Held-out paraphrases are for evaluation only.
+The first wording is the default where none is drawn. Held-out paraphrases are for evaluation only.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from embodio.model.tasks.errors import PromptError
 from embodio.model.tasks.prompts.filling import Template, slots_of
 
 Wording = Template
-"""One template, drawn for one example."""
+"""A template drawn for one example."""
 
 _KEYS = {"wordings", "held_out"}
 
 FOLDERS = [Path(__file__).resolve().parent]
-"""Where files of wordings are; a program may add a folder before the first wording is drawn."""
+"""Folders of wording files; a program may add a folder before the first wording is drawn."""
 
 
 @dataclass(frozen=True)
 class Wordings:
-    """All that may be said for one group of a family; every wording has the same slots.
+    """The wordings of one group of a family; every wording has the same slots.
 
     Attributes:
         name: "family.group".
-        training: for training and for inference; the first one is the default.
-        held_out: paraphrases for evaluation, never trained on.
+        training: templates for training and inference; the first one is the default.
+        held_out: paraphrases for evaluation only.
     """
 
     name: str
@@ -66,10 +66,10 @@ class Wordings:
         return slots_of(self.training[0])
 
     def draw(self, generator: np.random.Generator | None = None, *, held_out: bool = False) -> Wording:
-        """One of the wordings, each with the same chance; the first one without a generator.
+        """A uniformly drawn wording; the first one without a generator.
 
         Raises:
-            PromptError: a held-out wording is asked for and there is none.
+            PromptError: there is no held-out wording.
         """
         found = self.held_out if held_out else self.training
         if not found:
@@ -81,10 +81,10 @@ class Prompts:
     """The wordings of all families.
 
     Args:
-        changes: "family.group" -> templates that take the place of ours, or one; the slots stay.
+        changes: "family.group" -> template that replaces its wordings; the slots must be the same.
 
     Raises:
-        PromptError: there is no such group, or the slots are others.
+        PromptError: the group does not exist, or the slots differ.
     """
 
     def __init__(self, changes: Mapping[str, Template] | None = None) -> None:
@@ -110,7 +110,7 @@ class Prompts:
 
 @lru_cache(maxsize=1)
 def shipped_wordings() -> Mapping[str, Wordings]:
-    """The wordings of the package: "family.group" -> what may be said."""
+    """The wordings of the package by "family.group"."""
     found: dict[str, Wordings] = {}
     for folder in FOLDERS:
         for file in sorted(folder.glob("*.yaml")):
@@ -119,10 +119,10 @@ def shipped_wordings() -> Mapping[str, Wordings]:
 
 
 def read_wordings(file: Path) -> dict[str, Wordings]:
-    """The wordings of one file, whose name is that of the family.
+    """The wordings of one file, named after its family.
 
     Raises:
-        PromptError: the file is not YAML of the form that the module describes, or a wording is wrong.
+        PromptError: the file is not YAML in the format above, or a wording is invalid.
     """
     family = file.stem
     try:

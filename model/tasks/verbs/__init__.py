@@ -1,1 +1,1 @@
-"""The verbs of `TaskRunner`: each builds the annotations of its family, asks, and gives typed answers."""
+"""The verbs of `TaskRunner`: each builds annotations of its family, runs it, and returns typed answers."""

@@ -1,4 +1,4 @@
-"""How a verb asks: what all verbs of one modality may be told besides their inputs."""
+"""Common keyword arguments of the verbs of one modality."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from embodio.model.tasks.prompts.filling import Template
 
 
 class TextHow(TypedDict, total=False):
-    """For answers in text.
+    """Arguments of verbs that generate text.
 
     Keys:
-        prompt: takes the place of the task's words and has the same slots.
+        prompt: replaces the task's wording; has the same slots.
         options: how to choose tokens, greedily by default.
-        seeds: of sampling, one for each example, or s for s, s + 1, ...
+        seeds: seeds of sampling, one for each example, or s for s, s + 1, ...
     """
 
     prompt: Template | None
@@ -24,12 +24,12 @@ class TextHow(TypedDict, total=False):
 
 
 class DrawHow(TypedDict, total=False):
-    """For images.
+    """Arguments of verbs that generate images.
 
     Keys:
-        prompt: takes the place of the task's words and has the same slots.
-        options: how to choose codes, by default as the paper does.
-        seeds: of sampling, one for each example, or s for s, s + 1, ...
+        prompt: replaces the task's wording; has the same slots.
+        options: how to choose codes, by default as in the paper.
+        seeds: seeds of sampling, one for each example, or s for s, s + 1, ...
     """
 
     prompt: Template | None

@@ -1,4 +1,4 @@
-"""Verbs that are answered with an image, or with a value for every pixel, which is drawn as one."""
+"""Verbs answered with an image, or with per-pixel values generated as an image."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ from embodio.model.tasks.results import DepthMap, Mask, Normals, Picture
 from embodio.model.tasks.verbs.how import DrawHow
 
 IMAGE_GUIDANCE = 10.0
-"""The paper's setting for images of texts (appendix D.2): temperature 1, guidance against a neutral prompt."""
+"""The paper's guidance for text-to-image (appendix D.2): temperature 1, guidance against a neutral prompt."""
 
 Frames = Sequence[Image] | Clip
-"""Images oldest first, the last of which is the present one."""
+"""Images oldest first; the last is the current one."""
 
 
 class PictureVerbs(Engine):
-    """Verbs that draw; `DrawHow` says what all of them may be told.
+    """Verbs that generate images; `DrawHow` lists their common arguments.
 
-    Images made of words have the size of the tokeniser's, all others that of the image that was given; `guidance` is
-    the scale of classifier-free guidance, 0 for none. Labels of pixels are drawn too; `interpolation` says how they
-    come to the size of the image: "nearest" as the references do, so that no value arises that was not drawn, or
-    "bilinear", which is smoother. All raise TaskError where nothing is given, counts differ or the model has no image
-    tokeniser, PromptError for a prompt with wrong slots, and ProcessorError for an image that does not fit the model.
+    Images from text have the tokeniser's size, all others the size of the given image; `guidance` is the scale of
+    classifier-free guidance, 0 for none. Per-pixel labels are generated as images too and resized with `interpolation`:
+    "nearest" as in the references, which adds no new values, or "bilinear", which is smoother. All raise TaskError if
+    nothing is given, counts differ or the model has no image tokeniser, PromptError for a prompt with wrong slots, and
+    ProcessorError for an image that does not fit the model.
     """
 
     def draw(self, texts: Sequence[str], *, guidance: float = IMAGE_GUIDANCE, **how: Unpack[DrawHow]) -> list[Picture]:
-        """Draws an image of each text; the slot is {text}."""
+        """Generates an image of each text; the slot is {text}."""
         self._require_some("texts", texts)
         return self._pictures(Draw(), [Drawn(text=text) for text in texts], guidance, **how)
 
     def edit(
         self, images: Sequence[Image], instructions: Sequence[str], *, guidance: float = 0.0, **how: Unpack[DrawHow]
     ) -> list[Picture]:
-        """Draws each image with a change; the slot is {instruction}."""
+        """Changes each image as instructed; the slot is {instruction}."""
         given = self._require_pairs("instructions", instructions, len(self._images(images)))
         asked = [
             Edited(media=Media(image=image), instruction=instruction)
@@ -70,14 +70,14 @@ class PictureVerbs(Engine):
         guidance: float = 0.0,
         **how: Unpack[DrawHow],
     ) -> list[Picture]:
-        """Fills a region of each image with something; what is outside of it stays as it is.
+        """Fills a region of each image with an object; the rest is unchanged.
 
         Args:
             images: RGB, of any size.
-            boxes: the region (y1, x1, y2, x2) in pixels of each image; the model does not see what is in it.
-            names: what to draw there.
+            boxes: the region (y1, x1, y2, x2) in pixels of each image; its content is hidden from the model.
+            names: name of the object.
             guidance: see the class.
-            how: see `DrawHow`; a prompt has the slots {box} and {name}.
+            how: see `DrawHow`; the slots of a prompt are {box} and {name}.
         """
         places = self._boxes(boxes, len(self._images(images)))
         given = self._require_pairs("names", names, len(images))
@@ -90,7 +90,7 @@ class PictureVerbs(Engine):
     def view(
         self, images: Sequence[Image], poses: Sequence[CameraPose], *, guidance: float = 0.0, **how: Unpack[DrawHow]
     ) -> list[Picture]:
-        """Draws what a camera sees that was moved; the slot is {pose}.
+        """Generates the view of a moved camera; the slot is {pose}.
 
         Raises:
             LocationError: a pose is outside its range.
@@ -100,7 +100,7 @@ class PictureVerbs(Engine):
         return self._pictures(View(), asked, guidance, **how)
 
     def next_frames(self, videos: Sequence[Frames], *, guidance: float = 0.0, **how: Unpack[DrawHow]) -> list[Picture]:
-        """Draws the frame that follows each series of frames, whose last is the main image."""
+        """Generates the frame after each series of frames, the last of which is the main image."""
         return self._pictures(
             NextFrameFamily(), [FrameAhead(media=one) for one in self._series(videos)], guidance, **how
         )
@@ -108,7 +108,7 @@ class PictureVerbs(Engine):
     def goals(
         self, videos: Sequence[Frames], instructions: Sequence[str], *, guidance: float = 0.0, **how: Unpack[DrawHow]
     ) -> list[Picture]:
-        """Draws what the last of each series of frames will look like once the instruction is carried out.
+        """Generates the view of the last frame of each series after the instruction is carried out.
 
         The slot is {instruction}.
         """
@@ -129,15 +129,14 @@ class PictureVerbs(Engine):
         interpolation: Interpolation = "nearest",
         **how: Unpack[DrawHow],
     ) -> list[Mask]:
-        """Draws where the objects of one name are, or the one in a region.
+        """Segments all objects of one name, or the one in a region.
 
         Args:
             images: RGB, of any size.
             names: what to segment in each image.
-            boxes: a region (y1, x1, y2, x2) in pixels of each image; instances are detected first and then segmented
-                one by one.
+            boxes: a region (y1, x1, y2, x2) in pixels of each image, to segment detected instances one by one.
             interpolation: see the class.
-            how: see `DrawHow`; a prompt has the slot {name}, and {box} where boxes are given.
+            how: see `DrawHow`; the slots of a prompt are {name}, and {box} if boxes are given.
         """
         given = self._require_pairs("names", names, len(self._images(images)))
         places = [None] * len(images) if boxes is None else self._boxes(boxes, len(images))
@@ -151,7 +150,7 @@ class PictureVerbs(Engine):
     def depth(
         self, images: Sequence[Image], *, interpolation: Interpolation = "nearest", **how: Unpack[DrawHow]
     ) -> list[DepthMap]:
-        """Draws the relative depth of every pixel."""
+        """Estimates the relative depth of every pixel."""
         asked = [DepthItem(media=Media(image=one), interpolation=interpolation) for one in self._images(images)]
         drawn = _only(self._ask(Depth(), asked, **how))
         return [DepthMap(np.asarray(one.depth), np.asarray(one.drawn)) for one in drawn]
@@ -159,7 +158,7 @@ class PictureVerbs(Engine):
     def normals(
         self, images: Sequence[Image], *, interpolation: Interpolation = "nearest", **how: Unpack[DrawHow]
     ) -> list[Normals]:
-        """Draws the surface normal of every pixel."""
+        """Estimates the surface normal of every pixel."""
         asked = [NormalsItem(media=Media(image=one), interpolation=interpolation) for one in self._images(images)]
         drawn = _only(self._ask(SurfaceNormals(), asked, **how))
         return [Normals(np.asarray(one.normals), np.asarray(one.drawn)) for one in drawn]
@@ -179,12 +178,12 @@ class PictureVerbs(Engine):
         for index, frames in enumerate(videos):
             series = list[Image](frames.frames if isinstance(frames, Clip) else frames)
             if not series:
-                raise TaskError(f"videos[{index}]: there is no frame; give at least the present one")
+                raise TaskError(f"videos[{index}]: there is no frame; give at least the current one")
             found.append(Media(image=series[-1], image_history=series[:-1]))
         self._images([media.image for media in found if media.image is not None])
         return found
 
 
 def _only(found: Sequence[A | AnswerError]) -> list[A]:
-    """Drawn answers, which can always be read."""
+    """The answers; generated images can always be read."""
     return [one for one in found if not isinstance(one, AnswerError)]

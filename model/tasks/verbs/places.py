@@ -1,4 +1,4 @@
-"""Verbs that are answered with places: referring expressions, localisation, detection, keypoints, objects in space."""
+"""Verbs answered with locations: referring expressions, localisation, detection, keypoints, cuboids, poses."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from embodio.model.tasks.suppression import suppress
 from embodio.model.tasks.verbs.how import TextHow
 
 LOCALISE_THRESHOLD, PERSON_THRESHOLD, DETECT_THRESHOLD = 0.3, 0.5, 0.5
-"""Above which probability of a further value places are written on; those for one name are the reference's, that for
-everything is the paper's (appendix E.3)."""
+"""Probability of a further value above which more locations are written; those for one name are the reference's, that
+for all objects is the paper's (appendix E.3)."""
 OVERLAP = 0.8
 PERSON = "person"
 
@@ -36,11 +36,11 @@ Given = TypeVar("Given")
 
 
 class PlaceVerbs(Engine):
-    """Verbs whose answers are places in an image, in pixels of the image as it was given, y before x.
+    """Verbs answered with locations in pixels of the given image, y before x.
 
-    `TextHow` says what all of them may be told. An answer that cannot be read is an `AnswerError` in its place. While
-    forms are forced (`constrained`), there are hardly any. All raise TaskError where nothing is given or counts differ,
-    PromptError for a prompt with wrong slots, and ProcessorError for an image that does not fit the model.
+    `TextHow` lists their common arguments. An unreadable answer is replaced by an `AnswerError`; with constrained
+    decoding there are hardly any. All raise TaskError if nothing is given or counts differ, PromptError for a prompt
+    with wrong slots, and ProcessorError for an image that does not fit the model.
     """
 
     def refer(
@@ -71,11 +71,11 @@ class PlaceVerbs(Engine):
         Args:
             images: RGB, of any size.
             names: what to find in each image.
-            threshold: boxes are written on while a further value is more probable than this; 1 turns the rule off.
-            overlap: of boxes that overlap more than this, the one that was written first stays.
-            named: the model writes the name after each box, as most of its training data do.
-            at_least_one: the answer may not be empty.
-            how: see `TextHow`; a prompt has the slot {name}.
+            threshold: more boxes are written while a further value is more probable than this; 1 turns the rule off.
+            overlap: of boxes that overlap more than this, the first one is kept.
+            named: whether the model writes the name after each box, as in most of its training data.
+            at_least_one: whether the answer must not be empty.
+            how: see `TextHow`; the slot of a prompt is {name}.
         """
         given = self._require_pairs("names", names, len(self._images(images)))
         asked = [
@@ -98,15 +98,15 @@ class PlaceVerbs(Engine):
 
         Args:
             images: RGB, of any size.
-            names: objects of these names only; None: of any.
+            names: the permitted names; None for any.
             threshold: see `localise`.
-            overlap: of boxes that overlap more than this, the one that was written first stays.
+            overlap: of boxes that overlap more than this, the first one is kept.
             overlap_within: which boxes may suppress one another: "all" of an image, as in the references, so that one
-                object does not stay under two names; or those of one "name".
+                object is not kept under two names; or those of one "name".
             how: see `TextHow`.
 
         Raises:
-            TaskError: `overlap_within` is not known; see the class for more.
+            TaskError: `overlap_within` is unknown; see the class for more.
         """
         if overlap_within not in ("all", "name"):
             raise TaskError(f"overlap_within {overlap_within!r} is not known; choose 'all' or 'name'")
@@ -129,9 +129,9 @@ class PlaceVerbs(Engine):
         Args:
             images: RGB, of any size.
             boxes: a region (y1, x1, y2, x2) in pixels of each image.
-            forced: a point is written for every part, in their order (paper, appendix E.3); otherwise parts may be
-                missing, and `Keypoints.filled` puts the mean of the others in their place.
-            how: see `TextHow`; a prompt has the slot {box}.
+            forced: whether a point is written for every part, in order (paper, appendix E.3); otherwise parts may be
+                missing, and `Keypoints.filled` replaces them by the mean of the others.
+            how: see `TextHow`; the slot of a prompt is {box}.
         """
         asked = [
             Person(media=Media(image=image), box=box, forced=forced)
@@ -150,7 +150,7 @@ class PlaceVerbs(Engine):
         options: GenerationOptions = GREEDY,
         seeds: Seeds = 0,
     ) -> list[People | AnswerError]:
-        """Finds the people in each image and the keypoints of each; an error where the people could not be read."""
+        """Finds the people in each image and their keypoints; an error if the people could not be read."""
         names = [PERSON] * self._require_some("images", images)
         found = self.localise(images, names, threshold=threshold, overlap=overlap, options=options, seeds=seeds)
         places = [
@@ -183,7 +183,7 @@ class PlaceVerbs(Engine):
         threshold: float = LOCALISE_THRESHOLD,
         **how: Unpack[TextHow],
     ) -> list[FoundCuboids | AnswerError]:
-        """Finds all objects of one name in each image as boxes in space; arguments as those of `localise`."""
+        """Finds all objects of one name in each image as 3D boxes; arguments as in `localise`."""
         given = self._require_pairs("names", names, len(self._images(images)))
         asked = [Objects3D(media=Media(image=image), name=name) for image, name in zip(images, given, strict=True)]
         found = self._ask(FindCuboids(), asked, threshold=threshold, **how)
@@ -192,7 +192,7 @@ class PlaceVerbs(Engine):
     def camera_poses(
         self, images: Sequence[Image], earlier: Sequence[Image], **how: Unpack[TextHow]
     ) -> list[ViewChange | AnswerError]:
-        """Says how the camera moved from an earlier image to each image."""
+        """Estimates the camera's movement from an earlier image to each image."""
         before = self._require_pairs("earlier", earlier, len(self._images(images)))
         asked = [
             Movement(media=Media(image=image, image_history=[old])) for image, old in zip(images, before, strict=True)
@@ -202,14 +202,14 @@ class PlaceVerbs(Engine):
 
 
 def _given(answer: Given | None) -> Given:
-    """A part of an answer, which `read` has set."""
+    """A field of an answer that `read` must have set."""
     if answer is None:
-        raise TaskError("the family read an answer without setting it; mend its `read`")
+        raise TaskError("the family read an answer without setting it; fix its `read`")
     return answer
 
 
 def _kept(found: BoxesItem | AnswerError, overlap: float, *, by_name: bool = True) -> FoundBoxes | AnswerError:
-    """The boxes that were written, without those that lie on earlier ones."""
+    """The boxes without those that overlap earlier ones."""
     if isinstance(found, AnswerError):
         return found
     boxes = np.asarray(found.boxes)

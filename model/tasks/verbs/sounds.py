@@ -1,4 +1,4 @@
-"""Verbs that are answered with sound: of any length, made of spectrograms segment by segment."""
+"""Verbs answered with sound of any length, generated segment by segment as spectrograms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from embodio.model.tokenizers.vocoder import spectrogram_to_waveform
 
 
 class SoundVerbs(Engine):
-    """Verbs that make sound."""
+    """Verbs that generate sound."""
 
     def make_sounds(
         self,
@@ -34,23 +34,23 @@ class SoundVerbs(Engine):
         options: GenerationOptions | None = None,
         seeds: Seeds = 0,
     ) -> list[GeneratedSound]:
-        """Makes a sound of each text.
+        """Generates a sound for each text.
 
         Args:
-            texts: what is to be heard.
-            seconds: length of the sounds, by default one segment, 4.08 s in the released models. More are made segment
-                by segment, each with those before it as audio history.
-            earlier: for each text the sounds that go before, oldest first; they are heard but not part of the result.
+            texts: descriptions of the sounds.
+            seconds: length of the sounds, by default one segment, 4.08 s in the released models. Longer sounds are
+                generated segment by segment, each with the earlier ones as audio history.
+            earlier: for each text the sounds before it, oldest first; inputs that are not part of the result.
             guidance: scale of classifier-free guidance, 0 for none.
-            prompt: has the slot {text}.
-            options: how to choose codes, by default as the paper does.
-            seeds: of sampling, one for each text, or s for s, s + 1, ...
+            prompt: template with the slot {text}.
+            options: how to choose codes, by default as in the paper.
+            seeds: seeds of sampling, one for each text, or s for s, s + 1, ...
 
         Raises:
             TaskError: nothing is given, counts differ, the length is not positive, or the model has no audio tokeniser.
             PromptError: a prompt with wrong slots.
-            DecodingError: a length of several segments, but the model has no audio history to hear them with.
-            BatchError: a vocoder for other spectrograms than the model's.
+            DecodingError: the length needs several segments, but the model has no audio history input.
+            BatchError: the vocoder does not fit the model's spectrograms.
         """
         count = self._require_some("texts", texts)
         heard = [()] * count if earlier is None else self._require_pairs("earlier", earlier, count)
@@ -67,14 +67,14 @@ class SoundVerbs(Engine):
 
     @property
     def _segment(self) -> int:
-        """Samples of a segment at 16 kHz."""
+        """Number of samples of a segment at 16 kHz."""
         tokeniser = self.model.config.audio_tokenizer
         if tokeniser is None:
             raise TaskError("model: it has no audio tokeniser (config.audio_tokenizer), so it makes no sound")
         return (tokeniser.spectrogram_size[1] - 1) * HOP
 
     def _samples(self, seconds: float | None) -> int:
-        """Samples at 16 kHz of a length in seconds."""
+        """Number of samples at 16 kHz of a length in seconds."""
         if seconds is None:
             return self._segment
         if not 0 < seconds < math.inf or round(seconds * SAMPLE_RATE) < 1:
@@ -82,7 +82,7 @@ class SoundVerbs(Engine):
         return round(seconds * SAMPLE_RATE)
 
     def _sound(self, spectrogram: Tensor, samples: int) -> GeneratedSound:
-        """The sound of a normalised log-mel spectrogram [1, T, M, 1], cut to that many samples at 16 kHz."""
+        """The sound of a normalised log-mel spectrogram [1, T, M, 1], cut to `samples` at 16 kHz."""
         rate = SAMPLE_RATE if self.vocoder is None else self.vocoder.config.sample_rate
         waveform = spectrogram_to_waveform(spectrogram.float(), self.vocoder)[0].float().cpu().numpy()
         log_mel = spectrogram[0, :, :, 0].float().cpu().numpy() * TARGET_STD + TARGET_MEAN

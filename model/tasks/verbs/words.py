@@ -1,4 +1,4 @@
-"""Verbs that are answered in words: captions, tags, questions, and the choice between given answers."""
+"""Verbs answered with text: captions, tags, questions, and the choice between given answers."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ from embodio.model.tasks.verbs.how import TextHow
 
 
 class WordVerbs(Engine):
-    """Captioning, tagging, question answering and classification; `TextHow` says what all of them may be told.
+    """Captioning, tagging, question answering and classification; `TextHow` lists their common arguments.
 
-    All raise TaskError where nothing is given or counts differ, PromptError for a prompt with wrong slots, and
+    All raise TaskError if nothing is given or counts differ, PromptError for a prompt with wrong slots, and
     ProcessorError for an input that does not fit the model.
     """
 
     def caption_images(self, images: Sequence[Image], **how: Unpack[TextHow]) -> list[TextAnswer]:
-        """Says what each image shows."""
+        """Captions each image."""
         return self._texts(Caption(), [TextItem(media=Media(image=one)) for one in self._images(images)], **how)
 
     def caption_videos(
         self, videos: Sequence[Clip], *, sound: bool = False, main_frame: int | None = -1, **how: Unpack[TextHow]
     ) -> list[TextAnswer]:
-        """Says what happens in each video.
+        """Captions each video.
 
         Args:
             videos: from `read_video`.
-            sound: let the model hear the sounds of the videos as well.
-            main_frame: which frame is the main image; the others are the history. None: all are.
+            sound: whether the sounds of the videos are inputs as well.
+            main_frame: index of the frame that is the main image; the others are the history. None: all are history.
             how: see `TextHow`.
         """
         asked = [TextItem(media=media) for media in self._videos(videos, sound, main_frame)]
         return self._texts(Caption(), asked, "caption.video", **how)
 
     def describe_tasks(self, videos: Sequence[Clip], **how: Unpack[TextHow]) -> list[TextAnswer]:
-        """Says what the robot in each video was told to do, its last frame being the main image."""
+        """Infers the instruction of the robot in each video; the last frame is the main image."""
         return self._texts(DescribeTask(), [TextItem(media=one) for one in self._videos(videos, False, -1)], **how)
 
     def caption_sounds(self, sounds: Sequence[Sound], **how: Unpack[TextHow]) -> list[TextAnswer]:
-        """Says what can be heard in each sound; long ones are cut into segments by the Processor."""
+        """Captions each sound; the Processor splits long ones into segments."""
         self._require_some("sounds", sounds)
         return self._texts(Caption(), [TextItem(media=Media(audio=sound)) for sound in sounds], **how)
 
@@ -70,7 +70,7 @@ class WordVerbs(Engine):
         main_frame: int | None = -1,
         **how: Unpack[TextHow],
     ) -> list[TextAnswer]:
-        """Names the action in each video; with `tags`, one of these (`caption_videos` has the other arguments)."""
+        """Names the action in each video; with `tags`, one of these. Other arguments as in `caption_videos`."""
         media = self._videos(videos, sound, main_frame)
         choices = self._choices(tags, len(media))
         asked = [Tagged(media=one, choices=own) for one, own in zip(media, choices, strict=True)]
@@ -79,7 +79,7 @@ class WordVerbs(Engine):
     def tag_sounds(
         self, sounds: Sequence[Sound], *, tags: Answers | None = None, **how: Unpack[TextHow]
     ) -> list[TextAnswer]:
-        """Names what is heard in each sound; with `tags`, one of these."""
+        """Names each sound; with `tags`, one of these."""
         choices = self._choices(tags, self._require_some("sounds", sounds))
         asked = [Tagged(media=Media(audio=one), choices=own) for one, own in zip(sounds, choices, strict=True)]
         return self._texts(Tag(), asked, **how)
@@ -94,7 +94,7 @@ class WordVerbs(Engine):
     ) -> list[TextAnswer]:
         """Answers a question about each image in a few words; with `answers`, by one of these.
 
-        A prompt of your own has the slot {question}.
+        The slot of a prompt is {question}.
         """
         seen = self._images(images)
         given = self._require_pairs("questions", questions, len(seen))
@@ -114,7 +114,7 @@ class WordVerbs(Engine):
         end_ids: EndIds = 1,
         prompt: Template | None = None,
     ) -> list[Choice]:
-        """Chooses the category of each image by the loss of every given answer; `choose` has the arguments."""
+        """Chooses the category of each image by the loss of every given answer; arguments as in `choose`."""
         asked = [Category(media=Media(image=image)) for image in self._images(images)]
         examples = [self._asked(Classify(), one, prompt) for one in asked]
         return self.choose(examples, answers, reduction=reduction, end_ids=end_ids)
@@ -137,7 +137,7 @@ class WordVerbs(Engine):
             answers: the categories.
             reduction: see `choose`.
             end_ids: see `choose`.
-            prompt: has the slot {box}.
+            prompt: template with the slot {box}.
         """
         asked = [
             Category(media=Media(image=image), box=box)
@@ -157,8 +157,8 @@ class WordVerbs(Engine):
         """Chooses between answers to any examples, by the loss of each as the text target.
 
         Args:
-            examples: their texts are complete prompts with the prefix.
-            answers: what to choose between.
+            examples: examples with complete prompts including the prefix.
+            answers: the possible answers.
             reduction: "sum" of the losses of an answer's tokens, as in the JAX code, or "mean", as in the PyTorch port.
             end_ids: end ids that count as tokens of an answer: 1 as in the JAX code, or 2 as in the PyTorch port.
 
@@ -188,7 +188,7 @@ class WordVerbs(Engine):
         return [self._text_answer(one) for one in self._answered(family, asked, examples, options, seeds)]
 
     def _choices(self, answers: Answers | None, count: int) -> Sequence[tuple[str, ...]]:
-        """The answers among which each example chooses; empty where it writes."""
+        """The possible answers of each example; empty for free text."""
         return [()] * count if answers is None else [tuple(own) for own in self._answers(answers, count)]
 
     def _videos(self, videos: Sequence[Clip], sound: bool, main_frame: int | None) -> list[Media]:

@@ -22,7 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from embodio.agent.client import RemoteAgent
 from embodio.agent.serving.background import serving
 from embodio.agent.serving.settings import ServerSettings
-from embodio.agent.serving.watch import _told
+from embodio.agent.serving.watch import _readable
 from tests.support.agent.stub import PATIENCE, StubPolicy
 
 FRAME = np.full((128, 128, 3), (200, 30, 60), np.uint8)
@@ -130,5 +130,5 @@ def test_a_page_that_reads_nothing_holds_up_nobody() -> None:
 
 
 def test_instructions_for_people() -> None:
-    assert _told(("a", "b", "a")) == "3 rows: a; b" and _told(["put", FRAME]) == "put [image]"
-    assert _told((np.zeros(3), 16000)) == "(spoken)" and _told(None) == ""
+    assert _readable(("a", "b", "a")) == "3 rows: a; b" and _readable(["put", FRAME]) == "put [image]"
+    assert _readable((np.zeros(3), 16000)) == "(spoken)" and _readable(None) == ""

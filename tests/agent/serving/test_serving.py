@@ -210,6 +210,6 @@ def test_full_server() -> None:
     with (
         serving(StubPolicy(), ServerSettings(port=0, max_clients=1)) as url,
         RemoteAgent(url),
-        pytest.raises(Overloaded, match="as many as it takes"),
+        pytest.raises(Overloaded, match="reached its limit of"),
     ):
         RemoteAgent(url, patience=0.1)

