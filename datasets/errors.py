@@ -1,4 +1,4 @@
-"""What can go wrong with a data set: one base error, and one class for each kind of remedy."""
+"""Errors of data sets: one base class, and one class for each kind of remedy."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class CorruptRecordError(_Detailed):
 
 
 class UnsafeName(_Detailed):
-    """A name in a data file, or from a server, would lead to a file that is none of the data set's.
+    """A name in a data file, or from a server, leads to a file outside the data set.
 
     Attributes:
         origin: the file or address that gives the name.
-        name: as it is there, shortened.
+        name: the name, shortened.
     """
 
     def __init__(self, origin: object, name: str, problem: str) -> None:
@@ -52,7 +52,7 @@ class UnsafeName(_Detailed):
 
 
 class RobotNotDescribed(_Detailed):
-    """The files of a data set do not say what robot it is of.
+    """The files of a data set do not describe its robot.
 
     Attributes:
         path: the data set.
@@ -94,7 +94,7 @@ class CollectionMismatch(_Detailed, CollectionError):
 
 
 class ExampleError(_Detailed):
-    """An Example cannot be made of a step; the message says of which data set, episode and step.
+    """An Example cannot be made from a step; the message names data set, episode and step.
 
     Attributes:
         dataset: name of the data set.

@@ -1,4 +1,4 @@
-"""From a name or a path to an open data set."""
+"""Opening of data sets by name, path or URL."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _YAML = (".yaml", ".yml")
 def open_source(
     name_or_path: str | Path, *, folder: str | Path | None = None, split: str | None = None
 ) -> EpisodeSource:
-    """Opens a data set and warns of guesses about it.
+    """Opens a data set and warns about guesses in its description.
 
     Args:
         name_or_path: a folder or file with data of any known layout, or its URL (RLDS is read in place, files of
             LeRobot folders and whole HDF5 files, tars and zips are copied to the user's cache folder); a YAML file that
-            describes a data set, a name of the catalogue, or "tfds:NAME" of what tfds has prepared on this machine.
+            describes a data set, a name of the catalogue, or "tfds:NAME" for data prepared by tfds on this machine.
         folder: where the files of a catalogue name are, a path or a URL; None looks in the folder (or at the URL) that
-            the environment variable EMBODIO_DATA names. For names of tfds, what it calls data_dir; None takes
+            the environment variable EMBODIO_DATA names. For names of tfds, its data_dir; None takes
             TFDS_DATA_DIR, else ~/tensorflow_datasets.
         split: name of the split: of RLDS data (or "train[:90%]", "train+test", "all", as in tfds), of LeRobot data, a
             filter key of HDF5, a task of VIMA; None takes that of the description, else "train" of
             RLDS and everything of the others.
 
     Raises:
-        DatasetError: there is nothing of that name, or it is of no known layout; says what there is.
+        DatasetError: nothing has that name, or the layout is unknown; lists what there is.
         CorruptRecordError: a file is damaged or cut off.
         FeatureError: the files do not hold what their description says.
     """

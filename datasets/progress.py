@@ -1,4 +1,4 @@
-"""Progress bars: the one set of columns that every command draws, on terminals only."""
+"""Progress bars: the columns that every command draws, on terminals only."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Results:
     """All that is known about a run.
 
     Attributes:
-        settings: What was asked for; a run can only go on with equal settings.
+        settings: What was requested; a run can only go on with equal settings.
         agent: Name, sha256 of weights and statistics, size.
         versions: Package -> version.
         machine: Where it ran.

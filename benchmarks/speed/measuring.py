@@ -33,7 +33,7 @@ def benchmark(config: BenchmarkConfig, console: Console | None = None) -> list[R
         console: Where progress and table are shown; None for the standard error.
 
     Raises:
-        BenchmarkError: The suite is missing or cannot measure what was asked for, or another process writes to the
+        BenchmarkError: The suite is missing or cannot measure what was requested, or another process writes to the
             same folder.
     """
     console = console or Console(stderr=True)

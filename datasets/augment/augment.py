@@ -1,4 +1,4 @@
-"""Augmentation of an example: the same random change for all of its frames, and for its state, words and sound."""
+"""Augmentation of an example: one random change shared by all its frames, its state, words and sound."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from embodio.model.processing.image import crop
 
 __all__ = ["AugmentConfig", "Augmentation", "EvaluationView"]
 
-# Kinds of change with a random stream of their own. The numbers are part of what a seed means: only add at the end.
+# Kinds of change, each with its own random stream. The numbers are part of the meaning of a seed: only append.
 _STREAMS = {"crop": 0, "blur": 1, "noise": 2, "cutout": 3, "colours": 4, "state": 5, "words": 6, "sound": 7}
 
 
@@ -24,7 +24,7 @@ class Augmentation:
     Args:
         config: how much may change.
         generator: source of the draw.
-        cameras: names; each camera is shifted on its own, all else changes for all of them alike.
+        cameras: names; each camera is shifted separately, all other changes are the same for all of them.
     """
 
     def __init__(self, config: AugmentConfig, generator: np.random.Generator, cameras: tuple[str, ...]) -> None:
@@ -70,7 +70,7 @@ class Augmentation:
         """Adds sensor noise to a state [S]; the same offset for all steps of the example, the type is kept.
 
         Raises:
-            DatasetError: if the state has another number of dimensions than `state_noise`.
+            DatasetError: if the state has a different number of dimensions from `state_noise`.
         """
         noise = np.asarray(self._config.state_noise)
         if not noise.any():
@@ -97,7 +97,7 @@ class Augmentation:
 
 
 class EvaluationView:
-    """What is left of the changes when nothing is drawn: frames are cropped to the middle, all else stays.
+    """The changes without random draws: frames are cropped to the middle, everything else stays.
 
     Args:
         config: of the training; see `AugmentConfig.view`.

@@ -1,4 +1,4 @@
-"""AugmentConfig: how much the examples of a data set may change in training."""
+"""AugmentConfig: the range of random changes to the examples of a data set in training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _AMOUNTS = ("crop_ratio", "blur", "noise", "hue", "saturation", "sound_gain", "b
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
-    """How much examples may change; zeros and empty lists switch a change off.
+    """Ranges of the random changes to examples; zeros and empty lists switch a change off.
 
     Each change is drawn once for an example and is the same for all its frames; only `shift` differs by camera.
 
@@ -25,19 +25,19 @@ class AugmentConfig:
         brightness: b, pixels are scaled by a factor in [1 - b, 1 + b].
         contrast: c, distances from the mean grey are scaled by a factor in [1 - c, 1 + c].
         colour: c, each channel is scaled by its own factor in [1 - c, 1 + c].
-        crop: c, a rectangle of a share in [1 - c, 1] of the area is cut out and resized to the whole frame. Validation
-            and the trained agent see the middle of each frame with the mean share, 1 - c / 2; the checkpoint says so.
+        crop: c, a rectangle with a share in [1 - c, 1] of the area is cut out and resized to the frame size. Validation
+            and the trained agent see the middle of each frame with the mean share, 1 - c / 2, kept in the checkpoint.
         crop_ratio: r, the rectangle is wider or narrower than the frame by a factor in [exp(-r), exp(r)].
         blur: largest standard deviation of a Gaussian blur, in pixels.
         noise: largest standard deviation of the noise of pixels, in grey levels.
         cutout: c, a square (in a square frame) of a share in [0, c] of the area is made grey.
-        hue: h, colours are turned by an angle in [-h, h], in degrees; greys stay.
+        hue: h, hues are rotated by an angle in [-h, h], in degrees; greys stay.
         saturation: s, colours are scaled by a factor in [1 - s, 1 + s]; greys stay.
-        probability: of each of blur, noise, cutout, hue with saturation to happen, drawn for each of them.
-        state_noise: standard deviation of what is added to the state, in its own units; one for each number of the
+        probability: of each of blur, noise, cutout, and hue with saturation, drawn separately.
+        state_noise: standard deviation of the noise added to the state, in its units; one for each number of the
             state, or one for all.
         templates: sentences with {instruction} in it, such as "please {instruction}".
-        synonyms: words that may stand for each other, such as "pick up|grasp|take"; whole words are replaced.
+        synonyms: interchangeable words, such as "pick up|grasp|take"; whole words are replaced.
         paraphrase: probability that the instruction is reworded by `templates` and `synonyms`.
         instruction_dropout: probability that the instruction is left out.
         sound_gain: g, sound is made louder or softer by up to g decibels.
@@ -81,7 +81,7 @@ class AugmentConfig:
         if not all(0.0 <= value < math.inf for value in self.state_noise):
             raise DatasetError(f"augment.state_noise: got {self.state_noise}, expected 0 or positive numbers")
         if self.crop_ratio and not self.crop:
-            raise DatasetError("augment.crop_ratio: the whole frame has no other shape; give augment.crop as well")
+            raise DatasetError("augment.crop_ratio: it needs a crop; give augment.crop as well")
         self._check_lists()
 
     def _check_lists(self) -> None:
@@ -99,7 +99,7 @@ class AugmentConfig:
 
     @property
     def view(self) -> float:
-        """Share of a frame's area, around its middle, that stands for the random crops where nothing is drawn."""
+        """Share of a frame's area, around its middle, that replaces the random crops if nothing is drawn."""
         return 1.0 - self.crop / 2.0
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Changes of camera images: crop, blur, noise, cutout, hue and saturation, one draw for all frames of an example."""
+"""Changes to camera images: crop, blur, noise, cutout, hue and saturation, drawn once for all frames of an example."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of sound: louder or softer, with another sound in the background."""
+"""Changes to sound: louder or softer, with another sound in the background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of the instruction: other words for the same thing, or no instruction at all."""
+"""Changes to the instruction: paraphrases, or no instruction at all."""
 
 from __future__ import annotations
 

@@ -12,12 +12,12 @@ _FOLDER = Path(__file__).resolve().parent
 
 @cache
 def catalogue_names() -> tuple[str, ...]:
-    """The names that there are, sorted."""
+    """The names in the catalogue, sorted."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 
 
 def catalogue_path(name: str) -> Path:
-    """The YAML file of a name; raises DatasetError that lists the names where there is none."""
+    """The YAML file of a name; raises DatasetError that lists the names if there is none."""
     if name not in catalogue_names():
         raise DatasetError(f"the catalogue has no {name!r}; it has {', '.join(catalogue_names())}")
     return _FOLDER / f"{name}.yaml"

@@ -1,4 +1,4 @@
-"""The episodes to replay: spread over the tasks of a data set, and over the episodes of each task."""
+"""The choice of episodes to replay, spread over the tasks of a data set and over the episodes of each task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def choose_episodes(source: EpisodeSource, numbers: Sequence[int], count: int) -
     Args:
         source: the data set.
         numbers: of the episodes to choose from.
-        count: how many to choose at most.
+        count: the maximum number to choose.
     """
     labels = {}
     for number in _spread(numbers, _LOOKED_AT):
@@ -36,7 +36,7 @@ def spread_over_tasks(labels: Mapping[int, str], count: int) -> list[int]:
 
     Args:
         labels: number of an episode -> its task.
-        count: how many to choose.
+        count: the number to choose.
     """
     groups: dict[str, list[int]] = {}
     for number, label in labels.items():
@@ -59,6 +59,6 @@ def _spread(items: Sequence[T], count: int) -> list[T]:
 
 
 def _task(episode: EpisodeView) -> str:
-    """What tells the task of an episode from others: its name, or environment and instruction."""
+    """The identity of an episode's task: its name, or environment and instruction."""
     known = {path.rpartition("/")[2]: value for path, value in episode.metadata.items()}
     return str(known["task"]) if "task" in known else f"{known.get('environment', '')}: {episode.instruction}"

@@ -1,4 +1,4 @@
-"""Finding: what one check of a data set says."""
+"""Finding: the outcome of one check of a data set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Finding:
 
     Attributes:
         check: what was checked.
-        status: "ok"; "warning"; "note" for what is rarely meant but no fault; "unknown" where the data cannot tell.
+        status: "ok"; "warning"; "note" if rarely intended but not a fault; "unknown" if the data cannot tell.
         found: the figures.
         remedy: what to do about a warning or note; empty otherwise.
     """

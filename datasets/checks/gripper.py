@@ -1,4 +1,4 @@
-"""Does the measured gripper follow the command in the direction that the embodiment says?"""
+"""The check that the measured gripper follows the command in the direction that the embodiment states."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_gripper(
     The opening is the sum of the sizes of the state dimensions whose names speak of fingers, opening, width or gripper.
 
     Args:
-        robot: says which end of the gripper's axis closes it; None where it is not described.
+        robot: says which end of the gripper's axis closes it; None if it is not described.
         actions: of each episode, [T, A].
         states: of each episode, [T, S].
 

@@ -1,4 +1,4 @@
-"""What may be wrong with recorded actions, as other sequences to try in the simulator in their place."""
+"""Hypotheses about faults in recorded actions: modified sequences to try in the simulator instead."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def as_recorded(actions: Actions) -> Attempt:
 
 
 def hypotheses(actions: Actions, robot: Embodiment) -> Iterator[Attempt]:
-    """Common faults of recordings: delays, left out or repeated steps, axes turned around.
+    """Common faults of recordings: delays, left out or repeated steps, inverted axes.
 
     Args:
         actions: as recorded, [T, A].
@@ -63,10 +63,10 @@ def hypotheses(actions: Actions, robot: Embodiment) -> Iterator[Attempt]:
     remedy = f"the control frequency is twice {hz:g} Hz: set control_hz to {hz * 2:g}, or leave out every second step"
     yield Attempt(actions[::2], half, "steps are repeated: two last as long as one", remedy)
     for place, dimension in enumerate(robot.action.dimensions):
-        turned = actions.copy()
-        turned[:, place] = dimension.low + dimension.high - turned[:, place]
+        flipped = actions.copy()
+        flipped[:, place] = dimension.low + dimension.high - flipped[:, place]
         remedy = f"turn {dimension.name} around when converting, or correct the embodiment"
-        yield Attempt(turned, _moments(steps, steps), f"{dimension.name} has the wrong sign", remedy)
+        yield Attempt(flipped, _moments(steps, steps), f"{dimension.name} has the wrong sign", remedy)
 
 
 def _moments(executed: int, steps: int) -> npt.NDArray[np.int64]:

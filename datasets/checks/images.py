@@ -1,4 +1,4 @@
-"""The check that images open: first and last frame of every camera of every episode, or all of them."""
+"""The check that images decode: first and last frame of every camera and episode, or all of them."""
 
 from __future__ import annotations
 

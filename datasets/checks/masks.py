@@ -1,4 +1,4 @@
-"""Are images upright? Answered by the object masks next to them, where a data set has them: edges have to coincide."""
+"""The check that images are upright, made where a data set has object masks: their edges have to coincide."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.checks.finding import Finding
-from embodio.datasets.checks.turns import turned
+from embodio.datasets.checks.turns import orientations
 from embodio.datasets.episodes.features import ImageFeature, TensorFeature
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, FeatureError
 
 CHECK = "images and masks"
 _PREFIX = "observation/segm_"
-_MARGIN = 0.02  # of the variance: by how much a turned image has to fit better than the one as it is
+_MARGIN = 0.02  # of the variance: by how much another orientation has to fit better than the image as it is
 
 
 def masked_cameras(source: EpisodeSource) -> tuple[str, ...]:
@@ -33,7 +33,7 @@ def masked_cameras(source: EpisodeSource) -> tuple[str, ...]:
 
 
 def check_masks(source: EpisodeSource, episodes: Sequence[int]) -> Finding:
-    """Compares the first frame of episodes, turned in several ways, with the masks of the same moment.
+    """Compares the first frame of episodes, in several orientations, with the masks of the same moment.
 
     Args:
         source: with at least one of `masked_cameras`.
@@ -50,7 +50,7 @@ def check_masks(source: EpisodeSource, episodes: Sequence[int]) -> Finding:
                 mask, frame = episode.array(_PREFIX + camera)[0], episode.frame(camera, 0)
             except (CorruptRecordError, FeatureError):  # damaged; `verify` counts these
                 continue
-            for way, image in turned(frame).items():
+            for way, image in orientations(frame).items():
                 fits[way] += explained(image, mask) / len(episodes)
         best = max(fits, key=lambda way: fits[way], default="upright")
         if fits[best] > fits["upright"] + _MARGIN:

@@ -1,4 +1,4 @@
-"""Does the robot move after it is told to? The delay between commands along x, y, z and measured positions."""
+"""The check that motion follows commands: the delay between commands along x, y, z and measured positions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_motion(robot: Embodiment | None, actions: Sequence[Vectors], states: S
     dimensions in metres, of action and state, whose names end in the same axis.
 
     Args:
-        robot: None where it is not described.
+        robot: None if it is not described.
         actions: of each episode, [T, A].
         states: of each episode, [T, S].
     """
@@ -72,11 +72,11 @@ def _correlation(
             if len(action) < 2 or action.shape[1] <= place or state.shape[1] <= measured:
                 continue
             column = action[:, place]
-            told = (column if robot.action.mode == "delta" else np.diff(column, prepend=column[0]))[:-1]
+            commanded = (column if robot.action.mode == "delta" else np.diff(column, prepend=column[0]))[:-1]
             moved = np.diff(state[:, measured])
-            start = np.arange(max(0, -delay), len(told) - max(0, delay))
+            start = np.arange(max(0, -delay), len(commanded) - max(0, delay))
             if start.size:
-                commands.append(told[start])
+                commands.append(commanded[start])
                 moves.append(moved[start + delay])
         if not commands:
             continue

@@ -1,4 +1,4 @@
-"""Do VIMA's actions fit its pictures? A replay without simulator, on the object masks of the camera above the table.
+"""The check that VIMA's actions fit its pictures: a replay on top-view object masks, without a simulator.
 
 A pick has to begin on an object, and that object has to be found where the action puts it: moved with the tool, and
 turned with it about the place where it was picked. This tells axes, order, units, signs and delays of the actions.

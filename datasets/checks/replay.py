@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from embodio.datasets.checks.finding import Finding
 from embodio.datasets.checks.hypotheses import Attempt, as_recorded, hypotheses
-from embodio.datasets.checks.turns import nearest_turn, with_swapped_colours
+from embodio.datasets.checks.turns import nearest_orientation, with_swapped_colours
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, robot_of
 from embodio.datasets.errors import CorruptRecordError, FeatureError
 from embodio.envs.embodiment import Embodiment, in_short
@@ -20,9 +20,9 @@ from embodio.envs.errors import EnvError, InvalidAction, SimulatorError
 from embodio.envs.registry import embodiment_of, known_envs, make_env
 
 _REMEDY = "replay with the versions that recorded it; then check action meaning, order and limits of the embodiment"
-_DRIFT = 0.02  # of the range that a state dimension has in the episode: what other machines may differ by
+_DRIFT = 0.02  # of a state dimension's range in the episode: the tolerance for other machines
 _BETTER = 0.4  # of the drift as recorded, from which a hypothesis explains it
-_MOVED = (96, 0.003)  # grey levels, and the share of pixels that differ by more where an object lies elsewhere
+_MOVED = (96, 0.003)  # grey values, and the share of pixels that differ by more if an object has moved
 _SEEDS = "replay with the versions and on the kind of machine that recorded it; then check the seeds in the metadata"
 _TRIED = 2  # episodes for which hypotheses are tried
 
@@ -43,7 +43,7 @@ class _Replayed:
 def environment_of(source: EpisodeSource) -> str | None:
     """The name of our environment whose robot recorded the data; None if there is none.
 
-    A robot that differs in details but has the name and the action of ours counts: `check_robot` names the details.
+    A robot with the name and action of ours counts even if details differ: `check_robot` names them.
     """
     robot = robot_of(source)
     if robot is None:
@@ -58,7 +58,7 @@ def check_robot(source: EpisodeSource) -> Finding:
     """Compares the robot that the data set describes with that of our environment; images may have another size."""
     name, robot = environment_of(source), robot_of(source)
     if name is None or robot is None:
-        return Finding("robot", "unknown", "it is that of none of our environments")
+        return Finding("robot", "unknown", "it does not belong to any of our environments")
     sizes = ("height", "width")
     found = [d for d in embodiment_of(name).differences(robot) if not d.field.endswith(sizes)]
     if found:
@@ -75,20 +75,20 @@ def replay(
     """Executes the actions of episodes; compares how they end, the states on the way, and the first frames.
 
     Episodes whose first frames show another scene than the simulator makes from their seed cannot be replayed, and are
-    counted apart: where objects come to lie may depend on the machine. Where states drift away, or the end is another,
-    common faults of recordings are tried until one brings the recorded states about.
+    counted separately: where objects come to rest may depend on the machine. If states drift, or the outcome differs,
+    common faults of recordings are tried until one reproduces the recorded states.
 
     Args:
         source: recorded in one of our environments, with the seed in the metadata.
         episodes: their numbers.
-        done: called with the number of episodes that are played, after each.
+        done: called after each with the number of episodes done so far.
 
     Returns:
         The findings "open-loop replay" and "images and simulator".
     """
     name = environment_of(source)
     if name is None:
-        return [Finding("open-loop replay", "unknown", "the robot is that of none of our environments")]
+        return [Finding("open-loop replay", "unknown", "the robot does not belong to any of our environments")]
     found, envs = _Replayed(), dict[tuple[str, bool], Any]()
     try:
         for count, number in enumerate(episodes, start=1):
@@ -113,10 +113,10 @@ def replay(
 
 
 def _environment(envs: dict[tuple[str, bool], Any], name: str, episode: EpisodeView) -> Any:
-    """The environment that an episode was recorded in; kept in `envs`.
+    """The environment of a recorded episode, cached in `envs`.
 
     Recordings of our commands name it; those of VIMA name the task, which their oracle played in scenes for training.
-    A name that is not one of our environments is not followed, as it would decide what code is imported.
+    Other names are ignored, because they would decide what code is imported.
     """
     task, recorded = _recorded(episode, "task"), _recorded(episode, "environment")
     expert = _recorded(episode, "agent") in (None, "expert")
@@ -135,7 +135,7 @@ def _replay_one(env: Any, robot: Embodiment, episode: EpisodeView, seed: int, su
     observation, _ = env.reset(seed=seed)
     cameras = [camera for camera in episode.cameras if camera in observation]
     frames = {camera: (episode.frame(camera, 0), observation[camera]) for camera in cameras}
-    found.ways |= {(camera, nearest_turn(*pair)) for camera, pair in frames.items()}
+    found.ways |= {(camera, nearest_orientation(*pair)) for camera, pair in frames.items()}
     if frames and all(_moved(*pair) for pair in frames.values()):
         found.elsewhere += 1
         return
@@ -207,7 +207,7 @@ def _outcome(found: _Replayed) -> Finding:
 
 
 def _orientation(ways: set[tuple[str, str]]) -> Finding:
-    """What the first frames say; `ways` are camera and way of turning."""
+    """The finding on first frames; `ways` are pairs of camera and orientation."""
     check = "images and simulator"
     wrong = ", ".join(f"{camera} {way}" for camera, way in sorted(ways) if way != "upright")
     if not ways:
@@ -218,17 +218,19 @@ def _orientation(ways: set[tuple[str, str]]) -> Finding:
 
 
 def _moved(frame: npt.NDArray[Any], upright: npt.NDArray[Any]) -> bool:
-    """Whether objects lie elsewhere in an image than in another, however it is turned; compression changes less."""
+    """Whether objects lie elsewhere in an image than in another, whatever its orientation; compression changes less."""
     if frame.shape != upright.shape:
         return False
     levels, share = _MOVED
-    gaps = np.abs(with_swapped_colours(frame)[nearest_turn(frame, upright)].astype(np.int16) - upright.astype(np.int16))
+    gaps = np.abs(
+        with_swapped_colours(frame)[nearest_orientation(frame, upright)].astype(np.int16) - upright.astype(np.int16)
+    )
     return bool((gaps.max(axis=-1) > levels).mean() > share)
 
 
 @contextlib.contextmanager
 def _without_images(env: Any) -> Iterator[None]:
-    """The rest of an episode needs none, and is faster so."""
+    """Skips rendering, which the rest of an episode does not need."""
     env.unwrapped.cameras = False
     try:
         yield

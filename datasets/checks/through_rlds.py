@@ -1,4 +1,4 @@
-"""A check of RLDS data through tfds and rlds themselves: counts, lengths, and the first and last steps."""
+"""The check of RLDS data against tfds and rlds: counts, lengths, and the first and last steps."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from embodio.datasets.tfds.process import run_program
 def check_through_rlds(
     source: EpisodeSource, episodes: int = 0, *, done: Callable[[int], None] = lambda count: None
 ) -> list[Finding]:
-    """Has tfds and rlds read a data set in a process of their own, and compares that with what is read here.
+    """Has tfds and rlds read a data set in a separate process, and compares that with what is read here.
 
     Args:
         source: RLDS data on this machine, perhaps seen through a description.
-        episodes: how many to compare from the first on; 0 compares all.
-        done: called with the number of episodes that are compared, after each.
+        episodes: how many to compare from the start; 0 compares all.
+        done: called after each with the number of episodes done so far.
 
     Raises:
         MissingExtra: TensorFlow, tfds or rlds is not installed.

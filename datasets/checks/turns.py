@@ -1,4 +1,4 @@
-"""Ways in which an image may lie: upright, turned or mirrored, or with its colours swapped."""
+"""Orientations of an image: upright, rotated or mirrored, or with its colours swapped."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 
-def turned(image: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
-    """Each way by name -> the image [H, W, ...] put so."""
+def orientations(image: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+    """Orientation -> the image [H, W, ...] in it."""
     return {
         "upright": image,
         "upside down": image[::-1, ::-1],
@@ -19,12 +19,12 @@ def turned(image: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
 
 
 def with_swapped_colours(image: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
-    """As `turned`, and the image [H, W, 3] with red and blue swapped."""
-    return turned(image) | {"red and blue swapped": image[..., ::-1]}
+    """As `orientations`, and the image [H, W, 3] with red and blue swapped."""
+    return orientations(image) | {"red and blue swapped": image[..., ::-1]}
 
 
-def nearest_turn(frame: npt.NDArray[Any], upright: npt.NDArray[Any]) -> str:
-    """Which way of turning an image brings it nearest to another, both uint8 [H, W, 3] of one size."""
+def nearest_orientation(frame: npt.NDArray[Any], upright: npt.NDArray[Any]) -> str:
+    """The orientation that brings an image nearest to another, both uint8 [H, W, 3] of one size."""
     if frame.shape != upright.shape:
         return f"of shape {frame.shape}, which cannot be compared with {upright.shape}"
     wanted, ways = upright.astype(np.float64), with_swapped_colours(frame)

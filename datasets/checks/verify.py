@@ -1,4 +1,4 @@
-"""Checks of a data set's numbers against its robot: what spoils a policy and is not seen in a plot of the loss."""
+"""Checks of a data set's numbers against its robot: faults that spoil a policy and that no loss curve shows."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def verify(
 
     Args:
         source: the data set.
-        episodes: how many to read from the first on; 0 reads all.
-        bins: levels of a continuous action dimension.
+        episodes: how many to read from the start; 0 reads all.
+        bins: number of bins of a continuous action dimension.
         every_frame: open all images, not only the first and last one of each camera and episode.
-        done: called with the number of episodes that are read, after each.
+        done: called after each with the number of episodes done so far.
 
     Returns:
         One finding for each check, in a fixed order.
 
     Raises:
-        DatasetError: there is no step to check.
+        DatasetError: there are no steps to check.
     """
     count = min(len(source), episodes or len(source))
     images = ImageCheck(source, every_frame=every_frame)
@@ -181,20 +181,20 @@ def check_bins(action: Vectors, dimensions: Sequence[Dimension], bins: int) -> F
 
 
 def _complete(source: EpisodeSource) -> list[Finding]:
-    """What of the data set was not fetched."""
+    """Parts of the data set that were not fetched."""
     missing = getattr(source, "missing", ())
     return [Finding("complete files", "warning", "; ".join(missing), "fetch them")] if missing else []
 
 
 def _guesses(robot: Embodiment | None) -> list[Finding]:
-    """What nobody has confirmed."""
+    """Values that nobody has confirmed."""
     guessed = ", ".join(robot.guessed) if robot is not None else ""
     remedy = "look at the checks below, correct the YAML file, and take what is right out of `guessed`"
     return [Finding("guesses", "note", f"confirmed by nobody: {guessed}", remedy)] if guessed else []
 
 
 def _readable(count: int, damaged: dict[int, str], empty: list[int], remarks: list[str]) -> Finding:
-    """Counts damaged and empty episodes, and passes on what the source found wrong in descriptions and put right."""
+    """Counts damaged and empty episodes, and passes on errors in descriptions that the source found and corrected."""
     found, remedies = list[str](), list[str]()
     if damaged:
         found.append(f"{len(damaged)} of {count} are damaged: {_listed(list(damaged))}; {next(iter(damaged.values()))}")
@@ -214,7 +214,7 @@ def _listed(numbers: list[int]) -> str:
 
 
 def _is_turn(dimension: Dimension) -> bool:
-    """Whether the limits are the same place, a full turn apart."""
+    """Whether the limits are the same angle, a full turn apart."""
     return dimension.unit == "degrees" and dimension.high - dimension.low == 360.0
 
 

@@ -1,4 +1,4 @@
-"""Images to bytes and back: JPEG at a quality that keeps colours, PNG where every bit counts."""
+"""Image codecs: JPEG at a quality that preserves colours, PNG where every bit counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CRC = struct.Struct(">I")
 
 
 def require_whole_png(data: bytes) -> None:
-    """Checks every chunk up to the last one, IEND; raises FeatureError where one is damaged or missing."""
+    """Checks every chunk up to the last one, IEND; raises FeatureError if one is damaged or missing."""
     memory, place, kind = memoryview(data), len(PNG), b""
     while kind != b"IEND":
         if place + _HEAD.size + _CRC.size > len(data):
@@ -74,7 +74,7 @@ def decode_image(data: bytes, channels: int = 3) -> npt.NDArray[np.uint8]:
 
     The inverse cosine transform is the accurate integer one, so the pixels of a JPEG equal those of
     `tf.io.decode_jpeg(..., dct_method="INTEGER_ACCURATE")`; TensorFlow's default is the fast one, which differs from it
-    by about one grey level on average.
+    by about one grey value on average.
 
     Args:
         data: the bytes of a JPEG or PNG file.
@@ -105,7 +105,7 @@ def decode_image(data: bytes, channels: int = 3) -> npt.NDArray[np.uint8]:
 
 
 def decode_image_into(data: bytes, out: npt.NDArray[np.uint8]) -> None:
-    """As `decode_image`, put into an array.
+    """As `decode_image`, into an array.
 
     Args:
         data: the bytes of a JPEG or PNG file.
@@ -206,7 +206,7 @@ def decode_grey16(data: bytes, height: int, width: int) -> npt.NDArray[np.uint16
 
 
 def _plain_png(data: bytes) -> tuple[str, npt.NDArray[Any]]:
-    """What Pillow calls the kind of its pixels, and the pixels, as they are in the file."""
+    """Pillow's mode of the pixels, and the pixels as stored in the file."""
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
             require_whole_png(data)

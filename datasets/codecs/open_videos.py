@@ -1,4 +1,4 @@
-"""A small cache of opened videos: decoders stay where they are, so that the next frame is found quickly."""
+"""A small cache of opened videos: decoders keep their position, so the next frame is found quickly."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class OpenVideos:
     """
 
     def __init__(self, most: int = _OPEN) -> None:
-        """Takes how many decoders wait for their next use."""
+        """Sets how many idle decoders are kept."""
         self._most = most
         self._lock = threading.Lock()
         self._idle: list[tuple[_Key, VideoStream]] = []  # the least recently used first
@@ -33,7 +33,7 @@ class OpenVideos:
 
     @contextmanager
     def borrow(self, path: Path) -> Iterator[VideoStream]:
-        """Lends the decoder of a file, which is opened if none waits; one that raises is closed.
+        """Lends the decoder of a file, opened if none is idle; one that raises is closed.
 
         Raises:
             MediaError: the file is absent or damaged.
@@ -53,7 +53,7 @@ class OpenVideos:
                 stream.close()
 
     def forget(self) -> None:
-        """Starts with nothing, in a process that was forked: its files share their positions with the parent's."""
+        """Empties the cache in a forked process, whose files share their positions with the parent's."""
         self._lock = threading.Lock()
         self._idle = []
 
@@ -77,7 +77,7 @@ class OpenVideos:
 
 
 def _key(path: Path) -> _Key:
-    """What changes when a file is replaced."""
+    """A key that changes when a file is replaced."""
     try:
         state = path.stat()
     except OSError:

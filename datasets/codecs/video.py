@@ -1,4 +1,4 @@
-"""H.264 videos, written by mediapy with the ffmpeg of imageio-ffmpeg, and joined without coding them again."""
+"""H.264 videos, written by mediapy with the ffmpeg of imageio-ffmpeg, and joined without re-encoding."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ _FOR_RANDOM_ACCESS = ("-g", "2", "-bf", "0", "-threads", "1")
 
 
 class VideoWriter:
-    """Writes one mp4. A context; the file gets its name when the context is left without an error.
+    """A context that writes one mp4; the file gets its name when the context is left without an error.
 
     Attributes:
         path: the file.
-        frames: how many were added.
+        frames: number of frames added.
     """
 
     def __init__(self, path: Path, fps: float, *, crf: int = 23, arguments: Sequence[str] = _FOR_PLAYERS) -> None:
-        """Takes what is the same for all frames; nothing is written before the first.
+        """Sets what is the same for all frames; nothing is written before the first.
 
         Args:
             path: the file, replaced only when all is written.
             fps: frames per second.
-            crf: constant rate factor of x264; lower is better, 17 is nearly the same as the frames.
+            crf: constant rate factor of x264; lower is better, 17 is nearly lossless.
             arguments: more for ffmpeg.
         """
         self.path, self.frames = path, 0
@@ -119,7 +119,7 @@ class VideoWriter:
 
 
 def _unwritten(path: Path, error: Exception) -> WriteError:
-    """The error of an encoder, which has the system's as text only."""
+    """The error of an encoder, which holds the system's error only as text."""
     text = " ".join(str(error).split())
     number = next((number for number in DISK_ERRORS if os.strerror(number) in text), None)
     if text.endswith(":") and resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
@@ -128,11 +128,11 @@ def _unwritten(path: Path, error: Exception) -> WriteError:
 
 
 def playable(frame: Pixels, widest: int | None = None) -> Pixels:
-    """Returns a frame as every player takes it, uint8 [H', W', 3]: RGB, of an even size.
+    """Returns a frame that every player accepts, uint8 [H', W', 3]: RGB, of even size.
 
     Args:
         frame: uint8 [H, W, C]; C is 1, 3 or 4 (the fourth channel is left out).
-        widest: most columns; a wider frame becomes smaller, in the same proportion.
+        widest: most columns; a wider frame is scaled down.
     """
     height, width, channels = frame.shape
     columns = max(2, min(width, widest or width) // 2 * 2)
@@ -162,12 +162,12 @@ def video_bytes(frames: Iterable[Pixels], fps: float) -> bytes:
                     raise DatasetError(f"frames differ in size: {size} and {frame.shape[:2]}; resize them first")
                 writer.add(playable(frame, _WIDEST))
         if not writer.frames:
-            raise DatasetError("an episode without frames has no video; filter empty episodes")
+            raise DatasetError("an episode without frames has no video; filter out empty episodes")
         return path.read_bytes()
 
 
 def write_video(path: Path, frames: Iterable[Pixels], fps: float) -> None:
-    """Writes a video whose frames are nearly the same as the given ones, and quickly found.
+    """Writes a nearly lossless video whose frames are found quickly.
 
     Args:
         path: the file, replaced only when all is written.
@@ -184,7 +184,7 @@ def write_video(path: Path, frames: Iterable[Pixels], fps: float) -> None:
 
 
 def join_videos(path: Path, parts: Sequence[Path]) -> None:
-    """Joins videos that `write_video` wrote with the same size and rate, without coding them again.
+    """Joins videos that `write_video` wrote with the same size and rate, without re-encoding.
 
     Args:
         path: the file, replaced only when all is written.

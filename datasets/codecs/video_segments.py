@@ -1,4 +1,4 @@
-"""The frames of one episode in a video file that may hold others, chosen by the times at which they are shown."""
+"""The frames of one episode in a shared video file, chosen by the times at which they are shown."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Numbers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Stretch:
-    """Where an episode lies in a video file, as the data set describes it.
+    """The place of an episode in a video file, as the data set describes it.
 
     Attributes:
         path: the file.
         begin: time of the first frame, in seconds.
-        end: time at which the episode is over; infinite where nobody says.
-        step: seconds of a step of the data.
+        end: time at which the episode is over; infinite if unknown.
+        step: duration of a step of the data, in seconds.
         height: rows of a frame.
         width: columns of a frame.
-        rate: frames per second of the video; None where nobody says, the rate of the data is then expected.
+        rate: frames per second of the video; None expects the rate of the data.
         before: steps of the episodes before it in the file.
         total: steps of all episodes in the file.
         file_end: time at which the last of them is over.
@@ -55,7 +55,7 @@ class VideoSegment:
     """The frames of one episode."""
 
     def __init__(self, stretch: Stretch, times: Seconds) -> None:
-        """Takes what is known of the episode; the file is opened when a frame is asked for.
+        """Takes what is known of the episode; the file is opened on demand.
 
         Args:
             stretch: where it lies.
@@ -112,9 +112,9 @@ class VideoSegment:
 def choose(stretch: Stretch, index: FrameIndex, times: Seconds) -> Numbers:
     """Chooses the frame of each step: the nearest one within half a step, inside the episode.
 
-    Times alone do not show a video whose frames were counted at another rate, or moved up when one was dropped. So
-    where there is a frame for each step of the file's episodes, it must be the one that counting gives; where frames
-    come at the rate of the steps, no frame may be used twice or left out; and the first and the last step need one.
+    Times alone do not reveal a video whose frames were counted at another rate, or moved up when one was dropped. So
+    if there is a frame for each step of the file's episodes, it must be the one found by counting; if frames come at
+    the rate of the steps, no frame may be used twice or left out; and the first and the last step need one.
 
     Args:
         stretch: where the episode lies.
@@ -122,7 +122,7 @@ def choose(stretch: Stretch, index: FrameIndex, times: Seconds) -> Numbers:
         times: when each of the T steps is, float64 [T].
 
     Returns:
-        int64 [T], number of each step's frame; -1 where there is none.
+        int64 [T], number of each step's frame; -1 if there is none.
 
     Raises:
         CorruptRecordError: times and description contradict each other.
@@ -131,7 +131,7 @@ def choose(stretch: Stretch, index: FrameIndex, times: Seconds) -> Numbers:
         raise _contradiction(stretch, "the timestamps of the steps do not ascend")
     _require_rate(stretch, index)
     shown = index.times
-    slack = index.interval / 4  # what a frame may be outside the episode because times are rounded
+    slack = min(index.interval, stretch.step) / 4  # how far outside the episode a frame may be
     first = int(np.searchsorted(shown, stretch.begin - slack))
     last = max(first, int(np.searchsorted(shown, stretch.end - slack)))
     inside = shown[first:last]
@@ -171,7 +171,7 @@ def _require_agreement(stretch: Stretch, chosen: Numbers, frames: int, interval:
 
 
 def _require_rate(stretch: Stretch, index: FrameIndex) -> None:
-    """A video that ends elsewhere than its episodes, or seems to have a frame a step, must have the described rate."""
+    """Requires the described rate of a video that does not end with its episodes, or seems to have a frame per step."""
     shown, interval, rate = index.times, index.interval, stretch.rate or 1 / stretch.step
     ends_well = abs(shown[-1] + interval - stretch.file_end) <= stretch.step / 2
     if len(shown) < 3 or (ends_well and not _SAME_RATE[0] < interval / stretch.step < _SAME_RATE[1]):
@@ -179,7 +179,7 @@ def _require_rate(stretch: Stretch, index: FrameIndex) -> None:
     spans = np.diff(shown)
     counts = np.maximum(np.rint(spans / interval), 1)
     if np.abs(spans - counts * interval).max() > interval / 10:
-        return  # frames come as they like
+        return  # frames are irregular
     found = float(counts.sum() / spans.sum())
     if abs(found / rate - 1) * len(shown) > 0.5:
         raise _contradiction(

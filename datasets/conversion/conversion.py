@@ -1,4 +1,4 @@
-"""Any data set as RLDS or LeRobot: resumed where it was killed, and in its place only when it is complete."""
+"""Conversion of any data set to RLDS or LeRobot: resumable, and in its final place only when complete."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ REPORT = "conversion.json"
 
 @dataclass(frozen=True)
 class Conversion:
-    """What became of a data set.
+    """The outcome of a conversion.
 
     Attributes:
         folder: of the new one.
-        episodes: that it holds.
-        left_out: fields that the new layout has no place for: sequences in LeRobot, and those that cannot be read.
+        episodes: number of its episodes.
+        left_out: fields that the new layout cannot hold: sequences in LeRobot, and unreadable ones.
         skipped: number of each damaged episode of the source -> what is wrong with it.
         resumed: episodes that an earlier run had written.
     """
@@ -47,16 +47,16 @@ def convert(
     *,
     done: Callable[[int], None] = lambda count: None,
 ) -> Conversion:
-    """Writes every episode of a source again, with instruction, metadata and robot.
+    """Rewrites every episode of a source, with instruction, metadata and robot.
 
-    The new data set grows in a hidden folder next to its place. Called again with the same arguments after the process
-    was killed, this goes on there, and the result has the same bytes as without that. Damaged episodes are left out.
+    The new data set grows in a hidden folder next to its final place. Called again with the same arguments after the
+    process was killed, this resumes there, and the result is byte-identical. Damaged episodes are left out.
 
     Args:
         source: what to convert.
-        folder: where to; must be empty or not be there.
+        folder: where to; must be empty or not exist.
         settings: see `ConversionSettings`.
-        done: called with the number of episodes of the source that are dealt with, after each.
+        done: called after each with the number of episodes of the source done so far.
 
     Raises:
         DatasetError: the folder holds something, an unfinished conversion there has other settings, another process
@@ -98,7 +98,7 @@ def convert(
 
 
 class _Report:
-    """The file that says what is converted, and which episodes are left out because they are damaged."""
+    """The file that records what is converted, and which episodes are left out because they are damaged."""
 
     def __init__(self, path: Path, identity: Mapping[str, Any], folder: Path) -> None:
         self._path, self._identity = path, identity
@@ -116,7 +116,7 @@ class _Report:
             self._save()
 
     def next_after(self, written: int) -> int:
-        """Number of the episode to go on with when that many are written."""
+        """Number of the episode to resume with when that many are written."""
         index = 0
         while written or index in self.skipped:
             written -= index not in self.skipped
@@ -142,7 +142,7 @@ def _require_free(folder: Path) -> None:
 
 
 def _identity(source: EpisodeSource, settings: ConversionSettings) -> dict[str, Any]:
-    """What two runs must have in common: all that decides what is written."""
+    """Everything that decides what is written, which two runs must have in common."""
     text = json.dumps([source.name, len(source), source.features.to_json()], sort_keys=True)
     digest = fingerprint(source) or hashlib.sha256(text.encode()).hexdigest()[:32]
     chosen = {"to": settings.to, "name": settings.name, "images": settings.image_encoding, "fps": settings.fps}

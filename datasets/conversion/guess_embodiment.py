@@ -1,4 +1,4 @@
-"""The robot of a data set that nobody has described: what its files tell, and guesses where they do not."""
+"""A proposed embodiment for a data set without one: facts from its files, and guesses where they are silent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.episodes.dimension_names import told_names
+from embodio.datasets.episodes.dimension_names import names_in_files
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.sources.description import FieldPart
@@ -22,11 +22,11 @@ _ARM = ("x", "y", "z", "rx", "ry", "rz")
 
 @dataclass
 class Guess:
-    """A proposed embodiment, as it stands in a YAML file.
+    """A proposed embodiment, as written in a YAML file.
 
     Attributes:
         data: the keys and values.
-        notes: key of the YAML file that the data does not tell ("embodiment.action.mode") -> what was put there.
+        notes: key of the YAML file that the data leaves open ("embodiment.action.mode") -> the guess.
     """
 
     data: dict[str, Any]
@@ -87,17 +87,17 @@ def _rows(dimensions: list[dict[str, Any]]) -> list[list[Any]]:
 
 
 def _rate(source: EpisodeSource, notes: dict[str, str]) -> float:
-    told = getattr(source, "fps", None) or _environment(source).get("control_freq")
-    if isinstance(told, int | float) and told > 0:
-        return float(told)
+    rate = getattr(source, "fps", None) or _environment(source).get("control_freq")
+    if isinstance(rate, int | float) and rate > 0:
+        return float(rate)
     notes["embodiment.control_hz"] = f"{_HZ:g}; the files do not tell it"
     return _HZ
 
 
 def _environment(source: EpisodeSource) -> Mapping[str, Any]:
-    """What an HDF5 file says of how its environment was made."""
-    told = getattr(source, "environment", {}).get("env_kwargs")
-    return told if isinstance(told, dict) else {}
+    """The arguments with which an HDF5 file's environment was made."""
+    arguments = getattr(source, "environment", {}).get("env_kwargs")
+    return arguments if isinstance(arguments, dict) else {}
 
 
 def _controller(source: EpisodeSource) -> Mapping[str, Any]:
@@ -111,7 +111,7 @@ def _controller(source: EpisodeSource) -> Mapping[str, Any]:
 
 
 def _spec(source: EpisodeSource, seen: npt.NDArray[np.float64], notes: dict[str, str]) -> dict[str, Any]:
-    """What the action means, without its dimensions."""
+    """The meaning of the action, without its dimensions."""
     controller = _controller(source)
     size = seen.shape[1]
     if controller.get("type") in ("OSC_POSE", "OSC_POSITION"):
@@ -157,7 +157,7 @@ def _seen(source: EpisodeSource, fields: list[str]) -> npt.NDArray[np.float64]:
 
 
 def _names(source: EpisodeSource, fields: list[str], size: int) -> list[str]:
-    names = told_names(source, fields[0], size) if len(fields) == 1 else ()
+    names = names_in_files(source, fields[0], size) if len(fields) == 1 else ()
     if names:
         return list(names)
     if fields == ["action"] and size in (6, 7):
@@ -167,7 +167,7 @@ def _names(source: EpisodeSource, fields: list[str], size: int) -> list[str]:
 
 
 def _row(name: str, values: npt.NDArray[np.float64]) -> list[Any]:
-    """Name, unit and bounds: -1 to 1 where numbers fill that range, else what was seen and a tenth more."""
+    """Name, unit and bounds: -1 to 1 if numbers fill that range, else the observed range and a tenth more."""
     low, high = float(values.min()), float(values.max())
     if -1 <= low <= high <= 1 and max(-low, high) > 0.5:
         return [name, "", -1.0, 1.0]

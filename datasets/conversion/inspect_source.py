@@ -1,4 +1,4 @@
-"""A proposal of the YAML file for a data set that nobody has described yet; it opens as it is."""
+"""A proposed YAML file for a data set without a description; it opens as it is."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from embodio.datasets.sources.guesses import KEYS
 from embodio.datasets.sources.layouts import layout_behind, layout_of
 
 _STATES = ("state", "proprio", "robot_state", "robot_obs")
-_ROBOTS = ("robot0_", "robot1_", "")  # what robosuite puts before the names of an arm
-# What the place, the turn and the fingers of an arm's hand are called; the first that is there is taken.
+_ROBOTS = ("robot0_", "robot1_", "")  # robosuite's prefixes of an arm's names
+# Names of the position, rotation and fingers of an arm's hand; the first one found is taken.
 _HAND = (
     ("eef_pos", "ee_pos"),
     ("eef_quat", "eef_rot_axis_angle", "eef_axis_angle", "ee_quat", "ee_ori"),
@@ -115,7 +115,7 @@ def _state(steps: Mapping[str, Feature]) -> list[str]:
 
 
 def _hand(steps: Mapping[str, Feature], robot: str) -> list[str]:
-    """Place, turn and fingers of an arm's hand; empty without a place and one of the others."""
+    """Position, rotation and fingers of an arm's hand; empty without a position and one of the others."""
     known = [[f"observation/{robot}{name}" for name in names] for names in _HAND]
     found = [[path for path in paths if _is_vector(steps.get(path))][:1] for paths in known]
     return [path for part in found for path in part] if found[0] and (found[1] or found[2]) else []
@@ -148,9 +148,9 @@ def _instruction(source: EpisodeSource, notes: dict[str, str]) -> dict[str, Any]
         encoding = "bytes" if _holds_bytes(source, coded[0]) else "codepoints"
         notes["instruction"] = f"text as numbers in {coded[0]}, taken for {encoding}"
         return {"keys": coded, "encoding": encoding}
-    told = source.name.replace("_", " ").strip() or "do the task"
-    notes["instruction"] = f"{told!r}, after the name of the data set; no field says one"
-    return {"text": told}
+    text = source.name.replace("_", " ").strip() or "do the task"
+    notes["instruction"] = f"{text!r}, after the name of the data set; no field says one"
+    return {"text": text}
 
 
 def _holds_bytes(source: EpisodeSource, path: str) -> bool:
@@ -178,7 +178,7 @@ def _says_something(source: EpisodeSource, path: str) -> bool:
 
 
 def _with_wordings(keys: list[str]) -> list[Any]:
-    """The fields; those that differ in the number at their end only are a list of wordings."""
+    """The fields; those that differ only in their final number are grouped as paraphrases."""
     groups: dict[str, list[str]] = {}
     for key in keys:
         groups.setdefault(re.sub(r"(?<=[a-z])_?\d+$", "", key), []).append(key)
@@ -186,11 +186,11 @@ def _with_wordings(keys: list[str]) -> list[Any]:
 
 
 def instructions(source: EpisodeSource, described: InstructionFields | None = None) -> list[str]:
-    """What robots were told in some episodes, in all wordings: one line for each different instruction.
+    """The instructions in some episodes, in all paraphrases: one line for each different instruction.
 
     Args:
         source: any data set.
-        described: where its instruction is; None asks the source itself.
+        described: where its instruction is; None takes the source's own.
     """
     found: dict[str, None] = {}
     for _, episode in some_episodes(source, _LOOKED_AT):

@@ -1,4 +1,4 @@
-"""ConversionSettings: what a conversion makes of a data set."""
+"""ConversionSettings: format, image encoding and rate of a converted data set."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _IMAGES = {"rlds": ("png", "jpeg"), "lerobot": ("video", "png")}
 
 @dataclass(frozen=True)
 class ConversionSettings:
-    """What to make of a data set.
+    """Settings of a conversion.
 
     Attributes:
         to: "rlds" or "lerobot".
-        name: of the new data set; None takes that of the source, in small letters.
+        name: of the new data set; None takes that of the source, in lower case.
         images: how images are stored. RLDS: "png" (every value is kept) or "jpeg". LeRobot: "video" (H.264;
             camera images of 128 px differ by less than 2 of 255 on average) or "png" (every value is kept). None takes
             the first one.

@@ -1,4 +1,4 @@
-"""Where converted episodes go: writers of RLDS and of LeRobot that take episodes of any source."""
+"""Targets of a conversion: writers of RLDS and of LeRobot that take episodes of any source."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class EpisodeWriter(Protocol):
         """Episodes that are safe on disk, also from a run that was killed."""
 
     def add(self, episode: EpisodeView) -> None:
-        """Writes one more; nothing of it stays if that fails."""
+        """Writes one more; nothing of it remains on failure."""
 
     def close(self) -> None:
         """Completes the data set."""
@@ -66,14 +66,14 @@ class _RLDSTarget:
         self._writer.add([_step(episode, self._features, step) for step in range(len(episode))], values)
 
     def close(self) -> None:
-        """Completes the data set; RLDS data without a robot is read all the same."""
+        """Completes the data set; RLDS data without a robot can still be read."""
         if self._embodiment is not None:
             write_json(self._folder / "embodiment.json", self._embodiment.to_dict(), indent=2)
         self._writer.close()
 
 
 def open_target(source: EpisodeSource, staging: Path, settings: ConversionSettings) -> EpisodeWriter:
-    """The writer that the settings ask for; it goes on with what is in the folder.
+    """The writer that the settings ask for; it resumes what is in the folder.
 
     Raises:
         DatasetError: the settings do not fit the source.
@@ -92,7 +92,7 @@ def open_target(source: EpisodeSource, staging: Path, settings: ConversionSettin
 
 
 def dataset_name(name: str) -> str:
-    """A name that tfds takes, made of any other: small letters, digits and underscores, a letter first."""
+    """A name that tfds accepts, made from any other: lower-case letters, digits and underscores, a letter first."""
     plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
     return plain if plain[:1].isalpha() else f"data_{plain}".rstrip("_")
 

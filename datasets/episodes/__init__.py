@@ -1,1 +1,1 @@
-"""Episodes: what a data set of trajectories holds, whichever format it is in."""
+"""Episodes: the contents of a data set of trajectories, whatever its format."""

@@ -1,4 +1,4 @@
-"""EpisodeCache: the episodes that were opened last, as many as fit into a budget of bytes."""
+"""EpisodeCache: the most recently opened episodes, as many as fit into a budget of bytes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from embodio.datasets.episodes.features import STEPS, DepthFeature, EpisodeFeatu
 from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 
 DEFAULT_BYTES = 512 << 20
-_UNKNOWN_SIZE = 256  # pixels on a side of images whose size the features do not say
-_COMPRESSION = {"jpeg": 4, "png": 2}  # how much smaller than their pixels images are at least, as a rule
+_UNKNOWN_SIZE = 256  # pixels on a side of images whose size the features do not give
+_COMPRESSION = {"jpeg": 4, "png": 2}  # usual minimum compression of images
 _TEXT_BYTES = 128
-_SEQUENCE_BYTES = 8 << 10  # a tenth of a second of sound at 16 kHz, and room
+_SEQUENCE_BYTES = 8 << 10  # a tenth of a second of sound at 16 kHz, and slack
 _EPISODE_BYTES = 8 << 10  # of the objects that make up an episode
 
 
@@ -46,7 +46,7 @@ def _array_bytes(feature: TensorFeature | DepthFeature) -> int:
 
 
 class EpisodeCache:
-    """Opens episodes and keeps the latest ones. A copy in another process starts empty.
+    """Opens episodes and keeps the most recent ones. A copy in another process starts empty.
 
     Args:
         source: where they come from.
@@ -65,7 +65,7 @@ class EpisodeCache:
         return len(self._open)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the episodes behind."""
+        """Pickles without the episodes."""
         return self.__dict__ | {"_open": OrderedDict(), "_bytes": 0}
 
     def episode(self, index: int) -> EpisodeView:

@@ -1,4 +1,4 @@
-"""Digests of episodes: by them a data set is known again, and what has changed in it is found."""
+"""Digests of episodes, which identify a data set and reveal changes in it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def episode_digests(source: EpisodeSource) -> tuple[str, ...]:
 
     It covers every number and text of every step and of the whole episode, and every image that is stored compressed;
     of images that are stored as numbers the first, middle and last step. Of a data set with video files it covers the
-    files, see `videos_digest`. An episode that cannot be read has a digest too, that of what can be read.
+    files, see `videos_digest`. An unreadable episode has the digest of its readable part.
 
-    Reading takes as long as the disk needs; the result is kept with the data until a file changes.
+    Reading is limited by the disk; the result is kept with the data until a file changes.
     """
     key = fingerprint(source, revision=_REVISION)
     known = load_side_file(source, _KIND, key)
@@ -120,7 +120,7 @@ def _images(episode: EpisodeView, path: str, filmed: bool) -> Iterator[tuple[str
 
 
 def _sequence(episode: EpisodeView, path: str) -> Iterator[Any]:
-    """What an episode, or each of its steps, has in any number."""
+    """The values of a sequence, of an episode or of each of its steps."""
     if not path.startswith("steps/"):
         yield episode.sequence(path)
         return

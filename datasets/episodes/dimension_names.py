@@ -1,4 +1,4 @@
-"""What the numbers of a field are called: names of the robot where it is described, else counted."""
+"""Names of the numbers in a field: the robot's where it is described, otherwise counted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def dimensions_of(source: EpisodeSource, field: str, size: int) -> tuple[Dimensi
     Args:
         source: whose robot to ask.
         field: path of a numeric step field.
-        size: how many numbers a step of it holds.
+        size: number of values in a step of it.
     """
     embodiment = robot_of(source)
     if embodiment is None:
@@ -24,13 +24,13 @@ def dimensions_of(source: EpisodeSource, field: str, size: int) -> tuple[Dimensi
 
 
 def dimension_names(source: EpisodeSource, field: str, size: int) -> tuple[str, ...]:
-    """One name for each number of a step of a field: of the robot, of the files where they tell, else counted."""
+    """One name for each number of a field: the robot's, else the files', else counted."""
     found = tuple(dimension.name for dimension in dimensions_of(source, field, size))
-    return found or told_names(source, field, size) or tuple(f"{_short(field)}_{number}" for number in range(size))
+    return found or names_in_files(source, field, size) or tuple(f"{_short(field)}_{number}" for number in range(size))
 
 
-def told_names(source: EpisodeSource, field: str, size: int) -> tuple[str, ...]:
-    """What the files call the numbers of a field; empty where they do not tell, or names are missing or repeated."""
+def names_in_files(source: EpisodeSource, field: str, size: int) -> tuple[str, ...]:
+    """The files' names for the numbers of a field; empty without any, or if some are missing or repeated."""
     tell = getattr(source, "dimension_names", None)
     if tell is None:
         return ()

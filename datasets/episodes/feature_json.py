@@ -1,4 +1,4 @@
-"""Reads features.json of tfds: which fields an episode has, and of which kind."""
+"""The parser of tfds' features.json: the fields of an episode and their kinds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ENCODINGS: dict[str, Literal["none", "bytes", "zlib"]] = {
     "bytes": "bytes",
     "zlib": "zlib",
 }
-_MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # what reading JSON of another structure ends in
+_MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # the errors of reading JSON of another structure
 
 
 @dataclass
@@ -41,7 +41,7 @@ class _Found:
 
 
 def load_features(folder: Path) -> EpisodeFeatures:
-    """Reads `folder`/features.json; raises FeatureError where it is missing or is not JSON, and as `read_features`."""
+    """Reads `folder`/features.json; raises FeatureError if it is missing or is not JSON, and as `read_features`."""
     path = folder / "features.json"
     try:
         return read_features(json.loads(path.read_text()))
@@ -54,7 +54,7 @@ def load_features(folder: Path) -> EpisodeFeatures:
 
 
 def read_features(data: Mapping[str, Any]) -> EpisodeFeatures:
-    """Reads the content of features.json; fields of kinds that are not known are listed as unread.
+    """Reads the content of features.json; fields of unknown kinds are listed as unread.
 
     Args:
         data: the parsed JSON of any tfds data set whose examples are RLDS episodes.
@@ -85,7 +85,7 @@ def _read(data: Mapping[str, Any]) -> EpisodeFeatures:
 
 
 def read_feature(data: Mapping[str, Any], path: str) -> Feature:
-    """One field that is not a sequence; raises FeatureError where it is of a kind that cannot be read."""
+    """One field that is not a sequence; raises FeatureError if it is of a kind that cannot be read."""
     if "image" in data:
         return _image(data["image"], path)
     if "text" in data or data.get("tensor", {}).get("dtype") in ("string", "object"):

@@ -23,7 +23,7 @@ _LINE = re.compile(
 
 
 def parse_feature(text: str) -> Feature:
-    """Reads one line; raises FeatureError where it is none."""
+    """Reads one line; raises FeatureError if it is not a feature."""
     found = _LINE.match(text)
     if found is None:
         raise FeatureError(

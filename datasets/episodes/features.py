@@ -1,4 +1,4 @@
-"""The features of an RLDS episode: what every step holds and what the whole episode holds, as in tfds' features.json.
+"""The features of an RLDS episode: the fields of each step and of the whole episode, as in tfds' features.json.
 
 Features are kept flat, with a slash between the levels ("observation/wrist"), as they are in the records themselves.
 """
@@ -33,10 +33,10 @@ class ImageFeature:
     """A uint8 image [height, width, channels], stored compressed.
 
     Attributes:
-        height: rows, or None where images differ.
-        width: columns, or None where images differ.
+        height: rows; None if images differ.
+        width: columns; None if images differ.
         channels: 1 or 3.
-        encoding: "jpeg" or "png"; what new records are written with (both are always read).
+        encoding: "jpeg" or "png", of new records (both can always be read).
     """
 
     height: int | None
@@ -127,7 +127,7 @@ Feature = ImageFeature | DepthFeature | TensorFeature | TextFeature
 
 @dataclass(frozen=True)
 class SequenceFeature:
-    """Any number of values at each step, or of the whole episode; read with `Episode.sequence`.
+    """Any number of values at each step, or for the whole episode; read with `Episode.sequence`.
 
     Attributes:
         item: one value.
@@ -149,8 +149,8 @@ class EpisodeFeatures:
     Attributes:
         steps: path within a step ("action", "observation/wrist") -> feature.
         episode: path within the episode ("episode_metadata/seed") -> feature.
-        sequences: path within the episode ("steps/notes") -> what is there in any number.
-        unread: path within the episode -> why what is there cannot be read.
+        sequences: path within the episode ("steps/notes") -> its feature.
+        unread: path within the episode -> why it cannot be read.
     """
 
     steps: Mapping[str, Feature]
@@ -174,8 +174,8 @@ class EpisodeFeatures:
 def features_of(embodiment: Embodiment) -> EpisodeFeatures:
     """Returns the features of demonstrations recorded on a robot.
 
-    `action` is what was executed (it may carry noise), `expert_action` the clean label. A microphone is a sequence of
-    each step: float32 samples [n] (or [n, channels]), as many as it gave; the rate is in the metadata.
+    `action` is what was executed (it may carry noise), `expert_action` the clean label. A microphone is a sequence
+    at each step: float32 samples [n] (or [n, channels]) of any number; the rate is in the metadata.
 
     Args:
         embodiment: decides the cameras and the sizes of state and action.
@@ -232,7 +232,7 @@ def _dict_to_json(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fits(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> bool:
-    """Whether numbers keep their values, rounding apart: whole ones are in range, finite ones stay finite."""
+    """Whether numbers keep their values, except for rounding: whole ones are in range, finite ones stay finite."""
     if dtype.kind in "iu" and array.dtype.kind in "iu":
         limits = np.iinfo(dtype)
         return not array.size or bool(limits.min <= int(array.min()) and int(array.max()) <= limits.max)
@@ -248,6 +248,6 @@ def fits(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> bool:
 
 def as_declared(name: str, stored: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """Numbers as a record holds them, float32 or int64, in the declared type; raises FeatureError as `fits` says."""
-    if dtype != np.uint64 and not fits(stored, dtype):  # its larger half is stored as numbers below zero
+    if dtype != np.uint64 and not fits(stored, dtype):  # whose upper half is stored as negative numbers
         raise FeatureError(f"{name}: values that are not {dtype}. Its features.json does not belong to it")
     return stored.astype(dtype)

@@ -1,4 +1,4 @@
-"""EpisodeFields: how the fields of an episode are named and found, whatever the files are."""
+"""EpisodeFields: naming and lookup of an episode's fields, whatever the file format."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def as_rows(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 class EpisodeFields(ABC):
-    """What all kinds of episodes have in common; the part "observation/" of a path may be left out.
+    """The common part of all kinds of episodes; the prefix "observation/" of a path may be left out.
 
     Attributes:
         features: what the episode holds.
@@ -59,10 +59,10 @@ class EpisodeFields(ABC):
 
     @abstractmethod
     def text(self, path: str, step: int) -> str:
-        """Returns a text field at one step; raises FeatureError where there is none and IndexError outside [0, T)."""
+        """Returns a text field at one step; raises FeatureError if there is none and IndexError outside [0, T)."""
 
     def wordings(self, step: int) -> tuple[str, ...]:
-        """The instruction of one step in all its wordings, the usual one first; IndexError outside [0, T)."""
+        """The instruction of one step in all its paraphrases, the usual one first; IndexError outside [0, T)."""
         return (self.text(INSTRUCTION, step),)
 
     def _require_step(self, step: int) -> None:
@@ -70,7 +70,7 @@ class EpisodeFields(ABC):
             raise IndexError(f"step {step} of an episode of {len(self)} steps")
 
     def _find(self, path: str) -> tuple[str, Feature]:
-        """The full path of a field of the steps and its feature; raises FeatureError where there is none."""
+        """The full path of a field of the steps and its feature; raises FeatureError if there is none."""
         steps = self.features.steps
         for candidate in (path, _OBSERVATION + path):
             if candidate in steps:

@@ -1,4 +1,4 @@
-"""Idle steps: moments in which the robot is told to do next to nothing and does next to nothing."""
+"""Idle steps: moments with almost no command and almost no motion."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def idle_steps(
 ) -> npt.NDArray[np.bool_]:
     """Finds the idle steps of one episode.
 
-    A binary dimension, such as a gripper command, counts only where it changes; a robot that is steered by words is
-    never idle, as each of them means something. The last step has no next state, so only its action counts. What is
+    A binary dimension, such as a gripper command, counts only where it changes; a robot steered by words is
+    never idle, because every word means something. The last step has no next state, so only its action counts. What is
     not finite is not idle: `embodio.datasets.episodes.step_filter` finds it.
 
     Args:
@@ -32,21 +32,21 @@ def idle_steps(
         bool [T], true where idle.
 
     Raises:
-        DatasetError: the numbers of dimensions differ from what the robot has.
+        DatasetError: the numbers of dimensions differ from the robot's.
     """
-    told, is_at = np.asarray(actions, dtype=np.float64), np.asarray(states, dtype=np.float64)
-    for name, array, size in (("action", told, len(action.dimensions)), ("state", is_at, len(state))):
+    commands, measured = np.asarray(actions, dtype=np.float64), np.asarray(states, dtype=np.float64)
+    for name, array, size in (("action", commands, len(action.dimensions)), ("state", measured, len(state))):
         if array.ndim != 2 or array.shape[1] != size:
             raise DatasetError(f"{name}: expected [T, {size}], got {array.shape}; give the data set's own embodiment")
     binary = np.array([d.kind == "binary" for d in action.dimensions], dtype=bool)
-    change = np.diff(told, axis=0, prepend=told[:1])
+    change = np.diff(commands, axis=0, prepend=commands[:1])
     if action.mode == "delta":
-        change[:, ~binary] = told[:, ~binary]
-    moved = np.diff(is_at, axis=0, append=is_at[-1:])
+        change[:, ~binary] = commands[:, ~binary]
+    moved = np.diff(measured, axis=0, append=measured[-1:])
     commanded = np.linalg.norm(change / _spans(action.dimensions), axis=1)
     went = np.linalg.norm(moved / _spans(state), axis=1)
     if any(d.kind == "word" for d in action.dimensions):
-        return np.zeros(len(told), dtype=np.bool_)
+        return np.zeros(len(commands), dtype=np.bool_)
     idle: npt.NDArray[np.bool_] = (commanded < config.action) & (went < config.state)
     return idle
 

@@ -1,4 +1,4 @@
-"""How long every episode is and which ones are damaged: found once, and kept with the data."""
+"""The index of a data set: episode lengths and damaged episodes, found once and kept with the data."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class EpisodeIndex:
         return tuple(int(number) for number in np.flatnonzero(self.lengths == 0) if int(number) not in self.damaged)
 
     def empty_in_words(self) -> str:
-        """How many episodes have no steps, and which; empty where all have some."""
+        """The number of episodes without steps, and which; empty if there are none."""
         empty = self.empty
         if not empty:
             return ""
@@ -48,14 +48,14 @@ class EpisodeIndex:
 
 
 def _plausible(length: int) -> int:
-    """Returns the number of steps; raises FeatureError where no memory would hold them, as only damage says so."""
+    """Returns the number of steps; raises FeatureError if no memory would hold them, as only damage says so."""
     if length > _LONGEST:
         raise FeatureError(f"an episode of {length} steps; {_LONGEST} is the most")
     return length
 
 
 def index_episodes(source: EpisodeSource) -> EpisodeIndex:
-    """Returns the lengths of all episodes, from the side file where it is still true, else from the data."""
+    """Returns the lengths of all episodes, from the side file if it is up to date, else from the data."""
     key = fingerprint(source)
     known = load_side_file(source, _KIND, key)
     if isinstance(known, dict) and len(known.get("lengths", ())) == len(source):

@@ -1,4 +1,4 @@
-"""QuantileSketch: quantiles of any number of values in bounded memory, with a bound of the error; sketches merge."""
+"""QuantileSketch: mergeable quantiles of any number of values in bounded memory, with a bounded error."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ CAPACITY = 1 << 16
 class QuantileSketch:
     """Quantiles of vectors, dimension by dimension: exact for up to `capacity` vectors, then within a known error.
 
-    Level h holds values that stand for 2^h values each. A level that is full is sorted and every second value moves up
-    a level, which moves the rank of any value by at most 2^h (Manku, Rajagopalan and Lindsay, 1998; KLL, 2016, without
+    Level h holds values that represent 2^h values each. A full level is sorted and every second value moves up a
+    level, which moves the rank of any value by at most 2^h (Manku, Rajagopalan and Lindsay, 1998; KLL, 2016, without
     the coin: the half that is kept alternates). So N values have ranks within N * log2(N / capacity) / capacity at
-    worst; `rank_error` is the bound for what was really done. No draw is made: the same input gives the same sketch.
+    worst; `rank_error` is the bound for the actual merges. Nothing is random: the same input gives the same sketch.
 
     Args:
         capacity: values on a level, an even number.
@@ -28,12 +28,12 @@ class QuantileSketch:
 
     @property
     def rank_error(self) -> int:
-        """How many ranks a quantile may be off at most; 0 as long as all values are held."""
+        """The largest error of a quantile in ranks; 0 while all values are held."""
         return self._error
 
     @property
     def held(self) -> int:
-        """Vectors that are held."""
+        """Number of vectors held."""
         return sum(len(array) for level in self._levels for array in level)
 
     def update(self, values: npt.NDArray[np.float32]) -> None:

@@ -1,4 +1,4 @@
-"""Small files next to a data set that save work: they are named by a hash of what they were made from."""
+"""Small cache files next to a data set, named by a hash of what they were made from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from embodio.model.writing import write_cached
 
 
 def data_folder(source: EpisodeSource) -> Path | None:
-    """The folder that a source reads, or None where it has none on this machine."""
+    """The folder that a source reads, or None if it is not on this machine."""
     for name in ("folder", "path", "root"):
         value = getattr(source, name, None)
         if isinstance(value, str | Path) and Path(value).exists():
@@ -27,7 +27,7 @@ def data_folder(source: EpisodeSource) -> Path | None:
 
 
 def fingerprint(source: EpisodeSource, **transform: Any) -> str | None:
-    """A hash of a data set and of what is made of it.
+    """A hash of a data set and of the processing applied to it.
 
     It covers name, features, number of episodes, how the source was opened, and name, size and times of change of every
     file; not their content, which would take as long as reading them. One of the times is when a file was written or
@@ -38,7 +38,7 @@ def fingerprint(source: EpisodeSource, **transform: Any) -> str | None:
         **transform: anything that goes into JSON.
 
     Returns:
-        32 hexadecimal digits; None where the data has no folder on this machine, so that nothing can be remembered.
+        32 hexadecimal digits; None if the data has no folder on this machine, so that nothing can be cached.
     """
     folder = data_folder(source)
     if folder is None:
@@ -66,7 +66,7 @@ def fingerprint(source: EpisodeSource, **transform: Any) -> str | None:
 
 
 def load_side_file(source: EpisodeSource, kind: str, key: str | None) -> Any:
-    """What was saved under `key`, or None if that is not there or damaged."""
+    """The content saved under `key`, or None if it is missing or damaged."""
     path = _path(source, kind, key)
     try:
         return None if path is None else unsealed(path.read_bytes())

@@ -1,4 +1,4 @@
-"""What every data set looks like from here on: numbered episodes, whatever the files are."""
+"""EpisodeSource: a data set as numbered episodes, whatever its file format."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class EpisodeView(Protocol):
 
     @property
     def instruction(self) -> str:
-        """What the robot was told to do, at the first step."""
+        """The instruction at the first step."""
 
     def wordings(self, step: int) -> tuple[str, ...]:
-        """What the robot was told, at one step, in all wordings that the data has; the usual one is the first."""
+        """The instruction at one step in all paraphrases of the data, the usual one first."""
 
     @property
     def observation_keys(self) -> tuple[str, ...]:
@@ -60,12 +60,12 @@ class EpisodeView(Protocol):
         """The image of one step, uint8 [H, W, C], RGB."""
 
     def sequence(self, path: str, step: int | None = None) -> npt.NDArray[Any] | tuple[Any, ...]:
-        """What a step (or the episode, without `step`) has in any number; `path` is one of `features.sequences`."""
+        """The values of a sequence at a step (or of the episode); `path` is one of `features.sequences`."""
 
 
 @runtime_checkable
 class EpisodeSource(Protocol):
-    """A data set: numbered episodes of one robot. It can be pickled; a copy opens files of its own.
+    """A data set: numbered episodes of one robot. It can be pickled; a copy opens its own files.
 
     Attributes:
         name: of the data set.
@@ -82,7 +82,7 @@ class EpisodeSource(Protocol):
 
     @property
     def embodiment(self) -> Embodiment:
-        """The robot that was recorded; raises DatasetError where the data set does not say."""
+        """The robot that was recorded; raises DatasetError if the data set does not say."""
 
     def __len__(self) -> int:
         """The number of episodes."""
@@ -91,10 +91,10 @@ class EpisodeSource(Protocol):
         """The number of steps of episode `index`, without decoding images."""
 
     def episode(self, index: int) -> EpisodeView:
-        """Episode `index`; raises CorruptRecordError where it is damaged and IndexError where there is none."""
+        """Episode `index`; raises CorruptRecordError if it is damaged and IndexError if there is none."""
 
     def close(self) -> None:
-        """Closes files; they open again when they are needed."""
+        """Closes files; reopened when needed."""
 
 
 def encoded_frame(episode: EpisodeView, path: str, step: int) -> bytes | None:
@@ -105,7 +105,7 @@ def encoded_frame(episode: EpisodeView, path: str, step: int) -> bytes | None:
 
 
 def put_frame(episode: EpisodeView, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
-    """Puts the image of one step into an array; without a copy in between where the episode has `frame_into`.
+    """Puts the image of one step into an array, without an intermediate copy if the episode has `frame_into`.
 
     Args:
         episode: of a data set.
@@ -127,12 +127,12 @@ def put_frame(episode: EpisodeView, path: str, step: int, out: npt.NDArray[np.ui
 
 
 def some_episodes(source: EpisodeSource, count: int = 16) -> Iterator[tuple[int, EpisodeView]]:
-    """Numbers and episodes from all over a data set that can be read and have steps, for a first look at it.
+    """Numbers and episodes from across a data set that are readable and have steps, for a first look.
 
     Args:
         source: the data set.
-        count: how many are tried, evenly spaced; where none of these will do, the others are tried up to the first
-            that does.
+        count: how many are tried, evenly spaced; if none of them qualifies, the others are tried up to the first that
+            does.
     """
     spread = list(dict.fromkeys(np.linspace(0, max(0, len(source) - 1), count).astype(int).tolist()))
     spread, others = spread[: len(source)], (number for number in range(len(source)) if number not in spread)
@@ -154,7 +154,7 @@ def some_episodes(source: EpisodeSource, count: int = 16) -> Iterator[tuple[int,
 
 
 def robot_of(source: EpisodeSource) -> Embodiment | None:
-    """The robot of a data set; None where it is not described."""
+    """The robot of a data set; None if it is not described."""
     try:
         return source.embodiment
     except DatasetError:

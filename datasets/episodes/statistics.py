@@ -1,4 +1,4 @@
-"""Statistics of the numeric fields of a data set, from one pass over its episodes."""
+"""Statistics of the numeric fields of a data set, computed in one pass over its episodes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LISTED = 8
 
 
 class FieldAccumulator:
-    """Gathers the statistics of one vector of numbers, batch by batch.
+    """Accumulates the statistics of one vector of numbers, batch by batch.
 
     Mean and variance are updated by the pairwise rule of Chan, Golub and LeVeque (1983), so batches and accumulators
     may be merged in any grouping: count, minimum and maximum are the same bits, mean and deviation differ by rounding.
@@ -47,7 +47,7 @@ class FieldAccumulator:
 
     @property
     def rank_error(self) -> float:
-        """How far a quantile may be off at most, as a share of all values; 0 as long as it is exact."""
+        """The largest rank error of a quantile, as a share of all values; 0 while it is exact."""
         return self._sketch.rank_error / max(1, self._count)
 
     def update(self, values: npt.NDArray[Any]) -> None:
@@ -102,7 +102,7 @@ class FieldAccumulator:
         return np.clip(self._sketch.quantiles(shares), self._low, self._high)
 
     def _widen(self, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> None:
-        """Takes in smallest and largest values; called before the first `_add`."""
+        """Widens the range to smallest and largest values; called before the first `_add`."""
         self._low = np.minimum(self._low, low) if self._count else low
         self._high = np.maximum(self._high, high) if self._count else high
 
@@ -129,17 +129,17 @@ def compute_statistics(
 ) -> DatasetStatistics:
     """Computes the statistics of the actions and of the state of a data set, or reads those kept with the data.
 
-    They are kept under a hash of the files and of what is computed, so they are computed again when either changes.
-    Damaged episodes are left out, and so are steps with a value that is not finite in any of the fields, which `source`
-    of the result says; training leaves out the same.
+    They are kept under a hash of the files and of the computation, so they are recomputed when either changes.
+    Damaged episodes are left out, and so are steps with a non-finite value in any of the fields, as `source` of the
+    result states; training leaves out the same ones.
 
     Args:
         reader: of the data set; its embodiment gives the names of the dimensions.
-        others: more data sets of the same robot; the statistics are those of all steps together.
+        others: more data sets of the same robot; the statistics cover all steps together.
         fields: numeric fields of a step; empty takes those of "action", "expert_action" and "state" that are there.
-        episodes: of each data set only this many, from the first on, are read; 0 reads all.
-        rules: which other steps are left out; None for no others.
-        done: called with the number of episodes that were read, after each.
+        episodes: of each data set only this many, from the start, are read; 0 reads all.
+        rules: other steps to leave out; None for none.
+        done: called after each with the number of episodes done so far.
 
     Returns:
         Statistics of each field.
@@ -175,7 +175,7 @@ def compute_statistics(
 
 
 class _LeftOut:
-    """What is not in the statistics, and how many steps are."""
+    """Counts of the episodes and steps that the statistics leave out."""
 
     def __init__(self) -> None:
         self.kept = 0
@@ -187,7 +187,7 @@ class _LeftOut:
         self.kept = int(self._steps[0])
 
     def __str__(self) -> str:
-        """For people, to be put behind what was read."""
+        """Readable text to append to the description of what was read."""
         parts = []
         if self.episodes:
             listed = ", ".join(self.episodes[:_LISTED]) + (", ..." if len(self.episodes) > _LISTED else "")
@@ -199,7 +199,7 @@ class _LeftOut:
 
 
 def _described(readers: Sequence[EpisodeSource], episodes: int) -> str:
-    """What was read, for people."""
+    """A readable description of what was read."""
     parts = []
     for reader in readers:
         name = f"{reader.name} {getattr(reader, 'version', '')}".strip()
@@ -211,7 +211,7 @@ def _described(readers: Sequence[EpisodeSource], episodes: int) -> str:
 
 
 def _usual_fields(reader: EpisodeSource) -> list[str]:
-    """Those of the usual fields that are there."""
+    """Those of the usual fields that exist."""
     steps = reader.features.steps
     usual = (*_ACTION_FIELDS, _STATE_FIELD)
     present = [f for f in usual if any(isinstance(steps.get(path), TensorFeature) for path in (f, f"observation/{f}"))]
@@ -255,7 +255,7 @@ def _accumulate(
     episodes: int,
     rules: StepRules,
 ) -> Iterator[None]:
-    """Adds the episodes of a data set one by one, and what cannot be used to `left_out`."""
+    """Adds the episodes of a data set one by one, and what is unusable to `left_out`."""
     index = index_episodes(source)
     steps = StepFilter(source, tuple(accumulators), rules)
     for number in range(min(len(source), episodes or len(source))):

@@ -1,4 +1,4 @@
-"""The filter for steps: those that are not finite, idle or out of range are left out of statistics and training."""
+"""StepFilter: excludes steps that are not finite, idle or out of range from statistics and training."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _KIND, _REVISION = "steps", 1
 
 
 class StepFilter:
-    """Finds the steps of a data set that nothing is learned from.
+    """Finds the steps of a data set that are excluded from training.
 
     Args:
         source: the data set.
         fields: numeric fields of a step that must be finite, and numbers that float32 can hold.
-        rules: what else is left out.
+        rules: other steps to leave out.
 
     Raises:
         DatasetError: a field or dimension of the rules is not in the data set.
@@ -96,7 +96,7 @@ class StepFilter:
                 continue
             try:
                 reasons = self.reasons(self._source.episode(number))
-            except (CorruptRecordError, FeatureError):  # the loader reports and counts it
+            except (CorruptRecordError, FeatureError):  # the loader reports and counts these
                 continue
             if reasons.any():
                 found[str(number)] = [[int(step), int(reasons[step])] for step in np.flatnonzero(reasons)]

@@ -1,4 +1,4 @@
-"""Step rules: which steps of a data set nothing is learned from, as plain settings."""
+"""Step rules: settings that decide which steps of a data set are excluded from training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from embodio.datasets.errors import DatasetError
 
 @dataclass(frozen=True, kw_only=True)
 class IdleConfig:
-    """When a step is idle: both numbers are below their thresholds, which are shares of each dimension's range.
+    """Thresholds of idle steps, as shares of each dimension's range; a step below both is idle.
 
     Attributes:
         action: norm of the action; for absolute actions, of its change since the step before.
@@ -32,10 +32,10 @@ class IdleConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class StepRules:
-    """Which steps are left out, besides those that are not finite, which always are.
+    """Steps to leave out, besides those that are not finite.
 
     Attributes:
-        idle: when a step is idle; None keeps idle steps.
+        idle: thresholds of idle steps; None keeps them.
         ranges: numeric field ("state"), or one dimension of it ("state/z") -> lowest and highest value. A step with a
             value beyond them is left out.
     """

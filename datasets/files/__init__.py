@@ -1,1 +1,1 @@
-"""Files: reading from folders, archives and URLs, and writing that is whole or absent."""
+"""Files: reading from folders, archives and URLs, and atomic writing."""

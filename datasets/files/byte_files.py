@@ -1,4 +1,4 @@
-"""Files read at any position: on this machine, or behind a URL that fsspec knows."""
+"""Random access to files, on this machine or behind a URL that fsspec knows."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.files.names import inside, relative
 from embodio.datasets.files.remote import file_system, network_errors, trying_again
 
-# What servers call a version of a file.
+# Servers' names for a version of a file.
 _MARKS = ("etag", "ETag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
 
 
 class ByteFile(Protocol):
-    """A file. It can be pickled and forked; a copy opens a file of its own.
+    """A file. It can be pickled and forked; a copy opens its own file.
 
     Attributes:
         name: for errors.
-        block: how many bytes are best read at once where little is needed.
+        block: the best number of bytes for a small read.
     """
 
     block: int
@@ -29,10 +29,10 @@ class ByteFile(Protocol):
         """Path or URL."""
 
     def stamp(self) -> tuple[int, int | str]:
-        """Size in bytes, and something that changes when the content does; raises DatasetError if it is missing."""
+        """Size in bytes, and a value that changes with the content; raises DatasetError if it is missing."""
 
     def read(self, offset: int, length: int) -> bytes:
-        """The bytes from `offset` on, fewer than `length` at the end of the file only."""
+        """The bytes from `offset` on, fewer than `length` only at the end of the file."""
 
     def close(self) -> None:
         """Closes the file; it opens again when it is needed."""
@@ -82,7 +82,7 @@ class LocalFile:
             self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the open file behind."""
+        """Pickles without the open file."""
         return self.__dict__ | {"_descriptor": None}
 
     def _open(self) -> int:
@@ -103,7 +103,7 @@ class RemoteFile:
         self.name = name
 
     def stamp(self) -> tuple[int, int | str]:
-        """Size in bytes and what the server says of the version; raises DatasetError if it is missing."""
+        """Size in bytes and the server's version; raises DatasetError if it is missing."""
         system, path = file_system(self.name)
         try:
             info = trying_again(lambda: system.info(path))
@@ -127,11 +127,11 @@ class RemoteFile:
         return data
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Does nothing: no file stays open."""
 
 
 class Ahead:
-    """Small reads of a file in blocks, one after the other: few requests where records are small."""
+    """Small sequential reads of a file in blocks: few requests for small records."""
 
     def __init__(self, file: ByteFile) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Files by name inside a folder, a tar or a zip, read at any place without unpacking the rest."""
+"""Named files inside a folder, a tar or a zip, read individually without unpacking the rest."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from embodio.model.writing import WriteError, replacing, write_errors
 _COMPRESSED = (".tar.xz", ".tar.gz", ".tar.bz2", ".txz", ".tgz")
 _ARCHIVES = (".tar", ".zip", *_COMPRESSED)
 _REMEDY = "Fetch the file again"
-_LARGEST = 1 << 30  # bytes; no file of an episode comes near it, but a small zip can hold it
-# RuntimeError: encrypted, or compressed in a way that is not known here.
+_LARGEST = 1 << 30  # bytes; far more than any file of an episode, but a small zip can hold it
+# RuntimeError: encrypted, or compressed by an unknown method.
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
 _log = logging.getLogger(__name__)
 
 
 class FileTree(Protocol):
-    """Named files. It can be pickled; a copy opens files of its own."""
+    """Named files. It can be pickled; a copy opens its own files."""
 
     path: Path
 
@@ -37,14 +37,14 @@ class FileTree(Protocol):
         """All files, with slashes between folders."""
 
     def read(self, name: str) -> bytes:
-        """The content of one; raises CorruptRecordError where it is not there or damaged."""
+        """The content of one; raises CorruptRecordError if it is not there or damaged."""
 
     def close(self) -> None:
-        """Closes files; they open again when needed."""
+        """Closes files; reopened when needed."""
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the name is that of a tar or a zip."""
+    """Whether the name is a tar's or a zip's."""
     return path.name.lower().endswith(_ARCHIVES)
 
 
@@ -82,21 +82,21 @@ class FolderTree:
         return [file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file()]
 
     def read(self, name: str) -> bytes:
-        """The content of one file; raises UnsafeName where its name, or a link, leads outside of the folder."""
+        """The content of one file; raises UnsafeName if its name, or a link, leads outside of the folder."""
         try:
             return inside(self.path, name, self.path).read_bytes()
         except OSError as error:
             raise CorruptRecordError(self.path / name, 0, f"cannot be read ({error})", _REMEDY) from error
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Does nothing: no file stays open."""
 
 
 class TarTree:
     """A plain tar, read at absolute positions."""
 
     def __init__(self, path: Path) -> None:
-        """Notes where every file is; raises CorruptRecordError where the tar is damaged or cut off."""
+        """Notes where every file is; raises CorruptRecordError if the tar is damaged or cut off."""
         self.path = path
         self._descriptor: int | None = None
         try:
@@ -133,7 +133,7 @@ class TarTree:
             self._descriptor = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the open file behind."""
+        """Pickles without the open file."""
         return self.__dict__ | {"_descriptor": None}
 
 
@@ -141,7 +141,7 @@ class ZipTree:
     """A zip."""
 
     def __init__(self, path: Path) -> None:
-        """Opens it; raises CorruptRecordError where it is damaged or cut off."""
+        """Opens it; raises CorruptRecordError if it is damaged or cut off."""
         self.path = path
         self._zip: zipfile.ZipFile | None = None
         self._names = [info.filename for info in self._open().infolist() if not info.is_dir()]
@@ -167,7 +167,7 @@ class ZipTree:
             self._zip = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the open file behind."""
+        """Pickles without the open file."""
         return self.__dict__ | {"_zip": None}
 
     def _open(self) -> zipfile.ZipFile:

@@ -1,4 +1,4 @@
-"""One process at a time in a folder, or at an output file."""
+"""Locks that admit one process at a time to a folder or an output file."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from embodio.datasets.errors import DatasetError
 from embodio.model.writing import remove_partial, write_errors
 
 HOLDER = ".in_use"
-"""Inside a locked folder: the process that holds the lock, for messages. The lock itself is the system's."""
+"""File in a locked folder that names the process holding the lock; the lock itself is the operating system's."""
 _LONGEST_COMMAND = 200
 _held: set[int] = set()  # descriptors of this process
 
 
 @contextlib.contextmanager
 def sole_user(folder: Path, what: str, error: type[Exception] = DatasetError) -> Iterator[None]:
-    """Holds a lock on a folder, which is made; the system releases it when the process ends, however it ends.
+    """Holds a lock on a folder, made if missing; the system releases it when the process ends, however it ends.
 
-    A folder that was made for it and stayed empty is removed.
+    A folder that was made for the lock and stayed empty is removed.
 
     Temporary files that a killed process left in the folder are removed.
 
     Args:
-        folder: to write to.
-        what: the process does, for the message to another one ("collecting into").
-        error: to raise if another process holds the lock; it is named.
+        folder: where to write.
+        what: the activity, for the message to another process ("collecting into").
+        error: class raised if another process holds the lock; it names that process.
     """
     is_new = not folder.exists()
     descriptor = _locked(folder, what, error)
@@ -40,7 +40,7 @@ def sole_user(folder: Path, what: str, error: type[Exception] = DatasetError) ->
         _name_holder(descriptor)
         yield
     finally:
-        with contextlib.suppress(OSError):  # by descriptor, as the folder may have got another name
+        with contextlib.suppress(OSError):  # by descriptor, because the folder may have been renamed
             os.unlink(HOLDER, dir_fd=descriptor)
         with contextlib.suppress(OSError):  # nothing was written
             if is_new:
@@ -95,7 +95,7 @@ def _is_open_as(folder: Path, descriptor: int) -> bool:
 def _name_holder(descriptor: int) -> None:
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])[:_LONGEST_COMMAND]
     text = f"process {os.getpid()} on {platform.node()} ({command})"
-    with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
+    with contextlib.suppress(OSError):  # a full disk: the lock holds anyway
         file = os.open(HOLDER, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=descriptor)
         try:
             os.write(file, text.encode())

@@ -1,4 +1,4 @@
-"""Names of files that data or a server gives, checked before they become paths."""
+"""File names given by data or a server, checked before they become paths."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _SLOT = re.compile(r"\{(\w+)(?::0(\d)d)?\}", re.ASCII)
 
 
 def relative(name: str, origin: object) -> PurePosixPath:
-    """A name with slashes as a path below some folder; nothing is looked up.
+    """A name with slashes as a relative path; the file system is not consulted.
 
     Args:
         name: as the data gives it.
         origin: the file or address that gives it, for the error.
 
     Raises:
-        UnsafeName: it is absolute, leads upwards, or holds what only an attack or another system would put there.
+        UnsafeName: it is absolute, leads upwards, or holds characters that only an attack or another system would use.
     """
     if fault := fault_of_name(name):
         raise UnsafeName(origin, name, fault)
@@ -33,7 +33,7 @@ def inside(folder: Path, name: str, origin: object) -> Path:
     Links are followed only within the folder, and from a snapshot of the Hugging Face cache to its blobs.
 
     Args:
-        folder: that may be read or written.
+        folder: the folder that may be read or written.
         name: with slashes, relative to the folder.
         origin: the file or address that gives the name, for the error.
 
@@ -50,12 +50,12 @@ def filled(template: str, slots: Mapping[str, int | str], origin: object) -> str
     """A template such as "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet" with its slots filled in.
 
     Args:
-        template: as the data gives it; numbers may ask for up to 9 digits, nothing else is understood.
+        template: as the data gives it; numbers may have a width of up to 9 digits, and nothing else is supported.
         slots: name -> a number, or a text that is one part of a path.
         origin: the file that gives the template, for the error.
 
     Returns:
-        A name that is relative and leads nowhere upwards.
+        A relative name that does not lead upwards.
 
     Raises:
         UnsafeName: the template has other slots, or its result is not such a name.

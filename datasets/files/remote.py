@@ -24,7 +24,7 @@ _PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "s3a": "s3fs", "http":
 _PACKAGES |= {"hf": "huggingface_hub"}
 _WORTH_TELLING = 16 << 20  # bytes
 _DESCRIPTION = 512 << 20  # bytes; the largest description of a data set, which is read into memory
-_UNSAID = 16 << 30  # bytes of a file whose size the server does not say
+_UNSAID = 16 << 30  # largest file of unknown size, in bytes
 _log = logging.getLogger(__name__)
 _NAMED = 100  # characters of a URL in the name of its folder
 _PAUSES = (0.2, 1.0)  # seconds, before the second and the third try
@@ -36,7 +36,7 @@ def is_url(text: str | Path) -> bool:
 
 
 def name_of(url: str) -> str:
-    """The last part of a URL, without what is asked for after a question mark."""
+    """The last part of a URL, without its query."""
     return url.partition("?")[0].rstrip("/").rpartition("/")[2]
 
 
@@ -50,13 +50,13 @@ def file_system(url: str) -> tuple[Any, str]:
 
 
 def network_errors() -> tuple[type[Exception], ...]:
-    """What a file system raises when a file is missing or the connection fails."""
+    """The errors of a file system when a file is missing or the connection fails."""
     aiohttp = sys.modules.get("aiohttp")  # its errors are of a type of their own
     return (OSError,) if aiohttp is None else (OSError, aiohttp.ClientError)
 
 
 def trying_again(action: Callable[[], T]) -> T:
-    """What `action` gives; a failing connection gets two more chances."""
+    """The result of `action`; a failing connection gets two more chances."""
     for pause in _PAUSES:
         try:
             return action()
@@ -73,16 +73,16 @@ def cache_folder(*parts: str) -> Path:
 
 
 def mirror(url: str, names: Sequence[str]) -> Path:
-    """Copies small files of a remote folder into a cache folder of its own; files that are not there are left out.
+    """Copies small files of a remote folder into its own cache folder; missing files are left out.
 
-    A copy is written again only where the content differs, so its time of change tells whether the data set changed.
+    A copy is rewritten only if the content differs, so its modification time tells whether the data set changed.
 
     Args:
         url: of the folder.
         names: of the files, perhaps in folders below it.
 
     Raises:
-        DatasetError: as `file_system`, the connection fails, or a file is larger than any description.
+        DatasetError: as `file_system`; the connection fails; or a file is larger than any description.
         UnsafeName: a name leads outside of the folder.
     """
     system, path = file_system(url)
@@ -102,13 +102,13 @@ def fetch(url: str, folder: Path) -> Path:
 
     Args:
         url: of the file.
-        folder: below the cache folder, as `folder_of` gives it; it need not exist.
+        folder: below the cache folder, as returned by `folder_of`; it need not exist.
 
     Returns:
         The copy, which has the last part of the URL as its name.
 
     Raises:
-        DatasetError: as `mirror`, or the server sends more than it said.
+        DatasetError: as `mirror`, or the server sends more than it announced.
         UnsafeName: the copy would lie outside of the cache folder.
     """
     system, path = file_system(url)
@@ -148,7 +148,7 @@ def _download(system: Any, path: str, target: Path, url: str, most: int) -> None
 
 
 def _description(system: Any, path: str, url: str) -> bytes | None:
-    """A small file; None where the server has none."""
+    """A small file; None if the server lacks it."""
     with tempfile.TemporaryDirectory() as folder, write_errors(folder):
         copy = Path(folder) / "copy"
         try:
@@ -163,7 +163,7 @@ def _unreachable(url: str, error: Exception) -> DatasetError:
 
 
 def folder_of(url: str) -> Path:
-    """The folder on this machine for copies of what is at a URL; it is made."""
+    """The folder on this machine for copies from a URL, made if missing."""
     url = url.rstrip("/")
     name = re.sub(r"[^\w.%+=-]", "_", name_of(url))[-_NAMED:]
     folder = cache_folder("remote", f"{name}-{_digest(url)}")
@@ -172,7 +172,7 @@ def folder_of(url: str) -> Path:
 
 
 def has_file(url: str) -> bool:
-    """Whether there is such a file; false also where the server cannot be reached."""
+    """Whether there is such a file; false also if the server cannot be reached."""
     system, path = file_system(url)
     try:
         return bool(trying_again(lambda: system.exists(path)))

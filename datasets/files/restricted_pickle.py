@@ -1,7 +1,7 @@
-"""Pickles of recorded episodes: arrays and plain containers are read, classes of the recorder become inert records.
+"""Pickles of recorded episodes: arrays and plain containers are read, the recorder's classes become inert records.
 
 Classes of the program that wrote the file (which the reader does not have and does not need) are replaced by `Record`,
-which keeps what it is given and does nothing with it. Nothing in a file is run; see
+which keeps its arguments and does nothing with them. Nothing in a file is run; see
 `embodio.model.weights.plain_pickles`.
 """
 
@@ -15,20 +15,20 @@ from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.model.weights.plain_pickles import DAMAGE, PlainReader
 
 _REMEDY = "Fetch the file again"
-_LARGEST = 1 << 30  # bytes; no episode's pickle comes near it
+_LARGEST = 1 << 30  # bytes; far more than any episode's pickle
 
 
 class UnsafePickle(DatasetError):
-    """A pickle names something that only a program would need; it was not run."""
+    """A pickle names code rather than data; it was not run."""
 
 
 class Record:
-    """What a class that is not known left in a pickle.
+    """The inert data of an unknown class in a pickle.
 
     Attributes:
         name: of the class.
-        arguments: what it was made with.
-        state: what was put into it afterwards.
+        arguments: its constructor's arguments.
+        state: the state set afterwards.
     """
 
     name = "?"
@@ -41,7 +41,7 @@ class Record:
         return record
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        """Has nothing left to do."""
+        """Does nothing."""
         self.arguments: tuple[Any, ...]
         self.state: Any
 
@@ -59,7 +59,7 @@ def read_pickle(data: bytes, path: Path, inert: tuple[str, ...]) -> Any:
 
     Args:
         data: the bytes.
-        path: where they are from, for the errors.
+        path: their origin, for errors.
         inert: top-level modules whose classes and functions become `Record`s.
 
     Returns:
@@ -82,7 +82,7 @@ def read_pickle(data: bytes, path: Path, inert: tuple[str, ...]) -> Any:
 
 
 class _Reader(PlainReader):
-    """Finds only what is listed, and records in the place of what is inert."""
+    """Finds only listed classes, and makes `Record`s of inert ones."""
 
     def __init__(self, file: io.BytesIO, path: Path, inert: tuple[str, ...]) -> None:
         super().__init__(file)

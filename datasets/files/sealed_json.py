@@ -1,4 +1,4 @@
-"""JSON that holds a checksum of itself: files that only save work are used as they were written, or not at all."""
+"""JSON with a checksum of itself: a damaged cache file is ignored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sealed(content: Any) -> str:
 
 
 def unsealed(text: str | bytes) -> Any:
-    """What `sealed` was given; None if this is not such a text, or not as it was written."""
+    """The content given to `sealed`; None if the text is not sealed, or was changed."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):  # cut off by a crash, or damaged

@@ -1,1 +1,1 @@
-"""Objectives of pre-training: what is hidden of a record, and what is to be written; pure functions of their inputs."""
+"""Pre-training objectives: the hidden part of a record and the target to write; pure functions of their inputs."""

@@ -1,14 +1,14 @@
 """Denoising of text: the [R], [S] and [X] paradigms of UL2 (paper, section 3.3).
 
-Of the token ids of a text some spans are hidden. The encoder reads the rest with a sentinel in the place of each span,
-the decoder writes each sentinel and what it stands for. [R] hides few short spans, [X] many or long ones, [S] the end
+Some spans of a text's token ids are hidden. The encoder reads the rest with a sentinel in place of each span, the
+decoder writes each sentinel and the span it replaces. [R] hides few short spans, [X] many or long ones, [S] the end
 of the text, which needs no sentinel. With spans 2..4 and 6..7 hidden:
 
     text     10 11 12 13 14 15 16 17
     encoder  [R] 10 11 <s0> 14 15 <s1> 17
     decoder  <s0> 12 13 <s1> 16
 
-Unified-IO 2 does not say its rates; the defaults are those that UL2 publishes (arXiv 2205.05131, table 1).
+Unified-IO 2 does not give its rates; the defaults are those published by UL2 (arXiv 2205.05131, table 1).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Denoiser:
 
     Attributes:
         paradigm: "R", "S" or "X", the prefix of the prompt.
-        rate: share of the tokens that is hidden; of "S" the mean share of the end.
-        span: mean length of a hidden span in tokens; not read by "S", whose span is the end.
+        rate: share of tokens hidden; for "S", the mean share of the end.
+        span: mean length of a hidden span in tokens; ignored by "S", whose span is the end.
         weight: how often it is drawn, up to a common factor.
     """
 
@@ -69,7 +69,7 @@ UL2 = (
 
 
 def choose_denoiser(denoisers: Sequence[Denoiser], generator: np.random.Generator) -> Denoiser:
-    """Draws one of the denoisers by their weights; raises DatasetError where all weights are 0."""
+    """Draws one of the denoisers by their weights; raises DatasetError if all weights are 0."""
     weights = np.array([one.weight for one in denoisers], dtype=np.float64)
     if not len(weights) or weights.sum() <= 0.0:
         raise DatasetError("denoisers: give at least one with a weight above 0")
@@ -79,10 +79,10 @@ def choose_denoiser(denoisers: Sequence[Denoiser], generator: np.random.Generato
 def hidden_tokens(length: int, denoiser: Denoiser, generator: np.random.Generator) -> Mask:
     """Which tokens are hidden.
 
-    Of "R" and "X" round(rate * length) tokens are hidden, at least one and not all, in about that number divided by
-    the mean length of spans, at most 200 and never more than there are gaps to keep them apart. Lengths of spans and of
-    what is between them are drawn so that each way to divide them is as probable. Of "S" the end is hidden, of a length
-    that is uniform between one token and twice the mean.
+    "R" and "X" hide round(rate * length) tokens, at least one and not all, in about that number divided by the mean
+    length of spans; at most 200, and never more than the gaps that keep them apart. Lengths of spans and gaps are drawn
+    so that every division is equally probable. "S" hides the end, with a length uniform between one token and twice
+    the mean.
 
     Args:
         length: tokens of the text, at least 2.
@@ -93,7 +93,7 @@ def hidden_tokens(length: int, denoiser: Denoiser, generator: np.random.Generato
         bool [length], True where hidden.
 
     Raises:
-        DatasetError: the text has fewer than two tokens, of which one would be hidden and one given.
+        DatasetError: the text has fewer than two tokens; one must be hidden and one given.
     """
     if length < 2:
         raise DatasetError(f"text: {length} tokens cannot be divided into given and hidden ones; take a longer one")
@@ -144,7 +144,7 @@ def denoise_text(
 
 
 def restore_text(prompt: Sequence[int], target: Sequence[int], vocabulary: Vocabulary) -> list[int]:
-    """The text of an example of `denoise_text`: each sentinel of the prompt replaced by what the target says of it.
+    """The text of an example of `denoise_text`: each sentinel of the prompt replaced by the target's span for it.
 
     Args:
         prompt: token ids, the prefix first.
@@ -173,6 +173,6 @@ def restore_text(prompt: Sequence[int], target: Sequence[int], vocabulary: Vocab
 
 
 def _divide(total: int, parts: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Cuts `total` tokens into `parts` pieces of at least one token, each way with the same chance."""
+    """Cuts `total` tokens into `parts` pieces of at least one token, every way equally probable."""
     cuts = np.sort(generator.choice(total - 1, parts - 1, replace=False)) + 1
     return np.diff(np.concatenate([[0], cuts, [total]])).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The page that shows episodes: one HTML file with videos, plots and tokens inside, which needs no network."""
+"""The page that shows episodes: one offline HTML file with videos, plots and tokens embedded."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Medium:
 
 @dataclass(frozen=True)
 class EpisodePage:
-    """What the page shows of one episode.
+    """The content of the page for one episode.
 
     Attributes:
         title: heading.
-        instruction: what the robot was told: words, or words, pictures and sounds in order.
+        instruction: words, or words, pictures and sounds in order.
         facts: number of steps and metadata, name -> value.
         videos: camera -> mp4.
         plots: field -> its SVGs; the first two fields are open, the others fold out.

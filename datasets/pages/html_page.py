@@ -1,4 +1,4 @@
-"""Pages of HTML in one file that needs no network, from templates in which every value is escaped."""
+"""HTML pages in one offline file, from templates in which every value is escaped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def html_page(package: str, template: str, **values: Any) -> bytes:
 
     Args:
         package: the package whose folder `templates` holds the template, such as "embodio.datasets.pages"; it may
-            extend `page.html` and import `parts.html` of that one.
+            extend `page.html` and import `parts.html` of that package.
         template: name of its file.
         values: what the template names. Text is escaped; only `Markup`, as of `html_part`, is taken as it is.
     """

@@ -1,4 +1,4 @@
-"""One number over the steps of an episode as a small SVG."""
+"""A small SVG plot of one number over the steps of an episode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a robot was told and heard in an episode, as words, PNG and WAV for the page that shows it."""
+"""The instruction and sounds of an episode as words, PNG and WAV for its page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.pages.episode_page import Medium
 
 
-def told(episode: EpisodeView) -> Sequence[str | Medium]:
+def instruction_parts(episode: EpisodeView) -> Sequence[str | Medium]:
     """The instruction in order: words, the pictures of a prompt, its sounds."""
     try:
         parts = prompt_of(episode)
@@ -29,7 +29,7 @@ def told(episode: EpisodeView) -> Sequence[str | Medium]:
 
 
 def sounds(episode: EpisodeView) -> dict[str, Medium]:
-    """All that the microphone of an episode heard; empty where none was recorded."""
+    """The whole sound of an episode's microphone; empty if none was recorded."""
     if MICROPHONE not in episode.features.sequences or MICROPHONE_RATE not in episode.features.episode:
         return {}
     rate = int(episode.value(MICROPHONE_RATE))

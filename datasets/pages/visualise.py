@@ -15,7 +15,7 @@ from embodio.datasets.episodes.source import EpisodeSource, EpisodeView
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.pages.episode_page import EpisodePage, TokenTable, page_html
 from embodio.datasets.pages.plot import plot_svg
-from embodio.datasets.pages.prompt import sounds, told
+from embodio.datasets.pages.prompt import instruction_parts, sounds
 from embodio.model.writing import write_bytes
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def write_page(
         episodes: their numbers, in the order of the page.
         path: the file.
         tokens: gives the tokens of an episode as the model sees them, None for none.
-        done: called with the number of episodes that are ready, after each.
+        done: called after each with the number of episodes done so far.
 
     Raises:
         DatasetError: there is no episode of such a number, or one cannot be read.
@@ -58,7 +58,7 @@ def write_page(
 
 
 def episode_page(source: EpisodeSource, number: int, tokens: Tokens) -> EpisodePage:
-    """What the page shows of one episode; see `write_page`."""
+    """The content of the page for one episode; see `write_page`."""
     episode = source.episode(number)
     steps = len(episode)
     if not steps:
@@ -69,11 +69,13 @@ def episode_page(source: EpisodeSource, number: int, tokens: Tokens) -> EpisodeP
         for name in episode.cameras
     }
     plots = {field: _plots(source, episode, field) for field in _fields(source)}
-    return EpisodePage(f"Episode {number}", told(episode), facts, videos, plots, tokens(episode), sounds(episode))
+    return EpisodePage(
+        f"Episode {number}", instruction_parts(episode), facts, videos, plots, tokens(episode), sounds(episode)
+    )
 
 
 def _fields(source: EpisodeSource) -> list[str]:
-    """Vectors and numbers of a step: action first, then state, then what else was observed, then the others."""
+    """Vectors and numbers of a step: action first, then state, then other observations, then the rest."""
     found = [
         path
         for path, feature in source.features.steps.items()

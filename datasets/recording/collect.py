@@ -1,4 +1,4 @@
-"""Collects demonstrations of a scripted expert into an RLDS data set, in several processes; any end can be resumed."""
+"""Collection of a scripted expert's demonstrations into an RLDS data set, in several processes and resumable."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from embodio.envs.embodiment import Embodiment
 from embodio.envs.policy import Policy
 from embodio.envs.registry import make_env, make_expert
 
-_HOPELESS = 3  # simulator errors before the first episode that ends otherwise
+_HOPELESS = 3  # consecutive simulator errors at the start before giving up
 _WORKER_ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"),
     "OMP_WAIT_POLICY": "passive",
@@ -34,7 +34,7 @@ _WORKER_ENVIRONMENT = {
 
 
 class DemonstrationSource(Protocol):
-    """Where a worker gets its environment and expert from; must be picklable."""
+    """A picklable factory of a worker's environment and expert."""
 
     @property
     def embodiment(self) -> Embodiment:
@@ -70,17 +70,17 @@ class RegisteredSource:
 
 @dataclass(frozen=True)
 class CollectionSummary:
-    """What a collection holds now.
+    """The state of a collection.
 
     Attributes:
         folder: of the data set.
-        episodes: in the data set.
-        attempted: episodes that were played to their end, all runs together.
-        statuses: how many ended as "success", "failure", "timeout"; and as "error" in this run.
+        episodes: number of episodes in the data set.
+        attempted: episodes played to their end, over all runs.
+        statuses: number that ended as "success", "failure", "timeout"; and as "error" in this run.
         steps: actions executed in them.
-        resumed: episodes that were there before this run.
+        resumed: episodes from earlier runs.
         seconds: wall time of this run.
-        errors: one line for each simulator error of this run; these episodes are tried again by the next run.
+        errors: one line for each simulator error of this run; the next run retries these episodes.
     """
 
     folder: Path
@@ -108,18 +108,18 @@ def collect(
 ) -> CollectionSummary:
     """Collects demonstrations into a folder that tfds, rlds and `RLDSReader` read.
 
-    Episode i plays the scene of seed + i; its executed actions carry noise of the level noise[i % len(noise)]. The
+    Episode i plays the scene of seed + i; its executed actions carry noise of level noise[i % len(noise)]. The
     result does not depend on the number of workers. A run that was interrupted or killed loses no finished episode:
-    call again with the same arguments to go on, or with more episodes to extend the data set.
+    call again with the same arguments to resume, or with more episodes to extend the data set.
 
     Args:
         env_name: name of the environment.
-        episodes: how many the collection shall have, those that are there already included.
+        episodes: total number in the collection, including existing ones.
         seed: of episode 0.
         out: folder of the data set.
-        noise: levels, in halves of the range of each continuous action dimension.
+        noise: levels, as fractions of half the range of each continuous action dimension.
         workers: processes.
-        keep_failures: whether episodes in which the expert fails become part of the data set.
+        keep_failures: whether to keep episodes in which the expert fails.
         env_options: further arguments of the environment.
         source: builds environment and expert; by default those registered under `env_name`.
         progress: whether to draw a progress bar on the terminal.
@@ -160,7 +160,7 @@ def _settings(
     keep_failures: bool,
     env_options: Mapping[str, Any] | None,
 ) -> CollectionSettings:
-    """What a folder must agree on to be extended; raises CollectionError for senseless noise."""
+    """The settings that a folder must match to be extended; raises CollectionError for senseless noise."""
     levels = tuple(float(level) for level in noise)
     check_noise(levels)
     return CollectionSettings(
@@ -248,7 +248,7 @@ class _Worker:
 
     def play(self, index: int) -> tuple[CollectedEpisode, str]:
         """Plays one episode and puts it into the staging folder, unless the simulator broke down."""
-        self._built = self._built or self._source.build()  # here, so that its errors reach the parent
+        self._built = self._built or self._source.build()  # built here, so that its errors reach the parent
         env, expert = self._built
         settings = self._settings
         seed, level = settings.seed + index, settings.noise[index % len(settings.noise)]

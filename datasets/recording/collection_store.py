@@ -1,11 +1,11 @@
-"""The folder of a collection: finished episodes wait in a staging folder, then become a data set in one go.
+"""The folder of a collection: finished episodes wait in a staging folder, then become a data set at once.
 
     collection.json    the settings, and one row per episode of the data set below
-    .staging/          episodes that were finished since: NNNNNN.json (its row) and NNNNNN.tfrecord (its record)
+    .staging/          episodes finished since: NNNNNN.json (its row) and NNNNNN.tfrecord (its record)
     .commit/           a new data set, complete, about to replace the old one
 
 Every file gets its name only when it is complete, and `.commit` appears in one rename, so whenever the process dies the
-next `CollectionStore` finds a state from which it can go on.
+next `CollectionStore` finds a state that it can resume.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LISTED = 3
 
 @dataclass(frozen=True, kw_only=True)
 class StoreSettings(ABC):
-    """What a folder must agree on to be extended.
+    """The settings that a folder must match to be extended.
 
     Attributes:
         environment: name of the environment.
@@ -56,7 +56,7 @@ class StoreSettings(ABC):
     @property
     @abstractmethod
     def description(self) -> str:
-        """One line for people."""
+        """A one-line description for readers."""
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain JSON values of all settings."""
@@ -66,7 +66,7 @@ class StoreSettings(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class CollectionSettings(StoreSettings):
-    """What makes two runs the same collection.
+    """The settings that identify a collection.
 
     Attributes:
         noise: levels; episode i has noise[i % len(noise)].
@@ -85,19 +85,19 @@ class CollectionSettings(StoreSettings):
 
     @property
     def description(self) -> str:
-        """One line for people."""
+        """A one-line description for readers."""
         return f"Scripted demonstrations of {self.environment}."
 
 
 @dataclass(frozen=True)
 class CollectedEpisode:
-    """How one episode went.
+    """The outcome of one episode.
 
     Attributes:
         index: number of the episode in the collection.
         seed: of the scene and the noise.
         noise: level.
-        status: "success", "failure" or "timeout" ("error" only in a report, never on disk: it is tried again).
+        status: "success", "failure" or "timeout" ("error" only in a report, never on disk: it is retried).
         steps: actions executed.
         seconds: wall time.
         kept: whether the data set holds it.
@@ -116,10 +116,10 @@ class CollectionStore:
     """Opens, or begins, the collection in a folder."""
 
     def __init__(self, folder: Path, settings: StoreSettings) -> None:
-        """Checks the folder and completes what an earlier process left half done.
+        """Checks the folder and completes what an earlier process left unfinished.
 
         Args:
-            folder: is made if it is not there.
+            folder: is made if missing.
             settings: of the run.
 
         Raises:
@@ -147,11 +147,11 @@ class CollectionStore:
             remove_partial(self.staging)
 
     def published(self) -> list[CollectedEpisode]:
-        """Returns the rows of the episodes that the present data set was made from, in order."""
+        """Returns the rows of the episodes that the current data set was made from, in order."""
         return [CollectedEpisode(**row) for row in _read_json(self._index)["episodes"]]
 
     def staged(self) -> list[CollectedEpisode]:
-        """Returns the rows of the episodes that were finished since, in order."""
+        """Returns the rows of the episodes finished since, in order."""
         return [CollectedEpisode(**_read_json(path)) for path in sorted(self.staging.glob("[0-9]*.json"))]
 
     def assemble(self, shard_bytes: int = SHARD_BYTES) -> None:
@@ -203,7 +203,7 @@ class CollectionStore:
     def _publish(self) -> None:
         """Moves the files of `.commit` to their places; may be interrupted and repeated at any point."""
         info = self._commit / "dataset_info.json"
-        if info.exists():  # it moves last: as long as it is here, the old shards may still be there
+        if info.exists():  # it moves last: while it is here, the old shards may still exist
             shards = len(_read_json(info)["splits"][0]["shardLengths"])
             for old in self.folder.glob("*.tfrecord-*-of-*"):
                 if not old.name.endswith(f"-of-{shards:05d}"):
@@ -218,7 +218,7 @@ class CollectionStore:
         self._commit.rmdir()
 
     def _was_cut_off(self) -> bool:
-        """Whether a process died while it wrote the first index, so that nothing is lost by writing it again."""
+        """Whether a process died while writing the first index, so that rewriting it loses nothing."""
         try:
             json.loads(self._index.read_bytes())
         except ValueError:
@@ -226,7 +226,7 @@ class CollectionStore:
         return False
 
     def _require_own(self) -> None:
-        """Refuses a folder in which something else was before the collection began."""
+        """Refuses a folder that held something else before the collection began."""
         own = {self._index.name, self.staging.name, HOLDER}
         others = sorted(
             path.name for path in self.folder.iterdir() if path.name not in own and not is_partial(path.name)
@@ -253,7 +253,7 @@ def stage(staging: Path, row: CollectedEpisode, record: bytes | None) -> None:
 
     Args:
         staging: the staging folder of the store.
-        row: how it went.
+        row: its outcome.
         record: the serialised episode; must be there if `row.kept`.
     """
     if record is not None:
@@ -273,7 +273,7 @@ def _read_staged(path: Path) -> bytes:
 
 
 def _dataset_name(environment: str) -> str:
-    """Turns "robosuite/lift" into a name that tfds takes: "robosuite_lift"."""
+    """Turns "robosuite/lift" into a name that tfds accepts: "robosuite_lift"."""
     name = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in environment.lower()).strip(
         "_"
     )

@@ -1,6 +1,6 @@
-"""One scripted demonstration: the expert acts, noise disturbs what is executed, and every step is written down.
+"""One scripted demonstration: the expert acts, noise disturbs its actions, and every step is recorded.
 
-Disturbed execution with clean labels shows a policy how to come back from states that the expert alone never visits
+Disturbed execution with clean labels shows a policy how to recover from states that the expert alone never visits
 (DART: Laskey et al. 2017).
 """
 
@@ -39,9 +39,9 @@ class NoisyExpert:
         """Wraps an expert for one episode.
 
         Args:
-            expert: is asked for the clean actions.
+            expert: gives the clean actions.
             embodiment: says which dimensions are continuous (binary ones are never disturbed) and their limits.
-            level: standard deviation of the noise, in halves of the range of each dimension.
+            level: standard deviation of the noise, as a fraction of half the range of each dimension.
             seed: of the noise.
         """
         dimensions = embodiment.action.dimensions
@@ -70,12 +70,12 @@ class NoisyExpert:
 
 
 class Recorder:
-    """Writes down the steps of one episode, RLDS style: each holds an observation and what followed from its action.
+    """Records the steps of one episode, RLDS style: each holds an observation and the consequences of its action.
 
     An instance is the `on_step` of `run_episode`.
 
     Attributes:
-        steps: one dict per recorded step; flat paths -> values. After the end also the final observation: its action
+        steps: one dict per recorded step; flat paths -> values. The final observation comes last: its action
             was not executed, and both action fields hold what the expert would have done there. An expert that raises
             SimulatorError there has nothing left to do: the record then ends with the last executed action.
     """
@@ -84,7 +84,7 @@ class Recorder:
         """Begins an empty record.
 
         Args:
-            policy: whose clean and executed actions are written down.
+            policy: whose clean and executed actions are recorded.
             embodiment: says which parts of an observation are recorded.
         """
         self._policy = policy
@@ -129,7 +129,7 @@ def record_demonstration(
         noise: level, see `NoisyExpert`.
 
     Returns:
-        How it went, and the record; None after a simulator error.
+        The outcome, and the record; None after a simulator error.
     """
     policy = NoisyExpert(expert, embodiment, noise, seed)
     recorder = Recorder(policy, embodiment)
@@ -151,7 +151,7 @@ def check_noise(noise: tuple[float, ...]) -> None:
     """Checks the levels of noise.
 
     Raises:
-        CollectionError: there is none, or one is negative or absurd.
+        CollectionError: there are none, or one is negative or absurd.
     """
     if not noise or not all(0.0 <= level <= _HIGHEST_NOISE for level in noise):
         raise CollectionError(

@@ -1,4 +1,4 @@
-"""Episodes of an agent as RLDS: what it saw and did, and whether it succeeded."""
+"""Recordings of an agent's episodes as RLDS: observations, actions and outcome."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from embodio.envs.rollout import EpisodeResult, StepRecord
 
 @dataclass(frozen=True, kw_only=True)
 class RecordingSettings(StoreSettings):
-    """What makes two runs the same recording.
+    """The settings that identify a recording.
 
     Attributes:
         agent: name of the agent.
-        options: what else decides how an episode goes: hashes of the weights, horizon, ...
-        prompts: whether instructions may hold more than words; left out of the file where they may not.
+        options: other settings that decide how an episode goes: hashes of the weights, horizon, ...
+        prompts: whether instructions may hold more than words; omitted from the file if not.
     """
 
     agent: str
@@ -52,7 +52,7 @@ class RecordingSettings(StoreSettings):
 
     @property
     def description(self) -> str:
-        """One line for people."""
+        """A one-line description for readers."""
         return f"Episodes of {self.agent} in {self.environment}; episode_metadata/success says how they ended."
 
     def to_json(self) -> dict[str, Any]:
@@ -61,12 +61,12 @@ class RecordingSettings(StoreSettings):
 
 
 class EpisodeRecorder:
-    """Writes down the steps of one episode; an instance is the `on_step` of `run_episode`."""
+    """Records the steps of one episode; an instance is the `on_step` of `run_episode`."""
 
     def __init__(self, policy: Policy, embodiment: Embodiment, *, prompts: bool = False) -> None:
         """Begins an empty record of what a policy does with a robot; `prompts` as in `RecordingSettings`."""
         self._policy, self._embodiment, self._prompts = policy, embodiment, prompts
-        self._told: Any = None
+        self._instruction: Any = None
         self._steps: list[dict[str, Any]] = []
 
     def __call__(self, record: StepRecord) -> None:
@@ -76,7 +76,7 @@ class EpisodeRecorder:
         the last action that was executed.
 
         Raises:
-            CollectionError: the observation lacks something that the embodiment has, or cannot be written down.
+            CollectionError: the observation lacks something that the embodiment has, or cannot be recorded.
         """
         discount = np.float32(not record.terminated)
         action = np.array(record.action, np.float32)
@@ -93,12 +93,12 @@ class EpisodeRecorder:
         metadata |= {"environment": environment, "agent": agent}
         episode = {f"{METADATA}/{name}": value for name, value in metadata.items()} | microphone_rate(self._embodiment)
         if self._prompts:
-            episode |= prompt_values("" if self._told is None else self._told)
+            episode |= prompt_values("" if self._instruction is None else self._instruction)
         return encode_episode(recorded_features(self._embodiment, self._prompts), self._steps, episode)
 
     def _add(self, observation: Mapping[str, Any], action: Any, reward: np.float32, discount: np.float32) -> None:
-        if self._prompts and self._told is None:  # the instruction that `run_episode` gave to the policy
-            self._told = observation.get("instruction")
+        if self._prompts and self._instruction is None:  # the instruction that `run_episode` gave to the policy
+            self._instruction = observation.get("instruction")
         step = observed(observation, self._embodiment, prompts=self._prompts) | {
             "action": action,
             "reward": reward,
@@ -108,7 +108,7 @@ class EpisodeRecorder:
 
 
 def recorded_features(embodiment: Embodiment, prompts: bool = False) -> EpisodeFeatures:
-    """What a recorded episode of a robot holds; with `prompts` also pictures and sounds of its instruction."""
+    """The features of a recorded episode; with `prompts`, also pictures and sounds of its instruction."""
     shown = features_of(embodiment)
     steps = {path: feature for path, feature in shown.steps.items() if path != "expert_action"}
     episode: dict[str, Feature] = {
@@ -121,7 +121,7 @@ def recorded_features(embodiment: Embodiment, prompts: bool = False) -> EpisodeF
 
 
 def microphone_rate(embodiment: Embodiment) -> dict[str, Any]:
-    """The metadata of a robot's microphone; empty where there is none."""
+    """The metadata of a robot's microphone; empty if there is none."""
     return {} if embodiment.microphone is None else {MICROPHONE_RATE: embodiment.microphone.rate}
 
 
@@ -131,10 +131,10 @@ def observed(observation: Mapping[str, Any], embodiment: Embodiment, *, prompts:
     Args:
         observation: of an environment.
         embodiment: of its robot.
-        prompts: whether pictures and sounds of the instruction are kept, as marks in its words.
+        prompts: whether to keep pictures and sounds of the instruction, as marks in its words.
 
     Raises:
-        CollectionError: the observation lacks something that the embodiment has, or cannot be written down.
+        CollectionError: the observation lacks something that the embodiment has, or cannot be recorded.
     """
     cameras = [camera.name for camera in embodiment.cameras]
     heard = ("microphone",) if embodiment.microphone else ()
@@ -142,8 +142,8 @@ def observed(observation: Mapping[str, Any], embodiment: Embodiment, *, prompts:
     missing = [name for name in needed if name not in observation]
     if missing:
         raise CollectionError(f"observations lack {missing}. Collect from an environment that gives all of them")
-    told = observation["instruction"]
-    if not prompts and not isinstance(told, str):
+    instruction = observation["instruction"]
+    if not prompts and not isinstance(instruction, str):
         raise CollectionError(
             "the instruction holds more than words, which is not kept here. Record with embodio-rollout record=... "
             "(agent=expert for the scripted one), in an environment whose observation space says so"
@@ -153,4 +153,4 @@ def observed(observation: Mapping[str, Any], embodiment: Embodiment, *, prompts:
         step["observation/state"] = np.array(observation["state"], dtype=np.float32)
     if embodiment.microphone:
         step["observation/microphone"] = microphone_samples(observation["microphone"], embodiment.microphone)
-    return step | {INSTRUCTION: prompt_text(told)}
+    return step | {INSTRUCTION: prompt_text(instruction)}

@@ -1,4 +1,4 @@
-"""What dataset_info.json says of a data set: its name, version, format, and the shards of its splits."""
+"""dataset_info.json of a data set: its name, version, format, and the shards of its splits."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class ShardPart:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What reading needs of dataset_info.json.
+    """The parts of dataset_info.json needed for reading.
 
     Attributes:
         name: of the data set.
         version: of the data.
         file_format: "tfrecord" or "array_record".
-        splits: name -> what tfds says of the split.
+        splits: name -> tfds' description of the split.
         path: of the file, for errors.
     """
 
@@ -61,7 +61,7 @@ class DatasetInfo:
         """Reads `folder`/dataset_info.json.
 
         Raises:
-            DatasetError: it is missing, is not JSON, or is not what tfds writes.
+            DatasetError: it is missing, not JSON, or not as tfds writes it.
         """
         path = folder / INFO_NAME
         try:
@@ -90,7 +90,7 @@ class DatasetInfo:
         """The shards of a split, in order.
 
         Args:
-            split: name of the split, or what else `read_slices` reads: "train[:90%]", "train+test", "all".
+            split: name of the split, or another expression of `read_slices`: "train[:90%]", "train+test", "all".
 
         Raises:
             DatasetError: there is no such split, it is empty, or its shards are not described.

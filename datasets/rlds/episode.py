@@ -36,10 +36,10 @@ class Episode(EpisodeFields):
     """
 
     def __init__(self, data: bytes | ExampleValues, features: EpisodeFeatures) -> None:
-        """Takes a record as it lies in the file, or the values of one.
+        """Takes a record as stored in the file, or the values of one.
 
         Args:
-            data: a serialised `tf.train.Example`, or what gives its values.
+            data: a serialised `tf.train.Example`, or an object with its values.
             features: its description.
 
         Raises:
@@ -50,7 +50,7 @@ class Episode(EpisodeFields):
         self._arrays: dict[str, npt.NDArray[Any]] = {}
         self._blobs: dict[str, Sequence[bytes]] = {}
         self._sequences: dict[str, StoredSequence] = {}
-        self._frames: dict[str, Sequence[bytes]] = {}  # by the path that was asked for
+        self._frames: dict[str, Sequence[bytes]] = {}  # by the path that was requested
         self._length = self._count_steps()
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ class Episode(EpisodeFields):
 
     @property
     def in_pieces(self) -> bool:
-        """Whether images and texts stay in the file until they are asked for, and are not held afterwards."""
+        """Whether images and texts stay in the file until they are requested, and are not held afterwards."""
         return isinstance(self._example, PiecedExample)
 
     @property
@@ -92,7 +92,7 @@ class Episode(EpisodeFields):
         return self._arrays[path]
 
     def text(self, path: str, step: int) -> str:
-        """Returns a text field at one step; raises FeatureError where there is none and IndexError outside [0, T)."""
+        """Returns a text field at one step; raises FeatureError if there is none and IndexError outside [0, T)."""
         path = self._find_text(path)
         return _as_text(path, self._blob(path, step))
 
@@ -126,18 +126,18 @@ class Episode(EpisodeFields):
         return pixels
 
     def frame_into(self, path: str, step: int, out: npt.NDArray[np.uint8]) -> None:
-        """As `frame`, put into an array [H, W, C]; also raises FeatureError where the image has another shape."""
+        """As `frame`, put into an array [H, W, C]; also raises FeatureError if the image has another shape."""
         decode_image_into(self.encoded_frame(path, step), out)
 
     def value(self, path: str) -> Any:
-        """Returns a field of the whole episode ("episode_metadata/seed"); raises FeatureError where there is none."""
+        """Returns a field of the whole episode ("episode_metadata/seed"); raises FeatureError if there is none."""
         if path not in self.features.episode:
             known = ", ".join(sorted(self.features.episode)) or "none"
             raise FeatureError(f"the episode has no field {path!r}; it has {known}")
         return self._episode_value(path)
 
     def sequence(self, path: str, step: int | None = None) -> npt.NDArray[Any] | tuple[Any, ...]:
-        """Returns values that a step, or the episode, has in any number.
+        """Returns the values of a sequence at a step, or of the episode.
 
         Args:
             path: within the episode, one of `features.sequences` ("steps/notes", "episode_metadata/views").
@@ -163,7 +163,7 @@ class Episode(EpisodeFields):
         return found.at((step or 0) if of_steps else 0)
 
     def steps(self) -> Iterator[dict[str, Any]]:
-        """Yields each step as nested dicts of arrays, images and strings, in the structure that tfds gives."""
+        """Yields each step as nested dicts of arrays, images and strings, in tfds' structure."""
         numeric = (TensorFeature, DepthFeature)
         columns = {path: self.array(path) for path, f in self.features.steps.items() if isinstance(f, numeric)}
         repeated = [path for path in self.features.sequences if path.startswith(f"{STEPS}/")]
@@ -226,7 +226,7 @@ class Episode(EpisodeFields):
         )
 
     def _count_steps(self) -> int:
-        """Takes T from the cheapest field: a single number, else a blob, else an array."""
+        """T, found from the cheapest field: a single number, else a blob, else an array."""
         for path, feature in self.features.steps.items():
             name = f"{STEPS}/{path}"
             if not isinstance(feature, TensorFeature) or feature.encoding != "none":

@@ -1,7 +1,7 @@
 """The `tf.train.Example` message without TensorFlow: named lists of bytes, float32 or int64.
 
-The message type is declared here in a descriptor pool of its own, so it never clashes with TensorFlow's when both are
-loaded in one process. The bytes on the wire are the same.
+The message type is declared in a separate descriptor pool, so it never clashes with TensorFlow's when both are loaded
+in one process. The bytes on the wire are the same.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def encode_example(values: Mapping[str, ExampleValue]) -> bytes:
 
 
 def decode_integers(data: bytes) -> npt.NDArray[np.int64]:
-    """Returns the numbers of a serialised Int64List, int64 [N]; raises FeatureError if it is none."""
+    """Returns the numbers of a serialised Int64List, int64 [N]; raises FeatureError if it is not one."""
     numbers = _Int64List()
     try:
         numbers.ParseFromString(data)
@@ -169,7 +169,7 @@ class DecodedExample:
         return getattr(feature, kind).value
 
     def blobs(self, name: str) -> Sequence[bytes]:
-        """Returns the byte strings called `name`; raises FeatureError where they are missing or of another kind."""
+        """Returns the byte strings called `name`; raises FeatureError if they are missing or of another kind."""
         values: Sequence[bytes] = self._list(name, "bytes_list")
         return values
 

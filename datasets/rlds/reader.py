@@ -1,4 +1,4 @@
-"""Reads RLDS data sets without TensorFlow: any episode at once, by number."""
+"""RLDSReader: random access to the episodes of an RLDS data set, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class RLDSReader:
 
     The positions of the records are found once and kept in a small file with the data (where the folder can be
     written). Files are opened on first use and read at absolute positions, so a reader may be pickled, forked and used
-    by several threads. Of a data set behind a URL the descriptions are copied to the user's cache folder, where the
-    index lies too, and each record is one request; its shards are looked at when they are first needed.
+    by several threads. For a data set behind a URL the descriptions and the index are kept in the user's cache
+    folder, and each record is one request; shards are opened when first needed.
 
     Attributes:
         folder: where the descriptions are on this machine.
@@ -38,8 +38,8 @@ class RLDSReader:
         name: of the data set.
         version: its version.
         features: what an episode holds.
-        missing: one line that names and counts the shards of the split that were not fetched whole, if there are any;
-            the episodes of the others are there, and numbered without them.
+        missing: one line that names and counts the shards of the split that were not fetched completely, if any; the
+            other episodes are numbered without them.
     """
 
     def __init__(self, folder: str | Path, split: str = SPLIT) -> None:
@@ -47,11 +47,11 @@ class RLDSReader:
 
         Args:
             folder: holds dataset_info.json and features.json; a path, or a URL that fsspec reads.
-            split: name of the split, or what else tfds takes: "train[:90%]", "train[3:]", "train+test", "all".
+            split: name of the split, or another expression of tfds: "train[:90%]", "train[3:]", "train+test", "all".
 
         Raises:
-            DatasetError: the folder holds no such data set, its format cannot be read, a file is missing, or a package
-                that its URL needs is.
+            DatasetError: the folder holds no such data set, its format cannot be read, or a file or a package that its
+                URL needs is missing.
             CorruptRecordError: a file is damaged or cut off.
         """
         self.location = str(folder).rstrip("/") if is_url(folder) else Path(folder)
@@ -119,7 +119,7 @@ class RLDSReader:
     def episode_length(self, index: int) -> int:
         """Returns the number of steps of one episode.
 
-        The first call for a shard reads all of it; the numbers are then kept, also in the file with the data.
+        The first call for a shard reads all of it; the numbers are then kept, also on disk with the data.
         Errors as in `episode`.
         """
         number, inside = self._place(index)
@@ -135,7 +135,7 @@ class RLDSReader:
         return self._shards[number].record(inside)
 
     def close(self) -> None:
-        """Closes the files; they open again when they are needed."""
+        """Closes the files; reopened when needed."""
         self._index.save()
         for shard in self._shards:
             shard.close()
@@ -148,7 +148,7 @@ class RLDSReader:
         return number, index - int(self._ends[number]) + self._parts[number].last
 
     def _count_steps(self, number: int) -> list[int]:
-        """Steps of all episodes of a shard; -1 stands for a damaged record. Its pieces are remembered on the way."""
+        """Steps of all episodes of a shard; -1 marks a damaged record. Records its pieces as well."""
         shard = self._shards[number]
         stamp = shard.stamp()
         known = self._index.steps(shard.name, stamp, shard.count)
@@ -174,7 +174,7 @@ class RLDSReader:
 
 
 def _absent(shards: Iterable[Shard]) -> dict[str, DatasetError]:
-    """Name of each shard that was not fetched, or not to its end -> what is wrong with it."""
+    """Name of each missing or incomplete shard -> what is wrong with it."""
     absent = {}
     for shard in shards:
         try:
@@ -187,7 +187,7 @@ def _absent(shards: Iterable[Shard]) -> dict[str, DatasetError]:
 def _said(
     place: Path | str, split: str, parts: Sequence[ShardPart], absent: Mapping[str, DatasetError]
 ) -> Iterator[str]:
-    """The line that says what is missing, which is logged too; raises what is wrong where nothing is left."""
+    """The line about missing shards, which is also logged; raises the first error if no shard is left."""
     if not absent:
         return
     first, count = next(iter(absent.values())), len({part.name for part in parts})

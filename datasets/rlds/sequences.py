@@ -1,4 +1,4 @@
-"""Sequences as tfds stores them: one list of all, and one of how many each step has."""
+"""Sequences as tfds stores them: one list of all values, and one of the number at each step."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class StoredSequence:
             steps: how many there are; 1 for a field of the episode.
 
         Raises:
-            FeatureError: lengths and values do not fit.
+            FeatureError: lengths and values are inconsistent.
         """
         ragged = f"{path}/{LENGTHS}" in example.names()
         name = f"{path}/{VALUES}" if ragged else path
@@ -74,12 +74,12 @@ class StoredSequence:
 
 
 def stored_as(path: str, values: ExampleValue, counts: Sequence[int] | None) -> dict[str, ExampleValue]:
-    """The entries of a record for values that were put one after the other.
+    """The entries of a record for concatenated values.
 
     Args:
         path: of the field in the record.
         values: of all steps, or of the episode.
-        counts: how many each step has; None for a field of the episode.
+        counts: number at each step; None for a field of the episode.
     """
     if counts is None:
         return {path: values}

@@ -1,4 +1,4 @@
-"""The shards of a data set: numbered records in one file, in either of the formats of tfds."""
+"""The shards of a data set: numbered records in one file, in either of tfds' formats."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REMEDY = "Fetch it again"
 
 
 class Shard(Protocol):
-    """Numbered records. It can be pickled and forked; a copy opens files of its own.
+    """Numbered records. It can be pickled and forked; a copy opens its own files.
 
     Attributes:
         name: of the file in its folder.
@@ -32,19 +32,19 @@ class Shard(Protocol):
     count: int
 
     def prepare(self) -> None:
-        """Finds the records; raises DatasetError or CorruptRecordError where the file is missing or damaged."""
+        """Finds the records; raises DatasetError or CorruptRecordError if the file is missing or damaged."""
 
     def record(self, number: int) -> bytes:
-        """One record; raises CorruptRecordError where it is damaged."""
+        """One record; raises CorruptRecordError if it is damaged."""
 
     def example(self, number: int) -> ExampleValues:
-        """The values of one record, read in pieces where that is possible; errors as `record`, now or then."""
+        """The values of one record, read in pieces if possible; errors as `record`, now or on access."""
 
     def stamp(self) -> tuple[int, int | str]:
-        """Size of the file, and something that changes with its content."""
+        """Size of the file, and a value that changes with its content."""
 
     def wants_pieces(self) -> bool:
-        """Whether a table of the pieces of all records would be used, and is missing."""
+        """Whether a table of the pieces of all records is missing and would be used."""
 
     def keep_pieces(self, table: PieceTable) -> None:
         """Takes that table."""
@@ -82,7 +82,7 @@ class TFRecordShard:
     def prepare(self) -> None:
         """Finds the records, from the index or in the file."""
         if self._spans is None:
-            if isinstance(self._file, LocalFile):  # elsewhere a request costs more than reading a whole record
+            if isinstance(self._file, LocalFile):  # remotely, a request costs more than reading a whole record
                 self._stamp = self._file.stamp()
             spans = self._index.spans(self.name, self._file)
             if len(spans) != self.count:
@@ -90,13 +90,13 @@ class TFRecordShard:
             self._spans = spans
 
     def record(self, number: int) -> bytes:
-        """One record; raises CorruptRecordError where it is damaged."""
+        """One record; raises CorruptRecordError if it is damaged."""
         self.prepare()
         offset, length = self._spans[number]
         return read_payload(self._file, number, int(offset), int(length))
 
     def example(self, number: int) -> ExampleValues:
-        """The values of one record, in pieces where the table of them was made; errors as `record`, now or then."""
+        """The values of one record, in pieces if there is a table of them; errors as `record`, now or on access."""
         table = self._table()
         if table is None or not knows(table, number):
             return DecodedExample(self.record(number))
@@ -106,7 +106,7 @@ class TFRecordShard:
         )
 
     def stamp(self) -> tuple[int, int | str]:
-        """Size of the file, and something that changes with its content."""
+        """Size of the file, and a value that changes with its content."""
         return self._file.stamp()
 
     def wants_pieces(self) -> bool:
@@ -114,7 +114,7 @@ class TFRecordShard:
         return self._table() is None and self._stamp is not None and os.access(self._index.folder, os.W_OK)
 
     def keep_pieces(self, table: PieceTable) -> None:
-        """Keeps the table of pieces of all records with the data."""
+        """Stores the table of pieces of all records with the data."""
         if self._stamp is not None:
             table.save(self._pieces_path(), self._stamp)
             self._pieces_sought = False
@@ -124,7 +124,7 @@ class TFRecordShard:
         self._file.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the table behind; a copy opens the same one."""
+        """Pickles without the table; a copy opens the same one."""
         return self.__dict__ | {"_pieces": None, "_pieces_sought": False}
 
     def _table(self) -> PieceTable | None:
@@ -154,7 +154,7 @@ class ArrayRecordShard:
             raise CorruptRecordError(self._file.name, 0, "the file is empty", _REMEDY)
 
     def record(self, number: int) -> bytes:
-        """One record; raises CorruptRecordError where it is damaged."""
+        """One record; raises CorruptRecordError if it is damaged."""
         with self._lock:
             reader = self._open()
             try:
@@ -168,7 +168,7 @@ class ArrayRecordShard:
         return DecodedExample(self.record(number))
 
     def stamp(self) -> tuple[int, int | str]:
-        """Size of the file, and something that changes with its content."""
+        """Size of the file, and a value that changes with its content."""
         return self._file.stamp()
 
     def wants_pieces(self) -> bool:
@@ -176,7 +176,7 @@ class ArrayRecordShard:
         return False
 
     def keep_pieces(self, table: PieceTable) -> None:
-        """Does without."""
+        """Does nothing: records are read whole."""
 
     def close(self) -> None:
         """Closes the file."""
@@ -185,7 +185,7 @@ class ArrayRecordShard:
             self._reader = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the open file behind."""
+        """Pickles without the open file."""
         return {name: value for name, value in self.__dict__.items() if name not in ("_reader", "_lock")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Splits and parts of them as tfds writes them: "train", "train[:90%]", "train[3:]", "train[:2shard]+test", "all"."""
+"""Splits and slices in tfds' notation: "train", "train[:90%]", "train[3:]", "train[:2shard]+test", "all"."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Slice:
 
 
 def read_slices(text: str, lengths: Mapping[str, Sequence[int]], place: object) -> list[Slice]:
-    """Reads the name of a split, a part of one, or several with "+" between them, and rounds as tfds does.
+    """Parses the name of a split, a slice of one, or several joined by "+", and rounds as tfds does.
 
     Args:
-        text: what to read; "all" stands for all splits one after the other.
+        text: what to read; "all" means all splits in sequence.
         lengths: name of each split -> numbers of records of its shards.
         place: the data set, for errors.
 

@@ -1,4 +1,4 @@
-"""Arrays that lie in a record as bytes instead of as a list of numbers."""
+"""Arrays stored in a record as bytes instead of as a list of numbers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def decode_tensor(name: str, feature: TensorFeature, data: bytes) -> npt.NDArray
     Args:
         name: of the field, for the error.
         feature: declares dtype and shape.
-        data: what lies in the record.
+        data: the bytes in the record.
 
     Raises:
         FeatureError: the bytes cannot be unpacked, or are of another size than declared.

@@ -1,4 +1,4 @@
-"""Writes RLDS data sets that TensorFlow Datasets reads, without TensorFlow.
+"""RLDSWriter: RLDS data sets that TensorFlow Datasets reads, written without TensorFlow.
 
 A data set is a folder with dataset_info.json, features.json, embodiment.json and the shards
 NAME-train.tfrecord-00000-of-00003, ... of framed episodes.
@@ -43,7 +43,7 @@ def encode_episode(features: EpisodeFeatures, steps: Sequence[Mapping[str, Any]]
     """Serialises one episode.
 
     Args:
-        features: what must be there.
+        features: the required fields.
         steps: one dict per step, flat paths -> values; images are uint8 [H, W, C] or already compressed bytes.
             A sequence is an array [n, *shape], or a list of texts or images.
         episode: flat paths -> values of the whole episode ("episode_metadata/seed").
@@ -77,7 +77,7 @@ def encode_episode(features: EpisodeFeatures, steps: Sequence[Mapping[str, Any]]
 class RLDSWriter:
     """Writes episodes into shards and describes them when it is closed; use it in a `with` block.
 
-    Nothing has its final name before the end, so a folder never looks complete when it is not.
+    Files get their final names only at the end, so an incomplete folder never looks complete.
     """
 
     def __init__(
@@ -94,14 +94,14 @@ class RLDSWriter:
         """Opens a folder for writing.
 
         Args:
-            folder: is made if it is not there; must hold no data set yet.
-            name: of the data set: small letters, digits and underscores, as tfds asks.
+            folder: is made if missing; must hold no data set yet.
+            name: of the data set: lower-case letters, digits and underscores, as tfds requires.
             features: of the episodes.
-            description: one line for people.
+            description: one line for readers.
             version: of the data, "major.minor.patch".
-            shard_bytes: a new shard begins when the present one has this size; None takes SHARD_BYTES.
-            resume: go on after the episodes that an earlier writer with the same arguments left in this folder when its
-                process was killed; the files become what they would have been without that.
+            shard_bytes: a new shard begins when the current one has this size; None takes SHARD_BYTES.
+            resume: continue after the episodes that a killed writer with the same arguments left in this folder; the
+                resulting files are identical to those of an uninterrupted run.
 
         Raises:
             DatasetError: the folder holds a data set, or the name is not one that tfds takes.
@@ -132,7 +132,7 @@ class RLDSWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Closes the data set, or drops it if an exception came."""
+        """Closes the data set, or drops it after an exception."""
         if kind is None:
             self.close()
         else:
@@ -146,10 +146,10 @@ class RLDSWriter:
         """Appends an episode that is serialised already.
 
         Args:
-            record: what `encode_episode` gave, or a record of another data set with the same features.
+            record: the result of `encode_episode`, or a record of another data set with the same features.
 
         Raises:
-            WriteError: the disk is full; a writer that resumes goes on before this episode.
+            WriteError: the disk is full; a resumed writer continues before this episode.
         """
         if self._file is not None and self._file.tell() >= self._shard_bytes:
             self._file.close()
@@ -183,7 +183,7 @@ class RLDSWriter:
         return self.folder / f"{shard:05d}.unfinished"
 
     def _recover(self) -> None:
-        """Takes over the shards of a writer that was killed, and cuts off the record that it was writing."""
+        """Takes over the shards of a killed writer, and cuts off its unfinished record."""
         for path in self.folder.glob(f"{self._name}-{SPLIT}.tfrecord-*-of-*"):
             path.rename(self._unfinished(int(path.name.split("-")[-3])))
         while self._unfinished(len(self._lengths)).exists():
@@ -235,11 +235,11 @@ def write_dataset(
     """Writes a whole data set of serialised episodes with the embodiment of the robot next to it.
 
     Args:
-        folder: where to, as in `RLDSWriter`.
+        folder: where to write, as in `RLDSWriter`.
         name: of the data set.
         embodiment: of the robot that was recorded.
         features: of the episodes.
-        records: what `encode_episode` gave, in order.
+        records: results of `encode_episode`, in order.
         options: further arguments of `RLDSWriter`.
 
     Raises:
@@ -289,7 +289,7 @@ def _encode(path: str, feature: Feature, values: Sequence[Any]) -> ExampleValue:
 
 
 def _encode_all(path: str, item: Item, sequences: Sequence[Any]) -> ExampleValue:
-    """Returns the values of several sequences one after the other, as an Example stores them."""
+    """Returns the concatenated values of several sequences, as an Example stores them."""
     if not isinstance(item, TensorFeature):
         return _encode(path, item, [value for sequence in sequences for value in sequence])
     empty = np.zeros((0, *item.shape), item.numpy_dtype)

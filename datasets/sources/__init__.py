@@ -1,1 +1,1 @@
-"""Data sets of other layouts than RLDS, each as an `EpisodeSource`."""
+"""Data sets in layouts other than RLDS, each as an `EpisodeSource`."""

@@ -1,4 +1,4 @@
-"""CALVIN: one npz file a step, the instructions in a pickled array; each annotated stretch is an episode.
+"""CALVIN: one npz file per step, instructions in a pickled array; each annotated segment is an episode.
 
 A folder holds `episode_0000000.npz`, ..., `ep_start_end_ids.npy`, and mostly `lang_annotations/auto_lang_ann.npy`; a
 release holds the folders `training` and `validation`.
@@ -40,10 +40,10 @@ from embodio.envs.embodiment import Embodiment
 _ENDS = "ep_start_end_ids.npy"
 _TEXTS = "lang_annotations/auto_lang_ann.npy"
 _SPLITS = ("training", "validation")
-_PLAY = "play"  # all that was recorded, in the stretches of ep_start_end_ids
+_PLAY = "play"  # the whole recording, in the segments of ep_start_end_ids
 _REMEDY = "Fetch the data set again"
 _HZ = 30.0
-# What a file calls the actions; the relative ones are what policies of the benchmark learn.
+# Names of the actions in a file; the benchmark's policies learn the relative ones.
 _RENAMED = {"rel_actions": "action", "actions": "absolute_action"}
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 _LONGEST = 1 << 24  # steps of an episode, 155 hours
@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Stretch:
-    """Steps `first` to `last`, with what the robot was told and the name of its task."""
+    """Steps `first` to `last`, with the instruction and the name of its task."""
 
     first: int
     last: int
@@ -67,25 +67,25 @@ class _Stretch:
 class CalvinSource:
     """Episodes of CALVIN.
 
-    Where there are instructions, an episode is a stretch that has one; the split "training:play" (or "play") takes all
-    that was recorded instead, without instructions. `action` is the relative action; `absolute_action` the other one.
+    With instructions, an episode is a segment that has one; the split "training:play" (or "play") takes the whole
+    recording instead, without instructions. `action` is the relative action; `absolute_action` the other one.
 
     Attributes:
         name: of the data set.
         features: what an episode holds.
-        split: that was asked for.
+        split: the requested split.
         fps: steps per second.
-        missing: how many episodes lack files of steps, in one line.
+        missing: one line on the episodes that lack files of steps.
     """
 
     fps = _HZ
 
     def __init__(self, path: str | Path, *, instruction: str = "", split: str | None = None) -> None:
-        """Reads where episodes begin and end, and the instructions.
+        """Reads the bounds of episodes, and the instructions.
 
         Args:
             path: folder of the steps, or that of `training` and `validation`.
-            instruction: what the robot was told, for steps without an instruction.
+            instruction: instruction for steps without one.
             split: "training" (which None takes), "validation", "play", or "training:play".
 
         Raises:
@@ -96,8 +96,8 @@ class CalvinSource:
         self.path, self.split, self._instruction = Path(path), split, instruction
         self._folder, is_play = _folder_of(self.path, split)
         self.name = f"calvin_{re.sub(r'[^0-9A-Za-z]+', '_', self._folder.parent.name).lower().strip('_')}"
-        told = [] if is_play else list(_told(self._folder))
-        self._stretches = told or list(_recorded(self._folder))
+        annotated = [] if is_play else list(_annotated(self._folder))
+        self._stretches = annotated or list(_recorded(self._folder))
         steps = sorted(file for file in self._folder.glob("episode_*.npz") if file.stem[len("episode_") :].isdecimal())
         if not steps or not self._stretches:
             raise DatasetError(f"{self._folder} holds no steps (episode_0000000.npz)")
@@ -133,7 +133,7 @@ class CalvinSource:
         return len(self._stretch(index))
 
     def episode(self, index: int) -> ColumnEpisode:
-        """Returns one episode; its fields are read when they are asked for.
+        """Returns one episode; its fields are read on demand.
 
         Raises:
             CorruptRecordError: the file of a step is missing or damaged (when it is read).
@@ -156,7 +156,7 @@ class CalvinSource:
         return ColumnEpisode(self.features, length, columns=columns, frames=frames, texts=texts, episode=episode)
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Does nothing: no file stays open."""
 
     def _stretch(self, index: int) -> _Stretch:
         if not 0 <= index < len(self):
@@ -187,7 +187,7 @@ class CalvinSource:
         return stacked[..., None] if isinstance(self.features.steps[path], DepthFeature) else stacked
 
     def _describe(self, file: Path) -> tuple[dict[str, str], EpisodeFeatures]:
-        """Our path of each field -> its name; what an episode holds, by one step."""
+        """Our path of each field -> its name; and the features of an episode, from one step."""
         fields, steps, unread = dict[str, str](), dict[str, Feature](), dict[str, str]()
         try:
             with np.load(file, allow_pickle=False) as content:
@@ -236,7 +236,7 @@ def _feature(name: str, array: npt.NDArray[Any]) -> Feature:
 
 
 def _folder_of(path: Path, split: str | None) -> tuple[Path, bool]:
-    """Folder of the steps, and whether all that was recorded is asked for."""
+    """Folder of the steps, and whether the whole recording is requested."""
     name, _, kind = (split or "").partition(":")
     if name == _PLAY and not kind:
         name, kind = "", _PLAY
@@ -260,8 +260,8 @@ def _recorded(folder: Path) -> Iterator[_Stretch]:
     return (_stretch(folder / _ENDS, number, span) for number, span in enumerate(spans))
 
 
-def _told(folder: Path) -> Iterator[_Stretch]:
-    """The stretches with an instruction; none where the file is not there."""
+def _annotated(folder: Path) -> Iterator[_Stretch]:
+    """The segments with an instruction; none if the file is missing."""
     path = folder / _TEXTS
     if not path.exists():
         return

@@ -1,4 +1,4 @@
-"""An episode made of columns: what layouts other than RLDS show to the rest of the library."""
+"""ColumnEpisode: an episode made of columns, as layouts other than RLDS provide them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Sequences = Callable[[int | None], tuple[Any, ...]]
 
 
 class Lazy(Mapping[str, Any]):
-    """Named values that are read when they are asked for."""
+    """Named values that are read on demand."""
 
     def __init__(self, names: Iterable[str], read: Callable[[str], Any]) -> None:
         """Takes the names and the function that reads a value."""
@@ -45,7 +45,7 @@ class Lazy(Mapping[str, Any]):
 
 
 class ColumnEpisode(EpisodeFields):
-    """Steps whose fields are functions, called when the field is asked for (legend: T steps).
+    """Steps whose fields are functions, called on demand (legend: T steps).
 
     Attributes:
         features: what the episode holds; every step feature has one of the functions.
@@ -73,7 +73,7 @@ class ColumnEpisode(EpisodeFields):
             texts: path -> function that gives the text of one step.
             episode: path -> value of the whole episode.
             sequences: path within the episode -> function that gives all values of one step, or of the episode.
-            wordings: gives the instruction of one step in all its wordings; None where there is one.
+            wordings: gives the instruction of one step in all its paraphrases; None if there is only one.
         """
         self.features = features
         self._length = length
@@ -94,7 +94,7 @@ class ColumnEpisode(EpisodeFields):
         }
 
     def value(self, path: str) -> Any:
-        """Returns a field of the whole episode ("episode_metadata/seed"); raises FeatureError where there is none."""
+        """Returns a field of the whole episode ("episode_metadata/seed"); raises FeatureError if there is none."""
         if path not in self.features.episode:
             raise FeatureError(
                 f"the episode has no field {path!r}; it has {', '.join(sorted(self._episode)) or 'none'}"
@@ -114,7 +114,7 @@ class ColumnEpisode(EpisodeFields):
         return self._arrays[path]
 
     def text(self, path: str, step: int) -> str:
-        """Returns a text field at one step; raises FeatureError where there is none and IndexError outside [0, T)."""
+        """Returns a text field at one step; raises FeatureError if there is none and IndexError outside [0, T)."""
         path = self._find_text(path)
         self._require_step(step)
         return self._texts[path](step)
@@ -129,7 +129,7 @@ class ColumnEpisode(EpisodeFields):
         return pixels
 
     def sequence(self, path: str, step: int | None = None) -> tuple[Any, ...]:
-        """Returns what a step, or the episode, has in any number.
+        """Returns the values of a sequence at a step, or of the episode.
 
         Raises:
             FeatureError: there is no such field.
@@ -144,7 +144,7 @@ class ColumnEpisode(EpisodeFields):
         return found
 
     def wordings(self, step: int) -> tuple[str, ...]:
-        """The instruction of one step in all its wordings, see `EpisodeFields.wordings`."""
+        """The instruction of one step in all its paraphrases, see `EpisodeFields.wordings`."""
         if self._wordings is None:
             return super().wordings(step)
         self._require_step(step)

@@ -1,4 +1,4 @@
-"""The instruction where a description says that it is: fields of a step or of the episode, in all wordings."""
+"""The instruction at the fields that a description names, in all its paraphrases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from embodio.datasets.sources.description import Description, InstructionFields
 
 
 def require_language(base: EpisodeFeatures, description: Description) -> None:
-    """Checks the fields that a description names; raises FeatureError where one is missing or is not text."""
+    """Checks the fields that a description names; raises FeatureError if one is missing or is not text."""
     numbers = description.instruction.encoding != "text"
     for key in (key for group in description.instruction.keys for key in group):
         feature = base.steps.get(key) if numbers else _found(base, key)[1]
@@ -28,7 +28,7 @@ def require_language(base: EpisodeFeatures, description: Description) -> None:
 
 
 def wordings_of(base: EpisodeView, described: InstructionFields, step: int) -> tuple[str, ...]:
-    """The instruction of one step in all its wordings, each once; at least one text, which may be empty."""
+    """The instruction of one step in all its paraphrases, each once; at least one text, which may be empty."""
     for group in described.keys:
         found = tuple(dict.fromkeys(text for key in group for text in _said(base, key, described, step) if text))
         if found:
@@ -62,7 +62,7 @@ def _said(base: EpisodeView, key: str, described: InstructionFields, step: int) 
 
 
 def _decoded(where: str, numbers: npt.NDArray[Any], encoding: str) -> str:
-    """The text that numbers stand for, up to the first zero."""
+    """The text that numbers encode, up to the first zero."""
     most = 0xFF if encoding == "bytes" else 0x10FFFF
     if numbers.size and (numbers.min() < 0 or numbers.max() > most):
         raise FeatureError(f"{where}: numbers that are not {'bytes' if encoding == 'bytes' else 'characters'}")

@@ -1,4 +1,4 @@
-"""A data set described in one YAML file: where it is, which fields to take, the robot, the instruction, filters."""
+"""Description: a data set described in one YAML file, with its place, fields, robot, instruction and filters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PART = re.compile(r"^(?P<path>[^\[\]]+?)(?:\[(?P<first>\d*)(?P<colon>:?)(?P<las
 
 
 class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
-    """Reads plain values; a few lines of anchors and aliases could stand for more than fits into memory."""
+    """Reads plain values; a few lines of anchors and aliases could expand to more than fits into memory."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """A value; raises YAMLError for an alias."""
@@ -74,10 +74,10 @@ class InstructionFields:
 
     Attributes:
         keys: groups of text fields of a step or of the episode. The first group with a text counts; the texts of its
-            fields, and the several texts of one field, are wordings of the same instruction.
-        text: the instruction itself, where the data set has none (or the fields are empty).
-        encoding: "text"; "bytes" where a field holds the bytes of UTF-8 text, "codepoints" where it holds the numbers
-            of the characters, both padded with zeros.
+            fields, and the several texts of one field, are paraphrases of the same instruction.
+        text: the instruction itself, if the data set has none (or the fields are empty).
+        encoding: "text"; "bytes" if a field holds the bytes of UTF-8 text, "codepoints" if it holds the numbers of the
+            characters, both padded with zeros.
     """
 
     keys: tuple[tuple[str, ...], ...] = ()
@@ -87,7 +87,7 @@ class InstructionFields:
 
 @dataclass(frozen=True)
 class Filters:
-    """Which episodes to take.
+    """The selection of episodes.
 
     Attributes:
         min_steps: shortest episode.
@@ -106,22 +106,22 @@ class Filters:
 
 @dataclass(frozen=True)
 class Description:
-    """What one YAML file says.
+    """The content of one YAML file.
 
     Attributes:
         name: of the data set.
-        about: what it is, and what its action means.
+        about: a description, and the meaning of its action.
         kind: layout of the files, one of `layouts.kinds()`.
         folder: where the files are, relative to the YAML file or to the folder of all data sets.
         origin: where to get it.
-        split: name of the split; None takes the layout's own choice.
+        split: name of the split; None takes the layout's default.
         fields: our path -> the parts that make it; several are joined.
         instruction: where the instruction is.
         filters: which episodes to take.
-        embodiment: the robot, cameras apart; None takes that of the files.
-        guessed: what nobody has confirmed yet, as `Embodiment.guessed` names it.
-        features: what the files hold, if the description says so.
-        see: where the facts are from.
+        embodiment: the robot, except for its cameras; None takes that of the files.
+        guessed: unconfirmed values, named as in `Embodiment.guessed`.
+        features: the content of the files, if the description states it.
+        see: sources of the facts.
         bgr: cameras whose red and blue are swapped in the files.
         path: of the YAML file.
     """
@@ -154,7 +154,7 @@ class Description:
             data = yaml.load(path.read_text(encoding="utf-8"), _PlainLoader)
         except OSError as error:
             raise DescriptionError(f"{path} cannot be read: {error}") from error
-        except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:  # dates and numbers that are none
+        except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:  # invalid dates and numbers
             raise DescriptionError(f"{path} is not YAML: {error}") from error
         if not isinstance(data, dict):
             raise DescriptionError(

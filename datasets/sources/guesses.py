@@ -1,4 +1,4 @@
-"""The values of a data set's description that `inspect` guessed and nobody has confirmed yet."""
+"""Values in a data set's description that `inspect` guessed and nobody has confirmed yet."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from embodio.envs.embodiment import GUESSABLE
 from embodio.envs.errors import EmbodimentError
 
 _IN_THE_ROOT = ("action", "instruction")  # of the YAML file; all the others are below `embodiment`
-_OTHER_NAMES = {"cameras": "flipped"}  # which the YAML file lists in the place of cameras
+_OTHER_NAMES = {"cameras": "flipped"}  # which the YAML file lists in place of cameras
 _log = logging.getLogger(__name__)
 
 
 def key_of(name: str) -> str:
-    """The key of a YAML file ("embodiment.flipped") that gives what an embodiment lists as guessed ("cameras")."""
+    """The key of a YAML file ("embodiment.flipped") that sets what an embodiment lists as guessed ("cameras")."""
     return name if name in _IN_THE_ROOT else f"embodiment.{_OTHER_NAMES.get(name, name)}"
 
 
 KEYS = {key_of(name): name for name in GUESSABLE}
-"""Key of a YAML file -> what an embodiment calls it."""
+"""Key of a YAML file -> its name in an embodiment."""
 
 
 def warn_of_guesses(source: EpisodeSource, place: object) -> None:
@@ -31,7 +31,7 @@ def warn_of_guesses(source: EpisodeSource, place: object) -> None:
         source: the data set.
         place: the file or folder that was opened, where guesses are confirmed.
     """
-    with contextlib.suppress(DatasetError, EmbodimentError):  # which the user of the robot will see
+    with contextlib.suppress(DatasetError, EmbodimentError):  # which whatever uses the robot reports
         guessed = source.embodiment.guessed
         if guessed:
             _log.warning(

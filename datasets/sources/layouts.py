@@ -22,14 +22,14 @@ class Layout:
     """One way to keep episodes in files.
 
     Attributes:
-        kind: what a YAML file calls it.
+        kind: its name in a YAML file.
         looks: what its files look like, for the message that names all layouts.
         holds: whether a file or folder is of this layout; it reads names and beginnings of files only.
         opened: makes the source of a path or URL, the name of a split (None takes the layout's own choice) and the
             instruction for data that holds none.
         behind: whether a URL leads to data of this layout.
-        rank: layouts are asked from the lowest rank on: first those that a name tells, which costs nothing; the one
-            that takes any archive comes last.
+        rank: layouts are tried in ascending rank: first those recognised by name, at no cost; the one that takes any
+            archive comes last.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class Layout:
 
 @cache
 def layouts() -> tuple[Layout, ...]:
-    """All layouts, in the order in which they are asked."""
+    """All layouts, in the order in which they are tried."""
     package = importlib.import_module(__name__.rpartition(".")[0])
     modules = [
         importlib.import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)
@@ -52,12 +52,12 @@ def layouts() -> tuple[Layout, ...]:
 
 
 def kinds() -> tuple[str, ...]:
-    """What YAML files call the layouts."""
+    """The layouts' names in YAML files."""
     return tuple(layout.kind for layout in layouts())
 
 
 def layout_named(kind: str) -> Layout:
-    """The layout that a YAML file names; raises DatasetError where there is none."""
+    """The layout that a YAML file names; raises DatasetError if there is none."""
     for layout in layouts():
         if layout.kind == kind:
             return layout
@@ -65,7 +65,7 @@ def layout_named(kind: str) -> Layout:
 
 
 def layout_of(path: Path) -> Layout:
-    """The layout of a file or folder; raises DatasetError where it is of none, and says what was looked for."""
+    """The layout of a file or folder; raises DatasetError that lists all layouts if it has none."""
     for layout in layouts():
         if layout.holds(path):
             return layout
@@ -74,6 +74,6 @@ def layout_of(path: Path) -> Layout:
 
 
 def layout_behind(url: str) -> Layout:
-    """The layout of what is behind a URL; RLDS unless another is seen."""
+    """The layout behind a URL; RLDS unless another one is recognised."""
     found = (layout for layout in layouts() if layout.behind(url))
     return next(found, None) or layout_named("rlds")

@@ -26,7 +26,7 @@ from embodio.datasets.sources.described_language import require_language, wordin
 from embodio.datasets.sources.description import Description, FieldPart, Filters
 from embodio.envs.embodiment import Camera, Embodiment
 
-# What RLDS gives every step; taken along under the same name where the source has it.
+# RLDS's fields of every step, kept under the same name if the source has them.
 _STANDARD = ("reward", "discount", "is_first", "is_last", "is_terminal")
 
 
@@ -58,7 +58,7 @@ class MappedEpisode(EpisodeFields):
         return self.base.value(path)
 
     def array(self, path: str) -> npt.NDArray[Any]:
-        """Returns a numeric field over all steps, read-only; raises FeatureError where there is none."""
+        """Returns a numeric field over all steps, read-only; raises FeatureError if there is none."""
         path, feature = self._find_numbers(path)
         if path not in self._description.fields:
             return self.base.array(path)
@@ -100,16 +100,16 @@ class MappedEpisode(EpisodeFields):
         return self.base.text(parts[0].path if parts else path, step)
 
     def wordings(self, step: int) -> tuple[str, ...]:
-        """The instruction of one step in all its wordings, see `EpisodeFields.wordings`."""
+        """The instruction of one step in all its paraphrases, see `EpisodeFields.wordings`."""
         self._require_step(step)
         return wordings_of(self.base, self._description.instruction, step)
 
     def sequence(self, path: str, step: int | None = None) -> npt.NDArray[Any] | tuple[Any, ...]:
-        """Values of which a step or the episode has any number, as in the source."""
+        """The values of a sequence at a step, or of the episode, as in the source."""
         return self.base.sequence(path, step)
 
     def _path_there(self, path: str) -> str:
-        """What the source calls an image of ours."""
+        """The source's name for an image of ours."""
         path, _ = self._find_image(path)
         parts = self._description.fields.get(path)
         return parts[0].path if parts else path
@@ -118,7 +118,7 @@ class MappedEpisode(EpisodeFields):
 class MappedSource:
     """A source under our names.
 
-    `action` is float32 [T, A] and `observation/state` float32 [T, S], joined of the parts that the description lists;
+    `action` is float32 [T, A] and `observation/state` float32 [T, S], joined from the parts that the description lists;
     cameras have the names that it gives them.
 
     Attributes:
@@ -127,8 +127,8 @@ class MappedSource:
         description: what the YAML file says.
         folder: of the files, where the source has one on this machine.
         split: name of the split, where the source has one.
-        missing: what of the data set was not fetched, one line each.
-        remarks: what its descriptions say that is not so, where the source found out.
+        missing: parts of the data set that were not fetched, one line each.
+        remarks: errors in its descriptions that the source found.
     """
 
     def __init__(self, base: EpisodeSource, description: Description) -> None:
@@ -162,7 +162,7 @@ class MappedSource:
 
     @property
     def embodiment(self) -> Embodiment:
-        """The robot, with the cameras that the data set has; raises DatasetError where nobody describes it."""
+        """The robot, with the cameras of the data set; raises DatasetError if it is not described."""
         if self._embodiment is not None:
             return self._embodiment
         found = self._base.embodiment
@@ -213,7 +213,7 @@ def _features(base: EpisodeFeatures, description: Description) -> EpisodeFeature
 
 
 def _require_declared(base: EpisodeFeatures, description: Description) -> None:
-    """Refuses files of another structure than described; fields that were added since do no harm."""
+    """Refuses files whose structure differs from the description; additional fields are accepted."""
     declared = description.features
     if declared is None:
         return
@@ -227,7 +227,7 @@ def _require_declared(base: EpisodeFeatures, description: Description) -> None:
 
 
 def _core(feature: Feature) -> object:
-    """What must be equal: not how images are compressed, nor the size of images (people publish resized copies)."""
+    """The parts that must be equal: neither compression nor size of images (resized copies get published)."""
     if isinstance(feature, ImageFeature):
         return ("image", feature.channels)
     return replace(feature, encoding="none") if isinstance(feature, TensorFeature) else feature
@@ -283,7 +283,7 @@ def _embodiment(base: EpisodeSource, description: Description, features: Episode
 
 
 def _size_seen(base: EpisodeSource, path: str) -> tuple[int, int]:
-    """Height and width of the first image that can be read; raises DatasetError where there is none."""
+    """Height and width of the first image that can be read; raises DatasetError if there is none."""
     for _, episode in some_episodes(base):
         with contextlib.suppress(CorruptRecordError, FeatureError):
             height, width = episode.frame(path, 0).shape[:2]

@@ -13,7 +13,7 @@ REMEDY = "Fetch the data set again"
 
 
 def parquet() -> types.ModuleType:
-    """pyarrow.parquet; raises DatasetError that says how to get it where it is missing."""
+    """pyarrow.parquet; raises DatasetError that says how to install it if it is missing."""
     try:
         import pyarrow.parquet
     except ImportError as error:
@@ -23,7 +23,7 @@ def parquet() -> types.ModuleType:
 
 
 def _arrow_error() -> type[Exception]:
-    """What all errors of pyarrow derive from."""
+    """The base class of all pyarrow errors."""
     import pyarrow
 
     error: type[Exception] = pyarrow.ArrowException
@@ -40,7 +40,7 @@ class reading:  # noqa: N801 - used like a function, in a `with` line
         """Begins."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        """Raises CorruptRecordError for what pyarrow raises on damaged files."""
+        """Raises CorruptRecordError for pyarrow's errors on damaged files."""
         if isinstance(error, FileNotFoundError):
             raise CorruptRecordError(self._path, self._record, "the file is missing", REMEDY) from error
         if isinstance(error, OSError | ValueError | _arrow_error()):
@@ -48,7 +48,7 @@ class reading:  # noqa: N801 - used like a function, in a `with` line
 
 
 def open_parquet(path: Path) -> Any:
-    """An open file; raises CorruptRecordError where it is missing or damaged."""
+    """An open file; raises CorruptRecordError if it is missing or damaged."""
     module = parquet()
     with reading(path, 0):
         return module.ParquetFile(path, page_checksum_verification=True)

@@ -1,4 +1,4 @@
-"""RLDS among the layouts: which folder of versions holds the data set."""
+"""The RLDS layout: the choice of the version folder that holds the data set."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _opened(place: Path | str, split: str | None, instruction: str) -> RLDSReade
 
 
 def version_folder(path: Path | str) -> Path | str:
-    """The folder itself, or the highest version below it ("1.0.0"), also below the only configuration there."""
+    """The folder itself, or the highest version below it ("1.0.0"), also below a single configuration."""
     if isinstance(path, str):
         return _version_behind(path.rstrip("/"))
     if (path / INFO_NAME).exists() or not path.is_dir():

@@ -39,7 +39,7 @@ from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import InvalidAction
 from embodio.envs.vima.robot import ACTION_PARTS, HEIGHT, VIEWS, WIDTH, to_actions, vima_pick_place
 
-# Modules whose classes lie in the pickles; what they describe (textures, shapes) is not needed.
+# Modules whose classes are in the pickles; what they describe (textures, shapes) is not needed.
 _INERT = ("vima_bench", "vimasim", "functools")
 _EPISODE = re.compile(r"(?:^|(?P<folders>.*)/)(?P<number>\d{1,9})/trajectory\.pkl$")
 _FRAME = re.compile(r"(?P<episode>.*)/rgb_(?P<view>front|top)/\d+\.jpg$")
@@ -61,13 +61,13 @@ _META: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class PromptAsset:
-    """What stands at one {placeholder} of a prompt.
+    """The content of one {placeholder} of a prompt.
 
     Attributes:
         kind: "object" or "scene".
         rgb: view -> uint8 [128, 256, 3].
         segmentation: view -> uint8 [128, 256] of object ids.
-        objects: id, name and texture of what is in it.
+        objects: id, name and texture of its objects.
     """
 
     kind: str
@@ -82,7 +82,7 @@ class VimaPrompt:
 
     Attributes:
         text: with {placeholders}.
-        assets: placeholder -> what it shows, in the order of the text.
+        assets: placeholder -> its content, in the order of the text.
     """
 
     text: str
@@ -102,7 +102,7 @@ class VimaSource:
     it: position (x, y) and rotation (quaternion xyzw) of pose 0, then of pose 1. `state` is the end effector. Positions
     of the published data have a third number, the height, which the benchmark does not use; it is left out. Its folders
     simple_manipulation and same_profile hold the tasks visual_manipulation and same_shape.
-    A compressed archive is unpacked once, to the user's cache folder, as it cannot be read at random places.
+    A compressed archive is unpacked once, to the user's cache folder, because it does not allow random access.
 
     Attributes:
         name: of the data set.
@@ -146,7 +146,7 @@ class VimaSource:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Names of the tasks that there are."""
+        """Names of the tasks in the data."""
         return tuple(sorted({place.task for place in self._places}))
 
     def episode_length(self, index: int) -> int:
@@ -154,11 +154,11 @@ class VimaSource:
         return self._place(index).length
 
     def episode(self, index: int) -> VimaEpisode:
-        """Reads the pickles of one episode; images are read when they are asked for.
+        """Reads the pickles of one episode; images are read on demand.
 
         Raises:
             CorruptRecordError: a file is missing, damaged, or does not have the episode's length.
-            UnsafePickle: a pickle holds something else than data.
+            UnsafePickle: a pickle holds something other than data.
             IndexError: there is no such episode.
         """
         place = self._place(index)
@@ -196,7 +196,7 @@ class VimaSource:
         return episode
 
     def close(self) -> None:
-        """Closes the archives; they open again when needed."""
+        """Closes the archives; reopened when needed."""
         for tree in self._trees:
             tree.close()
 
@@ -259,7 +259,7 @@ def _damaged(where: Path, index: int, problem: str) -> CorruptRecordError:
 
 
 def _actions(actions: Any, tool: str, length: int, where: Path, index: int) -> npt.NDArray[np.float32]:
-    """Our form; float32 [T, 7]."""
+    """Actions in our format, float32 [T, 7]."""
     recorded = _recorded(actions, length, where, index)
     ends = np.cumsum(list(ACTION_PARTS.values()))[:-1]
     try:
@@ -275,7 +275,7 @@ def _actions(actions: Any, tool: str, length: int, where: Path, index: int) -> n
 
 
 def _recorded(actions: Any, length: int, where: Path, index: int) -> npt.NDArray[np.float32]:
-    """As it is in the files, without heights; float32 [T, 12]."""
+    """Actions as in the files, without heights, float32 [T, 12]."""
     parts = []
     for name, size in ACTION_PARTS.items():
         part = actions.get(name) if isinstance(actions, dict) else None

@@ -1,4 +1,4 @@
-"""The loader: worker processes make batches ahead of time and hand them over in shared memory, in order."""
+"""Loader: worker processes make batches ahead of time and hand them over in shared memory, in order."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _MEGABYTE = 1 << 20
 
 
 class BatchMaker(Protocol):
-    """What makes batches by number, such as `embodio.datasets.stream.stream.BatchStream`; it travels to the workers."""
+    """A maker of numbered batches, such as `embodio.datasets.stream.stream.BatchStream`; it is sent to the workers."""
 
     @property
     def damaged(self) -> tuple[ExampleError, ...]:
         """Episodes that are damaged and were left out from the start."""
 
     def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
-        """Batch number `step`, and what was wrong with the records that were replaced in it.
+        """Batch number `step`, and the errors of the records that were replaced in it.
 
         Tensors whose memory comes from `allocate` are handed over without a copy; others may be in it too.
         """
@@ -45,17 +45,16 @@ class BatchMaker(Protocol):
 
 @dataclass(frozen=True)
 class LoaderConfig:
-    """How batches are made ahead of time; nothing here changes what is in them.
+    """Settings for making batches ahead of time; none of them changes their content.
 
     Attributes:
         workers: processes that make batches; 0 makes them in this process.
-        threads: threads that make batches if there are no workers; 0 makes them where they are asked for. They help
+        threads: threads that make batches if there are no workers; 0 makes them where they are requested. They help
             where most of the work is decoding images, which runs on all of them at once.
         prefetch: batches that each worker or thread has ready at most.
         memory_mb: memory for batches that are made, ready, or in use, of all workers or threads together. Where it is
             not enough, what is in use is copied, and what is ready waits.
-        timeout: seconds without a sign from a worker or thread whose batch is waited for, after which it counts as
-            stuck.
+        timeout: seconds without a sign of life, after which a worker or thread whose batch is due counts as stuck.
         damaged_limit: damaged episodes that are skipped; one more stops the run.
     """
 
@@ -79,17 +78,17 @@ class LoaderConfig:
 class Loader(Iterator[Batch]):
     """Batches number `start` to `stop - 1` in order, the same ones whatever the number of workers.
 
-    Batch `s` is made by worker `(s - start) mod workers`, or thread. Each has a copy of the maker to itself. Workers
-    die with this process, however it ends, and leave nothing behind. A batch is in memory that is used again once
-    nothing refers to its tensors any more; it may be kept for as long as one likes. Use the loader in a `with`
+    Batch `s` is made by worker `(s - start) mod workers`, or thread. Each has its own copy of the maker. Workers
+    die with this process, however it ends, and leave nothing behind. A batch's memory is reused once nothing refers to
+    its tensors any more; it may be kept indefinitely. Use the loader in a `with`
     statement, or call `close`.
 
     Args:
         maker: makes the batches.
         start: first batch.
         stop: one past the last batch.
-        config: how many processes, how far ahead, how much memory.
-        on_damage: told of each damaged episode once, when the first batch without it is handed out.
+        config: number of processes, prefetching, memory.
+        on_damage: called once for each damaged episode, when the first batch without it is handed out.
 
     Raises:
         ExampleError: an example cannot be made, for a reason other than a damaged record.
@@ -114,7 +113,7 @@ class Loader(Iterator[Batch]):
         if config.workers and count:
             one_thread_each()
         size = config.memory_mb * _MEGABYTE // max(1, count) // ALIGNMENT * ALIGNMENT
-        with ExitStack() as cleanup:  # a maker that cannot travel, or an interrupt: no worker shall stay
+        with ExitStack() as cleanup:  # a maker that cannot be pickled, or an interrupt: no worker must remain
             cleanup.callback(self.close)
             for number in range(count):
                 steps = range(start + number, stop, count)
@@ -202,7 +201,7 @@ class _Worker:
         theirs.close()
 
     def receive(self, step: int) -> tuple[Batch, tuple[ExampleError, ...]]:
-        """Batch number `step`, in the shared memory if much of that stays free, else as a copy."""
+        """Batch number `step`, in the shared memory if much of it stays free, else as a copy."""
         ready = wait([self._connection, self.process.sentinel], self._timeout)
         if not ready:
             raise LoaderError(
@@ -231,7 +230,7 @@ class _Worker:
         self._block.close()
 
     def _unpacked(self, made: Made) -> Batch:
-        """The tensors of a batch; tells the worker what room is free again."""
+        """The tensors of a batch; tells the worker which memory is free again."""
         free = [self._returned.popleft() for _ in range(len(self._returned))]
         self._lent -= sum(self._sizes.pop(offset) for offset in free)
         arrays: dict[str, npt.NDArray[Any]] = dict(made.loose)
@@ -244,13 +243,15 @@ class _Worker:
             else:  # the trainer keeps many batches: the worker needs the other half
                 arrays[name] = np.array(self._block.view(layout))
                 free.append(layout.offset)
-        with suppress(BrokenPipeError, ConnectionResetError):  # it may have died since, which its next batch will tell
+        with suppress(
+            BrokenPipeError, ConnectionResetError
+        ):  # it may have died since, which its next batch will reveal
             self._connection.send(free)
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _receive(connection: Connection) -> Made | Failure | None:
-    """The next message, or None where the other end is gone."""
+    """The next message, or None if the other end is gone."""
     try:
         if not connection.poll(0.0):
             return None  # only the end of the process was announced
@@ -261,6 +262,6 @@ def _receive(connection: Connection) -> Made | Failure | None:
 
 
 def one_thread_each() -> None:
-    """Tells the libraries that workers will load to use one thread; those of this process are loaded already."""
+    """Limits the libraries that workers will load to one thread; those of this process are loaded already."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")

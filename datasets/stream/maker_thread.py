@@ -1,4 +1,4 @@
-"""MakerThread: a thread that makes batches ahead of time in this process, for work that does not hold Python's lock."""
+"""MakerThread: makes batches ahead of time in a thread of this process, for work that releases Python's lock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import ExampleError, LoaderError
-from embodio.datasets.stream.shared_memory import ALIGNMENT, ArrayPlace, Room, SharedBlock
+from embodio.datasets.stream.shared_memory import ALIGNMENT, Allocator, ArrayPlace, SharedBlock
 from embodio.model.network.batch import Batch
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ class MakerThread:
         maker: makes the batches.
         steps: their numbers.
         prefetch: batches that may wait to be fetched.
-        size: bytes of the memory that batches are made in; what has no room there is in new memory.
-        timeout: seconds until a batch that is waited for counts as stuck.
+        size: bytes of the memory for batches; what does not fit goes into new memory.
+        timeout: seconds after which a due batch counts as stuck.
     """
 
     def __init__(self, maker: BatchMaker, steps: range, prefetch: int, size: int, timeout: float) -> None:
         self._maker = copy.deepcopy(maker)
         self._timeout = timeout
-        self._block, self._room = SharedBlock(size), Room(size)
+        self._block, self._allocator = SharedBlock(size), Allocator(size)
         self._returned: deque[int] = deque()  # offsets of arrays that nobody uses any more
         self._ready: queue.Queue[_Made | BaseException] = queue.Queue(prefetch)
         self._ending = False
@@ -48,7 +48,7 @@ class MakerThread:
         self._thread.start()
 
     def receive(self, step: int) -> _Made:
-        """Batch number `step`, the next one; raises what its making raised."""
+        """Batch number `step`, the next one; raises the error of making it."""
         try:
             made = self._ready.get(timeout=self._timeout)
         except queue.Empty as error:
@@ -65,7 +65,7 @@ class MakerThread:
         self._ending = True
         waited = 0.0
         while self._thread.is_alive() and waited < _END_SECONDS:
-            while not self._ready.empty():  # makes room for what it is about to put there
+            while not self._ready.empty():  # makes space for what it is about to put there
                 self._ready.get_nowait()
             self._thread.join(_JOIN_SECONDS)
             waited += _JOIN_SECONDS
@@ -88,12 +88,12 @@ class MakerThread:
         return True
 
     def _allocate(self, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
-        """An array in memory that is used again once nobody refers to it."""
+        """An array in memory that is reused once nothing refers to it."""
         while self._returned:
-            self._room.release(self._returned.popleft())
+            self._allocator.release(self._returned.popleft())
         dtype = np.dtype(dtype)
         size = dtype.itemsize * math.prod(shape)
-        offset = self._room.reserve(size) if 0 < size <= self._block.size - ALIGNMENT else None
+        offset = self._allocator.reserve(size) if 0 < size <= self._block.size - ALIGNMENT else None
         if offset is None:
             return np.empty(shape, dtype)
         return self._block.lend(ArrayPlace(dtype.str, shape, offset), self._returned.append)

@@ -1,4 +1,4 @@
-"""Mixture: several tasks in one endless stream at given rates; what stands where depends on the position alone."""
+"""Mixture: several tasks in one endless stream at given rates; each record depends on its position alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MixtureEntry:
         name: for messages and reports.
         task: its records.
         weight: its rate, up to a common factor.
-        category: what it shares its rate with.
+        category: the tasks of a category share its rate.
     """
 
     name: str
@@ -36,14 +36,14 @@ class MixtureEntry:
 
 
 class Mixture:
-    """Tasks with rates. It holds no state: a position says everything, so workers, ranks and resuming are free.
+    """Tasks with rates. It is stateless: a position determines everything, so workers, ranks and resuming need no care.
 
     Args:
         entries: the tasks.
         config: how they share the stream.
 
     Raises:
-        DatasetError: no tasks, a task without records, two of one name, weights or categories that make no rates.
+        DatasetError: no tasks, a task without records, two of one name, or weights or categories that give no rates.
     """
 
     def __init__(self, entries: Sequence[MixtureEntry], config: MixtureConfig) -> None:
@@ -121,7 +121,7 @@ class Mixture:
 
 
 def quotas(rates: npt.NDArray[np.float64], total: int) -> list[int]:
-    """Whole numbers that share `total` as `rates` do: largest remainders get the rest, and nobody gets nothing."""
+    """Whole numbers that share `total` as `rates` do: largest remainders get the rest, and each gets at least one."""
     if len(rates) > total:
         raise DatasetError(f"mixture: {len(rates)} tasks, at most {total} are possible")
     exact = rates * total
@@ -131,7 +131,7 @@ def quotas(rates: npt.NDArray[np.float64], total: int) -> list[int]:
     if missing >= 0:
         for place in range(missing):
             counts[order[place % len(order)]] += 1
-    else:  # some rates were rounded up to one slot: the largest ones give
+    else:  # some rates were rounded up to one slot, at the cost of the largest
         for _ in range(-missing):
             counts[int(np.argmax(counts))] -= 1
     return [int(count) for count in counts]

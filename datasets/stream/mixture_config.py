@@ -1,4 +1,4 @@
-"""MixtureConfig: how tasks share one stream of examples."""
+"""MixtureConfig: the rates at which tasks share one stream of examples."""
 
 from __future__ import annotations
 

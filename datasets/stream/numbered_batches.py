@@ -1,4 +1,4 @@
-"""NumberedBatches: batch number `step` out of numbered records, a pure function of (seed, step)."""
+"""NumberedBatches: batch number `step` of numbered records, a pure function of (seed, step)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPARES = 16
 
 _DAMAGE = (CorruptRecordError, FeatureError, UnicodeDecodeError)
 PROBLEMS = (DatasetError, ModelError, ValueError, LookupError, OSError)
-"""What making an example may end in; anything else is a bug."""
+"""Errors that making an example may raise; anything else is a bug."""
 
 
 class NumberedRecords(Protocol):
@@ -45,7 +45,7 @@ Made = TypeVar("Made")
 
 
 class NumberedBatches(ABC, Generic[Task]):
-    """Batches by number; nothing in it changes while it is read, so any worker may make any batch.
+    """Batches by number; reading changes nothing, so any worker may make any batch.
 
     A record that is damaged is replaced by another one of its task, which is drawn from (seed, position) too. With
     several ranks each makes its own part of every batch; the parts in the order of the ranks are the whole batch.
@@ -55,10 +55,10 @@ class NumberedBatches(ABC, Generic[Task]):
         seed: of the order and of all draws.
         batch_size: records in a batch of all ranks together.
         rank: number of this process among those that train together.
-        ranks: how many they are.
+        ranks: number of those processes.
 
     Raises:
-        DatasetError: the batch cannot be shared out, or there is no such rank.
+        DatasetError: the batch cannot be divided evenly, or there is no such rank.
     """
 
     def __init__(self, task: Task | Mixture, seed: int, batch_size: int, *, rank: int = 0, ranks: int = 1) -> None:
@@ -85,10 +85,10 @@ class NumberedBatches(ABC, Generic[Task]):
 
         Args:
             step: number of the batch.
-            allocate: gives the memory of its tensors.
+            allocate: allocates the memory of its tensors.
 
         Raises:
-            ExampleError: an example cannot be made, and its record is not damaged, or no spare one is whole.
+            ExampleError: an example cannot be made although its record is intact, or all spare records are damaged.
         """
 
     def positions(self, step: int) -> range:
@@ -107,12 +107,12 @@ class NumberedBatches(ABC, Generic[Task]):
         return self._task, record
 
     def _first_whole(self, position: int, damage: list[ExampleError], make: Callable[[Task, int, int], Made]) -> Made:
-        """What `make` gives for the first record of those for this place that is not damaged.
+        """The result of `make` for the first undamaged record for this place.
 
         Args:
             position: the place in the stream.
-            damage: what was wrong with the others is added here.
-            make: is given the task, the record and the position.
+            damage: errors of the others are added here.
+            make: called with the task, the record and the position.
         """
         for attempt in range(1 + SPARES):
             task, record = self.draw(position, attempt)
@@ -124,11 +124,11 @@ class NumberedBatches(ABC, Generic[Task]):
 
 
 def made(task: NumberedRecords, record: int, make: Callable[[int], Made]) -> Made:
-    """What `make` gives for a record.
+    """The result of `make` for a record.
 
     Raises:
         DamagedRecord: the record is damaged.
-        ExampleError: it is not, but nothing can be made of it; both say where it is.
+        ExampleError: it is intact, but making fails; both say where it is.
     """
     try:
         return make(record)

@@ -1,4 +1,4 @@
-"""The order of training: which record stands at which place of the stream, a pure function of (seed, position)."""
+"""The order of training: the record at each position of the stream, a pure function of (seed, position)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from embodio.datasets.errors import DatasetError
 
-_DRAWS, _MASKS, _SPARES = 0xA09, 0x3A5C, 0xDA3A  # what a generator is for; part of its key
+_DRAWS, _MASKS, _SPARES = 0xA09, 0x3A5C, 0xDA3A  # the purpose of a generator; part of its key
 _WORD = 0xFFFFFFFFFFFFFFFF
 _ROUNDS = 4
 
@@ -74,12 +74,12 @@ def generator_at(seed: int, position: int) -> np.random.Generator:
 
 
 def mask_generator_at(seed: int, position: int) -> np.random.Generator:
-    """The random generator for what the processor draws there: which patches are looked at."""
+    """The random generator for the processor's draws there: the patches that are seen."""
     return np.random.Generator(np.random.Philox(key=(seed, _MASKS), counter=(0, 0, 0, position)))
 
 
 def spare_record_at(seed: int, position: int, attempt: int, records: int) -> int:
-    """The record that stands in for a damaged one at `position`; `attempt` (1, 2, ...) counts the spares tried."""
+    """The record that replaces a damaged one at `position`; `attempt` (1, 2, ...) counts the spares tried."""
     generator = np.random.Generator(np.random.Philox(key=(seed, _SPARES), counter=(0, 0, attempt, position)))
     return int(generator.integers(records))
 

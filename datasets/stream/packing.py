@@ -1,4 +1,4 @@
-"""Packed rows of a batch: which examples share a row of the transformer, found by best fit from their lengths.
+"""Packed rows of a batch: examples that share a row of the transformer, chosen by best fit of their lengths.
 
 A batch is packed by itself: no example waits for one of another batch, so batch number `step` stays a function of
 (seed, step), whatever the number of workers and ranks, and nothing has to be kept for resuming. The more examples a

@@ -1,4 +1,4 @@
-"""A block of memory that two processes share, and the room in it; no file is left behind, however they end."""
+"""Shared memory of two processes and its allocator; it leaves no file behind, however they end."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SharedBlock:
     Pages take up memory when they are first written.
 
     Args:
-        size: in bytes.
+        size: size in bytes.
         descriptor: of the open file; None makes a new one.
     """
 
@@ -64,8 +64,8 @@ class SharedBlock:
         """The array at its place, without a copy.
 
         Args:
-            layout: what lies where.
-            back: told of the offset when neither the array nor anything made of its memory is left.
+            layout: place of the array.
+            back: called with the offset when neither the array nor anything made of its memory is left.
         """
         shape, dtype = layout.shape, np.dtype(layout.dtype)
         size = dtype.itemsize * math.prod(shape)
@@ -77,13 +77,13 @@ class SharedBlock:
         return owner.view(dtype).reshape(shape)
 
     def close(self) -> None:
-        """Gives the memory back, once no view is in use any more."""
+        """Releases the memory once no view is in use any more."""
         if self._memory is not None:
             self._memory = None
             os.close(self._descriptor)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travels as a descriptor, to a process that is just being started."""
+        """Travels as a descriptor, to a process that is being started."""
         return _attach, (self.size, reduction.DupFd(self._descriptor))  # type: ignore[no-untyped-call]
 
 
@@ -91,8 +91,8 @@ def _attach(size: int, descriptor: Any) -> SharedBlock:
     return SharedBlock(size, descriptor.detach())
 
 
-class Room:
-    """Which parts of a block are taken: the first part that is large enough is given out, so that little is touched.
+class Allocator:
+    """First-fit allocator of a block, which keeps the touched memory small.
 
     Args:
         size: of the block, in bytes.
@@ -103,11 +103,11 @@ class Room:
         self._taken: list[tuple[int, int]] = []  # start and end, in order
 
     def __len__(self) -> int:
-        """How many parts are taken."""
+        """Number of allocated parts."""
         return len(self._taken)
 
     def reserve(self, size: int) -> int | None:
-        """Where `size` bytes in one piece are free, or None if they are not free now.
+        """The offset of `size` free contiguous bytes, or None if they are not free now.
 
         Raises:
             LoaderError: they would not fit into the empty block.
@@ -130,5 +130,5 @@ class Room:
         return start
 
     def release(self, start: int) -> None:
-        """Takes back the part that begins at `start`."""
+        """Frees the part that begins at `start`."""
         del self._taken[bisect_left(self._taken, (start, 0))]

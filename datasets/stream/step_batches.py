@@ -1,4 +1,4 @@
-"""StepBatches: the steps of a data set as they are, in batches: for other networks, and to see what there is."""
+"""StepBatches: raw steps of a data set in batches, for other networks and for inspection."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class StepRecords:
 
     Args:
         source: the data set.
-        fields: paths of numeric fields and images; None takes all there are.
+        fields: paths of numeric fields and images; None takes all.
         episodes: which ones; None takes all. Damaged ones are left out and listed in `damaged`.
         cache_bytes: memory for episodes that are kept open, in each process.
 
     Attributes:
-        damaged: the episodes that were found to be damaged.
+        damaged: the damaged episodes.
 
     Raises:
         FeatureError: a field is missing, or is text.
@@ -74,38 +74,36 @@ class StepRecords:
         """Where record `index` comes from, for messages."""
         return Place(self._name, *self.locate(index))
 
-    def room(self, rows: int, allocate: Allocate) -> dict[str, npt.NDArray[Any]]:
+    def buffers(self, rows: int, allocate: Allocate) -> dict[str, npt.NDArray[Any]]:
         """Arrays [rows, ...] for each field, to be filled by `read`."""
         return {path: allocate((rows, *shape), dtype) for path, (shape, dtype) in self._layout.items()}
 
-    def read(self, index: int, room: Mapping[str, npt.NDArray[Any]], row: int) -> None:
-        """Puts the fields of record `index` into one row: images uint8 [H, W, C], numbers as they are declared.
+    def read(self, index: int, buffers: Mapping[str, npt.NDArray[Any]], row: int) -> None:
+        """Puts the fields of record `index` into one row: images uint8 [H, W, C], numbers as declared.
 
         Raises:
-            CorruptRecordError, FeatureError: what is asked for is damaged.
+            CorruptRecordError, FeatureError: the requested data is damaged.
         """
         number, inside = self.locate(index)
         episode: EpisodeView = self._cache.episode(number)
         for path in self._images:
-            put_frame(episode, path, inside, room[path][row])
+            put_frame(episode, path, inside, buffers[path][row])
         for path in self._arrays:
-            room[path][row] = episode.array(path)[inside]
+            buffers[path][row] = episode.array(path)[inside]
 
-    def read_all(self, indices: npt.NDArray[np.int64], room: Mapping[str, npt.NDArray[Any]]) -> list[int]:
+    def read_all(self, indices: npt.NDArray[np.int64], buffers: Mapping[str, npt.NDArray[Any]]) -> list[int]:
         """As `read` for the first N rows, faster: images are decoded together.
 
         Args:
             indices: of the records, int64 [N].
-            room: as `room` gives it.
+            buffers: as returned by `buffers`.
 
         Returns:
-            The rows, in order, that could not be read, or not like this; `read` says what is wrong with them.
+            The rows, in order, that could not be read this way; `read` says what is wrong with them.
         """
         left: set[int] = set()
-        arrays = [(path, room[path]) for path in self._arrays]
-        frames = [
-            [b""] * len(indices) for _ in self._images
-        ]  # no bytes are not an image, so what stays like this is left
+        arrays = [(path, buffers[path]) for path in self._arrays]
+        frames = [[b""] * len(indices) for _ in self._images]  # empty bytes are not an image, so these are reported
         for row, (number, step) in enumerate(self._locate(indices)):
             try:
                 episode = self._cache.episode(number)
@@ -116,7 +114,7 @@ class StepRecords:
             except PROBLEMS:
                 left.add(row)
         for path, column in zip(self._images, frames, strict=True):
-            left.update(decode_images_into(column, room[path]))
+            left.update(decode_images_into(column, buffers[path]))
         return sorted(left)
 
     def _locate(self, indices: npt.NDArray[np.int64] | Sequence[int]) -> list[tuple[int, int]]:
@@ -126,7 +124,7 @@ class StepRecords:
         return list(zip(self._numbers[places].tolist(), steps.tolist(), strict=True))
 
     def _laid_out(self, features: EpisodeFeatures) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
-        """Shape and dtype of each field; images whose size is not declared must all be as the first one."""
+        """Shape and dtype of each field; images of undeclared size must all match the first one."""
         layout: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
         first = self._cache.episode(int(self._numbers[0]))
         for path in self._images:
@@ -160,18 +158,18 @@ class StepBatches(NumberedBatches[StepRecords]):
         """Batch number `step`, and what was wrong with the records that were replaced in it."""
         damage: list[ExampleError] = []
         positions = self.positions(step)
-        room = self._records.room(len(positions), allocate)
+        buffers = self._records.buffers(len(positions), allocate)
 
         def read(task: StepRecords, record: int, position: int) -> None:
-            task.read(record, room, position - positions.start)
+            task.read(record, buffers, position - positions.start)
 
-        for row in self._records.read_all(records_at(self._seed, positions, len(self._records)), room):
+        for row in self._records.read_all(records_at(self._seed, positions, len(self._records)), buffers):
             self._first_whole(positions[row], damage, read)
-        return {path: torch.from_numpy(array) for path, array in room.items()}, tuple(damage)
+        return {path: torch.from_numpy(array) for path, array in buffers.items()}, tuple(damage)
 
 
 def _sorted_out(features: EpisodeFeatures, fields: Sequence[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The images and the numeric fields among those that are asked for."""
+    """The images and the numeric fields among those that are requested."""
     known = features.steps
     if fields is None:
         fields = [path for path, feature in known.items() if not isinstance(feature, TextFeature)]

@@ -24,7 +24,7 @@ class FeatureMaker(Protocol):
     """Makes Features of an Example; `embodio.model.Processor` is one."""
 
     def __call__(self, example: Example, rng: np.random.Generator | None = None) -> Features:
-        """The Features; `rng` draws what is random in it."""
+        """The Features; `rng` makes the random draws."""
 
 
 class BatchStream(NumberedBatches[RecordTask]):
@@ -36,11 +36,11 @@ class BatchStream(NumberedBatches[RecordTask]):
         seed: of the order and of all draws.
         batch_size: examples in a batch of all ranks together.
         rank: number of this process among those that train together.
-        ranks: how many they are.
+        ranks: number of those processes.
         packing: the network's configuration and the capacity of a packed row; None for one example per row.
 
     Raises:
-        DatasetError: the batch cannot be shared out, or there is no such rank.
+        DatasetError: the batch cannot be divided evenly, or there is no such rank.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ def batches(
         stop: one past the last batch.
         workers: processes that make batches ahead of time; 0 makes them in this process. Not read if `config` is given.
         config: all settings of the loader.
-        on_damage: told of each damaged episode once.
+        on_damage: called once for each damaged episode.
 
     Raises:
         ExampleError, TooMuchDamage, LoaderError: as `embodio.datasets.stream.loader.Loader` says.
@@ -106,9 +106,9 @@ def evaluation_batches(
     Args:
         task: where Examples come from.
         processor: Example -> Features.
-        records: how many at most.
+        records: the maximum number.
         batch_size: Examples in a batch, at most.
-        on_damage: told of each record that is damaged; it is left out.
+        on_damage: called for each damaged record, which is left out.
 
     Raises:
         ExampleError: an Example cannot be made of a record that is not damaged.

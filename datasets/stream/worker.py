@@ -1,4 +1,4 @@
-"""What a worker process of the loader does: make batches, put them into shared memory, say where they are."""
+"""The worker process of the loader: it makes batches, puts them into shared memory, and reports their places."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from embodio.datasets.errors import ExampleError
-from embodio.datasets.stream.shared_memory import ArrayPlace, Room, SharedBlock
+from embodio.datasets.stream.shared_memory import Allocator, ArrayPlace, SharedBlock
 from embodio.datasets.stream.worker_process import follow_parent
 from embodio.model.memory import keep_freed_memory
 
@@ -31,7 +31,7 @@ class Made:
 
     Attributes:
         layouts: where its arrays are in the shared block.
-        loose: those for which there was no room, as their bytes.
+        loose: those that did not fit, as bytes.
         damage: which records were replaced in it.
     """
 
@@ -42,7 +42,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Failure:
-    """A worker ends: its error, None if that cannot travel, and the trace as text."""
+    """The end of a worker: its error, None if that cannot be pickled, and the trace as text."""
 
     error: BaseException | None
     trace: str
@@ -74,7 +74,7 @@ def run_worker(connection: Connection, block: SharedBlock, maker: BatchMaker, st
 
 
 class _Desk:
-    """Where a worker's batches are made and handed out.
+    """The memory in which a worker's batches are made, and their handover.
 
     Attributes:
         waiting: batches that the loader has not fetched yet.
@@ -82,17 +82,17 @@ class _Desk:
 
     def __init__(self, connection: Connection, block: SharedBlock) -> None:
         self.waiting = 0
-        self._connection, self._block, self._room = connection, block, Room(block.size)
+        self._connection, self._block, self._allocator = connection, block, Allocator(block.size)
         self._fresh: dict[int, int] = {}  # address -> offset, of arrays of the batch that is being made
 
     def allocate(self, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
         """An array in the block; in memory of this process if all of the block is used by the trainer."""
         dtype = np.dtype(dtype)
         size = dtype.itemsize * math.prod(shape)
-        offset = self._room.reserve(size) if size else None
+        offset = self._allocator.reserve(size) if size else None
         while size and offset is None and self.waiting:
             self.hear()
-            offset = self._room.reserve(size)
+            offset = self._allocator.reserve(size)
         if offset is None:
             return np.empty(shape, dtype)
         array = self._block.view(ArrayPlace(dtype.str, shape, offset))
@@ -113,24 +113,24 @@ class _Desk:
                 loose[name] = array
             else:
                 layouts[name] = ArrayPlace(array.dtype.str, array.shape, offset)
-        for offset in given.values():  # asked for, and then left out of the batch
-            self._room.release(offset)
+        for offset in given.values():  # allocated, but left out of the batch
+            self._allocator.release(offset)
         return Made(layouts, loose, damage)
 
     def send(self, made: Made) -> None:
-        """Tells the loader of a batch."""
+        """Announces a batch to the loader."""
         _send(self._connection, made)
         self.waiting += 1
 
     def hear(self) -> None:
-        """Waits until the loader has fetched a batch, and takes back what is no longer used."""
+        """Waits until the loader has fetched a batch, and frees what is no longer used."""
         try:
             offsets = self._connection.recv()
         except (EOFError, ConnectionResetError) as error:
             raise _LoaderGone from error
         self.waiting -= 1
         for offset in offsets:
-            self._room.release(offset)
+            self._allocator.release(offset)
 
 
 class _LoaderGone(Exception):
@@ -145,7 +145,7 @@ def _send(connection: Connection, message: Made | Failure) -> None:
 
 
 class _Reporting:
-    """Sends whatever error ends the block to the loader, if that is still there."""
+    """Sends an error that ends the block to the loader, if it still exists."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -164,7 +164,7 @@ class _Reporting:
 
 
 def _that_travels(error: BaseException) -> BaseException | None:
-    """The error if it comes out of a pickle as it went in, else None."""
+    """The error if it survives pickling, else None."""
     try:
         copy = pickle.loads(pickle.dumps(error))
     except (pickle.PicklingError, TypeError, AttributeError, ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""Worker processes: signals to the whole group are their parent's business, and they end when it ends."""
+"""Worker processes: they leave signals to their parent, and end when it ends."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _started: weakref.WeakSet[BaseProcess] = weakref.WeakSet()
 
 @contextlib.contextmanager
 def starting_workers() -> Iterator[None]:
-    """Inside the block SIGINT and SIGTERM wait, also in processes that are started there, until `follow_parent`.
+    """Blocks SIGINT and SIGTERM, also in processes started inside the block, until `follow_parent`.
 
     Without it a signal to the group would kill a worker that is still importing its modules.
     """
-    resource_tracker.ensure_running()  # later it would be started by multiprocessing, which unblocks the signals
+    resource_tracker.ensure_running()  # otherwise multiprocessing would start it later and unblock the signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield
@@ -32,9 +32,9 @@ def starting_workers() -> Iterator[None]:
 
 
 def start_worker(process: BaseProcess) -> None:
-    """Starts a process that calls `follow_parent`; at the end of this program it is killed, if it still runs.
+    """Starts a process that calls `follow_parent`; if it still runs at the end of this program, it is killed.
 
-    Otherwise multiprocessing would ask it to end by SIGTERM, which it ignores, and wait for it for ever.
+    Otherwise multiprocessing would send SIGTERM, which it ignores, and wait forever.
     """
     with starting_workers():
         process.start()
@@ -52,7 +52,7 @@ os.register_at_fork(after_in_child=_started.clear)
 
 
 def follow_parent() -> None:
-    """Called by a worker when it begins: it ignores SIGINT and SIGTERM, and ends with its parent, however that ends."""
+    """Makes a worker ignore SIGINT and SIGTERM, and end with its parent, however that ends; called at its start."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)

@@ -1,7 +1,7 @@
 """The tasks of robots, found by listing this folder: how moments of episodes become examples.
 
-A task is one module, which has the task's name, with a class `TASK`, a `MomentTask`; its settings are the keys
-`tasks.<name>.*` of a training run. What tasks share lies in `parts`.
+A task is one module with the task's name and a class `TASK`, a `MomentTask`; its settings are the keys
+`tasks.<name>.*` of a training run. What tasks share is in `parts`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class UnknownTaskError(DatasetError):
-    """A name that no task has; the message lists those that there are."""
+    """An unknown task name; the message lists the known ones."""
 
 
 def task_names() -> list[str]:
@@ -31,7 +31,7 @@ def task_names() -> list[str]:
 
 
 def task_summaries() -> dict[str, str]:
-    """Name of a task -> the sentence that its module begins with; nothing is imported."""
+    """Name of a task -> the first sentence of its module; nothing is imported."""
     found = {}
     for name, file in _modules():
         text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""

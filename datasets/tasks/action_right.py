@@ -1,4 +1,4 @@
-"""ActionRight: is this the action to take now? Wrong ones are those of another moment of the episode."""
+"""ActionRight: judge whether an action is the one to take now; wrong ones come from another moment of the episode."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class ActionRightConfig(TaskConfig):
     """Settings of ActionRight.
 
     Attributes:
-        right: chance that the action is the right one.
-        apart: value bins (of 1000) by which at least one number of a wrong action differs from the right one.
+        right: probability that the action is the right one.
+        apart: value bins (of 1000) by which at least one number of a wrong action must differ from the right one.
     """
 
     right: float = 0.5
@@ -38,8 +38,8 @@ class ActionRightConfig(TaskConfig):
 class ActionRight(MomentTask[ActionRightConfig]):
     """Frame, instruction and an action in, "yes" or "no" out (paper, section D.11).
 
-    Without a generator records with even numbers show the right action, the others the first wrong one. Where no
-    action of the episode differs enough, the right one is shown.
+    Without a generator, records with even numbers show the right action, the others the first wrong one. If no action
+    of the episode differs enough, the right one is shown.
     """
 
     name = "action_right"
@@ -50,7 +50,7 @@ class ActionRight(MomentTask[ActionRightConfig]):
         return length
 
     def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> ActionJudged:
-        bins = self._form.codec.units(scene.actions_around(step)) * (VALUE_BINS - 1)
+        bins = self._policy_format.codec.units(scene.actions_around(step)) * (VALUE_BINS - 1)
         right = index % 2 == 0 if generator is None else bool(generator.random() < self.config.right)
         wrong = np.flatnonzero(np.rint(np.abs(bins - bins[step])).max(axis=1) >= self.config.apart)
         shown = step

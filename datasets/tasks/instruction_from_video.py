@@ -1,4 +1,4 @@
-"""InstructionFromVideo: from frames of an episode, say what the robot was told to do."""
+"""InstructionFromVideo: from frames of an episode, write its instruction."""
 
 from __future__ import annotations
 
@@ -40,8 +40,7 @@ class InstructionFromVideoConfig(TaskConfig):
 class InstructionFromVideo(MomentTask[InstructionFromVideoConfig]):
     """Frames in, instruction out (paper, section D.10); one record for each episode.
 
-    The frames before the last one are taken from equal parts of the episode: the first of each part, or one that is
-    drawn from it.
+    The frames before the last one come from equal parts of the episode: the first of each part, or a random one.
     """
 
     name = "instruction_from_video"

@@ -19,11 +19,11 @@ from embodio.model.example import Example
 
 @dataclass(frozen=True, kw_only=True)
 class NextActionConfig(TaskConfig):
-    """Settings of NextAction. Of the shared inputs it takes drop_state and drop_history; the policy says the rest.
+    """Settings of NextAction. Of the shared inputs it takes drop_state and drop_history; the policy defines the rest.
 
     Attributes:
-        goal_ahead: with policy.goal_image: the goal is a later step, at most this many ahead (hindsight); 0 shows the
-            end of the episode.
+        goal_ahead: with policy.goal_image: the goal is a later step, at most this many ahead (hindsight relabelling); 0
+            shows the end of the episode.
     """
 
     goal_ahead: int = 0
@@ -37,12 +37,12 @@ class NextActionConfig(TaskConfig):
 
 
 class Demonstrated(NamedTuple):
-    """What a policy is shown and what was done, as `PolicyFormat.example` takes them.
+    """A demonstration: observations, instruction and actions, as `PolicyFormat.example` takes them.
 
     Attributes:
         window: observations, oldest first; those that the policy does not read are empty.
-        instruction: what the robot was told to do.
-        actions: that followed, [n, A].
+        instruction: the instruction of the episode.
+        actions: the actions that followed, [n, A].
     """
 
     window: list[dict[str, Any]]
@@ -53,8 +53,8 @@ class Demonstrated(NamedTuple):
 class NextAction(MomentTask[NextActionConfig]):
     """Behaviour cloning: image, state and instruction in, the next K actions out (paper, section D.10).
 
-    Near the end of an episode the last action is repeated to fill the chunk. A policy of whole episodes is shown the
-    steps from which no more than K actions are left, and all of these. The words are those of the policy's format.
+    Near the end of an episode the last action is repeated to fill the chunk. A policy of whole episodes sees the
+    steps with at most K actions left, and all of these actions. The words are those of the policy's format.
     """
 
     name = "next_action"
@@ -69,20 +69,20 @@ class NextAction(MomentTask[NextActionConfig]):
         return length - self._first_step(length)
 
     def _first_step(self, length: int) -> int:
-        return max(0, length - self._form.chunk) if self._form.whole_episode else 0
+        return max(0, length - self._policy_format.chunk) if self._policy_format.whole_episode else 0
 
     def _reach(self) -> int:
-        return max(self._form.window - 1, self._form.previous_actions)
+        return max(self._policy_format.window - 1, self._policy_format.previous_actions)
 
     def _ahead(self) -> int:
-        return self._form.chunk - 1
+        return self._policy_format.chunk - 1
 
     def _change(self, generator: np.random.Generator | None) -> Change | None:
-        # Drawn even where no change is on: the order of draws is part of what a seed means.
-        return drawn_change(self.shared.augment, generator, self._form.camera_names)
+        # Drawn even if no change is on: the order of draws is part of the meaning of a seed.
+        return drawn_change(self.shared.augment, generator, self._policy_format.camera_names)
 
     def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
-        return self._form.example(*self._annotation(scene, index, step, generator))
+        return self._policy_format.example(*self._annotation(scene, index, step, generator))
 
     def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Demonstrated:
         goal = self._goal(len(scene), step, generator)
@@ -90,12 +90,12 @@ class NextAction(MomentTask[NextActionConfig]):
         window = self._window(scene, step) if with_history else [{}]
         window[-1] = self._present(scene, step, goal, with_state, with_history)
         last = len(scene) - 1
-        ahead = range(step, step + self._form.chunk)
-        followed = range(step, last + 1) if self._form.whole_episode else [min(later, last) for later in ahead]
+        ahead = range(step, step + self._policy_format.chunk)
+        followed = range(step, last + 1) if self._policy_format.whole_episode else [min(later, last) for later in ahead]
         actions = scene.actions(followed)
         parts = scene.recorded_parts()
         if parts is not None:
-            return Demonstrated(window, self._form.read_instruction(parts), actions)
+            return Demonstrated(window, self._policy_format.read_instruction(parts), actions)
         scene.draw_wording(step, generator)
         return Demonstrated(window, scene.instruction, actions)
 
@@ -104,7 +104,7 @@ class NextAction(MomentTask[NextActionConfig]):
         return later_step(length, step, self.config.goal_ahead, generator) if self.config.goal_ahead else length - 1
 
     def _kept(self, generator: np.random.Generator | None) -> tuple[bool, bool]:
-        """Whether the state, and earlier frames and actions, are not left out."""
+        """Whether the state, and earlier frames and actions, are kept."""
         inputs = self.shared.inputs
         if generator is None or not (inputs.drop_state or inputs.drop_history):
             return True, True
@@ -112,23 +112,23 @@ class NextAction(MomentTask[NextActionConfig]):
         return bool(chances[0] >= inputs.drop_state), bool(chances[1] >= inputs.drop_history)
 
     def _window(self, scene: Scene, step: int) -> list[dict[str, Any]]:
-        """Observations up to the present one, which stays empty."""
-        stride = self._form.config.history_stride
-        ages = range(min(step, self._form.window - 1), 0, -1)
+        """Observations up to the current one, which stays empty."""
+        stride = self._policy_format.config.history_stride
+        ages = range(min(step, self._policy_format.window - 1), 0, -1)
         return [scene.frames(step - age) if age % stride == 0 else {} for age in ages] + [{}]
 
     def _present(self, scene: Scene, step: int, goal: int, with_state: bool, with_history: bool) -> dict[str, Any]:
-        """The part of the present observation that the policy reads."""
-        form = self._form
+        """The part of the current observation that the policy reads."""
+        policy_format = self._policy_format
         seen: dict[str, Any] = dict(scene.frames(step))
-        if form.config.goal_image:
+        if policy_format.config.goal_image:
             seen["goal"] = scene.picture(goal)
-        if form.reads_state:
+        if policy_format.reads_state:
             seen["state"] = scene.state(step) if with_state else None
-        if form.config.microphone:
+        if policy_format.config.microphone:
             seen["microphone"] = scene.sound(step)
-        if form.previous_actions:
-            earliest = max(0, step - form.previous_actions) if with_history else step
+        if policy_format.previous_actions:
+            earliest = max(0, step - policy_format.previous_actions) if with_history else step
             seen["previous_actions"] = scene.actions(range(earliest, step), "action")
         return seen
 

@@ -1,4 +1,4 @@
-"""NextFrame: from one moment and what the robot does, draw what the cameras see next."""
+"""NextFrame: from one moment and the robot's actions, draw the next camera frames."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class NextFrameConfig(TaskConfig):
     """Settings of NextFrame.
 
     Attributes:
-        frames: how many frames are drawn; more than one are laid out on one sheet (`mosaic`).
+        frames: number of frames to draw; several are laid out on one sheet (`mosaic`).
         stride: steps from one to the next.
-        with_actions: the actions that lead there are given.
+        with_actions: whether the actions that lead there are given.
     """
 
     frames: int = 1
@@ -66,7 +66,7 @@ class NextFrame(MomentTask[NextFrameConfig]):
 
 
 def mosaic(frames: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
-    """Lays frames out in rows, left to right, on a sheet as square as it can be; places that stay empty are black.
+    """Lays frames out in rows, left to right, on a sheet as square as possible; unused places are black.
 
     Args:
         frames: N >= 1 images uint8 [H, W, 3] of one size.

@@ -1,4 +1,4 @@
-"""NextState: from one moment and what the robot does, say what its state will be."""
+"""NextState: from one moment and the robot's actions, predict its state."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class NextStateConfig(TaskConfig):
     """Settings of NextState.
 
     Attributes:
-        ahead: how many steps ahead.
-        with_actions: the actions that lead there are given.
+        ahead: number of steps ahead.
+        with_actions: whether the actions that lead there are given.
     """
 
     ahead: int = 1

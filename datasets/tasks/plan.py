@@ -20,7 +20,7 @@ class PlanConfig(TaskConfig):
     """Settings of Plan.
 
     Attributes:
-        longest: tokens that an answer may have; longer episodes make no record.
+        longest: most tokens of an answer; longer episodes make no record.
     """
 
     longest: int = 255
@@ -33,7 +33,7 @@ class PlanConfig(TaskConfig):
 class Plan(MomentTask[PlanConfig]):
     """First frame and instruction in, the actions of the whole episode out, as in VIMA (paper, section D.10).
 
-    Images and sounds of the instruction are the image and audio history, where the policy has slots for them.
+    Images and sounds of the instruction become the image and audio history, if the policy has slots for them.
     """
 
     name = "plan"
@@ -41,16 +41,16 @@ class Plan(MomentTask[PlanConfig]):
     family = PlanFamily()
 
     def _records(self, length: int) -> int:
-        return int(self._form.answer_length(length) <= self.config.longest)
+        return int(self._policy_format.answer_length(length) <= self.config.longest)
 
     def _ahead(self) -> int:
         return _WHOLE_EPISODE
 
     def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Planned:
-        given, told = self._given(scene, 0, generator), scene.told()
+        given, prompt = self._given(scene, 0, generator), scene.instruction_parts()
         # At the first moment there are no earlier frames, so the history holds the images of the instruction.
-        media = Media(image=scene.picture(0), image_history=told.images, audio_history=told.sounds)
-        return Planned(media=media, instruction=told.parts, actions=scene.action_ids(), **given.fields)
+        media = Media(image=scene.picture(0), image_history=prompt.images, audio_history=prompt.sounds)
+        return Planned(media=media, instruction=prompt.parts, actions=scene.action_ids(), **given.fields)
 
 
 TASK = Plan

@@ -1,4 +1,4 @@
-"""SubGoalImage: from one moment and the instruction, draw a moment on the way to the end (hindsight)."""
+"""SubGoalImage: from one moment and the instruction, draw a moment on the way to the end (hindsight relabelling)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SubGoalImageConfig(TaskConfig):
     """Settings of SubGoalImage.
 
     Attributes:
-        farthest: steps ahead that the drawn moment is at most.
+        farthest: largest number of steps to the drawn moment.
     """
 
     farthest: int = 8

@@ -1,1 +1,1 @@
-"""Data sets prepared by TensorFlow Datasets: found by name, and read by tfds itself in a process of its own."""
+"""Data sets prepared by TensorFlow Datasets: found by name, and read by tfds itself in a separate process."""

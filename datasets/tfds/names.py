@@ -27,7 +27,7 @@ def prepared_folder(text: str, root: str | Path | None = None) -> Path | str:
 
     Args:
         text: "tfds:NAME", "tfds:NAME/CONFIG", each perhaps with ":VERSION".
-        root: folder or URL that holds prepared data sets, `data_dir` in tfds; None takes TFDS_DATA_DIR, else
+        root: folder or URL of prepared data sets, `data_dir` in tfds; None takes TFDS_DATA_DIR, else
             ~/tensorflow_datasets.
 
     Raises:

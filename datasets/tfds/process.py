@@ -1,4 +1,4 @@
-"""Both ends of a process that imports TensorFlow: a request goes in as JSON, lines of JSON come out."""
+"""Both ends of a process that imports TensorFlow: a JSON request goes in, lines of JSON come out."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIB
 
 
 class MissingExtra(DatasetError):
-    """What the extra `tf` installs is not there."""
+    """The packages of the extra `tf` are missing."""
 
 
 def run_program(program: str, request: Mapping[str, Any], done: Progress = lambda count: None) -> Any:
-    """Runs a module of `embodio.datasets.tfds.programs` in a process of its own.
+    """Runs a module of `embodio.datasets.tfds.programs` in a separate process.
 
     Args:
         program: name of the module.
-        request: what it is asked, as JSON.
-        done: called with the number of episodes that are dealt with, after each.
+        request: its request, as JSON.
+        done: called after each with the number of episodes done so far.
 
     Returns:
         Its answer.
 
     Raises:
         MissingExtra: TensorFlow, tfds or rlds is not installed.
-        DatasetError: the program failed; gives the last line of what it said.
+        DatasetError: the program failed; gives the last line of its output.
     """
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
@@ -80,7 +80,7 @@ def _ask(process: subprocess.Popen[str], request: Mapping[str, Any]) -> None:
         try:
             process.stdin.write(json.dumps(request))
             process.stdin.close()
-        except BrokenPipeError:  # it ended before it listened; what it said tells why
+        except BrokenPipeError:  # it ended before reading; its output says why
             return
 
 
@@ -88,10 +88,10 @@ def serve(main: Callable[[dict[str, Any], Progress], Any]) -> None:
     """Answers one request; the other end of `run_program`.
 
     Args:
-        main: takes the request and what to call after each episode; gives the answer, as JSON.
+        main: takes the request and a function to call after each episode; returns the answer, as JSON.
     """
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is not the answer
+    os.dup2(2, 1)  # keeps the prints of libraries out of the answer
 
     def send(message: dict[str, Any]) -> None:
         out.write(json.dumps(message) + "\n")

@@ -1,1 +1,1 @@
-"""Recorded instructions: what was said, shown and heard, as episodes hold it."""
+"""Recorded instructions: the words, pictures and sounds of an episode's prompt."""

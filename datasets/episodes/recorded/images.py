@@ -1,4 +1,4 @@
-"""The recorded prompt of an episode: words, and the images at their {placeholders}, one array a view."""
+"""The recorded prompt of an episode: words, and the images at their {placeholders}, one array per view."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from embodio.datasets.errors import FeatureError
 from embodio.envs.interleaved_prompt import interleave, placeholders
 
 SLOTS = 12
-"""Images that the field of one view holds; those that a prompt does not need are black."""
+"""Images in the field of one view; unused ones are black."""
 _FIELD = f"{METADATA}/prompt_"
 
 
@@ -33,7 +33,7 @@ def prompt_field(text: str, view: str, images: Mapping[str, npt.NDArray[np.uint8
         images: placeholder -> uint8 [H, W, 3], all of one size; one for each name in the text.
 
     Raises:
-        FeatureError: the prompt has no image, or more than there is room for.
+        FeatureError: the prompt has no image, or more than `SLOTS`.
     """
     names = list(dict.fromkeys(placeholders(text)))
     if not 1 <= len(names) <= SLOTS:
@@ -44,36 +44,36 @@ def prompt_field(text: str, view: str, images: Mapping[str, npt.NDArray[np.uint8
     return {f"{_FIELD}{view}": field}
 
 
-def told_in(episode: EpisodeView, images: int, sounds: int = 0) -> RecordedInstruction:
-    """What the robot was told, for a policy with that many slots for images and for sounds of a prompt.
+def instruction_for(episode: EpisodeView, images: int, sounds: int = 0) -> RecordedInstruction:
+    """The instruction for a policy with that many slots for the images and sounds of a prompt.
 
-    Of kinds without a slot the {placeholders} stay; without any there are words only.
+    Kinds without slots keep their {placeholders}; without any slots the result is words only.
 
     Raises:
         FeatureError: the prompt shows more different images than there are slots.
     """
     if not images and not sounds:
         return episode.instruction
-    told = recorded_prompt(episode, images=bool(images), sounds=bool(sounds))
-    if told is None:
-        told = prompt_of(episode) if images else episode.instruction
+    instruction = recorded_prompt(episode, images=bool(images), sounds=bool(sounds))
+    if instruction is None:
+        instruction = prompt_of(episode) if images else episode.instruction
     shown: list[Any] = []
-    for part in [] if isinstance(told, str) else told:
+    for part in [] if isinstance(instruction, str) else instruction:
         if isinstance(part, np.ndarray) and not any(part is other for other in shown):
             shown.append(part)
     if len(shown) > images:
         raise FeatureError(
             f"the prompt has {len(shown)} images, the policy slots for {images}; raise policy.prompt_images"
         )
-    return told
+    return instruction
 
 
 def prompt_of(episode: EpisodeView, view: str | None = None) -> RecordedInstruction:
-    """What the robot was told: words, images and sounds in order where the episode has them, else the words.
+    """The instruction: words, images and sounds in order if the episode has them, else the words.
 
     Args:
         episode: of any data set.
-        view: which view of the images; None takes the first that there is.
+        view: view of the images; None takes the first one.
 
     Raises:
         FeatureError: there is no such view of the images.

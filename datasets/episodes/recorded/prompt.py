@@ -42,15 +42,15 @@ def prompt_sequences() -> dict[str, SequenceFeature]:
     }
 
 
-def prompt_values(told: Any) -> dict[str, Any]:
-    """The values of these fields for what an environment says; all are empty for words alone.
+def prompt_values(instruction: Any) -> dict[str, Any]:
+    """The values of these fields for an environment's instruction; all are empty for words alone.
 
     Raises:
         CollectionError: a part is neither words, nor a uint8 picture [H, W, 3], nor samples with their rate.
     """
-    parts, images, sounds = _parts(told)
+    parts, images, sounds = _parts(instruction)
     return {
-        _PARTS: [] if isinstance(told, str) else parts,
+        _PARTS: [] if isinstance(instruction, str) else parts,
         _IMAGES: images,
         _SAMPLES: np.concatenate([np.zeros(0, np.float32), *(samples for samples, _ in sounds)]),
         _LENGTHS: np.array([len(samples) for samples, _ in sounds], np.int64),
@@ -58,24 +58,28 @@ def prompt_values(told: Any) -> dict[str, Any]:
     }
 
 
-def prompt_text(told: Any) -> str:
-    """What an environment says in words alone, with a mark for each picture and sound; raises as `prompt_values`."""
-    return told if isinstance(told, str) else " ".join(part.strip() for part in _parts(told)[0] if part.strip())
+def prompt_text(instruction: Any) -> str:
+    """An environment's instruction as words, with a mark for each picture and sound; raises as `prompt_values`."""
+    return (
+        instruction
+        if isinstance(instruction, str)
+        else " ".join(part.strip() for part in _parts(instruction)[0] if part.strip())
+    )
 
 
 def recorded_prompt(episode: EpisodeView, *, images: bool = True, sounds: bool = True) -> RecordedInstruction | None:
-    """What the agent was told in a recorded episode.
+    """The instruction given to the agent in a recorded episode.
 
     Args:
         episode: of any data set.
-        images: whether pictures are wanted; without, their marks stay.
-        sounds: whether sounds are wanted; without, their marks stay.
+        images: whether to include pictures; otherwise their marks stay.
+        sounds: whether to include sounds; otherwise their marks stay.
 
     Returns:
-        None if the episode has no such fields; the same object for the same picture or sound.
+        None if the episode lacks these fields; equal pictures or sounds are the same object.
 
     Raises:
-        FeatureError: the fields do not fit each other.
+        FeatureError: the fields are inconsistent.
     """
     if _PARTS not in episode.features.sequences:
         return None
@@ -85,8 +89,8 @@ def recorded_prompt(episode: EpisodeView, *, images: bool = True, sounds: bool =
         wanted["image"] = tuple(episode.sequence(_IMAGES))
     if sounds and any(part.startswith("{sound_") for part in parts):
         wanted["sound"] = _sounds(episode)
-    told = [_content(part, wanted) for part in parts]
-    return episode.instruction if all(isinstance(part, str) for part in told) else told
+    instruction = [_content(part, wanted) for part in parts]
+    return episode.instruction if all(isinstance(part, str) for part in instruction) else instruction
 
 
 def _content(part: str, wanted: Mapping[str, Sequence[Any]]) -> Any:
@@ -109,12 +113,12 @@ def _sounds(episode: EpisodeView) -> list[tuple[Any, int]]:
     return [(piece, int(rate)) for piece, rate in zip(pieces, rates, strict=True)]
 
 
-def _parts(told: Any) -> tuple[list[str], list[Any], list[tuple[Any, int]]]:
+def _parts(instruction: Any) -> tuple[list[str], list[Any], list[tuple[Any, int]]]:
     """Words and marks in order, the pictures, and the sounds with their rates; each once."""
-    if isinstance(told, str):
-        return [told], [], []
+    if isinstance(instruction, str):
+        return [instruction], [], []
     parts, images, sounds = list[str](), list[Any](), list[tuple[Any, int]]()
-    for part in [told] if _is_sound(told) else told:
+    for part in [instruction] if _is_sound(instruction) else instruction:
         if isinstance(part, str):
             if _MARK.fullmatch(part):
                 raise CollectionError(f"instruction: the word {part!r} is a mark of recordings; say it differently")
@@ -144,7 +148,7 @@ def _mono(samples: Any) -> Any:
 
 
 def _place(content: Any, found: list[Any]) -> int:
-    """Place from 1 among those found so far, where it is added if it is not there."""
+    """The 1-based place among those found so far, to which new content is added."""
     for place, other in enumerate(found, start=1):
         same = zip(content, other, strict=True) if isinstance(content, tuple) else [(content, other)]
         if all(np.array_equal(one, two) for one, two in same):

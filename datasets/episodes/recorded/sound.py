@@ -1,4 +1,4 @@
-"""Recorded sound: the float32 samples of a microphone at each step, and all that was heard up to a step."""
+"""Recorded sound: the float32 samples of a microphone at each step, and the whole sound up to a step."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from embodio.datasets.errors import CollectionError, FeatureError
 from embodio.envs.embodiment import Microphone
 
 FASTEST = 1_000_000
-"""The highest rate of a sound, in Hz, that is believed."""
+"""The highest plausible rate of a sound, in Hz."""
 
 
 def microphone_samples(value: Any, microphone: Microphone) -> npt.NDArray[np.float32]:
-    """The sound of one step as it is recorded.
+    """The sound of one step as recorded.
 
     Args:
-        value: what the observation holds: samples [n] or [n, channels], float in [-1, 1] or signed integers that fill
-            their range; or a pair of these and their rate.
+        value: samples [n] or [n, channels] of the observation, float in [-1, 1] or signed integers over their full
+            range; or a pair of samples and their rate.
         microphone: of the robot.
 
     Returns:
-        float32 [n], or [n, channels] where there are several.
+        float32 [n], or [n, channels] with several channels.
 
     Raises:
         CollectionError: another rate, type or number of channels.
@@ -49,14 +49,14 @@ def microphone_samples(value: Any, microphone: Microphone) -> npt.NDArray[np.flo
 
 
 def heard(episode: EpisodeView, step: int) -> list[npt.NDArray[Any]]:
-    """What the microphone gave up to a step, oldest first.
+    """The microphone's samples up to a step, oldest first.
 
     Args:
         episode: has "observation/microphone": a sequence, or an array with the same number of samples at each step.
         step: from 0 to T - 1.
 
     Raises:
-        FeatureError: there is no such field, or nothing was heard so far.
+        FeatureError: there is no such field, or no sound so far.
     """
     if MICROPHONE in episode.features.sequences:
         pieces = [np.asarray(episode.sequence(MICROPHONE, earlier)) for earlier in range(step + 1)]

@@ -1,4 +1,4 @@
-"""Where the values of a serialised `tf.train.Example` lie, found without copying or converting any of them.
+"""Locations of the values in a serialised `tf.train.Example`, found without copying or converting any of them.
 
 In the words of protobuf: Example { Features features = 1 }, Features { map<string, Feature> feature = 1 }, Feature {
 oneof { BytesList = 1, FloatList = 2, Int64List = 3 } }, each list { repeated value = 1 }, numbers packed.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 KINDS = ("", "bytes_list", "float_list", "int64_list")
-"""What a feature holds, by number; 0 stands for nothing."""
+"""Kinds of a feature's values, by field number; 0 is none."""
 
 _FIRST = 0x0A  # field 1, of known length
 _SECOND = 0x12  # field 2, of known length
@@ -35,7 +35,7 @@ class Located:
 
 
 class _Unusual(Exception):
-    """Bytes that no writer known to us makes; they may be valid or not."""
+    """Bytes that no known writer produces; they may be valid or not."""
 
 
 def locate(data: bytes) -> dict[str, Located] | None:
@@ -45,7 +45,7 @@ def locate(data: bytes) -> dict[str, Located] | None:
         data: a serialised Example.
 
     Returns:
-        Name -> where its values are; None where the bytes are laid out unusually or are not such a message, which
+        Name -> where its values are; None if the bytes are laid out unusually or are not such a message, which
         the protobuf library has to decide.
     """
     try:
@@ -90,7 +90,7 @@ def _feature(data: bytes, position: int, end: int) -> Located:
 
 
 def _numbers(data: bytes, first: int, end: int, kind: int) -> int:
-    """How many numbers a list holds."""
+    """The number of values in a list."""
     if first == end:
         return 0
     start, last = _inside(data, first, end, _FIRST)

@@ -1,15 +1,15 @@
-"""Where each value of each record of a shard lies, with a checksum of its own: a binary file with the data.
+"""PieceTable: a binary file with the location and checksum of each value of each record of a shard.
 
-A piece is what is read at once: one byte string (a compressed image, a text), or all numbers of one name. The table is
-made while the records themselves are read and checked. It is a shortcut: one that is missing, damaged or of another
-version of the shard is not used.
+A piece is the unit of reading: one byte string (a compressed image, a text), or all numbers of one name. The table is
+made while the records themselves are read and checked. It is only a cache: a table that is missing, damaged or of
+another version of the shard is ignored.
 
 Layout, little endian, each part padded to 8 bytes:
     magic (8) | uint32 bytes of the header | uint32 crc32c of all that follows | header: JSON
     kinds int8 [R, F] | first int64 [R, F] | counts int64 [R, F]
     offsets uint32 [P] | sizes uint32 [P] | crcs uint32 [P]
-R records, F names, P pieces, offsets from the start of their record; a kind of -1 stands for a name that a record does
-not have, -2 for all names of a record that must be read whole.
+R records, F names, P pieces, offsets from the start of their record; a kind of -1 marks a name that a record does
+not have, -2 all names of a record that must be read whole.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _HEAD = struct.Struct("<8sII")
 ABSENT, WHOLE = -1, -2
 
 Stamp = tuple[int, int | str]
-"""Size of a shard, and something that changes with its content."""
+"""Size of a shard, and a value that changes with its content."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class PieceTable:
     crcs: npt.NDArray[np.uint32]
 
     def save(self, path: Path, stamp: Stamp) -> None:
-        """Writes the file in one step; a folder that cannot be written does without."""
+        """Writes the file atomically; a folder that cannot be written does without."""
         header = {
             "stamp": list(stamp),
             "names": list(self.names),
@@ -63,12 +63,12 @@ class PieceTable:
 
     @classmethod
     def load(cls, path: Path, stamp: Stamp, records: int) -> PieceTable | None:
-        """Opens the file, without copying it into memory; None where it cannot be used.
+        """Opens the file without copying it into memory; None if it cannot be used.
 
         Args:
             path: of the table.
             stamp: of the shard as it is now.
-            records: how many it has.
+            records: number of its records.
         """
         try:
             with path.open("rb") as file:
@@ -128,7 +128,7 @@ class PieceTableBuilder:
         self._rows.append(row)
 
     def build(self) -> PieceTable:
-        """The table of what was added."""
+        """The table of the added records."""
         shape = (len(self._rows), len(self._names))
         kinds = np.full(shape, ABSENT, np.int8)
         first, counts = np.zeros(shape, np.int64), np.zeros(shape, np.int64)

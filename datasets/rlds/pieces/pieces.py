@@ -1,4 +1,4 @@
-"""PiecedExample: the values of one record, each read from the file when it is asked for, and checked every time."""
+"""PiecedExample: the values of one record, each read from the file on demand and checked every time."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _crc = google_crc32c.value
 class PiecedExample:
     """The values of one record; a value costs one read of its own bytes, wherever in the record it is.
 
-    A piece whose checksum is wrong is looked for in the whole record, whose own checksum then decides: either the
-    record is damaged, or the table is, which is then not believed.
+    A piece with a wrong checksum is looked up in the whole record, whose own checksum then tells whether the record or
+    the table is damaged; a damaged table is ignored.
     """
 
     def __init__(
@@ -32,9 +32,9 @@ class PiecedExample:
 
         Args:
             table: where the pieces are.
-            record: number of a record that the table knows.
-            read: gives bytes of the record, from an offset on, of a size.
-            whole: gives the whole record; raises CorruptRecordError if it is damaged.
+            record: number of a record in the table.
+            read: reads a number of bytes of the record from an offset.
+            whole: reads the whole record; raises CorruptRecordError if it is damaged.
         """
         self._read, self._whole = read, whole
         self._offsets, self._sizes, self._crcs = table.offsets.item, table.sizes.item, table.crcs.item
@@ -50,7 +50,7 @@ class PiecedExample:
         return self._field(name, kind)[2]
 
     def blobs(self, name: str) -> Sequence[bytes]:
-        """The byte strings called `name`, each read when it is asked for; raises FeatureError as `DecodedExample`."""
+        """The byte strings called `name`, each read on demand; raises FeatureError as `DecodedExample`."""
         kind, first, count = self._field(name, "bytes_list")
         return _Blobs(self, name, first, count) if kind else ()
 
@@ -73,7 +73,7 @@ class PiecedExample:
         return self.decoded().integers(name) if data is None else decode_integers(data)
 
     def piece(self, number: int) -> bytes | None:
-        """The bytes of a piece of the table; None where they are not those that the table was made of."""
+        """The bytes of a piece of the table; None if their checksum is wrong."""
         data = self._read(self._offsets(number), self._sizes(number))
         return data if _crc(data) == self._crcs(number) else None
 

@@ -1,4 +1,4 @@
-"""A small file with the data that remembers where records are and how many steps they have."""
+"""RecordIndex: a small file with the data that remembers the positions of records and their numbers of steps."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from embodio.model.writing import write_cached
 
 INDEX_NAME = "record_index.json"
 SIDE_FOLDER = ".embodio"
-"""With the data: all that may be deleted at any time, and is made again."""
+"""Folder with the data for files that may be deleted at any time and are made again."""
 _SAVE_EVERY = 5.0  # seconds, while many shards are looked at
 
 
 class RecordIndex:
-    """What is known of the shards of a folder. It is a shortcut: whatever is missing, damaged or old is found again.
+    """A cache of facts about the shards of a folder; whatever is missing, damaged or old is found again.
 
     Attributes:
         folder: where the file of the index is.
@@ -46,7 +46,7 @@ class RecordIndex:
         return np.array(entry["spans"], dtype=np.int64).reshape(-1, 2)
 
     def steps(self, name: str, stamp: tuple[int, int | str], count: int) -> list[int] | None:
-        """Steps of each record of a file if they are known; -1 stands for a damaged record."""
+        """Steps of each record of a file if they are known; -1 marks a damaged record."""
         steps = self._entry(name, *stamp).get("steps")
         fits = isinstance(steps, list) and len(steps) == count and all(isinstance(n, int) for n in steps)
         return steps if fits else None
@@ -58,7 +58,7 @@ class RecordIndex:
         self.save()
 
     def save(self) -> None:
-        """Writes what was found; a folder that cannot be written simply does without."""
+        """Writes the entries; a folder that cannot be written simply does without."""
         if not self._changed:
             return
         index = {name: entry for name, entry in self._load().items() if (self.folder / name).exists()}
@@ -67,7 +67,7 @@ class RecordIndex:
         self._changed, self._saved = False, time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the content behind; a copy reads it again if it needs it."""
+        """Pickles without the content; a copy reads it again if needed."""
         return self.__dict__ | {"_known": None, "_used": set(), "_changed": False}
 
     def _put(self, name: str, entry: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ class RecordIndex:
         self._changed = True
 
     def _entry(self, name: str, size: int, mark: int | str) -> dict[str, Any]:
-        """What is known of a file, if it was found in the very file that is there."""
+        """The entry of a file, if it belongs to the file as it is now."""
         self._used.add(name)
         entry = self._all().get(name)
         is_true = isinstance(entry, dict) and entry.get("size") == size and entry.get("mtime") == mark

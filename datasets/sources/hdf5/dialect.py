@@ -1,4 +1,4 @@
-"""A dialect: where one HDF5 file keeps its episodes, and what it calls their fields."""
+"""Dialect: where an HDF5 file keeps its episodes, and how it names their fields."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class Dialect:
 
     Attributes:
         name: for messages.
-        looks: what tells such files, for messages.
+        looks: the marks of such files, for messages.
         holds: whether a file is of this kind, from the names in it.
         episodes: names of the episodes' groups, in order; "" is the file itself.
         field: our path of a data set of an episode's group; None leaves it out.
-        length: steps of an episode's group; raises KeyError where it has no actions.
-        one_more: groups whose data sets hold a value before the first and one after the last action, T + 1.
+        length: steps of an episode's group; raises KeyError if it has no actions.
+        one_more: groups whose data sets hold T + 1 values, before the first to after the last action.
         masks: name of a part of the data -> names of its episodes.
-        facts: what is said of an episode outside its group, such as in a JSON file of the same name.
-        environment: how the environment was made, in robosuite's words.
+        facts: facts about an episode outside its group, such as in a JSON file of the same name.
+        environment: arguments of the environment, in robosuite's terms.
         refused: why a file of this kind cannot be read; empty if it can.
-        swapped: whether compressed images were handed to the compressor as RGB where it takes BGR.
-        rank: dialects are asked from the lowest rank on.
+        swapped: whether the compressor was given RGB images although it takes BGR.
+        rank: dialects are tried in ascending rank.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Dialect:
 
 @cache
 def known_dialects() -> tuple[Dialect, ...]:
-    """All dialects, in the order in which they are asked."""
+    """All dialects, in the order in which they are tried."""
     modules = [
         importlib.import_module(f"{dialects.__name__}.{m.name}") for m in pkgutil.iter_modules(dialects.__path__)
     ]
@@ -78,7 +78,7 @@ def known_dialects() -> tuple[Dialect, ...]:
 
 
 def dialect_named(name: str) -> Dialect:
-    """The dialect of this name; raises DatasetError where there is none."""
+    """The dialect of this name; raises DatasetError if there is none."""
     for dialect in known_dialects():
         if dialect.name == name:
             return dialect
@@ -86,7 +86,7 @@ def dialect_named(name: str) -> Dialect:
 
 
 def dialect_of(file: Any, path: Path) -> Dialect:
-    """The dialect of an open file; raises DatasetError where it is of none."""
+    """The dialect of an open file; raises DatasetError if it has none."""
     for dialect in known_dialects():
         if dialect.holds(file):
             return dialect
@@ -112,14 +112,14 @@ def number_of(name: str) -> tuple[str, int, str]:
 
 
 def rows_of(item: Any) -> int:
-    """Rows of a data set, or of the first one in a group; raises KeyError where there is none."""
+    """Rows of a data set, or of the first one in a group; raises KeyError if there is none."""
     if is_group(item):
         return rows_of(item[next(iter(item))]) if len(item) else _no_rows()
     return int(item.shape[0]) if item.shape else _no_rows()
 
 
 def parsed(text: Any) -> dict[str, Any]:
-    """The content of JSON text; empty where it is none, or not an object."""
+    """The content of JSON text; empty if it is invalid, or not an object."""
     try:
         found = json.loads(text)
     except (TypeError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Where the episodes of HDF5 files are: one list over all files; a file that cannot be read counts as one episode."""
+"""Locations of the episodes of HDF5 files, in one list; an unreadable file counts as one episode."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from embodio.datasets.sources.hdf5.dialect import Dialect, dialect_of
 from embodio.datasets.sources.hdf5.files import REMEDY, OpenFiles, readable
 
 MOST = 16
-"""Episodes that are looked at."""
+"""Number of episodes inspected."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class EpisodePlace:
     Attributes:
         file: index into the files.
         group: name of its group; "" is the file.
-        name: of the episode, for people.
+        name: of the episode, for messages.
         problem: why the whole file cannot be read; empty if it can.
         masks: parts of the data -> whether it belongs to them.
     """
@@ -74,13 +74,13 @@ def find_episodes(files: OpenFiles) -> tuple[Dialect, list[EpisodePlace]]:
 
 
 def spread(count: int) -> Iterator[Sequence[int]]:
-    """Numbers of episodes to look at, from all over the data; then the others, one by one, in case these are empty."""
+    """Numbers of episodes to inspect, from across the data; then the others one by one, in case these are empty."""
     chosen = sorted(set(np.linspace(0, count - 1, min(count, MOST)).astype(int).tolist()))
     yield chosen
     yield from ([number] for number in range(count) if number not in chosen)
 
 
 def require_readable(files: OpenFiles, place: EpisodePlace, index: int) -> None:
-    """Raises CorruptRecordError where the whole file of an episode cannot be read."""
+    """Raises CorruptRecordError if the whole file of an episode cannot be read."""
     if place.problem:
         raise CorruptRecordError(files.paths[place.file], index, place.problem, REMEDY)

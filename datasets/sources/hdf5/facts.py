@@ -1,4 +1,4 @@
-"""Facts of an episode outside its steps: attributes, JSON in them, single values; and which of them are language."""
+"""Facts about an episode outside its steps: attributes, JSON in them, single values; and which of them are language."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from embodio.datasets.sources.hdf5.dialect import Dialect
 from embodio.datasets.sources.hdf5.fields import data_sets, text_of
 
 Fact = str | tuple[str, ...] | bool | int | float
-"""A text, several texts that say the same, or a number."""
+"""A text, several paraphrases, or a number."""
 
-# Words in the name of what tells a robot what to do, the surest first, and those of what does not.
+# Words in names of instructions, the surest first, and words in names of other texts.
 _LANGUAGE = (
     ("instruction", "instructions"),
     ("lang", "language"),
@@ -35,7 +35,7 @@ _RATE = ("fps", "control_freq", "control_hz", "control_frequency", "frequency", 
 
 
 def facts_of(file: Any, dialect: Dialect, path: Path, episode: str, length: int) -> dict[str, Fact]:
-    """Everything that is said of an episode, by name ("ep_meta/lang"); what is nearer to it goes first.
+    """All facts about an episode, by name ("ep_meta/lang"); the nearest to it come first.
 
     Args:
         file: an open `h5py.File`.
@@ -63,7 +63,7 @@ def features_of_facts(
 ) -> tuple[dict[str, Feature], dict[str, SequenceFeature], dict[str, str]]:
     """Fields of the whole episode, those that hold several texts, and why numbers are not read.
 
-    Texts may be missing in some episodes, where they are empty; numbers are taken where all episodes have them.
+    Texts missing from some episodes are empty there; numbers are taken only if all episodes have them.
     """
     episode, sequences, unread = dict[str, Feature](), dict[str, SequenceFeature](), dict[str, str]()
     for name in dict.fromkeys(name for facts in seen for name in facts):
@@ -83,7 +83,7 @@ def features_of_facts(
 
 
 def language_rank(name: str) -> int | None:
-    """How surely a text of this name is an instruction, 0 for the surest; None where it does not sound like one."""
+    """The rank of a text's name as an instruction, 0 for the surest; None if it does not look like one."""
     words = set(re.split(r"[\W_\d]+", name.rpartition("/")[2].lower()))
     if words & _NOT_LANGUAGE:
         return None
@@ -102,7 +102,7 @@ def by_language(names: Iterable[str]) -> list[list[str]]:
 
 
 def _of_the_episode(item: Any, length: int) -> bool:
-    """Whether a data set holds one value, or some texts that are not those of the steps."""
+    """Whether a data set holds one value, or texts that do not belong to steps."""
     if item.shape == ():
         return True
     is_text = item.dtype.kind == "S" or (item.dtype.kind == "O" and "vlen" in (item.dtype.metadata or {}))
@@ -181,7 +181,7 @@ def _walk(name: str, content: Mapping[str, Any], depth: int) -> Iterator[tuple[s
 
 
 def _wordings(values: Sequence[Any]) -> tuple[str, ...]:
-    """Several texts that are not empty, each once; one text where they are its words or letters."""
+    """The non-empty texts, each once; one text if they are its words or letters."""
     texts = [text_of(value) for value in values]
     if not texts or None in texts:
         return ()
@@ -194,7 +194,7 @@ def _wordings(values: Sequence[Any]) -> tuple[str, ...]:
 
 
 def _json(text: str) -> Any:
-    """The content of JSON text; None where it is none."""
+    """The content of JSON text; None if it is invalid."""
     if not text.startswith(("{", "[")):
         return None
     try:

@@ -1,4 +1,4 @@
-"""The data sets of episodes as fields of steps: what each of them holds, or why it is not read."""
+"""The data sets of episodes as step fields: the contents of each, or why it is not read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Field:
 
     Attributes:
         name: of the data set in an episode's group.
-        feature: what a step holds: one value, or several texts.
+        feature: the feature of a step: one value, or several texts.
         pixels: how an image is read.
     """
 
@@ -49,7 +49,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Seen:
-    """An episode that was looked at.
+    """An inspected episode.
 
     Attributes:
         group: of the file.
@@ -67,7 +67,7 @@ class Seen:
 
 
 def fields_of(seen: Sequence[Seen]) -> tuple[dict[str, Field], dict[str, str]]:
-    """Fields by our path, and why others are not read, both as most of the episodes that were looked at have them."""
+    """Fields by our path, and why others are not read, as in most of the inspected episodes."""
     found: dict[str, list[Field | str]] = {}
     for episode in seen:
         for name, item in data_sets(episode.group):
@@ -134,7 +134,7 @@ def _one_by_one(path: str, field: Field | str) -> Iterator[tuple[str, Field | st
 
 
 def _most(several: Sequence[Field | str]) -> Field | str:
-    """What most of the episodes have; images of several sizes are images of any size."""
+    """The field as in most of the episodes; images of several sizes count as images of any size."""
     read = [one for one in several if isinstance(one, Field)]
     if 2 * len(read) < len(several):
         return next(one for one in several if isinstance(one, str))
@@ -200,7 +200,7 @@ def _of_bytes(name: str, dtype: Any, shape: tuple[int, ...], samples: list[Any],
 
 
 def _kind_of_image(sample: Any) -> str:
-    """What other kind of image file bytes are; empty for anything else."""
+    """The other image format of bytes; empty for anything else."""
     try:
         data = file_bytes(sample)
     except (TypeError, ValueError):

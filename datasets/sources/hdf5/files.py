@@ -1,4 +1,4 @@
-"""HDF5 files that are open, a few at a time, and errors that name the file and the episode."""
+"""Open HDF5 files, a few at a time, and errors that name the file and the episode."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ class OpenFiles:
         return self._open[number]
 
     def close(self) -> None:
-        """Closes the files; they open again when they are needed."""
+        """Closes the files; reopened when needed."""
         while self._open:
             self._open.popitem()[1].close()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the open files behind."""
+        """Pickles without the open files."""
         return self.__dict__ | {"_open": OrderedDict()}
 
 

@@ -1,4 +1,4 @@
-"""Images as people store them in arrays: any order of axes, floats, an alpha channel, bytes of JPEG and PNG files."""
+"""Images as stored in arrays: any order of axes, floats, an alpha channel, bytes of JPEG and PNG files."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _OTHER = re.compile(r"depth|normal|position|xyz|point|flow|mask|seg|label|featur
 
 @dataclass(frozen=True)
 class Pixels:
-    """How what is stored of one step becomes an image, uint8 [H, W, 1 or 3].
+    """The conversion of a stored value into an image, uint8 [H, W, 1 or 3].
 
     Attributes:
         feature: the image.
-        values: what the numbers are; "bytes" for those of a JPEG or PNG file.
+        values: range of the numbers; "bytes" for those of a JPEG or PNG file.
         channels_first: stored as [C, H, W].
         alpha: the fourth channel is left out.
         flat: stored as [H, W].
@@ -47,7 +47,7 @@ class Pixels:
 
     @property
     def in_words(self) -> str:
-        """What is changed when the image is read; empty where nothing is."""
+        """The changes made on reading; empty if there are none."""
         changes = {
             "bytes of an image file, decoded": self.values == "bytes",
             "red and blue swapped, as the recorder's own reader does": self.swapped,
@@ -60,7 +60,7 @@ class Pixels:
         return ", ".join(words for words, made in changes.items() if made)
 
     def image(self, stored: Any) -> npt.NDArray[np.uint8]:
-        """Returns the image; raises FeatureError where the bytes are none, or numbers are out of range."""
+        """Returns the image; raises FeatureError if the bytes are not one, or numbers are out of range."""
         if self.values == "bytes":
             found = decode_image(file_bytes(stored), self.feature.channels)
             return found[..., ::-1].copy() if self.swapped else found
@@ -153,7 +153,7 @@ def _channels_first(shape: tuple[int, ...]) -> bool | None:
 
 
 def _values(name: str, channels: int, dtype: np.dtype[Any], samples: Sequence[npt.NDArray[Any]]) -> Values | None:
-    """What the numbers of an image are; None where they are not those of an image."""
+    """The range of an image's numbers; None if they do not form an image."""
     if dtype == np.uint8:
         return "0 to 255"
     named = bool(_CAMERA.search(name))

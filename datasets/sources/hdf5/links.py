@@ -1,4 +1,4 @@
-"""What in an HDF5 file names other files: HDF5 opens those by itself, so they are refused before anything is read."""
+"""References from an HDF5 file to other files, which HDF5 opens by itself and which are therefore refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from embodio.datasets.errors import UnsafeName
 
 
 def require_own(path: Path, file: Any) -> None:
-    """Checks that all of a file is in that file.
+    """Checks that a file is self-contained.
 
     Args:
         path: of the file.
@@ -33,7 +33,7 @@ def require_own(path: Path, file: Any) -> None:
             others += [source.file_name for source in item.virtual_sources()]
         return next(((name, os.fsdecode(other)) for other in others if other != "."), None)  # "." is the file itself
 
-    # What such a function gives ends the visit; an error would be lost in HDF5.
+    # The return value of a visitor ends the visit; an exception would be lost in HDF5.
     found = file.visititems_links(link_away) or file.visititems(numbers_away)
     if found is not None:
         name, other = found

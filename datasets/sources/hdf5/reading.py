@@ -1,4 +1,4 @@
-"""EpisodeReader: reads the fields, facts and language of one episode when they are asked for."""
+"""EpisodeReader: reads the fields, facts and language of one episode on demand."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ ID, FILE, FILTER = f"{METADATA}/episode_id", f"{METADATA}/file", f"{METADATA}/fi
 
 @dataclass(frozen=True)
 class Readable:
-    """What all episodes of a data set have in common.
+    """The common properties of all episodes of a data set.
 
     Attributes:
         files: of the data set.
         dialect: of the files.
         fields: our path -> field of the steps.
         features: what an episode holds.
-        language: fields with the instruction, the surest first; those of one group say the same in other words.
-        instruction: what the robot was told where no field says it.
+        language: fields with the instruction, the surest first; those of one group are paraphrases.
+        instruction: instruction for data without a field of it.
     """
 
     files: OpenFiles
@@ -47,7 +47,7 @@ class EpisodeReader:
     """Reads one episode (legend: T steps); all methods raise CorruptRecordError where what they read is damaged."""
 
     def __init__(self, common: Readable, place: EpisodePlace, index: int, length: int) -> None:
-        """Takes what all episodes have in common, where this one is, its number and T."""
+        """Takes the common properties, the episode's place, its number and T."""
         self._common, self._place, self._index, self._length = common, place, index, length
 
     def column(self, path: str) -> npt.NDArray[Any]:
@@ -55,7 +55,7 @@ class EpisodeReader:
         field = self._common.fields[path]
         values: npt.NDArray[Any] = self._read(field, slice(self._length))
         feature = self._common.features.steps[path]
-        if feature == TensorFeature("bool"):  # also where it is stored as a number, or a vector of one
+        if feature == TensorFeature("bool"):  # even if it is stored as a number, or a vector of one
             return values.astype(bool).reshape(len(values))
         return values.astype(feature.numpy_dtype, copy=False) if isinstance(feature, TensorFeature) else values
 
@@ -95,7 +95,7 @@ class EpisodeReader:
         return next(iter(texts), "") if isinstance(feature, TextFeature) else texts
 
     def said(self, step: int) -> tuple[str, ...]:
-        """What the robot was told at one step, in all wordings; one empty text where nothing says it."""
+        """The instruction at one step, in all paraphrases; one empty text if there is none."""
         for group in self._common.language:
             found = tuple(dict.fromkeys(text for path in group for text in self._words(path, step) if text))
             if found:

@@ -1,4 +1,4 @@
-"""HDF5Source: the episodes of one HDF5 file, or of a folder of them, whatever laid them out."""
+"""HDF5Source: the episodes of one HDF5 file, or of a folder of them, in any known dialect."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class HDF5Source:
 
         Args:
             path: a file, or a folder of files.
-            instruction: what the robot was told where the files do not say.
+            instruction: instruction for files without one.
             split: name of a filter key ("train", "valid", "50_percent"); None takes all episodes.
 
         Raises:
@@ -93,7 +93,7 @@ class HDF5Source:
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """What the first file says of its environment (`env_args`); empty if nothing."""
+        """The first file's environment arguments (`env_args`); empty if there are none."""
         place = next(place for place in self._places if not place.problem)
         return dict(self._dialect.environment(self._files.file(place.file, 0)))
 
@@ -104,7 +104,7 @@ class HDF5Source:
         return rate_of(self._files.file(place.file, 0), place.group)
 
     def episode_length(self, index: int) -> int:
-        """Returns the number of steps of one episode; raises CorruptRecordError where it has no actions."""
+        """Returns the number of steps of one episode; raises CorruptRecordError if it has no actions."""
         place = self._place(index)
         if index not in self._lengths:
             file = self._files.file(place.file, index)
@@ -113,7 +113,7 @@ class HDF5Source:
         return self._lengths[index]
 
     def episode(self, index: int) -> ColumnEpisode:
-        """Returns one episode; its fields are read when they are asked for.
+        """Returns one episode; its fields are read on demand.
 
         Raises:
             CorruptRecordError: a field is missing or damaged (when it is read).
@@ -151,12 +151,12 @@ class HDF5Source:
         )
 
     def close(self) -> None:
-        """Closes the files; they open again when they are needed."""
+        """Closes the files; reopened when needed."""
         self._files.close()
 
     @property
     def _environment_name(self) -> str:
-        """What the only file calls its environment; a folder may hold several."""
+        """The only file's name for its environment; a folder may hold several."""
         return str(self.environment.get("env_name") or "") if self.path.is_file() else ""
 
     @property
@@ -171,7 +171,7 @@ class HDF5Source:
         return place
 
     def _look(self) -> list[tuple[Seen, dict[str, Fact]]]:
-        """Episodes from all over the data that can be read and have steps; raises CorruptRecordError without one."""
+        """Readable episodes with steps from across the data; raises CorruptRecordError without one."""
         seen, problem = list[tuple[Seen, dict[str, Fact]]](), None
         for numbers in spread(len(self)):
             for number in numbers:
@@ -201,17 +201,17 @@ class HDF5Source:
         steps = {
             path: field.feature for path, field in fields.items() if not isinstance(field.feature, SequenceFeature)
         }
-        told, several, missing = features_of_facts(facts)
+        of_episode, several, missing = features_of_facts(facts)
         sequences |= several
-        texts = [path for path, feature in (steps | told).items() if isinstance(feature, TextFeature)]
+        texts = [path for path, feature in (steps | of_episode).items() if isinstance(feature, TextFeature)]
         language = by_language([*texts, *sequences])
         flag = TensorFeature("bool")
         terminal = steps.get("is_terminal")
         if isinstance(terminal, TensorFeature) and terminal.shape in ((), (1,)):
             steps["is_terminal"] = flag
         steps |= {"is_first": flag, "is_last": flag, INSTRUCTION: TextFeature()}
-        told |= {ID: TextFeature()} | ({FILE: TextFeature()} if len(self._files.paths) > 1 else {})
-        told |= {f"{FILTER}{mask}": flag for mask in self._masks}
+        of_episode |= {ID: TextFeature()} | ({FILE: TextFeature()} if len(self._files.paths) > 1 else {})
+        of_episode |= {f"{FILTER}{mask}": flag for mask in self._masks}
         reasons = {f"{STEPS}/{path}": f"{path}: {reason}" for path, reason in unread.items()}
         reasons |= {path: f"{path}: {reason}" for path, reason in missing.items()}
-        return EpisodeFeatures(steps, told, sequences, reasons), language
+        return EpisodeFeatures(steps, of_episode, sequences, reasons), language

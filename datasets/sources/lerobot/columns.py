@@ -1,4 +1,4 @@
-"""Fields of episodes as columns of parquet files, in the types that LeRobot gives them."""
+"""Fields of episodes as parquet columns, in LeRobot's types."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LISTED = 64  # larger arrays of a whole episode are stored as their bytes
 
 
 def described(path: str, feature: Feature, names: Sequence[str] | None, *, video: bool) -> dict[str, Any]:
-    """What info.json says of a field; raises FeatureError where LeRobot has no place for it."""
+    """The entry of a field in info.json; raises FeatureError if LeRobot cannot hold it."""
     if isinstance(feature, TextFeature):
         return {"dtype": "string", "shape": [1], "names": None}
     if isinstance(feature, ImageFeature):
@@ -72,7 +72,7 @@ def image_file(cell: object, read: Callable[[str], bytes]) -> bytes:
         read: gives the content of the file at such a path.
 
     Raises:
-        FeatureError: the cell is none of them.
+        FeatureError: the cell is none of these.
     """
     data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, cell)
     if isinstance(data, bytes):
@@ -83,13 +83,13 @@ def image_file(cell: object, read: Callable[[str], bytes]) -> bytes:
 
 
 def store_value(feature: Feature, value: Any) -> Any:
-    """A value of a whole episode as it stands in the table of episodes."""
+    """A value of a whole episode as stored in the table of episodes."""
     if isinstance(feature, ImageFeature):
         return encode_image(value, "png")
     if isinstance(feature, TextFeature):
         return str(value)
     array = np.ascontiguousarray(value, dtype_of(feature))
-    if array.size > _LISTED or array.dtype == np.uint64:  # whose larger half arrow does not take for whole numbers
+    if array.size > _LISTED or array.dtype == np.uint64:  # whose upper half arrow does not accept as integers
         return array.tobytes()
     return array.item() if not shape_of(feature) else array.ravel().tolist()
 

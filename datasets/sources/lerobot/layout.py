@@ -1,4 +1,4 @@
-"""What the folder `meta` of a LeRobot data set says, checked before anything is read by it."""
+"""The folder `meta` of a LeRobot data set, checked before anything is read by it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from embodio.datasets.sources.parquet import REMEDY, read_table
 
 INFO = "meta/info.json"
 _TYPES = (*INTEGERS, "float16", "float32", "float64")
-VALUES = "embodio/"  # before the names of what RLDS says of whole episodes
+VALUES = "embodio/"  # prefix of RLDS's fields of whole episodes
 PLACE = "place"  # of a row: its file, and its number in it
 _WHOLE = ("episode_index", "length", "data/chunk_index", "data/file_index")
 _TEXTS = ("__index_level_0__", "task")  # names of the column of texts in the table of tasks
@@ -40,7 +40,7 @@ _SLOTS = ("chunk_index", "file_index")
 
 @dataclass(frozen=True)
 class LeRobotLayout:
-    """Where everything is.
+    """The places of a LeRobot data set's content.
 
     Attributes:
         folder: of the data set.
@@ -48,10 +48,10 @@ class LeRobotLayout:
         fps: steps per second.
         columns: path of each field in RLDS -> its name in LeRobot.
         features: what an episode holds, with the paths of RLDS.
-        embodiment: of the robot, as `Embodiment.to_dict` gives it; None where nobody says.
+        embodiment: of the robot, as returned by `Embodiment.to_dict`; None if unknown.
         tasks: number -> instruction.
         rows: the table of episodes, in order, without statistics and `VALUES`, with the `PLACE` of each.
-        remarks: what info.json says that is not so.
+        remarks: false statements in info.json.
     """
 
     folder: Path
@@ -159,7 +159,7 @@ def _check_info(path: Path, info: Mapping[str, Any]) -> None:
 
 
 def _own(path: Path, own: Mapping[str, Any], features: Mapping[str, Any]) -> tuple[dict[str, str], EpisodeFeatures]:
-    """What this library wrote of fields that LeRobot has no place for."""
+    """The names and features that this library wrote for fields LeRobot cannot hold."""
     names = own.get("names")
     if not isinstance(names, dict) or not isinstance(own.get("features"), dict):
         raise DatasetError(f"{path} lacks names or features. {REMEDY}, or delete this file")
@@ -195,7 +195,7 @@ def _read_rows(files: Iterable[Path], videos: Sequence[str]) -> list[dict[str, A
             _checked(path, number, row, videos) | {PLACE: (path, number)}
             for number, row in enumerate(table.to_pylist())
         ]
-        if known.intersection(row["episode_index"] for row in found):  # a server may send one file for ever
+        if known.intersection(row["episode_index"] for row in found):  # a server may send one file forever
             raise CorruptRecordError(path, 0, "its episodes are in another file, too", REMEDY)
         known |= {row["episode_index"] for row in found}
         rows += found
@@ -234,7 +234,7 @@ def _checked(path: Path, number: int, row: Mapping[str, Any], videos: Sequence[s
 
 
 def _columns(names: Sequence[str]) -> dict[str, str]:
-    """Path of each field in RLDS -> its name; a path that two would have goes to the one that is called so."""
+    """Path of each field in RLDS -> its name; a path claimed twice goes to the field of exactly that name."""
     plain = {name: name.replace(".", "/") for name in names}
     taken = {path for name, path in plain.items() if rlds_path(name) == path}
     paths = {name: rlds_path(name) for name in names}

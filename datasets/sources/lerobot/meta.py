@@ -1,4 +1,4 @@
-"""What stands in the folder `meta` of a LeRobot data set that we write: fields, files and statistics."""
+"""The folder `meta` of a LeRobot data set that we write: fields, files and statistics."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def names_of(features: EpisodeFeatures) -> dict[str, str]:
 def fields_of(
     features: EpisodeFeatures, names: Mapping[str, str], embodiment: Embodiment | None, *, video: bool
 ) -> dict[str, dict[str, Any]]:
-    """What info.json says of the fields of `names`; raises FeatureError where LeRobot has no place for one."""
+    """The entries in info.json of the fields of `names`; raises FeatureError if LeRobot cannot hold one."""
     dimensions: dict[str, list[str]] = {}
     if embodiment is not None:
         dimensions["action"] = [dimension.name for dimension in embodiment.action.dimensions]
@@ -64,8 +64,8 @@ def info_of(
 
     Args:
         fields: of `fields_of`.
-        episodes: how many there are.
-        steps: how many they have together.
+        episodes: number of episodes.
+        steps: total number of steps.
         tasks: number of different instructions.
         fps: steps per second.
         robot: its name.
@@ -111,13 +111,13 @@ def statistics_of(folder: Path, fields: Mapping[str, dict[str, Any]], groups: in
 
 
 def with_bookkeeping(fields: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The fields, and those that every LeRobot data set has."""
+    """The fields, with those that every LeRobot data set has."""
     kinds = dict.fromkeys(BOOKKEEPING, "int64") | {"timestamp": "float32"}
     return {**fields, **{name: {"dtype": kind, "shape": [1], "names": None} for name, kind in kinds.items()}}
 
 
 def _rows_of(folder: Path, prefix: str, groups: int) -> Iterator[dict[str, Any]]:
-    """What the table of episodes says under names with a prefix."""
+    """The values in the table of episodes under names with a prefix."""
     for group in range(groups):
         table = read_table(folder / place(EPISODES, group), lambda name: name.startswith(prefix))
         for row in table.to_pylist():

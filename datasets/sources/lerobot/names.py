@@ -1,4 +1,4 @@
-"""What a field is called in RLDS and in LeRobot."""
+"""Names of fields in RLDS and in LeRobot."""
 
 from __future__ import annotations
 

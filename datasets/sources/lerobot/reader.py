@@ -1,4 +1,4 @@
-"""LeRobot data sets, versions 2 and 3: numbers in parquet files, frames in mp4 files, one or more episodes in each."""
+"""LeRobotSource: LeRobot data sets, versions 2 and 3, with numbers in parquet files and frames in mp4 files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class LeRobotSource:
         name: the folder's name.
         features: what an episode holds.
         fps: steps per second.
-        remarks: what the descriptions say that is not so, and was put right; those of episodes when they were read.
+        remarks: errors in the descriptions that were corrected; those of episodes appear when they are read.
     """
 
     def __init__(self, folder: str | Path, *, split: str | None = None) -> None:
@@ -81,18 +81,18 @@ class LeRobotSource:
 
     @property
     def embodiment(self) -> Embodiment:
-        """The robot, where this library wrote the folder; else raises RobotNotDescribed."""
+        """The robot, if this library wrote the folder; else raises RobotNotDescribed."""
         if self._layout.embodiment is None:
             raise RobotNotDescribed(self.folder)
         return Embodiment.from_dict(self._layout.embodiment)
 
     @property
     def robot(self) -> str:
-        """What info.json calls the robot; empty if nothing."""
+        """The robot's name in info.json; empty if there is none."""
         return str(self._info.get("robot_type") or "")
 
     def dimension_names(self, path: str) -> list[str]:
-        """What info.json calls the numbers of a field; empty if nothing."""
+        """The names of a field's numbers in info.json; empty if there are none."""
         names = self._info["features"].get(self._columns.get(path, ""), {}).get("names")
         if isinstance(names, dict):  # older folders have a name for the list
             names = next(iter(names.values()), None)
@@ -103,7 +103,7 @@ class LeRobotSource:
         return int(self._row(index)["length"])
 
     def episode(self, index: int) -> ColumnEpisode:
-        """Returns one episode; its fields are read when they are asked for.
+        """Returns one episode; its fields are read on demand.
 
         Raises:
             CorruptRecordError: a file is missing or damaged (when it is read).
@@ -129,14 +129,14 @@ class LeRobotSource:
         return ColumnEpisode(self.features, length, columns=columns, frames=frames, texts=texts, episode=values)
 
     def close(self) -> None:
-        """Closes files; they open again when needed."""
+        """Closes files; reopened when needed."""
         for files in (self._files, self._data):
             for file in files.values():
                 file.close()
             files.clear()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves open files behind."""
+        """Pickles without open files."""
         return self.__dict__ | {"_files": {}, "_data": {}}
 
     def _row(self, index: int) -> Mapping[str, Any]:
@@ -156,7 +156,7 @@ class LeRobotSource:
         return file.column(name, file.rows(row["episode_index"], row["length"]))
 
     def _data_of(self, row: Mapping[str, Any]) -> DataFile:
-        """The data file with an episode's rows: the one that is named, or the one before or after it."""
+        """The data file with an episode's rows: the named one, or the one before or after it."""
         named, number = self._layout.path("data_path", row, "data"), row["episode_index"]
         for path in itertools.chain([named], self._layout.neighbours(row)):
             if path not in self._data:
@@ -171,7 +171,7 @@ class LeRobotSource:
     def _array(self, row: Mapping[str, Any], path: str, feature: TensorFeature | DepthFeature) -> npt.NDArray[Any]:
         length = int(row["length"])
         if path not in self._columns and path in ("is_first", "is_last"):
-            self._data_of(row).rows(row["episode_index"], length)  # before so much memory is taken
+            self._data_of(row).rows(row["episode_index"], length)  # before that much memory is allocated
             return np.arange(length) == (0 if path == "is_first" else length - 1)
         column = self._column(row, self._columns[path])
         while hasattr(column, "storage"):
@@ -186,7 +186,7 @@ class LeRobotSource:
         return values.reshape(length, *shape)
 
     def _value(self, row: Mapping[str, Any], path: str) -> Any:
-        """A value of the whole episode; only folders that this library wrote have others than the number."""
+        """A value of the whole episode; only folders written by this library have more than the number."""
         if PLACE not in row:
             return int(row["episode_index"])
         place, number = row[PLACE]
@@ -248,7 +248,7 @@ class LeRobotSource:
     def _filmed(
         self, row: Mapping[str, Any], name: str, feature: ImageFeature
     ) -> Callable[[int], npt.NDArray[np.uint8]]:
-        """Frames of a video, which is looked for when the first one is asked for."""
+        """Frames of a video, which is located when the first one is requested."""
         segments: list[VideoSegment] = []
 
         def frame(step: int) -> npt.NDArray[np.uint8]:

@@ -17,14 +17,14 @@ _FETCHED = ".fetched"  # hidden, so that the fingerprint of the data set does no
 
 
 class RemoteLeRobot:
-    """Where the files of a remote folder are on this machine.
+    """The local copies of a remote folder's files.
 
     Attributes:
         folder: holds `meta`.
     """
 
     def __init__(self, url: str) -> None:
-        """Copies what describes the data set; raises DatasetError as `embodio.datasets.files.remote.mirror`."""
+        """Copies the descriptions of the data set; raises DatasetError as `embodio.datasets.files.remote.mirror`."""
         self._url = url.rstrip("/")
         self.folder = mirror(self._url, [INFO, "meta/tasks.parquet", TASKS, EPISODES, f"meta/{OWN}"])
         self._here: set[Path] = set()
@@ -42,7 +42,7 @@ class RemoteLeRobot:
                 break
 
     def file(self, path: Path) -> Path:
-        """Copies a file of the folder unless it is here.
+        """Copies a file of the folder unless it is on this machine.
 
         Args:
             path: where it would be in `folder`.

@@ -1,4 +1,4 @@
-"""Rows of a LeRobot data file, found by the episode and the frame that each row names."""
+"""Rows of a LeRobot data file, found by the episode and frame that each row names."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _EPISODE, _FRAME = "episode_index", "frame_index"
 class DataFile:
     """A parquet file with the rows of one or more episodes.
 
-    What `meta/episodes` says of the rows is not used: it is wrong in data sets that were cut, joined or converted.
+    The row numbers in `meta/episodes` are not used: they are wrong in data sets that were cut, joined or converted.
 
     Args:
         path: of the file.
 
     Raises:
-        CorruptRecordError: the file is missing or damaged, or a row does not say where it belongs.
+        CorruptRecordError: the file is missing or damaged, or a row does not name its episode and frame.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,7 +36,7 @@ class DataFile:
         episodes, frames = (_whole(path, table, name) for name in (_EPISODE, _FRAME))
         goes_on = (np.diff(episodes) == 0) & (np.diff(frames) == 1)
         starts = np.flatnonzero(np.concatenate([[True], ~goes_on])) if len(episodes) else np.zeros(0, np.int64)
-        # One run for each stretch of consecutive frames: its episode, its first row, its first frame, its length.
+        # One run for each sequence of consecutive frames: its episode, its first row, its first frame, its length.
         lengths = np.diff(np.append(starts, len(episodes)))
         self._runs = np.stack([episodes[starts], starts, frames[starts], lengths], axis=1)
 
@@ -61,7 +61,7 @@ class DataFile:
         )
 
     def column(self, name: str, rows: npt.NDArray[np.int64]) -> Any:
-        """An arrow array of one column at some rows; raises CorruptRecordError where it is missing or damaged."""
+        """An arrow array of one column at some rows; raises CorruptRecordError if it is missing or damaged."""
         first, last = (int(rows.min()), int(rows.max()) + 1) if len(rows) else (0, 0)
         begin = int(np.searchsorted(self._ends, first, side="right")) - 1
         end = int(np.searchsorted(self._ends, last, side="left")) if len(rows) else begin
@@ -69,7 +69,7 @@ class DataFile:
             table = self._file.read_row_groups(list(range(begin, end)), columns=[name])
             if name not in table.column_names:
                 raise CorruptRecordError(self._path, first, f"there is no column {name}", REMEDY)
-            if last - first == len(rows) > 0 and rows[0] == first and rows[-1] == last - 1:
+            if len(rows) and np.array_equal(rows, np.arange(first, last)):
                 return table[name].slice(first - int(self._ends[begin]), len(rows)).combine_chunks()
             return table[name].take(rows - int(self._ends[begin])).combine_chunks()
 
@@ -88,7 +88,7 @@ class DataFile:
 
 
 def whole_number(value: object) -> int | None:
-    """A number that counts something, also where a program made it a float; None for anything else."""
+    """An integer, also if a program stored it as a float; None for anything else."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62 else None

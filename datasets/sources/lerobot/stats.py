@@ -1,4 +1,4 @@
-"""The statistics that LeRobot keeps of every field: of each episode, and of all."""
+"""LeRobot's statistics of every field, for each episode and for all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FrameStatistics:
         self._counts = np.zeros((channels, 256), np.int64)
 
     def watch(self, frames: Iterable[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.uint8]]:
-        """Passes frames on and counts those that are wanted."""
+        """Passes frames on and counts the selected ones."""
         for step, frame in enumerate(frames):
             if step in self._wanted:
                 for channel, counts in enumerate(self._counts):
@@ -75,7 +75,7 @@ class NumberStatistics:
 
 
 def merge_frames(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Statistics of the images of all episodes; quantiles are means of those of the episodes, as LeRobot takes them."""
+    """Statistics of the images of all episodes; quantiles are means of the episodes' quantiles, as in LeRobot."""
     found = list(rows)
     weights = np.array([row["count"][0] for row in found], np.float64)
     share = weights / weights.sum()

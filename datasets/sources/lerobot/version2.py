@@ -1,4 +1,4 @@
-"""The folder `meta` of LeRobot data of the versions 2.0 and 2.1: one line of JSON for each episode and each task."""
+"""The folder `meta` of LeRobot data, versions 2.0 and 2.1: one line of JSON per episode and per task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHUNK = 1000  # episodes in a folder, where info.json does not say
 
 
 def read_tasks(folder: Path) -> dict[int, str]:
-    """Number of each task -> its text; raises CorruptRecordError where a line is damaged or contradicts another."""
+    """Number of each task -> its text; raises CorruptRecordError if a line is damaged or contradicts another."""
     tasks: dict[int, str] = {}
     for line, entry in _lines(folder / TASKS):
         number, text = whole_number(entry.get("task_index")), entry.get("task")
@@ -26,11 +26,11 @@ def read_tasks(folder: Path) -> dict[int, str]:
 
 
 def read_rows(folder: Path, chunk_size: object, videos: Sequence[str], fps: float) -> list[dict[str, Any]]:
-    """The episodes, with the names that version 3 has for what it says of them; each has a file of its own.
+    """The episodes, described with version 3's names; each has its own file.
 
     Args:
         folder: of the data set.
-        chunk_size: what info.json says under `chunks_size`.
+        chunk_size: value of `chunks_size` in info.json.
         videos: names of the fields that are videos.
         fps: steps per second.
 
@@ -55,7 +55,7 @@ def read_rows(folder: Path, chunk_size: object, videos: Sequence[str], fps: floa
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Number and content of each line that holds something."""
+    """Number and content of each non-empty line."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError as error:

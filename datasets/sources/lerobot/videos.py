@@ -1,4 +1,4 @@
-"""The videos of a LeRobot data set: which field each is, and where an episode lies in its file."""
+"""The videos of a LeRobot data set: the field of each, and the place of an episode in its file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from embodio.datasets.errors import FeatureError
 
 _CHANNELS = (1, 3)
 _DEPTH_PIXELS = re.compile(r"gray(9|10|12|14|16)(le|be)?")
-_QUANTISED = ("depth_min", "depth_max")  # of codes that stand for metres, on a scale of their own
+_QUANTISED = ("depth_min", "depth_max")  # of codes that encode metres, on their own scale
 
 
 def picture_feature(name: str, described: Mapping[str, Any]) -> ImageFeature | TensorFeature:
@@ -25,7 +25,7 @@ def picture_feature(name: str, described: Mapping[str, Any]) -> ImageFeature | T
 
     Args:
         name: of the field.
-        described: what info.json says of it.
+        described: its entry in info.json.
 
     Raises:
         FeatureError: it can be read neither as a camera nor as depth of 16 bits.
@@ -47,7 +47,7 @@ def picture_feature(name: str, described: Mapping[str, Any]) -> ImageFeature | T
 
 
 class VideoField:
-    """Where the episodes of a data set lie in the video files of one field."""
+    """The places of a data set's episodes in the video files of one field."""
 
     def __init__(self, name: str, described: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], fps: float) -> None:
         """Sorts the episodes by file.
@@ -69,7 +69,7 @@ class VideoField:
             episodes.sort()
 
     def stretch(self, path: Path, row: Mapping[str, Any]) -> Stretch:
-        """Where an episode lies in its file.
+        """The place of an episode in its file.
 
         Args:
             path: the file.
@@ -78,7 +78,7 @@ class VideoField:
         begin, episodes = self._begin(row), self._files[self._file(row)]
         following = [start for start, length, _ in episodes if length and start >= begin]
         if row["length"]:
-            following.remove(begin)  # two episodes that begin together have no frame
+            following.remove(begin)  # of two episodes that begin together, one has no frame
         return Stretch(
             path,
             begin,
@@ -93,7 +93,7 @@ class VideoField:
         )
 
     def times(self, row: Mapping[str, Any], timestamps: npt.NDArray[Any] | None) -> npt.NDArray[np.float64]:
-        """When each step of an episode is shown in its file, float64 [T], in seconds.
+        """The time of each step of an episode in its file, float64 [T], in seconds.
 
         Args:
             row: of the episode.
@@ -116,12 +116,12 @@ class VideoField:
 
 
 def _about(described: Mapping[str, Any]) -> dict[str, Any]:
-    """What info.json says of a video, under the names without "video."."""
+    """The entry of a video in info.json, with names without "video."."""
     found = described.get("info") or described.get("video_info") or {}
     about: dict[str, Any] = {}
     for key, value in found.items() if isinstance(found, dict) else ():
         name = str(key).removeprefix("video.")
-        about[name] = value or about.get(name)  # some writers say a thing under both names
+        about[name] = value or about.get(name)  # some writers use both names
     return about
 
 

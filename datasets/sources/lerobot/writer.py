@@ -1,4 +1,4 @@
-"""Writes LeRobot data sets, version 3: groups of episodes, each in one parquet file and one video file per camera."""
+"""LeRobotWriter: LeRobot data sets, version 3, in groups of episodes with one parquet file and one video per camera."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
 class LeRobotWriter:
-    """Writes episodes, and describes them when it is closed.
+    """Writes episodes, and their descriptions on closing.
 
     The file of a group's episodes is written last, so what a killed process leaves is either complete or ignored; a
-    writer with the same arguments goes on after it, and the files become what they would have been.
+    writer with the same arguments resumes after it, and the resulting files are identical.
 
     Attributes:
         folder: of the data set.
@@ -64,12 +64,12 @@ class LeRobotWriter:
         """Opens a folder, and takes over the complete groups of an earlier writer.
 
         Args:
-            folder: is made if it is not there.
+            folder: is made if missing.
             features: of the episodes; images need a size.
             fps: steps per second.
             embodiment: the robot, if it is known.
-            images: "video" (H.264, nearly the same) or "png" (the same). Grey images are always stored as PNG.
-            description: one line for people.
+            images: "video" (H.264, nearly lossless) or "png" (lossless). Grey images are always stored as PNG.
+            description: one line for readers.
             group_steps: a group is complete when it has this many steps; None takes GROUP_STEPS.
 
         Raises:
@@ -91,7 +91,7 @@ class LeRobotWriter:
 
     @property
     def written(self) -> int:
-        """Episodes that are written, with those of earlier writers."""
+        """Number of episodes written, including those of earlier writers."""
         return self._safe + len(self._rows)
 
     def add(self, episode: EpisodeView) -> None:
@@ -220,7 +220,7 @@ class LeRobotWriter:
             replacing(self._place(DATA)) as path,
             self._parquet.ParquetWriter(path, schema, **_PARQUET) as writer,
         ):
-            for table in self._tables:  # a group of rows each, so that an episode is read without others
+            for table in self._tables:  # a row group each, so that an episode is read without others
                 writer.write_table(table, row_group_size=len(table))
         with replacing(self._place(EPISODES)) as path:
             self._parquet.write_table(_episode_table(self._rows), path, row_group_size=_ROWS, **_PARQUET)
@@ -259,7 +259,7 @@ class LeRobotWriter:
 
 
 def _episode_table(rows: list[dict[str, Any]]) -> Any:
-    """Rows as a table; statistics that an episode lacks, for want of finite values, are null."""
+    """Rows as a table; statistics that an episode lacks, because it has no finite values, are null."""
     import pyarrow as pa
 
     names = dict.fromkeys(name for row in rows for name in row)

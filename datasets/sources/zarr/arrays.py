@@ -17,7 +17,7 @@ from embodio.datasets.sources.zarr.store import REMEDY, ZarrStore
 
 _LARGEST = 1 << 31  # bytes of one chunk
 _KEPT = 2  # chunks of one array
-# Codecs of numcodecs that make numbers and texts of bytes; `pickle` is not among them, as it runs what it reads.
+# Codecs of numcodecs from bytes to numbers and texts; without `pickle`, which runs what it reads.
 _CODECS = frozenset(
     [
         "adler32",
@@ -117,7 +117,7 @@ class ZarrArray:
         return out
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves decoded chunks behind."""
+        """Pickles without decoded chunks."""
         return self.__dict__ | {"_read": OrderedDict()}
 
     def _chunk(self, place: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -155,7 +155,7 @@ class ZarrArray:
 
 
 def attributes_of(store: ZarrStore, key: str) -> dict[str, Any]:
-    """What is said of a group or array; empty where nothing is."""
+    """The attributes of a group or array; empty if there are none."""
     name = f"{key}/.zattrs" if key else ".zattrs"
     return _json(store, name) if store.read(name) is not None else {}
 

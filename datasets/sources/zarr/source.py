@@ -30,7 +30,7 @@ from embodio.datasets.sources.zarr.arrays import ZarrArray, attributes_of
 from embodio.datasets.sources.zarr.store import ENDS, REMEDY, ZarrStore
 from embodio.envs.embodiment import Embodiment
 
-# What the buffers call a field -> what RLDS calls it.
+# Name of a field in buffers -> its name in RLDS.
 _RENAMED = {"actions": "action", "rewards": "reward", "done": "is_terminal", "dones": "is_terminal"}
 _STEP_FIELDS = ("action", "reward", "is_terminal")
 _RATES = ("fps", "control_hz", "control_freq", "frequency")
@@ -47,7 +47,7 @@ class _Field:
     Attributes:
         array: where it is.
         feature: what it holds.
-        pixels: how an image is made of what is stored.
+        pixels: the conversion of stored values into an image.
     """
 
     array: ZarrArray
@@ -66,7 +66,7 @@ class ZarrSource:
         name: of the data set, from the file's name.
         features: what an episode holds.
         fps: steps per second, where the attributes say so.
-        missing: arrays of which parts are not there, one line each.
+        missing: arrays with missing parts, one line each.
     """
 
     def __init__(self, path: str | Path, *, instruction: str = "", split: str | None = None) -> None:
@@ -74,11 +74,11 @@ class ZarrSource:
 
         Args:
             path: the folder or zip.
-            instruction: what the robot was told, where the buffer does not say.
+            instruction: instruction for buffers without one.
             split: must be None; a buffer has no splits.
 
         Raises:
-            DatasetError: numcodecs is missing, there is no buffer, it holds no episode, or a split was asked for.
+            DatasetError: numcodecs is missing, there is no buffer, it holds no episode, or a split was requested.
             CorruptRecordError: what describes the buffer is damaged.
         """
         self.path = Path(path)
@@ -91,9 +91,11 @@ class ZarrSource:
         self.name = re.sub(r"\.zarr|\.zip", "", self.path.name) or "zarr"
         self._instruction = instruction
         self._ends = self._read_ends()
-        told = attributes_of(self._store, "meta") | attributes_of(self._store, "data") | attributes_of(self._store, "")
-        self._told = {name: value for name, value in told.items() if _is_plain(value)}
-        self.fps = next((float(self._told[key]) for key in _RATES if _is_number(self._told.get(key))), None)
+        attributes = (
+            attributes_of(self._store, "meta") | attributes_of(self._store, "data") | attributes_of(self._store, "")
+        )
+        self._attributes = {name: value for name, value in attributes.items() if _is_plain(value)}
+        self.fps = next((float(self._attributes[key]) for key in _RATES if _is_number(self._attributes.get(key))), None)
         unread: dict[str, str] = {}
         self._steps = dict(self._step_fields(unread))
         self._values = dict(self._episode_fields(unread))
@@ -117,7 +119,7 @@ class ZarrSource:
         return last - first
 
     def episode(self, index: int) -> ColumnEpisode:
-        """Returns one episode; its fields are read when they are asked for.
+        """Returns one episode; its fields are read on demand.
 
         Raises:
             CorruptRecordError: a part of a field is missing or damaged (when it is read).
@@ -137,7 +139,7 @@ class ZarrSource:
                 texts[path] = lambda step, field=field: _text(self._rows(index, field, first + step)[0])  # type: ignore[misc]
             else:
                 columns[path] = lambda path=path: self._column(index, path, first, last)  # type: ignore[misc]
-        values: dict[str, Any] = {f"{METADATA}/{name}": value for name, value in self._told.items()}
+        values: dict[str, Any] = {f"{METADATA}/{name}": value for name, value in self._attributes.items()}
         for path, field in self._values.items():
             (value,) = self._rows(index, field, index)
             values[path] = _text(value) if isinstance(field.feature, TextFeature) else value
@@ -218,7 +220,7 @@ class ZarrSource:
         steps[INSTRUCTION] = TextFeature()
         episode: dict[str, Feature] = {
             f"{METADATA}/{name}": TextFeature() if isinstance(value, str) else TensorFeature("float64")
-            for name, value in self._told.items()
+            for name, value in self._attributes.items()
         }
         episode |= {path: field.feature for path, field in self._values.items()}
         return EpisodeFeatures(steps, episode, unread=dict(unread))
@@ -253,7 +255,7 @@ class ZarrSource:
 
 
 def _feature(array: ZarrArray) -> Feature:
-    """What an array holds that is not made of images; raises FeatureError where it cannot be read."""
+    """The feature of an array other than images; raises FeatureError if it cannot be read."""
     if array.dtype.kind in "USO":
         if len(array.shape) != 1:
             raise FeatureError(f"{array.key}: texts of shape {array.shape[1:]}")

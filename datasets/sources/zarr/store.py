@@ -17,7 +17,7 @@ _LARGEST = 1 << 30  # bytes of one file
 
 
 class ZarrStore:
-    """Keys such as "data/action/0.0" and what is behind them. A copy, and a fork, opens files of its own."""
+    """Keys such as "data/action/0.0" and what is behind them. A copy, and a fork, opens its own files."""
 
     def __init__(self, path: Path) -> None:
         """Takes the folder or zip whose replay buffer is at its top or one folder below.
@@ -41,7 +41,7 @@ class ZarrStore:
         return sorted({name.partition("/")[0] for name in below} - {""})
 
     def read(self, key: str) -> bytes | None:
-        """The content behind a key; None where there is none.
+        """The content behind a key; None if there is none.
 
         Raises:
             CorruptRecordError: it cannot be read.
@@ -68,7 +68,7 @@ class ZarrStore:
             self._zip = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves the open zip behind."""
+        """Pickles without the open zip."""
         return self.__dict__ | {"_zip": None}
 
     def _file(self, key: str) -> Path:

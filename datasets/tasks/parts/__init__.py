@@ -1,1 +1,1 @@
-"""What the tasks of robots share: numbered records, moments of episodes, inputs, filters of steps."""
+"""Common parts of robot tasks: numbered records, moments of episodes, inputs, step filters."""

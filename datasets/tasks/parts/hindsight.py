@@ -1,4 +1,4 @@
-"""Hindsight relabelling: a moment that came later in the episode serves as the goal of an earlier one."""
+"""Hindsight relabelling: a later moment of an episode serves as the goal of an earlier one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from embodio.datasets.errors import DatasetError
 
 
 def later_step(length: int, step: int, farthest: int, generator: np.random.Generator | None) -> int:
-    """Draws a later step, each with the same chance.
+    """Draws a later step uniformly.
 
     Args:
         length: steps of the episode.
-        step: the present one.
-        farthest: how many steps ahead it may be, at least 1.
+        step: the current one.
+        farthest: largest number of steps ahead, at least 1.
         generator: None takes the farthest one.
 
     Returns:

@@ -1,4 +1,4 @@
-"""InputConfig: what a task is given besides the present picture, and how often it is left out."""
+"""InputConfig: a task's inputs besides the current picture, and how often they are dropped."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 
 @dataclass(frozen=True, kw_only=True)
 class InputConfig:
-    """What is given, and how often it is left out (task dropout).
+    """Inputs of a task, and how often they are dropped (task dropout).
 
     Attributes:
         history_frames: earlier frames as image history, 0 to 8.
         history_stride: steps between them.
         state: the state as value tokens.
-        previous_actions: how many earlier actions are given as text.
-        action_space: what the numbers of an action mean, in words.
-        drop_state: chance that the state is left out.
-        drop_history: chance that earlier frames and actions are left out, all at once.
+        previous_actions: number of earlier actions given as text.
+        action_space: the meaning of an action's numbers, in words.
+        drop_state: probability that the state is dropped.
+        drop_history: probability that earlier frames and actions are dropped together.
     """
 
     history_frames: int = 0

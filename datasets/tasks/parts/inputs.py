@@ -1,4 +1,4 @@
-"""What a task is given besides the present picture: history, state, earlier actions, and how often each is left out."""
+"""The inputs of a task besides the current picture: history, state and earlier actions, each with dropout."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from embodio.envs.embodiment import ActionSpec
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What was drawn; `fields` are those of `RobotItem`.
+    """The drawn inputs; `fields` are those of `RobotItem`.
 
     Attributes:
         history: earlier pictures, oldest first.
-        state: value ids; empty where it is not given.
-        previous_actions: their token ids; empty where they are not given.
-        action_space: what the numbers of an action mean; empty where it is not said.
+        state: value ids; empty if not given.
+        previous_actions: their token ids; empty if not given.
+        action_space: the meaning of an action's numbers; empty if not given.
     """
 
     history: tuple[npt.NDArray[np.uint8], ...]
@@ -43,7 +43,7 @@ class Given:
 def draw_inputs(
     config: InputConfig, scene: Scene, step: int, action: ActionSpec, generator: np.random.Generator | None
 ) -> Given:
-    """Gathers the inputs of one step; `generator` draws what is left out, None leaves nothing out.
+    """Gathers the inputs of one step; `generator` draws the dropout, None drops nothing.
 
     Two numbers are drawn whatever the settings, so that other settings do not change later draws.
     """

@@ -13,24 +13,24 @@ from embodio.model.example import Example
 
 
 class StepTask(RecordTask, Protocol):
-    """A RecordTask that says which steps a record reads numbers of."""
+    """A RecordTask that knows the steps whose numbers a record reads."""
 
     def reads(self, index: int) -> range:
         """Steps whose numbers record `index` reads or writes; they may reach beyond the end of the episode."""
 
 
 class KeptSteps:
-    """A task without the records of steps that are left out, and without those that read a step that is not finite.
+    """A task without the records of excluded steps, and without those that read a non-finite step.
 
     Args:
         task: whose records are filtered.
         steps: the filter of its data set.
 
     Attributes:
-        dropped: how many records were left out.
+        dropped: number of excluded records.
 
     Raises:
-        DatasetError: no record is left.
+        DatasetError: no record remains.
     """
 
     def __init__(self, task: StepTask, steps: StepFilter) -> None:

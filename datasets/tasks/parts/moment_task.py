@@ -1,4 +1,4 @@
-"""MomentTask: what tasks share that make one Example of one moment: numbering, opening episodes, draws, prompts."""
+"""MomentTask: the base of tasks that make one Example from one moment: numbering, episodes, draws, prompts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SharedConfig:
     """Settings that the tasks of a data set share.
 
     Attributes:
-        inputs: what is given besides the present picture.
+        inputs: inputs besides the current picture.
         action_key: the field with actions: "action" for what was executed, "expert_action" for the expert's label.
         augment: changes of images, state, instruction and sound.
         cache_bytes: memory for episodes that are kept open, in each process, of each task.
@@ -52,46 +52,46 @@ class MomentTask(ABC, Generic[ConfigT]):
 
     Args:
         source: trajectories.
-        form: how a robot is shown and written; the same object as in the agent.
+        policy_format: the robot's format; the same object as in the agent.
         episodes: which episodes to use; damaged ones are left out and listed in `damaged`.
         config: settings of the task, of the class `settings`; None takes the defaults.
         shared: settings that tasks share; None takes the defaults.
 
     Attributes:
-        damaged: the episodes among `episodes` that were found to be damaged.
+        damaged: the damaged ones among `episodes`.
         config: settings of the task.
         shared: settings that tasks share.
 
     Raises:
-        DatasetError: no episode is left that is long enough.
+        DatasetError: no remaining episode is long enough.
         StatisticsError: the state is read and the statistics have none.
     """
 
     name: ClassVar[str]
-    """In the settings of a run."""
+    """Name in the settings of a run."""
 
     settings: ClassVar[type[TaskConfig]] = TaskConfig
     """The dataclass of its settings."""
 
     family: ClassVar[Family[Any]]
-    """What is asked and answered, in which words."""
+    """The family of its annotations, with their wordings."""
 
     reads_state: ClassVar[bool] = False
-    """Whether the task needs the state even where it is not among the inputs."""
+    """Whether the task needs the state even if it is not among the inputs."""
 
     def __init__(
         self,
         source: EpisodeSource,
-        form: PolicyFormat,
+        policy_format: PolicyFormat,
         episodes: Sequence[int],
         config: ConfigT | None = None,
         shared: SharedConfig | None = None,
     ) -> None:
         self.config = cast("ConfigT", self.settings()) if config is None else config
         self.shared = shared or SharedConfig()
-        self._form, self._name = form, source.name
-        # Robot tasks write no places, so the size of the canvas does not matter.
-        self._codec = TaskCodec(form.vocabulary, (1, 1), 0)
+        self._policy_format, self._name = policy_format, source.name
+        # Robot tasks write no locations, so the size of the canvas does not matter.
+        self._codec = TaskCodec(policy_format.vocabulary, (1, 1), 0)
         index = index_episodes(source)
         chosen = set(episodes)
         self.damaged: tuple[ExampleError, ...] = tuple(e for e in index.errors(source.name) if e.episode in chosen)
@@ -113,7 +113,7 @@ class MomentTask(ABC, Generic[ConfigT]):
         return cls.family.modality == "image"
 
     def __len__(self) -> int:
-        """Records, each of which makes one Example."""
+        """Number of records, each of which makes one Example."""
         return int(self._ends[-1])
 
     def locate(self, index: int) -> tuple[int, int]:
@@ -134,19 +134,21 @@ class MomentTask(ABC, Generic[ConfigT]):
         return range(max(0, step - self._reach()), step + 1 + self._ahead())
 
     def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
-        """The Example of record `index`; `generator` draws all that is random.
+        """The Example of record `index`; `generator` makes all random draws.
 
         With None nothing is drawn; images are then cropped to the middle if `augment.crop` is on.
         """
         episode, step = self.locate(index)
         change = self._change(generator)
-        scene = Scene(self._form, self._cache.episode(episode), self.shared.action_key, self._state, change)
+        scene = Scene(self._policy_format, self._cache.episode(episode), self.shared.action_key, self._state, change)
         return self._example(scene, index, step, generator)
 
     def _change(self, generator: np.random.Generator | None) -> Change | None:
-        """Draws what changes pictures, state and instruction; nothing is drawn where no change is on."""
+        """Draws the changes to pictures, state and instruction; nothing is drawn if no change is on."""
         augment = self.shared.augment
-        return None if augment == AugmentConfig() else drawn_change(augment, generator, self._form.camera_names)
+        return (
+            None if augment == AugmentConfig() else drawn_change(augment, generator, self._policy_format.camera_names)
+        )
 
     def _example(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Example:
         """Writes the annotation of one step in one of the family's wordings."""
@@ -161,26 +163,26 @@ class MomentTask(ABC, Generic[ConfigT]):
 
     @abstractmethod
     def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Any:
-        """The annotation of one step, of the class that the family has."""
+        """The annotation of one step, of the family's class."""
 
     def _first_step(self, length: int) -> int:
         """The step of the first record of an episode of `length` steps."""
         return 0
 
     def _reach(self) -> int:
-        """Steps before the present one whose numbers are read at most."""
+        """Largest number of earlier steps whose numbers are read."""
         return self.shared.inputs.previous_actions
 
     def _ahead(self) -> int:
-        """Steps after the present one whose numbers are read at most."""
+        """Largest number of later steps whose numbers are read."""
         return 0
 
     def _given(self, scene: Scene, step: int, generator: np.random.Generator | None) -> Given:
-        return draw_inputs(self.shared.inputs, scene, step, self._form.embodiment.action, generator)
+        return draw_inputs(self.shared.inputs, scene, step, self._policy_format.embodiment.action, generator)
 
     def _state_normaliser(self) -> Normaliser:
-        kind = self._form.config.state_range
+        kind = self._policy_format.config.state_range
         if kind == "limits":
-            state = self._form.embodiment.state
+            state = self._policy_format.embodiment.state
             return Normaliser.from_limits([d.low for d in state], [d.high for d in state])
-        return Normaliser.from_statistics(cast("NormaliserKind", kind), self._form.statistics.field("state"))
+        return Normaliser.from_statistics(cast("NormaliserKind", kind), self._policy_format.statistics.field("state"))

@@ -1,4 +1,4 @@
-"""RecordTask: what every source of training examples looks like to the stream."""
+"""RecordTask: the interface of the stream to a source of training examples."""
 
 from __future__ import annotations
 
@@ -31,4 +31,4 @@ class RecordTask(Protocol):
         """Where record `index` comes from, for messages."""
 
     def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
-        """The Example of record `index`; `generator` draws all that is random, None draws nothing."""
+        """The Example of record `index`; `generator` makes all random draws, None draws nothing."""

@@ -11,17 +11,17 @@ import numpy.typing as npt
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.augment.augment import Augmentation, EvaluationView
 from embodio.datasets.augment.config import AugmentConfig
-from embodio.datasets.episodes.recorded.images import told_in
+from embodio.datasets.episodes.recorded.images import instruction_for
 from embodio.datasets.episodes.recorded.sound import heard
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import FeatureError
 from embodio.model.tokens.statistics import Normaliser
 
 Change = Augmentation | EvaluationView
-"""What changes pictures, state and instruction of an example."""
+"""The change to pictures, state and instruction of an example."""
 
 
-class Told(NamedTuple):
+class InstructionParts(NamedTuple):
     """An instruction for a prompt.
 
     Attributes:
@@ -39,22 +39,22 @@ class Scene:
     """Reads an episode for a task.
 
     Args:
-        form: how pictures and actions are written.
+        policy_format: how pictures and actions are written.
         episode: what is read.
         action_key: the field with actions.
-        state: maps states to [0, 1]; None where no state is read.
-        augmentation: change of what is given; None for none.
+        state: maps states to [0, 1]; None if no state is read.
+        augmentation: change to the inputs; None for none.
     """
 
     def __init__(
         self,
-        form: PolicyFormat,
+        policy_format: PolicyFormat,
         episode: EpisodeView,
         action_key: str,
         state: Normaliser | None,
         augmentation: Change | None,
     ) -> None:
-        self._form, self._episode, self._action_key = form, episode, action_key
+        self._policy_format, self._episode, self._action_key = policy_format, episode, action_key
         self._state, self._augmentation = state, augmentation
         self._wording = ""
 
@@ -63,64 +63,64 @@ class Scene:
         return len(self._episode)
 
     def draw_wording(self, step: int, generator: np.random.Generator | None) -> None:
-        """Draws the wording in which `instruction` says what to do; see `drawn_wording`."""
+        """Draws the paraphrase that `instruction` uses; see `drawn_wording`."""
         self._wording = drawn_wording(self._episode, step, generator)
 
     @property
     def instruction(self) -> str:
-        """What the robot was told to do, in one of its wordings and as the augmentation has it, or nothing."""
-        told = self._wording
-        return told if self._augmentation is None else self._augmentation.instruction(told)
+        """The instruction in the drawn paraphrase, after augmentation; may be empty."""
+        words = self._wording
+        return words if self._augmentation is None else self._augmentation.instruction(words)
 
     def recorded_parts(self) -> list[Any] | None:
-        """The instruction as words, images and sounds in order; None where it is words alone, or only these are read.
+        """The instruction as words, images and sounds in order; None if it is words only, or only words are read.
 
         Raises:
             FeatureError: there are more images than the policy has slots for.
         """
-        images, sounds = self._form.prompt_images, self._form.prompt_sounds
-        told = told_in(self._episode, images, sounds) if images or sounds else ""
-        return None if isinstance(told, str) else told
+        images, sounds = self._policy_format.prompt_images, self._policy_format.prompt_sounds
+        recorded = instruction_for(self._episode, images, sounds) if images or sounds else ""
+        return None if isinstance(recorded, str) else recorded
 
-    def told(self) -> Told:
+    def instruction_parts(self) -> InstructionParts:
         """The instruction for a prompt, with its images and sounds.
 
         Raises:
             FeatureError: there are more images than the policy has slots for.
         """
-        told = self.recorded_parts()
-        if told is None:
-            return Told(self.instruction, (), ())
+        recorded = self.recorded_parts()
+        if recorded is None:
+            return InstructionParts(self.instruction, (), ())
         images, sounds = list[npt.NDArray[Any]](), list[npt.NDArray[Any]]()
         parts: list[str | int] = []
-        for part in self._form.read_instruction(told):
+        for part in self._policy_format.read_instruction(recorded):
             if isinstance(part, str):
                 parts.append(part)
             elif part.ndim == 3:
-                parts.append(self._form.vocabulary.image_history_id(_slot(part, images)))
+                parts.append(self._policy_format.vocabulary.image_history_id(_slot(part, images)))
             else:
-                parts.append(self._form.vocabulary.audio_history_id(_slot(part, sounds)))
-        return Told(parts, tuple(images), tuple(sounds))
+                parts.append(self._policy_format.vocabulary.audio_history_id(_slot(part, sounds)))
+        return InstructionParts(parts, tuple(images), tuple(sounds))
 
     @property
     def recorded_instruction(self) -> str:
-        """What the robot was told to do, as it was recorded, in the same wording."""
+        """The instruction in the drawn paraphrase, as recorded."""
         return self._wording
 
     def picture(self, step: int) -> npt.NDArray[np.uint8]:
         """The cameras at one step as one picture, uint8 [H, W, 3]."""
-        return self._form.image(self.frames(step))
+        return self._policy_format.image(self.frames(step))
 
     def frames(self, step: int) -> dict[str, npt.NDArray[np.uint8]]:
         """Name of a camera that the policy reads -> its frame at one step, uint8 [H, W, 3]."""
-        frames = {name: self._episode.frame(name, step) for name in self._form.camera_names}
+        frames = {name: self._episode.frame(name, step) for name in self._policy_format.camera_names}
         if self._augmentation is not None:
             frames = {name: self._augmentation(name, frame) for name, frame in frames.items()}
         return frames
 
     def sound(self, step: int) -> npt.NDArray[np.float32]:
-        """What the microphone gave up to one step, float32 [samples] at 16 kHz."""
-        sound = self._form.sound(heard(self._episode, step))
+        """The microphone's sound up to one step, float32 [samples] at 16 kHz."""
+        sound = self._policy_format.sound(heard(self._episode, step))
         return sound if self._augmentation is None else self._augmentation.sound(sound)
 
     def state(self, step: int) -> npt.NDArray[np.floating[Any]]:
@@ -129,7 +129,7 @@ class Scene:
         return state if self._augmentation is None else self._augmentation.state(state)
 
     def actions(self, steps: Sequence[int] | None = None, key: str = "") -> npt.NDArray[np.floating[Any]]:
-        """The actions of some steps, or of all, [n, A]; `key` names another field than the one that is imitated.
+        """The actions of some steps, or of all, [n, A]; `key` names a field other than the imitated one.
 
         Raises:
             FeatureError: an action is not finite.
@@ -142,14 +142,14 @@ class Scene:
         return found
 
     def actions_around(self, step: int) -> npt.NDArray[np.floating[Any]]:
-        """The actions of all steps, [T, A]; that of `step` in the place of those that are not finite."""
+        """The actions of all steps, [T, A], with that of `step` in place of non-finite ones."""
         [present] = self.actions([step])
         found = self._episode.array(self._action_key)
         return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, present)
 
     def action_ids(self, steps: Sequence[int] | None = None) -> list[int]:
-        """The actions of some steps, or of all, as the policy answers them; raises as `actions` does."""
-        return self._form.write(self.actions(steps))
+        """The token ids of the actions of some steps, or of all, as the policy writes them; raises as `actions`."""
+        return self._policy_format.write(self.actions(steps))
 
     def state_ids(self, step: int, recorded: bool = False) -> list[int]:
         """The state at one step as value tokens; `recorded` leaves out the augmentation's sensor noise.
@@ -164,27 +164,27 @@ class Scene:
             raise FeatureError(f"observation/state is not finite at step {step}. Fetch the data again")
         if self._augmentation is not None and not recorded:
             values = self._augmentation.state(values)
-        ids = self._form.vocabulary.values_to_ids(np.clip(self._state.normalise(values), 0.0, 1.0))
+        ids = self._policy_format.vocabulary.values_to_ids(np.clip(self._state.normalise(values), 0.0, 1.0))
         return [int(token) for token in ids]
 
 
 def drawn_change(
     augment: AugmentConfig | None, generator: np.random.Generator | None, cameras: tuple[str, ...]
 ) -> Change | None:
-    """One draw of the augmentation; the view of evaluation where there is no generator, None without augmentation."""
+    """One draw of the augmentation; the evaluation view without a generator, None without augmentation."""
     if augment is None:
         return None
     return EvaluationView(augment) if generator is None else Augmentation(augment, generator, cameras)
 
 
 def drawn_wording(episode: EpisodeView, step: int, generator: np.random.Generator | None) -> str:
-    """The instruction of one step; where that step has none, of the first or the last one.
+    """The instruction of one step; if it has none, that of the first or last one.
 
     Args:
         episode: at least one step long.
         step: from 0 to T - 1.
-        generator: draws among the wordings; nothing is drawn where there is one. None takes the first, which is the
-            usual one.
+        generator: draws among the paraphrases; nothing is drawn if there is only one. None takes the first, which is
+            the usual one.
     """
     moments = (episode.wordings(moment) for moment in dict.fromkeys((step, 0, len(episode) - 1)))
     wordings = next((found for found in moments if any(found)), ("",))
@@ -194,7 +194,7 @@ def drawn_wording(episode: EpisodeView, step: int, generator: np.random.Generato
 
 
 def _slot(content: npt.NDArray[Any], found: list[npt.NDArray[Any]]) -> int:
-    """Place from 1 of a content among those found so far, where it is added if it is not there."""
+    """The 1-based place of a content among those found so far, to which new content is added."""
     place = next((i for i, other in enumerate(found, start=1) if np.array_equal(other, content)), 0)
     if not place:
         found.append(content)

@@ -9,7 +9,7 @@ from embodio.datasets.errors import DatasetError
 
 @dataclass(frozen=True, kw_only=True)
 class TaskConfig:
-    """Settings of a task, the keys `tasks.<name>.*` of a run; a task with more of them has a subclass.
+    """Settings of a task, the keys `tasks.<name>.*` of a run; tasks with more settings subclass it.
 
     Attributes:
         weight: its rate among the tasks, up to a common factor.
@@ -19,12 +19,12 @@ class TaskConfig:
 
     @property
     def earlier_frames(self) -> int:
-        """Frames before the present one that an example shows, whatever the inputs that all tasks share."""
+        """Earlier frames that an example shows, whatever the shared inputs."""
         return 0
 
 
 def require_at_least_one(config: TaskConfig, task: str, *names: str) -> None:
-    """Refuses settings below 1; raises DatasetError, which names the key."""
+    """Refuses settings below 1; raises DatasetError that names the key."""
     for name in names:
         if getattr(config, name) < 1:
             raise DatasetError(f"tasks.{task}.{name}: got {getattr(config, name)}, expected 1 or more")

@@ -1,1 +1,1 @@
-"""Programs that import TensorFlow; they run in processes of their own, and nothing else imports them."""
+"""Programs that import TensorFlow, run in separate processes; nothing else imports them."""

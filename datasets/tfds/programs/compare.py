@@ -1,6 +1,6 @@
-"""Compares an RLDS data set as tfds and rlds read it with what is read here without TensorFlow.
+"""Comparison of an RLDS data set as tfds and rlds read it with our reading without TensorFlow.
 
-Request: folder, split, episodes (how many from the first on). Answer: one finding for each check: its name, what
+Request: folder, split, episodes (how many from the start). Answer: one finding for each check: its name, what
 differs, and how much was compared.
 """
 
@@ -18,7 +18,7 @@ from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.tfds.process import Progress, serve
 from embodio.datasets.tfds.programs.export import examples, leaves
 
-_SHOWN = 3  # differences that are told one by one
+_SHOWN = 3  # differences that are listed one by one
 
 
 def main(request: dict[str, Any], done: Progress) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ def _edges(steps: Any) -> tuple[int, dict[int, Mapping[str, Any]]]:
     import rlds
     import tensorflow as tf
 
-    data = getattr(steps, "_ds", steps)  # what `tfds.as_numpy` wraps
+    data = getattr(steps, "_ds", steps)  # the data set wrapped by `tfds.as_numpy`
     found = dict[int, Mapping[str, Any]]()
     for number, step in enumerate(steps):
         found = {0: found.get(0, step), number: step}
@@ -95,7 +95,7 @@ _ABSENT = object()
 
 
 def _exact(jpeg: bytes) -> np.ndarray:
-    """Pixels by TensorFlow's exact decoder; the default one is fast, and a little off."""
+    """Pixels by TensorFlow's exact decoder; the default one is fast and slightly inexact."""
     import tensorflow as tf
 
     return np.asarray(tf.io.decode_jpeg(jpeg, dct_method="INTEGER_ACCURATE").numpy())
@@ -112,7 +112,7 @@ def _same(ours: Any, theirs: Any) -> bool:
     there, here = np.asarray(theirs), np.asarray(ours)
     if there.dtype.name == "bfloat16":
         there = there.astype(np.float32)
-    if there.shape == (0,) == here.shape[:1]:  # of an empty sequence tfds does not always say what it would hold
+    if there.shape == (0,) == here.shape[:1]:  # tfds does not always give the dtype of an empty sequence
         return True
     equal = np.array_equal(here, there, equal_nan=here.dtype.kind == "f")
     return here.shape == there.shape and here.dtype == there.dtype and equal

@@ -1,4 +1,4 @@
-"""Copies a data set that tfds reads into TFRecord files of plain fields, which are read without TensorFlow.
+"""Export of a data set that tfds reads into TFRecord files of plain fields, readable without TensorFlow.
 
 Request: folder, split, out. Answer: the number of episodes, of those without steps, and the fields left out, with why.
 An example that is not an episode becomes an episode of one step.
@@ -32,7 +32,7 @@ from embodio.datasets.tfds.process import Progress, serve
 
 @dataclass(frozen=True)
 class Fields:
-    """What is copied.
+    """The fields to copy.
 
     Attributes:
         features: of the copy.
@@ -60,7 +60,7 @@ class Fields:
 
 
 def fields_of(features: Any) -> Fields:
-    """What of the features of a builder can be copied: all that has a fixed shape, or one free dimension in front."""
+    """The features of a builder that can be copied: those of fixed shape, or with one free leading dimension."""
     with tempfile.TemporaryDirectory() as scratch:
         features.save_config(scratch)
         described = json.loads((Path(scratch) / "features.json").read_text(encoding="utf-8"))
@@ -91,7 +91,7 @@ def fields_of(features: Any) -> Fields:
 
 
 def _stored(feature: Feature) -> Feature:
-    """The feature of the copy: pictures keep every value, and numbers have a dtype that NumPy has."""
+    """The feature of the copy: lossless for pictures, and with a NumPy dtype for numbers."""
     if isinstance(feature, ImageFeature):
         return replace(feature, encoding="png")
     if isinstance(feature, TensorFeature) and feature.dtype == "bfloat16":
@@ -107,7 +107,7 @@ def _at(features: Any, path: str) -> Any:
 
 
 def _numbers(feature: Any) -> TensorFeature | SequenceFeature | None:
-    """The arrays that a feature gives, None where their shapes differ in more than the first size, or are texts."""
+    """The arrays that a feature gives, None if their shapes differ in more than the first size, or they are texts."""
     info = feature.get_tensor_info()
     if isinstance(info, dict) or np.dtype(info.np_dtype).kind not in "biuf":
         return None

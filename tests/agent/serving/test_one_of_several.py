@@ -10,6 +10,7 @@ import pytest
 
 from embodio.agent import Agent, CheckpointError, save_checkpoint
 from embodio.agent.client import RemoteAgent
+from embodio.agent.serving import background
 from embodio.agent.serving.background import serving
 from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
@@ -45,7 +46,7 @@ def test_a_client_gets_the_robot_that_is_served_or_none(folder: Path) -> None:
 
 def test_the_command_serves_the_robot_of_that_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[Any] = []
-    monkeypatch.setattr(serve, "serve_until_signal", lambda policy, *_, **__: served.append(policy))
+    monkeypatch.setattr(background, "serve_until_signal", lambda policy, *_, **__: served.append(policy))
     for name, robot in (("arm", "arm"), ("toys/cart", "cart")):
         assert serve.main([f"agent={folder}", f"robot={name}", "port=0"]) == 0
         assert served.pop().info["robot"] == robot

@@ -14,7 +14,7 @@ from embodio.datasets.checks.gripper import check_gripper
 from embodio.datasets.checks.hypotheses import Attempt, as_recorded, hypotheses
 from embodio.datasets.checks.motion import check_motion
 from embodio.datasets.checks.replay import check_robot, environment_of, replay
-from embodio.datasets.checks.turns import nearest_turn
+from embodio.datasets.checks.turns import nearest_orientation
 from embodio.datasets.checks.verify import check_bins, check_clipping, check_constant, check_finite, verify
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.rlds.reader import RLDSReader
@@ -124,7 +124,7 @@ def test_what_a_gripper_cannot_tell() -> None:
 def test_turned_images_are_told(way: str, turned: object) -> None:
     image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     noisy = np.clip(image.astype(int) + 5, 0, 255).astype(np.uint8)
-    assert nearest_turn(turned(noisy), image) == way  # type: ignore[operator]
+    assert nearest_orientation(turned(noisy), image) == way  # type: ignore[operator]
 
 
 def test_a_data_set_with_and_without_a_robot(tmp_path: Path) -> None:

@@ -22,14 +22,14 @@ from embodio.agent.planning.session import Session
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.conversion.settings import ConversionSettings
-from embodio.datasets.episodes.recorded.images import prompt_of, told_in
+from embodio.datasets.episodes.recorded.images import instruction_for, prompt_of
 from embodio.datasets.episodes.recorded.prompt import has_prompts, prompt_text, prompt_values, recorded_prompt
 from embodio.datasets.episodes.recorded.sound import heard, microphone_samples
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CollectionError, FeatureError
 from embodio.datasets.opening import open_source
+from embodio.datasets.pages.prompt import instruction_parts as shown_as_told
 from embodio.datasets.pages.prompt import sounds as shown_sounds
-from embodio.datasets.pages.prompt import told as shown_as_told
 from embodio.datasets.pages.visualise import write_page
 from embodio.datasets.recording.recording import EpisodeRecorder, recorded_features
 from embodio.datasets.rlds import RLDSReader, write_dataset
@@ -51,7 +51,7 @@ def tone(samples: int, pitch: float = 0.1) -> np.ndarray:
     return (0.5 * np.sin(pitch * np.arange(samples))).astype(np.float32)
 
 
-def told(seed: int) -> Any:
+def instruction_parts(seed: int) -> Any:
     """Words; pictures of two sizes and sounds of two rates, some twice; a sound alone; blanks at all places."""
     near, far = np.full((20, 30, 3), 10 + seed, np.uint8), np.full((24, 16, 3), 200, np.uint8)
     bell, horn = (tone(4000), 16000), ((tone(3000, 0.3) * 30000).astype(np.int16), 8000)
@@ -87,7 +87,7 @@ class Room(gymnasium.Env[dict[str, Any], np.ndarray]):
             "hand": frame + 9,
             "state": np.array([0.5, 0.04], np.float32),
             "microphone": forms[self.steps % 4],
-            "instruction": told(self.seed),
+            "instruction": instruction_parts(self.seed),
         }
 
 
@@ -196,7 +196,7 @@ def test_a_plan_shows_pictures_and_sounds_of_the_instruction(recorded: tuple[Pat
 def test_what_was_told_comes_back_part_by_part(recorded: tuple[Path, list[list[Example]]]) -> None:
     source = RLDSReader(recorded[0])
     assert prompt_of(source.episode(0)) == "lift the cube"
-    back, given = prompt_of(source.episode(1)), told(1)
+    back, given = prompt_of(source.episode(1)), instruction_parts(1)
     for ours, theirs in zip(back, given, strict=True):
         if isinstance(theirs, str):
             assert ours == theirs
@@ -230,7 +230,7 @@ def test_any_other_values_are_read_or_refused(data: st.DataObject, recorded: tup
     place = data.draw(st.integers(0, len(values)))
     values[place : place + data.draw(st.integers(0, 2))] = data.draw(st.lists(other, max_size=2))
     episode = Episode(example.SerializeToString(), reader.features)
-    for read in (prompt_of, lambda e: told_in(e, 3, 2), lambda e: heard(e, STEPS), shown_as_told, shown_sounds):
+    for read in (prompt_of, lambda e: instruction_for(e, 3, 2), lambda e: heard(e, STEPS), shown_as_told, shown_sounds):
         with contextlib.suppress(FeatureError):
             read(episode)
 

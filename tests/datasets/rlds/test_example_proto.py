@@ -53,5 +53,5 @@ def test_wrong_kind_is_named() -> None:
 
 
 def test_bytes_that_are_no_example_are_refused() -> None:
-    with pytest.raises(FeatureError, match=r"no tf\.train\.Example"):
+    with pytest.raises(FeatureError, match=r"is not a tf\.train\.Example"):
         DecodedExample(b"\xff\xff\xff")

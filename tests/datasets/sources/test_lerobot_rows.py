@@ -111,6 +111,15 @@ def test_rows_in_any_order_are_those_of_their_episode(tmp_path_factory: pytest.T
     assert_right(write_version3(tmp_path_factory.mktemp("shuffled"), shuffle)).close()
 
 
+def test_rows_whose_ends_are_in_place_may_be_shuffled_between(tmp_path: Path) -> None:
+    def swap(number: int, table: pa.Table) -> pa.Table:
+        order = list(range(len(table)))
+        order[2], order[3] = order[3], order[2]
+        return table.take(order)
+
+    assert_right(write_version3(tmp_path, swap)).close()
+
+
 @pytest.mark.parametrize("kind", [pa.float64(), pa.float32(), pa.int32(), pa.uint8()])
 def test_numbers_of_other_types(kind: pa.DataType, tmp_path: Path) -> None:
     folder = write_version3(tmp_path, lambda number, table: recast(table, kind))

@@ -20,7 +20,7 @@ from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, LoaderError, TooMuchDamage
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.stream.loader import Loader, LoaderConfig
-from embodio.datasets.stream.shared_memory import SHIFT, ArrayPlace, Room, SharedBlock
+from embodio.datasets.stream.shared_memory import SHIFT, Allocator, ArrayPlace, SharedBlock
 from embodio.datasets.stream.stream import BatchStream
 from embodio.datasets.tasks.next_action import NextAction
 from embodio.datasets.tasks.parts.moment_task import SharedConfig
@@ -157,11 +157,11 @@ def test_no_worker_outlives_its_parent(how: str, tmp_path: Path) -> None:
 
 @given(st.integers(64, 1400), st.lists(st.tuples(st.integers(1, 300), st.integers(0, 5)), max_size=60))
 def test_room_in_a_block_never_overlaps(size: int, moves: list[tuple[int, int]]) -> None:
-    room, taken = Room(size), list[tuple[int, int]]()
+    allocator, taken = Allocator(size), list[tuple[int, int]]()
     for length, chosen in moves:
         if length > (size - SHIFT) // 64 * 64:
             continue
-        start = room.reserve(length)
+        start = allocator.reserve(length)
         if start is not None:
             assert start % 64 == SHIFT and start >= 0 and start + length <= size
             assert all(start + length <= low or high <= start for low, high in taken)
@@ -169,8 +169,8 @@ def test_room_in_a_block_never_overlaps(size: int, moves: list[tuple[int, int]])
         else:
             assert taken, "an empty block has room"
         if chosen < len(taken):
-            room.release(taken.pop(chosen)[0])
-        assert len(room) == len(taken)
+            allocator.release(taken.pop(chosen)[0])
+        assert len(allocator) == len(taken)
 
 
 def test_lent_memory_comes_back_when_nothing_is_made_of_it_any_more() -> None:

@@ -82,11 +82,11 @@ def test_what_cannot_be_stacked_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize("encoding", ["jpeg", "png"])
 def test_decoding_into_an_array_gives_the_same_pixels(encoding: str) -> None:
     image = np.random.default_rng(0).integers(0, 256, (24, 40, 3), dtype=np.uint8)
-    data, room = encode_image(image, encoding), np.zeros((2, 24, 40, 3), np.uint8)
+    data, buffers = encode_image(image, encoding), np.zeros((2, 24, 40, 3), np.uint8)
 
-    decode_image_into(data, room[1])
-    np.testing.assert_array_equal(room[1], decode_image(data))
-    assert not room[0].any()
+    decode_image_into(data, buffers[1])
+    np.testing.assert_array_equal(buffers[1], decode_image(data))
+    assert not buffers[0].any()
     for shape in ((24, 41, 3), (24, 39, 3), (12, 80, 3)):
         with pytest.raises(FeatureError, match="declared"):
             decode_image_into(data, np.zeros(shape, np.uint8))
@@ -121,16 +121,16 @@ def test_many_records_at_once_are_as_one_by_one(tmp_path: Path, colours: int) ->
     records = StepRecords(RLDSReader(tmp_path))
     indices = generator.permutation(len(records))
     for _ in range(2):
-        room, alone = records.room(len(indices), np.empty), records.room(len(indices), np.empty)
-        left = records.read_all(indices, room)
+        buffers, alone = records.buffers(len(indices), np.empty), records.buffers(len(indices), np.empty)
+        left = records.read_all(indices, buffers)
         for row, index in enumerate(indices):
             if row in left:
                 with pytest.raises(DatasetError):
                     records.read(int(index), alone, row)
             else:
                 records.read(int(index), alone, row)
-                assert np.array_equal(room["camera"][row], alone["camera"][row])
-                assert room["mark"][row].tolist() == alone["mark"][row].tolist() == list(records.locate(int(index)))
+                assert np.array_equal(buffers["camera"][row], alone["camera"][row])
+                assert buffers["mark"][row].tolist() == alone["mark"][row].tolist() == list(records.locate(int(index)))
         assert 0 < len(left) < 20
         shard = max(tmp_path.glob("*.tfrecord*"))
         shard.write_bytes(shard.read_bytes()[:-900])  # the second time the last record is cut off

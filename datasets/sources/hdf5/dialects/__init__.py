@@ -1,1 +1,1 @@
-"""One file for each way to lay episodes out in HDF5, found by listing: a module that holds a `DIALECT` adds one."""
+"""Dialects of HDF5 files, found by listing: a module that holds a `DIALECT` adds one."""

@@ -1,7 +1,7 @@
-"""ALOHA and ACT: one file an episode, with /action, /observations/qpos and /observations/images/<camera>.
+"""ALOHA and ACT: one file per episode, with /action, /observations/qpos and /observations/images/<camera>.
 
 Where the attribute `compress` is set, images are JPEGs padded with zeros to one length. The recorder hands RGB frames
-to OpenCV, which takes them for BGR, and its readers undo that; so red and blue are swapped in the JPEG itself.
+to OpenCV, which expects BGR, and its readers undo that; so red and blue are swapped in the JPEG itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ManiSkill: traj_0/{actions, obs}, with one observation more than actions, and a JSON file of the same name."""
+"""ManiSkill: traj_0/{actions, obs}, with one more observation than actions, and a JSON file of the same name."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ def _field(name: str) -> str | None:
 
 
 def _facts(file: Any, path: Path, episode: str) -> dict[str, Any]:
-    """What the JSON file says of an episode, and of where all of them come from."""
+    """Facts from the JSON file on an episode, and on the origin of all of them."""
     side = path.with_suffix(".json")
     try:
         status = side.stat()
     except OSError:
         return {}
-    told = _told(side, status.st_mtime_ns, status.st_size)
-    common = {key: told[key] for key in ("source_type", "source_desc") if isinstance(told.get(key), str)}
+    content = _side_file(side, status.st_mtime_ns, status.st_size)
+    common = {key: content[key] for key in ("source_type", "source_desc") if isinstance(content.get(key), str)}
     number = number_of(episode)[1]
-    episodes = told.get("episodes")
+    episodes = content.get("episodes")
     own = (one for one in episodes if isinstance(one, dict) and one.get("episode_id") == number) if episodes else ()
     return common | next(iter(own), {})
 
 
 @lru_cache(maxsize=64)
-def _told(path: Path, changed: int, size: int) -> dict[str, Any]:
+def _side_file(path: Path, changed: int, size: int) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    told: dict[str, Any] = found if isinstance(found, dict) else {}
-    return told | {"episodes": told["episodes"] if isinstance(told.get("episodes"), list) else []}
+    content: dict[str, Any] = found if isinstance(found, dict) else {}
+    return content | {"episodes": content["episodes"] if isinstance(content.get("episodes"), list) else []}
 
 
 DIALECT = Dialect(

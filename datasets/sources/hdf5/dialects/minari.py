@@ -1,4 +1,4 @@
-"""Minari: episode_0/{observations, actions, rewards, terminations}, with one observation more than actions."""
+"""Minari: episode_0/{observations, actions, rewards, terminations}, with one more observation than actions."""
 
 from __future__ import annotations
 
