@@ -43,8 +43,8 @@ _FIELDS = {
 class UnifiedIO2(nn.Module):
     """One encoder-decoder over text, images, sound and their histories (arXiv 2312.17172).
 
-    The towers are owned here, once, and lent to the inputs that use them. A model is built with random weights
-    following the JAX original's rules; `embodio.model.load` gives it trained ones.
+    The network owns the towers and passes them to the inputs that use them. It is built with random weights following
+    the JAX original's initialisation; `embodio.model.load` loads trained ones.
     """
 
     def __init__(self, config: ModelConfig, *, tokenizers: bool = False) -> None:
@@ -131,7 +131,7 @@ class UnifiedIO2(nn.Module):
 
     @torch.no_grad()
     def render(self, ids: Tensor, modality: str, *, clip: bool = False) -> Tensor:
-        """Turn the ids of an image or audio target back into what they stand for.
+        """Decode the ids of an image or audio target.
 
         Args:
             ids: int [B, L], codes plus 2, a whole grid per row.
