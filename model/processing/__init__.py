@@ -1,1 +1,1 @@
-"""What goes into the network: images, sound and video, read and made into the arrays of a batch."""
+"""Preprocessing: reads images, sound and video, and converts them to the arrays of a batch."""
