@@ -1,6 +1,6 @@
-"""Robots to act on: gymnasium environments, their embodiments, scripted experts, and the rollout loop.
+"""Environments: gymnasium environments of robots, their embodiments, scripted experts, and the rollout loop.
 
-Importing this package starts nothing: a simulator is imported when an environment is first reset.
+Importing this package does not start a simulator: it is imported when an environment is first reset.
 """
 
 from embodio.envs.embodiment import ActionSpec, Camera, Difference, Dimension, Embodiment, Microphone

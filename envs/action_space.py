@@ -1,4 +1,4 @@
-"""The action space in words, for prompts (paper, section D.10)."""
+"""Descriptions of the action space in words, for prompts (paper, section D.10)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GRIPPER = {
 
 
 def describe_actions(action: ActionSpec) -> str:
-    """Says what the numbers of an action mean: mode, frame, and each dimension with unit and limits."""
+    """Describes the numbers of an action: mode, frame, and each dimension with unit and limits."""
     kind = "changes" if action.mode == "delta" else "positions"
     numbers = ", ".join(_describe(dimension) for dimension in action.dimensions)
     return f"An action is {len(action.dimensions)} {kind} in frame {action.frame}: {numbers}.{_GRIPPER[action.gripper]}"

@@ -1,4 +1,4 @@
-"""Actions of an environment: the gymnasium box of their dimensions, and the check before one is executed."""
+"""Actions of an environment: the gymnasium box of their dimensions, and their validation before execution."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def action_box(dimensions: Sequence[Dimension]) -> spaces.Space[npt.NDArray[np.f
 
 
 def checked_action(action: Any, dimensions: Sequence[Dimension], *, slack: float = 0.0) -> npt.NDArray[np.float64]:
-    """An action as float64 [A].
+    """Validates an action and converts it to float64 [A].
 
     Args:
         action: numbers [A].
-        dimensions: what they mean.
-        slack: how far beyond a limit a number may be, as a share of its range.
+        dimensions: the dimensions of the action.
+        slack: permitted excess beyond a limit, as a fraction of the range.
 
     Raises:
-        InvalidAction: wrong shape, not finite, or outside the limits; names the dimension.
+        InvalidAction: the shape is wrong, or a number is not finite or outside the limits; names the dimension.
     """
     values = np.asarray(action, dtype=np.float64)
     if values.shape != (len(dimensions),):

@@ -1,7 +1,7 @@
-"""What a robot is to a policy: its action, state, cameras, microphone and control frequency, as plain data.
+"""Embodiment: the action, state, cameras, microphone and control frequency of a robot, as plain data.
 
-An environment has an `Embodiment`, a data set records one, and a checkpoint carries one. Acting is refused where they
-differ, so a policy can never silently drive a robot whose axes, units or cameras mean something else.
+Environments, data sets and checkpoints each have an `Embodiment`. Acting is refused if they differ, so a policy never
+silently drives a robot with different axes, units or cameras.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _ABSENT = "<absent>"
 _MOST_SHOWN = 100
 _SHORT = reprlib.Repr()
 _SHORT.maxlist, _SHORT.maxstring, _SHORT.maxother = 32, 200, 200
-"""Differences that an error lists."""
+"""Shortens long values in error messages."""
 _OMITTED = "omitted when empty"
-"""Mark of fields that files leave out where they are empty."""
+"""Metadata key of fields that are omitted from files when empty."""
 GUESSABLE = (
     "control_hz", "action", "action.mode", "action.frame", "action.rotation", "action.gripper", "action.controller",
     "action.dimensions", "state", "cameras", "microphone", "instruction",
 )  # fmt: skip
-"""What an embodiment may list as guessed: its own parts, and the instruction of the data that it was guessed from."""
+"""The parts that an embodiment may list as guessed: its own, and the instruction of the data it was guessed from."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Dimension:
 
     Attributes:
         name: unique name within its vector.
-        unit: what the value 1.0 stands for, e.g. "m", or "0.05 m" for a normalised axis.
+        unit: meaning of the value 1.0, e.g. "m", or "0.05 m" for a normalised axis.
         low: smallest legal value.
         high: largest legal value.
-        kind: "continuous"; "binary" where a policy may only choose `low` or `high`; "word" where it chooses one of
-            `words`, and the number is its place among them.
-        words: what can be chosen, such as ("forward", "left", "right", "stop"); low is 0 and high the last place.
+        kind: "continuous"; "binary" if a policy may only choose `low` or `high`; "word" if it chooses one of `words`,
+            and the number is its index.
+        words: the choices, such as ("forward", "left", "right", "stop"); low is 0 and high the last index.
     """
 
     name: str
@@ -90,13 +90,13 @@ class Dimension:
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """What the numbers of an action mean.
+    """The meaning of the numbers of an action.
 
     Attributes:
         dimensions: one per number, in order.
-        mode: "delta" (relative to the present pose) or "absolute".
+        mode: "delta" (relative to the current pose) or "absolute".
         frame: the frame in which translations and rotations are expressed, e.g. "base".
-        rotation: how rotation is written; "yaw" is a turn about the vertical.
+        rotation: parametrisation of rotations; "yaw" is the angle about the vertical.
         gripper: which end of the gripper's axis closes it.
         controller: name of the low-level controller that executes the action.
     """
@@ -152,7 +152,7 @@ class Difference:
 
 
 def in_short(differences: Sequence[Difference], most: int = 4) -> str:
-    """The number of differences and the first of them, in one line."""
+    """The number of differences and the first few of them, in one line."""
     named = [str(difference) for difference in differences[:most]]
     rest = [f"and {len(differences) - most} more"] if len(differences) > most else []
     return f"{len(differences)} field{'s' * (len(differences) > 1)}: {'; '.join([*named, *rest])}"
@@ -169,8 +169,8 @@ class Embodiment:
         cameras: the images of an observation, in the order in which a policy reads them.
         microphone: the microphone, if there is one.
         control_hz: actions per second.
-        guessed: the `GUESSABLE` parts that a program guessed and nobody has confirmed yet. They make no difference
-            between two robots, but travel with the description and are warned of.
+        guessed: the `GUESSABLE` parts that a program guessed and nobody has confirmed yet. They do not affect
+            equality, but are stored with the embodiment and cause warnings.
     """
 
     name: str
@@ -191,7 +191,7 @@ class Embodiment:
             raise EmbodimentError(f"control_hz must be a positive number of actions per second, got {self.control_hz}")
 
     def __str__(self) -> str:
-        """A table for people: what goes in, what comes out."""
+        """A readable table of actions, state and sensors."""
         action = self.action
         about = f"{action.mode} in {action.frame}, rotation {action.rotation}, gripper {action.gripper}"
         lines = [f"{self.name}, {self.control_hz:g} Hz", f"  action [{len(action.dimensions)}]  {about}"]
@@ -228,7 +228,7 @@ class Embodiment:
         """Read an embodiment from a JSON file.
 
         Raises:
-            EmbodimentError: the file is not there, is not JSON, or does not describe an embodiment.
+            EmbodimentError: the file is missing, is not JSON, or does not describe an embodiment.
         """
         try:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -237,9 +237,9 @@ class Embodiment:
         return cls.from_dict(data)
 
     def differences(self, other: Embodiment) -> list[Difference]:
-        """Fields in which `other` (found) differs from this embodiment (expected); empty if they are the same.
+        """Fields in which `other` (found) differs from this embodiment (expected); empty if they are equal.
 
-        A dimension or camera that only one of them has shows in the `order` of its list, and not by its fields again.
+        A dimension or camera that only one of them has appears in the `order` of its list only, not with its fields.
         """
         expected, found = (_flatten(dataclasses.replace(one, guessed=()).to_dict()) for one in (self, other))
         fields = list(expected) + [field for field in found if field not in expected]
@@ -248,14 +248,14 @@ class Embodiment:
         return [Difference(*pair) for pair in pairs if pair[1] != pair[2] and alone.isdisjoint(_beginnings(pair[0]))]
 
     def require_same(self, other: Embodiment, remedy: str) -> None:
-        """Refuse to go on with an embodiment that differs.
+        """Raise an error if an embodiment differs.
 
         Args:
             other: the embodiment that was found.
-            remedy: what the reader of the error can do about it.
+            remedy: remedy for the error message.
 
         Raises:
-            EmbodimentMismatch: lists the fields that differ with both values, then the remedy.
+            EmbodimentMismatch: lists the differing fields with both values, then the remedy.
         """
         differences = self.differences(other)
         if differences:
@@ -272,7 +272,7 @@ def _require_unique(field: str, items: tuple[Dimension, ...] | tuple[Camera, ...
 
 
 def _items_of_one(expected: Mapping[str, Any], found: Mapping[str, Any]) -> set[str]:
-    """Beginnings of the fields of those named list items that only one of two flattened embodiments has."""
+    """Prefixes of the fields of named list items that only one of two flattened embodiments has."""
     beginnings = set()
     for field in expected.keys() & found.keys():
         if field.endswith(".order"):
@@ -281,7 +281,7 @@ def _items_of_one(expected: Mapping[str, Any], found: Mapping[str, Any]) -> set[
 
 
 def _beginnings(field: str) -> Iterator[str]:
-    """All that ends with a dot: "a." and "a.b." of "a.b.c"."""
+    """All prefixes that end with a dot: "a." and "a.b." of "a.b.c"."""
     return (field[: place + 1] for place, sign in enumerate(field) if sign == ".")
 
 

@@ -1,4 +1,4 @@
-"""Every error that an environment, an embodiment or a rollout can raise, each saying what to do."""
+"""Errors of environments, embodiments and rollouts; each states the remedy."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ _LISTED = 20  # names that an error lists one by one
 
 
 class EnvError(Exception):
-    """Base class of the errors of this room."""
+    """Base class of all errors raised by `embodio.envs`."""
 
 
 class EmbodimentError(EnvError):
-    """A description of a robot is malformed; the message names the field."""
+    """An embodiment is malformed; the message names the field."""
 
 
 class EmbodimentMismatch(EnvError):
-    """Two embodiments that must be the same differ; the message lists the fields and the remedy."""
+    """Two embodiments that must be equal differ; the message lists the fields and the remedy."""
 
 
 class SimulatorError(EnvError):
-    """The simulator itself broke down (diverged, failed to render, ...). Not the fault of the policy."""
+    """The simulator itself failed (diverged, failed to render, ...). Not the fault of the policy."""
 
 
 class InvalidAction(EnvError, ValueError):

@@ -1,8 +1,8 @@
-"""A text space whose batches stay right in gymnasium's AsyncVectorEnv.
+"""Instruction: a text space with correct batches in gymnasium's AsyncVectorEnv.
 
-With shared memory, gymnasium reads a batch of observations once and lets the workers write underneath it. That keeps
-arrays fresh but freezes texts at what they were before the first reset. `Instruction` is a `Text` space whose shared
-memory is read as a sequence that decodes its strings whenever they are looked at.
+With shared memory, gymnasium reads a batch of observations once while the workers keep writing to it. That keeps
+arrays up to date but freezes texts at their values before the first reset. `Instruction` is a `Text` space that reads
+shared memory as a sequence and decodes its strings on access.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Instruction(spaces.Text):
 
 
 class _LiveTexts(Sequence[str]):
-    """The strings that shared memory holds at the moment of looking; a deep copy of it is a plain tuple."""
+    """The strings in shared memory at the time of access; a deep copy is a plain tuple."""
 
     def __init__(self, space: Instruction, shared_memory: Any, n: int) -> None:
         self._space, self._shared_memory, self._n = space, shared_memory, n

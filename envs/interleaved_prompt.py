@@ -1,4 +1,4 @@
-"""Prompts of words and images in order: made of a text with {placeholders}, and a gymnasium space for them."""
+"""Interleaved prompts of words and images: built from a text with {placeholders}, with a gymnasium space."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def placeholders(text: str) -> list[str]:
-    """Names in braces, in the order of the text; one may come several times."""
+    """Names in braces, in order, with repeats."""
     return _PLACEHOLDER.findall(text)
 
 
 def interleave(text: str, images: Mapping[str, Image]) -> InterleavedPrompt:
-    """Puts images where their {placeholders} are; words keep their order, blanks at the joints are dropped.
+    """Replaces {placeholders} by their images; the texts between them are stripped of spaces.
 
     Args:
-        text: with placeholders.
+        text: text with placeholders.
         images: placeholder -> uint8 [H, W, 3].
 
     Raises:
-        EnvError: text and images do not have the same names.
+        EnvError: the names in text and images differ.
     """
     names = set(placeholders(text))
     if names != set(images):
@@ -47,7 +47,7 @@ def interleave(text: str, images: Mapping[str, Image]) -> InterleavedPrompt:
 class PromptSpace(spaces.Space[Any]):
     """Lists of words and images, uint8 [height, width, 3], in any order and number.
 
-    Vector environments give a tuple of such lists; AsyncVectorEnv needs `shared_memory=False` for them.
+    Vector environments return a tuple of such lists; AsyncVectorEnv needs `shared_memory=False` for them.
     """
 
     def __init__(self, height: int, width: int, seed: int | None = None) -> None:
@@ -56,16 +56,16 @@ class PromptSpace(spaces.Space[Any]):
 
     @property
     def is_np_flattenable(self) -> bool:
-        """Whether a prompt can be made one array: no."""
+        """False: a prompt cannot be flattened into one array."""
         return False
 
     def sample(self, mask: Any = None, probability: Any = None) -> InterleavedPrompt:
-        """A sentence with one image."""
+        """A random prompt: a text and one image."""
         pixels = self.np_random.integers(0, 256, self._image.shape, dtype=np.uint8)
         return ["look at", pixels]
 
     def contains(self, x: Any) -> bool:
-        """Whether `x` is such a list, with something in it."""
+        """Whether `x` is a non-empty list of texts and images of this size."""
         return isinstance(x, list) and bool(x) and all(isinstance(p, str) or self._image.contains(p) for p in x)
 
     def __eq__(self, other: object) -> bool:

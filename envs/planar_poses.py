@@ -1,8 +1,8 @@
-"""Planar poses: quaternions about the vertical as degrees, and back.
+"""Planar poses: conversion between quaternions about the vertical and degrees.
 
-VIMA's benchmark takes float [12] per action: (x, y) in metres and a quaternion xyzw of where to pick (or to begin a
-push), then the same of where to place (or to end it). All its rotations are about z, so that a turn is one angle and an
-action six numbers: (x, y, turn) twice. Angles are degrees here and nowhere radians.
+VIMA's benchmark takes float [12] per action: (x, y) in metres and a quaternion xyzw of the pick pose (or the start of a
+push), then the same of the place pose (or its end). All its rotations are about z, so a rotation is one angle and an
+action six numbers: (x, y, angle) twice. Angles in this module are in degrees.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 def yaw_degrees(quaternions: npt.ArrayLike) -> Doubles:
-    """Turns about z, float64 [...] in [0, 360), of quaternions xyzw [..., 4] of any length but zero.
+    """Angles about z in degrees, float64 [...] in [0, 360), of quaternions xyzw [..., 4] of non-zero length.
 
     Raises:
         InvalidAction: the last axis is not 4, a number is not finite, a quaternion is zero or not about z.
@@ -35,7 +35,7 @@ def yaw_degrees(quaternions: npt.ArrayLike) -> Doubles:
 
 
 def quaternions_of(degrees: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Quaternions xyzw, float32 [..., 4] with w >= 0, of turns about z in degrees [...].
+    """Quaternions xyzw, float32 [..., 4] with w >= 0, of angles about z in degrees [...].
 
     Raises:
         InvalidAction: an angle is not finite.
@@ -49,10 +49,10 @@ def quaternions_of(degrees: npt.ArrayLike) -> npt.NDArray[np.float32]:
 
 
 def to_planar(actions: npt.ArrayLike) -> Doubles:
-    """Actions [..., 12] with quaternions -> float64 [..., 6]: x, y (m), turn (degrees in [0, 360)) of both poses.
+    """Actions [..., 12] with quaternions -> float64 [..., 6]: x, y (m), angle (degrees in [0, 360)) of both poses.
 
     Raises:
-        InvalidAction: wrong shape, not finite, or a rotation that is not a turn about z.
+        InvalidAction: the shape is wrong, a number is not finite, or a rotation is not about z.
     """
     values = _numbers("action", actions, 12)
     parts = [p for q in (values[..., :6], values[..., 6:]) for p in (q[..., :2], yaw_degrees(q[..., 2:])[..., None])]
@@ -63,7 +63,7 @@ def from_planar(actions: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """Inverse of `to_planar`: float [..., 6] -> float32 [..., 12].
 
     Raises:
-        InvalidAction: wrong shape, or not finite.
+        InvalidAction: the shape is wrong, or a number is not finite.
     """
     values = _numbers("action", actions, 6)
     parts: list[npt.NDArray[np.float32]] = []

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Policy(Protocol):
-    """Anything that acts: an agent, a scripted expert, a client of a remote agent."""
+    """A policy: an agent, a scripted expert, or a client of a remote agent."""
 
     def reset(self, instruction: str | None = None) -> None:
         """Begin an episode with this instruction."""

@@ -1,7 +1,7 @@
-"""Environments by name: making one, its scripted expert, and its embodiment without starting a simulator.
+"""The registry of environments: creates environments, their scripted experts and embodiments by name.
 
-Those of this package have names such as "robosuite/lift". One of your own is "module:Class", wherever Python finds the
-module; its instances have an `embodiment`, and a method `expert()` if demonstrations shall be collected with it.
+Environments of this package have names such as "robosuite/lift". Custom ones are named "module:Class", for any module
+that Python can import; their instances have an `embodiment`, and a method `expert()` to collect demonstrations.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from embodio.envs.vima.tasks import default_level
 
 @dataclass(frozen=True)
 class EnvEntry:
-    """One known environment. Classes and functions are "module:name", imported when they are needed.
+    """One known environment. Classes and functions are "module:name", imported on demand.
 
     Attributes:
-        gymnasium_id: the id under which `gymnasium.make` knows it.
+        gymnasium_id: its id for `gymnasium.make`.
         env: class of the environment.
-        kwargs: arguments that make it this environment.
-        expert: class or function that makes its scripted expert, called with the environment.
-        embodiment: function that returns its embodiment, called with no argument.
-        simulator: module of the simulator, which it needs.
+        kwargs: arguments of the class.
+        expert: class or function that creates its scripted expert, called with the environment.
+        embodiment: function that returns its embodiment, called without arguments.
+        simulator: module of the simulator that it needs.
     """
 
     gymnasium_id: str
@@ -43,7 +43,7 @@ class EnvEntry:
 
 
 def _robosuite_entries() -> dict[str, EnvEntry]:
-    """Names of robosuite: robosuite/TASK."""
+    """Entries of robosuite, named robosuite/TASK."""
     return {
         f"robosuite/{task}": EnvEntry(
             gymnasium_id=f"embodio/robosuite-{task}-v0",
@@ -58,7 +58,7 @@ def _robosuite_entries() -> dict[str, EnvEntry]:
 
 
 def _vima_entries() -> dict[str, EnvEntry]:
-    """Names of VIMA: vima/TASK at the first level that has it, and vima/TASK/LEVEL for each of its levels."""
+    """Entries of VIMA: vima/TASK at the task's first level, and vima/TASK/LEVEL for each of its levels."""
     entries: dict[str, EnvEntry] = {}
     for task, about in VIMA_TASKS.items():
         for level in (None, *about.levels):
@@ -74,7 +74,7 @@ def _vima_entries() -> dict[str, EnvEntry]:
 
 
 def _envs() -> dict[str, EnvEntry]:
-    """Name -> entry of every environment; the tasks are listed at every look."""
+    """Name -> entry of every environment; tasks are listed on every call."""
     return _robosuite_entries() | _vima_entries()
 
 
@@ -84,7 +84,7 @@ def known_envs() -> tuple[str, ...]:
 
 
 def missing_simulator(name: str) -> str | None:
-    """The module of the simulator that an environment needs, if it is not installed; None if it is.
+    """The simulator module that an environment needs but that is not installed; None if it is installed.
 
     Raises:
         UnknownEnv: there is no such environment; names the nearest.
@@ -102,7 +102,7 @@ def make_env(name: str = "robosuite/lift", **kwargs: Any) -> gymnasium.Env[Any, 
 
     Raises:
         UnknownEnv: there is no such environment; names the nearest.
-        EnvError: a class of one's own cannot be imported, does not take the arguments, or has no embodiment.
+        EnvError: a custom class cannot be imported, does not take the arguments, or has no embodiment.
     """
     if is_own(name):
         return _own_env(name, kwargs)
@@ -112,11 +112,11 @@ def make_env(name: str = "robosuite/lift", **kwargs: Any) -> gymnasium.Env[Any, 
 
 
 def make_expert(name: str, env: gymnasium.Env[Any, Any]) -> Policy:
-    """Make the scripted expert of an environment; it looks into `env`, which may be wrapped.
+    """Make the scripted expert of an environment; it has privileged access to `env`, which may be wrapped.
 
     Raises:
         UnknownEnv: there is no such environment; names the nearest.
-        EnvError: an environment of one's own has no method `expert`.
+        EnvError: a custom environment has no method `expert`.
     """
     if is_own(name):
         if not hasattr(env.unwrapped, "expert"):
@@ -132,7 +132,7 @@ def embodiment_of(name: str) -> Embodiment:
 
     Raises:
         UnknownEnv: there is no such environment; names the nearest.
-        EnvError: a class of one's own cannot be imported or has no embodiment.
+        EnvError: a custom class cannot be imported or has no embodiment.
     """
     if is_own(name):
         env = _own_env(name, {})
@@ -144,12 +144,12 @@ def embodiment_of(name: str) -> Embodiment:
 
 
 def is_own(name: str) -> bool:
-    """Whether a name is "module:Class", the class of an environment that this package does not have."""
+    """Whether a name is "module:Class", the class of a custom environment."""
     return ":" in name
 
 
 def _own_env(name: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
-    """An environment of somebody else's class, with what is needed of it checked."""
+    """An environment of a custom class, after checking its required attributes."""
     module, _, attribute = name.partition(":")
     try:
         loaded = importlib.import_module(module)
@@ -164,14 +164,14 @@ def _own_env(name: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
         raise EnvError(f"{name}: cannot be made with {sorted(kwargs)} ({error}); let its __init__ take them") from error
     for space in ("observation_space", "action_space"):
         if not hasattr(env, space):
-            raise EnvError(f"{name}: it has no {space}, which gymnasium asks of an environment; set it")
+            raise EnvError(f"{name}: it has no {space}, which gymnasium requires of an environment; set it")
     if not isinstance(getattr(env.unwrapped, "embodiment", None), Embodiment):
         raise EnvError(f"{name}: it has no `embodiment`; set self.embodiment to an embodio.envs.Embodiment")
     return env
 
 
 def register() -> None:
-    """Make every environment known to `gymnasium.make`; calling it again changes nothing."""
+    """Register every environment with gymnasium; idempotent."""
     for entry in _envs().values():
         if entry.gymnasium_id not in gymnasium.registry:
             gymnasium.register(entry.gymnasium_id, entry_point=entry.env, kwargs=dict(entry.kwargs))

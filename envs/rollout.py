@@ -1,4 +1,4 @@
-"""Playing episodes: a policy acts in an environment until success, failure, the horizon, or a simulator error."""
+"""Rollouts: a policy acts in an environment until success, failure, the horizon, or a simulator error."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Status = Literal["success", "failure", "timeout", "error"]
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One step as it happened.
+    """One recorded step.
 
     Attributes:
-        observation: what the policy saw.
-        action: what it did, float32 [A].
+        observation: the policy's observation.
+        action: the policy's action, float32 [A].
         reward: reward of the step.
         terminated: whether the step ended the task.
         truncated: whether the horizon was reached.
         info: the environment's info after the step.
-        next_observation: what there was to see after the step.
+        next_observation: the observation after the step.
     """
 
     observation: Any
@@ -45,15 +45,15 @@ OnStep = Callable[[StepRecord], None]
 
 @dataclass(frozen=True)
 class EpisodeResult:
-    """How one episode ended.
+    """The result of one episode.
 
     Attributes:
         seed: seed given to `env.reset`.
-        status: "success"; "failure" (ended without success); "timeout" (horizon reached); "error" (the simulator broke
-            down, which says nothing about the policy).
+        status: "success"; "failure" (ended without success); "timeout" (horizon reached); "error" (the simulator
+            failed, which is not the fault of the policy).
         steps: number of actions executed.
         seconds: wall-clock time of the episode.
-        message: what broke, for "error".
+        message: the simulator's error, for "error".
     """
 
     seed: int
@@ -106,9 +106,9 @@ def rollout(
     """Play one episode per seed, yielding each result as soon as it is known.
 
     Args:
-        env: an environment, or a function that makes one. Given a function, the environment is made again after a
-            simulator error and closed at the end; given an environment, its next `reset` has to recover by itself, as
-            `RobosuiteEnv` does.
+        env: an environment, or a function that creates one. With a function, the environment is recreated after a
+            simulator error and closed at the end; otherwise the next `reset` of the environment must recover by
+            itself, as in `RobosuiteEnv`.
         policy: anything with `reset(instruction=...)` and `act(observation)`.
         seeds: seed of each episode.
         on_step: called after every step of every episode.

@@ -1,4 +1,4 @@
-"""A robosuite task as a gymnasium environment whose seed decides every pixel."""
+"""RobosuiteEnv: a robosuite task as a gymnasium environment, reproducible to the pixel from its seed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Observation = dict[str, Any]
 
 _RENDER_SIZE = 256  # pixels, for videos
-# The gripper points down with its fingers along y. A quaternion and its negative are the same rotation; we keep the
-# one on the side of this pose, so that the numbers jump only half a turn away from it.
+# The gripper points down with its fingers along y. A quaternion and its negative are the same rotation; the one nearest
+# to this pose is used, so that the sign changes only half a turn away from it.
 _REFERENCE_QUATERNION = np.array([1.0, 1.0, 0.0, 0.0]) / np.sqrt(2.0)
 
 
@@ -37,14 +37,14 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         agentview, wrist: upright RGB images, uint8 [image_size, image_size, 3] (absent with `cameras=False`);
         state: float32 [9], gripper position xyz (m, world frame), gripper rotation as quaternion xyzw with a
             continuous sign, the two finger positions (m);
-        instruction: what to do, in words.
-    An action is float32 [7] in [-1, 1]; `embodiment` says what each number means.
+        instruction: the instruction as text.
+    An action is float32 [7] in [-1, 1]; `embodiment` describes each number.
 
     `terminated` means success (also `info["success"]`); `truncated` means that `horizon` steps have passed. The same
-    seed given to `reset` yields the same pixels, whatever was done before and in whichever process.
+    seed given to `reset` yields the same pixels, whatever happened before and in any process.
 
-    Works in gymnasium's vector environments. Where a graphics card draws, give AsyncVectorEnv `context="spawn"`: its
-    driver does not survive the fork of a process that has already drawn.
+    Works in gymnasium's vector environments. If a graphics card renders, give AsyncVectorEnv `context="spawn"`: its
+    driver does not survive the fork of a process that has already rendered.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (declared so by gymnasium)
@@ -60,7 +60,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         image_size: int = 128,
         render_mode: str | None = None,
     ) -> None:
-        """Describe the environment; the simulator itself starts at the first `reset`.
+        """Configure the environment; the simulator itself starts at the first `reset`.
 
         Args:
             task: a key of `TASKS`.
@@ -70,8 +70,8 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             render_mode: None, or "rgb_array" for a larger view of the scene from `render`.
 
         Raises:
-            UnknownEnv: there is no such task.
-            EnvError: `horizon` is not positive or `render_mode` is not known.
+            UnknownEnv: the task is unknown.
+            EnvError: `horizon` is not positive or `render_mode` is unknown.
         """
         if task not in TASKS:
             raise UnknownEnv(task, TASKS)
@@ -96,7 +96,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """Begin an episode.
 
         Args:
-            seed: decides everything about the episode; None draws the next one from the present generator.
+            seed: determines the episode completely; None continues with the current generator.
             options: not used.
 
         Returns:
@@ -128,8 +128,8 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             observation, reward (1.0 on success, else 0.0), terminated, truncated, info with "success".
 
         Raises:
-            InvalidAction: wrong shape, not finite, or outside the limits; the message names the dimension.
-            SimulatorError: the simulator broke down. The next `reset` starts a fresh one.
+            InvalidAction: the shape is wrong, or a number is not finite or outside the limits; names the dimension.
+            SimulatorError: the simulator failed. The next `reset` starts a new one.
         """
         command = checked_action(action, self.embodiment.action.dimensions)
         simulator = self._running()
@@ -160,7 +160,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     def body_pose(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Pose of an object in the world frame: position [3] (m) and rotation matrix [3, 3].
 
-        This is what scripted experts may look at and policies may not.
+        This is privileged information for scripted experts, not for policies.
 
         Raises:
             EnvError: the environment was not reset, or has no such object.
@@ -209,15 +209,15 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def _start(self) -> ManipulationEnv:
         simulator = sim_tools.start(self.task.class_name, offscreen=self.cameras or self.render_mode is not None)
-        # Also frees the simulator of an environment that is dropped without being closed.
+        # Also frees the simulator of an environment that is garbage-collected without being closed.
         finalizer = weakref.finalize(self, sim_tools.stop, simulator)
         finalizer.atexit = False
         self._simulator, self._stop = simulator, finalizer
         return simulator
 
     def _discard_broken(self) -> None:
-        """Drop a simulator that broke down, so that the next `reset` starts a fresh one."""
-        with contextlib.suppress(SimulatorError):  # it is broken already, and that is being reported
+        """Drop a failed simulator, so that the next `reset` starts a new one."""
+        with contextlib.suppress(SimulatorError):  # the original failure is being reported
             self.close()
 
 

@@ -8,14 +8,14 @@ CONTROL_HZ = 20.0
 METRES_PER_UNIT = 0.05  # translation commanded by the action value 1.0
 RADIANS_PER_UNIT = 0.5  # rotation commanded by the action value 1.0
 
-# Our camera names and robosuite's, in the order in which a policy reads them.
+# Camera names of this package and of robosuite, in the order in which a policy reads them.
 SIMULATOR_CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
 
 
 def panda_osc_pose(image_size: int = 128) -> Embodiment:
     """Panda with delta OSC_POSE control in the base frame and two square cameras.
 
-    Actions are normalised to [-1, 1] per dimension; the unit of a dimension says what the value 1.0 stands for.
+    Actions are normalised to [-1, 1] per dimension; the unit of a dimension is the meaning of the value 1.0.
 
     Args:
         image_size: height and width of both camera images, in pixels.

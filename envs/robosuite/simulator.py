@@ -1,4 +1,4 @@
-"""Starting robosuite without a display, with cheap rendering and with all of its failures under one error type."""
+"""The robosuite simulator: starts it headless with fast rendering, and reports all failures as SimulatorError."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _GL_REMEDY = (
     "Off-screen rendering needs EGL: on Debian and Ubuntu run `apt-get install libegl1 libgl1-mesa-dri`, or set "
     "MUJOCO_GL=osmesa after `apt-get install libosmesa6`."
 )
-# The model itself (e.g. the size of the cube) is drawn once from this seed, so that every simulator is the same one and
-# only the seed given to `reset` decides what an episode looks like.
+# The model itself (e.g. the size of the cube) is sampled once from this seed, so that all simulators are identical and
+# only the seed given to `reset` determines an episode.
 _MODEL_SEED = 0
 # Warnings after which MuJoCo resets its own state in the middle of an episode.
 _DIVERGED = ("mjWARN_BADQPOS", "mjWARN_BADQVEL", "mjWARN_BADQACC", "mjWARN_BADCTRL")
@@ -96,20 +96,20 @@ def stop(simulator: ManipulationEnv) -> None:
 
 
 def require_healthy(simulator: ManipulationEnv) -> None:
-    """Raise SimulatorError if the physics diverged (MuJoCo only warns, resets its state and goes on)."""
+    """Raise SimulatorError if the physics diverged (MuJoCo only warns, resets its state and continues)."""
     import mujoco
 
     data = simulator.sim.data
     for name in _DIVERGED:
         if data.warning[getattr(mujoco.mjtWarning, name)].number:
-            raise SimulatorError(f"the physics diverged ({name}); reset the environment to go on")
+            raise SimulatorError(f"the physics diverged ({name}); reset the environment to continue")
     if not (np.isfinite(data.qpos).all() and np.isfinite(data.qvel).all()):
-        raise SimulatorError("the physics diverged (positions or velocities are not finite); reset to go on")
+        raise SimulatorError("the physics diverged (positions or velocities are not finite); reset to continue")
 
 
 @contextlib.contextmanager
 def errors_as_simulator_error(doing: str) -> Iterator[None]:
-    """Turn every exception type by which MuJoCo, robosuite and OpenGL report a breakdown into SimulatorError."""
+    """Turn every exception type with which MuJoCo, robosuite and OpenGL report a failure into SimulatorError."""
     import mujoco
     from robosuite.utils.errors import robosuiteError
 
@@ -129,9 +129,9 @@ def errors_as_simulator_error(doing: str) -> Iterator[None]:
 
 
 def _make_current(simulator: ManipulationEnv) -> None:
-    """Point OpenGL at this simulator's context.
+    """Make this simulator's OpenGL context current.
 
-    robosuite leaves it at whichever simulator was made last, so that drawing (or freeing) one of several would use the
+    robosuite leaves the context of the simulator created last, so rendering (or freeing) one of several would use the
     buffers of another.
     """
     context = simulator.sim._render_context_offscreen
@@ -140,15 +140,15 @@ def _make_current(simulator: ManipulationEnv) -> None:
     try:
         context.gl_ctx.make_current()
     except RuntimeError as error:
-        raise SimulatorError(f"the OpenGL context is lost: {error}. Reset the environment to go on.") from error
+        raise SimulatorError(f"the OpenGL context is lost: {error}. Reset the environment to continue.") from error
 
 
 def _import_robosuite() -> Any:
     """Import robosuite headless and quiet."""
     if sys.platform.startswith("linux"):
         os.environ.setdefault("MUJOCO_GL", "egl")
-    # Mesa's software renderer draws with threads of its own, which a forked worker would wait for forever. Without them
-    # frames cost the same: their price is the geometry, which is done by one thread in any case.
+    # Mesa's software renderer uses its own threads, for which a forked worker would wait forever. Without them frames
+    # cost the same, as most of the time goes into geometry, which is single-threaded anyway.
     os.environ.setdefault("LP_NUM_THREADS", "0")
     notices = logging.getLogger("robosuite_logs")
     notices.addFilter(_only_errors)
@@ -165,7 +165,7 @@ def _only_errors(record: logging.LogRecord) -> bool:
 
 
 def _with_cheap_rendering(task_class: type[ManipulationEnv]) -> type[ManipulationEnv]:
-    """A subclass of a task whose frames cost a quarter: no multi-sampling and no mirrored second drawing."""
+    """A subclass of a task that renders in a quarter of the time, without multi-sampling and reflections."""
 
     class CheaplyRendered(task_class):  # type: ignore[misc, valid-type]
         def edit_model_xml(self, xml: str) -> str:

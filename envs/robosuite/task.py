@@ -1,4 +1,4 @@
-"""The description of a robosuite task: what simulates it, what a policy is asked to do, and who shows it."""
+"""RobosuiteTask: the simulator class, instruction, scripted expert and success rule of a task."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class ObjectPoses(Protocol):
-    """The privileged view of its environment that a scripted expert has."""
+    """The privileged view of an environment for scripted experts."""
 
     def body_pose(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Position [3] (m) and rotation matrix [3, 3] of an object in the world frame."""
 
 
 def robosuite_success(simulator: ManipulationEnv) -> bool:
-    """Whether robosuite's own rule says that the task is done."""
+    """Whether the task is done according to robosuite's own rule."""
     return bool(simulator._check_success())
 
 
@@ -33,9 +33,9 @@ class RobosuiteTask:
 
     Attributes:
         class_name: robosuite's name of the class that simulates it, e.g. "Lift".
-        instruction: what a policy is asked to do, in words.
-        expert: makes the scripted expert that shows it, from the environment.
-        success: whether the task is done in the present state of the simulator.
+        instruction: the instruction as text.
+        expert: creates the scripted expert for an environment.
+        success: whether the task is done in the current state of the simulator.
     """
 
     class_name: str

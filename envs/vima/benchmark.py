@@ -1,4 +1,4 @@
-"""Finding and starting VIMA's own benchmark, which the user installs, with its failures under our error types."""
+"""VIMA's own benchmark, which the user installs: finds and starts it, and converts its errors."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ REMEDY = (
     "pybullet==3.2.7 transforms3d kornia kornia-rs opencv-python matplotlib einops importlib_resources`"
 )
 NO_SCENE = (ValueError, AssertionError, LookupError, TypeError, ArithmeticError)
-"""What the benchmark raises where the objects of a seed find no place; another seed may give a scene."""
+"""Errors of the benchmark when the objects of a seed do not fit; another seed may work."""
 _BREAKDOWNS = (RuntimeError, AttributeError, OSError)
-"""What it raises besides where something is missing or broken that no seed can mend."""
+"""Errors of the benchmark when something is missing or broken, whatever the seed."""
 
 
 class Benchmark(Protocol):
-    """What we use of `vima_bench.env.VIMAEnvBase`. It speaks the API of gym before 0.26."""
+    """The used part of `vima_bench.env.VIMAEnvBase`, which has the API of gym before 0.26."""
 
     global_seed: Any
     prompt: str
@@ -53,13 +53,13 @@ class Benchmark(Protocol):
 
 
 def require_benchmark() -> None:
-    """Raises EnvError unless the package `vima_bench` can be found; imports nothing."""
+    """Raises EnvError unless the package `vima_bench` can be found; does not import it."""
     if sys.modules.get("vima_bench") is None and importlib.util.find_spec("vima_bench") is None:
         raise EnvError(f"VIMA's benchmark (vima_bench) is not installed; it is not on PyPI: {REMEDY}")
 
 
 def start(task: str, level: str) -> Benchmark:
-    """Makes the benchmark's environment of a task at a level, in a `World` of its own.
+    """Creates the benchmark's environment of a task at a level, in its own `World`.
 
     Raises:
         SimulatorError: it cannot be imported or started.
@@ -82,7 +82,7 @@ def start(task: str, level: str) -> Benchmark:
 
 @contextlib.contextmanager
 def errors_as_simulator_error(doing: str) -> Iterator[None]:
-    """Turns what the benchmark and its physics raise into SimulatorError, and logs what it prints."""
+    """Turns errors of the benchmark and its physics into SimulatorError, and logs its output."""
     failures: tuple[type[BaseException], ...] = (*NO_SCENE, *_BREAKDOWNS)
     if "pybullet" in sys.modules:
         failures = (*failures, sys.modules["pybullet"].error)
@@ -98,7 +98,7 @@ def errors_as_simulator_error(doing: str) -> Iterator[None]:
 
 
 def _enclose(benchmark: Benchmark, world: World) -> None:
-    """Puts a world to work in each method of the benchmark that moves or draws something."""
+    """Activates a world in each method of the benchmark that simulates or renders."""
     stop = world.bound(benchmark.close)
 
     def close() -> None:
@@ -114,7 +114,7 @@ def _enclose(benchmark: Benchmark, world: World) -> None:
 
 
 def _import() -> Any:
-    """Imports the benchmark, with gymnasium in place of gym, which it asks for by name."""
+    """Imports the benchmark, with gymnasium in place of gym, which it imports by name."""
     if importlib.util.find_spec("gym") is None:
         sys.modules.setdefault("gym", gymnasium)
     try:

@@ -1,4 +1,4 @@
-"""A task of VIMA's benchmark as a gymnasium environment: prompts of words and images, one action per pick and place."""
+"""VimaEnv: a task of VIMA's benchmark as a gymnasium environment, with prompts of words and images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from embodio.envs.vima.robot import HEIGHT, VIEWS, WIDTH, from_action, vima_pick
 from embodio.envs.vima.tasks import TASKS, default_level
 
 Observation = dict[str, Any]
-_RESETS = 10  # seeds that are tried where objects find no place
+_RESETS = 10  # number of seeds tried when objects do not fit
 _EXTRA_STEPS = 2  # beyond those of the oracle, as the published protocol allows
 
 
@@ -56,20 +56,20 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         oracle_goals: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        """Describes the environment; the benchmark itself starts at the first `reset`.
+        """Configures the environment; the benchmark itself starts at the first `reset`.
 
         Args:
             task: a key of `TASKS`.
             level: "L1" to "L4", or "train" for scenes like those of the training data; None takes the first level of
                 the published protocol that has the task.
             horizon: steps after which an episode is truncated; None for those of the published protocol.
-            cameras: whether observations hold images; they are drawn in any case.
-            prompt_view: which of the two views of each thing in the prompt is shown.
-            oracle_goals: whether steps that only the oracle takes count as goals of their own, as when it plays.
+            cameras: whether observations hold images; they are rendered in any case.
+            prompt_view: the view of each object in the prompt.
+            oracle_goals: whether steps that only the oracle takes count as separate goals, as when it plays.
             render_mode: None, or "rgb_array" for both views side by side from `render`.
 
         Raises:
-            UnknownEnv: there is no such task.
+            UnknownEnv: the task is unknown.
             EnvError: the benchmark is not installed, or the task does not occur at that level.
         """
         if task not in TASKS:
@@ -99,7 +99,7 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """Begins an episode.
 
         Args:
-            seed: decides everything about the episode; None draws the next one from the present generator.
+            seed: determines the episode completely; None continues with the current generator.
             options: not used.
 
         Returns:
@@ -107,7 +107,7 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             "failed_resets", one message for each seed before it that gave no scene.
 
         Raises:
-            SimulatorError: the benchmark cannot be started or broke down, or none of ten seeds gives a scene.
+            SimulatorError: the benchmark cannot be started or failed, or none of ten seeds gives a scene.
         """
         super().reset(seed=seed)
         first = int(self.np_random.integers(2**31 - _RESETS)) if seed is None else seed
@@ -140,7 +140,7 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             observation, reward, terminated, truncated, info with "success", "failure" and "verb_fits".
 
         Raises:
-            InvalidAction: wrong shape, not finite, or beyond the limits; the message names the dimension.
+            InvalidAction: the shape is wrong, or a number is not finite or outside the limits; names the dimension.
             SimulatorError: the benchmark broke down, or a motion of the arm does not end. The next `reset` starts the
                 benchmark again.
         """
@@ -176,7 +176,7 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     @property
     def benchmark(self) -> Benchmark:
-        """The benchmark's own environment, for its oracle and for those who know it; policies may not look.
+        """The benchmark's own environment, privileged information for its oracle, not for policies.
 
         Raises:
             EnvError: the environment was not reset.
@@ -213,7 +213,7 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def _start(self) -> Benchmark:
         benchmark = start(self.task, self.level)
-        # Also disconnects an environment that is dropped without being closed.
+        # Also disconnects an environment that is garbage-collected without being closed.
         finalizer = weakref.finalize(self, _stop, benchmark)
         finalizer.atexit = False
         self._benchmark, self._stop = benchmark, finalizer
@@ -226,6 +226,6 @@ def _upright(image: Any) -> NDArray[np.uint8]:
 
 
 def _stop(benchmark: Benchmark) -> None:
-    """Closes a benchmark; one whose physics is gone already, which may be why it is closed, is not an error."""
+    """Closes a benchmark; it is not an error if its physics is already disconnected."""
     with contextlib.suppress(SimulatorError), errors_as_simulator_error("stopping the benchmark"):
         benchmark.close()

@@ -1,4 +1,4 @@
-"""The private world of one VIMA environment: physics client, clock and temporary folder.
+"""World: the private physics client, clock and temporary folder of one VIMA environment.
 
 VIMA-Bench leaves the physics client out of many calls of pybullet, limits motions by the wall clock, and writes
 scene files to the shared temporary folder. `isolate` replaces the modules `pybullet`, `time` and `tempfile` inside the
@@ -20,11 +20,11 @@ from typing import Any
 from embodio.envs.vima.native_output import silenced
 
 MOTION_SECONDS = 5.0
-"""The benchmark's limit of one motion of the arm, in seconds of `World.seconds`."""
+"""The benchmark's time limit of one arm motion, in seconds of `World.seconds`."""
 MOTION_STEPS = 12_000
-"""Simulation steps that the limit amounts to: ten times what the longest motion over the workspace takes."""
+"""The limit in simulation steps: ten times the longest motion over the workspace."""
 
-# Where the client is in functions that take it by place; all others are given it by name.
+# Position of the client in functions that take it as a positional argument; all others take it by name.
 _BY_PLACE = {
     "disconnect": 0,
     "isConnected": 0,
@@ -38,15 +38,15 @@ _CHATTY = frozenset({"connect", "disconnect", "loadPlugin", "executePluginComman
 
 
 class World:
-    """What one environment has to itself while its benchmark works.
+    """The private state of one environment while its benchmark runs.
 
     Attributes:
-        client: its physics client, the first one that it connects to; None before that.
-        steps: simulation steps of that client.
+        client: its physics client, the first one that it connects; None before that.
+        steps: number of simulation steps of that client.
     """
 
     def __init__(self) -> None:
-        """Makes the temporary folder."""
+        """Creates the temporary folder."""
         self.client: int | None = None
         self.steps = 0
         self._clients: dict[int | None, Any] = {}  # each with the module that closes it
@@ -59,12 +59,12 @@ class World:
 
     @property
     def seconds(self) -> float:
-        """The time in this world: it passes with simulation steps, whatever the machine's load."""
+        """The time in this world, which advances with simulation steps, independent of the machine's load."""
         return self.steps * MOTION_SECONDS / MOTION_STEPS
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
-        """Makes this the world of every call of the benchmark in this thread; clients left open inside are closed."""
+        """Makes this the active world of the benchmark in this thread; closes clients left open inside."""
         token = _PRESENT.set(self)
         try:
             yield
@@ -74,7 +74,7 @@ class World:
                 self._disconnect(client)
 
     def bound(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, with this world at work while it runs."""
+        """The function with this world active while it runs."""
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -84,12 +84,12 @@ class World:
         return call
 
     def connected(self, client: int, pybullet: ModuleType) -> None:
-        """Notes a new client."""
+        """Records a new client."""
         self.client = client if self.client is None else self.client
         self._clients[client] = pybullet
 
     def disconnected(self, client: int | None) -> None:
-        """Notes that a client was closed."""
+        """Records that a client was closed."""
         self._clients.pop(self.client if client is None else client, None)
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ _PRESENT: ContextVar[World | None] = ContextVar("_PRESENT", default=None)
 
 
 def isolate(package: str) -> None:
-    """Gives the loaded modules of a package the substitutes in place of `pybullet`, `time` and `tempfile`."""
+    """Substitutes `pybullet`, `time` and `tempfile` in the loaded modules of a package."""
     pybullet = sys.modules.get("pybullet")
     substitutes: dict[ModuleType, _Module] = {time: _Time(time), tempfile: _TemporaryFiles(tempfile)}
     if pybullet is not None:
@@ -134,7 +134,7 @@ class _Module:
 
 
 class _Time(_Module):
-    """The module `time`, with the clock of the world at work."""
+    """The module `time`, with the clock of the active world."""
 
     def time(self) -> float:
         world = _PRESENT.get()
@@ -142,7 +142,7 @@ class _Time(_Module):
 
 
 class _TemporaryFiles(_Module):
-    """The module `tempfile`, with the folder of the world at work."""
+    """The module `tempfile`, with the folder of the active world."""
 
     def gettempdir(self) -> str:
         world = _PRESENT.get()
@@ -150,7 +150,7 @@ class _TemporaryFiles(_Module):
 
 
 class _Pybullet(_Module):
-    """The module `pybullet`, with calls that name no client going to that of the world at work."""
+    """The module `pybullet`, with calls without a client going to that of the active world."""
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._module, name)

@@ -1,4 +1,4 @@
-"""Silence for what native code prints to standard output, past Python's own `sys.stdout`."""
+"""Suppression of native output: silences what C code prints to standard output, past Python's `sys.stdout`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STDOUT = 1  # file descriptor
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """Sends what C code prints meanwhile to the null device; nothing happens where standard output is closed."""
+    """Redirects output of C code to the null device; does nothing if standard output is closed."""
     native = _native()
     native.fflush(None)  # what was printed before still goes where it belongs
     try:

@@ -1,4 +1,4 @@
-"""The oracle of VIMA's benchmark as an expert; it knows the goals and where all objects are."""
+"""VimaOracle: the oracle of VIMA's benchmark as an expert, which knows the goals and all object poses."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from embodio.envs.vima.robot import TOOLS, to_actions
 
 
 class VimaOracle:
-    """Asks the benchmark's own oracle for every action."""
+    """Takes every action from the benchmark's own oracle."""
 
     def __init__(self, env: VimaEnv) -> None:
-        """Takes the environment, in which it makes the oracle's auxiliary goals count."""
+        """Enables the oracle's auxiliary goals in the environment."""
         self._env = env
         env.oracle_goals = True
         self._oracle: Any = None
 
     def reset(self, instruction: Any = None) -> None:
-        """Begins an episode; it looks at the scene, not at the instruction."""
+        """Begins an episode; the instruction is ignored, as the oracle reads the scene."""
         self._oracle = self._env.benchmark.task.oracle(self._env.benchmark)
 
     def act(self, observation: Any) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The embodiment of VIMA's benchmark, and its actions in our form and in the benchmark's."""
+"""The embodiment of VIMA's benchmark, and the conversion of actions to and from the benchmark's format."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ ACTION_PARTS = {"pose0_position": 2, "pose0_rotation": 4, "pose1_position": 2, "
 LOW, HIGH = (0.25, -0.5), (0.75, 0.5)
 """The workspace in metres, (x, y)."""
 TOOLS = ("suction", "spatula")
-"""End effectors; their places are the numbers that the benchmark observes."""
+"""End effectors; their indices are the numbers that the benchmark observes."""
 VERBS = ("pick", "push")
-"""What each of them does; a pick ends with a place, a push with a push."""
+"""The verb of each end effector; a pick ends with a place, a push with a push."""
 
 ACTION_TEXT = (
     "{step}: {verb} from ( {pose0_x} {pose0_y} {pose0_turn} ) "
     "and {verb|place|push} to ( {pose1_x} {pose1_y} {pose1_turn} )"
 )
-"""How a policy writes an action in the paper's form (appendix D.10), for `action_text` of its settings."""
+"""An `action_text` in the paper's format (appendix D.10) for policies of this robot."""
 
 
 def vima_pick_place() -> Embodiment:
@@ -36,7 +36,7 @@ def vima_pick_place() -> Embodiment:
 
     An action is (verb, x, y, turn, x, y, turn): what is done, then where it begins and where it ends, in metres and in
     degrees about the vertical. The verb is a word, its number the place in `VERBS`. The state is the end effector.
-    An action takes as long as it takes, so the control frequency is nominal.
+    Actions have no fixed duration, so the control frequency is nominal.
     """
     dimensions = [Dimension.of_words("verb", VERBS)]
     for pose in ("pose0", "pose1"):
@@ -48,7 +48,7 @@ def vima_pick_place() -> Embodiment:
 
 
 def to_actions(parts: Mapping[str, npt.ArrayLike], tool: str) -> npt.NDArray[np.float32]:
-    """The benchmark's actions -> ours.
+    """Converts the benchmark's actions to those of the embodiment.
 
     Args:
         parts: `ACTION_PARTS`, each [..., size]. Positions may have a height as third number, which is left out.
@@ -77,12 +77,12 @@ def _without_height(name: str, part: npt.NDArray[np.float64]) -> npt.NDArray[np.
 
 
 def from_action(action: npt.ArrayLike) -> dict[str, npt.NDArray[np.float32]]:
-    """Our action float [7] -> the benchmark's; the verb is left out, as the tool decides what is done.
+    """Converts an action float [7] to the benchmark's format, without the verb, which the tool determines.
 
     Raises:
-        InvalidAction: wrong shape, not finite, or beyond the limits; names the dimension.
+        InvalidAction: the shape is wrong, or a number is not finite or outside the limits; names the dimension.
     """
-    # float32 does not hold every limit
+    # float32 cannot represent every limit
     values = checked_action(action, vima_pick_place().action.dimensions, slack=1e-6)
     flat, parts, start = from_planar(values[1:]), dict[str, Any](), 0
     low, high = np.array(LOW, np.float32), np.array(HIGH, np.float32)

@@ -1,4 +1,4 @@
-"""The tasks of VIMA's benchmark and its levels, by our name."""
+"""The tasks and levels of VIMA's benchmark, by their names in this package."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class VimaTask:
     """A task of the benchmark.
 
     Attributes:
-        family: what it is about.
-        oracle_steps: actions within which the benchmark's oracle solves it; the published protocol allows two more.
-        levels: where it occurs: "train" (the scenes of the training data) and L1 to L4.
+        family: the benchmark's task family.
+        oracle_steps: number of actions of the benchmark's oracle; the published protocol allows two more.
+        levels: its levels: "train" (the scenes of the training data) and L1 to L4.
     """
 
     family: str

@@ -37,8 +37,8 @@ from embodio.model.errors import ConfigError
 class ModelConfig:
     """One Unified-IO 2 network. Parts that a model does not have (say audio) are None and absent from the modalities.
 
-    The JAX code and its PyTorch port differ in places. What both do is an option here; the default is the JAX value
-    where the weights depend on it. More such options are, where text is written and read: `Sampling.order`,
+    The JAX code and its PyTorch port differ in places. Both variants are options here; the default is the JAX value
+    if the weights depend on it. Further options of this kind are `Sampling.order`,
     `JAX_DEMONSTRATION` (the settings of its demonstration), `score_answers(reduction, end_ids)` and
     `LocationCodec(denominator, box_format)`.
 
@@ -59,8 +59,8 @@ class ModelConfig:
         sparse_decoding: image and audio targets attend to rows, columns or neighbourhoods of their grid, by layer
             (paper, section 3.2); see `embodio.model.layers.sparse_masks`. Neither code applies it, so the
             released weights are used without.
-        dynamic_masking: what "task_mask" says was hidden in the encoder's input is hidden in the decoder's as well,
-            except at the position where it is fed (paper, section 3.3). As inert in both codes.
+        dynamic_masking: hide tokens marked in "task_mask", which were hidden from the encoder, in the decoder as well,
+            except at the position where they are fed (paper, section 3.3). Not applied in either code base.
     """
 
     transformer: TransformerConfig

@@ -1,4 +1,4 @@
-"""Configurations as plain dictionaries and back, checked field by field."""
+"""Reading and writing of configurations as plain dictionaries, checked field by field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The known sizes of the network: nano (ours, for robots on a laptop) and the released large, xl and xxl."""
+"""Named sizes of the network: nano, for robots on a laptop, and the released large, xl and xxl."""
 
 from __future__ import annotations
 

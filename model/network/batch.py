@@ -1,4 +1,4 @@
-"""Batches: features of several examples stacked into tensors, and the checks before a network reads them."""
+"""Batches: stacks features of several examples into tensors, and validates them for a network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Batch = Mapping[str, Tensor]
 
 _Array = npt.NDArray[np.generic]
 Allocate = Callable[[tuple[int, ...], np.dtype[np.generic]], _Array]
-"""Gives an array of a shape and dtype; what is in it does not matter."""
+"""Returns an uninitialised array of a shape and dtype."""
 
 
 class CollateError(ModelError, ValueError):
@@ -87,7 +87,7 @@ def _stack(key: str, arrays: Sequence[_Array | None], length: int | None, alloca
 
 
 def _is_needless(key: str, arrays: Mapping[str, _Array]) -> bool:
-    """Says whether an array holds what its absence means: all valid, positions in order, one segment, none hidden."""
+    """Whether an array equals its default: all valid, positions in order, one segment, none hidden."""
     part, _, name = key.rpartition("/")
     array = arrays[key]
     if name == "mask":
@@ -159,11 +159,11 @@ def check_target(modality: str, fields: Fields, config: ModelConfig) -> None:
 
 
 def _check_shapes(fields: Fields, content: Tensor | None, where: str, name: str) -> None:
-    """All fields but the content itself, which is of any shape that it likes, say one thing of each of its items."""
+    """Checks that all fields but "input" have the shape of the content, one value for each item."""
     for field, value in fields.items():
         if content is not None and field != "input" and value.shape != content.shape:
             raise BatchError(
-                f"{where}/{field} has shape {tuple(value.shape)}; it says something of each of the {name}, which "
+                f"{where}/{field} has shape {tuple(value.shape)}; it has one value for each of the {name}, which "
                 f"needs {tuple(content.shape)}"
             )
 

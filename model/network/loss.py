@@ -17,7 +17,7 @@ Z_LOSS = 1e-4
 
 @dataclass(frozen=True)
 class TargetOutput:
-    """What the network says about one target modality.
+    """The network's output for one target modality.
 
     Attributes:
         logits: [B, L, V] over the whole (padded) table.
@@ -32,14 +32,14 @@ class TargetOutput:
 
 @dataclass(frozen=True)
 class ModalityLoss:
-    """What was found at the trained positions of one modality, each a scalar tensor, at least float32.
+    """Loss statistics over the trained positions of one modality, scalar tensors of at least float32.
 
     Attributes:
         cross_entropy: the mean, in nats; carries gradients.
         z_loss: the mean penalty; carries gradients.
         weight: the number of positions.
-        right: positions where no logit is larger than the target's, the end of the text not counted.
-        counted: positions that could be right: all but the end of the text, which a network learns at once.
+        right: number of positions where no logit exceeds the target's, without the end of the text.
+        counted: number of positions without the end of the text, which a network learns immediately.
     """
 
     cross_entropy: Tensor

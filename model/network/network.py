@@ -43,8 +43,8 @@ _FIELDS = {
 class UnifiedIO2(nn.Module):
     """One encoder-decoder over text, images, sound and their histories (arXiv 2312.17172).
 
-    The towers are owned here, once, and lent to the inputs that use them. A model is built with random weights
-    following the JAX original's rules; `embodio.model.load` gives it trained ones.
+    The network owns the towers and passes them to the inputs that use them. It is built with random weights following
+    the JAX original's initialisation; `embodio.model.load` loads trained ones.
     """
 
     def __init__(self, config: ModelConfig, *, tokenizers: bool = False) -> None:
@@ -131,7 +131,7 @@ class UnifiedIO2(nn.Module):
 
     @torch.no_grad()
     def render(self, ids: Tensor, modality: str, *, clip: bool = False) -> Tensor:
-        """Turn the ids of an image or audio target back into what they stand for.
+        """Decode the ids of an image or audio target.
 
         Args:
             ids: int [B, L], codes plus 2, a whole grid per row.
@@ -177,23 +177,21 @@ class UnifiedIO2(nn.Module):
             batch: see `Batch`; the fields of each modality are described in `embodio.model.network.inputs` and
                 `embodio.model.network.targets`.
         """
+        inputs = concatenate(list(self.embed_inputs(batch).values()))
+        encoder = Packing.of(inputs, batch[ROWS]) if ROWS in batch else None
+        encoded = self.encoder(inputs if encoder is None else encoder.pack(inputs))
         targets = self.embed_targets(batch)
         tokens = concatenate([target.tokens for target in targets.values()], separate=True)
-        if ROWS in batch:
-            hidden = self._packed(concatenate(list(self.embed_inputs(batch).values())), tokens, batch[ROWS])
+        if encoder is None:
+            hidden = self.decoder(tokens, encoded)
         else:
-            hidden = self.decoder(tokens, self.encode(batch))
+            decoder = Packing.of(tokens, batch[ROWS])
+            hidden = decoder.unpack(self.decoder(decoder.pack(tokens), encoded))
         pieces = hidden.split([target.tokens.length for target in targets.values()], dim=1)
         return {
             name: TargetOutput(self.logits(piece, name), target.ids, target.loss_mask)
             for (name, target), piece in zip(targets.items(), pieces, strict=True)
         }
-
-    def _packed(self, inputs: TokenSequence, tokens: TokenSequence, rows: Tensor) -> Tensor:
-        """Decoder states [B, L, D] of the target tokens, computed in packed rows."""
-        encoder, decoder = Packing.of(inputs, rows), Packing.of(tokens, rows)
-        encoded = self.encoder(encoder.pack(inputs))
-        return decoder.unpack(self.decoder(decoder.pack(tokens), encoded))
 
     def loss(self, outputs: Mapping[str, TargetOutput], z_loss: float = Z_LOSS) -> LossOutput:
         """Training loss of `forward`'s outputs; see `embodio.model.network.loss.compute_loss`."""

@@ -23,7 +23,7 @@ from embodio.model.layers.token_sequence import TokenSequence
 
 @dataclass(frozen=True)
 class Packing:
-    """Where each token of a sequence [B, L] goes in packed rows [R, P].
+    """The position of each token of a sequence [B, L] in packed rows [R, P].
 
     Attributes:
         source: int64 [R, P], index into the B * L tokens; 0 in the padding.
@@ -40,7 +40,7 @@ class Packing:
         """The packing of a sequence.
 
         Args:
-            tokens: [B, L]; what its mask hides is left out.
+            tokens: [B, L]; masked tokens are left out.
             rows: int64 [B], the packed row of each example, from 0 on. Examples of a row are laid out in their order.
 
         Raises:
@@ -65,7 +65,7 @@ class Packing:
 
     @property
     def padding(self) -> float:
-        """The share of packed positions that hold no token."""
+        """The fraction of packed positions without a token."""
         return 1.0 - float(self.mask.float().mean())
 
     def pack(self, tokens: TokenSequence) -> TokenSequence:

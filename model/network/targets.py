@@ -156,7 +156,7 @@ class CodeTarget(nn.Module):
 
 @torch.no_grad()
 def _tokenise(tokenizer: Tokenizer, raw: Tensor, mask: Tensor | None, loss_mask: Tensor | None) -> Tensor:
-    """Target ids int64 [B, L] of raw targets; rows that are masked everywhere are not worth encoding and get zeros."""
+    """Target ids int64 [B, L] of raw targets; fully masked rows are not encoded and get zeros."""
     if mask is None or loss_mask is None:
         return tokenizer.encode(raw) + CODE_OFFSET
     used = (mask | loss_mask).any(dim=1)

@@ -1,4 +1,4 @@
-"""Sound as the network takes it: mono at 16 kHz, cut into segments, as patches of a spectrogram or as a target."""
+"""Audio preprocessing: converts sound to mono 16 kHz segments, spectrogram patches and targets."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def to_mono(sound: npt.NDArray[np.generic]) -> Floats:
 
 
 def resample(waveform: Floats, rate: int, new_rate: int = SAMPLE_RATE) -> Floats:
-    """Changes the rate of a sound through a windowed-sinc low pass.
+    """Resamples a sound with a windowed-sinc low-pass filter.
 
     Args:
         waveform: float32 [n], at `rate`.
@@ -145,12 +145,12 @@ def cut_segments(waveform: Floats, segment: int = SEGMENT_SAMPLES) -> list[Float
 def segments_of_parts(waveform: Floats, seconds: float, parts: int, segment: int = SEGMENT_SAMPLES) -> list[Floats]:
     """Cuts the sound of a video into one segment for each of its equal parts, oldest first.
 
-    Parts longer than a segment give their middle; shorter ones lie in the middle of a segment, zeros around them.
+    Parts longer than a segment are cropped to their middle; shorter ones are centred in a segment of zeros.
 
     Args:
-        waveform: float32 [samples] at 16 kHz; filled up with zeros if the video is longer.
+        waveform: float32 [samples] at 16 kHz; padded with zeros if the video is longer.
         seconds: length of the video.
-        parts: number of parts, one for each frame that is taken.
+        parts: number of parts, one for each frame.
         segment: length of a segment in samples.
 
     Returns:
@@ -177,7 +177,7 @@ def segments_of_parts(waveform: Floats, seconds: float, parts: int, segment: int
 
 
 def fit_length(waveform: Floats, samples: int) -> Floats:
-    """Cuts a waveform [n] to a length, or fills it up with zeros at the end; float32 [samples]."""
+    """Truncates a waveform [n], or pads it with zeros at the end; float32 [samples]."""
     if len(waveform) >= samples:
         return waveform[:samples]
     return np.pad(waveform, (0, samples - len(waveform)))
@@ -214,7 +214,7 @@ def spectrogram_to_patches(sound: Spectrogram, size: tuple[int, int], patch: int
 
 
 def spectrogram_to_target(sound: Spectrogram, size: tuple[int, int], patch: tuple[int, int]) -> tuple[Floats, Ints]:
-    """Normalises a spectrogram as the tokeniser of audio targets takes it.
+    """Normalises a spectrogram for the tokeniser of audio targets.
 
     Args:
         sound: mel power [T, M].
@@ -232,7 +232,7 @@ def spectrogram_to_target(sound: Spectrogram, size: tuple[int, int], patch: tupl
 
 
 def target_to_power(target: npt.NDArray[np.floating]) -> Floats:
-    """Undoes the normalisation and logarithm of a target or a generated spectrogram: mel power, float32, same shape."""
+    """Inverts normalisation and logarithm of a target or generated spectrogram: mel power, float32, same shape."""
     return np.exp(target.astype(np.float32) * TARGET_STD + TARGET_MEAN)
 
 

@@ -1,4 +1,4 @@
-"""Waveform -> mel power -> log-mel, in NumPy: the spectrogram that audio inputs and audio targets are made of.
+"""Log-mel spectrograms of waveforms in NumPy, for audio inputs and audio targets.
 
 A segment is 4.08 s at 16 kHz, 65,280 samples, and becomes 256 frames of 128 mel bands (paper, section 3.1 and
 appendix B.1). The numbers follow librosa's defaults, as the released weights were trained on its spectrograms:
@@ -18,11 +18,11 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
 SAMPLE_RATE = 16_000
-"""Samples per second of every waveform that the model is given or makes."""
+"""Sampling rate in Hz of all waveforms of the model."""
 WINDOW = 1024
-"""Samples of one frame of the Fourier transform."""
+"""Number of samples in one frame of the Fourier transform."""
 HOP = 256
-"""Samples from one frame to the next."""
+"""Number of samples between frames."""
 FLOOR, CEILING = 1e-5, 1e5
 """Mel power is clipped to this range before the logarithm."""
 
@@ -63,7 +63,7 @@ class Spectrogram:
 
 
 def segment_samples(frames: int) -> int:
-    """Returns how many samples make a spectrogram of that many frames: 65,280 for 256."""
+    """The number of samples of a spectrogram of that many frames: 65,280 for 256."""
     return (frames - 1) * HOP
 
 
@@ -165,7 +165,7 @@ def hertz_to_mel(hertz: npt.ArrayLike) -> Doubles:
 
 
 def mel_to_hertz(mel: npt.ArrayLike) -> Doubles:
-    """Converts places on Slaney's mel scale to frequencies in Hz, float64 of the same shape."""
+    """Converts values on Slaney's mel scale to frequencies in Hz, float64 of the same shape."""
     values = np.asarray(mel, dtype=np.float64)
     above = _BREAK_HERTZ * np.exp(_LOG_STEP * (values - _BREAK_MEL))
     return np.where(values < _BREAK_MEL, values * _HERTZ_PER_MEL, above)

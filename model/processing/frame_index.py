@@ -1,4 +1,4 @@
-"""The times at which the frames of a video are shown, found without decoding where the container says them."""
+"""FrameIndex: the presentation times of a video's frames, read without decoding if the container has them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TIMED = {"mov", "matroska", "webm", "mpegts", "gif", "apng", "ivf", "ogg", "asf
 
 @dataclass(frozen=True, eq=False)
 class FrameIndex:
-    """When the F frames of a video are shown.
+    """The presentation times of the F frames of a video.
 
     Attributes:
         shown: int64 [F], ascending, in units of `unit`; for a container without times, the numbers 0 to F-1.

@@ -1,4 +1,4 @@
-"""Images as the network takes them: fitted to a canvas and back, resized, cropped, cut into patches, or as targets."""
+"""Image preprocessing: fits images to a canvas and back, resizes and crops them, and forms patches and targets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from embodio.model.errors import ModelError
 
 Floats = npt.NDArray[np.float32]
 Interpolation = Literal["nearest", "bilinear"]
-"""How the pixels of a picture of another size are found."""
+"""Interpolation method of resizing."""
 
 
 @lru_cache(maxsize=256)
@@ -46,14 +46,14 @@ def resize(image: Floats, size: tuple[int, int]) -> Floats:
     """
     height, width, channels = image.shape
     rows: Floats = resize_matrix(height, size[0]) @ image.reshape(height, width * channels)
-    # Turned as a plain table, which NumPy copies twice as fast as columns of pixels.
+    # Transposed as a plain table, which NumPy copies twice as fast as columns of pixels.
     across = np.ascontiguousarray(rows.T).reshape(width, channels * size[0])
     resized: Floats = resize_matrix(width, size[1]) @ across
     return resized.reshape(size[1] * channels, size[0]).T.reshape(*size, channels)
 
 
 def resize_nearest(image: Floats, size: tuple[int, int]) -> Floats:
-    """Resizes a picture [H, W, C] to (height, width): each pixel is the one of the picture that its centre lies on."""
+    """Resizes a picture [H, W, C] to (height, width) by nearest neighbour at pixel centres."""
     rows, columns = (_nearest(old, new) for old, new in zip(image.shape[:2], size, strict=True))
     return image[rows[:, None], columns]
 
@@ -73,7 +73,7 @@ class GeometryError(ModelError, ValueError):
 
 @dataclass(frozen=True)
 class ImageFit:
-    """The largest copy of an image, same proportions, that fits a canvas, in its centre; zeros around it.
+    """The placement of an image on a canvas: scaled to fit with its aspect ratio, centred, padded with zeros.
 
     Sizes are (height, width) in pixels. Boxes are float [N, 4] as (y1, x1, y2, x2) in pixels.
 

@@ -1,4 +1,4 @@
-"""Sound and video files, opened with PyAV; its failures become typed errors."""
+"""Sound and video files: opens them with PyAV and converts its failures to typed errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}
 
 
 class MediaError(ModelError, OSError):
-    """A sound or video file that is absent, damaged or lacks what was asked of it; the message names the file."""
+    """A sound or video file is absent, damaged or lacks the requested stream; the message names the file."""
 
 
 def open_media(path: str | Path) -> InputContainer:

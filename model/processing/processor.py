@@ -1,4 +1,4 @@
-"""Example -> Features: tokens, patches, masks and positions as arrays. Pure NumPy, the same in training and acting."""
+"""Processor: converts an Example to Features (tokens, patches, masks, positions) in NumPy, for training and acting."""
 
 from collections.abc import Callable, Sequence
 
@@ -39,7 +39,7 @@ _HINTS = {1: "; repeat grey three times", 4: "; leave out the fourth channel, su
 
 
 class ProcessorError(ModelError, ValueError):
-    """An example that the model cannot take; the message names the field of the example."""
+    """An example that does not fit the model; the message names the field of the example."""
 
 
 class Processor:
@@ -137,7 +137,7 @@ class Processor:
         }
 
     def _text_target(self, answers: Sequence[Prompt]) -> Features:
-        """Turns answers into one row, each a segment with positions of its own; an empty one is masked."""
+        """Packs answers into one row, each a segment with its own positions; an empty one is masked."""
         parts = [self._tokens("answer", answer, self.config.lengths.decoder_text) for answer in answers]
         start = np.array([BOS_ID], dtype=np.int32)
         fields = {
@@ -178,7 +178,7 @@ class Processor:
     def _sampled(
         self, patches: Floats, mask: Ints, modality: str, name: str, rng: np.random.Generator | None
     ) -> _Parts:
-        """Keeps as many patches as the model looks at: all in order, or some at random, valid ones first."""
+        """Keeps the patches that the model reads: all in order, or a random subset, valid ones first."""
         samples: int = getattr(self.config.sampling, f"{modality}_patches")
         if samples >= len(mask):
             return patches, mask, np.arange(len(mask), dtype=np.int32)
@@ -228,7 +228,7 @@ class Processor:
         return features
 
     def _cut(self, main: Floats, earlier: Sequence[Sound]) -> tuple[Floats, Sequence[Sound]]:
-        """Cuts a main sound that is longer than a segment: the last segment stays, those before become history."""
+        """Splits a main sound longer than a segment: the last segment stays, earlier ones become history."""
         try:
             waveform = require_waveform(main)
         except AudioError as error:
@@ -277,7 +277,7 @@ def _is_given(part: Image | Sound | Sequence[Image] | Sequence[Sound] | None) ->
 
 
 def _spectrogram(sound: Sound, size: Size, name: str) -> Spectrogram:
-    """Returns the spectrogram of a sound that fits one segment; shorter ones are filled up with silence."""
+    """The spectrogram of a sound of at most one segment; shorter ones are padded with silence."""
     if isinstance(sound, Spectrogram):
         return sound
     waveform, longest = require_waveform(sound), segment_samples(size[0])

@@ -1,4 +1,4 @@
-"""Sound files -> mono waveforms at 16 kHz: wav through the standard library, everything else through PyAV."""
+"""Sound files: reads mono waveforms at 16 kHz, wav with the standard library and other formats with PyAV."""
 
 from __future__ import annotations
 

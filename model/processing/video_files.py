@@ -1,4 +1,4 @@
-"""Video files -> a few frames spread over their length, and the sound around each of them."""
+"""Video files: reads a few frames spread over a video, and the sound around each of them."""
 
 import bisect
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _ROUNDING = 5e-4
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """What the model is given of a video.
+    """The frames and sounds of a video that the model reads.
 
     Attributes:
         frames: uint8 [H, W, 3] each, RGB, upright, oldest first.

@@ -1,4 +1,4 @@
-"""An opened video: the picture of any of its frames, found from the nearest key frame before it."""
+"""VideoStream: random access to the frames of a video, decoded from the nearest key frame before them."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class VideoStream:
         return frame
 
     def _goes_on(self, number: int, wanted: int, key: int) -> bool:
-        """Whether decoding on from the last frame costs less than starting at the key frame."""
+        """Whether continuing from the last frame costs less than starting at the key frame."""
         if wanted <= self._last:
             return False
         shown = self.index.shown
@@ -161,7 +161,7 @@ class VideoStream:
         return onwards <= number - int(np.searchsorted(shown, self.index.keys[key])) + _START_COST
 
     def _start(self, key: int) -> None:
-        """Goes to a key frame."""
+        """Seeks to a key frame."""
         if self.index.timed:
             self._container.seek(int(self.index.keys[key]), stream=self._stream, backward=True)
         else:
@@ -170,7 +170,7 @@ class VideoStream:
         self._frames = self._decoded()
 
     def _up_to(self, wanted: int) -> VideoFrame | None:
-        """Decodes until a moment; returns its frame, or None if it does not come out."""
+        """Decodes up to a moment; returns its frame, or None if it cannot be decoded."""
         for moment, frame in self._frames or ():
             self._last = moment
             if moment == wanted:

@@ -1,1 +1,1 @@
-"""Tokenisers of images and sounds, and the vocoder."""
+"""Tokenisers: VQ models of images and sounds, and the vocoder."""

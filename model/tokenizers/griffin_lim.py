@@ -1,4 +1,4 @@
-"""From a log-mel spectrogram back to a waveform without any weights: inverse mel scale, then Griffin-Lim.
+"""Griffin-Lim: converts a log-mel spectrogram to a waveform without trained weights, after inverting the mel scale.
 
 A spectrogram has no phases. Griffin and Lim (1984) find some by going back and forth between the waveform and its
 Fourier transform; the momentum is that of Perraudin et al. (2013). It sounds rougher than a vocoder.

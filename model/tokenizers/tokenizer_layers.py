@@ -1,4 +1,4 @@
-"""What the image and the audio tokeniser share: the search for the nearest code, and a table of positions on a grid."""
+"""Shared layers of the image and audio tokenisers: nearest-code search and fixed grid positions."""
 
 from __future__ import annotations
 

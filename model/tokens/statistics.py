@@ -1,4 +1,4 @@
-"""How values are distributed in a data set, and the scaling of values to [0, 1] that follows from it."""
+"""Statistics of the values of a data set, and normalisers that scale values to [0, 1]."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class FieldStatistics:
 
     @property
     def outliers_only(self) -> tuple[str, ...]:
-        """Names of the dimensions that change so rarely that "quantiles" leaves them no range."""
+        """Names of the dimensions that change too rarely to have a range under "quantiles"."""
         flat = Normaliser.from_statistics("quantiles", self).constant
         lost = flat & ~Normaliser.from_statistics("minmax", self).constant
         return tuple(name for name, is_lost in zip(self.names, lost, strict=True) if is_lost)
@@ -76,7 +76,7 @@ class FieldStatistics:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FieldStatistics:
-        """Reads what `to_dict` gave; raises StatisticsError where a key is missing, unknown or holds something else."""
+        """The inverse of `to_dict`; raises StatisticsError if a key is missing, unknown or has a wrong value."""
         _check_keys("statistics of a field", data, {item.name for item in dataclasses.fields(cls)})
         try:
             columns = {
@@ -119,7 +119,7 @@ class DatasetStatistics:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> DatasetStatistics:
-        """Reads what `to_dict` gave; raises StatisticsError where a key is missing, unknown or holds something else."""
+        """The inverse of `to_dict`; raises StatisticsError if a key is missing, unknown or has a wrong value."""
         _check_keys("statistics", data, {"source", "fields"})
         if not isinstance(data["fields"], Mapping):
             raise StatisticsError(f"statistics: fields must be a mapping, not {type(data['fields']).__name__}")
@@ -220,7 +220,7 @@ class Normaliser:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Normaliser:
-        """Reads what `to_dict` gave; raises StatisticsError where a key is missing or unknown."""
+        """The inverse of `to_dict`; raises StatisticsError if a key is missing or unknown."""
         _check_keys("normaliser", data, {"kind", "low", "high"})
         return cls(data["kind"], _floats(data["low"]), _floats(data["high"]))
 
@@ -237,7 +237,7 @@ class Normaliser:
 
     @property
     def constant(self) -> npt.NDArray[np.bool_]:
-        """Which dimensions have no range, bool [D]."""
+        """The dimensions without a range, bool [D]."""
         low, high = np.array(self.low), np.array(self.high)
         size = np.maximum(1.0, np.maximum(np.abs(low), np.abs(high)))
         constant: npt.NDArray[np.bool_] = high - low <= _CONSTANT * size

@@ -1,4 +1,4 @@
-"""Text <-> piece ids through one SentencePiece model, with begin, end and unknown moved to ids 0, 1, 2.
+"""Text pieces: encodes text with a SentencePiece model, with begin, end and unknown moved to ids 0, 1, 2.
 
 SentencePiece is loaded with the first model, so the layout of the ids is known without it.
 """

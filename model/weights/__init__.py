@@ -1,1 +1,1 @@
-"""Weights: files of ours, of the reference and of its JAX original."""
+"""Weights: files of this package, of the reference and of its JAX original."""

@@ -16,7 +16,7 @@ _LINE = re.compile(r"([0-9a-f]{64}) [ *]([^\x00-\x1f\\]+)")
 
 
 class ChecksumError(WeightsError):
-    """A file of a checkpoint differs from the one that was saved with it."""
+    """A file of a checkpoint does not match its checksum."""
 
 
 def sums_command(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""The comparison of a configuration with the table of contents of a weight file, before anything is built."""
+"""Header check: compares a configuration with the table of contents of a weight file before building a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""npz files of arrays, or of nested dictionaries of arrays, read without running anything that is in them.
+"""npz files of arrays or nested dictionaries of arrays, read without executing any content.
 
 NumPy writes a dictionary as a pickle, and a pickle is a program; see `embodio.model.weights.plain_pickles`.
 """

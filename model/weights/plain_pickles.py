@@ -1,4 +1,4 @@
-"""Pickles from outside: NumPy arrays and plain containers are read, and nothing that they name is run.
+"""Untrusted pickles: reads NumPy arrays and plain containers without executing any content.
 
 A pickle is a program; the usual reader runs whatever functions it names. Here only the functions that build NumPy
 arrays may be named, and even those are ours: NumPy's own trust what they are given.
@@ -26,7 +26,7 @@ DAMAGE = (
     TypeError,
     ValueError,
 )
-"""What reading a damaged pickle may raise."""
+"""Errors that reading a damaged pickle may raise."""
 
 
 class _DType:

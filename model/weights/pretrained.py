@@ -1,4 +1,4 @@
-"""`load`: a network from a folder or a name on the Hugging Face hub, in our layout or the reference's; and the inverse.
+"""`load`: reads a network from a folder or the Hugging Face hub, in this package's or the reference's layout.
 
 The reference's layout is that of the released Unified-IO 2 checkpoints: its own `config.json`, and one state dict in
 safetensors or torch files, the VQ tokenisers included.
@@ -36,7 +36,7 @@ from embodio.model.writing import write_json
 
 SAFE_FILES = (CONFIG_FILE, SUMS_FILE, "model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
 TORCH_FILES = (CONFIG_FILE, SUMS_FILE, "pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
-"""What is fetched from the hub: weights in safetensors, or torch files where there are none."""
+"""Files fetched from the hub: weights in safetensors, or torch files if there are none."""
 
 REFERENCE_SECTION = "t5_config"
 """A section that every configuration of the reference has, and ours never."""

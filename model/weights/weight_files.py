@@ -1,4 +1,4 @@
-"""Weight files as mappings from names to tensors that are read when asked for: safetensors or torch, whole or sharded.
+"""Weight files as lazy mappings from names to tensors: safetensors or torch, whole or sharded.
 
 Reading a safetensors file this way puts each tensor straight into memory of its own. Nothing of the file stays mapped,
 so a network of fused tensors takes no more memory than its weights and one of its tensors.

@@ -1,4 +1,4 @@
-"""Weights in and out: one safetensors file next to one `config.json`, read strictly."""
+"""Weight folders: read and write one safetensors file and one `config.json`, strictly."""
 
 from __future__ import annotations
 

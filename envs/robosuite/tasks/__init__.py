@@ -15,7 +15,7 @@ from embodio.envs.robosuite.task import RobosuiteTask
 
 
 class _ListedTasks(Mapping[str, RobosuiteTask]):
-    """Name -> task; names are listed at every look, and a module is imported when its task is asked for."""
+    """Name -> task; names are listed on every access, and a module is imported when its task is requested."""
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(module.name for module in pkgutil.iter_modules(__path__)))

@@ -19,7 +19,7 @@ from embodio.envs.robosuite.panda import METRES_PER_UNIT, RADIANS_PER_UNIT
 from embodio.envs.robosuite.task import ObjectPoses, RobosuiteTask
 
 _OPEN, _CLOSE = -1.0, 1.0
-_QUARTER_TURN = np.pi / 2  # a cube looks the same after it
+_QUARTER_TURN = np.pi / 2  # the symmetry of the cube
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,19 @@ class LiftSettings:
             pulled straight to the target without overshooting it.
         rotation_gain: commanded radians per radian of error.
         hover: height above the centre of the cube at which the gripper waits to be aligned (m).
-        lift: height above the cube's own centre that the gripper strives for once it holds it (m).
-        aligned: horizontal error within which the gripper goes all the way down (m).
-        turned: yaw error within which it does (rad).
+        lift: target height of the gripper above the cube's centre once it holds the cube (m).
+        aligned: horizontal error within which the gripper descends fully (m).
+        turned: yaw error within which the gripper descends fully (rad).
         funnel: height kept per metre of horizontal error beyond `aligned`.
         funnel_turn: height kept per radian of yaw error beyond `turned` (m).
         near: horizontal error within which the fingers close (m).
-        near_turned: yaw error within which they do (rad).
-        near_height: vertical error within which they do (m).
+        near_turned: yaw error within which the fingers close (rad).
+        near_height: vertical error within which the fingers close (m).
         slack: factor by which the horizontal and the yaw tolerance widen once the fingers have begun to close, so that
             a disturbance does not open them again.
-        open: distance of the fingers below which they have begun to close (m).
-        held: distance of the fingers at which they press on the cube (m); the cube is 40 to 44 mm wide.
-        empty: distance of the fingers below which there can be nothing between them (m).
+        open: finger distance below which the fingers have begun to close (m).
+        held: finger distance at which they hold the cube (m); the cube is 40 to 44 mm wide.
+        empty: finger distance below which there is nothing between them (m).
     """
 
     position_gain: float = 1.0
@@ -66,7 +66,7 @@ class LiftSettings:
 class LiftExpert:
     """Lifts the object "cube" with a gripper that points down.
 
-    Reads the pose of the cube from the simulator, which a policy cannot do; everything else is in the observation.
+    Reads the pose of the cube from the simulator, which policies cannot; everything else is in the observation.
     """
 
     def __init__(self, env: ObjectPoses, settings: LiftSettings | None = None) -> None:
@@ -74,7 +74,7 @@ class LiftExpert:
         self._settings = settings or LiftSettings()
 
     def reset(self, instruction: str | None = None) -> None:
-        """Nothing to do: the expert keeps nothing from one step to the next."""
+        """Does nothing: the expert is stateless."""
 
     def act(self, observation: Mapping[str, Any]) -> NDArray[np.float32]:
         """The next action.
@@ -140,8 +140,8 @@ def _heading(gripper: Rotation) -> float:
 
 
 def _yaw_error(gripper: Rotation, cube: NDArray[np.float64]) -> float:
-    """The smallest turn about the vertical (rad, within an eighth of a turn) that aligns the gripper with the cube."""
-    # The face that looks up is not always the same one, so take the cube axis that lies flattest as its heading.
+    """The smallest rotation about the vertical (rad, at most an eighth of a turn) that aligns gripper and cube."""
+    # The upward face varies, so the most horizontal axis of the cube is its heading.
     flattest = int(np.argmin(np.abs(cube[2])))
     heading = float(np.arctan2(cube[1, flattest], cube[0, flattest]))
     error = heading - _heading(gripper)

@@ -1,4 +1,4 @@
-"""A prepared network equals a plain one but for rounding, whatever is done with it; turned weights by themselves."""
+"""A prepared network equals a plain one but for rounding, however it is used; also transposed weights alone."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from embodio.model import UnifiedIO2, load_weights, prepare, quantise, save_weights
 from embodio.model.generation import Beam, GenerationOptions, generate
-from embodio.model.layers.layers import is_turned, linear, turn
-from embodio.model.memory import room
+from embodio.model.layers.layers import is_transposed, linear, store_transposed
+from embodio.model.memory import allocate
 from tests.support.model.golden_network import OWN_FOLDER, GoldenNetwork, load_network, worst
 
 TOLERANCE = 2e-5
@@ -30,10 +30,10 @@ def prepared(golden: GoldenNetwork) -> UnifiedIO2:
     return prepare(copy.deepcopy(golden.model))
 
 
-def turned(weight: Tensor) -> nn.Parameter:
+def transposed(weight: Tensor) -> nn.Parameter:
     parameter = nn.Parameter(weight.clone(), requires_grad=False)
-    turn(parameter)
-    assert is_turned(parameter) and torch.equal(parameter, weight)
+    store_transposed(parameter)
+    assert is_transposed(parameter) and torch.equal(parameter, weight)
     return parameter
 
 
@@ -84,7 +84,7 @@ def test_it_is_saved_quantised_and_trained_as_before(
 
 def test_what_is_not_float32_stays(golden: GoldenNetwork) -> None:
     half = prepare(copy.deepcopy(golden.model).to(torch.bfloat16))
-    assert not any(is_turned(parameter) for parameter in half.parameters() if parameter.dim() == 2)
+    assert not any(is_transposed(parameter) for parameter in half.parameters() if parameter.dim() == 2)
     assert prepare(half) is half
 
 
@@ -98,16 +98,16 @@ def test_linear(shape: tuple[int, ...], with_bias: bool, onednn: bool, monkeypat
     x, weight, bias = torch.randn(shape), torch.randn(24, 40), torch.randn(24) if with_bias else None
     expected = functional.linear(x, weight, bias)
     with torch.no_grad():
-        found = linear(x, turned(weight), bias)
+        found = linear(x, transposed(weight), bias)
         assert found.shape == expected.shape
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
         if x.dim() == 3:  # a view that is not contiguous
-            torch.testing.assert_close(linear(x.transpose(0, 1), turned(weight), bias), expected.transpose(0, 1))
+            torch.testing.assert_close(linear(x.transpose(0, 1), transposed(weight), bias), expected.transpose(0, 1))
 
 
 def test_gradients_autocast_and_compiled_code_take_the_plain_way() -> None:
     torch.manual_seed(0)
-    x, weight = torch.randn(3, 40, requires_grad=True), turned(torch.randn(24, 40))
+    x, weight = torch.randn(3, 40, requires_grad=True), transposed(torch.randn(24, 40))
     linear(x, weight).sum().backward()
     assert x.grad is not None
     torch.testing.assert_close(x.grad, weight.sum(0).expand(3, -1))
@@ -119,7 +119,7 @@ def test_gradients_autocast_and_compiled_code_take_the_plain_way() -> None:
 
 
 @pytest.mark.parametrize("shape", [(), (3, 5), (300, 100), (0, 4)])
-def test_room_can_be_written(shape: tuple[int, ...]) -> None:
-    tensor = room(shape, torch.float32)
+def test_allocated_memory_can_be_written(shape: tuple[int, ...]) -> None:
+    tensor = allocate(shape, torch.float32)
     assert tensor.shape == shape and tensor.dtype == torch.float32
     assert torch.equal(tensor.fill_(2.0), torch.full(shape, 2.0))

@@ -23,11 +23,11 @@ def drawn(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
-def in_order(x: np.ndarray, turned: np.ndarray, fused: bool) -> np.ndarray:
+def in_order(x: np.ndarray, transposed: np.ndarray, fused: bool) -> np.ndarray:
     """Term by term; `fused`: a product is exact, and rounded together with the sum so far."""
-    total = np.zeros((len(x), turned.shape[1]), dtype=np.float32)
-    for term in range(len(turned)):
-        exact = x[:, term, None].astype(np.float64) * turned[term]
+    total = np.zeros((len(x), transposed.shape[1]), dtype=np.float32)
+    for term in range(len(transposed)):
+        exact = x[:, term, None].astype(np.float64) * transposed[term]
         total = (total + (exact if fused else exact.astype(np.float32))).astype(np.float32)
     return total
 
@@ -37,7 +37,7 @@ def in_order(x: np.ndarray, turned: np.ndarray, fused: bool) -> np.ndarray:
 def test_rows_do_not_depend_on_rows(width: int, out: int) -> None:
     product, x, residual = OrderedProduct(drawn(out, width)), drawn(40, width), drawn(40, out)
     mapped, added = product(x, 40), product.plus(residual, x, 40)
-    torch.testing.assert_close(mapped, x @ product.turned, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(mapped, x @ product.transposed, atol=1e-4, rtol=1e-4)
     for rows in range(1, 40):
         assert torch.equal(product(x[-rows:], rows), mapped[-rows:])
         assert torch.equal(product.plus(residual[-rows:], x[-rows:], rows), added[-rows:])
@@ -45,9 +45,9 @@ def test_rows_do_not_depend_on_rows(width: int, out: int) -> None:
 
 @torch.inference_mode()
 def test_sums_are_added_in_order() -> None:
-    x, turned = drawn(3, 50), drawn(50, 20)
-    found = add_in_order(x, turned).numpy()
-    assert any(np.array_equal(found, in_order(x.numpy(), turned.numpy(), fused)) for fused in (True, False))
+    x, transposed = drawn(3, 50), drawn(50, 20)
+    found = add_in_order(x, transposed).numpy()
+    assert any(np.array_equal(found, in_order(x.numpy(), transposed.numpy(), fused)) for fused in (True, False))
 
 
 @torch.inference_mode()
