@@ -1,4 +1,4 @@
-"""Bundles: what the checkpoint of a run holds besides the state of training, an agent or a network."""
+"""Bundles: the agent or network in a run's checkpoint, besides the state of training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from embodio.train.objective import Network_contra
 
 
 class Bundle(Protocol[Network_contra]):
-    """Writes what others than the trainer read of a checkpoint."""
+    """Writes the part of a checkpoint that is read outside training."""
 
     def write(self, folder: Path, model: Network_contra, /) -> None:
         """Writes the files and their checksums into an existing folder, to which the run then adds its own."""
@@ -29,14 +29,14 @@ class AgentBundle:
     """An agent that `Agent.load` reads.
 
     Attributes:
-        robots: how each of its robots is read and written.
+        robots: the formats of its robots.
     """
 
     robots: RobotFormats
 
     @property
     def policy_format(self) -> PolicyFormat:
-        """How the robot is read and written; of several the default, or the first."""
+        """The format of the robot; of several, the default or the first."""
         return self.robots[self.robots.default or next(iter(self.robots))]
 
     def write(self, folder: Path, model: UnifiedIO2) -> None:

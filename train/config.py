@@ -18,7 +18,7 @@ from embodio.train.task_config import MixtureSettings, SharedTaskSettings, Sourc
 
 _TASKS = NamedElements(task_summaries, task_settings, short="weight", errors=(DatasetError,))
 ALL_CAMERAS = ("all",)
-"""What `policy.cameras` says for all cameras of the data."""
+"""The value of `policy.cameras` for all cameras of the data."""
 
 _MOVED = {
     "goal_ahead": ("next_action", "goal_ahead"),
@@ -30,7 +30,7 @@ _MOVED = {
     "right": ("action_right", "right"),
     "longest_plan": ("plan", "longest"),
 }
-"""Settings that were keys `task.*` -> the task and the key where they are now."""
+"""Former keys `task.*` -> the task and key that replace them."""
 
 
 @dataclass(frozen=True)
@@ -40,32 +40,32 @@ class TrainConfig(RunConfig):
     Attributes:
         data: folder, file, URL, YAML description or catalogue name of a data set, such as embodio-collect writes.
         sources: several data sets instead, name -> settings.
-        tasks: what is learned, task -> its rate and settings: tasks.next_action=0.8 tasks.next_frame=0.2 is short for
-            tasks.next_action.weight=0.8 tasks.next_frame.weight=0.2. Empty is next_action alone. With a task and --help
-            its settings are shown.
+        tasks: task -> its rate and settings: tasks.next_action=0.8 tasks.next_frame=0.2 is short for
+            tasks.next_action.weight=0.8 tasks.next_frame.weight=0.2. Empty is next_action alone. --help with a task
+            shows its settings.
         task: settings that all tasks share.
         mixture: how data sets and tasks share the stream.
-        robot: the source whose robot an agent of the checkpoint acts for where none is asked for. The checkpoint holds
-            the robots of all sources; if they are several and this is empty, `Agent.load` asks which.
+        robot: the source whose robot an agent of the checkpoint acts for by default. The checkpoint holds the robots of
+            all sources; if there are several and this is empty, `Agent.load` asks which.
         image_tokenizer: folder or hub name of a network whose frozen image tokeniser makes the targets of tasks that
-            draw; with these only.
-        prompt_tokens: room for the prompt; 0 takes that of the size. A longer text is an error, never cut.
-        answer_tokens: room for a written answer, the same way.
-        init: what a new run begins with instead of random weights: a checkpoint (runs/a/checkpoint, lift-nano),
-            the folder of a network, released weights, or a name on the hub; a table says what was loaded. A run that
-            goes on does not need it.
+            draw; only with such tasks.
+        prompt_tokens: capacity for the prompt; 0 takes that of the size. A longer text is an error, never cut.
+        answer_tokens: capacity for a written answer, likewise.
+        init: initial weights of a new run instead of random ones: a checkpoint (runs/a/checkpoint, lift-nano), the
+            folder of a network, released weights, or a name on the hub; a table shows what was loaded. A resumed run
+            does not need it.
         size: named size of the network: nano, large, xl or xxl.
-        action_key: what is imitated; "action" for what was executed, "expert_action" for the expert's clean label.
-        holdout: episodes, the last of the data set, that are kept for validation.
+        action_key: the imitated field; "action" for executed actions, "expert_action" for the expert's clean labels.
+        holdout: number of episodes, the last of the data set, kept for validation.
         value_smoothness: neighbouring value tokens start with similar embeddings; width in tokens, 0 for none.
-        policy: how the policy reads and writes; policy.cameras=[all] are those of the data.
+        policy: the format of the policy; policy.cameras=[all] takes those of the data.
         augment: changes of the images, the state, the instruction and the sound.
         z_loss: weight of the squared log-partition in the loss (paper recipe: 1e-4).
     """
 
     free_on_resume: ClassVar[tuple[str, ...]] = (
         *RunConfig.free_on_resume,
-        *("data", "init", "policy.cameras"),  # what they stand for is compared instead, see embodio.train.identity
+        *("data", "init", "policy.cameras"),  # what they refer to is compared instead, see embodio.train.identity
         *(f"sources.*.{key}" for key in ("data", "folder", "cameras")),
     )
 
@@ -105,7 +105,7 @@ class TrainConfig(RunConfig):
 
     @classmethod
     def upgraded(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """Saved settings in today's keys: each task has its settings, with the default where it was not there yet."""
+        """Saved settings in today's keys: each task with its settings, and defaults for newer ones."""
         tasks, task = saved.get("tasks"), saved.get("task")
         if not isinstance(tasks, dict) or not isinstance(task, dict):
             return dict(saved)

@@ -8,7 +8,7 @@ class TrainError(Exception):
 
 
 class ResumeError(TrainError):
-    """The folder holds another run than the one that was asked for."""
+    """The folder holds a run other than the requested one."""
 
 
 class Diverged(TrainError):

@@ -1,4 +1,4 @@
-"""Experiments: what can be trained, each with a schema of its settings and the parts that a trainer needs."""
+"""Experiments: kinds of training, each with a schema of its settings and the parts that a trainer needs."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Network = TypeVar("Network", bound="nn.Module")
 
 @dataclass
 class Parts(Generic[Network]):
-    """What a trainer is made of at step 0.
+    """The parts of a trainer at step 0.
 
     Attributes:
-        network: with its first weights, on any device.
+        network: the network with its first weights, on any device.
         batches: makes the training batches by number.
         objective: gives the loss and the figures of a batch.
-        bundle: writes what others read of a checkpoint.
+        bundle: writes the part of a checkpoint that is read outside training.
         validators: name -> held-out batches.
-        identity: of the inputs, compared when the run goes on; see `embodio.train.identity`.
+        identity: identity of the inputs, compared when the run resumes; see `embodio.train.identity`.
         notes: about data and weights, shown before training.
-        older_identity: what a checkpoint without identity says of its inputs.
+        older_identity: inputs as described by a checkpoint without identity.
     """
 
     network: Network
@@ -57,7 +57,7 @@ class Experiment(Generic[Config]):
         build: makes the parts from settings; random weights are drawn from torch's generator, which is seeded before.
         description: one or two sentences for the help page.
         examples: complete commands for the help page.
-        errors: what `build` and training raise about things that a user can mend.
+        errors: errors of `build` and training about things that a user can fix.
     """
 
     schema: type[Config]

@@ -1,4 +1,4 @@
-"""The identity of a run: what it learns from and how, written into its checkpoint and compared when it goes on."""
+"""The identity of a run: its inputs and settings, written into its checkpoint and compared when it resumes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from embodio.train.run_config import RunConfig
 
 Identity = Mapping[str, Any]
 """Plain JSON values by name. Three names have a meaning: `sources` (name of a data set -> what it is), `init` (sha256
-of the weights that the run began with, "" where nobody knows) and `libraries` (name -> version)."""
+of the run's initial weights, "" if unknown) and `libraries` (name -> version)."""
 
 _MOST_SHOWN = 20
 _LONGEST_VALUE = 120
@@ -26,18 +26,18 @@ _SPECIAL = ("sources", "init", "libraries")
 
 
 def libraries() -> dict[str, str]:
-    """Name -> version of the libraries that decide the last bits of what a run computes."""
+    """Name -> version of the libraries that decide the last bits of a run's numbers."""
     return {name: version(name) for name in ("numpy", "torch")}
 
 
 def require_same_inputs(folder: Path, old: Identity, new: Identity, settings: Sequence[str] = ()) -> None:
-    """Refuses to go on with a run whose inputs are others than those it began with.
+    """Refuses to resume a run whose inputs have changed.
 
     Args:
         folder: of the checkpoint.
-        old: what the checkpoint says; parts that it lacks are not compared.
-        new: what was found now.
-        settings: what differs in the settings, a line each.
+        old: the checkpoint's identity; parts that it lacks are not compared.
+        new: the current identity.
+        settings: differences in the settings, one line each.
 
     Raises:
         ResumeError: names each field that differs, and how to start a new run from these weights.
@@ -59,7 +59,7 @@ def require_same_inputs(folder: Path, old: Identity, new: Identity, settings: Se
 
 
 def differences(old: Identity, new: Identity) -> list[str]:
-    """What differs between two identities, a line for each field; `libraries` aside."""
+    """The differences between two identities, one line per field, except for `libraries`."""
     lines: list[str] = []
     for key in [key for key in old if key not in _SPECIAL]:
         lines += _fields(key, old[key], new.get(key, _ABSENT))
@@ -80,13 +80,13 @@ def _sources(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
 
 
 def other_libraries(old: Identity, new: Identity) -> list[str]:
-    """Libraries whose version is another now: the run goes on, but not to the same bits."""
+    """Libraries whose version has changed: the run resumes, but not bit for bit."""
     before, now = old.get("libraries", {}), new.get("libraries", {})
     return [f"{name} {before[name]} -> {now[name]}" for name in before if name in now and before[name] != now[name]]
 
 
 def _same_episodes(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> bool:
-    """Whether two data sets are the same to what is known; statistics of others differ anyway."""
+    """Whether two data sets are known to be the same; statistics of different ones differ anyway."""
     return old is None or "episodes" not in old or old["episodes"]["sha256"] == new["episodes"]["sha256"]
 
 
@@ -154,8 +154,8 @@ def setting_differences(old: Mapping[str, Any], config: RunConfig) -> list[str]:
     """A line for each setting that differs and changes what the run computes; more `steps` than before do not.
 
     Args:
-        old: the settings of the run as its checkpoint has them.
-        config: what was asked for.
+        old: the settings in the run's checkpoint.
+        config: the requested settings.
     """
     filled = _with_defaults(config.upgraded(old), config)
     before, now = json.loads(json.dumps(filled)), json.loads(json.dumps(dataclasses.asdict(config)))
@@ -175,7 +175,7 @@ def _leaves(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iter
 
 
 def _filled_up(saved: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
-    """Saved settings of a dataclass, or of a mapping to dataclasses, with the defaults of what did not exist yet."""
+    """Saved settings of a dataclass, or of a mapping to dataclasses, with defaults for newer settings."""
     if dataclasses.is_dataclass(value):
         return _with_defaults(saved, value)
     if not isinstance(value, Mapping):

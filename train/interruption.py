@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: remembered, and raised at once or only where work may stop."""
+"""Ctrl-C and SIGTERM, remembered and raised at once or only where work may stop."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Interruption:
     `check` raises what was dropped. Outside of the main thread, where signals do not arrive, it does nothing.
 
     Args:
-        at_once: raise KeyboardInterrupt, or Terminated, wherever the signal strikes; else inside `waiting` only.
+        at_once: raise KeyboardInterrupt or Terminated wherever the signal strikes, not only inside `waiting`.
 
     Attributes:
-        number: of the signal; None as long as there was none.
+        number: number of the signal; None until there is one.
     """
 
     def __init__(self, *, at_once: bool = True) -> None:
@@ -51,7 +51,7 @@ class Interruption:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """A block that a signal ends at once."""
+        """A block that a signal ends immediately."""
         before, self._raises = self._raises, True
         try:
             self.check()

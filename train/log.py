@@ -1,4 +1,4 @@
-"""The log of a run: the means that its lines hold, one JSON object a line, and the plot drawn from it."""
+"""The log of a run: means in lines of JSON, and the plot drawn from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from embodio.train.objective import Outcome
 
 
 class RunLog:
-    """Appends to `log.jsonl`. Lines of steps that a resumed run will do again are dropped when it is opened.
+    """Appends to `log.jsonl`. Lines of steps that a resumed run will repeat are dropped when it is opened.
 
     Args:
         path: the file.
@@ -31,7 +31,7 @@ class RunLog:
         write_text(path, "".join(json.dumps(line) + "\n" for line in lines if line["step"] <= step))
 
     def write(self, **values: Any) -> None:
-        """Adds one line; the system has it when this returns. Raises WriteError."""
+        """Adds one line, handed to the operating system on return. Raises WriteError."""
         append(self._path, json.dumps(values).encode() + b"\n")
 
 
@@ -59,7 +59,7 @@ def _parsed(path: Path) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
 
 def plot_log(path: Path, out: Path) -> None:
     """Draws the loss, and the accuracy if there is one, in training and validation, over the steps."""
-    # Heavy, and only needed at the end of a run.
+    # A slow import, only needed at the end of a run.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -93,7 +93,7 @@ class Means:
         self._sums: dict[str, tuple[float, float]] = {}
 
     def add(self, outcome: Outcome, weight: float = 1.0) -> None:
-        """Takes in a batch, whose loss counts `weight` times."""
+        """Adds a batch, whose loss counts `weight` times."""
         self._add("loss", outcome.loss.item() * weight, weight)
         for name, figure in outcome.figures.items():
             self._add(name, figure.total.item(), figure.divisor.item())
@@ -103,7 +103,7 @@ class Means:
         self._sums[name] = before + total, counted + count
 
     def values(self) -> dict[str, float]:
-        """Name -> mean, "loss" first; without those that nothing was counted for."""
+        """Name -> mean, "loss" first; without names that have no counts."""
         return {name: total / count for name, (total, count) in self._sums.items() if count}
 
 
@@ -118,7 +118,7 @@ class Meter:
         self._since = time.monotonic()
 
     def add(self, outcome: Outcome, examples: int) -> None:
-        """Takes in one step."""
+        """Adds one step."""
         self._means.add(outcome)
         self._steps += 1
         self._examples += examples

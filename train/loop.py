@@ -1,4 +1,4 @@
-"""The training loop: batches in, weights out; stops and goes on at any step without a trace."""
+"""The training loop: batches in, weights out; it can stop and resume at any step without effect on the result."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PLOT = "loss.png"
 
 
 def seed_devices(seed: int, step: int) -> None:
-    """Seeds torch on all devices for one step, so that dropout is a function of (seed, step) and nothing else."""
+    """Seeds torch on all devices for one step, so that dropout is a function of (seed, step) alone."""
     torch.manual_seed(int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0]))
 
 
@@ -46,10 +46,10 @@ class Trainer(Generic[Network]):
         run: network, optimiser, average, step.
         batches: makes training batches by number.
         objective: gives the loss and the figures of a batch.
-        bundle: writes what others read of a checkpoint.
+        bundle: writes the part of a checkpoint that is read outside training.
         validators: name -> held-out batches.
-        config: the settings that every run has.
-        interruption: takes SIGINT and SIGTERM while `train` runs.
+        config: the common settings of runs.
+        interruption: catches SIGINT and SIGTERM while `train` runs.
     """
 
     run: Run[Network]
@@ -66,10 +66,10 @@ class Trainer(Generic[Network]):
         """One optimiser step.
 
         Args:
-            batch: of the training batches, number `run.step`, on the CPU.
+            batch: training batch number `run.step`, on the CPU.
 
         Returns:
-            Loss and figures of the batch before the step.
+            Loss and figures of the batch, computed before the update.
 
         Raises:
             Diverged: the loss or the gradient is not finite; the weights stay.
@@ -102,15 +102,15 @@ class Trainer(Generic[Network]):
             return self.objective(self.run.model, moved)
 
     def train(self) -> bool:
-        """Goes on from `run.step`; a signal ends it with a checkpoint, at once where it waits for a batch.
+        """Trains from `run.step`; a signal ends it with a checkpoint, at once while it waits for a batch.
 
         Returns:
             Whether the last step is done (False after a signal, which `interruption` names, or `stop_after`).
 
         Raises:
             Diverged: if the loss or the gradient is not finite; the last checkpoint stays.
-            DatasetError: no more batches can be made; a checkpoint of the steps before is written first.
-            WriteError: log or checkpoint cannot be written; the last checkpoint stays, or a newer one if there is room.
+            DatasetError: no more batches can be made; a checkpoint of the finished steps is written first.
+            WriteError: log or checkpoint cannot be written; the last checkpoint stays, or a newer one if it fits.
         """
         config, run = self.config, self.run
         out, first = Path(config.out), run.step
@@ -165,7 +165,7 @@ class Trainer(Generic[Network]):
                 yield batch
 
     def _save(self) -> None:
-        """Writes a checkpoint, unless that of this step is there."""
+        """Writes a checkpoint, unless this step has one."""
         if self._saved != self.run.step:
             save_run(Path(self.config.out) / CHECKPOINT, self.run, self.bundle, self.config)
             self._saved = self.run.step
@@ -189,8 +189,8 @@ class Trainer(Generic[Network]):
             on_damage: called with each held-out record that is damaged and therefore left out.
 
         Returns:
-            The means over all validators under "", and the line of each if there are several; nothing of one without a
-            record that can be read, and nothing at all after a signal.
+            The means over all validators under "", and the line of each if there are several; without validators that
+            have no readable record, and empty after a signal.
         """
         self.run.model.eval()
         with self.run.averaged():

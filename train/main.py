@@ -1,4 +1,4 @@
-"""`embodio-train`: trains a policy, or another experiment that is named first, or goes on where a run stopped."""
+"""`embodio-train`: training of a policy, or of another experiment named first; a stopped run resumes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:  # torch is loaded when training begins
 
 CONFIGS = Path(__file__).parent / "configs"
 USUAL = "policy"
-"""What is trained if no experiment is named."""
+"""The default experiment."""
 EXIT_SIGNAL = 128
-"""What a shell adds to the number of the signal that ended a program."""
+"""Offset of a shell's exit code over the number of the signal that ended a program."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def train(config: RunConfig) -> int:
-    """Runs, or goes on with, the training that `config` describes.
+    """Runs or resumes the training that `config` describes.
 
     Returns:
         The exit code: 0, or 128 and the number of the signal that stopped it, 130 or 143.
@@ -81,7 +81,7 @@ def _train(config: RunConfig) -> int:
 
 
 def build_parts(config: RunConfig) -> Parts[Any]:
-    """The parts of the experiment that settings are of; raises what its `build` does."""
+    """The parts of the settings' experiment; raises as its `build` does."""
     import torch
 
     torch.set_num_threads(threads(config.threads, usual=2))

@@ -17,14 +17,14 @@ Network_contra = TypeVar("Network_contra", bound=nn.Module, contravariant=True)
 
 
 class Figure(NamedTuple):
-    """A mean as a sum and its divisor, two scalar tensors, so that figures of several batches can be added."""
+    """A mean as a sum and its divisor, two scalar tensors, so that several batches can be added."""
 
     total: Tensor
     divisor: Tensor
 
 
 class Outcome(NamedTuple):
-    """What a network makes of a batch.
+    """The result of a network on a batch.
 
     Attributes:
         loss: scalar; the trainer calls `backward` on it.
@@ -41,14 +41,14 @@ class Objective(Protocol[Network_contra]):
     """Measures a batch."""
 
     def __call__(self, model: Network_contra, batch: Batch, /) -> Outcome:
-        """The outcome of a batch that is on the device of the model."""
+        """The outcome of a batch on the model's device."""
 
 
 @dataclass(frozen=True)
 class TokenLoss:
-    """Cross-entropy of the next token and z-loss, each modality alike (paper, section 3.2).
+    """Cross-entropy of the next token and z-loss, the same for each modality (paper, section 3.2).
 
-    Its figures are the accuracy of the text tokens (of all tokens where there is no text), and the cross-entropy of
+    Its figures are the accuracy of the text tokens (of all tokens if there is no text), and the cross-entropy of
     each modality if the network writes other modalities than text.
 
     Attributes:

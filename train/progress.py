@@ -1,4 +1,4 @@
-"""Progress of training on the terminal; a line now and then where there is no terminal."""
+"""Progress of training on the terminal, or as occasional lines without one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TrainProgress:
 
     Args:
         step: steps done before.
-        steps: steps in all.
+        steps: total number of steps.
     """
 
     def __init__(self, step: int, steps: int) -> None:
@@ -62,6 +62,6 @@ class TrainProgress:
 
 
 def _measured(line: Mapping[str, float], between: str) -> str:
-    """Loss, and accuracy where it was measured."""
+    """Loss, and accuracy if it was measured."""
     accuracy = f"{between}accuracy {line['accuracy']:.1%}" if "accuracy" in line else ""
     return f"loss {line['loss']:.3f}{accuracy}"

@@ -1,4 +1,4 @@
-"""Runs: all that changes during training, saved into a checkpoint after any step and restored to the bit."""
+"""Runs: the state of training, saved into a checkpoint after any step and restored bit for bit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STATE = "training.json"
 
 @dataclasses.dataclass
 class Run(Generic[Network]):
-    """What changes during training.
+    """The state of training.
 
     Attributes:
         model: the network.
@@ -50,7 +50,7 @@ class Run(Generic[Network]):
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
-        """Inside the block the network has the averaged weights, where there is an average."""
+        """Inside the block the network has the averaged weights, if there is an average."""
         if self.average is not None:
             self.average.swap()
         try:
@@ -61,19 +61,19 @@ class Run(Generic[Network]):
 
 
 def save_run(folder: Path, run: Run[Network], bundle: Bundle[Network], config: RunConfig) -> None:
-    """Writes the run as a checkpoint; complete or not there at all.
+    """Writes the run as a checkpoint, completely or not at all.
 
     The bundle is given the averaged weights; `training.safetensors` holds the plain ones, the average and the
-    optimiser's moments. The checkpoint before stays in its place until this one has been read back.
+    optimiser's moments. The previous checkpoint stays in place until this one has been read back.
 
     Args:
         folder: of the checkpoint.
         run: what is saved.
-        bundle: writes what others read of it.
+        bundle: writes the part that is read outside training.
         config: settings of the run.
 
     Raises:
-        WriteError: the disk is full or cannot be written, or gives back something else; the checkpoint before stays.
+        WriteError: the disk is full, cannot be written, or reads back differently; the previous checkpoint stays.
     """
     with replacing_folder(folder) as new:
         with run.averaged():
@@ -87,7 +87,7 @@ def save_run(folder: Path, run: Run[Network], bundle: Bundle[Network], config: R
 
 
 def _verify(new: Path, folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Reads back what was written, before it takes the place of the checkpoint that is there."""
+    """Reads back what was written, before it replaces the previous checkpoint."""
     try:
         found = load_file(new / TENSORS)
     except (SafetensorError, OSError) as error:
@@ -109,18 +109,18 @@ def restore_run(
     Args:
         folder: of the checkpoint.
         run: at step 0; takes the weights, moments and step.
-        config: what is asked for now.
-        older: what a checkpoint without identity says of its inputs.
+        config: the requested settings.
+        older: inputs as described by a checkpoint without identity.
 
     Returns:
         Whether there was one.
 
     Raises:
-        ChecksumError: if a file of it is damaged or another one than was saved.
+        ChecksumError: if a file of it is damaged or was replaced.
         ResumeError: if it was made with other settings or data, is damaged, or does not fit the network.
 
     Warns:
-        UserWarning: its data cannot be compared as it is from before there were identities, or a library is another.
+        UserWarning: its data cannot be compared, as it is from before there were identities, or a library has changed.
     """
     clear_leftovers(recover_folder(folder))
     if not (folder / STATE).is_file():

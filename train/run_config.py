@@ -1,4 +1,4 @@
-"""Settings that every training run has, whatever it trains; the schema of each experiment adds its own."""
+"""Common settings of all training runs; the schema of each experiment adds its own."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class RunConfig:
     """The common settings.
 
     Attributes:
-        out: folder for log, plot and checkpoint; a run that was interrupted there goes on.
+        out: folder for log, plot and checkpoint; a run that was interrupted there resumes.
         seed: of initial weights, order, augmentation.
-        steps: optimiser steps. A run goes on to more steps than it was begun with; its learning rate is from then on
-            that of a run of the new length, so after the end of the former it rises again, without a new warm-up.
+        steps: optimiser steps. More steps than before extend a run; its learning rate is from then on that of a run of
+            the new length, so past the old end it rises again, without a new warm-up.
         batch_size: examples in a step.
-        optimiser: how the weights are updated.
+        optimiser: settings of the optimiser.
         device: cpu, cuda, cuda:1, ...
         precision: float32, or bfloat16 for autocast.
         threads: of the matrix products; 0 takes OMP_NUM_THREADS, or 2.
@@ -32,7 +32,7 @@ class RunConfig:
         log_every: steps between lines of the log.
         validate_every: steps between validations.
         checkpoint_every: steps between checkpoints.
-        stop_after: leave after this many steps in this session, with a checkpoint; 0 to go on to the end.
+        stop_after: stop after this many steps in this session, with a checkpoint; 0 trains to the end.
     """
 
     free_on_resume: ClassVar[tuple[str, ...]] = (
@@ -46,7 +46,7 @@ class RunConfig:
         "checkpoint_every",
         "stop_after",
     )
-    """Settings that may change when a run goes on, as they do not change what it computes; `*` is any name."""
+    """Settings that may change when a run resumes, because they do not change its results; `*` is any name."""
 
     out: str
     seed: int = 0
@@ -74,5 +74,5 @@ class RunConfig:
 
     @classmethod
     def upgraded(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings that a checkpoint holds, in the keys of today."""
+        """A checkpoint's settings, in today's keys."""
         return dict(saved)

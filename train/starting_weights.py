@@ -1,4 +1,4 @@
-"""The weights that a new run begins with: those of a checkpoint or of released weights, fitted to its network."""
+"""Initial weights of a new run: those of a checkpoint or released ones, fitted to its network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from embodio.model.weights.weight_files import weight_file_names
 from embodio.train.errors import TrainError
 
 TOKENIZER = "tokenizer.model"
-"""What a folder of released weights calls LLaMA's SentencePiece file, which people put there."""
+"""Name of LLaMA's SentencePiece file in a folder of released weights, where users put it."""
 _TABLE = "text_embedding.weight"
 _POSITIONS = "towers.image.positions"
 _SPECIAL = Vocabulary.default().size - Vocabulary.default().text_size
@@ -43,14 +43,14 @@ _MOST_SHOWN = 12
 
 @dataclass(frozen=True)
 class Start:
-    """Weights to begin with.
+    """Initial weights.
 
     Attributes:
-        name: as the settings say it.
+        name: as given in the settings.
         folder: where they are on this machine.
         sha256: of the weights.
         model: their network.
-        vocabulary: their vocabulary, None where the folder does not say.
+        vocabulary: their vocabulary, None if the folder has none.
         checkpoint: the agent they belong to, if they do.
     """
 
@@ -63,7 +63,7 @@ class Start:
 
 
 class Fate(NamedTuple):
-    """What became of a tensor: "loaded", "resized", "left out" (in the file only) or "new" (in the network only)."""
+    """Outcome of a tensor: "loaded", "resized", "left out" (in the file only) or "new" (in the network only)."""
 
     kind: str
     name: str
@@ -78,7 +78,7 @@ def open_start(name: str) -> Start:
         name: of a checkpoint that ships, a folder, or a name on the Hugging Face hub.
 
     Raises:
-        TrainError: there is nothing of that name.
+        TrainError: nothing has that name.
         AgentError, ModelError: files are missing, damaged or do not fit each other.
     """
     folder = start_folder(name)
@@ -91,7 +91,7 @@ def open_start(name: str) -> Start:
 
 
 def start_folder(name: str) -> Path:
-    """The folder of what `init=` names; raises TrainError or WeightsError where there is none."""
+    """The folder of what `init=` names; raises TrainError or WeightsError if there is none."""
     path = Path(name)
     if path.is_dir() or name in shipped_checkpoints():
         folder = find_checkpoint(name)
@@ -118,7 +118,7 @@ def digest_if_here(name: str) -> str:
 
 @torch.no_grad()
 def load_start(model: UnifiedIO2, start: Start, vocabulary: Vocabulary) -> list[Fate]:
-    """Gives a network all weights that fit it.
+    """Loads all weights that fit into a network.
 
     Tensors of the same name and shape are copied. Rows of the text table go by their meaning: the same piece of text,
     value or special token. Image positions are resized to the new grid. The rest keeps its first values.
@@ -129,10 +129,10 @@ def load_start(model: UnifiedIO2, start: Start, vocabulary: Vocabulary) -> list[
         vocabulary: of the new run.
 
     Returns:
-        What became of each tensor.
+        The outcome for each tensor.
 
     Raises:
-        TrainError: the networks are of different sizes, so that next to nothing would be loaded.
+        TrainError: the networks differ in size, so that next to nothing would be loaded.
     """
     _require_same_width(model.config, start)
     own, given = model.state_dict(), start.model.state_dict()
@@ -160,7 +160,7 @@ def load_start(model: UnifiedIO2, start: Start, vocabulary: Vocabulary) -> list[
 
 
 def report(fates: list[Fate], start: Start, robots: RobotFormats) -> Table:
-    """A table of what was loaded, resized, left out and begins new, part by part."""
+    """A table of loaded, resized, left out and new weights, part by part."""
     table = Table(title=f"weights from {start.name}")
     for column in ("", "part", "tensors", "numbers", "why"):
         table.add_column(column, justify="right" if column in ("tensors", "numbers") else "left", overflow="fold")
@@ -241,7 +241,7 @@ def _grids(given: ModelConfig, own: ModelConfig) -> str:
 
 
 def _other_formats(start: Start, robots: RobotFormats) -> Iterator[str]:
-    """What means something else to the robots that the weights come from: a line each, at most a dozen."""
+    """Differences in meaning to the robots that the weights come from: a line each, at most a dozen."""
     if start.checkpoint is None:
         return
     there, lines = start.checkpoint.robots, list[str]()
@@ -254,7 +254,7 @@ def _other_formats(start: Start, robots: RobotFormats) -> Iterator[str]:
 
 
 def _format_differences(before: PolicyFormat, now: PolicyFormat) -> Iterator[str]:
-    """What means something else to one robot than to another."""
+    """Differences in meaning between the formats of two robots."""
     old_config = before.config.to_dict()
     for name, value in now.config.to_dict().items():
         if (old := old_config[name]) != value:

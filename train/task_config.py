@@ -1,4 +1,4 @@
-"""Settings of what a run learns from: data sets, tasks, and how they are mixed."""
+"""Settings of a run's data: data sets, tasks, and their mixture."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class SourceConfig:
     Attributes:
         data: folder, file, YAML description, or name of the catalogue.
         weight: its rate among the data sets, up to a common factor.
-        category: what it shares its rate with where mixture.categories are given; empty is its own name.
+        category: its category, if mixture.categories are given; empty is its own name.
         folder: where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
         cameras: of this robot, drawn side by side; empty takes policy.cameras.
-        action_key: what is imitated; empty takes that of the run.
-        holdout: episodes, the last ones, that are kept for validation; null takes that of the run.
+        action_key: the imitated field; empty takes that of the run.
+        holdout: number of episodes, the last ones, kept for validation; null takes that of the run.
     """
 
     data: str
@@ -58,7 +58,7 @@ class MixtureSettings:
     categories: dict[str, float] = field(default_factory=dict)
 
     def config(self) -> MixtureConfig:
-        """The same for `Mixture`; raises DatasetError where a value makes no sense."""
+        """The config of `Mixture`; raises DatasetError if a value makes no sense."""
         return MixtureConfig(self.mode, self.temperature, self.categories)  # type: ignore[arg-type]
 
 
@@ -67,8 +67,8 @@ class SharedTaskSettings:
     """Settings that all tasks share; those of one task are the keys `tasks.<name>.*`.
 
     Attributes:
-        inputs: what tasks other than next_action are given; next_action reads what `policy` says, and takes drop_state
-            and drop_history from here.
+        inputs: inputs of tasks other than next_action, which follows `policy` and takes only drop_state and
+            drop_history from here.
         lowest: numeric field (state), or a dimension of it (state/z) -> smallest value; steps with a smaller one are
             left out of statistics, training and validation, as steps that are not finite always are.
         highest: the same for the largest value.
@@ -84,7 +84,7 @@ class SharedTaskSettings:
     idle_state: float = 0.0
 
     def rules(self, action_key: str) -> StepRules:
-        """Which steps are left out of a data set; raises DatasetError where a value makes no sense."""
+        """Which steps are left out of a data set; raises DatasetError if a value makes no sense."""
         idle = None
         if self.idle_action:
             idle = IdleConfig(action=self.idle_action, state=self.idle_state, action_key=action_key)

@@ -1,4 +1,4 @@
-"""Validation: the batches that a run is measured on, and the mean over several sets of them."""
+"""Validation: held-out batches of a run, and the mean over several sets of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Validator:
 
     Attributes:
         batches: makes them.
-        rate: how much it counts in the mean over all validators.
+        rate: its weight in the mean over all validators.
     """
 
     batches: HeldOutBatches
@@ -37,11 +37,11 @@ def with_mean(lines: Mapping[str, Line], validators: Mapping[str, Validator]) ->
     """The mean over all validators under "", followed by the line of each if there are several.
 
     Args:
-        lines: name of a validator -> what was measured; empty where no record could be read.
+        lines: name of a validator -> its figures; empty if no record could be read.
         validators: by name, with their rates.
 
     Returns:
-        Nothing if nothing was measured.
+        Empty if nothing was measured.
     """
     found = {name: line for name, line in lines.items() if line}
     mean: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Arguments of a command: `key=value` words, checked against a schema's keys before anything is composed."""
+"""Arguments of a command: `key=value` words, checked against a schema's keys before composition."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def mistyped(name: str, annotation: object, got: str) -> str:
 
 
 def hint(guess: str | None, form: str = "", value: str = "", *, known: str = "", prefix: str = "") -> str:
-    """The end of an error message: what was probably meant, and what there is to choose from."""
+    """The end of an error message: the probable intention, and the choices."""
     text = ""
     if guess is not None:
         text = f". Did you mean '{prefix}{guess}{form.format(value) if value else ''}'?"

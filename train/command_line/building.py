@@ -43,12 +43,12 @@ class SettingError(UsageError):
 
 
 def plain_defaults(schema: type) -> dict[str, Any]:
-    """The defaults of a schema as nested plain values; `MISSING` for what must be given."""
+    """The defaults of a schema as nested plain values; `MISSING` for required ones."""
     return {field.name: _default(field) for field in dataclasses.fields(schema)}
 
 
 def checked(schema: type, values: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested plain values with every one of the type that the schema says; what is not given has its default.
+    """Nested plain values, each checked against its type in the schema; missing ones take their defaults.
 
     Args:
         schema: The dataclass that describes them.
@@ -80,7 +80,7 @@ def build(schema: type, values: Mapping[str, Any]) -> Any:
     """The instance of a schema that checked values describe, nested ones included.
 
     Raises:
-        UsageError: Keys that have no default are not given; or what the schemas' own checks raise.
+        UsageError: Keys without default are missing; or an error of the schemas' own checks.
     """
     missing = [_must_be_given(name, keys_of(schema)) for name, value in flat(values).items() if value == MISSING]
     if missing:
@@ -112,7 +112,7 @@ def _must_be_given(name: str, keys: Mapping[str, Key]) -> str:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted name -> value of nested settings, those that hold others included."""
+    """Dotted name -> value of nested settings, including those that hold others."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         found[prefix + name] = value

@@ -6,8 +6,8 @@ A program declares its settings as a dataclass and calls `run`:
         return run(TrainConfig, train, argv, prog="embodio-train", description="Train an agent.", config_dir=CONFIGS)
 
 Settings are written `key=value` (`optimiser.learning_rate=1e-3`, `noise=[0,0.2]`). A folder `experiment/` inside
-`config_dir` is a *group*: `experiment=lift` applies `experiment/lift.yaml`, and what is on the command line wins over
-it. A group that has the name of a nested dataclass sets that one only, any other may set every key.
+`config_dir` is a *group*: `experiment=lift` applies `experiment/lift.yaml`, which the command line
+overrides. A group that has the name of a nested dataclass sets that one only, any other may set every key.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EXIT_INTERRUPTED = 130
 _ASKED = ("--help", "-h", "--show", "--version")
 EXIT_TERMINATED = 143
 _OUTPUT_ERRORS = DISK_ERRORS | {errno.EPIPE, errno.EIO}
-"""Numbers of errors that printing ends in when the terminal or the file behind it is gone or full."""
+"""Error numbers of printing to a terminal or file that is gone or full."""
 
 
 def run(
@@ -61,7 +61,7 @@ def run(
         description: One or two sentences for the help page.
         examples: Complete commands for the help page.
         config_dir: Folder whose sub-folders are the config groups.
-        user_errors: Errors that `execute` raises about things its user can mend; they are shown without a traceback.
+        user_errors: Errors that `execute` raises about things its user can fix; they are shown without a traceback.
 
     Returns:
         The exit code: 0, what `execute` returned, 1 after a user error or if a file cannot be read or written, 2 for a

@@ -78,7 +78,7 @@ def as_yaml(values: Mapping[str, Any]) -> str:
 
 
 def _merged(name: str, folder: Path, overrides: list[str]) -> Any:
-    """Plain values, after hydra has merged all and OmegaConf has put in what `${...}` refers to."""
+    """Plain values, merged by hydra and with `${...}` resolved by OmegaConf."""
     outer = GlobalHydra.instance().hydra
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(folder)):
@@ -92,7 +92,7 @@ def _set(values: Any, override: Override, keys: Mapping[str, Key]) -> None:
     mapping, name, field = override.key_or_group.split(".", 2)
     named = keys[mapping].named
     if named is None or not isinstance(values[mapping], dict):
-        return  # `checked` says what is wrong with it
+        return  # `checked` reports what is wrong
     held = values[mapping].get(name, {})
     if not isinstance(held, dict):
         held = {named.short: held}
@@ -102,7 +102,7 @@ def _set(values: Any, override: Override, keys: Mapping[str, Key]) -> None:
 
 
 def _override(name: str, value: str, keys: Mapping[str, Key]) -> Override:
-    """A setting in hydra's grammar, in which text and paths are taken as they stand."""
+    """A setting in hydra's grammar, in which text and paths are taken literally."""
     annotation = annotation_of(name, keys)
     literal = plain_type(annotation) in (str, Path) and value != "null"
     line = f"++{name}={_quoted(value) if literal else value}"

@@ -10,7 +10,7 @@ from typing import Any
 from embodio.train.command_line.schema import Key
 
 MISSING = "???"
-"""The value of a key that must be given and is not yet."""
+"""The value of a required key that is not given yet."""
 _NARROWEST_DOC = 30
 _WIDEST_COLUMN = 34
 
@@ -31,7 +31,7 @@ def help_page(
         description: One or two sentences.
         examples: Complete commands.
         keys: Dotted name -> key.
-        values: Dotted name -> the value that holds if nothing more is given; missing ones are shown as required.
+        values: Dotted name -> its current value; missing ones are shown as required.
         groups: Config group -> its options.
         width: Characters in a line; None asks the terminal.
     """

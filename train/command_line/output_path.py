@@ -1,4 +1,4 @@
-"""Places that a command writes to: checked before its work begins, so that no result is computed and then lost."""
+"""Output paths of a command, checked before its work begins, so that no result is computed and then lost."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def require_writable(path: Path, *, folder: bool = False) -> None:
     """Makes the folder above an output and checks that it can be written.
 
     Args:
-        path: where the output will be.
+        path: the output path.
         folder: whether it is a folder.
 
     Raises:
-        UsageError: a folder is in the place of a file, or nothing can be written there.
+        UsageError: a folder is where the file should be, or nothing can be written there.
     """
     if path.is_dir() and not folder:
         raise UsageError(f"out: {path} is a folder. Give the name of a file")

@@ -1,4 +1,4 @@
-"""What a configuration may hold: the keys of a dataclass schema with their types, defaults and one-line docs."""
+"""The keys of a dataclass schema, with their types, defaults and one-line docs."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ NAMED = "named elements"
 
 
 class UsageError(ValueError):
-    """A configuration that the user has to correct; its message names the key and what to write instead.
+    """A configuration that the user must correct; its message names the key and what to write instead.
 
     A schema's `__post_init__` may raise it too, for values that have the right type but make no sense.
     """
 
 
 class SchemaError(TypeError):
-    """A schema dataclass that is not written as this module needs it (a mistake of the program, not of its user)."""
+    """A schema dataclass that breaks this module's rules (a mistake of the program, not of its user)."""
 
 
 @dataclass(frozen=True)
 class NamedElements:
-    """A mapping whose keys are names that are known, each with a dataclass of its own for the value.
+    """A mapping whose keys are known names, each with its own dataclass for the value.
 
     Attributes:
         names: gives name -> one line of explanation.
-        schema: gives the dataclass of a name, which may take an import.
+        schema: gives the dataclass of a name, which may import it.
         short: the field that a plain value sets: `<mapping>.<name>=<value>` is `<mapping>.<name>.<short>=<value>`.
         errors: what the dataclasses raise for values out of range; the message names the key.
     """
@@ -83,7 +83,7 @@ class Key:
 
     @property
     def is_literal(self) -> bool:
-        """Whether a value on the command line is taken as it stands: text and paths."""
+        """Whether a value on the command line is taken literally: text and paths."""
         return plain_type(self.annotation) in (str, Path)
 
     @property
@@ -134,7 +134,7 @@ def value_type(annotation: Any) -> Any:
 def keys_of(schema: type, prefix: str = "") -> dict[str, Key]:
     """All settings of a schema, nested ones by dotted names, in the order of their declaration.
 
-    Those of the values of a mapping come after it, with `<name>` in the place of its keys; of a mapping with known
+    Those of the values of a mapping come after it, with `<name>` in place of its keys; of a mapping with known
     names, the names come after it.
 
     Args:
@@ -196,7 +196,7 @@ def _own_docs(schema: type) -> dict[str, str]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that looks most like the given one, or None if none is at all like it.
+    """The known name most similar to the given one, or None if none is similar.
 
     A name without its dots' prefix counts too, so that `learning_rate` finds `optimiser.learning_rate`, and so do
     initials such as `lr`.

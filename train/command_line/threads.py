@@ -1,4 +1,4 @@
-"""Threads of the network: how many a command takes, and how they wait for one another.
+"""Threads of the network: their number in a command, and how they wait for one another.
 
 OpenMP reads its variables once, when torch is loaded, so `sleep_while_waiting` is called before that.
 """
@@ -16,14 +16,14 @@ Waiting = Literal["sleep", "spin"]
 def sleep_while_waiting() -> None:
     """Lets waiting threads sleep, unless the user's OMP_WAIT_POLICY says otherwise or torch is loaded already.
 
-    Threads that spin keep a core busy for nothing: where other programs run, one plan of two threads takes seconds.
+    Spinning threads waste a core: if other programs run, one plan on two threads takes seconds.
     """
     if "torch" not in sys.modules:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def waiting() -> Waiting:
-    """How OpenMP's threads wait, by the variable that holds."""
+    """How OpenMP's threads wait, by the variable in force."""
     return "sleep" if os.environ.get("OMP_WAIT_POLICY", "").strip().lower() == "passive" else "spin"
 
 
@@ -37,7 +37,7 @@ def threads(setting: int, usual: int) -> int:
     """The threads to take.
 
     Args:
-        setting: what the user set; 0 for nothing.
-        usual: how many, if OMP_NUM_THREADS says nothing either.
+        setting: the user's setting; 0 for none.
+        usual: number of threads if OMP_NUM_THREADS is not set either.
     """
     return setting or omp_threads() or usual

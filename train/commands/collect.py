@@ -13,15 +13,15 @@ from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE,
 
 @dataclass(frozen=True)
 class CollectConfig:
-    """Which demonstrations to record.
+    """Settings of `embodio-collect`.
 
     Attributes:
-        out: folder of the data set; a collection that was interrupted there goes on.
+        out: folder of the data set; a collection that was interrupted there resumes.
         env: environment, such as robosuite/lift, or module:Class for one of your own that has expert().
-        episodes: how many; asking for more later extends the data set.
+        episodes: number of episodes; asking for more later extends the data set.
         seed: of the first episode; episode i uses seed + i.
-        noise: standard deviations of the disturbance of executed actions, in halves of the range of each dimension;
-            episode after episode in turn.
+        noise: standard deviations of the noise on executed actions, as fractions of half the range of each dimension;
+            episodes take them in turn.
         workers: processes that record at the same time.
         keep_failures: keep episodes in which the expert failed.
     """
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         record,
         argv,
         prog="embodio-collect",
-        description="Record demonstrations of a scripted expert as RLDS. Run it again to go on after an interrupt.",
+        description="Record demonstrations of a scripted expert as RLDS. Run it again to resume after an interrupt.",
         examples=("embodio-collect env=robosuite/lift episodes=200 seed=0 out=data/lift",),
         user_errors=(DatasetError, EnvError),
     )

@@ -27,16 +27,16 @@ DTYPES = ("keep", "float32", "bfloat16")
 
 @dataclass(frozen=True)
 class ConvertConfig:
-    """What to convert into what.
+    """Settings of `embodio-convert`.
 
     Attributes:
         source: folder in our layout or the released one, a name on the hub, or an npz file of the JAX original.
-        out: folder to write; it appears when all is done.
+        out: folder to write; it appears when the conversion is complete.
         to: layout to write, "embodio" or "reference".
         size: named size of the network, or its config.json; only an npz file needs it.
-        tokenizers: take the image and audio tokenisers along; the released layout includes them.
+        tokenizers: include the image and audio tokenisers; the released layout always does.
         dtype: of encoder, decoder, embeddings and resamplers, float32 or bfloat16, with towers and tokenisers in
-            float32; "keep" leaves all as they are.
+            float32; "keep" changes nothing.
         shard_megabytes: spread the released layout over files of at most this size; 0 writes one file.
         overwrite: replace weights that are in `out` already.
     """
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def convert(config: ConvertConfig) -> int:
-    """Reads, checks and writes; prints a table of what was converted; returns the exit code.
+    """Reads, checks and writes weights; prints a table of them; returns the exit code.
 
     Raises:
         UsageError: `out` holds weights already, or is what is being read.
@@ -135,7 +135,7 @@ def _require_free(config: ConvertConfig) -> None:
 
 
 def _move(partial: Path, out: Path) -> None:
-    """Puts complete files in their place, the configuration last: without it a folder is not read."""
+    """Moves complete files into place, the configuration last: without it a folder is not read."""
     from embodio.model.weights.pretrained import written_weights
 
     out.mkdir(parents=True, exist_ok=True)

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EnvsConfig:
-    """Which environments to show.
+    """Settings of `embodio-envs`.
 
     Attributes:
-        match: only names that hold this text, such as vima/ or lift.
+        match: show only names that contain this text, such as vima/ or lift.
     """
 
     match: str = ""

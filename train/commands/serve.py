@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ServeConfig:
-    """What to serve, and to whom.
+    """Settings of `embodio-serve`.
 
     Attributes:
         agent: name (lift-nano) or folder of a checkpoint.
-        robot: name of the robot to serve, or of its embodiment, where the checkpoint has several; empty takes the only
+        robot: name of the robot to serve, or of its embodiment, if the checkpoint has several; empty takes the only
             one, or its default. Several robots need a server each.
-        port: to listen at; 0 takes a free one.
-        host: address to listen at; 0.0.0.0 for other machines, which needs token_file or open.
+        port: port to listen on; 0 takes a free one.
+        host: address to listen on; 0.0.0.0 for other machines, which needs token_file or open.
         token_file: file whose first line is the token that clients must send.
         open: allow other machines without a token.
         certificate: PEM file for TLS.
@@ -42,14 +42,14 @@ class ServeConfig:
         precision: of the weights: float32, bfloat16, int8 or int8_weights.
         device: where the network runs, cpu or cuda.
         threads: of the network; 0 takes OMP_NUM_THREADS, or 1.
-        max_clients: robots at once.
-        max_megabytes: of one message.
-        max_rows: environments of one robot's vector.
+        max_clients: robots connected at once.
+        max_megabytes: size of one message.
+        max_rows: environments in one robot's vector.
         max_waiting: requests in the queue; more are refused.
         max_batch: requests that are computed together.
         deadline: seconds that a request may wait in the queue.
-        keep_seconds: an episode outlives a broken connection by so much.
-        stop_seconds: running requests have at most so long when the server stops.
+        keep_seconds: time that an episode survives a broken connection.
+        stop_seconds: time for running requests to finish when the server stops.
     """
 
     agent: str = "lift-nano"
@@ -99,7 +99,7 @@ def serve(config: ServeConfig) -> int:
     """Serves until SIGINT or SIGTERM; returns the exit code.
 
     Raises:
-        AgentError: the checkpoint cannot be loaded, or not be served like this.
+        AgentError: the checkpoint cannot be loaded, or not served with these settings.
     """
     import torch
     from rich.console import Console
@@ -138,13 +138,13 @@ def serve(config: ServeConfig) -> int:
 
 
 def _say(console: Console, text: str) -> None:
-    """Prints a line that a server on a full disk does without."""
+    """Prints a line, which a server on a full disk skips."""
     with suppress(OSError):
         console.print(text)
 
 
 def _welcome(config: ServeConfig, agent: Agent, url: str) -> str:
-    """Where the server is, and how to use it."""
+    """The address of the server, and how to use it."""
     for everywhere in ("0.0.0.0", "[::]"):
         url = url.replace(everywhere, socket.gethostname())
     token = "" if config.token_file is None else ", token=..."

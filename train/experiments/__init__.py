@@ -26,7 +26,7 @@ def experiment_named(name: str) -> Experiment[Any]:
 
 
 def experiment_of(config: RunConfig) -> Experiment[Any]:
-    """The experiment that settings are of; raises TrainError where there is none."""
+    """The experiment that settings are of; raises TrainError if there is none."""
     for name in experiment_names():
         if (experiment := experiment_named(name)).schema is type(config):
             return experiment

@@ -1,4 +1,4 @@
-"""Adafactor with momentum, as the paper trains (section 3.5): second moments of rows and columns, not of all entries.
+"""Adafactor with momentum, as the paper trains (section 3.5): second moments of rows and columns only.
 
 With k = 1, 2, ... the number of the step, g the gradient of a parameter p and beta2 = 1 - k^-0.8:
 
@@ -28,13 +28,13 @@ class Adafactor(torch.optim.Optimizer):
     """Adafactor over parameters or groups of them.
 
     Args:
-        params: as of any optimiser of torch.
+        params: as for any optimiser of torch.
         lr: the relative rate, multiplied by the root mean square of each parameter.
         beta1: decay of the momentum; 0 keeps none, which saves its memory.
         decay: exponent of the decay of the second moment.
         clip: largest root mean square of an update before it is scaled.
         eps1: added to squared gradients.
-        eps2: smallest root mean square that a parameter counts with.
+        eps2: lower bound of a parameter's root mean square.
 
     Raises:
         TrainError: a number is out of range.
@@ -85,7 +85,7 @@ class Adafactor(torch.optim.Optimizer):
 
 
 def factored_dimensions(shape: torch.Size) -> tuple[int, int] | None:
-    """The two largest dimensions, smaller index of equal ones first; None where a parameter is not factored."""
+    """The two largest dimensions, smaller index of equal ones first; None if a parameter is not factored."""
     if len(shape) < 2:
         return None
     columns, rows = sorted(range(len(shape)), key=lambda index: (-shape[index], index))[:2]

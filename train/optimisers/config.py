@@ -13,13 +13,13 @@ class OptimiserConfig:
 
     Attributes:
         learning_rate: peak.
-        final: share of the peak that is left at the last step.
+        final: share of the peak at the last step.
         warmup: steps until the peak.
         beta1: decay of the first moment.
         beta2: decay of the second moment.
         weight_decay: on matrices only; norms, embeddings and position tables are not decayed.
         clip: largest global norm of the gradient (paper, section 3.2).
-        ema: decay of the running average of the weights, which is what the agent plays with; 0 for none.
+        ema: decay of the running average of the weights, which the agent uses; 0 for none.
     """
 
     learning_rate: float = 1e-3

@@ -49,7 +49,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Takes in the weights after optimiser step number `step` (0, 1, ...)."""
+        """Adds the weights after optimiser step number `step` (0, 1, ...)."""
         decay = min(self._decay, (1 + step) / (10 + step))
         sources = [parameter.detach() for parameter in self._source.values()]
         torch._foreach_lerp_(list(self.values.values()), sources, 1 - decay)

@@ -1,4 +1,4 @@
-"""Trains the small SentencePiece model that ships as the default text tokeniser.
+"""Training of the small SentencePiece model that ships as the default text tokeniser.
 
 Run `python -m embodio.train.tokenizers.text OUT.model` to make the shipped file again. The corpus is drawn from the
 sentence patterns below with a fixed seed, so the same SentencePiece version gives the same pieces. Byte fallback keeps

@@ -1,4 +1,4 @@
-"""`embodio-data convert`: any data set as RLDS or LeRobot v3, with a progress bar; an interrupted one goes on."""
+"""`embodio-data convert`: any data set as RLDS or LeRobot v3, with a progress bar; an interrupted one resumes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHOWN = 5  # damaged episodes
 
 
 def convert_data(config: ConvertDataConfig) -> int:
-    """Writes a data set again and says what was left out; returns the exit code."""
+    """Converts a data set and reports what was left out; returns the exit code."""
     require_writable(config.out, folder=True)
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     copy = _copy_by_tfds(config, console)
@@ -52,7 +52,7 @@ def convert_data(config: ConvertDataConfig) -> int:
 
 
 def _copy_by_tfds(config: ConvertDataConfig, console: Console) -> Path | None:
-    """A copy, kept until the conversion is done, of what only tfds itself reads; None where it is not needed."""
+    """A copy of data that only tfds reads, kept until the conversion is done; None if not needed."""
     if not is_tfds(config.source):
         return None
     place = version_folder(prepared_folder(config.source, config.folder))

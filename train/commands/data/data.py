@@ -24,11 +24,11 @@ from embodio.train.commands.data.schemas import (
 
 @dataclass(frozen=True)
 class Verb:
-    """One thing that `embodio-data` does.
+    """One verb of `embodio-data`.
 
     Attributes:
         schema: dataclass of its settings.
-        execute: does it, and returns the exit code.
+        execute: runs it, and returns the exit code.
         description: one sentence for the help.
         examples: command lines for the help.
     """
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _overview(verbs: Mapping[str, Verb], arguments: Sequence[str]) -> int:
-    """Lists what the command does where it was not told one of these; returns the exit code."""
+    """Lists the verbs if none of them was given; returns the exit code."""
     asked = bool({"--help", "-h"} & set(arguments))
     if not asked:
         wrong = f"there is no {arguments[0]!r}" if arguments else "say what to do"
@@ -81,13 +81,13 @@ def _is_place(argument: str) -> bool:
 
 
 def _quoted(argument: str) -> str:
-    """Text as hydra takes it, whatever is in it."""
+    """Text as a hydra literal, whatever it contains."""
     plain = all(letter.isalnum() or letter in "/._-" for letter in argument)
     return argument if plain else "'" + argument.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def verbs() -> dict[str, Verb]:
-    """Name -> what `embodio-data` does under that name."""
+    """Name -> verb of `embodio-data`."""
     return {
         "inspect": Verb(
             InspectConfig,
@@ -108,7 +108,7 @@ def verbs() -> dict[str, Verb]:
         "convert": Verb(
             ConvertDataConfig,
             _convert,
-            "Write any data set as RLDS or LeRobot v3; the same command goes on after it was interrupted.",
+            "Write any data set as RLDS or LeRobot v3; the same command resumes after an interrupt.",
             (
                 "embodio-data convert lift.hdf5 out=data/lift name=lift",
                 "embodio-data convert data/lift out=data/lift_lerobot to=lerobot",

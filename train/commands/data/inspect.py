@@ -57,13 +57,13 @@ def inspect(config: InspectConfig) -> int:
 
 
 def _show_instructions(console: Console, source: EpisodeSource, described: InstructionFields | None) -> None:
-    console.print("instructions in some of the episodes; those in one line are wordings of the same:")
+    console.print("instructions in some of the episodes; those on one line are paraphrases:")
     for line in instructions(source, described):
         console.print(f"  {line}")
 
 
 def _first(source: EpisodeSource) -> str:
-    """Which episode is the first that has steps, and how many these are."""
+    """The first episode with steps, and the number of its steps."""
     number, episode = next(some_episodes(source), (0, None))
     if episode is None:
         return "none of them has steps that can be read"
@@ -71,7 +71,7 @@ def _first(source: EpisodeSource) -> str:
 
 
 def _described(description: Description) -> str:
-    """What the YAML file of a data set says of it, for people."""
+    """A readable summary of a data set's YAML file."""
     lines = [description.about] if description.about else []
     if description.embodiment is not None:
         robot, action = description.embodiment, description.embodiment.action

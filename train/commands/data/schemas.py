@@ -13,7 +13,7 @@ from embodio.train.command_line.schema import UsageError
 
 @dataclass(frozen=True)
 class InspectConfig:
-    """Which data set to look at.
+    """Settings of `embodio-data inspect`.
 
     Attributes:
         source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
@@ -30,13 +30,13 @@ class InspectConfig:
 
 @dataclass(frozen=True)
 class StatsConfig:
-    """Whose statistics to compute.
+    """Settings of `embodio-data stats`.
 
     Attributes:
         source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
-        fields: numeric fields of a step; empty takes those of action, expert_action and state that are there.
+        fields: numeric fields of a step; empty takes those of action, expert_action and state that exist.
         episodes: how many episodes to read; 0 reads all.
         out: JSON file to write them to; null only shows them.
     """
@@ -54,13 +54,13 @@ class StatsConfig:
 
 @dataclass(frozen=True)
 class ConvertDataConfig:
-    """What to write, and as what.
+    """Settings of `embodio-data convert`.
 
     Attributes:
         source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
-        out: folder of the new data set; must be empty or not be there.
+        out: folder of the new data set; must be empty or not exist.
         to: layout of the new data set, rlds or lerobot.
-        name: of the new data set: small letters, digits and underscores; null makes it from the source's.
+        name: of the new data set: lower-case letters, digits and underscores; null makes it from the source's.
         images: png keeps every value; RLDS also takes jpeg, LeRobot video; null takes png for RLDS, video for LeRobot.
         fps: steps per second for LeRobot; null takes that of the robot.
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA. For tfds:NAME, what
@@ -79,7 +79,7 @@ class ConvertDataConfig:
 
     @property
     def settings(self) -> ConversionSettings:
-        """The part that decides what is written; raises DatasetError where it makes no sense."""
+        """The part that decides what is written; raises DatasetError if it makes no sense."""
         return ConversionSettings(self.to, self.name, self.images, self.fps)  # type: ignore[arg-type]
 
     def __post_init__(self) -> None:
@@ -91,7 +91,7 @@ class ConvertDataConfig:
 
 @dataclass(frozen=True)
 class VisualiseConfig:
-    """Which episodes to show.
+    """Settings of `embodio-data visualise`.
 
     Attributes:
         source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
@@ -99,7 +99,7 @@ class VisualiseConfig:
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
         episodes: numbers of the episodes; empty takes the first `count`.
-        count: how many episodes where `episodes` is empty.
+        count: number of episodes if `episodes` is empty.
         checkpoint: shows the tokens as this policy sees them; null takes a plain policy with the robot's own limits.
     """
 
@@ -117,20 +117,20 @@ class VisualiseConfig:
 
 @dataclass(frozen=True)
 class VerifyConfig:
-    """What to check.
+    """Settings of `embodio-data verify`.
 
     Attributes:
         source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
         episodes: how many episodes to read; 0 reads all.
-        bins: levels of a continuous action dimension.
-        replay: how many episodes, spread over the tasks, to replay in the simulator, where the robot is that of one of
+        bins: number of bins of a continuous action dimension.
+        replay: number of episodes, spread over the tasks, to replay in the simulator, if the robot belongs to one of
             our environments.
         strict: open every image, not only the first and last one of each camera and episode; a warning makes the exit
             code 1.
-        with_: rlds has tfds and rlds themselves read the data too, in a process of their own, and compares; only for
-            RLDS data, and needs the extra `tf`.
+        with_: rlds also reads the data with tfds and rlds, in a separate process, and compares; only for RLDS data,
+            and needs the extra `tf`.
     """
 
     source: str

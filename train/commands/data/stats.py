@@ -44,7 +44,7 @@ def stats(config: StatsConfig) -> int:
 
 
 def _units(source: EpisodeSource, field: str) -> Mapping[str, str]:
-    """Name of a dimension -> its unit, where the data set says what robot it is of."""
+    """Name of a dimension -> its unit, if the data set describes its robot."""
     try:
         robot = source.embodiment
     except (DatasetError, EmbodimentError):
@@ -54,7 +54,7 @@ def _units(source: EpisodeSource, field: str) -> Mapping[str, str]:
 
 
 def _table(field: str, values: FieldStatistics, units: Mapping[str, str]) -> Table:
-    """One row for each dimension; those that never change, or hardly ever, are marked."""
+    """One row for each dimension; those that never or hardly ever change are marked."""
     constant = Normaliser.from_statistics("minmax", values).constant
     marks = {name: "constant" for name, same in zip(values.names, constant, strict=True) if same}
     marks |= dict.fromkeys(values.outliers_only, "constant but for outliers")

@@ -23,7 +23,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "note": "cyan", "unknown": "dim"
 
 
 def check(config: VerifyConfig) -> int:
-    """Checks, and shows the table; returns the exit code."""
+    """Runs the checks and shows the table; returns the exit code."""
     source = open_source(config.source, folder=config.folder, split=config.split)
     console = Console(stderr=True, highlight=False)
     with progress_bars(console) as progress:
@@ -61,7 +61,7 @@ def check(config: VerifyConfig) -> int:
 
 
 def _table(name: str, findings: list[Finding]) -> Table:
-    """One row for each check; what to do stands below the figures, so that a narrow terminal has room for both."""
+    """One row for each check; the remedy is below the figures, so that both fit a narrow terminal."""
     table = Table("check", "status", "found, and what to do", title=Text(name), show_lines=True)
     for finding in findings:
         found = Text(finding.found)

@@ -46,9 +46,9 @@ def _visualise(config: VisualiseConfig) -> int:
 
 
 def _format(source: EpisodeSource, checkpoint: str | None) -> tuple[PolicyFormat | None, str]:
-    """How a policy would read this data, and a note that says which policy; without a robot only the reason."""
+    """The format in which a policy reads this data, and a note on the policy; without a robot only the reason."""
     if checkpoint is not None:
-        from embodio.agent.checkpoint import load_checkpoint  # imports torch, which the other verbs do without
+        from embodio.agent.checkpoint import load_checkpoint  # imports torch, which the other verbs do not need
 
         loaded = load_checkpoint(checkpoint, source.embodiment)
         found = loaded.robots[loaded.robots.pick(source.embodiment)]
@@ -68,10 +68,10 @@ def _format(source: EpisodeSource, checkpoint: str | None) -> tuple[PolicyFormat
 
 
 def token_table(policy: PolicyFormat, episode: EpisodeView, note: str) -> TokenTable:
-    """The input text and the action bins at every step; each value token stands as its bin, 0 to 999, in <>.
+    """The input text and the action bins at every step; each value token is shown as its bin, 0 to 999, in <>.
 
     Args:
-        policy: how a policy reads and writes.
+        policy: the policy's format.
         episode: of the robot of that policy.
         note: shown above the table.
     """

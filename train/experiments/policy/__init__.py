@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def build(config: TrainConfig) -> Parts[UnifiedIO2]:
     """The parts of a policy run; see `embodio.train.experiments.policy.parts`."""
-    from embodio.train.experiments.policy.parts import policy_parts  # loads torch, which a help page needs not wait for
+    from embodio.train.experiments.policy.parts import policy_parts  # loads torch, which a help page need not wait for
 
     return policy_parts(config)
 
@@ -23,7 +23,7 @@ EXPERIMENT = Experiment(
     schema=TrainConfig,
     build=build,
     description="Train a policy on trajectories: one data set or a mixture, one task or several. Run it again with "
-    "the same out= to go on after an interrupt.",
+    "the same out= to resume after an interrupt.",
     examples=(
         "embodio-train experiment=lift data=data/lift out=runs/lift",
         "embodio-train experiment=mixture out=runs/mixture sources.calm.weight=3",

@@ -1,4 +1,4 @@
-"""What a run learns from: data sets opened, robots with their formats, tasks made and mixed, and what is held out."""
+"""The data of a policy run: open data sets, formats of robots, a mixture of tasks, and held-out episodes."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class OpenSource:
         name: in the settings.
         config: its settings.
         episodes: the data set.
-        action_key: what is imitated.
+        action_key: the imitated field.
         training: numbers of the episodes to learn from.
         held_out: numbers of those for validation.
-        rules: which steps are left out.
+        rules: rules for steps to leave out.
     """
 
     name: str
@@ -74,15 +74,15 @@ class OpenSource:
 
 @dataclass(frozen=True)
 class PolicyData:
-    """All of it.
+    """The data of a run.
 
     Attributes:
         sources: the data sets.
-        formats: name of a data set -> how its robot is read and written.
+        formats: name of a data set -> the format of its robot.
         entries: tasks of all data sets, for training.
-        training: their mixture, or the task if there is one only.
-        held_out: name of an entry -> the same task on held-out episodes; without those that no episode fits.
-        notes: what is left out, and why, for people.
+        training: their mixture, or the task if there is only one.
+        held_out: name of an entry -> the same task on held-out episodes; without tasks that no episode fits.
+        notes: readable notes on what is left out, and why.
     """
 
     sources: Sequence[OpenSource]
@@ -102,11 +102,11 @@ class PolicyData:
     def robots(self, default: str = "") -> RobotFormats:
         """The robots that the network learns to act for.
 
-        Data sets whose robot is the same, read and written alike, are one robot, named after the first of them; if all
-        are, it needs no name.
+        Data sets with the same robot and format are one robot, named after the first of them; if it is the only one, it
+        needs no name.
 
         Args:
-            default: name of a data set, whose robot acts where none is asked for; "" for none.
+            default: name of the data set whose robot acts by default; "" for none.
 
         Raises:
             CheckpointError: the name of a data set cannot be that of a robot.
@@ -122,7 +122,7 @@ class PolicyData:
 
 
 def _alike(one: PolicyFormat, other: PolicyFormat) -> bool:
-    """Whether two robots are the same, and read and written alike."""
+    """Whether two robots have the same embodiment and format."""
     pairs = (
         (one.config, other.config),
         (one.embodiment, other.embodiment),
@@ -135,9 +135,9 @@ def gather(config: TrainConfig, vocabulary: Vocabulary) -> PolicyData:
     """Opens the data sets of a run and makes its tasks.
 
     Raises:
-        DatasetError: a data set is missing, damaged or too small, or weights make no mixture.
+        DatasetError: a data set is missing, damaged or too small, or the weights are not valid rates.
         TrainError: settings contradict each other or the data.
-        AgentError, ModelError: a robot cannot be read or written as the policy says.
+        AgentError, ModelError: a robot does not fit the policy's format.
     """
     opened = open_sources(config)
     formats = make_formats(config, opened, vocabulary)
@@ -187,7 +187,7 @@ def open_sources(config: TrainConfig) -> list[OpenSource]:
 
 
 def _split(source: EpisodeSource, holdout: int) -> int:
-    """Number of the first held-out episode: from it on, `holdout` episodes have steps. Empty ones are named."""
+    """Number of the first held-out episode: from it on, `holdout` episodes have steps. Reports empty ones."""
     index = index_episodes(source)
     empty = set(index.empty)
     if empty:
@@ -201,7 +201,7 @@ def _split(source: EpisodeSource, holdout: int) -> int:
 
 
 def make_formats(config: TrainConfig, opened: Sequence[OpenSource], vocabulary: Vocabulary) -> dict[str, PolicyFormat]:
-    """How each data set is read and written; data sets of one robot share their statistics."""
+    """The format of each data set; data sets of one robot share their statistics."""
     formats = {}
     for one in opened:
         robot = one.episodes.embodiment
@@ -219,7 +219,7 @@ def make_formats(config: TrainConfig, opened: Sequence[OpenSource], vocabulary: 
 
 
 def _require_ranges(policy: PolicyConfig, robot: Embodiment, statistics: DatasetStatistics) -> None:
-    """Refuses levels that could not move a dimension of the action that moves in the data."""
+    """Refuses bins that could not move an action dimension that moves in the data."""
     if policy.action_range != "quantiles":
         return
     kinds = {dimension.name: dimension.kind for dimension in robot.action.dimensions}
@@ -232,7 +232,7 @@ def _require_ranges(policy: PolicyConfig, robot: Embodiment, statistics: Dataset
 
 
 def policy_statistics(alike: Sequence[OpenSource]) -> DatasetStatistics:
-    """Statistics of what a policy reads and writes: "state", and as "action" the field that it imitates.
+    """Statistics of a policy's fields: "state", and as "action" the field that it imitates.
 
     Args:
         alike: data sets of one robot.
@@ -262,7 +262,7 @@ def make_task(
 
     Raises:
         UnknownTaskError: there is no such task.
-        DatasetError: no episode fits it, or no step is left.
+        DatasetError: no episode fits it, or no step remains.
     """
     name, settings = task
     shared = SharedConfig(

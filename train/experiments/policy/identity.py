@@ -1,4 +1,4 @@
-"""The identity of a policy run: its data, robots, vocabulary and first weights, compared when the run goes on."""
+"""The identity of a policy run: its data, robots, vocabulary and first weights, compared when the run resumes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.experiments.policy.data import OpenSource
 
 EXAMPLES_REVISION = 1
-"""Raised whenever the same data and settings give other examples."""
+"""Increased whenever the same data and settings give different examples."""
 
 
 def identity_of(
     opened: Sequence[OpenSource], formats: Mapping[str, PolicyFormat], vocabulary: Vocabulary, init: str
 ) -> dict[str, Any]:
-    """The identity of all inputs of a run but its settings.
+    """The identity of all inputs of a run except its settings.
 
     Args:
         opened: its data sets.
-        formats: name of a data set -> how its robot is read and written.
+        formats: name of a data set -> the format of its robot.
         vocabulary: of the network.
         init: sha256 of the weights that it began with, "" for random ones.
     """
@@ -40,7 +40,7 @@ def identity_of(
 
 
 def identity_of_checkpoint(policy_format: PolicyFormat, name: str) -> dict[str, Any]:
-    """What a checkpoint from before there were identities says of its main data set."""
+    """The main data set as described by a checkpoint from before there were identities."""
     source = {key: value for key, value in _robot(policy_format).items() if key != "features"}
     plain: dict[str, Any] = json.loads(json.dumps({"main": name, "source": source}))
     return {"sources": {plain["main"]: plain["source"]}, "vocabulary": policy_format.vocabulary.fingerprint}

@@ -1,4 +1,4 @@
-"""The network of a run at step 0: a named size, fitted to the robots, with an image tokeniser where tasks draw."""
+"""The network of a run at step 0: a named size, fitted to the robots, with an image tokeniser if tasks draw."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def make_network(config: TrainConfig, robots: RobotFormats) -> UnifiedIO2:
 def smooth_value_embeddings(model: UnifiedIO2, vocabulary: Vocabulary, width: float, seed: int) -> None:
     """Redraws the embeddings of the 1000 value tokens as smooth random functions of the value.
 
-    The rows stay standard normal, as the recipe starts them, but are correlated over about `width` tokens; so what a
-    network learns of one value holds for its neighbours from the first step. Logits, tied to the table, profit too.
+    The rows stay standard normal, as in the recipe, but are correlated over about `width` tokens, so what a network
+    learns about one value carries over to its neighbours from the first step. Logits, tied to the table, benefit too.
 
     Args:
         model: changed in place.
         vocabulary: names the rows.
-        width: standard deviation of the smoothing kernel in tokens; 0 leaves the rows as they are.
+        width: standard deviation of the smoothing kernel in tokens; 0 leaves the rows unchanged.
         seed: of the draw.
     """
     if width <= 0:
@@ -74,7 +74,7 @@ def smooth_value_embeddings(model: UnifiedIO2, vocabulary: Vocabulary, width: fl
 
 
 def _with_history(config: ModelConfig, frames: int) -> ModelConfig:
-    """The same with room for frames of the image history."""
+    """The config with capacity for frames of the image history."""
     if config.image_history is None:
         raise TrainError("size: this network has no image history; choose another, or tasks without earlier frames")
     inputs = config.input_modalities
@@ -86,7 +86,7 @@ def _with_history(config: ModelConfig, frames: int) -> ModelConfig:
 
 
 def _with_drawing(config: ModelConfig, tokenizer: ImageTokenizer) -> ModelConfig:
-    """The same with images as targets."""
+    """The config with images as targets."""
     codes = tokenizer.config
     return config.replace(
         target_modalities=("text", "image"),

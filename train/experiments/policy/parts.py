@@ -1,4 +1,4 @@
-"""The parts of a policy run: its network and first weights, its data, and the agent that a checkpoint holds."""
+"""The parts of a policy run: its network and first weights, its data, and the agent of its checkpoint."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def policy_parts(config: TrainConfig) -> Parts[UnifiedIO2]:
     Raises:
         UsageError: settings make no sense, whatever the data.
         DatasetError: if a data set is missing, damaged or too small.
-        TrainError, AgentError, ModelError: if settings contradict each other, or the weights to begin with do not fit.
+        TrainError, AgentError, ModelError: if settings contradict each other, or the initial weights do not fit.
     """
     checkpoint = recover_folder(Path(config.out) / CHECKPOINT)
     goes_on = (checkpoint / STATE).is_file()
@@ -50,7 +50,7 @@ def policy_parts(config: TrainConfig) -> Parts[UnifiedIO2]:
     vocabulary = _vocabulary(checkpoint if goes_on else None, start)
     data = gather(config, vocabulary)
     robots = data.robots(config.robot)
-    torch.manual_seed(config.seed)  # weights to begin with drew numbers while they were read
+    torch.manual_seed(config.seed)  # reading initial weights drew random numbers
     model = make_network(config, robots)
     notes: list[RenderableType] = list(data.notes)
     if start is not None:
@@ -72,7 +72,7 @@ def policy_parts(config: TrainConfig) -> Parts[UnifiedIO2]:
 
 
 def _validators(data: PolicyData, make_features: FeatureMaker, batch_size: int) -> Mapping[str, Validator]:
-    """A validator for each task that a held-out episode fits."""
+    """A validator for each task with a suitable held-out episode."""
     records = max(1, VALIDATION_RECORDS // max(1, len(data.held_out)))
 
     def held_out(task: RecordTask, on_damage: Callable[[ExampleError], None] = lambda error: None) -> Iterator[Batch]:
@@ -84,13 +84,13 @@ def _validators(data: PolicyData, make_features: FeatureMaker, batch_size: int) 
 
 
 def _older_identity(source: str, folder: Path) -> Mapping[str, Any]:
-    """What a checkpoint from before there were identities says of a data set."""
+    """A data set as described by a checkpoint from before there were identities."""
     robots = load_robots(folder)
     return identity_of_checkpoint(robots[robots.pick()], source)
 
 
 def _vocabulary(checkpoint: Path | None, start: Start | None) -> Vocabulary:
-    """That of the run that goes on, or of the weights to begin with; else the one that ships."""
+    """The vocabulary of the resumed run or of the initial weights; else the default one."""
     if checkpoint is not None:
         check_sums(checkpoint, [name for name in (VOCABULARY,) if (checkpoint / name).is_file()])
         return Vocabulary.from_file(checkpoint / VOCABULARY)

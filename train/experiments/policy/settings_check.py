@@ -1,4 +1,4 @@
-"""The check of all settings that need no data, before any is opened."""
+"""The check of all settings that do not depend on data, before any is opened."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def check_settings(config: TrainConfig, *, goes_on: bool = False) -> None:
 
     Args:
         config: the settings.
-        goes_on: a run goes on, so that the weights it began with are not needed.
+        goes_on: whether a run resumes, so that its initial weights are not needed.
 
     Raises:
-        UsageError: a word is none of those that are known, or `out` is a file.
+        UsageError: a choice is unknown, or `out` is a file.
         DatasetError: there is no such task, or a weight is not positive.
         ModelError: there is no such size.
         PrecisionError: this machine has no such device.
-        TrainError: there is nothing that `init` names.
+        TrainError: `init` names nothing that exists.
     """
     for name, known in _RANGES.items():
         if getattr(config.policy, name) not in known:
