@@ -37,11 +37,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         train,
         arguments,
         prog="embodio-train" if name == USUAL else f"embodio-train {name}",
-        description=experiment.description,
+        description=experiment.description + _others(name),
         examples=experiment.examples,
         config_dir=CONFIGS,
         user_errors=(TrainError, DatasetError, ModelError, *experiment.errors),
     )
+
+
+def _others(name: str) -> str:
+    """A sentence on the other experiments; nothing where there are none."""
+    others = [other for other in experiment_names() if other != name]
+    return f" Other experiments: {', '.join(f'embodio-train {other}' for other in others)}." if others else ""
 
 
 def train(config: RunConfig) -> int:

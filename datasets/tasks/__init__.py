@@ -46,7 +46,10 @@ def named_task(name: str) -> type[MomentTask[Any]]:
         near = difflib.get_close_matches(name, known, n=1)
         meant = f"did you mean {near[0]!r}? " if near else ""
         raise UnknownTaskError(f"tasks: no task {name!r}; {meant}There are {', '.join(known)}")
-    task: type[MomentTask[Any]] = importlib.import_module(f"{__name__}.{name}").TASK
+    module = importlib.import_module(f"{__name__}.{name}")
+    task: type[MomentTask[Any]] | None = getattr(module, "TASK", None)
+    if task is None:
+        raise DatasetError(f"{module.__file__}: a module of tasks needs TASK = a subclass of MomentTask")
     return task
 
 

@@ -126,7 +126,8 @@ def test_configs_begin_with_their_command() -> None:
         lines = path.read_text(encoding="utf-8").splitlines()
         header = [line for line in lines[:40] if line.startswith("#")]
         assert lines[0].startswith("#"), f"{path}: begins with a comment"
-        assert any("embodio-" in line for line in header), f"{path}: the header names the command that runs it"
+        if path.parent.name != "prompts":  # no command runs wordings
+            assert any("embodio-" in line for line in header), f"{path}: the header names the command that runs it"
 
 
 def loaded_by(statement: str) -> set[str]:

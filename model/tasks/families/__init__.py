@@ -18,9 +18,15 @@ from embodio.model.tasks.errors import TaskError
 
 @lru_cache(maxsize=1)
 def families() -> Mapping[str, Family[Any]]:
-    """Name -> family, in alphabetical order."""
-    found = (importlib.import_module(f"{__name__}.{module.name}").FAMILY for module in pkgutil.iter_modules(__path__))
-    return {family.name: family for family in sorted(found, key=lambda one: one.name)}
+    """Name -> family, in alphabetical order; raises TaskError for a module without `FAMILY`."""
+    found: dict[str, Family[Any]] = {}
+    for listed in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{listed.name}")
+        family = getattr(module, "FAMILY", None)
+        if not isinstance(family, Family):
+            raise TaskError(f"{module.__file__}: a module of families needs FAMILY = an instance of Family")
+        found[family.name] = family
+    return dict(sorted(found.items()))
 
 
 def family_named(name: str) -> Family[Any]:

@@ -98,6 +98,11 @@ class Prompts:
     def __getitem__(self, name: str) -> Wordings:
         """The wordings of "family.group"; raises PromptError with the nearest name."""
         if name not in self._groups:
+            family, _, group = name.partition(".")
+            if group and not any(known.startswith(f"{family}.") for known in self._groups):
+                raise PromptError(
+                    f"no wordings of {family!r}: add {family}.yaml, with the group {group!r}, to {FOLDERS[-1]}"
+                )
             near = difflib.get_close_matches(name, self._groups, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(self._groups))}"
             raise PromptError(f"no wordings {name!r}; {hint}")

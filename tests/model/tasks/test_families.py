@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from embodio.model import Vocabulary
 from embodio.model.example import Example
-from embodio.model.tasks import AnswerError, Prompts, TaskError, families
+from embodio.model.tasks import AnswerError, PromptError, Prompts, TaskError, families
 from embodio.model.tasks.base.family import Annotation, Family, Media
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.base.text_family import TextItem
@@ -320,3 +320,18 @@ def test_a_family_is_added_by_one_module_and_one_file_of_wordings(
     finally:
         all_families.cache_clear()
         wordings.shipped_wordings.cache_clear()
+
+
+def test_a_module_without_a_family_and_a_family_without_wordings_say_what_to_add(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "toy_bare.py").write_text('"""Nothing yet."""')
+    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
+    all_families.cache_clear()
+    try:
+        with pytest.raises(TaskError, match=r"toy_bare\.py: a module of families needs FAMILY"):
+            all_families()
+    finally:
+        all_families.cache_clear()
+    with pytest.raises(PromptError, match=r"add toy_bare\.yaml, with the group 'plain'"):
+        Prompts()["toy_bare.plain"]
