@@ -162,7 +162,7 @@ def test_a_guess_about_the_data_stays_marked_in_the_checkpoint(data: Path, tmp_p
     trainer = make_trainer(settings(described, out, steps=1))
     assert trainer.bundle.policy_format.embodiment.guessed == ("action.rotation",)
     trainer.train()
-    with pytest.warns(UserWarning, match=r"confirmed by nobody: action\.rotation"):
+    with pytest.warns(UserWarning, match=r"guessed and never confirmed: action\.rotation"):
         agent = Agent.load(out / "checkpoint", embodiment=open_source(data).embodiment)
     assert "guessed, confirmed by nobody: action.rotation" in str(agent.embodiment)
     described.write_text(described.read_text().replace("guessed:", "see:"))
