@@ -1,0 +1,40 @@
+"""Objective: a way to make a training Example of a record; each is one module of this folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from embodio.datasets.records.record import Record
+from embodio.model.config.model import ModelConfig
+from embodio.model.example import Example
+from embodio.model.tokens.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class ObjectiveContext:
+    """What an objective knows of the network that it makes examples for.
+
+    Attributes:
+        config: of the network: which modalities it reads and writes, sizes, lengths.
+        vocabulary: its text tokens.
+    """
+
+    config: ModelConfig
+    vocabulary: Vocabulary
+
+
+class RecordObjective(Protocol):
+    """A pure function of (record, generator); a module has one as `OBJECTIVE`."""
+
+    def suits(self, record: Record, context: ObjectiveContext) -> bool:
+        """Whether the record has the parts, and the network the modalities, that the objective needs."""
+
+    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+        """Makes an Example; all random draws come from the generator.
+
+        Raises:
+            CorruptRecordError: media of the record cannot be decoded.
+        """
