@@ -57,7 +57,9 @@ class InstructionFromVideo(MomentTask[InstructionFromVideoConfig]):
         cuts = np.linspace(0, last, min(self.config.frames, last) + 1).astype(np.int64)
         steps = cuts[:-1] if generator is None else generator.integers(cuts[:-1], cuts[1:])
         earlier = tuple(scene.picture(int(one)) for one in steps)
-        return TextItem(media=InputMedia(image=scene.picture(last), image_history=earlier), text=scene.recorded_instruction)
+        return TextItem(
+            media=InputMedia(image=scene.picture(last), image_history=earlier), text=scene.recorded_instruction
+        )
 
 
 TASK = InstructionFromVideo

@@ -195,7 +195,8 @@ class PlaceVerbs(Engine):
         """Estimates the camera's movement from an earlier image to each image."""
         before = self._require_pairs("earlier", earlier, len(self._images(images)))
         asked = [
-            Movement(media=InputMedia(image=image, image_history=[old])) for image, old in zip(images, before, strict=True)
+            Movement(media=InputMedia(image=image, image_history=[old]))
+            for image, old in zip(images, before, strict=True)
         ]
         found = self._ask(EstimatePose(), asked, **how)
         return [one if isinstance(one, AnswerError) else ViewChange(_given(one.pose)) for one in found]
