@@ -18,9 +18,7 @@ class UnknownObjectiveError(UnknownPlugInError):
     """An unknown objective name; the message lists the known ones."""
 
 
-_OBJECTIVES = PlugIns(
-    __name__, __path__, "OBJECTIVE", kind="objective", base=("objective",), error=UnknownObjectiveError
-)
+_OBJECTIVES = PlugIns(__name__, "OBJECTIVE", kind="objective", base=("objective",), error=UnknownObjectiveError)
 
 
 def objective_names() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeVar, cast
 
@@ -22,10 +23,13 @@ class ObjectiveContext:
     Attributes:
         config: of the network: which modalities it reads and writes, sizes, lengths.
         vocabulary: its text tokens.
+        partner: draws a record of the same source, which may be the same one, with a generator; objectives that take
+            several records use it, and suit no record without it.
     """
 
     config: ModelConfig
     vocabulary: Vocabulary
+    partner: Callable[[np.random.Generator], Record] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,7 @@ class ObjectiveConfig:
 
 
 class RecordObjective(Protocol):
-    """A pure function of (record, generator)."""
+    """A pure function of (record, generator), and of the source where it draws partners."""
 
     def suits(self, record: Record, context: ObjectiveContext) -> bool:
         """Whether the record has the parts, and the network the modalities, that the objective needs."""
