@@ -69,8 +69,7 @@ def test_records_that_cannot_be_read_or_used_are_replaced_and_reported() -> None
     made = task(ObjectiveRate("a", Copies("a", lambda record: len(record.text) > 0)), broken=frozenset({4, 5}))
     seen: list[str] = []
     found = [
-        batch
-        for batch in batches(stream(made), 0, 30, config=LoaderConfig(), on_damage=lambda e: seen.append(str(e)))
+        batch for batch in batches(stream(made), 0, 30, config=LoaderConfig(), on_damage=lambda e: seen.append(str(e)))
     ]
     assert len(found) == 30 and all(len(_first(batch)) == 8 for batch in found)
     assert any("list, record 4: list.jsonl, record 4: at byte 400: flipped bits" in line for line in seen)
