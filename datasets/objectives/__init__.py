@@ -1,6 +1,6 @@
 """The pre-training objectives, found by listing this folder: how records of a corpus become examples.
 
-An objective is one module with the objective's name and a class `OBJECTIVE`, an `Objective`; its settings are the keys
+An objective is one module with the objective's name and a class `OBJECTIVE`, a `ConfiguredObjective`; its settings are the keys
 `objectives.<name>.*` of a training run. What objectives share is in `parts`.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from embodio.datasets.plug_ins import PlugIns, UnknownPlugInError
 
 if TYPE_CHECKING:
-    from embodio.datasets.objectives.objective import Objective, ObjectiveConfig
+    from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveConfig
 
 
 class UnknownObjectiveError(UnknownPlugInError):
@@ -31,9 +31,9 @@ def objective_summaries() -> dict[str, str]:
     return _OBJECTIVES.summaries()
 
 
-def named_objective(name: str) -> type[Objective[Any]]:
+def named_objective(name: str) -> type[ConfiguredObjective[Any]]:
     """Imports an objective by its name; raises UnknownObjectiveError."""
-    objective: type[Objective[Any]] = _OBJECTIVES.named(name)
+    objective: type[ConfiguredObjective[Any]] = _OBJECTIVES.named(name)
     return objective
 
 
