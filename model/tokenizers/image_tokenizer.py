@@ -15,6 +15,7 @@ from embodio.model.errors import BatchError, ConfigError
 from embodio.model.pauses import pause
 from embodio.model.tokenizers.tokenizer_layers import nearest_codes, require_codes
 
+
 class ImageTokenizer(nn.Module):
     """Images [B, H, W, 3] in [-1, 1] <-> codes [B, N], one for each patch, row by row."""
 
