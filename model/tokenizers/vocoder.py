@@ -74,7 +74,7 @@ class VocoderConfig:
 
     @classmethod
     def named(cls, name: str) -> Self:
-        """A known generator: "uio2" and the small "nano" (16 kHz, 128 bands), "v1" to "v3" of the paper (22.05 kHz, 80)."""
+        """A known generator: "uio2" and "nano" (16 kHz, 128 bands), or "v1" to "v3" of the paper (22.05 kHz, 80)."""
         wide: dict[str, Any] = {
             "num_mels": 80,
             "block": "1",
