@@ -1,7 +1,7 @@
 """The pre-training objectives, found by listing this folder: how records of a corpus become examples.
 
-An objective is one module with the objective's name and a class `OBJECTIVE`, a `ConfiguredObjective`; its settings are the keys
-`objectives.<name>.*` of a training run. What objectives share is in `parts`.
+An objective is one module with the objective's name and a class `OBJECTIVE`, a `ConfiguredObjective`; its settings are
+the keys `objectives.<name>.*` of a training run. What objectives share is in `parts`.
 """
 
 from __future__ import annotations
