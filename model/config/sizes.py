@@ -22,6 +22,35 @@ RELEASED_VOCAB_SIZE = 33280
 NANO_VOCAB_SIZE = 1792
 GENERALIST_VOCAB_SIZE = 5376
 """4096 pieces of text and the special tokens, rounded up."""
+NANO_IMAGE_TOKENIZER = ImageTokenizerConfig(
+    num_codes=1024,
+    code_dim=8,
+    embed_dim=8,
+    resolution=96,
+    channels=16,
+    channel_multipliers=(1, 2, 4, 8),
+    num_res_blocks=1,
+    attention_resolutions=(),
+    image_size=(96, 96),
+    norm_groups=8,
+)
+"""The image tokeniser of small networks: 96 x 96 pixels, 12 x 12 codes, 2.7 M parameters."""
+NANO_AUDIO_TOKENIZER = AudioTokenizerConfig(
+    num_codes=1024,
+    code_dim=16,
+    encoder_dim=128,
+    encoder_layers=4,
+    encoder_mlp_dim=512,
+    encoder_heads=4,
+    encoder_head_dim=32,
+    decoder_dim=192,
+    decoder_layers=4,
+    decoder_mlp_dim=768,
+    decoder_heads=6,
+    decoder_head_dim=32,
+    patch_size=(16, 16),
+)
+"""The audio tokeniser of small networks: 4.08 s, 256 x 128 cells, 16 x 8 codes, 2.6 M parameters."""
 
 
 @dataclass(frozen=True)
@@ -91,32 +120,8 @@ def _nano_generalist(vocab_size: int | None) -> dict[str, Any]:
         "audio_tower": AudioTowerConfig(num_layers=2, mlp_dim=512, num_positions=130, **widths),
         "image_history": ResamplerConfig(num_latents=16, **narrow),
         "audio_history": ResamplerConfig(num_latents=8, **narrow),
-        "image_tokenizer": ImageTokenizerConfig(
-            num_codes=1024,
-            code_dim=8,
-            embed_dim=8,
-            resolution=96,
-            channels=32,
-            channel_multipliers=(1, 1, 2, 4),
-            num_res_blocks=1,
-            attention_resolutions=(12,),
-            image_size=(96, 96),
-        ),
-        "audio_tokenizer": AudioTokenizerConfig(
-            num_codes=1024,
-            code_dim=16,
-            encoder_dim=192,
-            encoder_layers=3,
-            encoder_mlp_dim=768,
-            encoder_heads=6,
-            encoder_head_dim=32,
-            decoder_dim=192,
-            decoder_layers=3,
-            decoder_mlp_dim=768,
-            decoder_heads=6,
-            decoder_head_dim=32,
-            patch_size=(16, 16),
-        ),
+        "image_tokenizer": NANO_IMAGE_TOKENIZER,
+        "audio_tokenizer": NANO_AUDIO_TOKENIZER,
         "image_vocab_size": 1152,
         "audio_vocab_size": 1152,
         "lengths": LengthConfig(
