@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -105,7 +105,7 @@ def _nano(vocab_size: int | None) -> dict[str, Any]:
 def _nano_generalist(vocab_size: int | None) -> dict[str, Any]:
     """All inputs and targets in 6 M parameters; images as in nano, drawn as 96 x 96 pixels; 4.08 s of sound."""
     widths = {"emb_dim": 192, "num_heads": 6, "head_dim": 32}
-    narrow = {"emb_dim": 128, "num_heads": 4, "head_dim": 32, "num_layers": 1, "mlp_dim": 256, "max_frames": 8}
+    narrow = ResamplerConfig(emb_dim=128, num_heads=4, head_dim=32, num_layers=1, mlp_dim=256, num_latents=16)
     return {
         "transformer": TransformerConfig(
             vocab_size=vocab_size or GENERALIST_VOCAB_SIZE,
@@ -118,8 +118,8 @@ def _nano_generalist(vocab_size: int | None) -> dict[str, Any]:
         "image_history_size": (96, 192),
         "image_tower": ImageTowerConfig(num_layers=2, mlp_dim=512, position_grid=(6, 12), **widths),
         "audio_tower": AudioTowerConfig(num_layers=2, mlp_dim=512, num_positions=130, **widths),
-        "image_history": ResamplerConfig(num_latents=16, **narrow),
-        "audio_history": ResamplerConfig(num_latents=8, **narrow),
+        "image_history": narrow,
+        "audio_history": replace(narrow, num_latents=8),
         "image_tokenizer": NANO_IMAGE_TOKENIZER,
         "audio_tokenizer": NANO_AUDIO_TOKENIZER,
         "image_vocab_size": 1152,
