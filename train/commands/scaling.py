@@ -14,7 +14,7 @@ from embodio.train.command_line.schema import UsageError
 from embodio.train.errors import TrainError
 
 if TYPE_CHECKING:  # a help page needs no torch
-    from embodio.train.parallel.plan import Plan
+    from embodio.train.parallel.plan import ScalingPlan
 
 MOMENTS = {"adafactor": 1, "adamw": 2}
 _COLUMNS = ("size", "GPUs", "data x tensor", "rows x batches", "again", "GB a GPU", "s a step", "tokens/s", "days")
@@ -68,7 +68,7 @@ def scaling_table(config: ScalingConfig) -> str:
     Raises:
         ModelError: there is no such size.
     """
-    from embodio.train.parallel.plan import Machine, Workload, plan
+    from embodio.train.parallel.plan import Machine, Workload, scaling_plan
 
     machine = Machine(config.memory_gb, config.peak_tflops, config.mfu)
     work = Workload(config.rows, config.steps, moments=MOMENTS[config.optimiser], average=config.average)
@@ -76,14 +76,14 @@ def scaling_table(config: ScalingConfig) -> str:
     for size in config.sizes:
         for gpus in config.gpus:
             try:
-                cells = _cells(plan(size, gpus, machine, work))
+                cells = _cells(scaling_plan(size, gpus, machine, work))
             except TrainError:
                 cells = [size, str(gpus), "does not fit", *[""] * (len(_COLUMNS) - 3)]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _cells(found: Plan) -> list[str]:
+def _cells(found: ScalingPlan) -> list[str]:
     return [
         f"{found.size} ({found.parameters / 1e9:.1f} B, {found.row_tflops:.1f} TFLOP a row)",
         str(found.gpus),

@@ -63,7 +63,7 @@ class Workload:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScalingPlan:
     """One way to train one network on a number of GPUs.
 
     Attributes:
@@ -111,7 +111,7 @@ class Plan:
         return self.tokens / self.seconds
 
 
-def plan(size: str, gpus: int, machine: Machine, work: Workload) -> Plan:
+def scaling_plan(size: str, gpus: int, machine: Machine, work: Workload) -> ScalingPlan:
     """The plan with the least tensor parallelism that fits; without checkpointing, and with few batches, if possible.
 
     Args:
@@ -149,7 +149,7 @@ def _plan(
     checkpointing: bool,
     machine: Machine,
     work: Workload,
-) -> Plan:
+) -> ScalingPlan:
     config = ModelConfig.named(size)
     (data, tensor), (held, accumulate) = mesh, rows
     counts, cost = parameter_counts(config), network_cost(config, work.row)
@@ -172,7 +172,7 @@ def _plan(
     seconds = work.rows * cost.training / speed
     if checkpointing:  # the forward pass runs twice, and only once in the operations that the MFU counts
         seconds *= 1 + cost.forward / cost.training
-    return Plan(
+    return ScalingPlan(
         size=size,
         parameters=total,
         gpus=data * tensor,

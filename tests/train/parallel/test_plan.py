@@ -8,18 +8,18 @@ import pytest
 
 from embodio.train.errors import TrainError
 from embodio.train.main import main
-from embodio.train.parallel.plan import PAPER_ROW, Machine, Workload, plan
+from embodio.train.parallel.plan import PAPER_ROW, Machine, Workload, scaling_plan
 
 H100 = Machine()
 
 
 def test_days_are_operations_over_speed() -> None:
-    found = plan("xl", 32, H100, Workload())
+    found = scaling_plan("xl", 32, H100, Workload())
     assert (found.data, found.tensor, found.rows * found.accumulate) == (32, 1, 8) and not found.checkpointing
     assert found.tokens == 256 * (864 + 1280)
     seconds = 256 * found.row_tflops / (32 * 989 * 0.4)
     assert found.seconds == pytest.approx(seconds) and found.days == pytest.approx(1.5e6 * seconds / 86400)
-    halved = plan("xl", 32, dataclasses.replace(H100, mfu=0.2), Workload())
+    halved = scaling_plan("xl", 32, dataclasses.replace(H100, mfu=0.2), Workload())
     assert halved.days == pytest.approx(2 * found.days)
 
 
@@ -30,26 +30,26 @@ def test_the_row_is_that_of_the_paper() -> None:
 
 
 def test_less_memory_costs_batches_then_a_second_forward_pass_then_nothing_fits() -> None:
-    large = [plan("xxl", 8, dataclasses.replace(H100, memory_gb=memory), Workload()) for memory in (640, 80, 16)]
+    large = [scaling_plan("xxl", 8, dataclasses.replace(H100, memory_gb=memory), Workload()) for memory in (640, 80, 16)]
     assert [one.rows for one in large] == sorted((one.rows for one in large), reverse=True)
     assert [one.checkpointing for one in large] == [False, False, True]
     assert large[2].seconds > 1.3 * large[1].seconds
     assert all(one.memory_gb <= memory for one, memory in zip(large, (640, 80, 16), strict=True))
     with pytest.raises(TrainError, match="xxl with 256 rows a step cannot be trained on 8 GPUs of 4 GB"):
-        plan("xxl", 8, dataclasses.replace(H100, memory_gb=4), Workload())
+        scaling_plan("xxl", 8, dataclasses.replace(H100, memory_gb=4), Workload())
 
 
 def test_more_gpus_than_rows_share_layers() -> None:
-    found = plan("xxl", 1024, H100, Workload())
+    found = scaling_plan("xxl", 1024, H100, Workload())
     assert (found.data, found.tensor) == (256, 4)
     with pytest.raises(TrainError, match="shares out the rows evenly"):
-        plan("xxl", 96, H100, Workload())
+        scaling_plan("xxl", 96, H100, Workload())
 
 
 def test_state_is_shared_out_and_follows_from_the_optimiser() -> None:
-    one, two = (plan("xl", gpus, dataclasses.replace(H100, memory_gb=1000), Workload()) for gpus in (8, 16))
+    one, two = (scaling_plan("xl", gpus, dataclasses.replace(H100, memory_gb=1000), Workload()) for gpus in (8, 16))
     assert one.state_gb == pytest.approx(2 * two.state_gb)
-    adamw = plan("xl", 8, dataclasses.replace(H100, memory_gb=1000), Workload(moments=2, average=True))
+    adamw = scaling_plan("xl", 8, dataclasses.replace(H100, memory_gb=1000), Workload(moments=2, average=True))
     assert adamw.state_gb > 1.6 * one.state_gb
 
 
