@@ -50,7 +50,7 @@ class StepReport:
 class Observer:
     """Told of what happens in a run; these methods do nothing, and a subclass writes those that it needs.
 
-    An observer may read everything and change nothing of it. It may draw random numbers, as each step seeds them anew.
+    An observer may read everything and change nothing of it. It may draw random numbers, as each step seeds its own.
     What it raises ends the run: an OSError after a checkpoint of the steps that are done.
     """
 
