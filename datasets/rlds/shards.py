@@ -202,7 +202,7 @@ class ArrayRecordShard:
                 from array_record.python.array_record_module import ArrayRecordReader
             except ImportError as error:
                 raise DatasetError(
-                    f"{self._file.name} needs array_record: pip install 'embodio[array-record]'"
+                    f"{self._file.name} needs array_record: pip install array_record"
                 ) from error
             self.stamp()
             path = (
