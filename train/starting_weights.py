@@ -111,7 +111,9 @@ def start_digest(folder: Path) -> str:
     digests = [sha256_of(folder / name) for name in files]
     if len(files) == 1:
         return digests[0]
-    return hashlib.sha256("".join(f"{one} {name}\n" for one, name in zip(digests, files, strict=True)).encode()).hexdigest()
+    return hashlib.sha256(
+        "".join(f"{one} {name}\n" for one, name in zip(digests, files, strict=True)).encode()
+    ).hexdigest()
 
 
 def digest_if_here(name: str) -> str:
