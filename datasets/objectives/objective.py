@@ -59,6 +59,7 @@ class RecordObjective(Protocol):
 
         Raises:
             CorruptRecordError: media of the record cannot be decoded.
+            UnusableRecord: they can, but leave nothing to hide, such as a text of one token.
         """
 
 
