@@ -111,9 +111,7 @@ def hidden_tokens(length: int, denoiser: Denoiser, generator: np.random.Generato
     return np.repeat(np.arange(2 * spans + 1) % 2 == 1, lengths)
 
 
-def corrupt(
-    ids: Sequence[int], mask: Mask, paradigm: Paradigm, vocabulary: Vocabulary
-) -> tuple[list[int], list[int]]:
+def corrupt(ids: Sequence[int], mask: Mask, paradigm: Paradigm, vocabulary: Vocabulary) -> tuple[list[int], list[int]]:
     """Prompt and target of a text some of whose tokens are hidden, without the prefix.
 
     Args:
