@@ -68,10 +68,7 @@ def test_an_example_depends_on_record_and_generator_alone() -> None:
 def test_records_that_cannot_be_read_or_used_are_replaced_and_reported() -> None:
     made = task(ObjectiveRate("a", Copies("a", lambda record: len(record.text) > 0)), broken=frozenset({4, 5}))
     seen: list[str] = []
-    found = [
-        batch
-        for batch in batches(stream(made), 0, 30, config=LoaderConfig(), on_damage=lambda e: seen.append(str(e)))
-    ]
+    found = list(batches(stream(made), 0, 30, config=LoaderConfig(), on_damage=lambda e: seen.append(str(e))))
     assert len(found) == 30 and all(len(_first(batch)) == 8 for batch in found)
     assert any("list, record 4: list.jsonl, record 4: at byte 400: flipped bits" in line for line in seen)
     assert any("list, record 0: list, record 0: 'r0' suits none of the objectives a" in line for line in seen)
