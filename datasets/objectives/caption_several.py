@@ -95,8 +95,10 @@ def _captioned(record: Record) -> bool:
 def _partners(record: Record, context: ObjectiveContext, most: int, generator: np.random.Generator) -> list[Record]:
     """Other records with a captioned image, at least one, each once."""
     wanted = int(generator.integers(1, min(most - 1, frame_slots(context)), endpoint=True))
+    if context.partner is None:
+        raise DatasetError(f"{record.key!r} has no partners; ask `suits` before")
     found: dict[str, Record] = {}
-    for _ in range(wanted * _TRIES if context.partner is not None else 0):
+    for _ in range(wanted * _TRIES):
         other = context.partner(generator)
         if other.key != record.key and _captioned(other):
             found.setdefault(other.key, other)

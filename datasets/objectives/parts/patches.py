@@ -12,7 +12,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.objectives.objective import ObjectiveConfig, ObjectiveContext
 from embodio.datasets.records.record import Record
 from embodio.model.example import Image
-from embodio.model.processing.image import resize, resize_nearest
+from embodio.model.processing.image import resize
 from embodio.model.tasks.base.image_family import to_pixels
 
 Pixels = npt.NDArray[np.uint8]
@@ -110,7 +110,7 @@ def _image(record: Record) -> Image | None:
 
 def _large_enough(image: Pixels) -> Pixels:
     factor = -(-_SMALLEST // min(image.shape[:2]))
-    return resize_nearest(image, (image.shape[0] * factor, image.shape[1] * factor)) if factor > 1 else image
+    return image if factor <= 1 else image.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def _free_place(
