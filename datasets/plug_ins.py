@@ -9,7 +9,8 @@ import ast
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ class PlugIns:
 
     Args:
         package: its import name.
-        path: its folders, `__path__`.
         attribute: the name in each module under which its class is found, such as "TASK".
         kind: what one is called in messages, such as "task".
         base: modules of the folder that are not plug-ins.
@@ -35,14 +35,13 @@ class PlugIns:
     def __init__(
         self,
         package: str,
-        path: Sequence[str],
         attribute: str,
         *,
         kind: str,
         base: tuple[str, ...] = (),
         error: type[UnknownPlugInError] = UnknownPlugInError,
     ) -> None:
-        self._package, self._path, self._attribute = package, path, attribute
+        self._package, self._attribute = package, attribute
         self._kind, self._base, self._error = kind, base, error
 
     def names(self) -> list[str]:
@@ -77,6 +76,6 @@ class PlugIns:
 
     def _modules(self) -> Iterator[tuple[str, Path]]:
         """Name and file of each plug-in."""
-        for module in pkgutil.iter_modules(self._path):
+        for module in pkgutil.iter_modules(sys.modules[self._package].__path__):
             if not module.ispkg and module.name not in self._base:
                 yield module.name, Path(getattr(module.module_finder, "path", "")) / f"{module.name}.py"

@@ -1,7 +1,7 @@
 """The pre-training objectives, found by listing this folder: how records of a corpus become examples.
 
-An objective is one module with the objective's name and a class `OBJECTIVE`, an `Objective`; its settings are the keys
-`objectives.<name>.*` of a training run. What objectives share is in `parts`.
+An objective is one module with the objective's name and a class `OBJECTIVE`, a `ConfiguredObjective`; its settings are
+the keys `objectives.<name>.*` of a training run. What objectives share is in `parts`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 from embodio.datasets.plug_ins import PlugIns, UnknownPlugInError
 
 if TYPE_CHECKING:
-    from embodio.datasets.objectives.objective import Objective, ObjectiveConfig
+    from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveConfig
 
 
 class UnknownObjectiveError(UnknownPlugInError):
     """An unknown objective name; the message lists the known ones."""
 
 
-_OBJECTIVES = PlugIns(
-    __name__, __path__, "OBJECTIVE", kind="objective", base=("objective",), error=UnknownObjectiveError
-)
+_OBJECTIVES = PlugIns(__name__, "OBJECTIVE", kind="objective", base=("objective",), error=UnknownObjectiveError)
 
 
 def objective_names() -> list[str]:
@@ -33,9 +31,9 @@ def objective_summaries() -> dict[str, str]:
     return _OBJECTIVES.summaries()
 
 
-def named_objective(name: str) -> type[Objective[Any]]:
+def named_objective(name: str) -> type[ConfiguredObjective[Any]]:
     """Imports an objective by its name; raises UnknownObjectiveError."""
-    objective: type[Objective[Any]] = _OBJECTIVES.named(name)
+    objective: type[ConfiguredObjective[Any]] = _OBJECTIVES.named(name)
     return objective
 
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from embodio.datasets.objectives.objective import Objective, ObjectiveConfig, ObjectiveContext
+from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveConfig, ObjectiveContext
 from embodio.datasets.objectives.parts.spans import UL2, choose_denoiser, corrupt, hidden_tokens
 from embodio.datasets.records.record import Record
 from embodio.model.example import Example
 
 
-class DenoiseText(Objective[ObjectiveConfig]):
+class DenoiseText(ConfiguredObjective[ObjectiveConfig]):
     """Text with hidden spans in, the spans out."""
 
     def suits(self, record: Record, context: ObjectiveContext) -> bool:

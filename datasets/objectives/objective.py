@@ -66,7 +66,7 @@ class RecordObjective(Protocol):
 Config = TypeVar("Config", bound=ObjectiveConfig)
 
 
-class Objective(ABC, Generic[Config]):
+class ConfiguredObjective(ABC, Generic[Config]):
     """The base class of the objectives of this folder: a RecordObjective with settings.
 
     A subclass names its dataclass of settings; its module has the subclass as `OBJECTIVE`.

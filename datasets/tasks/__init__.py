@@ -19,7 +19,7 @@ class UnknownTaskError(UnknownPlugInError):
     """An unknown task name; the message lists the known ones."""
 
 
-_TASKS = PlugIns(__name__, __path__, "TASK", kind="task", error=UnknownTaskError)
+_TASKS = PlugIns(__name__, "TASK", kind="task", error=UnknownTaskError)
 
 
 def task_names() -> list[str]:
