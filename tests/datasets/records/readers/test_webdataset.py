@@ -161,5 +161,5 @@ def test_limits_braces_splits_and_duplicates(tmp_path: Path) -> None:
     assert [braces.record(0).text, len(braces)] == ["same", 2]
     with pytest.raises(CorruptRecordError, match="900 bytes, more than largest_record=500"):
         braces.record(1)
-    with pytest.raises(DatasetError, match="1 of 3 files are missing, the first is .*00002.tar"):
+    with pytest.raises(DatasetError, match=r"1 of 3 files are missing, the first is .*00002.tar"):
         open_records(f"{tmp_path}/train/{{00000..00002}}.tar")
