@@ -18,7 +18,7 @@ from torch import Tensor
 from embodio.datasets.errors import DatasetError
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.batch import Batch
-from embodio.model.network.network import ROWS
+from embodio.model.network.packing import ROWS
 
 Ints = npt.NDArray[np.int64]
 
