@@ -1,4 +1,4 @@
-"""`embodio-train`: training of a policy, or of another experiment named first; a stopped run resumes."""
+"""`embodio-train`: training of a policy, or of the experiment named first or by a recipe; a stopped run resumes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.errors import ModelError
+from embodio.train.command_line.arguments import groups_of, stage_of
+from embodio.train.command_line.cli import EXIT_USAGE
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.threads import threads
 from embodio.train.errors import TrainError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:  # torch is loaded when training begins
     from embodio.train.loop import Trainer
 
 CONFIGS = Path(__file__).parent / "configs"
+GROUP = "experiment"
+"""The folder of recipes in it; a recipe of another experiment than the default begins with `stage: NAME`."""
 USUAL = "policy"
 """The default experiment."""
 EXIT_SIGNAL = 128
@@ -30,7 +34,12 @@ EXIT_SIGNAL = 128
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `embodio-train`; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    name = arguments.pop(0) if arguments and arguments[0] in experiment_names() else USUAL
+    named = arguments.pop(0) if arguments and arguments[0] in experiment_names() else None
+    name = _stage_of_recipe(arguments) or named or USUAL
+    if named not in (None, name) or name not in experiment_names():
+        known = ", ".join(experiment_names())
+        sys.stderr.write(f"embodio-train: the recipe is of {name!r}, not of {named or 'an experiment'}: {known}\n")
+        return EXIT_USAGE
     experiment = experiment_named(name)
     return run_command(
         experiment.schema,
@@ -42,6 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         config_dir=CONFIGS,
         user_errors=(TrainError, DatasetError, ModelError, *experiment.errors),
     )
+
+
+def _stage_of_recipe(arguments: Sequence[str]) -> str | None:
+    """The experiment that the recipe `experiment=...` is of; None if none is given, or it does not exist."""
+    chosen = [value for name, _, value in (argument.partition("=") for argument in arguments) if name == GROUP]
+    if not chosen or chosen[-1] not in groups_of(CONFIGS).get(GROUP, ()):
+        return None
+    return stage_of(CONFIGS / GROUP / f"{chosen[-1]}.yaml") or USUAL
 
 
 def _others(name: str) -> str:

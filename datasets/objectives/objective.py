@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,14 +21,20 @@ class ObjectiveContext:
     Attributes:
         config: of the network: which modalities it reads and writes, sizes, lengths.
         vocabulary: its text tokens.
+        partner: draws a record of the same source, which may be the same one, with a generator; objectives that take
+            several records use it, and suit no record without it.
     """
 
     config: ModelConfig
     vocabulary: Vocabulary
+    partner: Callable[[np.random.Generator], Record] | None = None
 
 
 class RecordObjective(Protocol):
-    """A pure function of (record, generator); a module has one as `OBJECTIVE`."""
+    """A pure function of (record, generator), and of the source where it draws partners.
+
+    A module has one as `OBJECTIVE`: a frozen dataclass, whose fields are its settings with their defaults.
+    """
 
     def suits(self, record: Record, context: ObjectiveContext) -> bool:
         """Whether the record has the parts, and the network the modalities, that the objective needs."""
@@ -37,4 +44,5 @@ class RecordObjective(Protocol):
 
         Raises:
             CorruptRecordError: media of the record cannot be decoded.
+            UnusableRecord: they can, but leave nothing to hide, such as a text of one token.
         """

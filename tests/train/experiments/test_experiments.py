@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from embodio.model.weights.checksums import ChecksumError
 from embodio.model.weights.pretrained import load
 from embodio.train import experiments
+from embodio.train import main as main_module
 from embodio.train.errors import Diverged, ResumeError, TrainError
 from embodio.train.log import read_log
 from embodio.train.loop import Trainer
@@ -73,6 +74,27 @@ def test_an_experiment_is_named_first_and_policy_is_the_usual_one(
     assert main(["toys", f"out={tmp_path}"]) == 2
     assert main(["--help"]) == 0
     assert "policy.cameras" in capsys.readouterr().out
+
+
+def test_a_recipe_says_which_experiment_it_is_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "experiment" / "toy").mkdir(parents=True)
+    recipe = tmp_path / "experiment" / "toy" / "short.yaml"
+    recipe.write_text("stage: toy\nsteps: 3\nlength: 7\n")
+    (tmp_path / "experiment" / "lift.yaml").write_text("size: nano\n")
+    (tmp_path / "experiment" / "odd.yaml").write_text("stage: nothing\n")
+    monkeypatch.setattr(main_module, "CONFIGS", tmp_path)
+    for first in ([], ["toy"]):
+        assert main([*first, "experiment=toy/short", f"out={tmp_path}/run", "steps=2", "--show"]) == 0
+        shown = capsys.readouterr().out
+        assert "length: 7" in shown and "steps: 2" in shown and "stage" not in shown
+    assert main(["toy", "experiment=lift", "out=o"]) == 2
+    assert "the recipe is of 'policy', not of toy" in capsys.readouterr().err
+    assert main(["experiment=odd", "out=o"]) == 2
+    assert "the recipe is of 'nothing'" in capsys.readouterr().err
+    assert main(["experiment=short", "out=o"]) == 2
+    assert "Known: lift, odd, toy/short" in capsys.readouterr().err
 
 
 def test_its_checkpoint_is_a_network_to_load_and_to_begin_with(tmp_path: Path) -> None:
