@@ -133,7 +133,9 @@ class SpanAttention(PackedAttention):
             grads = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
                 run.of_queries(grad), *parts, 0.0, causal, attn_mask=mask, scale=scale
             )
-            for view, own in zip((run.of_queries, run.of_keys, run.of_keys), zip(found, grads, strict=True), strict=True):
+            for view, own in zip(
+                (run.of_queries, run.of_keys, run.of_keys), zip(found, grads, strict=True), strict=True
+            ):
                 view(own[0]).copy_(own[1])
         return found
 
@@ -182,9 +184,7 @@ def causal_spans(
     return [found[tuple(id(mask) for mask in masks)] for masks in layers]
 
 
-def _run_masks(
-    run: Run, segments: Tensor | None, placement: Placement | None, num_layers: int
-) -> list[Tensor | None]:
+def _run_masks(run: Run, segments: Tensor | None, placement: Placement | None, num_layers: int) -> list[Tensor | None]:
     """The mask of each layer, float [N or 1, 1, L, L], or None where causal is all."""
 
     def own(values: Tensor) -> Tensor:

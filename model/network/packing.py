@@ -139,7 +139,9 @@ class Packing:
         packed = rotary[0][along] if rotary.shape[0] == 1 else rotary.flatten(0, 1)[self.source]
         segments = None if tokens.segments is None else tokens.segments.flatten()[self.source]
         return TokenSequence(
-            moved(tokens.embeddings.flatten(0, 1), self.source.flatten(), distinct=self.full).view(*self.source.shape, -1),
+            moved(tokens.embeddings.flatten(0, 1), self.source.flatten(), distinct=self.full).view(
+                *self.source.shape, -1
+            ),
             packed,
             None if self.full else self.mask,
             segments,

@@ -20,8 +20,7 @@ from embodio.datasets.stream.packing import Capacity, best_fit, token_counts
 from embodio.datasets.stream.stream import BatchStream, batches
 from embodio.datasets.tasks.next_action import NextAction
 from embodio.model import Processor, UnifiedIO2
-from embodio.model.network.packing import ROWS
-from embodio.model.network.packing import Packing
+from embodio.model.network.packing import ROWS, Packing
 from embodio.model.tokens.vocabulary import Vocabulary
 from tests.support.agent.policies import make_embodiment
 from tests.support.datasets.toy import write_toy_dataset
