@@ -98,7 +98,8 @@ class SpanAttention(PackedAttention):
         runs = tuple(queries.runs(keys))
         self._runs = tuple(zip(runs, masks or [None] * len(runs), strict=True))
         self._causal = causal
-        self._covered = sum(run.examples * run.keys for run in runs) == sum(keys.lengths)
+        asking, asked = sum(run.examples * run.queries for run in runs), sum(run.examples * run.keys for run in runs)
+        self._covered = (asking, asked) == (sum(queries.lengths), sum(keys.lengths))
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
         """Attention of query [1, Tq, H, Dh] to key and value [1, Tk, H, Dh]; returns [1, Tq, H * Dh]."""
@@ -126,17 +127,20 @@ class SpanAttention(PackedAttention):
         """Gradients of query, key and value, which are saved with the result, of the gradient [Tq, H, Dh]."""
         query, key, value, mixed = saved
         fresh = torch.empty if self._covered else torch.zeros
-        found = torch.empty_like(mixed), *(fresh(part.shape, dtype=part.dtype) for part in (key, value))
+        found = (
+            fresh(query.shape, dtype=query.dtype),
+            fresh(key.shape, dtype=key.dtype),
+            fresh(value.shape, dtype=value.dtype),
+        )
         for (run, mask), total in zip(self._runs, sums, strict=True):
             parts = run.of_queries(query), run.of_keys(key), run.of_keys(value), run.of_queries(mixed), total
             causal, mask = self._causal and mask is None, _as(mask, query)
             grads = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
                 run.of_queries(grad), *parts, 0.0, causal, attn_mask=mask, scale=scale
             )
-            for view, own in zip(
-                (run.of_queries, run.of_keys, run.of_keys), zip(found, grads, strict=True), strict=True
-            ):
-                view(own[0]).copy_(own[1])
+            views = run.of_queries(found[0]), run.of_keys(found[1]), run.of_keys(found[2])
+            for view, own in zip(views, grads, strict=True):
+                view.copy_(own)
         return found
 
 
