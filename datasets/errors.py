@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, Self
 
 _SHOWN = 120  # characters of a name in an error
+WHOLE = -1
+"""The step of an ExampleError that is about a whole record rather than a step of an episode."""
 
 
 class DatasetError(Exception):
@@ -34,6 +36,21 @@ class CorruptRecordError(_Detailed):
         self.path = path
         self.record = record
         self._arguments = (path, record, problem, remedy)
+
+
+class UnusableRecord(_Detailed):
+    """A record is intact, but there is nothing in it to learn: it is skipped and counted as a damaged one is.
+
+    Attributes:
+        source: name of the data set.
+        record: its number in it.
+    """
+
+    def __init__(self, source: str, record: int, problem: str) -> None:
+        super().__init__(f"{source}, record {record}: {problem}")
+        self.source = source
+        self.record = record
+        self._arguments = (source, record, problem)
 
 
 class UnsafeName(_Detailed):
@@ -94,16 +111,17 @@ class CollectionMismatch(_Detailed, CollectionError):
 
 
 class ExampleError(_Detailed):
-    """An Example cannot be made from a step; the message names data set, episode and step.
+    """An Example cannot be made from a step or record; the message names data set, episode and step.
 
     Attributes:
         dataset: name of the data set.
-        episode: its number in it.
-        step: the step of the episode.
+        episode: its number in it, or that of the record.
+        step: the step of the episode; WHOLE for a record without steps.
     """
 
     def __init__(self, dataset: str, episode: int, step: int, problem: str) -> None:
-        super().__init__(f"{dataset}, episode {episode}, step {step}: {problem}")
+        place = f"record {episode}" if step == WHOLE else f"episode {episode}, step {step}"
+        super().__init__(f"{dataset}, {place}: {problem}")
         self.dataset = dataset
         self.episode = episode
         self.step = step
@@ -111,7 +129,7 @@ class ExampleError(_Detailed):
 
 
 class TooMuchDamage(DatasetError):
-    """More episodes are damaged than the settings of the loader allow."""
+    """More episodes or records are damaged than the settings of the loader allow."""
 
 
 class LoaderError(DatasetError):

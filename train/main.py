@@ -1,4 +1,4 @@
-"""`embodio-train`: training of a policy, or of another experiment named first; a stopped run resumes."""
+"""`embodio-train`: training of a policy, or of the experiment named first or by a recipe; a stopped run resumes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.errors import ModelError
+from embodio.train.command_line.arguments import groups_of, stage_of
+from embodio.train.command_line.cli import EXIT_USAGE
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.threads import threads
 from embodio.train.errors import TrainError
@@ -21,6 +23,10 @@ if TYPE_CHECKING:  # torch is loaded when training begins
     from embodio.train.loop import Trainer
 
 CONFIGS = Path(__file__).parent / "configs"
+GROUP = "experiment"
+"""The folder of recipes in it; a recipe of another experiment than the default begins with `stage: NAME`."""
+PLANS = "scaling"
+"""The first word that asks for a plan of a large run instead of a run."""
 USUAL = "policy"
 """The default experiment."""
 EXIT_SIGNAL = 128
@@ -30,7 +36,16 @@ EXIT_SIGNAL = 128
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `embodio-train`; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    name = arguments.pop(0) if arguments and arguments[0] in experiment_names() else USUAL
+    if arguments[:1] == [PLANS]:
+        from embodio.train.commands.scaling import main as plan  # it trains nothing
+
+        return plan(arguments[1:])
+    named = arguments.pop(0) if arguments and arguments[0] in experiment_names() else None
+    name = _stage_of_recipe(arguments) or named or USUAL
+    if named not in (None, name) or name not in experiment_names():
+        known = ", ".join(experiment_names())
+        sys.stderr.write(f"embodio-train: the recipe is of {name!r}, not of {named or 'an experiment'}: {known}\n")
+        return EXIT_USAGE
     experiment = experiment_named(name)
     return run_command(
         experiment.schema,
@@ -44,10 +59,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
 
+def _stage_of_recipe(arguments: Sequence[str]) -> str | None:
+    """The experiment that the recipe `experiment=...` is of; None if none is given, or it does not exist."""
+    chosen = [value for name, _, value in (argument.partition("=") for argument in arguments) if name == GROUP]
+    if not chosen or chosen[-1] not in groups_of(CONFIGS).get(GROUP, ()):
+        return None
+    return stage_of(CONFIGS / GROUP / f"{chosen[-1]}.yaml") or USUAL
+
+
 def _others(name: str) -> str:
-    """A sentence on the other experiments; nothing where there are none."""
+    """Sentences on the other experiments, if there are any, and on plans."""
     others = [other for other in experiment_names() if other != name]
-    return f" Other experiments: {', '.join(f'embodio-train {other}' for other in others)}." if others else ""
+    told = f" Other experiments: {', '.join(f'embodio-train {other}' for other in others)}." if others else ""
+    return f"{told} embodio-train {PLANS} plans a run on many GPUs."
 
 
 def train(config: RunConfig) -> int:
@@ -66,7 +90,7 @@ def train(config: RunConfig) -> int:
 def _train(config: RunConfig) -> int:
     from rich.console import Console
 
-    from embodio.train.run import CHECKPOINT, restore_run
+    from embodio.train.checkpoints.run import CHECKPOINT, restore_run
 
     console = Console(highlight=False)
     parts = build_parts(config)
@@ -102,10 +126,10 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
         PrecisionError: this machine has no such device.
     """
     from embodio.agent.planning.precision import usable_device
+    from embodio.train.checkpoints.run import Run
     from embodio.train.identity import libraries
     from embodio.train.loop import Trainer
     from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
-    from embodio.train.run import Run
 
     model = parts.network.to(usable_device(config.device))
     average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None

@@ -1,6 +1,7 @@
 """Pickles of recorded episodes: arrays and plain containers are read, the recorder's classes become inert records.
 
-Classes of the program that wrote the file (which the reader does not have and does not need) are replaced by `Record`,
+Classes of the program that wrote the file (which the reader does not have and does not need) are replaced by
+`PickledRecord`,
 which keeps its arguments and does nothing with them. Nothing in a file is run; see
 `embodio.model.weights.plain_pickles`.
 """
@@ -22,7 +23,7 @@ class UnsafePickle(DatasetError):
     """A pickle names code rather than data; it was not run."""
 
 
-class Record:
+class PickledRecord:
     """The inert data of an unknown class in a pickle.
 
     Attributes:
@@ -33,7 +34,7 @@ class Record:
 
     name = "?"
 
-    def __new__(cls, *arguments: Any, **keywords: Any) -> Record:
+    def __new__(cls, *arguments: Any, **keywords: Any) -> PickledRecord:
         """Keeps the arguments."""
         record = super().__new__(cls)
         record.arguments = arguments
@@ -60,7 +61,7 @@ def read_pickle(data: bytes, path: Path, inert: tuple[str, ...]) -> Any:
     Args:
         data: the bytes.
         path: their origin, for errors.
-        inert: top-level modules whose classes and functions become `Record`s.
+        inert: top-level modules whose classes and functions become `PickledRecord`s.
 
     Returns:
         Plain containers, numbers, text, NumPy arrays, and Records.
@@ -82,16 +83,16 @@ def read_pickle(data: bytes, path: Path, inert: tuple[str, ...]) -> Any:
 
 
 class _Reader(PlainReader):
-    """Finds only listed classes, and makes `Record`s of inert ones."""
+    """Finds only listed classes, and makes `PickledRecord`s of inert ones."""
 
     def __init__(self, file: io.BytesIO, path: Path, inert: tuple[str, ...]) -> None:
         super().__init__(file)
         self._path, self._inert = path, inert
 
     def unlisted(self, module: str, name: str) -> Any:
-        """Returns a `Record` class, or refuses."""
+        """Returns a `PickledRecord` class, or refuses."""
         if module.partition(".")[0] in self._inert:
-            return type("Record", (Record,), {"name": f"{module}.{name}"})
+            return type("PickledRecord", (PickledRecord,), {"name": f"{module}.{name}"})
         raise UnsafePickle(
             f"{self._path} names {module}.{name}, which is not plain data, so it was not read. "
             "Convert the file with the program that wrote it, in an environment that holds nothing of value"
@@ -103,10 +104,10 @@ class _Reader(PlainReader):
 
     def completed(self, value: Any, depth: int) -> Any:
         """The value with arrays and records completed."""
-        if isinstance(value, Record):
+        if isinstance(value, PickledRecord):
             value.arguments = self.finished(value.arguments, depth + 1)
             value.state = self.finished(value.state, depth + 1)
             return value
-        if isinstance(value, type) and issubclass(value, Record):
+        if isinstance(value, type) and issubclass(value, PickledRecord):
             return value()
         return super().completed(value, depth)

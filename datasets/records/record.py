@@ -13,6 +13,7 @@ from embodio.datasets.tasks.parts.record_task import Place
 from embodio.model.example import Image, Waveform
 
 Content = TypeVar("Content", covariant=True)
+Decoded = TypeVar("Decoded")
 
 
 class Media(Generic[Content]):
@@ -25,10 +26,10 @@ class Media(Generic[Content]):
     def __init__(self, decode: Callable[[], Content]) -> None:
         self._decode = decode
 
-    @classmethod
-    def of(cls, content: Content) -> Media[Content]:
+    @staticmethod
+    def of(content: Decoded) -> Media[Decoded]:
         """Media that are decoded already."""
-        return cls(lambda: content)
+        return Media(lambda: content)
 
     def load(self) -> Content:
         """The decoded content; each call decodes again."""

@@ -179,8 +179,8 @@ class Loader(Iterator[Batch]):
         if len(self._damaged) > self._config.damaged_limit:
             listed = "; ".join(str(error) for error in self.damaged[:_REPORTED])
             raise TooMuchDamage(
-                f"{len(self._damaged)} episodes are damaged, but damaged_limit is {self._config.damaged_limit}. Fetch "
-                f"the data again, or raise damaged_limit. The first ones: {listed}"
+                f"{len(self._damaged)} episodes or records are damaged, but damaged_limit is "
+                f"{self._config.damaged_limit}. Fetch the data again, or raise damaged_limit. The first ones: {listed}"
             )
 
 

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, FeatureError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, FeatureError, UnusableRecord
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.stream.order import record_at, spare_record_at
 from embodio.datasets.tasks.parts.record_task import Place
@@ -18,7 +18,7 @@ from embodio.model.network.batch import Allocate, Batch
 SPARES = 16
 """Records that are tried in place of a damaged one, each a new draw."""
 
-_DAMAGE = (CorruptRecordError, FeatureError, UnicodeDecodeError)
+_DAMAGE = (CorruptRecordError, UnusableRecord, FeatureError, UnicodeDecodeError)
 PROBLEMS = (DatasetError, ModelError, ValueError, LookupError, OSError)
 """Errors that making an example may raise; anything else is a bug."""
 

@@ -10,7 +10,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
 from embodio.datasets.tasks.parts.task_config import TaskConfig
-from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.families.judge_action import ActionJudged, JudgeAction
 from embodio.model.tokens.vocabulary import VALUE_BINS
 
@@ -58,7 +58,7 @@ class ActionRight(MomentTask[ActionRightConfig]):
             shown = int(wrong[0] if generator is None else generator.choice(wrong))
         given = self._given(scene, step, generator)
         return ActionJudged(
-            media=Media(image=scene.picture(step), image_history=given.history),
+            media=InputMedia(image=scene.picture(step), image_history=given.history),
             instruction=scene.instruction,
             actions=scene.action_ids([shown]),
             right=shown == step,

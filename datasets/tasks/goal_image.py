@@ -9,7 +9,7 @@ import numpy as np
 from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
 from embodio.datasets.tasks.parts.task_config import TaskConfig
-from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.families.goal_image import Goal, GoalImageFamily
 
 ConfigT = TypeVar("ConfigT", bound=TaskConfig)
@@ -29,7 +29,7 @@ class GoalImage(MomentTask[ConfigT]):
         goal = self._goal(len(scene), step, generator)
         given = self._given(scene, step, generator)
         return Goal(
-            media=Media(image=scene.picture(step), image_history=given.history),
+            media=InputMedia(image=scene.picture(step), image_history=given.history),
             instruction=scene.instruction,
             intermediate=self.intermediate,
             drawn=scene.picture(goal),

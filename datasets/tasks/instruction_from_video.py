@@ -10,7 +10,7 @@ from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
 from embodio.datasets.tasks.parts.task_config import TaskConfig
-from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.base.text_family import TextItem
 from embodio.model.tasks.families.describe_task import DescribeTask
 from embodio.model.tokens.vocabulary import HISTORY_SLOTS
@@ -57,7 +57,9 @@ class InstructionFromVideo(MomentTask[InstructionFromVideoConfig]):
         cuts = np.linspace(0, last, min(self.config.frames, last) + 1).astype(np.int64)
         steps = cuts[:-1] if generator is None else generator.integers(cuts[:-1], cuts[1:])
         earlier = tuple(scene.picture(int(one)) for one in steps)
-        return TextItem(media=Media(image=scene.picture(last), image_history=earlier), text=scene.recorded_instruction)
+        return TextItem(
+            media=InputMedia(image=scene.picture(last), image_history=earlier), text=scene.recorded_instruction
+        )
 
 
 TASK = InstructionFromVideo

@@ -13,7 +13,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
 from embodio.datasets.tasks.parts.task_config import TaskConfig, require_at_least_one
-from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.families.next_frame import FrameAhead, NextFrameFamily
 
 
@@ -55,7 +55,7 @@ class NextFrame(MomentTask[NextFrameConfig]):
         given = self._given(scene, step, generator)
         ahead = range(step + config.stride, last + 1, config.stride)
         return FrameAhead(
-            media=Media(image=scene.picture(step), image_history=given.history),
+            media=InputMedia(image=scene.picture(step), image_history=given.history),
             instruction=scene.instruction,
             following_actions=scene.action_ids(range(step, last)) if config.with_actions else (),
             count=config.frames,

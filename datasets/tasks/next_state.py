@@ -9,7 +9,7 @@ import numpy as np
 from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
 from embodio.datasets.tasks.parts.task_config import TaskConfig, require_at_least_one
-from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.families.next_state import NextStateFamily, StateAhead
 
 
@@ -48,7 +48,7 @@ class NextState(MomentTask[NextStateConfig]):
         later = step + self.config.ahead
         given = self._given(scene, step, generator)
         return StateAhead(
-            media=Media(image=scene.picture(step), image_history=given.history),
+            media=InputMedia(image=scene.picture(step), image_history=given.history),
             instruction=scene.instruction,
             following_actions=scene.action_ids(range(step, later)) if self.config.with_actions else (),
             count=self.config.ahead,

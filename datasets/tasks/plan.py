@@ -9,7 +9,7 @@ import numpy as np
 from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.scene import Scene
 from embodio.datasets.tasks.parts.task_config import TaskConfig, require_at_least_one
-from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.families.plan import PlanFamily, Planned
 
 _WHOLE_EPISODE = 1 << 40  # steps
@@ -49,7 +49,7 @@ class Plan(MomentTask[PlanConfig]):
     def _annotation(self, scene: Scene, index: int, step: int, generator: np.random.Generator | None) -> Planned:
         given, prompt = self._given(scene, 0, generator), scene.instruction_parts()
         # At the first moment there are no earlier frames, so the history holds the images of the instruction.
-        media = Media(image=scene.picture(0), image_history=prompt.images, audio_history=prompt.sounds)
+        media = InputMedia(image=scene.picture(0), image_history=prompt.images, audio_history=prompt.sounds)
         return Planned(media=media, instruction=prompt.parts, actions=scene.action_ids(), **given.fields)
 
 

@@ -9,6 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from embodio.model.config.reading import added_later
 from embodio.model.errors import ConfigError
 
 INPUT_MODALITIES = ("text", "image", "image_history", "audio", "audio_history")
@@ -120,7 +121,10 @@ class ResamplerConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageTokenizerConfig:
-    """The convolutional VQ-GAN whose codes are image targets; `image_size` and `patch_size` give the grid of codes."""
+    """The convolutional VQ-GAN whose codes are image targets; `image_size` and `patch_size` give the grid of codes.
+
+    `norm_groups` divides `channels`; the released weights have 32.
+    """
 
     num_codes: int = 16384
     code_dim: int = 4
@@ -135,6 +139,7 @@ class ImageTokenizerConfig:
     attention_resolutions: tuple[int, ...] = (32,)
     image_size: Size = (256, 256)
     patch_size: Size = (8, 8)
+    norm_groups: int = added_later(32)
 
     @property
     def grid(self) -> Size:

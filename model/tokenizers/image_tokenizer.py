@@ -15,8 +15,6 @@ from embodio.model.errors import BatchError, ConfigError
 from embodio.model.pauses import pause
 from embodio.model.tokenizers.tokenizer_layers import nearest_codes, require_codes
 
-NORM_GROUPS = 32
-
 
 class ImageTokenizer(nn.Module):
     """Images [B, H, W, 3] in [-1, 1] <-> codes [B, N], one for each patch, row by row."""
@@ -91,25 +89,25 @@ def _check(config: ImageTokenizerConfig) -> None:
         )
     if config.double_z:
         raise ConfigError("image_tokenizer.double_z is True; a VQ-GAN has no variance channels, set it to False")
-    if config.channels % NORM_GROUPS:
-        raise ConfigError(f"image_tokenizer.channels is {config.channels}; it must be a multiple of {NORM_GROUPS}")
+    if config.norm_groups < 1 or config.channels % config.norm_groups:
+        raise ConfigError(
+            f"image_tokenizer.channels is {config.channels}; it must be a multiple of {config.norm_groups}, norm_groups"
+        )
 
 
-class _Norm(nn.GroupNorm):
-    """Group norm of [B, C, H, W] with 32 groups."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(NORM_GROUPS, channels, eps=1e-6)
+def _norm(channels: int, groups: int) -> nn.GroupNorm:
+    """Group norm of [B, C, H, W]."""
+    return nn.GroupNorm(groups, channels, eps=1e-6)
 
 
 class _ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions, each after norm and SiLU, added to the input [B, C, H, W]."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, groups: int) -> None:
         super().__init__()
-        self.norm_1 = _Norm(in_channels)
+        self.norm_1 = _norm(in_channels, groups)
         self.convolution_1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        self.norm_2 = _Norm(out_channels)
+        self.norm_2 = _norm(out_channels, groups)
         self.convolution_2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.shortcut = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
 
@@ -124,9 +122,9 @@ class _ResidualBlock(nn.Module):
 class _PixelAttention(nn.Module):
     """Self-attention with one head between all pixels of [B, C, H, W], added to the input."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
-        self.norm = _Norm(channels)
+        self.norm = _norm(channels, groups)
         self.query_key_value = nn.Conv2d(channels, 3 * channels, 1)
         self.out = nn.Conv2d(channels, channels, 1)
 
@@ -140,12 +138,12 @@ class _PixelAttention(nn.Module):
 class _Blocks(nn.Module):
     """Residual blocks of one resolution, each followed by attention at the resolutions that have it."""
 
-    def __init__(self, in_channels: int, out_channels: int, count: int, attention: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int, count: int, attention: bool, groups: int) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            _ResidualBlock(in_channels if index == 0 else out_channels, out_channels) for index in range(count)
+            _ResidualBlock(in_channels if index == 0 else out_channels, out_channels, groups) for index in range(count)
         )
-        self.attentions = nn.ModuleList(_PixelAttention(out_channels) for _ in range(count if attention else 0))
+        self.attentions = nn.ModuleList(_PixelAttention(out_channels, groups) for _ in range(count if attention else 0))
 
     def forward(self, x: Tensor) -> Tensor:
         for index, block in enumerate(self.blocks):
@@ -158,11 +156,11 @@ class _Blocks(nn.Module):
 class _Middle(nn.Module):
     """Block, attention, block at the lowest resolution."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
-        self.block_1 = _ResidualBlock(channels, channels)
-        self.attention = _PixelAttention(channels)
-        self.block_2 = _ResidualBlock(channels, channels)
+        self.block_1 = _ResidualBlock(channels, channels, groups)
+        self.attention = _PixelAttention(channels, groups)
+        self.block_2 = _ResidualBlock(channels, channels, groups)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.block_2(self.attention(self.block_1(x)))
@@ -181,12 +179,13 @@ class _Encoder(nn.Module):
                 width,
                 config.num_res_blocks,
                 config.resolution // 2**level in config.attention_resolutions,
+                config.norm_groups,
             )
             for level, width in enumerate(widths)
         )
         self.halvings = nn.ModuleList(nn.Conv2d(width, width, 3, stride=2) for width in widths[:-1])
-        self.middle = _Middle(widths[-1])
-        self.norm = _Norm(widths[-1])
+        self.middle = _Middle(widths[-1], config.norm_groups)
+        self.norm = _norm(widths[-1], config.norm_groups)
         self.last = nn.Conv2d(widths[-1], config.code_dim, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -206,18 +205,19 @@ class _Decoder(nn.Module):
         widths = [config.channels * factor for factor in reversed(config.channel_multipliers)]
         lowest = config.resolution // 2 ** (len(widths) - 1)
         self.first = nn.Conv2d(config.code_dim, widths[0], 3, padding=1)
-        self.middle = _Middle(widths[0])
+        self.middle = _Middle(widths[0], config.norm_groups)
         self.levels = nn.ModuleList(
             _Blocks(
                 widths[max(level - 1, 0)],
                 width,
                 config.num_res_blocks + 1,
                 lowest * 2**level in config.attention_resolutions,
+                config.norm_groups,
             )
             for level, width in enumerate(widths)
         )
         self.doublings = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for width in widths[:-1])
-        self.norm = _Norm(widths[-1])
+        self.norm = _norm(widths[-1], config.norm_groups)
         self.last = nn.Conv2d(widths[-1], config.out_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -74,7 +74,7 @@ class VocoderConfig:
 
     @classmethod
     def named(cls, name: str) -> Self:
-        """A known generator: "uio2" (16 kHz, 128 bands), or "v1", "v2", "v3" of the paper (22.05 kHz, 80 bands)."""
+        """A known generator: "uio2" and "nano" (16 kHz, 128 bands), or "v1" to "v3" of the paper (22.05 kHz, 80)."""
         wide: dict[str, Any] = {
             "num_mels": 80,
             "block": "1",
@@ -86,6 +86,7 @@ class VocoderConfig:
         }
         known: dict[str, dict[str, Any]] = {
             "uio2": {},
+            "nano": {"channels": 128},
             "v1": {**wide, "channels": 512},
             "v2": {**wide, "channels": 128},
             "v3": {"num_mels": 80, "sample_rate": 22_050},

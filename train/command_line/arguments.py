@@ -11,14 +11,31 @@ from embodio.train.command_line.schema import Key, UsageError, nearest, type_in_
 
 Groups = Mapping[str, Sequence[str]]
 """Config group -> the names of its files."""
+STAGE = "stage"
+"""The key of a recipe that names the program's schema, where it has several; not a setting."""
 
 
 def groups_of(config_dir: Path | None) -> dict[str, list[str]]:
-    """The config groups of a folder: its sub-folders with YAML files, and those files' names."""
+    """The config groups of a folder: its sub-folders with YAML files, and those files' names, such as `a` or `b/a`."""
     if config_dir is None or not config_dir.is_dir():
         return {}
-    found = {folder.name: sorted(file.stem for file in folder.glob("*.yaml")) for folder in config_dir.iterdir()}
+    found = {
+        folder.name: sorted(file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.yaml"))
+        for folder in config_dir.iterdir()
+    }
     return {name: options for name, options in sorted(found.items()) if options}
+
+
+def stage_of(recipe: Path) -> str | None:
+    """The stage that a recipe, a YAML file, says it is of; None if it does not, or cannot be read."""
+    import yaml  # needed for recipes only
+
+    try:
+        values = yaml.safe_load(recipe.read_bytes())
+    except (OSError, yaml.YAMLError):
+        return None  # composition says what is wrong with it
+    stage = values.get(STAGE) if isinstance(values, dict) else None
+    return stage if isinstance(stage, str) else None
 
 
 def split(argv: Sequence[str], keys: Mapping[str, Key], groups: Groups) -> tuple[dict[str, str], list[tuple[str, str]]]:

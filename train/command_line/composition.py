@@ -22,7 +22,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from embodio.train.command_line.arguments import annotation_of, groups_of, inside_named, mistyped, split
+from embodio.train.command_line.arguments import STAGE, annotation_of, groups_of, inside_named, mistyped, split
 from embodio.train.command_line.building import SettingError, checked, plain_defaults, to_plain
 from embodio.train.command_line.schema import Key, UsageError, keys_of, plain_type
 
@@ -56,6 +56,8 @@ def composed(schema: type, argv: Sequence[str], config_dir: Path | None) -> dict
     folder = (config_dir or _EMPTY).resolve()
     try:
         values = _merged(name, folder, overrides)
+        if STAGE not in keys:
+            values.pop(STAGE, None)
         for override in inside:
             _set(values, override, keys)
         return checked(schema, values)

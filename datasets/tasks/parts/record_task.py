@@ -6,16 +6,19 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from embodio.datasets.errors import ExampleError
+from embodio.datasets.errors import WHOLE, ExampleError
 from embodio.model.example import Example
 
 
 class Place(NamedTuple):
-    """Where a record comes from: the name of the data set, the number of the episode, the step in it."""
+    """Where a record comes from: the name of the data set, the number of the episode, the step in it.
+
+    Records of a corpus have no steps: `episode` is their number, and `step` is WHOLE.
+    """
 
     dataset: str
     episode: int
-    step: int
+    step: int = WHOLE
 
 
 class RecordTask(Protocol):

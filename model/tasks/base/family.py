@@ -30,7 +30,7 @@ log-mel spectrogram float32 [T, M]."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Media:
+class InputMedia:
     """The images and sounds of an example; the fields are those of `Example`."""
 
     image: Image | None = None
@@ -47,7 +47,7 @@ class Annotation:
         media: images and sounds.
     """
 
-    media: Media = field(default_factory=Media)
+    media: InputMedia = field(default_factory=InputMedia)
 
 
 A = TypeVar("A", bound=Annotation)
@@ -82,7 +82,7 @@ class Family(ABC, Generic[A]):
         """Clauses after the wording, such as the state of a robot."""
         return ()
 
-    def shown(self, annotation: A) -> Media:
+    def shown(self, annotation: A) -> InputMedia:
         """The media given to the network; the annotation's media unless parts are hidden."""
         return annotation.media
 

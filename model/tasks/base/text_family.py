@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from embodio.model.generation import Constraint
-from embodio.model.tasks.base.family import Annotation, Family, Media, Output, token_ids, with_answer
+from embodio.model.tasks.base.family import Annotation, Family, InputMedia, Output, token_ids, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import plain_text
@@ -44,7 +44,7 @@ class TextFamily(Family[T]):
         return with_answer(asked, text=parse_text(codec.locations, token_ids(written)))
 
 
-def media_kind(media: Media) -> str:
+def media_kind(media: InputMedia) -> str:
     """`video` for several images, `image` for one, otherwise `sound`."""
     if media.image_history:
         return "video"

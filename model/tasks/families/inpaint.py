@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.tasks.base.family import Media, Output, with_answer
+from embodio.model.tasks.base.family import InputMedia, Output, with_answer
 from embodio.model.tasks.base.image_family import ImageFamily, ImageItem, on_image, region, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
@@ -38,7 +38,7 @@ class Inpaint(ImageFamily[Inpainted]):
         """The region and the name."""
         return {"box": codec.box_ids(annotation.box, annotation.media.image), "name": annotation.name}
 
-    def shown(self, annotation: Inpainted) -> Media:
+    def shown(self, annotation: Inpainted) -> InputMedia:
         """The image with the region blacked out."""
         image = annotation.media.image
         if image is None:

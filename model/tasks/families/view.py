@@ -22,7 +22,7 @@ class Viewed(ImageItem):
     pose: CameraPose
 
 
-class View(ImageFamily[Viewed]):
+class SynthesiseView(ImageFamily[Viewed]):
     """View synthesis (paper, appendix D.2): image and camera pose in, image out."""
 
     name = "view"
@@ -33,4 +33,4 @@ class View(ImageFamily[Viewed]):
         return {"pose": write_pose(codec.locations, annotation.pose).tolist()}
 
 
-FAMILY = View()
+FAMILY = SynthesiseView()

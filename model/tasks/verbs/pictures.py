@@ -11,7 +11,7 @@ import numpy.typing as npt
 from embodio.model.example import Image
 from embodio.model.processing.image import Interpolation
 from embodio.model.processing.video_files import Clip
-from embodio.model.tasks.base.family import A, Media
+from embodio.model.tasks.base.family import A, InputMedia
 from embodio.model.tasks.base.image_family import I, ImageFamily
 from embodio.model.tasks.engine import Engine
 from embodio.model.tasks.errors import AnswerError, TaskError
@@ -23,7 +23,7 @@ from embodio.model.tasks.families.inpaint import Inpaint, Inpainted
 from embodio.model.tasks.families.next_frame import FrameAhead, NextFrameFamily
 from embodio.model.tasks.families.normals import NormalsItem, SurfaceNormals
 from embodio.model.tasks.families.segment import Segment, Segmented
-from embodio.model.tasks.families.view import View, Viewed
+from embodio.model.tasks.families.view import SynthesiseView, Viewed
 from embodio.model.tasks.locations.spatial import CameraPose
 from embodio.model.tasks.results import DepthMap, Mask, Normals, Picture
 from embodio.model.tasks.verbs.how import DrawHow
@@ -56,7 +56,7 @@ class PictureVerbs(Engine):
         """Changes each image as instructed; the slot is {instruction}."""
         given = self._require_pairs("instructions", instructions, len(self._images(images)))
         asked = [
-            Edited(media=Media(image=image), instruction=instruction)
+            Edited(media=InputMedia(image=image), instruction=instruction)
             for image, instruction in zip(images, given, strict=True)
         ]
         return self._pictures(Edit(), asked, guidance, **how)
@@ -82,7 +82,7 @@ class PictureVerbs(Engine):
         places = self._boxes(boxes, len(self._images(images)))
         given = self._require_pairs("names", names, len(images))
         asked = [
-            Inpainted(media=Media(image=image), box=box, name=name)
+            Inpainted(media=InputMedia(image=image), box=box, name=name)
             for image, box, name in zip(images, places, given, strict=True)
         ]
         return self._pictures(Inpaint(), asked, guidance, **how)
@@ -96,8 +96,8 @@ class PictureVerbs(Engine):
             LocationError: a pose is outside its range.
         """
         moves = self._require_pairs("poses", poses, len(self._images(images)))
-        asked = [Viewed(media=Media(image=image), pose=pose) for image, pose in zip(images, moves, strict=True)]
-        return self._pictures(View(), asked, guidance, **how)
+        asked = [Viewed(media=InputMedia(image=image), pose=pose) for image, pose in zip(images, moves, strict=True)]
+        return self._pictures(SynthesiseView(), asked, guidance, **how)
 
     def next_frames(self, videos: Sequence[Frames], *, guidance: float = 0.0, **how: Unpack[DrawHow]) -> list[Picture]:
         """Generates the frame after each series of frames, the last of which is the main image."""
@@ -141,7 +141,7 @@ class PictureVerbs(Engine):
         given = self._require_pairs("names", names, len(self._images(images)))
         places = [None] * len(images) if boxes is None else self._boxes(boxes, len(images))
         asked = [
-            Segmented(media=Media(image=image), name=name, box=box, interpolation=interpolation)
+            Segmented(media=InputMedia(image=image), name=name, box=box, interpolation=interpolation)
             for image, name, box in zip(images, given, places, strict=True)
         ]
         drawn = _only(self._ask(Segment(), asked, **how))
@@ -151,7 +151,7 @@ class PictureVerbs(Engine):
         self, images: Sequence[Image], *, interpolation: Interpolation = "nearest", **how: Unpack[DrawHow]
     ) -> list[DepthMap]:
         """Estimates the relative depth of every pixel."""
-        asked = [DepthItem(media=Media(image=one), interpolation=interpolation) for one in self._images(images)]
+        asked = [DepthItem(media=InputMedia(image=one), interpolation=interpolation) for one in self._images(images)]
         drawn = _only(self._ask(Depth(), asked, **how))
         return [DepthMap(np.asarray(one.depth), np.asarray(one.drawn)) for one in drawn]
 
@@ -159,7 +159,7 @@ class PictureVerbs(Engine):
         self, images: Sequence[Image], *, interpolation: Interpolation = "nearest", **how: Unpack[DrawHow]
     ) -> list[Normals]:
         """Estimates the surface normal of every pixel."""
-        asked = [NormalsItem(media=Media(image=one), interpolation=interpolation) for one in self._images(images)]
+        asked = [NormalsItem(media=InputMedia(image=one), interpolation=interpolation) for one in self._images(images)]
         drawn = _only(self._ask(SurfaceNormals(), asked, **how))
         return [Normals(np.asarray(one.normals), np.asarray(one.drawn)) for one in drawn]
 
@@ -171,7 +171,7 @@ class PictureVerbs(Engine):
         drawn = _only(self._ask(family, asked, guidance=guidance, **how))
         return [Picture(np.asarray(one.drawn)) for one in drawn]
 
-    def _series(self, videos: Sequence[Frames]) -> list[Media]:
+    def _series(self, videos: Sequence[Frames]) -> list[InputMedia]:
         """The last frame of each series as the main image, those before it as the history."""
         self._require_some("videos", videos)
         found = []
@@ -179,7 +179,7 @@ class PictureVerbs(Engine):
             series = list[Image](frames.frames if isinstance(frames, Clip) else frames)
             if not series:
                 raise TaskError(f"videos[{index}]: there is no frame; give at least the current one")
-            found.append(Media(image=series[-1], image_history=series[:-1]))
+            found.append(InputMedia(image=series[-1], image_history=series[:-1]))
         self._images([media.image for media in found if media.image is not None])
         return found
 

@@ -12,7 +12,7 @@ from embodio.model.example import Image
 from embodio.model.generation import GREEDY, GenerationOptions
 from embodio.model.generation.sampling import part_seed, row_seeds
 from embodio.model.tasks.base.boxes_family import BoxesItem
-from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.engine import Engine, Seeds
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.families.camera_pose import EstimatePose, Movement
@@ -49,7 +49,7 @@ class PlaceVerbs(Engine):
         """Finds the one region of each image that an expression describes; the slot is {expression}."""
         given = self._require_pairs("expressions", expressions, len(self._images(images)))
         asked = [
-            Reference(media=Media(image=image), expression=expression)
+            Reference(media=InputMedia(image=image), expression=expression)
             for image, expression in zip(images, given, strict=True)
         ]
         found = self._ask(Refer(), asked, **how)
@@ -79,7 +79,7 @@ class PlaceVerbs(Engine):
         """
         given = self._require_pairs("names", names, len(self._images(images)))
         asked = [
-            Localised(media=Media(image=image), name=name, named=named, at_least_one=at_least_one)
+            Localised(media=InputMedia(image=image), name=name, named=named, at_least_one=at_least_one)
             for image, name in zip(images, given, strict=True)
         ]
         return [_kept(one, overlap) for one in self._ask(Localise(), asked, threshold=threshold, **how)]
@@ -112,7 +112,7 @@ class PlaceVerbs(Engine):
             raise TaskError(f"overlap_within {overlap_within!r} is not known; choose 'all' or 'name'")
         if names is not None:
             self._require_some("names", names)
-        asked = [Detected(media=Media(image=image), names=tuple(names or ())) for image in self._images(images)]
+        asked = [Detected(media=InputMedia(image=image), names=tuple(names or ())) for image in self._images(images)]
         found = self._ask(Detect(), asked, threshold=threshold, **how)
         return [_kept(one, overlap, by_name=overlap_within == "name") for one in found]
 
@@ -134,7 +134,7 @@ class PlaceVerbs(Engine):
             how: see `TextHow`; the slot of a prompt is {box}.
         """
         asked = [
-            Person(media=Media(image=image), box=box, forced=forced)
+            Person(media=InputMedia(image=image), box=box, forced=forced)
             for image, box in zip(self._images(images), self._boxes(boxes, len(images)), strict=True)
         ]
         found = self._ask(FindKeypoints(), asked, **how)
@@ -185,7 +185,7 @@ class PlaceVerbs(Engine):
     ) -> list[FoundCuboids | AnswerError]:
         """Finds all objects of one name in each image as 3D boxes; arguments as in `localise`."""
         given = self._require_pairs("names", names, len(self._images(images)))
-        asked = [Objects3D(media=Media(image=image), name=name) for image, name in zip(images, given, strict=True)]
+        asked = [Objects3D(media=InputMedia(image=image), name=name) for image, name in zip(images, given, strict=True)]
         found = self._ask(FindCuboids(), asked, threshold=threshold, **how)
         return [one if isinstance(one, AnswerError) else FoundCuboids(one.cuboids or (), one.skipped) for one in found]
 
@@ -195,7 +195,8 @@ class PlaceVerbs(Engine):
         """Estimates the camera's movement from an earlier image to each image."""
         before = self._require_pairs("earlier", earlier, len(self._images(images)))
         asked = [
-            Movement(media=Media(image=image, image_history=[old])) for image, old in zip(images, before, strict=True)
+            Movement(media=InputMedia(image=image, image_history=[old]))
+            for image, old in zip(images, before, strict=True)
         ]
         found = self._ask(EstimatePose(), asked, **how)
         return [one if isinstance(one, AnswerError) else ViewChange(_given(one.pose)) for one in found]

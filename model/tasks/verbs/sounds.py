@@ -11,7 +11,7 @@ from embodio.model.example import Sound
 from embodio.model.generation import GenerationOptions
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
 from embodio.model.processing.audio_features import HOP, SAMPLE_RATE
-from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.engine import Engine, Seeds, sampled
 from embodio.model.tasks.errors import TaskError
 from embodio.model.tasks.families.make_sound import MakeSound, SoundItem
@@ -57,7 +57,7 @@ class SoundVerbs(Engine):
         self._require_ready("audio")
         samples = self._samples(seconds)
         asked = [
-            SoundItem(media=Media(audio_history=tuple(sounds)), text=text)
+            SoundItem(media=InputMedia(audio_history=tuple(sounds)), text=text)
             for text, sounds in zip(texts, heard, strict=True)
         ]
         examples = [self._asked(MakeSound(), one, prompt) for one in asked]

@@ -13,7 +13,7 @@ from embodio.model.example import Example, Image, Sound
 from embodio.model.generation import GREEDY, GenerationOptions
 from embodio.model.generation.scoring import EndIds, Reduction
 from embodio.model.processing.video_files import Clip
-from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.base.text_family import T, TextFamily, TextItem
 from embodio.model.tasks.engine import Answers, Engine, Seeds
 from embodio.model.tasks.errors import TaskError
@@ -36,7 +36,7 @@ class WordVerbs(Engine):
 
     def caption_images(self, images: Sequence[Image], **how: Unpack[TextHow]) -> list[TextAnswer]:
         """Captions each image."""
-        return self._texts(Caption(), [TextItem(media=Media(image=one)) for one in self._images(images)], **how)
+        return self._texts(Caption(), [TextItem(media=InputMedia(image=one)) for one in self._images(images)], **how)
 
     def caption_videos(
         self, videos: Sequence[Clip], *, sound: bool = False, main_frame: int | None = -1, **how: Unpack[TextHow]
@@ -59,7 +59,7 @@ class WordVerbs(Engine):
     def caption_sounds(self, sounds: Sequence[Sound], **how: Unpack[TextHow]) -> list[TextAnswer]:
         """Captions each sound; the Processor splits long ones into segments."""
         self._require_some("sounds", sounds)
-        return self._texts(Caption(), [TextItem(media=Media(audio=sound)) for sound in sounds], **how)
+        return self._texts(Caption(), [TextItem(media=InputMedia(audio=sound)) for sound in sounds], **how)
 
     def tag_videos(
         self,
@@ -81,7 +81,7 @@ class WordVerbs(Engine):
     ) -> list[TextAnswer]:
         """Names each sound; with `tags`, one of these."""
         choices = self._choices(tags, self._require_some("sounds", sounds))
-        asked = [Tagged(media=Media(audio=one), choices=own) for one, own in zip(sounds, choices, strict=True)]
+        asked = [Tagged(media=InputMedia(audio=one), choices=own) for one, own in zip(sounds, choices, strict=True)]
         return self._texts(Tag(), asked, **how)
 
     def answer_questions(
@@ -100,7 +100,7 @@ class WordVerbs(Engine):
         given = self._require_pairs("questions", questions, len(seen))
         choices = self._choices(answers, len(seen))
         asked = [
-            Question(media=Media(image=image), question=question, choices=own)
+            Question(media=InputMedia(image=image), question=question, choices=own)
             for image, question, own in zip(seen, given, choices, strict=True)
         ]
         return self._texts(AnswerQuestion(), asked, **how)
@@ -115,7 +115,7 @@ class WordVerbs(Engine):
         prompt: Template | None = None,
     ) -> list[Choice]:
         """Chooses the category of each image by the loss of every given answer; arguments as in `choose`."""
-        asked = [Category(media=Media(image=image)) for image in self._images(images)]
+        asked = [Category(media=InputMedia(image=image)) for image in self._images(images)]
         examples = [self._asked(Classify(), one, prompt) for one in asked]
         return self.choose(examples, answers, reduction=reduction, end_ids=end_ids)
 
@@ -140,7 +140,7 @@ class WordVerbs(Engine):
             prompt: template with the slot {box}.
         """
         asked = [
-            Category(media=Media(image=image), box=box)
+            Category(media=InputMedia(image=image), box=box)
             for image, box in zip(self._images(images), self._boxes(boxes, len(images)), strict=True)
         ]
         examples = [self._asked(Classify(), one, prompt) for one in asked]
@@ -191,12 +191,12 @@ class WordVerbs(Engine):
         """The possible answers of each example; empty for free text."""
         return [()] * count if answers is None else [tuple(own) for own in self._answers(answers, count)]
 
-    def _videos(self, videos: Sequence[Clip], sound: bool, main_frame: int | None) -> list[Media]:
+    def _videos(self, videos: Sequence[Clip], sound: bool, main_frame: int | None) -> list[InputMedia]:
         self._require_some("videos", videos)
         for index, video in enumerate(videos):
             if not isinstance(video, Clip):
                 raise TaskError(f"videos[{index}]: expected a Clip, found {type(video).__name__}; read_video gives one")
         return [
-            Media(**(video if sound else replace(video, sounds=())).inputs(main_frame=main_frame, main_sound=-1))
+            InputMedia(**(video if sound else replace(video, sounds=())).inputs(main_frame=main_frame, main_sound=-1))
             for video in videos
         ]

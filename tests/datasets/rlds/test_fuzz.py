@@ -184,7 +184,7 @@ def test_an_action_that_is_no_number_is_skipped_and_counted(action: float, tmp_p
     folder = write(tmp_path / "mini", action=np.array([action, 0, 0], np.float32))
     made, damaged = batches(folder)
     assert len(made) == 6 and [(error.dataset, error.episode, error.step) for error in damaged] == [("mini", 1, 0)]
-    with pytest.raises(DatasetError, match="1 episodes are damaged, but damaged_limit is 0"):
+    with pytest.raises(DatasetError, match="1 episodes or records are damaged, but damaged_limit is 0"):
         batches(folder, limit=0)
 
 

@@ -21,7 +21,7 @@ from embodio.datasets.episodes.recorded.images import prompt_field, prompt_of
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.files import file_trees
-from embodio.datasets.files.restricted_pickle import Record, UnsafePickle, read_pickle
+from embodio.datasets.files.restricted_pickle import PickledRecord, UnsafePickle, read_pickle
 from embodio.datasets.opening import open_source
 from embodio.datasets.sources.vima import VimaSource
 from embodio.envs import embodiment_of
@@ -214,7 +214,7 @@ def test_unknown_classes_become_inert_records() -> None:
         HERE,
         ("functools", "functool"),
     )
-    assert isinstance(found["f"], Record) and not callable(found["f"])
+    assert isinstance(found["f"], PickledRecord) and not callable(found["f"])
 
 
 plain = st.recursive(

@@ -100,7 +100,9 @@ def test_damage_is_counted_by_episode_and_limited() -> None:
     for _ in range(4):  # episodes 99, 0, 0, 1, 1
         next(loader)
     assert [error.episode for error in told] == [99, 0, 1] == [error.episode for error in loader.damaged]
-    with pytest.raises(TooMuchDamage, match=r"4 episodes are damaged, but damaged_limit is 3.*flipped bits") as caught:
+    with pytest.raises(
+        TooMuchDamage, match=r"4 episodes or records are damaged, but damaged_limit is 3.*flipped bits"
+    ) as caught:
         next(loader)
     assert isinstance(pickle.loads(pickle.dumps(told[0])), ExampleError)
     assert "episode 99" in str(caught.value)

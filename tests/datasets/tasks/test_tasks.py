@@ -322,7 +322,7 @@ TOY = '''"""LastFrame: say what was done."""
 from dataclasses import dataclass
 from embodio.datasets.tasks.parts.moment_task import MomentTask
 from embodio.datasets.tasks.parts.task_config import TaskConfig
-from embodio.model.tasks.base.family import Media
+from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.base.text_family import TextItem
 from embodio.model.tasks.families.describe_task import DescribeTask
 
@@ -346,7 +346,7 @@ class LastFrame(MomentTask[LastFrameConfig]):
 
     def _annotation(self, scene, index, step, generator):
         frame = scene.picture(len(scene) - 1 - self.config.back)
-        return TextItem(media=Media(image=frame), text=scene.recorded_instruction)
+        return TextItem(media=InputMedia(image=frame), text=scene.recorded_instruction)
 
 TASK = LastFrame
 '''

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from embodio.model import Vocabulary
 from embodio.model.example import Example
 from embodio.model.tasks import AnswerError, PromptError, Prompts, TaskError, families
-from embodio.model.tasks.base.family import Annotation, Family, Media
+from embodio.model.tasks.base.family import Annotation, Family, InputMedia
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.base.text_family import TextItem
 from embodio.model.tasks.families import families as all_families
@@ -86,11 +86,11 @@ def values(rng: Generator, count: int) -> list[int]:
     return [int(VOCABULARY.value_id(int(one))) for one in rng.integers(0, 1000, count)]
 
 
-def media(rng: Generator) -> Media:
-    return Media(image=image(rng), image_history=[image(rng) for _ in range(int(rng.integers(0, 3)))])
+def media(rng: Generator) -> InputMedia:
+    return InputMedia(image=image(rng), image_history=[image(rng) for _ in range(int(rng.integers(0, 3)))])
 
 
-def boxes(rng: Generator, shown: Media) -> np.ndarray:
+def boxes(rng: Generator, shown: InputMedia) -> np.ndarray:
     size = np.asarray(shown.image).shape
     return np.stack([box(rng, size) for _ in range(int(rng.integers(1, 5)))])
 
@@ -152,7 +152,7 @@ MAKE: dict[str, Callable[[Generator], Annotation]] = {
     "detect": detected,
     "keypoints": lambda rng: person(rng),
     "cuboids": lambda rng: objects(rng),
-    "camera_pose": lambda rng: Movement(media=Media(image=image(rng), image_history=[image(rng)]), pose=pose(rng)),
+    "camera_pose": lambda rng: Movement(media=InputMedia(image=image(rng), image_history=[image(rng)]), pose=pose(rng)),
     "segment": segmented,
     "depth": lambda rng: with_image(DepthItem, rng, lambda r, size: r.random(size[:2]).astype(np.float32), "depth"),
     "normals": lambda rng: with_image(NormalsItem, rng, normals, "normals"),
@@ -202,7 +202,7 @@ def as_written(family: Family[Any], example: Example) -> Any:
     return drawn.astype(np.float32) / (255 if drawn.dtype == np.uint8 else 1)
 
 
-def tolerance(shown: Media) -> float:
+def tolerance(shown: InputMedia) -> float:
     """A bin of a location in pixels of the image, and the rounding of the geometry."""
     return 0.0 if shown.image is None else max(np.asarray(shown.image).shape) / 999 * 1.5 + 0.01
 
@@ -227,7 +227,7 @@ def test_what_is_written_is_read_back_within_a_bin(name: str, seed: int) -> None
         close(getattr(found, field.name), getattr(annotation, field.name), field.name, annotation.media)
 
 
-def close(found: Any, wanted: Any, field: str, shown: Media) -> None:
+def close(found: Any, wanted: Any, field: str, shown: InputMedia) -> None:
     if field in ("media", "skipped", "interpolation") or (field == "drawn" and wanted is None):
         return
     if wanted is None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from embodio.model import BatchError, ConfigError, ModelConfig, UnifiedIO2
 from embodio.model.config.parts import AudioTokenizerConfig, ImageTokenizerConfig
+from embodio.model.config.sizes import NANO_AUDIO_TOKENIZER, NANO_IMAGE_TOKENIZER
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.model.tokenizers.tokenizer_layers import nearest_codes
@@ -170,3 +171,11 @@ def test_other_dtypes(dtype: torch.dtype) -> None:
     assert codes.shape == (2, 16)
     assert codes.dtype == torch.int64
     assert tokenizer.decode(codes).dtype == dtype
+
+
+def test_the_small_tokenisers_have_the_grids_of_small_networks() -> None:
+    image, audio = ImageTokenizer(NANO_IMAGE_TOKENIZER), AudioTokenizer(NANO_AUDIO_TOKENIZER)
+    codes = image.encode(torch.rand(1, 96, 96, 3))
+    assert codes.shape == (1, 144) and image.decode(codes).shape == (1, 96, 96, 3)
+    codes = audio.encode(torch.rand(1, 256, 128, 1))
+    assert codes.shape == (1, 128) and audio.decode(codes).shape == (1, 256, 128, 1)

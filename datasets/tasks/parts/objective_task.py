@@ -1,0 +1,99 @@
+"""ObjectiveTask: records of a corpus as training examples, each by one of several objectives, drawn at given rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embodio.datasets.errors import DatasetError, ExampleError, UnusableRecord
+from embodio.datasets.objectives.objective import ObjectiveContext, RecordObjective
+from embodio.datasets.records.record import Record, RecordSource
+from embodio.datasets.tasks.parts.record_task import Place
+from embodio.model.example import Example
+
+_FIXED = 0xF17ED  # key of the draws of validation
+
+
+@dataclass(frozen=True)
+class ObjectiveRate:
+    """An objective of a task.
+
+    Attributes:
+        name: for messages.
+        objective: makes the examples.
+        rate: how often it is drawn, up to a common factor, among those that suit a record.
+    """
+
+    name: str
+    objective: RecordObjective
+    rate: float = 1.0
+
+
+class ObjectiveTask:
+    """The records of a source, each with an objective that suits it; a `RecordTask` of the training stream.
+
+    Args:
+        source: where records come from.
+        objectives: what may be done with them.
+        context: of the network.
+
+    Attributes:
+        source: as given.
+        objectives: as given.
+
+    Raises:
+        DatasetError: no objectives, two of one name, or a rate that is not a positive number.
+    """
+
+    damaged: tuple[ExampleError, ...] = ()
+
+    def __init__(self, source: RecordSource, objectives: Sequence[ObjectiveRate], context: ObjectiveContext) -> None:
+        names = [one.name for one in objectives]
+        if not names or len(set(names)) < len(names):
+            raise DatasetError(f"objectives of {source.name}: got {names}, expected at least one, each once")
+        for one in objectives:
+            if not (math.isfinite(one.rate) and one.rate > 0):
+                raise DatasetError(f"objectives.{one.name}: got the rate {one.rate}, expected a positive number")
+        self.source, self.objectives, self._context = source, tuple(objectives), context
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the source's index, in hex."""
+        return self.source.digest
+
+    def __len__(self) -> int:
+        """Records of the source; some may suit no objective."""
+        return len(self.source)
+
+    def place(self, index: int) -> Place:
+        """Where record `index` comes from, for messages."""
+        return self.source.place(index)
+
+    def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
+        """The Example of record `index` by one of the objectives.
+
+        Args:
+            index: of the record.
+            generator: makes all draws; None for a fixed one that depends on `index` alone, as in validation.
+
+        Raises:
+            CorruptRecordError: the record cannot be read.
+            UnusableRecord: no objective suits it.
+        """
+        if generator is None:
+            generator = np.random.Generator(np.random.Philox(key=(index, _FIXED)))
+        record = self.source.record(index)
+        return self.draw(index, record, generator).objective.example(record, self._context, generator)
+
+    def draw(self, index: int, record: Record, generator: np.random.Generator) -> ObjectiveRate:
+        """Draws one of the objectives that suit a record; raises UnusableRecord if there is none."""
+        suitable = [one for one in self.objectives if one.objective.suits(record, self._context)]
+        if not suitable:
+            names = ", ".join(one.name for one in self.objectives)
+            raise UnusableRecord(self.source.name, index, f"{record.key!r} suits none of the objectives {names}")
+        ends = np.cumsum([one.rate for one in suitable])
+        drawn = int(np.searchsorted(ends, generator.random() * ends[-1], side="right"))
+        return suitable[min(drawn, len(suitable) - 1)]  # the product may be rounded up to the end

@@ -1,0 +1,103 @@
+"""Objectives are drawn at their rates among those that suit; what cannot be read or used is skipped and counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from embodio.datasets.errors import DatasetError, TooMuchDamage, UnusableRecord
+from embodio.datasets.objectives.objective import ObjectiveContext
+from embodio.datasets.records.record import Record
+from embodio.datasets.stream.loader import LoaderConfig
+from embodio.datasets.stream.mixture import Mixture, MixtureEntry
+from embodio.datasets.stream.mixture_config import MixtureConfig
+from embodio.datasets.stream.stream import BatchStream, batches, evaluation_batches
+from embodio.datasets.tasks.parts.objective_task import ObjectiveRate, ObjectiveTask
+from embodio.model import ModelConfig, Processor, Vocabulary
+from embodio.model.network.batch import Batch
+from tests.support.datasets.corpora import Copies, RecordList
+
+CONTEXT = ObjectiveContext(ModelConfig.named("nano"), Vocabulary.default())
+RECORDS = [Record(key=f"r{number}", text="x" * (number % 3)) for number in range(60)]
+
+
+def task(*rates: ObjectiveRate, broken: frozenset[int] = frozenset()) -> ObjectiveTask:
+    return ObjectiveTask(RecordList(RECORDS, broken=broken), rates or [ObjectiveRate("a", Copies("a"))], CONTEXT)
+
+
+def mark(example: object) -> str:
+    return str(example.text).split()[0]  # type: ignore[attr-defined]
+
+
+def stream(made: ObjectiveTask) -> BatchStream:
+    mixture = Mixture([MixtureEntry("text", made)], MixtureConfig())
+    return BatchStream(mixture, Processor(CONTEXT.config, CONTEXT.vocabulary), seed=3, batch_size=8)
+
+
+def test_rates_hold_among_the_objectives_that_suit() -> None:
+    made = task(
+        ObjectiveRate("a", Copies("a"), 3.0),
+        ObjectiveRate("b", Copies("b"), 1.0),
+        ObjectiveRate("long", Copies("long", lambda record: len(record.text) == 2), 4.0),
+    )
+    generator = np.random.default_rng(0)
+    for index, expected in ((0, {"a": 0.75, "b": 0.25}), (2, {"a": 0.375, "b": 0.125, "long": 0.5})):
+        counts = Counter(mark(made.example(index, generator)) for _ in range(4000))
+        assert counts.keys() == expected.keys()
+        for name, share in expected.items():
+            assert abs(counts[name] / 4000 - share) < 0.04
+
+
+def test_validation_draws_are_fixed_and_differ_between_records() -> None:
+    first, second = task(), task()
+    targets = [first.example(index).text_target for index in range(20)]
+    assert targets == [second.example(index).text_target for index in range(20)]
+    assert len(set(map(str, targets))) == 20
+
+
+def test_an_example_depends_on_record_and_generator_alone() -> None:
+    made = task()
+    made.example(5, np.random.default_rng(1))
+    assert made.example(7, np.random.default_rng(2)).text_target == (
+        task().example(7, np.random.default_rng(2)).text_target
+    )
+
+
+def test_records_that_cannot_be_read_or_used_are_replaced_and_reported() -> None:
+    made = task(ObjectiveRate("a", Copies("a", lambda record: len(record.text) > 0)), broken=frozenset({4, 5}))
+    seen: list[str] = []
+    found = list(batches(stream(made), 0, 30, config=LoaderConfig(), on_damage=lambda e: seen.append(str(e))))
+    assert len(found) == 30 and all(len(_first(batch)) == 8 for batch in found)
+    assert any("list, record 4: list.jsonl, record 4: at byte 400: flipped bits" in line for line in seen)
+    assert any("list, record 0: list, record 0: 'r0' suits none of the objectives a" in line for line in seen)
+    assert len(seen) == len(set(seen)) == 20 + 2, "each once: every third is empty, and two are broken"
+
+
+def test_the_limit_of_skipped_records_holds() -> None:
+    made = task(broken=frozenset(range(0, 60, 2)))
+    with pytest.raises(TooMuchDamage, match="6 episodes or records are damaged, but damaged_limit is 5"):
+        list(batches(stream(made), 0, 30, config=LoaderConfig(damaged_limit=5)))
+
+
+def test_validation_leaves_out_what_cannot_be_read() -> None:
+    made, lost = task(broken=frozenset({0})), list[str]()
+    processor = Processor(CONTEXT.config, CONTEXT.vocabulary)
+    found = list(evaluation_batches(made, processor, 60, 16, lambda error: lost.append(str(error))))
+    assert sum(len(_first(batch)) for batch in found) == 59 and len(lost) == 1
+
+
+def test_wrong_rates_and_unusable_records_are_named() -> None:
+    with pytest.raises(DatasetError, match="expected at least one"):
+        ObjectiveTask(RecordList(RECORDS), [], CONTEXT)
+    with pytest.raises(DatasetError, match="each once"):
+        task(ObjectiveRate("a", Copies("a")), ObjectiveRate("a", Copies("a")))
+    with pytest.raises(DatasetError, match=r"objectives.a: got the rate nan"):
+        task(ObjectiveRate("a", Copies("a"), float("nan")))
+    with pytest.raises(UnusableRecord, match="record 0"):
+        task(ObjectiveRate("a", Copies("a", lambda record: False))).example(0)
+
+
+def _first(batch: Batch) -> object:
+    return next(iter(batch.values()))
