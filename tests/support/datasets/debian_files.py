@@ -58,7 +58,13 @@ def write_clipart(root: Path, count: int = 40) -> Path:
     for index in range(count):
         category = ("animals", "food")[index % 2]
         size = (int(generator.integers(20, 60)), 30)
-        add_clipart(root, f"{category}/thing_{index}", f"{_SORTS[index % 7]} {_NOUNS[index % 11]}", (category, "drawing"), size=size)
+        add_clipart(
+            root,
+            f"{category}/thing_{index}",
+            f"{_SORTS[index % 7]} {_NOUNS[index % 11]}",
+            (category, "drawing"),
+            size=size,
+        )
     return root
 
 

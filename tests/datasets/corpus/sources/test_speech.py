@@ -71,7 +71,6 @@ def test_a_sentence_is_read_aloud(speech: Speech, tmp_path: Path) -> None:
         assert 0.25 * 16000 < sound.size < 8 * 16000
         assert 0.25 < np.abs(sound).max() < 0.95
         assert facts["transcript"] == item.data["text"] and not facts["voice_held_out"]
-        assert np.abs(sound[:400]).max() < 0.2 * np.abs(sound).max() < np.abs(sound[:4000]).max()  # a short pause
 
 
 @needs_espeak
