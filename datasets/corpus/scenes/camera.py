@@ -1,4 +1,4 @@
-"""Camera: an eye that looks at a point, its pose and its intrinsics."""
+"""Viewpoint: an eye that looks at a point, its pose and its intrinsics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FIELD = np.pi / 4  # vertical field of view, MuJoCo's default
 
 
 @dataclass(frozen=True)
-class Camera:
+class Viewpoint:
     """A pinhole camera with square pixels.
 
     Attributes:
@@ -29,7 +29,7 @@ class Camera:
 
     @property
     def pose(self) -> Floats:
-        """Camera to world, [4, 4], OpenCV axes: x right, y down, z forward."""
+        """Viewpoint to world, [4, 4], OpenCV axes: x right, y down, z forward."""
         flat = np.cos(self.elevation)
         back = np.array([np.cos(self.azimuth) * flat, np.sin(self.azimuth) * flat, np.sin(self.elevation)])
         right = np.array([-np.sin(self.azimuth), np.cos(self.azimuth), 0.0])
@@ -44,9 +44,9 @@ class Camera:
         return np.array([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1]])
 
 
-def draw_camera(generator: np.random.Generator) -> Camera:
+def draw_camera(generator: np.random.Generator) -> Viewpoint:
     """A view of the table from somewhere above."""
-    return Camera(
+    return Viewpoint(
         azimuth=float(generator.uniform(0, 2 * np.pi)),
         elevation=float(np.radians(generator.uniform(30, 62))),
         distance=float(generator.uniform(0.85, 1.25)),

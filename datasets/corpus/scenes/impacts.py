@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.corpus.scenes.things import MATERIALS, Material
-from embodio.datasets.corpus.scenes.world import World
+from embodio.datasets.corpus.scenes.world import TableWorld
 from embodio.model.example import Waveform
 from embodio.model.processing.audio_features import SAMPLE_RATE
 
@@ -50,7 +50,7 @@ class ImpactRecorder:
         length: seconds over which the force is summed up.
     """
 
-    def __init__(self, world: World, moment: float = 0.03, length: float = 0.012) -> None:
+    def __init__(self, world: TableWorld, moment: float = 0.03, length: float = 0.012) -> None:
         self._world, self._moment, self._length = world, moment, length
         self._thing = {geom: index for index, geom in enumerate(world.geoms)} | dict.fromkeys(world.table_geoms, -1)
         self._last: dict[tuple[int, int], float] = {}
@@ -98,7 +98,7 @@ def loudness(impact: Impact) -> float:
     return float(np.clip(np.log(impact.impulse / _SILENT_IMPULSE) / span, 0.02, 1.0))
 
 
-def sound_of(world: World, impacts: Sequence[Impact], seconds: float, generator: np.random.Generator) -> Waveform:
+def sound_of(world: TableWorld, impacts: Sequence[Impact], seconds: float, generator: np.random.Generator) -> Waveform:
     """The sound of impacts, float32 [samples] at 16 kHz in [-1, 1]; both that touch are heard."""
     wave = np.zeros(round(seconds * SAMPLE_RATE))
     for impact in impacts:
@@ -115,7 +115,7 @@ def sound_of(world: World, impacts: Sequence[Impact], seconds: float, generator:
     return limited
 
 
-def _sounding(world: World, number: int) -> tuple[Material, float]:
+def _sounding(world: TableWorld, number: int) -> tuple[Material, float]:
     """Material and size of a thing, of the table or of the floor."""
     if number == -1:
         return MATERIALS[world.surroundings.table], _TABLE_RADIUS

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.corpus.scenes.camera import Camera
+from embodio.datasets.corpus.scenes.camera import Viewpoint
 from embodio.datasets.corpus.scenes.impacts import Impact, ImpactRecorder, loudness
 from embodio.datasets.corpus.scenes.painter import painter
 from embodio.datasets.corpus.scenes.things import Thing, draw_surroundings, draw_thing
 from embodio.datasets.corpus.scenes.wording import NUMBERS, article
-from embodio.datasets.corpus.scenes.world import TIME_STEP, World, make_world
+from embodio.datasets.corpus.scenes.world import TIME_STEP, TableWorld, make_world
 
 _ROLLING = ("ball", "ball", "ball", "egg")
 _CLEAR = 0.15  # loudness of what counts as a knock
@@ -33,7 +33,7 @@ class Take:
         fallen: numbers of the things that fell from the table.
     """
 
-    world: World
+    world: TableWorld
     frames: npt.NDArray[np.uint8]
     impacts: tuple[Impact, ...]
     fallen: tuple[int, ...]
@@ -70,7 +70,7 @@ def draw_play(generator: np.random.Generator) -> list[Thing]:
     return things
 
 
-def film(things: Sequence[Thing], camera: Camera, size: int, rate: float, frames: int, world: World) -> Take:
+def film(things: Sequence[Thing], camera: Viewpoint, size: int, rate: float, frames: int, world: TableWorld) -> Take:
     """Simulates a play and films it.
 
     Args:
@@ -92,7 +92,7 @@ def film(things: Sequence[Thing], camera: Camera, size: int, rate: float, frames
     return Take(world, np.stack(pictures), tuple(recorder.impacts()), fallen)
 
 
-def play(generator: np.random.Generator) -> World:
+def play(generator: np.random.Generator) -> TableWorld:
     """A world in which something is about to happen."""
     return make_world(draw_play(generator), draw_surroundings(generator))
 
@@ -166,5 +166,5 @@ def _moves(thing: Thing) -> str:
     return "rolls" if thing.shape in _ROLLING else "slides"
 
 
-def _substance(world: World, number: int) -> str:
+def _substance(world: TableWorld, number: int) -> str:
     return {"wooden": "wood"}.get(world.things[number].material, world.things[number].material)

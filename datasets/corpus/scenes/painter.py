@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.corpus.scenes.camera import Camera, Floats
+from embodio.datasets.corpus.scenes.camera import Floats, Viewpoint
 from embodio.datasets.corpus.scenes.things import draw_surroundings
-from embodio.datasets.corpus.scenes.world import LARGEST_IMAGE, World, xml
+from embodio.datasets.corpus.scenes.world import LARGEST_IMAGE, TableWorld, xml
 from embodio.datasets.corpus.source import SourceAbsent
 from embodio.model.example import Image
 
@@ -65,12 +65,12 @@ class Painter:
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         self._options = mujoco.MjvOption()
 
-    def picture(self, world: World, camera: Camera, size: int) -> Image:
+    def picture(self, world: TableWorld, camera: Viewpoint, size: int) -> Image:
         """Colours only, uint8 [size, size, 3]."""
         self._gl.make_current()
         return self._colours(self._scene(world, camera), size)
 
-    def rendering(self, world: World, camera: Camera, size: int) -> Rendering:
+    def rendering(self, world: TableWorld, camera: Viewpoint, size: int) -> Rendering:
         """Colours, depth and masks of one view."""
         import mujoco
 
@@ -83,7 +83,7 @@ class Painter:
         _, depth = self._read(scene, size, with_depth=True)
         return Rendering(image, _metres(depth, world.model), self._masks(scene, world, size))
 
-    def _scene(self, world: World, camera: Camera) -> Any:
+    def _scene(self, world: TableWorld, camera: Viewpoint) -> Any:
         import mujoco
 
         view = mujoco.MjvCamera()
@@ -99,7 +99,7 @@ class Painter:
         cells = fine.reshape(size, _FINER, size, _FINER, 3).astype(np.uint16)
         return ((cells.sum(axis=(1, 3)) + _FINER) // _FINER**2).astype(np.uint8)
 
-    def _masks(self, scene: Any, world: World, size: int) -> npt.NDArray[np.uint8]:
+    def _masks(self, scene: Any, world: TableWorld, size: int) -> npt.NDArray[np.uint8]:
         import mujoco
 
         flags = (mujoco.mjtRndFlag.mjRND_SEGMENT, mujoco.mjtRndFlag.mjRND_IDCOLOR)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from embodio.datasets.corpus.scenes.things import Thing, draw_surroundings, draw_thing
-from embodio.datasets.corpus.scenes.world import TIME_STEP, World, make_world
+from embodio.datasets.corpus.scenes.world import TIME_STEP, TableWorld, make_world
 
 MOST_THINGS = 7
 _TRIES = 60
@@ -15,7 +15,7 @@ _SETTLING = 0.8  # seconds
 _GAP = 0.015  # m between things
 
 
-def settled_scene(generator: np.random.Generator) -> World:
+def settled_scene(generator: np.random.Generator) -> TableWorld:
     """One to seven things on a table, some stacked; those that fell off are not in it."""
     things = _placed(generator)
     around = draw_surroundings(generator)
@@ -28,7 +28,7 @@ def settled_scene(generator: np.random.Generator) -> World:
     return world if len(kept) == len(things) else _only(world, kept)
 
 
-def on_top(world: World) -> list[tuple[int, int]]:
+def on_top(world: TableWorld) -> list[tuple[int, int]]:
     """Pairs (upper, lower) of things that touch, where one rests on the other."""
     places = world.positions()
     number = {geom: index for index, geom in enumerate(world.geoms)}
@@ -79,7 +79,7 @@ def _reach(thing: Thing) -> float:
     return {"tile": 1.85, "stick": 2.3, "box": 1.45, "egg": 1.25, "capsule": 1.45}.get(thing.shape, 1.0) * thing.radius
 
 
-def _only(world: World, kept: list[int]) -> World:
+def _only(world: TableWorld, kept: list[int]) -> TableWorld:
     """The same world without the other things."""
     import mujoco
 

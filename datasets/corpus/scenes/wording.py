@@ -18,7 +18,7 @@ _LOOKS = {"metal": "shiny", "glass": "transparent"}
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenThing:
     """A thing as a camera sees it.
 
     Attributes:
@@ -34,7 +34,7 @@ class Seen:
     pixels: int
 
 
-def relations(seen: Sequence[Seen], stacked: Sequence[tuple[int, int]]) -> list[tuple[int, str, int]]:
+def relations(seen: Sequence[SeenThing], stacked: Sequence[tuple[int, int]]) -> list[tuple[int, str, int]]:
     """What holds between things, from the camera: (one, "to the left of", other), and so on."""
     found = []
     for one, a in enumerate(seen):
@@ -57,7 +57,7 @@ def relations(seen: Sequence[Seen], stacked: Sequence[tuple[int, int]]) -> list[
 
 
 def captions(
-    seen: Sequence[Seen],
+    seen: Sequence[SeenThing],
     between: Sequence[tuple[int, str, int]],
     around: Surroundings,
     generator: np.random.Generator,
@@ -88,7 +88,7 @@ def captions(
 
 
 def questions(
-    seen: Sequence[Seen], between: Sequence[tuple[int, str, int]], generator: np.random.Generator
+    seen: Sequence[SeenThing], between: Sequence[tuple[int, str, int]], generator: np.random.Generator
 ) -> list[tuple[str, str]]:
     """Questions about a picture with their answers, a few of those that can be asked."""
     things = [row.thing for row in seen]

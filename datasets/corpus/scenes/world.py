@@ -1,4 +1,4 @@
-"""World: things and surroundings as a MuJoCo model, with the assets that all worlds share."""
+"""TableWorld: things and surroundings as a MuJoCo model, with the assets that all worlds share."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ASSETS = _TEXTURES + _TOPS + _LOOKS
 
 
 @dataclass
-class World:
+class TableWorld:
     """A simulated world.
 
     Attributes:
@@ -93,7 +93,7 @@ class World:
         return bool(np.isfinite(state).all() and np.abs(state).max() < _DIVERGED)
 
 
-def make_world(things: Sequence[Thing], surroundings: Surroundings) -> World:
+def make_world(things: Sequence[Thing], surroundings: Surroundings) -> TableWorld:
     """Builds the model and puts the things to their places."""
     import mujoco
 
@@ -104,7 +104,7 @@ def make_world(things: Sequence[Thing], surroundings: Surroundings) -> World:
     mujoco.mj_forward(model, data)
     geoms = tuple(model.geom(f"thing{index}").id for index in range(len(things)))
     table = tuple(model.geom(name).id for name in (("table",) if surroundings.is_round else ("table", "top")))
-    return World(model, data, tuple(things), surroundings, geoms, table)
+    return TableWorld(model, data, tuple(things), surroundings, geoms, table)
 
 
 def xml(things: Sequence[Thing], surroundings: Surroundings) -> str:

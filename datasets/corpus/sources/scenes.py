@@ -10,10 +10,10 @@ import numpy as np
 
 from embodio.datasets.corpus.encoding import facts, jpeg, png
 from embodio.datasets.corpus.scenes import wording
-from embodio.datasets.corpus.scenes.camera import Camera, draw_camera, surface_normals
+from embodio.datasets.corpus.scenes.camera import Viewpoint, draw_camera, surface_normals
 from embodio.datasets.corpus.scenes.painter import TABLE, Rendering, painter
 from embodio.datasets.corpus.scenes.settled import on_top, settled_scene
-from embodio.datasets.corpus.scenes.world import World
+from embodio.datasets.corpus.scenes.world import TableWorld
 from embodio.datasets.corpus.source import CorpusItem, CorpusPlan, CorpusRequest, generator_of
 
 _SIZE = 192  # pixels
@@ -65,7 +65,7 @@ class MadeUpScenes:
 
 
 def _texts(
-    world: World, main: Rendering, camera: Camera, shown: Sequence[int], generator: np.random.Generator
+    world: TableWorld, main: Rendering, camera: Viewpoint, shown: Sequence[int], generator: np.random.Generator
 ) -> dict[str, Any]:
     """All that is said in words."""
     to_camera = np.linalg.inv(camera.pose)
@@ -74,7 +74,7 @@ def _texts(
     for index in shown:
         rows, columns = np.nonzero(main.masks == index + 1)
         depth = float((to_camera @ [*places[index], 1.0])[2])
-        seen.append(wording.Seen(world.things[index], float(columns.mean()) / _SIZE, depth, rows.size))
+        seen.append(wording.SeenThing(world.things[index], float(columns.mean()) / _SIZE, depth, rows.size))
     number = {index: place for place, index in enumerate(shown)}
     stacked = [(number[a], number[b]) for a, b in on_top(world) if a in number and b in number]
     between = wording.relations(seen, stacked)
@@ -85,7 +85,7 @@ def _texts(
     }
 
 
-def _places(world: World, main: Rendering, camera: Camera, shown: Sequence[int]) -> dict[str, Any]:
+def _places(world: TableWorld, main: Rendering, camera: Viewpoint, shown: Sequence[int]) -> dict[str, Any]:
     """All that is said in numbers; lists of one length have one entry for each thing that is seen."""
     boxes = []
     for index in shown:
@@ -104,7 +104,7 @@ def _places(world: World, main: Rendering, camera: Camera, shown: Sequence[int])
     }
 
 
-def _view(camera: Camera) -> dict[str, Any]:
+def _view(camera: Viewpoint) -> dict[str, Any]:
     return {
         "pose": [[round(float(value), 6) for value in row] for row in camera.pose],
         "intrinsics": [[round(float(value), 4) for value in row] for row in camera.intrinsics(_SIZE)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,13 +59,29 @@ def write_clipart(root: Path, count: int = 40) -> Path:
     for index in range(count):
         category = ("animals", "food")[index % 2]
         size = (int(generator.integers(20, 60)), 30)
-        add_clipart(
-            root,
-            f"{category}/thing_{index}",
-            f"{_SORTS[index % 7]} {_NOUNS[index % 11]}",
-            (category, "drawing"),
-            size=size,
-        )
+        title = f"{_SORTS[index % 7]} {_NOUNS[index % 11]}"
+        add_clipart(root, f"{category}/thing_{index}", title, (category, "drawing"), size=size)
+    return root
+
+
+def write_stamps(root: Path) -> Path:
+    """Two stamps, one with voices and its own sound, and a drawing in SVG."""
+    sound = (0.5 * np.sin(np.arange(8000) / 12) * 32767).astype("<i2")
+    captions = "A blackbird.\nde.utf8=Eine Amsel.\nfr.utf8=Un merle.\nxx.utf8=\n"
+    for name in ("birds/blackbird", "birds/black_bird_2"):
+        drawn(root / f"animals/{name}.png")
+        (root / f"animals/{name}.txt").write_text(captions, encoding="utf-8")
+    for tail in ("", "_desc", "_desc_fr", "_de"):
+        with wave.open(str(root / f"animals/birds/blackbird{tail}.ogg"), "wb") as file:  # any format that can be read
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16000)
+            file.writeframes(sound.tobytes())
+    disc = '<circle cx="32" cy="24" r="20" fill="blue"/>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="48">{disc}</svg>'
+    (root / "animals/cat.svg").write_text(svg, encoding="utf-8")
+    (root / "animals/cat.txt").write_text("A cat.\nde.utf8=Eine Katze.\n", encoding="utf-8")
+    drawn(root / "animals/nameless.png")
     return root
 
 

@@ -12,7 +12,7 @@ import pytest
 from embodio.datasets.corpus.scenes.impacts import Impact, ImpactRecorder, loudness, sound_of
 from embodio.datasets.corpus.scenes.motion import Take, draw_play, heard, story
 from embodio.datasets.corpus.scenes.things import Surroundings, Thing, draw_surroundings
-from embodio.datasets.corpus.scenes.world import TIME_STEP, World, make_world
+from embodio.datasets.corpus.scenes.world import TIME_STEP, TableWorld, make_world
 from embodio.datasets.corpus.source import CorpusItem
 from embodio.datasets.corpus.sources.collisions import Collisions
 
@@ -26,7 +26,7 @@ def ball(material: str, height: float = 0.3, **changes: object) -> Thing:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def simulated(things: list[Thing], seconds: float = 1.5) -> tuple[World, list[Impact]]:
+def simulated(things: list[Thing], seconds: float = 1.5) -> tuple[TableWorld, list[Impact]]:
     world = make_world(things, surroundings())
     recorder = ImpactRecorder(world)
     for _ in range(round(seconds / TIME_STEP)):

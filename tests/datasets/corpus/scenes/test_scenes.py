@@ -10,7 +10,7 @@ import pytest
 
 from embodio.datasets.codecs.image_codec import decode_image
 from embodio.datasets.corpus.scenes import wording
-from embodio.datasets.corpus.scenes.camera import Camera, depth_to_points, draw_camera, surface_normals
+from embodio.datasets.corpus.scenes.camera import Viewpoint, depth_to_points, draw_camera, surface_normals
 from embodio.datasets.corpus.scenes.settled import settled_scene
 from embodio.datasets.corpus.scenes.things import Thing, draw_surroundings, draw_thing
 from embodio.datasets.corpus.source import CorpusItem
@@ -22,8 +22,8 @@ def thing(colour: str = "red", shape: str = "box", **others: object) -> Thing:
     return Thing(shape=shape, colour=colour, rgb=(1, 0, 0), **(plain | others))  # type: ignore[arg-type]
 
 
-def seen(*rows: tuple[Thing, float, float]) -> list[wording.Seen]:
-    return [wording.Seen(one, x, depth, 50 + index) for index, (one, x, depth) in enumerate(rows)]
+def seen(*rows: tuple[Thing, float, float]) -> list[wording.SeenThing]:
+    return [wording.SeenThing(one, x, depth, 50 + index) for index, (one, x, depth) in enumerate(rows)]
 
 
 def test_lists_count_what_is_equal() -> None:
@@ -65,7 +65,7 @@ def test_captions_and_answers_are_true() -> None:
 
 
 def test_the_camera_looks_at_its_target() -> None:
-    camera = Camera(0.7, 0.6, 1.1, (0.1, -0.2, 0.05))
+    camera = Viewpoint(0.7, 0.6, 1.1, (0.1, -0.2, 0.05))
     pose = camera.pose
     assert np.allclose(pose[:3, :3] @ pose[:3, :3].T, np.eye(3)) and np.isclose(np.linalg.det(pose[:3, :3]), 1)
     target = np.linalg.inv(pose) @ [0.1, -0.2, 0.05, 1]
@@ -75,7 +75,7 @@ def test_the_camera_looks_at_its_target() -> None:
 
 
 def test_normals_of_a_plane() -> None:
-    camera = Camera(0.3, 0.8, 1.0)
+    camera = Viewpoint(0.3, 0.8, 1.0)
     matrix, up = camera.intrinsics(40), camera.pose[:3, :3].T @ [0, 0, 1]
     rays = depth_to_points(np.ones((40, 40)), matrix)
     height = camera.pose[2, 3]
