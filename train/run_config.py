@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, SHARE, require_ranges
 from embodio.train.command_line.schema import UsageError
 from embodio.train.optimisers.config import OptimiserConfig
+from embodio.train.parallel.config import ParallelConfig
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -28,6 +29,7 @@ class RunConfig:
         optimiser: settings of the optimiser.
         freeze: parameters that do not learn at first, by patterns of their names, of which the first that matches
             counts, with the share of the steps after which they do: {"towers.*": 0.9}; 1 is for good.
+        parallel: how processes that torchrun starts share the run.
         device: cpu, cuda, cuda:1, ...
         precision: float32; or bfloat16 or float16 for autocast, the latter with a scale on the loss that adapts.
         threads: of the matrix products; 0 takes OMP_NUM_THREADS, or 2.
@@ -51,6 +53,7 @@ class RunConfig:
         "validate_every",
         "checkpoint_every",
         "stop_after",
+        "parallel.*",
     )
     """Settings that may change when a run resumes, because they do not change its results; `*` is any name."""
 
@@ -61,6 +64,7 @@ class RunConfig:
     accumulate: int = 1
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     freeze: dict[str, float] = field(default_factory=dict)
+    parallel: ParallelConfig = field(default_factory=ParallelConfig)
     device: str = "cpu"
     precision: str = "float32"
     threads: int = 0
