@@ -132,7 +132,7 @@ class ImageTokenizerConfig:
         in_channels: colours of the input.
         out_channels: colours of the output.
         channels: channels at full resolution, a multiple of `norm_groups`.
-        channel_multipliers: channels of each level as multiples of `channels`; every level but the last halves the image.
+        channel_multipliers: channels of each level as multiples of `channels`; all levels but the last halve the image.
         num_res_blocks: residual blocks of a level of the encoder; the decoder has one more.
         attention_resolutions: sides in pixels of the levels with attention.
         image_size: (height, width) in pixels.

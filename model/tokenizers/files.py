@@ -111,7 +111,7 @@ def _load(place: str | Path, kind: Kind) -> nn.Module:
     written = read_json(folder / CONFIG)
     if written.get("kind") != kind:
         raise ConfigError(f"{folder} holds a {written.get('kind')!r}; expected a {kind!r}")
-    config = from_plain(_KINDS[kind].config, written.get("config"), kind)
+    config: Any = from_plain(_KINDS[kind].config, written.get("config"), kind)
     with torch.device("meta"):
         network = _KINDS[kind].network(config)
     weights = open_weight_file(folder / WEIGHTS)

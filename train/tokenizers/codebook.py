@@ -76,7 +76,7 @@ class Codebook(nn.Module):
         if self.training:
             self._move(compared.detach().flatten(0, -2), codes.flatten(), table)
         commitment = (compared - chosen).square().mean()
-        return Quantised(compared + (chosen - compared).detach(), codes, commitment)
+        return Quantised(chosen + (compared - compared.detach()), codes, commitment)
 
     @torch.no_grad()
     def adopt(self, table: Tensor) -> None:

@@ -6,7 +6,6 @@ arXiv 2010.05646).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -61,9 +60,3 @@ def zero_gradients(module: nn.Module) -> Tensor:
     """
     parts = [parameter.sum() for parameter in module.parameters() if parameter.requires_grad]
     return 0.0 * torch.stack(parts).sum()
-
-
-def feature_distance(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-    """Mean absolute difference between features of originals, which get no gradient, and of reconstructions."""
-    parts = [(one.detach() - other).abs().mean() for one, other in zip(real, fake, strict=True)]
-    return torch.stack(parts).mean()

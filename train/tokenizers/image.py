@@ -17,8 +17,8 @@ from embodio.train.tokenizers.discriminators import (
     judged_without_learning,
     zero_gradients,
 )
-from embodio.train.tokenizers.settings import CodebookConfig, ImageLossConfig
 from embodio.train.tokenizers.losses import FrozenFeatures, adaptive_weight, perceptual_distance
+from embodio.train.tokenizers.settings import CodebookConfig, ImageLossConfig
 
 
 class ImageTraining(nn.Module):
@@ -72,7 +72,10 @@ class ImageTraining(nn.Module):
         one = torch.ones((), device=loss.device)
         counts = torch.bincount(quantised.codes.flatten(), minlength=len(self.tokenizer.codebook))
         clipped = (pixels - found.clamp(-1, 1)).square().mean(dim=(1, 2, 3))
-        figures |= {"psnr": (10.0 * torch.log10(4.0 / clipped.clamp(min=1e-10))).mean(), "perplexity": perplexity(counts)}
+        figures |= {
+            "psnr": (10.0 * torch.log10(4.0 / clipped.clamp(min=1e-10))).mean(),
+            "perplexity": perplexity(counts),
+        }
         told = {name: Figure(value.detach(), one) for name, value in figures.items()}
         return Outcome(loss, torch.tensor(float(len(images)), device=loss.device), told)
 

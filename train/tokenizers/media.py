@@ -68,8 +68,8 @@ class CorpusMedia:
             shards = sorted((self.corpus / source / self.split).glob("*.tar"))
             if not shards:
                 raise DatasetError(
-                    f"data: {self.corpus / source / self.split} has no tar shards; embodio-data corpus out={self.corpus} "
-                    f"makes them, or leave {source} out of sources="
+                    f"data: {self.corpus / source / self.split} has no tar shards; embodio-data corpus "
+                    f"out={self.corpus} makes them, or leave {source} out of sources="
                 )
             found += [member for shard in shards for member in _members(shard, self.endings)]
         if not found:
@@ -130,7 +130,7 @@ def _members(shard: Path, endings: tuple[str, ...]) -> list[Member]:
 def _decoded_sound(data: bytes) -> npt.NDArray[np.float32]:
     import av
 
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         stream = container.streams.audio[0]
         frames = [frame.to_ndarray() for frame in container.decode(stream)]
         planar, rate, channels = stream.format.is_planar, stream.rate, stream.channels

@@ -9,13 +9,13 @@ import numpy.typing as npt
 import torch
 
 from embodio.datasets.errors import CorruptRecordError, ExampleError
-from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.stream.numbered_batches import NumberedBatches
 from embodio.datasets.stream.order import generator_at
 from embodio.model.config.parts import Size
 from embodio.model.network.batch import Allocate, Batch
 from embodio.model.processing.image import ImageFit, resize
 from embodio.train.tokenizers.media import CorpusMedia
+from embodio.train.validation import HeldOutBatches
 
 Picture = npt.NDArray[np.uint8]
 _WHOLE = 0.5
@@ -77,9 +77,7 @@ def drawn(picture: Picture, canvas: Size, crop: int, generator: np.random.Genera
     return np.ascontiguousarray(shown)
 
 
-def held_out(
-    media: CorpusMedia, canvas: Size, batch_size: int, count: int
-) -> Callable[[Callable[[ExampleError], None]], Iterator[Batch]]:
+def held_out(media: CorpusMedia, canvas: Size, batch_size: int, count: int) -> HeldOutBatches:
     """Maker of the held-out batches: `count` pictures spread evenly over the split, fitted onto the canvas."""
     numbers = np.unique(np.linspace(0, len(media) - 1, min(count, len(media))).round().astype(int))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, DECAY, NOT_NEGATIVE, require_ranges
+from embodio.train.command_line.schema import UsageError
 
 
 @dataclass(frozen=True)
@@ -75,3 +76,32 @@ class AudioLossConfig:
     def __post_init__(self) -> None:
         names = ("absolute", "squared", "adversarial", "largest_weight")
         require_ranges(self, "loss.", adversarial_from=COUNT, **dict.fromkeys(names, NOT_NEGATIVE))
+
+
+@dataclass(frozen=True)
+class VocoderLossConfig:
+    """Weights of the losses of waveforms.
+
+    Attributes:
+        mel: of the mean absolute differences of log-mel energies, over windows of 1024 and of 256 samples.
+        adversarial: of the discriminators' judgement.
+        matching: of the mean absolute difference of the discriminators' features.
+        adversarial_from: steps before the discriminators begin to learn and to judge.
+        periods: of the period discriminators, in samples.
+        poolings: of the scale discriminators, in samples.
+        discriminator_width: channels of a discriminator's first layer, a multiple of 4.
+    """
+
+    mel: float = 15.0
+    adversarial: float = 1.0
+    matching: float = 2.0
+    adversarial_from: int = 5000
+    periods: tuple[int, ...] = (2, 3, 5, 7)
+    poolings: tuple[int, ...] = (1, 2)
+    discriminator_width: int = 16
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "loss.", adversarial_from=COUNT, periods=AT_LEAST_ONE, poolings=AT_LEAST_ONE)
+        require_ranges(self, "loss.", mel=NOT_NEGATIVE, adversarial=NOT_NEGATIVE, matching=NOT_NEGATIVE)
+        if self.discriminator_width < 4 or self.discriminator_width % 4:
+            raise UsageError(f"loss.discriminator_width: got {self.discriminator_width}, expected a multiple of 4")

@@ -15,6 +15,7 @@ from embodio.model.network.batch import Allocate, Batch
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD, fit_length
 from embodio.model.processing.audio_features import FLOOR, HOP, log_mel, mel_power, segment_samples
 from embodio.train.tokenizers.media import CorpusMedia
+from embodio.train.validation import HeldOutBatches
 
 Floats = npt.NDArray[np.float32]
 SILENCE = np.float32(np.log(FLOOR))
@@ -120,7 +121,7 @@ def held_out_sounds(media: CorpusMedia, samples: int, count: int) -> Iterator[Fl
 
 def held_out_batches(
     media: CorpusMedia, samples: int, count: int, batch_size: int, collate: Callable[[list[Floats]], Batch]
-) -> Callable[[Callable[[ExampleError], None]], Iterator[Batch]]:
+) -> HeldOutBatches:
     """Maker of the held-out batches of sounds; `collate` makes one of at most `batch_size` waveforms."""
 
     def batches(on_damage: Callable[[ExampleError], None] = lambda error: None) -> Iterator[Batch]:
