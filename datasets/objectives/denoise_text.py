@@ -1,178 +1,37 @@
-"""Denoising of text: the [R], [S] and [X] paradigms of UL2 (paper, section 3.3).
+"""DenoiseText: hide some spans of a text and have the decoder write them ([Text] with [R], [S] or [X]).
 
-Some spans of a text's token ids are hidden. The encoder reads the rest with a sentinel in place of each span, the
-decoder writes each sentinel and the span it replaces. [R] hides few short spans, [X] many or long ones, [S] the end
-of the text, which needs no sentinel. With spans 2..4 and 6..7 hidden:
+With `Denoiser("R", rate=0.4, span=2.5)`, a text of eight tokens may become
 
     text     10 11 12 13 14 15 16 17
-    encoder  [R] 10 11 <s0> 14 15 <s1> 17
-    decoder  <s0> 12 13 <s1> 16
-
-Unified-IO 2 does not give its rates; the defaults are those published by UL2 (arXiv 2205.05131, table 1).
+    prompt   [Text] [R] 10 11 <s0> 14 15 <s1> 17
+    target   <s0> 12 13 <s1> 16
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
-import numpy.typing as npt
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveConfig, ObjectiveContext
+from embodio.datasets.objectives.parts.spans import UL2, choose_denoiser, corrupt, hidden_tokens
+from embodio.datasets.records.record import Record
 from embodio.model.example import Example
-from embodio.model.tokens.vocabulary import SENTINELS, Vocabulary
-
-Paradigm = Literal["R", "S", "X"]
-Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Denoiser:
-    """One way to hide parts of a text.
+class DenoiseText(ConfiguredObjective[ObjectiveConfig]):
+    """Text with hidden spans in, the spans out."""
 
-    Attributes:
-        paradigm: "R", "S" or "X", the prefix of the prompt.
-        rate: share of tokens hidden; for "S", the mean share of the end.
-        span: mean length of a hidden span in tokens; ignored by "S", whose span is the end.
-        weight: how often it is drawn, up to a common factor.
-    """
+    def suits(self, record: Record, context: ObjectiveContext) -> bool:
+        """Records with running text."""
+        return bool(record.text.strip())
 
-    paradigm: Paradigm
-    rate: float
-    span: float = 3.0
-    weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Checks the numbers; raises DatasetError."""
-        if self.paradigm not in ("R", "S", "X"):
-            raise DatasetError(f"paradigm: got {self.paradigm!r}, expected R, S or X")
-        if not 0.0 < self.rate < 1.0:
-            raise DatasetError(f"rate: got {self.rate}, expected a share of the tokens between 0 and 1")
-        if not self.span >= 1.0:
-            raise DatasetError(f"span: got {self.span}, expected a mean length of at least 1 token")
-        if not self.weight >= 0.0:
-            raise DatasetError(f"weight: got {self.weight}, expected at least 0")
+    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+        """One of the denoisers is drawn, then the spans."""
+        vocabulary = context.vocabulary
+        ids = vocabulary.encode(record.text)
+        denoiser = choose_denoiser(UL2, generator)
+        mask = hidden_tokens(len(ids), denoiser, generator)
+        given, target = corrupt(ids, mask, denoiser.paradigm, vocabulary)
+        return Example(text=[vocabulary.prefix_id("text", denoiser.paradigm), *given], text_target=target)
 
 
-UL2 = (
-    Denoiser("R", rate=0.15, span=3.0),
-    Denoiser("R", rate=0.15, span=8.0),
-    Denoiser("S", rate=0.25, weight=2.0),
-    Denoiser("X", rate=0.5, span=3.0, weight=0.5),
-    Denoiser("X", rate=0.5, span=8.0, weight=0.5),
-    Denoiser("X", rate=0.15, span=64.0, weight=0.5),
-    Denoiser("X", rate=0.5, span=64.0, weight=0.5),
-)
-"""The mixture of UL2; the three paradigms are drawn equally often."""
-
-
-def choose_denoiser(denoisers: Sequence[Denoiser], generator: np.random.Generator) -> Denoiser:
-    """Draws one of the denoisers by their weights; raises DatasetError if all weights are 0."""
-    weights = np.array([one.weight for one in denoisers], dtype=np.float64)
-    if not len(weights) or weights.sum() <= 0.0:
-        raise DatasetError("denoisers: give at least one with a weight above 0")
-    return denoisers[int(generator.choice(len(denoisers), p=weights / weights.sum()))]
-
-
-def hidden_tokens(length: int, denoiser: Denoiser, generator: np.random.Generator) -> Mask:
-    """Which tokens are hidden.
-
-    "R" and "X" hide round(rate * length) tokens, at least one and not all, in about that number divided by the mean
-    length of spans; at most 200, and never more than the gaps that keep them apart. Lengths of spans and gaps are drawn
-    so that every division is equally probable. "S" hides the end, with a length uniform between one token and twice
-    the mean.
-
-    Args:
-        length: tokens of the text, at least 2.
-        denoiser: how to hide.
-        generator: of the draws.
-
-    Returns:
-        bool [length], True where hidden.
-
-    Raises:
-        DatasetError: the text has fewer than two tokens; one must be hidden and one given.
-    """
-    if length < 2:
-        raise DatasetError(f"text: {length} tokens cannot be divided into given and hidden ones; take a longer one")
-    mask = np.zeros(length, dtype=np.bool_)
-    if denoiser.paradigm == "S":
-        longest = int(np.clip(round(2.0 * denoiser.rate * length), 1, length - 1))
-        mask[length - int(generator.integers(1, longest, endpoint=True)) :] = True
-        return mask
-    hidden = int(np.clip(round(denoiser.rate * length), 1, length - 1))
-    given = length - hidden
-    spans = int(np.clip(round(hidden / denoiser.span), 1, min(hidden, given + 1, SENTINELS)))
-    between = _divide(given + 2, spans + 1, generator)
-    between[[0, -1]] -= 1  # a text may begin and end with a span
-    lengths = np.zeros(2 * spans + 1, dtype=np.int64)
-    lengths[::2], lengths[1::2] = between, _divide(hidden, spans, generator)
-    return np.repeat(np.arange(2 * spans + 1) % 2 == 1, lengths)
-
-
-def denoise_text(
-    ids: Sequence[int], vocabulary: Vocabulary, generator: np.random.Generator, denoisers: Sequence[Denoiser] = UL2
-) -> Example:
-    """The example of one text: the paradigm's prefix and what is given as prompt, what is hidden as target.
-
-    Args:
-        ids: token ids of the text, without begin and end; no special ones.
-        vocabulary: whose ids.
-        generator: of all draws.
-        denoisers: one of them is drawn.
-
-    Raises:
-        DatasetError: as `choose_denoiser` and `hidden_tokens`.
-    """
-    denoiser = choose_denoiser(denoisers, generator)
-    mask = hidden_tokens(len(ids), denoiser, generator)
-    prompt: list[str | int] = [vocabulary.prefix_id("text", denoiser.paradigm)]
-    target: list[str | int] = []
-    sentinel = -1
-    for position, (token, hidden) in enumerate(zip(ids, mask.tolist(), strict=True)):
-        if not hidden:
-            prompt.append(int(token))
-            continue
-        if denoiser.paradigm != "S" and (position == 0 or not mask[position - 1]):
-            sentinel += 1
-            prompt.append(vocabulary.sentinel_id(sentinel))
-            target.append(vocabulary.sentinel_id(sentinel))
-        target.append(int(token))
-    return Example(text=prompt, text_target=target)
-
-
-def restore_text(prompt: Sequence[int], target: Sequence[int], vocabulary: Vocabulary) -> list[int]:
-    """The text of an example of `denoise_text`: each sentinel of the prompt replaced by the target's span for it.
-
-    Args:
-        prompt: token ids, the prefix first.
-        target: token ids.
-        vocabulary: whose ids.
-
-    Raises:
-        DatasetError: the sentinels of the two are not the same, in the same order.
-    """
-    sentinels = {vocabulary.sentinel_id(index) for index in range(SENTINELS)}
-    spans: dict[int, list[int]] = {}
-    tail: list[int] = []
-    current = tail
-    for token in target:
-        if token in sentinels:
-            current = spans.setdefault(token, [])
-        else:
-            current.append(token)
-    given = [token for token in prompt[1:] if token in sentinels]
-    if given != list(spans):
-        raise DatasetError("the sentinels of prompt and target differ, so the text cannot be put together")
-    text: list[int] = []
-    for token in prompt[1:]:
-        text += spans.get(token, [token])
-    return text + tail
-
-
-def _divide(total: int, parts: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Cuts `total` tokens into `parts` pieces of at least one token, every way equally probable."""
-    cuts = np.sort(generator.choice(total - 1, parts - 1, replace=False)) + 1
-    return np.diff(np.concatenate([[0], cuts, [total]])).astype(np.int64)
+OBJECTIVE = DenoiseText

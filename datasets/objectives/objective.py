@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 
+from embodio.datasets.errors import DatasetError
 from embodio.datasets.records.record import Record
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
@@ -30,11 +32,24 @@ class ObjectiveContext:
     partner: Callable[[np.random.Generator], Record] | None = None
 
 
-class RecordObjective(Protocol):
-    """A pure function of (record, generator), and of the source where it draws partners.
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveConfig:
+    """Settings of an objective, the keys `objectives.<name>.*` of a run; objectives with more settings subclass it.
 
-    A module has one as `OBJECTIVE`: a frozen dataclass, whose fields are its settings with their defaults.
+    Attributes:
+        weight: its rate among the objectives that suit a record, up to a common factor.
     """
+
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Checks ranges; raises DatasetError."""
+        if not self.weight >= 0.0:
+            raise DatasetError(f"weight: got {self.weight}, expected at least 0")
+
+
+class RecordObjective(Protocol):
+    """A pure function of (record, generator), and of the source where it draws partners."""
 
     def suits(self, record: Record, context: ObjectiveContext) -> bool:
         """Whether the record has the parts, and the network the modalities, that the objective needs."""
@@ -45,4 +60,37 @@ class RecordObjective(Protocol):
         Raises:
             CorruptRecordError: media of the record cannot be decoded.
             UnusableRecord: they can, but leave nothing to hide, such as a text of one token.
+        """
+
+
+Config = TypeVar("Config", bound=ObjectiveConfig)
+
+
+class ConfiguredObjective(ABC, Generic[Config]):
+    """The base class of the objectives of this folder: a RecordObjective with settings.
+
+    A subclass names its dataclass of settings; its module has the subclass as `OBJECTIVE`.
+    """
+
+    settings: ClassVar[type[ObjectiveConfig]] = ObjectiveConfig
+    """The dataclass of the settings, a subclass of ObjectiveConfig."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        """Keeps the settings, the defaults if None."""
+        self.config: Config = cast("Config", self.settings()) if config is None else config
+
+    @abstractmethod
+    def suits(self, record: Record, context: ObjectiveContext) -> bool:
+        """Whether the record has the parts, and the network the modalities, that the objective needs.
+
+        Decodes no media, so that it is cheap.
+        """
+
+    @abstractmethod
+    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+        """Makes an Example of a record that suits; all random draws come from the generator.
+
+        Raises:
+            CorruptRecordError: media of the record cannot be decoded.
+            DatasetError: the record does not suit.
         """

@@ -11,7 +11,17 @@ from tests.support.rooms import Source, sources
 
 MOST_MODULES, SPLINTER, PREFIX_FAMILY = 16, 40, 3
 
-PLUG_INS = {"families", "tasks", "annotations", "suites", "commands", "catalogue", "dialects", "experiments"}
+PLUG_INS = {
+    "families",
+    "tasks",
+    "annotations",
+    "suites",
+    "commands",
+    "catalogue",
+    "dialects",
+    "experiments",
+    "objectives",
+}
 """Folders that are found by listing them: a file more is one thing more that the house can do."""
 
 

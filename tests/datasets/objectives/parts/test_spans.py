@@ -1,4 +1,4 @@
-"""Denoising of text: the share that is hidden, the text put together again, prefixes, and the limit of sentinels."""
+"""Hidden spans: their share, the text put together again, and the limit of sentinels."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.objectives.denoise_text import (
+from embodio.datasets.objectives.parts.spans import (
     UL2,
     Denoiser,
     choose_denoiser,
-    denoise_text,
+    corrupt,
     hidden_tokens,
     restore_text,
 )
@@ -49,28 +49,24 @@ def test_every_place_is_hidden_now_and_then_and_the_middle_evenly() -> None:
     assert shares[5:-5].min() > 0.22 and shares.max() < 0.32
 
 
-@given(st.lists(st.integers(3, 1000), min_size=2, max_size=700), st.integers(0, 2**32))
-def test_prompt_and_target_put_together_are_the_text(ids: list[int], seed: int) -> None:
-    example = denoise_text(ids, VOCABULARY, np.random.default_rng(seed))
-    assert restore_text(example.text, example.text_target, VOCABULARY) == ids
-    assert len(example.text) + len(example.text_target) >= len(ids) + 1
+@given(st.lists(st.integers(3, 1000), min_size=2, max_size=700), DENOISERS, st.integers(0, 2**32))
+def test_prompt_and_target_put_together_are_the_text(ids: list[int], denoiser: Denoiser, seed: int) -> None:
+    mask = hidden_tokens(len(ids), denoiser, np.random.default_rng(seed))
+    prompt, target = corrupt(ids, mask, denoiser.paradigm, VOCABULARY)
+    assert restore_text(prompt, target, VOCABULARY) == ids
+    assert len(prompt) + len(target) == len(ids) + 2 * (0 if denoiser.paradigm == "S" else spans_of(mask))
 
 
 @given(st.integers(2, 2000), DENOISERS, st.integers(0, 999))
-def test_what_is_hidden_is_not_in_the_prompt_and_the_prefix_says_how(
-    length: int, denoiser: Denoiser, seed: int
-) -> None:
+def test_what_is_hidden_is_not_in_the_prompt(length: int, denoiser: Denoiser, seed: int) -> None:
     ids = list(range(10_000, 10_000 + length))  # all different, and none of them special
     vocabulary = _Wide()
-    example = denoise_text(ids, vocabulary, np.random.default_rng(seed), [denoiser])  # type: ignore[arg-type]
-    generator = np.random.default_rng(seed)
-    choose_denoiser([denoiser], generator)
-    mask = hidden_tokens(length, denoiser, generator)
+    mask = hidden_tokens(length, denoiser, np.random.default_rng(seed))
+    prompt, target = corrupt(ids, mask, denoiser.paradigm, vocabulary)  # type: ignore[arg-type]
     hidden, given_ids = np.array(ids)[mask].tolist(), np.array(ids)[~mask].tolist()
-    assert [token for token in example.text[1:] if token < 20_000 and token >= 10_000] == given_ids
-    assert [token for token in example.text_target if token >= 10_000] == hidden
-    assert example.text[0] == vocabulary.prefix_id("text", denoiser.paradigm)
-    used = [token for token in example.text[1:] if token < 10_000]
+    assert [token for token in prompt if token >= 10_000] == given_ids
+    assert [token for token in target if token >= 10_000] == hidden
+    used = [token for token in prompt if token < 10_000]
     assert used == [vocabulary.sentinel_id(index) for index in range(len(used))] and len(used) <= SENTINELS
     assert (denoiser.paradigm == "S") == (not used)
 
@@ -83,21 +79,12 @@ class _Wide:
             raise AssertionError("more sentinels than there are")
         return 1000 + index
 
-    def prefix_id(self, modality: str, paradigm: str) -> int:
-        return {"R": 1, "S": 2, "X": 3}[paradigm]
-
 
 def test_the_three_paradigms_are_drawn_equally_often() -> None:
     generator = np.random.default_rng(0)
     drawn = [choose_denoiser(UL2, generator).paradigm for _ in range(6000)]
     for paradigm in "RSX":
         assert drawn.count(paradigm) / 6000 == pytest.approx(1 / 3, abs=0.02)
-
-
-def test_draws_depend_on_the_generator_alone() -> None:
-    ids = list(range(3, 203))
-    one, other = (denoise_text(ids, VOCABULARY, np.random.default_rng(7)) for _ in range(2))
-    assert one.text == other.text and one.text_target == other.text_target
 
 
 @pytest.mark.parametrize(
@@ -118,9 +105,9 @@ def test_wrong_settings_name_their_field(settings: dict[str, object], message: s
 
 def test_texts_and_mixtures_that_cannot_be_used_are_refused() -> None:
     generator = np.random.default_rng(0)
-    for ids in ([], [5]):
+    for length in (0, 1):
         with pytest.raises(DatasetError, match="take a longer one"):
-            denoise_text(ids, VOCABULARY, generator)
+            hidden_tokens(length, UL2[0], generator)
     with pytest.raises(DatasetError, match="weight above 0"):
         choose_denoiser([Denoiser("R", 0.1, weight=0.0)], generator)
     with pytest.raises(DatasetError, match="sentinels"):
