@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     experiment = experiment_named(name)
     return run_command(
         experiment.schema,
-        train,
+        experiment.perform or train,
         arguments,
         prog="embodio-train" if name == USUAL else f"embodio-train {name}",
         description=experiment.description + _others(name),
