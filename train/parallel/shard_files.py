@@ -16,10 +16,7 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 
-from embodio.train.errors import ResumeError
-
-SHARDS = "training"
-"""The folder of the parts in a checkpoint."""
+from embodio.train.checkpoints.kept import damaged
 
 
 def write_shards(folder: Path, tensors: Mapping[str, Tensor], group: dist.ProcessGroup | None = None) -> None:
@@ -43,7 +40,7 @@ def sharded_shapes(folder: Path) -> dict[str, torch.Size]:
     try:
         metadata = HuggingFaceStorageReader(str(folder)).read_metadata()
     except Exception as error:
-        raise _damaged(folder, error) from error
+        raise damaged(folder, str(error).strip().partition("\n")[0][:200] or type(error).__name__) from error
     return {name: one.size for name, one in metadata.state_dict_metadata.items() if hasattr(one, "size")}
 
 
@@ -65,11 +62,4 @@ def read_shards(folder: Path, tensors: Mapping[str, Tensor]) -> None:
             no_dist=not dist.is_initialized(),
         )
     except Exception as error:
-        raise _damaged(folder, error) from error
-
-
-def _damaged(folder: Path, error: Exception) -> ResumeError:
-    reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-    return ResumeError(
-        f"{folder} is damaged: {reason[0][:200]}. Put back a copy of {folder.parent}, or delete it to begin at step 0"
-    )
+        raise damaged(folder, str(error).strip().partition("\n")[0][:200] or type(error).__name__) from error

@@ -18,10 +18,9 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from embodio.model.weights.checksums import write_sums
 from embodio.model.writing import WriteError, replacing_folder, write_json
 from embodio.train.bundles import Bundle
+from embodio.train.checkpoints.kept import SHARDS, STATE, TENSORS, place_of_older, prune
 from embodio.train.checkpoints.run import (
     OPTIMISER,
-    STATE,
-    TENSORS,
     Run,
     read_whole,
     restore_run,
@@ -32,7 +31,7 @@ from embodio.train.checkpoints.run import (
 from embodio.train.identity import Identity
 from embodio.train.objective import Network
 from embodio.train.optimisers.optimiser import optimiser_state
-from embodio.train.parallel.shard_files import SHARDS, read_shards, sharded_shapes, write_shards
+from embodio.train.parallel.shard_files import read_shards, sharded_shapes, write_shards
 from embodio.train.parallel.sharding import whole
 from embodio.train.parallel.world import World
 from embodio.train.run_config import RunConfig
@@ -47,6 +46,7 @@ class SavedRun(Generic[Network]):
         numbers: the rest of its state.
         network: the network with averaged weights, in the first process; None in the others.
         bundle: writes it.
+        config: settings of the run.
         group: of the processes, for the writing alone.
     """
 
@@ -54,6 +54,7 @@ class SavedRun(Generic[Network]):
     numbers: Mapping[str, Any]
     network: Network | None
     bundle: Bundle[Network]
+    config: RunConfig
     group: dist.ProcessGroup
 
     @classmethod
@@ -80,7 +81,7 @@ class SavedRun(Generic[Network]):
         if world.is_first:
             shell.load_state_dict(weights, assign=True)
         network = shell if world.is_first else None
-        return cls(tensors, run_numbers(run, kept, config), network, bundle, world.writers)
+        return cls(tensors, run_numbers(run, kept, config), network, bundle, config, world.writers)
 
 
 def save_sharded(folder: Path, saved: SavedRun[Network], world: World) -> None:
@@ -97,7 +98,9 @@ def save_sharded(folder: Path, saved: SavedRun[Network], world: World) -> None:
     with ExitStack() as stack:
         new = None
         if world.is_first:
-            new = stack.enter_context(replacing_folder(folder))
+            keeps = saved.config.keep > 1 or saved.config.keep_every
+            former = place_of_older(folder, folder.parent, saved.numbers["step"]) if keeps else None
+            new = stack.enter_context(replacing_folder(folder, former))
             (new / SHARDS).mkdir()
         box = [new]
         dist.broadcast_object_list(box, src=0, group=saved.group)
@@ -113,6 +116,8 @@ def save_sharded(folder: Path, saved: SavedRun[Network], world: World) -> None:
         dist.all_gather_object(failures, failure, group=saved.group)
         if any(failures):
             raise WriteError(errno.EIO, next(filter(None, failures)), str(folder))
+    if world.is_first:
+        prune(folder.parent, saved.numbers["step"], saved.config.keep, saved.config.keep_every)
     dist.barrier(group=saved.group)  # the folder is in its place for all
 
 

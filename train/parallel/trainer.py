@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.network.batch import Batch
-from embodio.model.writing import clear_leftovers, recover_folder
-from embodio.train.checkpoints.run import CHECKPOINT, Run
+from embodio.train.checkpoints.kept import CHECKPOINT, fall_back
+from embodio.train.checkpoints.run import Run
 from embodio.train.errors import TrainError
 from embodio.train.experiment import Parts
 from embodio.train.identity import libraries
 from embodio.train.interruption import exit_code
 from embodio.train.loop import Trainer
+from embodio.train.network.recomputation import recompute
 from embodio.train.objective import Figure, Network, Outcome, loss_weights
 from embodio.train.observers.log_and_bar import LogAndBar
 from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
@@ -146,6 +147,7 @@ def parallel_trainer(parts: Parts[Any], config: RunConfig, world: World) -> Para
     _check(config)
     model: nn.Module = parts.network
     shell = shell_of(model)
+    recompute(model, config.recompute)
     shard(model.to(world.device), world)
     average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None
     run = Run(model, make_optimiser(model, config.optimiser), average, identity={**parts.identity, "libraries": libraries()})
@@ -184,14 +186,14 @@ def train_together(config: RunConfig, parts_of: Callable[[RunConfig], Parts[Any]
         if world.is_first:
             stack.enter_context(sole_user(Path(config.out), "training into", TrainError))
         world.meet()
+        console = Console(highlight=False, quiet=not world.is_first)
+        if world.is_first and (said := fall_back(Path(config.out))):
+            console.print(said, markup=False)
+        world.meet()
         parts = parts_of(config)
         trainer = parallel_trainer(parts, config, world)
         folder = Path(config.out) / CHECKPOINT
-        if world.is_first:
-            clear_leftovers(recover_folder(folder))
-        world.meet()
         goes_on = restore_sharded(folder, trainer.run, config, parts.older_identity, world)
-        console = Console(highlight=False, quiet=not world.is_first)
         if goes_on:
             console.print(f"going on from step {trainer.run.step} of {folder} to step {config.steps}")
         for note in parts.notes:
@@ -209,6 +211,8 @@ def train_together(config: RunConfig, parts_of: Callable[[RunConfig], Parts[Any]
 def _check(config: RunConfig) -> None:
     if config.precision == "float16":
         raise TrainError("precision: float16 needs a scale that several processes cannot share; choose bfloat16")
+    if config.lora.rank:
+        raise TrainError("lora.rank: several processes cannot train low-rank changes; use one process")
     for pattern, share in config.freeze.items():
         if 0 < share < 1:
             raise TrainError(

@@ -36,7 +36,7 @@ class PatchSettings(ObjectiveConfig):
 
     Attributes:
         keep: probability that each other part of a record is given.
-        denoise: probability of [R]; otherwise [S], or where nothing is given to generate from.
+        denoise: probability of [R]; otherwise [S]. Where nothing else is there to generate from, it is always [R].
         share: of the patches that [R] hides; at least as many are hidden as the network has no room for. 0.75 as in
             masked autoencoders (arXiv 2111.06377).
         neutral: probability that a prompt of text alone is replaced by the neutral one, for classifier-free guidance
