@@ -12,9 +12,10 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from embodio.train.checkpoints.kept import damaged
 
@@ -28,7 +29,7 @@ def write_shards(folder: Path, tensors: Mapping[str, Tensor], group: dist.Proces
         group: of the processes; None for all.
     """
     writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
-    dcp.save(dict(tensors), storage_writer=writer, process_group=group)
+    save(dict(tensors), storage_writer=writer, process_group=group)
 
 
 def sharded_shapes(folder: Path) -> dict[str, torch.Size]:
@@ -56,7 +57,7 @@ def read_shards(folder: Path, tensors: Mapping[str, Tensor]) -> None:
     """
     logging.getLogger("torch.distributed.checkpoint").setLevel(logging.ERROR)
     try:
-        dcp.load(
+        load(
             dict(tensors),
             storage_reader=HuggingFaceStorageReader(str(folder)),
             no_dist=not dist.is_initialized(),

@@ -134,7 +134,9 @@ def _read(folder: Path, run: Run[Network]) -> dict[str, Tensor]:
     parameters = dict(run.model.named_parameters())
     if not (folder / SHARDS).is_dir():
         found = load_file(folder / TENSORS) if (folder / TENSORS).is_file() else read_whole(folder, run)
-        return {name: _like(tensor, _template(name, tensor.shape, templates, parameters)) for name, tensor in found.items()}
+        return {
+            name: _like(tensor, _template(name, tensor.shape, templates, parameters)) for name, tensor in found.items()
+        }
     tensors: dict[str, Tensor] = {}
     for name, shape in sharded_shapes(folder / SHARDS).items():
         template = _template(name, shape, templates, parameters)

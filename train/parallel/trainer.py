@@ -26,8 +26,8 @@ from embodio.train.network.recomputation import recompute
 from embodio.train.objective import Figure, Network, Outcome, loss_weights
 from embodio.train.observers.log_and_bar import LogAndBar
 from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
-from embodio.train.parallel.sharding import clip_global_norm, give_back, shard, shell_of
 from embodio.train.parallel.sharded_run import SavedRun, restore_sharded, save_sharded
+from embodio.train.parallel.sharding import clip_global_norm, give_back, shard, shell_of
 from embodio.train.parallel.world import World, joined_world
 from embodio.train.run_config import RunConfig
 from embodio.train.validation import Line
@@ -150,7 +150,9 @@ def parallel_trainer(parts: Parts[Any], config: RunConfig, world: World) -> Para
     recompute(model, config.recompute)
     shard(model.to(world.device), world)
     average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None
-    run = Run(model, make_optimiser(model, config.optimiser), average, identity={**parts.identity, "libraries": libraries()})
+    run = Run(
+        model, make_optimiser(model, config.optimiser), average, identity={**parts.identity, "libraries": libraries()}
+    )
     share = getattr(parts.batches, "shared_out", None)
     if share is None:
         raise TrainError(f"parallel: {type(parts.batches).__name__} cannot make a part of a batch; use one process")

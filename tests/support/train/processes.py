@@ -36,7 +36,9 @@ def _run(rank: int, size: int, port: int, results: Any, work: Callable[..., Any]
 def started(size: int, work: Callable[..., Any], *arguments: Any) -> tuple[list[Any], Any]:
     """Processes that run `work(*arguments)` with the variables that torchrun sets, and the queue of their results."""
     results, port = _CONTEXT.Queue(), free_port()
-    processes = [_CONTEXT.Process(target=_run, args=(rank, size, port, results, work, arguments)) for rank in range(size)]
+    processes = [
+        _CONTEXT.Process(target=_run, args=(rank, size, port, results, work, arguments)) for rank in range(size)
+    ]
     for process in processes:
         process.start()
     return processes, results

@@ -20,7 +20,7 @@ from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.parallel.config import ParallelConfig
 from embodio.train.parallel.trainer import train_together
 from tests.support.toy_experiment import RandomText, ToyConfig, build
-from tests.support.train.processes import started, together
+from tests.support.train.processes import together
 
 
 @dataclasses.dataclass(frozen=True)
