@@ -12,7 +12,9 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from safetensors import SafetensorError
 from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
@@ -40,7 +42,7 @@ def sharded_shapes(folder: Path) -> dict[str, torch.Size]:
     """
     try:
         metadata = HuggingFaceStorageReader(str(folder)).read_metadata()
-    except Exception as error:
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError, CheckpointException) as error:
         raise damaged(folder, str(error).strip().partition("\n")[0][:200] or type(error).__name__) from error
     return {name: one.size for name, one in metadata.state_dict_metadata.items() if hasattr(one, "size")}
 
@@ -62,5 +64,5 @@ def read_shards(folder: Path, tensors: Mapping[str, Tensor]) -> None:
             storage_reader=HuggingFaceStorageReader(str(folder)),
             no_dist=not dist.is_initialized(),
         )
-    except Exception as error:
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError, CheckpointException) as error:
         raise damaged(folder, str(error).strip().partition("\n")[0][:200] or type(error).__name__) from error

@@ -13,8 +13,10 @@ import torch
 import torch.distributed as dist
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from embodio.model.errors import ModelError
 from embodio.model.weights.checksums import write_sums
 from embodio.model.writing import WriteError, replacing_folder, write_json
 from embodio.train.bundles import Bundle
@@ -167,6 +169,6 @@ def _failure_of(write: Callable[[], None]) -> str:
     """What went wrong, as text that can be sent to the other processes; "" if nothing did."""
     try:
         write()
-    except Exception as error:
+    except (OSError, RuntimeError, ValueError, TypeError, ModelError, CheckpointException) as error:
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,8 +48,8 @@ class ParallelTrainer(Trainer[Network]):
 
     world: World = field(kw_only=True)
     shell: Network = field(kw_only=True)
-    _writing: threading.Thread | None = field(default=None, init=False)
-    _failure: list[BaseException] = field(default_factory=list, init=False)
+    _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "checkpoint"), init=False)
+    _writing: Future[None] | None = field(default=None, init=False)
 
     def _weights(self, batches: Sequence[Batch]) -> Mapping[str, Tensor] | None:
         """Counts over the parts of all processes."""
@@ -99,27 +99,15 @@ class ParallelTrainer(Trainer[Network]):
         folder, step = Path(self.config.out) / CHECKPOINT, self.run.step
         saved = SavedRun.of(self.run, self.bundle, self.config, self.world, self.shell)
         self._saved = step
+        self._writing = self._writer.submit(save_sharded, folder, saved, self.world)
         if not self.config.parallel.asynchronous:
-            save_sharded(folder, saved, self.world)
-            self._tell(step, folder)
-            return
-
-        def write() -> None:
-            try:
-                save_sharded(folder, saved, self.world)
-            except BaseException as error:  # raised in the main thread at the next checkpoint
-                self._failure.append(error)
-
-        self._writing = threading.Thread(target=write, name="checkpoint")
-        self._writing.start()
+            self._finish_writing()
 
     def _finish_writing(self) -> None:
         """Waits for a checkpoint that is being written; raises what went wrong."""
         if self._writing is not None:
-            self._writing.join()
-            self._writing = None
-            if self._failure:
-                raise self._failure.pop()
+            writing, self._writing = self._writing, None
+            writing.result()
             self._tell(self._saved or 0, Path(self.config.out) / CHECKPOINT)
 
     def _tell(self, step: int, folder: Path) -> None:

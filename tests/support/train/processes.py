@@ -10,6 +10,10 @@ from typing import Any
 
 import torch
 
+from embodio.datasets.errors import DatasetError
+from embodio.model.errors import ModelError
+from embodio.train.errors import TrainError
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__, "embodio.train.parallel.trainer", "tests.support.toy_experiment"])
 
@@ -26,7 +30,7 @@ def _run(rank: int, size: int, port: int, results: Any, work: Callable[..., Any]
     torch.set_num_threads(1)
     try:
         results.put((rank, work(*arguments), None))
-    except BaseException as error:
+    except (TrainError, DatasetError, ModelError, RuntimeError, ValueError, LookupError, OSError) as error:
         results.put((rank, None, f"{type(error).__name__}: {error}"))
         results.close()
         results.join_thread()

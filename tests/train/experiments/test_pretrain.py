@@ -18,7 +18,7 @@ from embodio.model.weights.pretrained import load
 from embodio.train.command_line.cli import compose
 from embodio.train.command_line.schema import UsageError
 from embodio.train.errors import ResumeError, TrainError
-from embodio.train.experiments.pretrain.config import CorpusSource, PretrainConfig, RowSettings
+from embodio.train.experiments.pretrain.config import PretrainConfig, PretrainSource, RowSettings
 from embodio.train.experiments.pretrain.network import seen_in_training
 from embodio.train.log import read_log
 from embodio.train.main import CONFIGS, build_parts, train
@@ -48,7 +48,7 @@ def settings(corpus: Path, out: Path, **changes: Any) -> PretrainConfig:
     config = PretrainConfig(
         out=str(out),
         data=str(corpus),
-        sources={name: CorpusSource() for name in ("words", "drawings", "tones")},
+        sources={name: PretrainSource() for name in ("words", "drawings", "tones")},
         image_tokenizer=str(corpus / "image"),
         audio_tokenizer=str(corpus / "audio"),
         packing=RowSettings(encoder=400, decoder=512),
@@ -87,15 +87,15 @@ def test_a_corpus_that_changed_is_named(corpus: Path, tmp_path: Path) -> None:
     for split in ("train", "validation"):
         (other / "words" / split).mkdir(parents=True)
         (other / "words" / split / "00000.jsonl").write_text(json.dumps({"text": "other words than before"}) + "\n")
-    sources = {name: CorpusSource() for name in ("words", "drawings", "tones")}
-    sources["words"] = CorpusSource(place=str(other / "words"))
+    sources = {name: PretrainSource() for name in ("words", "drawings", "tones")}
+    sources["words"] = PretrainSource(place=str(other / "words"))
     with pytest.raises(ResumeError, match=r"sources\.words\."):
         train(settings(corpus, tmp_path, steps=2, sources=sources))
 
 
 def test_it_begins_with_the_weights_of_another_run(corpus: Path, tmp_path: Path) -> None:
     text: dict[str, Any] = {"targets": ("text",), "image_tokenizer": "", "audio_tokenizer": "", "steps": 1}
-    text["sources"] = {"words": CorpusSource()}
+    text["sources"] = {"words": PretrainSource()}
     assert train(settings(corpus, tmp_path / "one", **text)) == 0
     parts = build_parts(settings(corpus, tmp_path / "two", init=str(tmp_path / "one" / "checkpoint")))
     before = load(tmp_path / "one" / "checkpoint").state_dict()
@@ -111,7 +111,7 @@ def test_mistakes_are_named(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="sources: give at least one"):
         settings(corpus, tmp_path, sources={})
     with pytest.raises(UsageError, match=r"sources\.words\.objectives: sing"):
-        settings(corpus, tmp_path, sources={"words": CorpusSource(objectives=("sing",))})
+        settings(corpus, tmp_path, sources={"words": PretrainSource(objectives=("sing",))})
     with pytest.raises(UsageError, match="packing: give"):
         RowSettings(encoder=10)
     with pytest.raises(TrainError, match="vocabulary: nowhere does not exist"):

@@ -19,7 +19,7 @@ TARGETS = ("text", "image", "audio")
 
 
 @dataclass(frozen=True)
-class CorpusSource:
+class PretrainSource:
     """One source of a corpus.
 
     Attributes:
@@ -65,7 +65,7 @@ class PretrainConfig(RunConfig):
     """Pre-training on a corpus.
 
     Attributes:
-        data: folder of a corpus, as `embodio-data corpus` makes it: a folder for each source, with train and validation.
+        data: folder of a corpus, as `embodio-data corpus` makes it: a folder for each source.
         sources: name of a source -> its rate and settings, such as sources.wordnet.weight=0.3.
         mixture: how sources share the stream.
         objectives: what is done with records: name -> its rate among those that suit a record, and its settings.
@@ -90,7 +90,7 @@ class PretrainConfig(RunConfig):
     """What paths refer to is compared instead, by content."""
 
     data: str = ""
-    sources: dict[str, CorpusSource] = field(default_factory=dict)
+    sources: dict[str, PretrainSource] = field(default_factory=dict)
     mixture: MixtureSettings = field(default_factory=MixtureSettings)
     objectives: dict[str, ObjectiveConfig] = field(
         default_factory=lambda: {"multimodal": objective_settings("multimodal")()}, metadata=_OBJECTIVES.metadata
