@@ -35,7 +35,7 @@ from embodio.train.objective import Network
 from embodio.train.optimisers.optimiser import optimiser_state
 from embodio.train.parallel.shard_files import read_shards, sharded_shapes, write_shards
 from embodio.train.parallel.sharding import whole
-from embodio.train.parallel.world import World
+from embodio.train.parallel.world import TrainingWorld
 from embodio.train.run_config import RunConfig
 
 
@@ -61,7 +61,7 @@ class SavedRun(Generic[Network]):
 
     @classmethod
     def of(
-        cls, run: Run[Network], bundle: Bundle[Network], config: RunConfig, world: World, shell: Network
+        cls, run: Run[Network], bundle: Bundle[Network], config: RunConfig, world: TrainingWorld, shell: Network
     ) -> SavedRun[Network]:
         """Copies a run; all processes call it.
 
@@ -86,7 +86,7 @@ class SavedRun(Generic[Network]):
         return cls(tensors, run_numbers(run, kept, config), network, bundle, config, world.writers)
 
 
-def save_sharded(folder: Path, saved: SavedRun[Network], world: World) -> None:
+def save_sharded(folder: Path, saved: SavedRun[Network], world: TrainingWorld) -> None:
     """Writes a run as a checkpoint, completely or not at all; all processes call it.
 
     Args:
@@ -124,7 +124,7 @@ def save_sharded(folder: Path, saved: SavedRun[Network], world: World) -> None:
 
 
 def restore_sharded(
-    folder: Path, run: Run[Network], config: RunConfig, older: Callable[[Path], Identity], world: World
+    folder: Path, run: Run[Network], config: RunConfig, older: Callable[[Path], Identity], world: TrainingWorld
 ) -> bool:
     """Goes on from a checkpoint if there is one, whatever number of processes wrote it; see `restore_run`."""
     return restore_run(folder, run, config, older, read=_read, verify=world.is_first)

@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
-from embodio.train.parallel.world import REPLICATE, SHARD, World
+from embodio.train.parallel.world import REPLICATE, SHARD, TrainingWorld
 
 UNITS = ("encoder.layers.*", "decoder.layers.*")
 """Names of modules that every batch runs through, each gathered on its own."""
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def shard(model: nn.Module, world: World) -> None:
+def shard(model: nn.Module, world: TrainingWorld) -> None:
     """Divides a network among the processes of a copy, in place; its parameters become DTensors of the same names.
 
     Gradients become sums over all parts of a batch.

@@ -28,7 +28,7 @@ from embodio.train.observers.log_and_bar import LogAndBar
 from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
 from embodio.train.parallel.sharded_run import SavedRun, restore_sharded, save_sharded
 from embodio.train.parallel.sharding import clip_global_norm, give_back, shard, shell_of
-from embodio.train.parallel.world import World, joined_world
+from embodio.train.parallel.world import TrainingWorld, joined_world
 from embodio.train.run_config import RunConfig
 from embodio.train.validation import Line
 
@@ -46,7 +46,7 @@ class ParallelTrainer(Trainer[Network]):
         shell: the network without memory, in which the first process writes its bundle.
     """
 
-    world: World = field(kw_only=True)
+    world: TrainingWorld = field(kw_only=True)
     shell: Network = field(kw_only=True)
     _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "checkpoint"), init=False)
     _writing: Future[None] | None = field(default=None, init=False)
@@ -121,7 +121,7 @@ class ParallelTrainer(Trainer[Network]):
         return done
 
 
-def parallel_trainer(parts: Parts[Any], config: RunConfig, world: World) -> ParallelTrainer[Any]:
+def parallel_trainer(parts: Parts[Any], config: RunConfig, world: TrainingWorld) -> ParallelTrainer[Any]:
     """The trainer of an experiment's parts at step 0, in each process.
 
     Args:

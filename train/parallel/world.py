@@ -23,7 +23,7 @@ _LOST = ("closed by peer", "Connection reset", "Broken pipe", "Timed out", "time
 
 
 @dataclass(frozen=True)
-class World:
+class TrainingWorld:
     """The processes of a run.
 
     Attributes:
@@ -86,7 +86,7 @@ class World:
 
 
 @contextlib.contextmanager
-def joined_world(config: ParallelConfig, device: str) -> Iterator[World]:
+def joined_world(config: ParallelConfig, device: str) -> Iterator[TrainingWorld]:
     """Joins the other processes; they part when the block ends.
 
     Args:
@@ -112,7 +112,7 @@ def joined_world(config: ParallelConfig, device: str) -> Iterator[World]:
         try:
             shape = (config.replicate, size // config.replicate // config.tensor, config.tensor)
             mesh = init_device_mesh(kind, shape, mesh_dim_names=(REPLICATE, SHARD, TENSOR))
-            yield World(mesh, own, dist.new_group(backend="gloo"))
+            yield TrainingWorld(mesh, own, dist.new_group(backend="gloo"))
         finally:
             dist.destroy_process_group()
 
