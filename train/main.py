@@ -83,7 +83,7 @@ def train(config: RunConfig) -> int:
 def _train(config: RunConfig) -> int:
     from rich.console import Console
 
-    from embodio.train.run import CHECKPOINT, restore_run
+    from embodio.train.checkpoints.run import CHECKPOINT, restore_run
 
     console = Console(highlight=False)
     parts = build_parts(config)
@@ -119,10 +119,10 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
         PrecisionError: this machine has no such device.
     """
     from embodio.agent.planning.precision import usable_device
+    from embodio.train.checkpoints.run import Run
     from embodio.train.identity import libraries
     from embodio.train.loop import Trainer
     from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
-    from embodio.train.run import Run
 
     model = parts.network.to(usable_device(config.device))
     average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None

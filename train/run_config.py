@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, SHARE, require_ranges
 from embodio.train.command_line.schema import UsageError
 from embodio.train.optimisers.config import OptimiserConfig
+
+PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,14 @@ class RunConfig:
         seed: of initial weights, order, augmentation.
         steps: optimiser steps. More steps than before extend a run; its learning rate is from then on that of a run of
             the new length, so past the old end it rises again, without a new warm-up.
-        batch_size: examples in a step.
+        batch_size: examples in a batch.
+        accumulate: batches in a step, one after another through the network; the gradient is that of all of them in one
+            batch, in the memory of one.
         optimiser: settings of the optimiser.
+        freeze: parameters that do not learn at first, by patterns of their names, of which the first that matches
+            counts, with the share of the steps after which they do: {"towers.*": 0.9}; 1 is for good.
         device: cpu, cuda, cuda:1, ...
-        precision: float32, or bfloat16 for autocast.
+        precision: float32; or bfloat16 or float16 for autocast, the latter with a scale on the loss that adapts.
         threads: of the matrix products; 0 takes OMP_NUM_THREADS, or 2.
         workers: processes that make batches ahead of time.
         loader_memory_mb: shared memory for batches that workers have ready, all of them together.
@@ -52,7 +58,9 @@ class RunConfig:
     seed: int = 0
     steps: int = 6000
     batch_size: int = 64
+    accumulate: int = 1
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    freeze: dict[str, float] = field(default_factory=dict)
     device: str = "cpu"
     precision: str = "float32"
     threads: int = 0
@@ -66,11 +74,14 @@ class RunConfig:
     stop_after: int = 0
 
     def __post_init__(self) -> None:
-        every = {"log_every": AT_LEAST_ONE, "validate_every": AT_LEAST_ONE, "checkpoint_every": AT_LEAST_ONE}
-        require_ranges(self, "", steps=AT_LEAST_ONE, batch_size=AT_LEAST_ONE, loader_memory_mb=AT_LEAST_ONE, **every)
+        counts = ("steps", "batch_size", "accumulate", "loader_memory_mb", "log_every", "validate_every")
+        require_ranges(self, "", **dict.fromkeys((*counts, "checkpoint_every"), AT_LEAST_ONE))
         require_ranges(self, seed=COUNT, threads=COUNT, workers=COUNT, damaged_limit=COUNT, stop_after=COUNT)
-        if self.precision not in ("float32", "bfloat16"):
-            raise UsageError(f"precision: got {self.precision!r}, expected float32 or bfloat16")
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"precision: got {self.precision!r}, expected one of {', '.join(PRECISIONS)}")
+        for pattern, share in self.freeze.items():
+            if share not in SHARE:
+                raise UsageError(f"freeze: got {share} for {pattern}, expected {SHARE}")
 
     @classmethod
     def upgraded(cls, saved: Mapping[str, Any]) -> dict[str, Any]:

@@ -193,9 +193,14 @@ class UnifiedIO2(nn.Module):
             for (name, target), piece in zip(targets.items(), pieces, strict=True)
         }
 
-    def loss(self, outputs: Mapping[str, TargetOutput], z_loss: float = Z_LOSS) -> LossOutput:
+    def loss(
+        self,
+        outputs: Mapping[str, TargetOutput],
+        z_loss: float = Z_LOSS,
+        weights: Mapping[str, Tensor] | None = None,
+    ) -> LossOutput:
         """Training loss of `forward`'s outputs; see `embodio.model.network.loss.compute_loss`."""
-        return compute_loss(outputs, z_loss)
+        return compute_loss(outputs, z_loss, weights)
 
     @torch.no_grad()
     def start_decoding(

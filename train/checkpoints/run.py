@@ -9,7 +9,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -19,15 +19,30 @@ from embodio.model.weights.checksums import check_sums, read_sums, write_sums
 from embodio.model.weights.weight_files import write_tensors
 from embodio.model.writing import WriteError, clear_leftovers, recover_folder, replacing_folder, write_json
 from embodio.train.bundles import Bundle
-from embodio.train.errors import ResumeError
+from embodio.train.errors import ResumeError, TrainError
 from embodio.train.identity import Identity, require_same_inputs, setting_differences
 from embodio.train.objective import Network
-from embodio.train.optimisers.optimiser import WeightAverage
+from embodio.train.optimisers.optimiser import State, WeightAverage, optimiser_state, restore_optimiser
 from embodio.train.run_config import RunConfig
 
 CHECKPOINT = "checkpoint"
 TENSORS = "training.safetensors"
 STATE = "training.json"
+OPTIMISER = "optimiser/"
+"""Begins the names of the optimiser's tensors: optimiser/<its name>/<parameter>."""
+_GROUPS = ("config", "identity", "optimiser", "parts")
+_OLD_MOMENTS = ("exp_avg/", "exp_avg_sq/")
+"""The same of AdamW in checkpoints that hold no other optimiser."""
+
+
+class Stateful(Protocol):
+    """A part of training whose state is a few numbers."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """The state, as plain JSON values."""
+
+    def load_state_dict(self, state: Any, /) -> Any:
+        """Takes a state."""
 
 
 @dataclasses.dataclass
@@ -40,13 +55,15 @@ class Run(Generic[Network]):
         average: the running average of the weights, or None.
         step: optimiser steps done; the next batch is number `step`, so this one integer is the state of the data.
         identity: of its inputs, see `embodio.train.identity`.
+        parts: name -> what else has a state, such as a guard.
     """
 
     model: Network
-    optimiser: torch.optim.AdamW
+    optimiser: torch.optim.Optimizer
     average: WeightAverage | None
     step: int = 0
     identity: Identity = dataclasses.field(default_factory=dict)
+    parts: dict[str, Stateful] = dataclasses.field(default_factory=dict)
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -64,7 +81,8 @@ def save_run(folder: Path, run: Run[Network], bundle: Bundle[Network], config: R
     """Writes the run as a checkpoint, completely or not at all.
 
     The bundle is given the averaged weights; `training.safetensors` holds the plain ones, the average and the
-    optimiser's moments. The previous checkpoint stays in place until this one has been read back.
+    optimiser's tensors, `training.json` the rest. The previous checkpoint stays in place until this one has been read
+    back.
 
     Args:
         folder: of the checkpoint.
@@ -78,9 +96,11 @@ def save_run(folder: Path, run: Run[Network], bundle: Bundle[Network], config: R
     with replacing_folder(folder) as new:
         with run.averaged():
             bundle.write(new, run.model)
-        tensors = _tensors(run)
+        kept = optimiser_state(run.optimiser, run.model)
+        tensors = _tensors(run, kept)
         write_tensors(new / TENSORS, tensors)
         state = {"step": run.step, "config": dataclasses.asdict(config), "identity": run.identity}
+        state |= {"optimiser": _numbers(kept), "parts": {name: part.state_dict() for name, part in run.parts.items()}}
         write_json(new / STATE, state, indent=2)
         write_sums(new, (TENSORS, STATE))
         _verify(new, folder, tensors)
@@ -135,21 +155,20 @@ def restore_run(
     old = state["identity"] if "identity" in state else older(folder)
     require_same_inputs(folder, old, run.identity, setting_differences(state["config"], config))
     run.identity = {**run.identity, "init": old.get("init", "")}
-    parameters = _trainable(run.model)
-    tensors = _read_tensors(folder / TENSORS, run, with_moments=bool(state["step"]))
+    tensors = _read_tensors(folder / TENSORS, run)
     with torch.no_grad():
         for name, tensor in run.model.state_dict().items():
             tensor.copy_(tensors[f"model/{name}"])
         if run.average is not None:
             for name, value in run.average.values.items():
                 value.copy_(tensors[f"average/{name}"])
-    for name, parameter in parameters.items():
-        if f"exp_avg/{name}" in tensors:
-            run.optimiser.state[parameter] = {
-                "step": torch.tensor(float(state["step"])),
-                "exp_avg": tensors[f"exp_avg/{name}"].to(parameter.device),
-                "exp_avg_sq": tensors[f"exp_avg_sq/{name}"].to(parameter.device),
-            }
+    try:
+        restore_optimiser(run.optimiser, run.model, _optimiser_state(tensors, state))
+    except TrainError as error:
+        raise ResumeError(f"{folder / TENSORS}: {error}; choose another out=") from error
+    for name, saved in state.get("parts", {}).items():
+        if name in run.parts:
+            run.parts[name].load_state_dict(saved)
     run.step = state["step"]
     return True
 
@@ -167,7 +186,7 @@ def _read_state(path: Path) -> dict[str, Any]:
         state = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"it is not JSON ({error})") from error
-    if not isinstance(state, dict) or not all(isinstance(state.get(key, {}), dict) for key in ("config", "identity")):
+    if not isinstance(state, dict) or not all(isinstance(state.get(key, {}), dict) for key in _GROUPS):
         raise _damaged(path, "it holds something else than settings")
     if "config" not in state:
         raise _damaged(path, "it holds no settings")
@@ -177,19 +196,29 @@ def _read_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def _read_tensors(path: Path, run: Run[Network], *, with_moments: bool) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint, which are those of the network, with their shapes."""
+def _read_tensors(path: Path, run: Run[Network]) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint; those of network and average are all there, with the shapes of this network's."""
     try:
         tensors: dict[str, torch.Tensor] = load_file(path)
     except (SafetensorError, OSError) as error:
         raise _damaged(path, str(error)) from error
-    expected = {name: tensor.shape for name, tensor in _tensors(run).items()}
-    if with_moments:
-        shapes = {name: parameter.shape for name, parameter in _trainable(run.model).items()}
-        expected |= {f"{kind}/{name}": shape for name, shape in shapes.items() for kind in ("exp_avg", "exp_avg_sq")}
-    if {name: tensor.shape for name, tensor in tensors.items()} != expected:
+    expected = {name: tensor.shape for name, tensor in _weights(run).items()}
+    found = {name: one.shape for name, one in tensors.items() if not name.startswith((OPTIMISER, *_OLD_MOMENTS))}
+    if found != expected:
         raise ResumeError(f"{path}: its tensors are not those of this network; choose another out=")
     return tensors
+
+
+def _optimiser_state(tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> State:
+    """What an optimiser kept, from the tensors and numbers of a checkpoint."""
+    found: State = {name: dict(numbers) for name, numbers in state.get("optimiser", {}).items()}
+    for full, tensor in tensors.items():
+        if full.startswith((OPTIMISER, *_OLD_MOMENTS)):
+            kind, _, name = full.removeprefix(OPTIMISER).partition("/")
+            found.setdefault(name, {})[kind] = tensor
+            if not full.startswith(OPTIMISER):
+                found[name]["step"] = torch.tensor(float(state["step"]))
+    return found
 
 
 def _damaged(path: Path, problem: str) -> ResumeError:
@@ -198,15 +227,30 @@ def _damaged(path: Path, problem: str) -> ResumeError:
     )
 
 
-def _trainable(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-
-
-def _tensors(run: Run[Network]) -> dict[str, torch.Tensor]:
+def _weights(run: Run[Network]) -> dict[str, torch.Tensor]:
+    """Tensors of the network and of the running average."""
     tensors = {f"model/{name}": tensor for name, tensor in run.model.state_dict().items()}
     if run.average is not None:
         tensors |= {f"average/{name}": value for name, value in run.average.values.items()}
-    for name, parameter in _trainable(run.model).items():
-        moments = run.optimiser.state.get(parameter, {})
-        tensors |= {f"{kind}/{name}": moments[kind] for kind in ("exp_avg", "exp_avg_sq") if kind in moments}
+    return tensors
+
+
+def _tensors(run: Run[Network], kept: State) -> dict[str, torch.Tensor]:
+    """All tensors of a run, in memory of their own on the CPU."""
+    tensors = _weights(run)
+    for name, values in kept.items():
+        found = {kind: value for kind, value in values.items() if isinstance(value, torch.Tensor)}
+        tensors |= {f"{OPTIMISER}{kind}/{name}": value for kind, value in found.items()}
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _numbers(kept: State) -> dict[str, dict[str, Any]]:
+    """What an optimiser keeps besides tensors."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, values in kept.items():
+        for kind, value in values.items():
+            if isinstance(value, int | float):
+                found.setdefault(name, {})[kind] = value
+            elif value is not None and not isinstance(value, torch.Tensor):
+                raise TrainError(f"optimiser.name: it keeps {kind} of type {type(value).__name__}; choose another one")
+    return found
