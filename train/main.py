@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # torch is loaded when training begins
 CONFIGS = Path(__file__).parent / "configs"
 GROUP = "experiment"
 """The folder of recipes in it; a recipe of another experiment than the default begins with `stage: NAME`."""
+PLANS = "scaling"
+"""The first word that asks for a plan of a large run instead of a run."""
 USUAL = "policy"
 """The default experiment."""
 EXIT_SIGNAL = 128
@@ -34,6 +36,10 @@ EXIT_SIGNAL = 128
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `embodio-train`; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == [PLANS]:
+        from embodio.train.commands.scaling import main as plan  # it trains nothing
+
+        return plan(arguments[1:])
     named = arguments.pop(0) if arguments and arguments[0] in experiment_names() else None
     name = _stage_of_recipe(arguments) or named or USUAL
     if named not in (None, name) or name not in experiment_names():
@@ -62,9 +68,10 @@ def _stage_of_recipe(arguments: Sequence[str]) -> str | None:
 
 
 def _others(name: str) -> str:
-    """A sentence on the other experiments; nothing where there are none."""
+    """Sentences on the other experiments, if there are any, and on plans."""
     others = [other for other in experiment_names() if other != name]
-    return f" Other experiments: {', '.join(f'embodio-train {other}' for other in others)}." if others else ""
+    told = f" Other experiments: {', '.join(f'embodio-train {other}' for other in others)}." if others else ""
+    return f"{told} embodio-train {PLANS} plans a run on many GPUs."
 
 
 def train(config: RunConfig) -> int:
