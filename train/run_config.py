@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, SHARE, require_ranges
 from embodio.train.command_line.schema import UsageError
+from embodio.train.observers.config import GuardConfig
+from embodio.train.observers.sinks import sink_names
 from embodio.train.optimisers.config import OptimiserConfig
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -38,6 +40,8 @@ class RunConfig:
         log_every: steps between lines of the log.
         validate_every: steps between validations.
         checkpoint_every: steps between checkpoints.
+        sinks: where the lines of the log go besides log.jsonl: tensorboard, wandb, trackio; each needs its extra.
+        guard: what happens where a loss is not a number or jumps up.
         stop_after: stop after this many steps in this session, with a checkpoint; 0 trains to the end.
     """
 
@@ -50,6 +54,7 @@ class RunConfig:
         "log_every",
         "validate_every",
         "checkpoint_every",
+        "sinks",
         "stop_after",
     )
     """Settings that may change when a run resumes, because they do not change its results; `*` is any name."""
@@ -71,6 +76,8 @@ class RunConfig:
     log_every: int = 20
     validate_every: int = 500
     checkpoint_every: int = 250
+    sinks: tuple[str, ...] = ()
+    guard: GuardConfig = field(default_factory=GuardConfig)
     stop_after: int = 0
 
     def __post_init__(self) -> None:
@@ -82,6 +89,9 @@ class RunConfig:
         for pattern, share in self.freeze.items():
             if share not in SHARE:
                 raise UsageError(f"freeze: got {share} for {pattern}, expected {SHARE}")
+        unknown = sorted(set(self.sinks) - set(sink_names()))
+        if unknown:
+            raise UsageError(f"sinks: there is no {', '.join(unknown)}; there are {', '.join(sink_names())}")
 
     @classmethod
     def upgraded(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
