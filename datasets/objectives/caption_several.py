@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embodio.datasets.errors import DatasetError, UnusableRecord
-from embodio.datasets.objectives.objective import Objective, ObjectiveConfig, ObjectiveContext
+from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveConfig, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, asked, frame_slots
 from embodio.datasets.objectives.parts.spans import UL2, choose_denoiser, corrupt, hidden_tokens
 from embodio.datasets.records.record import Record
@@ -57,7 +57,7 @@ class CaptionSeveralConfig(ObjectiveConfig):
             raise DatasetError(f"denoise, one, all: got {rates}, expected numbers of at least 0, one of them above")
 
 
-class CaptionSeveral(Objective[CaptionSeveralConfig]):
+class CaptionSeveral(ConfiguredObjective[CaptionSeveralConfig]):
     """Several images in; a part of one caption, one caption or all captions out."""
 
     settings = CaptionSeveralConfig

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.objectives.objective import Objective, ObjectiveContext
+from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, asked
 from embodio.datasets.objectives.parts.patches import PatchConfig, pasted
 from embodio.datasets.records.record import Record
@@ -50,7 +50,7 @@ class CountPatchesConfig(PatchConfig):
             raise DatasetError("questions: there is none; give at least one")
 
 
-class CountPatches(Objective[CountPatchesConfig]):
+class CountPatches(ConfiguredObjective[CountPatchesConfig]):
     """An image with pasted patches in, their number out."""
 
     settings = CountPatchesConfig

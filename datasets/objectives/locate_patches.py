@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from embodio.datasets.objectives.objective import Objective, ObjectiveContext
+from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, asked
 from embodio.datasets.objectives.parts.patches import NAME, PatchConfig, pasted
 from embodio.datasets.records.record import Record
@@ -21,7 +21,7 @@ from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.families.localise import FAMILY, Localised
 
 
-class LocatePatches(Objective[PatchConfig]):
+class LocatePatches(ConfiguredObjective[PatchConfig]):
     """An image with pasted patches in, their boxes out, from top to bottom."""
 
     settings = PatchConfig

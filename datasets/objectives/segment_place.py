@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.errors import DatasetError, UnusableRecord
-from embodio.datasets.objectives.objective import Objective, ObjectiveConfig, ObjectiveContext
+from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveConfig, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, asked
 from embodio.datasets.records.record import Media, Record
 from embodio.model.example import Example
@@ -53,7 +53,7 @@ class SegmentPlaceConfig(ObjectiveConfig):
             )
 
 
-class SegmentPlace(Objective[SegmentPlaceConfig]):
+class SegmentPlace(ConfiguredObjective[SegmentPlaceConfig]):
     """An image and a point or box in, a white-on-black mask out."""
 
     settings = SegmentPlaceConfig

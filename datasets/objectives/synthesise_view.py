@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.objectives.objective import Objective, ObjectiveConfig, ObjectiveContext
+from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveConfig, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, asked
 from embodio.datasets.objectives.parts.cameras import movements
 from embodio.datasets.records.record import Record
@@ -22,7 +22,7 @@ from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.families.view import FAMILY, Viewed
 
 
-class SynthesiseViewOfScene(Objective[ObjectiveConfig]):
+class SynthesiseViewOfScene(ConfiguredObjective[ObjectiveConfig]):
     """One view and a movement of the camera in, another view out."""
 
     def suits(self, record: Record, context: ObjectiveContext) -> bool:

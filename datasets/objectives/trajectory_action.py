@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.objectives.objective import Objective, ObjectiveContext
+from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, asked
 from embodio.datasets.objectives.parts.steps import (
     StepsConfig,
@@ -48,7 +48,7 @@ class TrajectoryActionConfig(StepsConfig):
             raise DatasetError(f"previous: got {self.previous}, expected 0 or more")
 
 
-class TrajectoryAction(Objective[TrajectoryActionConfig]):
+class TrajectoryAction(ConfiguredObjective[TrajectoryActionConfig]):
     """Goal, frames, state and earlier actions in, the next actions out."""
 
     settings = TrajectoryActionConfig

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from embodio.datasets.objectives.objective import Objective, ObjectiveContext
+from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, asked
 from embodio.datasets.objectives.parts.steps import StepsConfig, action_ids, has_steps, seen, state_ids, steps_of
 from embodio.datasets.records.record import Record
@@ -20,7 +20,7 @@ from embodio.model.example import Example
 from embodio.model.tasks.families.next_frame import FAMILY, FrameAhead
 
 
-class TrajectoryFrame(Objective[StepsConfig]):
+class TrajectoryFrame(ConfiguredObjective[StepsConfig]):
     """Frames, state and actions in, the next frame out."""
 
     settings = StepsConfig

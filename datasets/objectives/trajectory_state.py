@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from embodio.datasets.objectives.objective import Objective, ObjectiveContext
+from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, asked
 from embodio.datasets.objectives.parts.steps import (
     StepsConfig,
@@ -28,7 +28,7 @@ from embodio.model.example import Example
 from embodio.model.tasks.families.next_state import FAMILY, StateAhead
 
 
-class TrajectoryState(Objective[StepsConfig]):
+class TrajectoryState(ConfiguredObjective[StepsConfig]):
     """Frames, state and actions in, a later state out."""
 
     settings = StepsConfig
