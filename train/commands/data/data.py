@@ -118,8 +118,11 @@ def verbs() -> dict[str, Verb]:
         "visualise": Verb(
             VisualiseConfig,
             _visualise,
-            "Write one HTML page with video, plots and tokens of some episodes.",
-            ("embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",),
+            "Write one HTML page with video, plots and tokens of some episodes, or with examples of a corpus.",
+            (
+                "embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",
+                "embodio-data visualise corpus/openclipart objective=all count=8 out=examples.html",
+            ),
         ),
         "verify": Verb(
             VerifyConfig,
@@ -149,6 +152,10 @@ def _convert(config: ConvertDataConfig) -> int:
 
 
 def _visualise(config: VisualiseConfig) -> int:
+    if config.objective is not None:
+        from embodio.train.commands.data.visualise_examples import visualise_examples
+
+        return visualise_examples(config)
     from embodio.train.commands.data.visualise import visualise
 
     return visualise(config)
