@@ -1,4 +1,4 @@
-"""CaptionSeveral: several captioned images at once, each referred to by its token (paper, appendix C.1).
+"""CaptionSeveralImages: several captioned images at once, each referred to by its token (paper, appendix C.1).
 
 Records of the same source are drawn to the record, which keeps its own image as the last one. One of three things is
 asked, with `<h1>` for the first image of the history and `<im>` for the main image:
@@ -33,7 +33,7 @@ _WITH_SENTINELS = tuple(denoiser for denoiser in UL2 if denoiser.paradigm != "S"
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionSeveralConfig(ObjectiveConfig):
-    """Settings of CaptionSeveral.
+    """Settings of CaptionSeveralImages.
 
     Attributes:
         most: largest number of images; the network's slots for histories limit it too.
@@ -57,7 +57,7 @@ class CaptionSeveralConfig(ObjectiveConfig):
             raise DatasetError(f"denoise, one, all: got {rates}, expected numbers of at least 0, one of them above")
 
 
-class CaptionSeveral(ConfiguredObjective[CaptionSeveralConfig]):
+class CaptionSeveralImages(ConfiguredObjective[CaptionSeveralConfig]):
     """Several images in; a part of one caption, one caption or all captions out."""
 
     settings = CaptionSeveralConfig
@@ -128,4 +128,4 @@ def _denoised(
     return Example(text=prompt, image=media.image, image_history=media.image_history, text_target=target)
 
 
-OBJECTIVE = CaptionSeveral
+OBJECTIVE = CaptionSeveralImages

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embodio.datasets.errors import DatasetError, UnusableRecord
-from embodio.datasets.objectives.caption_several import CaptionSeveral, CaptionSeveralConfig
+from embodio.datasets.objectives.caption_several import CaptionSeveralImages, CaptionSeveralConfig
 from embodio.datasets.objectives.parts.spans import restore_text
 from embodio.datasets.records.record import Record
 from embodio.model.example import Example
@@ -25,7 +25,7 @@ CONTEXTS = with_partners(RECORDS)
 
 def made(seed: int, **rates: float) -> Example:
     config = CaptionSeveralConfig(**{"denoise": 0.0, "one": 0.0, "all": 0.0, **rates})  # type: ignore[arg-type]
-    return CaptionSeveral(config).example(RECORDS[0], CONTEXTS, np.random.default_rng(seed))
+    return CaptionSeveralImages(config).example(RECORDS[0], CONTEXTS, np.random.default_rng(seed))
 
 
 def captions_of(example: Example) -> list[str]:
@@ -69,7 +69,7 @@ def test_a_denoised_caption_put_together_is_the_caption_and_the_others_are_given
 
 
 def test_the_three_tasks_are_drawn_at_their_rates() -> None:
-    objective = CaptionSeveral(CaptionSeveralConfig(denoise=2.0, one=1.0, all=1.0))
+    objective = CaptionSeveralImages(CaptionSeveralConfig(denoise=2.0, one=1.0, all=1.0))
     shares = np.zeros(3)
     for seed in range(400):
         example = objective.example(RECORDS[0], CONTEXTS, np.random.default_rng(seed))
@@ -84,7 +84,7 @@ def test_the_same_generator_makes_the_same_example() -> None:
 
 
 def test_what_is_needed_is_a_captioned_image_partners_and_slots() -> None:
-    objective = CaptionSeveral()
+    objective = CaptionSeveralImages()
     assert objective.suits(RECORDS[0], CONTEXTS)
     assert not objective.suits(RECORDS[0], CONTEXT), "no partners"
     assert not objective.suits(replace(RECORDS[0], captions=()), CONTEXTS)
@@ -95,7 +95,7 @@ def test_what_is_needed_is_a_captioned_image_partners_and_slots() -> None:
 
 def test_partners_without_captions_make_a_record_unusable() -> None:
     with pytest.raises(UnusableRecord, match="none of the records"):
-        CaptionSeveral().example(RECORDS[0], with_partners([Record(key="x"), RECORDS[0]]), np.random.default_rng(0))
+        CaptionSeveralImages().example(RECORDS[0], with_partners([Record(key="x"), RECORDS[0]]), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
