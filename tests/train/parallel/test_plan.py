@@ -30,7 +30,9 @@ def test_the_row_is_that_of_the_paper() -> None:
 
 
 def test_less_memory_costs_batches_then_a_second_forward_pass_then_nothing_fits() -> None:
-    large = [scaling_plan("xxl", 8, dataclasses.replace(H100, memory_gb=memory), Workload()) for memory in (640, 80, 16)]
+    large = [
+        scaling_plan("xxl", 8, dataclasses.replace(H100, memory_gb=memory), Workload()) for memory in (640, 80, 16)
+    ]
     assert [one.rows for one in large] == sorted((one.rows for one in large), reverse=True)
     assert [one.checkpointing for one in large] == [False, False, True]
     assert large[2].seconds > 1.3 * large[1].seconds
