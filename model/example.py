@@ -1,6 +1,6 @@
 """Example: the inputs and targets of the model as plain media and text, before they become tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,16 @@ Waveform = npt.NDArray[np.float32]
 
 Sound = Waveform | Spectrogram
 """A waveform, or the mel power spectrogram of one segment."""
+
+
+NEUTRAL_PROMPTS: Mapping[str, str] = {
+    "image": "An image of a random picture.",
+    "audio": "A video of a random audio.",
+}
+"""The prompt of each modality that asks for nothing in particular, placed after the modality's prefix.
+
+Training replaces some prompts by it, and classifier-free guidance moves away from what it gives (paper, appendix D.2).
+"""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -90,9 +90,12 @@ def train(config: RunConfig) -> int:
 def _train(config: RunConfig) -> int:
     from rich.console import Console
 
-    from embodio.train.checkpoints.run import CHECKPOINT, restore_run
+    from embodio.train.checkpoints.kept import CHECKPOINT, fall_back
+    from embodio.train.checkpoints.run import restore_run
 
     console = Console(highlight=False)
+    if said := fall_back(Path(config.out)):
+        console.print(said, markup=False)
     parts = build_parts(config)
     trainer = trainer_of(parts, config)
     checkpoint = Path(config.out) / CHECKPOINT
@@ -124,17 +127,22 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
 
     Raises:
         PrecisionError: this machine has no such device.
+        TrainError: a setting names parts that the network does not have, or an optimiser that there is not.
     """
     from embodio.agent.planning.precision import usable_device
     from embodio.train.checkpoints.run import Run
     from embodio.train.identity import libraries
     from embodio.train.loop import Trainer
+    from embodio.train.network.lora import adapt
+    from embodio.train.network.recomputation import recompute
     from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
 
+    fixed = adapt(parts.network, config.lora, config.seed) if config.lora.rank else frozenset[str]()
+    recompute(parts.network, config.recompute)
     model = parts.network.to(usable_device(config.device))
-    average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None
+    average = WeightAverage(model, config.optimiser.ema, fixed) if config.optimiser.ema else None
     identity = {**parts.identity, "libraries": libraries()}
-    run = Run(model, make_optimiser(model, config.optimiser), average, identity=identity)
+    run = Run(model, make_optimiser(model, config.optimiser), average, identity=identity, fixed=fixed)
     return Trainer(run, parts.batches, parts.objective, parts.bundle, parts.validators, config)
 
 

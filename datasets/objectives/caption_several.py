@@ -28,7 +28,7 @@ from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.families.caption_several import FAMILY, SeveralCaptions, references
 
 _TRIES = 4  # draws for each partner
-_WITH_SENTINELS = tuple(denoiser for denoiser in UL2 if denoiser.paradigm != "S")
+_WITH_SENTINELS = tuple(denoiser for denoiser in UL2.values() if denoiser.paradigm != "S")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 A code covers a rectangle of the target, a patch one of the input, and the two grids need not fit: the targets of the
 released models have 32 x 32 codes of 8 pixels, the inputs 24 x 24 patches of 16 pixels. A code counts as hidden where
-any part of it does, so that no code that the decoder may read tells of a hidden patch.
+any part of it does, so that no code that the decoder may read stands for a part of a hidden patch. (What a tokeniser's
+receptive field carries over from neighbours is in its codes all the same.)
 """
 
 from __future__ import annotations

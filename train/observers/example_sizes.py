@@ -13,7 +13,7 @@ import numpy.typing as npt
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.batch import Batch
 from embodio.model.network.counters import ExampleSize, network_cost
-from embodio.model.network.network import ROWS
+from embodio.model.network.packing import ROWS
 
 Ints = npt.NDArray[np.int64]
 

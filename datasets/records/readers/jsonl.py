@@ -12,8 +12,9 @@ from embodio.datasets.records.opening import RecordReader
 from embodio.datasets.records.record import Record
 from embodio.datasets.records.settings import REMEDY, RecordSettings
 
-_SUFFIXES = (".jsonl", ".ndjson", ".json", ".jsonlines")
-_ENDINGS = tuple(suffix + packing for suffix in _SUFFIXES for packing in ("", ".gz", ".zst"))
+_LINES = (".jsonl", ".ndjson", ".jsonlines")
+_ENDINGS = tuple(suffix + packing for suffix in (*_LINES, ".json") for packing in ("", ".gz", ".zst"))
+_TABLE = "metadata.jsonl"  # of a folder of media
 
 
 class JsonLines(LineRecords):
@@ -36,14 +37,14 @@ class JsonLines(LineRecords):
 
 def _holds(files: FileSet) -> bool:
     """Whether the data are JSON lines; there may be media that they name, and one JSON of facts."""
-    lines = [name for name in files.names if plain_name(name).endswith(_SUFFIXES[:2])]
+    lines = [name for name in files.names if plain_name(name).endswith(_LINES) and not name.endswith(_TABLE)]
     if any(name.endswith((".arrow", ".tar", ".parquet")) or "tfrecord" in name for name in files.names):
         return False
     return bool(lines) or all(name.lower().endswith(_ENDINGS) for name in files.names)
 
 
 def _opened(files: FileSet, settings: RecordSettings) -> JsonLines:
-    lines = [name for name in files.names if plain_name(name).endswith((".jsonl", ".ndjson", ".jsonlines"))]
+    lines = [name for name in files.names if plain_name(name).endswith(_LINES)]
     return JsonLines(files.only(lines) if lines else files.with_suffix(*_ENDINGS), settings)
 
 

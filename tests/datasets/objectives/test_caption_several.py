@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embodio.datasets.errors import DatasetError, UnusableRecord
-from embodio.datasets.objectives.caption_several import CaptionSeveralImages, CaptionSeveralConfig
+from embodio.datasets.objectives.caption_several import CaptionSeveralConfig, CaptionSeveralImages
 from embodio.datasets.objectives.parts.spans import restore_text
 from embodio.datasets.records.record import Record
 from embodio.model.example import Example
@@ -95,7 +95,9 @@ def test_what_is_needed_is_a_captioned_image_partners_and_slots() -> None:
 
 def test_partners_without_captions_make_a_record_unusable() -> None:
     with pytest.raises(UnusableRecord, match="none of the records"):
-        CaptionSeveralImages().example(RECORDS[0], with_partners([Record(key="x"), RECORDS[0]]), np.random.default_rng(0))
+        CaptionSeveralImages().example(
+            RECORDS[0], with_partners([Record(key="x"), RECORDS[0]]), np.random.default_rng(0)
+        )
 
 
 @pytest.mark.parametrize(

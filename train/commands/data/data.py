@@ -15,6 +15,7 @@ from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.commands.data.schemas import (
     ConvertDataConfig,
+    CorpusConfig,
     InspectConfig,
     StatsConfig,
     VerifyConfig,
@@ -115,6 +116,15 @@ def verbs() -> dict[str, Verb]:
                 "embodio-data convert tfds:bridge_dataset folder=~/tensorflow_datasets out=data/bridge",
             ),
         ),
+        "corpus": Verb(
+            CorpusConfig,
+            _corpus,
+            "Build a corpus of text, pictures, sound and video from what is on this machine; resumable.",
+            (
+                "embodio-data corpus out=corpus",
+                "embodio-data corpus out=corpus 'sources=[openclipart,speech]' limit=500",
+            ),
+        ),
         "visualise": Verb(
             VisualiseConfig,
             _visualise,
@@ -149,6 +159,12 @@ def _convert(config: ConvertDataConfig) -> int:
     from embodio.train.commands.data.convert import convert_data
 
     return convert_data(config)
+
+
+def _corpus(config: CorpusConfig) -> int:
+    from embodio.train.commands.data.corpus import corpus
+
+    return corpus(config)
 
 
 def _visualise(config: VisualiseConfig) -> int:

@@ -155,3 +155,27 @@ class VerifyConfig:
         require_ranges(self, episodes=COUNT, replay=COUNT, bins=Range(2))
         if self.with_ not in (None, "rlds"):
             raise UsageError(f"with={self.with_}: only with=rlds is there, or nothing")
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    """Settings of `embodio-data corpus`.
+
+    Attributes:
+        out: folder of the corpus; one that was interrupted there is resumed.
+        sources: names of the sources; empty takes all that are found on this machine.
+        limit: the most items of each source; null takes all, and of what is generated the usual number.
+        workers: processes that make shards at the same time; the result does not depend on it.
+        seed: of all that is drawn at random.
+    """
+
+    out: Path
+    sources: tuple[str, ...] = ()
+    limit: int | None = None
+    workers: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_ranges(self, workers=AT_LEAST_ONE, seed=COUNT)
+        if self.limit is not None:
+            require_ranges(self, limit=AT_LEAST_ONE)
