@@ -48,7 +48,7 @@ def with_patches(pixels: Pixels, hidden: npt.NDArray[np.bool_], left_out: npt.ND
         left_out: the same.
     """
     out = pixels.astype(np.float64)
-    size = out.shape[:2]
+    size = pixels.shape[0], pixels.shape[1]
     grey, tinted = (resize_nearest(mask[..., None].astype(np.float32), size)[..., 0] > 0 for mask in (hidden, left_out))
     rows, columns = np.indices(size)
     lines = tinted & ((rows + columns) % 4 == 0)
