@@ -19,7 +19,7 @@ from embodio.train.experiments import experiment_named, experiment_names, experi
 from embodio.train.run_config import RunConfig
 
 if TYPE_CHECKING:  # torch is loaded when training begins
-    from embodio.train.experiment import Parts
+    from embodio.train.experiment import Experiment, Parts
     from embodio.train.loop import Trainer
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -88,38 +88,56 @@ def train(config: RunConfig) -> int:
 
 
 def _train(config: RunConfig) -> int:
-    from rich.console import Console
-
-    from embodio.train.checkpoints.kept import CHECKPOINT, fall_back
-    from embodio.train.checkpoints.run import restore_run
-
-    console = Console(highlight=False)
-    if said := fall_back(Path(config.out)):
-        console.print(said, markup=False)
-    parts = build_parts(config)
-    trainer = trainer_of(parts, config)
-    checkpoint = Path(config.out) / CHECKPOINT
-    if restore_run(checkpoint, trainer.run, config, parts.older_identity):
-        console.print(f"going on from step {trainer.run.step} of {checkpoint} to step {config.steps}")
-    for note in parts.notes:
-        console.print(note, markup=False)
-    if config.compile:
-        trainer.run.model.compile()
+    trainer = begin(config)
     done = trainer.train()
-    console.print(f"{'finished' if done else 'stopped'} at step {trainer.run.step}: {checkpoint}")
+    _say(f"{'finished' if done else 'stopped'} at step {trainer.run.step}: {Path(config.out) / 'checkpoint'}")
     if not done:
-        console.print("run the same command again to go on")
+        _say("run the same command again to go on")
     number = trainer.interruption.number
     return 0 if done or number is None else EXIT_SIGNAL + number
 
 
-def build_parts(config: RunConfig) -> Parts[Any]:
-    """The parts of the settings' experiment; raises as its `build` does."""
+def begin(config: RunConfig, experiment: Experiment[Any] | None = None) -> Trainer[Any]:
+    """The trainer of a run at its beginning or, if the folder holds a checkpoint, where that ends; says which.
+
+    Args:
+        config: the settings; the process must be the folder's sole user.
+        experiment: what is trained; None finds it by its settings.
+
+    Raises:
+        TrainError: the checkpoint is damaged or of another run, or as `build_parts` and `trainer_of`.
+    """
+    from embodio.train.checkpoints.kept import CHECKPOINT, fall_back
+    from embodio.train.checkpoints.run import restore_run
+
+    checkpoint = Path(config.out) / CHECKPOINT
+    if said := fall_back(checkpoint.parent):
+        _say(said)
+    parts = build_parts(config, experiment)
+    trainer = trainer_of(parts, config)
+    if restore_run(checkpoint, trainer.run, config, parts.older_identity):
+        _say(f"going on from step {trainer.run.step} of {checkpoint} to step {config.steps}")
+    for note in parts.notes:
+        _say(note)
+    if config.compile:
+        trainer.run.model.compile()
+    return trainer
+
+
+def _say(what: Any) -> None:
+    """Prints a line or a table."""
+    from rich.console import Console
+
+    Console(highlight=False).print(what, markup=False)
+
+
+def build_parts(config: RunConfig, experiment: Experiment[Any] | None = None) -> Parts[Any]:
+    """The parts of an experiment; None finds it by its settings. Raises as its `build` does."""
     import torch
 
     torch.set_num_threads(threads(config.threads, usual=2))
     torch.manual_seed(config.seed)
-    return experiment_of(config).build(config)
+    return (experiment or experiment_of(config)).build(config)
 
 
 def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:

@@ -49,7 +49,7 @@ class RunConfig:
             batch, in the memory of one.
         optimiser: settings of the optimiser.
         freeze: parameters that do not learn at first, by patterns of their names, of which the first that matches
-            counts, with the share of the steps after which they do: {"towers.*": 0.9}; 1 is for good.
+            counts, with the share of the steps after which they do: freeze={towers.*:0.9}; 1 is for good.
         lora: low-rank changes of the network instead of training it; the checkpoint holds the merged network.
         recompute: modules whose activations are computed again in the backward pass rather than kept, by patterns of
             their names: [encoder.layers.*, decoder.layers.*, towers.*.blocks.*]. Slower, in less memory, with equal

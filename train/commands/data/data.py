@@ -17,6 +17,7 @@ from embodio.train.commands.data.schemas import (
     ConvertDataConfig,
     CorpusConfig,
     InspectConfig,
+    RecordsConfig,
     StatsConfig,
     VerifyConfig,
     VisualiseConfig,
@@ -100,6 +101,16 @@ def verbs() -> dict[str, Verb]:
                 "embodio-data inspect droid folder=gs://gresearch/robotics/droid/1.0.0",
             ),
         ),
+        "records": Verb(
+            RecordsConfig,
+            _records,
+            "Show what a corpus holds: its records, the columns they come from, and what is damaged.",
+            (
+                "embodio-data records corpus/openclipart split=train",
+                "embodio-data records 'c4/en/{00000..01023}.json.gz'",
+                "embodio-data records laion.parquet 'columns={captions: TEXT}'",
+            ),
+        ),
         "stats": Verb(
             StatsConfig,
             _stats,
@@ -147,6 +158,12 @@ def _inspect(config: InspectConfig) -> int:
     from embodio.train.commands.data.inspect import inspect
 
     return inspect(config)
+
+
+def _records(config: RecordsConfig) -> int:
+    from embodio.train.commands.data.records import records
+
+    return records(config)
 
 
 def _stats(config: StatsConfig) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from embodio.datasets.conversion.settings import ConversionSettings
@@ -26,6 +26,32 @@ class InspectConfig:
     folder: str | None = None
     split: str | None = None
     out: Path | None = None
+
+
+@dataclass(frozen=True)
+class RecordsConfig:
+    """Settings of `embodio-data records`.
+
+    Attributes:
+        source: file, folder, pattern such as "shards/{0000..0127}.tar", or a URL of one of these.
+        split: such as train or validation; empty for data without splits.
+        reader: arrow, episodes, jsonl, media_folder, parquet, text, tfds or webdataset; empty recognises the files.
+        columns: part of a record -> its column or columns, with commas between them; what is not named is guessed.
+        unit: what is one record of a plain text: line, file or piece.
+        duplicates: keep, or drop records that were there before.
+        look: how many records, from across the corpus, are read and decoded.
+    """
+
+    source: str
+    split: str = ""
+    reader: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+    unit: str = "piece"
+    duplicates: str = "keep"
+    look: int = 32
+
+    def __post_init__(self) -> None:
+        require_ranges(self, look=AT_LEAST_ONE)
 
 
 @dataclass(frozen=True)
