@@ -88,6 +88,12 @@ def _quoted(argument: str) -> str:
     return argument if plain else "'" + argument.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+_PAGES = (
+    "embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",
+    "embodio-data visualise corpus/openclipart objective=all count=8 out=examples.html",
+)
+
+
 def verbs() -> dict[str, Verb]:
     """Name -> verb of `embodio-data`."""
     return {
@@ -140,10 +146,7 @@ def verbs() -> dict[str, Verb]:
             VisualiseConfig,
             _visualise,
             "Write one HTML page with video, plots and tokens of some episodes, or with examples of a corpus.",
-            (
-                "embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",
-                "embodio-data visualise corpus/openclipart objective=all count=8 out=examples.html",
-            ),
+            _PAGES,
         ),
         "verify": Verb(
             VerifyConfig,
