@@ -21,7 +21,7 @@ class RecordSettings:
     Attributes:
         reader: name of the reader; "" for the one that recognises the files.
         split: such as "train" or "validation"; "" for data without splits.
-        columns: part of a record -> the column or columns that hold it, where `guess_columns` guesses wrong; "" for
+        columns: part of a record -> the column or columns that hold it, where the guesses of `Columns` are wrong; "" for
             none. Dots lead into nested values: {"captions": "meta.alt_text"}.
         unit: what is one record of a plain text: "line"; "file"; or "piece", up to `piece_bytes` that end with a
             paragraph, a line or a word where possible.

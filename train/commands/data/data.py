@@ -107,7 +107,6 @@ def verbs() -> dict[str, Verb]:
             "Show what a corpus holds: its records, the columns they come from, and what is damaged.",
             (
                 "embodio-data records corpus/openclipart split=train",
-                "embodio-data records 'c4/en/{00000..01023}.json.gz'",
                 "embodio-data records laion.parquet 'columns={captions: TEXT}'",
             ),
         ),
