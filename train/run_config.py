@@ -4,11 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
 from embodio.train.command_line.schema import UsageError
 from embodio.train.optimisers.config import OptimiserConfig
+
+if TYPE_CHECKING:  # a help page needs no torch
+    from embodio.datasets.stream.packing import Capacity
+    from embodio.model.config.model import ModelConfig
+
+
+@dataclass(frozen=True)
+class PackingConfig:
+    """Several examples in one row of the transformer, without the padding between them (paper, section 3.4).
+
+    Losses and gradients are those of the unpacked batch, up to rounding.
+
+    Attributes:
+        on: pack the batches, those of validation too.
+        encoder: tokens of inputs that a row holds; 0 takes two of the longest examples that the network can read.
+        decoder: tokens of targets that a row holds; 0 takes two of the longest that it can write.
+        examples: most examples of a row, 2 for pairs; 0 for any number.
+        block: examples that are packed together, a divisor of batch_size; 0 for all that a process makes for a step.
+    """
+
+    on: bool = False
+    encoder: int = 0
+    decoder: int = 0
+    examples: int = 0
+    block: int = 0
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "packing.", encoder=COUNT, decoder=COUNT, examples=COUNT, block=COUNT)
+
+    def of_network(self, network: ModelConfig) -> tuple[ModelConfig, Capacity] | None:
+        """The setting `packing` of `BatchStream` and `evaluation_batches` for a network; None if it is off."""
+        if not self.on:
+            return None
+        from embodio.datasets.stream.packing import Capacity, longest_example
+
+        encoder, decoder = longest_example(network)
+        held = self.encoder or 2 * encoder, self.decoder or 2 * decoder
+        return network, Capacity(*held, self.examples or None, self.block or None)
 
 
 @dataclass(frozen=True)
@@ -22,6 +60,7 @@ class RunConfig:
             the new length, so past the old end it rises again, without a new warm-up.
         batch_size: examples in a step.
         optimiser: settings of the optimiser.
+        packing: several examples in one row of the transformer.
         device: cpu, cuda, cuda:1, ...
         precision: float32, or bfloat16 for autocast.
         threads: of the matrix products; 0 takes OMP_NUM_THREADS, or 2.
@@ -53,6 +92,7 @@ class RunConfig:
     steps: int = 6000
     batch_size: int = 64
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    packing: PackingConfig = field(default_factory=PackingConfig)
     device: str = "cpu"
     precision: str = "float32"
     threads: int = 0
@@ -71,6 +111,10 @@ class RunConfig:
         require_ranges(self, seed=COUNT, threads=COUNT, workers=COUNT, damaged_limit=COUNT, stop_after=COUNT)
         if self.precision not in ("float32", "bfloat16"):
             raise UsageError(f"precision: got {self.precision!r}, expected float32 or bfloat16")
+        if self.packing.block and self.batch_size % self.packing.block:
+            raise UsageError(
+                f"packing.block: got {self.packing.block}, expected a divisor of batch_size={self.batch_size}"
+            )
 
     @classmethod
     def upgraded(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
