@@ -223,7 +223,7 @@ def checkpoint(config: DoctorConfig) -> Iterator[Diagnosis]:
     try:
         wanted = embodiment_of(config.env)
     except EnvError as error:
-        yield Diagnosis("environment", "wrong", str(error), "see embodio.envs.known_envs()")
+        yield Diagnosis("environment", "wrong", str(error), "`embodio-envs` lists the environments")
         return
     nearest = loaded.robots.nearest(wanted)
     name = f"{nearest}, a robot" if loaded.robots.named else "the robot"

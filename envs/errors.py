@@ -38,7 +38,7 @@ class UnknownEnv(EnvError, KeyError):
         families = sorted({choice.partition("/")[0] for choice in choices})
         many = len(choices) > _LISTED
         listed = ", ".join(f"{family}/..." for family in families) if many else ", ".join(choices)
-        more = "; `embodio.envs.known_envs()` lists them. One of your own is module:Class" if many else ""
+        more = "; `embodio-envs` lists them. One of your own is module:Class" if many else ""
         self.message = f"unknown environment {name!r}.{hint} Known environments: {listed}{more}."
         super().__init__(self.message)
 

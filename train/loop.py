@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,31 +13,39 @@ from typing import Generic
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.stream.loader import BatchMaker, LoaderConfig
 from embodio.datasets.stream.stream import batches
 from embodio.model.network.batch import Batch
+from embodio.model.network.packing import on_device
 from embodio.model.writing import WriteError
 from embodio.train.bundles import Bundle
-from embodio.train.errors import Diverged
+from embodio.train.checkpoints.kept import CHECKPOINT
+from embodio.train.checkpoints.run import Run, save_run
 from embodio.train.interruption import Interruption
-from embodio.train.log import Means, Meter, RunLog, plot_log
-from embodio.train.objective import Network, Objective, Outcome
-from embodio.train.optimisers.optimiser import learning_rate
-from embodio.train.progress import TrainProgress
-from embodio.train.run import CHECKPOINT, Run, save_run
+from embodio.train.log import Means
+from embodio.train.objective import Network, Objective, Outcome, loss_weights, together
+from embodio.train.observers.guard import FiniteGuard, Guard
+from embodio.train.observers.log_and_bar import LogAndBar
+from embodio.train.observers.observer import Observer, StepReport
+from embodio.train.optimisers.optimiser import set_rate
+from embodio.train.optimisers.schedule import Freezing, learning_rate
 from embodio.train.run_config import RunConfig
 from embodio.train.validation import Line, Validator, with_mean
 
-LOG = "log.jsonl"
-PLOT = "loss.png"
 
+def seed_devices(seed: int, step: int, part: int = 0) -> None:
+    """Seeds torch on all devices for one batch, so that dropout is a function of (seed, step, part) alone.
 
-def seed_devices(seed: int, step: int) -> None:
-    """Seeds torch on all devices for one step, so that dropout is a function of (seed, step) alone."""
-    torch.manual_seed(int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0]))
+    Args:
+        seed: of the run.
+        step: number of the optimiser step.
+        part: number of the batch in the step.
+    """
+    words = (seed, step, part) if part else (seed, step)
+    torch.manual_seed(int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0]))
 
 
 @dataclass
@@ -50,6 +60,8 @@ class Trainer(Generic[Network]):
         validators: name -> held-out batches.
         config: the common settings of runs.
         interruption: catches SIGINT and SIGTERM while `train` runs.
+        observers: told of what happens, without effect on the results.
+        guard: decides whether a step may change the weights.
     """
 
     run: Run[Network]
@@ -59,47 +71,84 @@ class Trainer(Generic[Network]):
     validators: Mapping[str, Validator]
     config: RunConfig
     interruption: Interruption = field(default_factory=lambda: Interruption(at_once=False))
+    observers: Sequence[Observer] = field(default_factory=lambda: (LogAndBar(),))
+    guard: Guard = field(default_factory=FiniteGuard)
     _saved: int | None = field(default=None, init=False)
     _reported: set[tuple[str, int]] = field(default_factory=set, init=False)  # held-out episodes
 
-    def step(self, batch: Batch) -> Outcome:
+    def __post_init__(self) -> None:
+        self.device = torch.device(self.config.device)
+        self._freezing = Freezing(self.run.model, self.config.freeze)
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.config.precision == "float16")
+        self.run.parts |= {"scaler": self._scaler, "guard": self.guard}
+
+    @property
+    def last_step(self) -> int:
+        """Steps that will be done when `train` returns, if no signal comes before."""
+        config = self.config
+        return min(config.steps, self.run.step + config.stop_after) if config.stop_after else config.steps
+
+    def step(self, *batches: Batch) -> StepReport:
         """One optimiser step.
 
         Args:
-            batch: training batch number `run.step`, on the CPU.
+            *batches: the training batches of step `run.step`, on the CPU: one, or `config.accumulate`, whose gradient
+                is that of all of them in one batch.
 
         Returns:
-            Loss and figures of the batch, computed before the update.
+            Loss and figures, computed before the update.
 
         Raises:
-            Diverged: the loss or the gradient is not finite; the weights stay.
+            Diverged: the guard, by default for a loss or gradient that is not finite; the weights stay.
         """
-        run, optimiser = self.run, self.run.optimiser
-        seed_devices(self.config.seed, run.step)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(run.step, self.config.steps, self.config.optimiser)
+        run, config, clock = self.run, self.config, _Clock()
+        rate = learning_rate(run.step, config.steps, config.optimiser)
+        set_rate(run.optimiser, rate)
+        self._freezing.apply(run.step, config.steps)
         run.model.train()
-        outcome = self.measure(batch)
-        optimiser.zero_grad(set_to_none=True)
-        outcome.loss.backward()
-        norm = nn.utils.clip_grad_norm_(run.model.parameters(), self.config.optimiser.clip, foreach=True)
-        if not math.isfinite(loss := outcome.loss.item()) or not math.isfinite(norm.item()):
-            raise Diverged(
-                f"step {run.step}: loss {loss}, gradient norm {norm.item()}; lower optimiser.learning_rate and go on "
-                "from the last checkpoint"
-            )
-        optimiser.step()
-        if run.average is not None:
-            run.average.update(run.step)
+        run.optimiser.zero_grad(set_to_none=True)
+        weights = loss_weights(self.objective, run.model, batches) if len(batches) > 1 else None
+        outcomes = list[Outcome]()
+        for part, batch in enumerate(batches):
+            seed_devices(config.seed, run.step, part)
+            outcome = self.measure(batch, weights)
+            clock.lap("forward")
+            self._scaler.scale(outcome.loss).backward()
+            clock.lap("backward")
+            outcomes.append(outcome._replace(loss=outcome.loss.detach()))
+        outcome = together(outcomes)
+        norm, updated = self._update(batches, outcome.loss)
         run.step += 1
-        return outcome._replace(loss=outcome.loss.detach())
+        clock.lap("update")
+        return StepReport(run.step, batches, outcome, norm, rate, updated, clock.seconds)
 
-    def measure(self, batch: Batch) -> Outcome:
-        """Loss and figures of a batch, computed on the device and in the precision of the run."""
-        device = torch.device(self.config.device)
-        moved = {key: value.to(device, non_blocking=True) for key, value in batch.items()}
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.config.precision == "bfloat16"):
-            return self.objective(self.run.model, moved)
+    def _update(self, batches: Sequence[Batch], loss: Tensor) -> tuple[float, bool]:
+        """Clips the gradient and changes the weights; the gradient's norm, and whether they were changed."""
+        run, scaler = self.run, self._scaler
+        scaler.unscale_(run.optimiser)
+        norm = nn.utils.clip_grad_norm_(run.model.parameters(), self.config.optimiser.clip, foreach=True).item()
+        overflow = scaler.is_enabled() and not math.isfinite(norm)  # float16: the scale is too large, and is lowered
+        updated = not overflow and self.guard.admits(run.step, batches, loss.item(), norm)
+        if updated:
+            scaler.step(run.optimiser)
+            if run.average is not None:
+                run.average.update(run.step)
+        scaler.update()
+        return norm, updated
+
+    def measure(self, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Outcome:
+        """Loss and figures of a batch, computed on the device and in the precision of the run.
+
+        Args:
+            batch: on the CPU.
+            weights: see `WeightedObjective`; only for a batch that is a part of a step.
+        """
+        moved = on_device(batch, self.device)
+        dtype = getattr(torch, self.config.precision)
+        with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
+            if weights is None:
+                return self.objective(self.run.model, moved)
+            return self.objective(self.run.model, moved, weights)  # type: ignore[call-arg]
 
     def train(self) -> bool:
         """Trains from `run.step`; a signal ends it with a checkpoint, at once while it waits for a batch.
@@ -112,45 +161,53 @@ class Trainer(Generic[Network]):
             DatasetError: no more batches can be made; a checkpoint of the finished steps is written first.
             WriteError: log or checkpoint cannot be written; the last checkpoint stays, or a newer one if it fits.
         """
-        config, run = self.config, self.run
-        out, first = Path(config.out), run.step
-        last = min(config.steps, first + config.stop_after) if config.stop_after else config.steps
-        log = RunLog(out / LOG, first)
-        with self.interruption, TrainProgress(first, config.steps) as progress:
-            if log.damaged:
-                progress.say(f"{out / LOG}: lines {', '.join(map(str, log.damaged))} are damaged and left out")
-
-            def report(damage: ExampleError) -> None:
-                log.write(kind="damaged", step=run.step, what=str(damage))
-                progress.damaged(damage)
-
-            loader = LoaderConfig(config.workers, damaged_limit=config.damaged_limit, memory_mb=config.loader_memory_mb)
-            stream = batches(self.batches, first, last, config=loader, on_damage=report)
-            try:
-                self._run_steps(stream, last, log, progress)
-            except (DatasetError, OSError):  # no more batches, or log or terminal cannot be written
-                if run.step > first:
-                    with suppress(WriteError):
-                        self._save()
-                raise
-            finally:
-                stream.close()
-            if self.interruption.number is not None:
-                self._save()
-        plot_log(out / LOG, out / PLOT)
+        config, run, last = self.config, self.run, self.last_step
+        started, failed = list[Observer](), True
+        try:
+            with self.interruption:
+                for observer in self.observers:
+                    observer.on_start(self)
+                    started.append(observer)
+                self._train_until(last)
+                if self.interruption.number is not None:
+                    self._save()
+            failed = False
+        finally:
+            for observer in started:
+                observer.on_end(run.step, failed=failed)
         return run.step >= config.steps
 
-    def _run_steps(self, stream: Iterator[Batch], last: int, log: RunLog, progress: TrainProgress) -> None:
-        config, run, meter = self.config, self.run, Meter()
-        for batch in self._until_signal(stream):
-            meter.add(self.step(batch), config.batch_size)
-            if run.step % config.log_every == 0 or run.step == last:
-                line = meter.line(run.step)
-                log.write(kind="train", **line)
-                progress.update(run.step, line)
+    def _train_until(self, last: int) -> None:
+        config, run, first = self.config, self.run, self.run.step
+        loader = LoaderConfig(config.workers, damaged_limit=config.damaged_limit, memory_mb=config.loader_memory_mb)
+        start, stop = first * config.accumulate, last * config.accumulate
+        stream = batches(self.batches, start, stop, config=loader, on_damage=self._report_damage)
+        try:
+            self._run_steps(stream, last)
+        except (DatasetError, OSError):  # no more batches, or log or terminal cannot be written
+            if run.step > first:
+                with suppress(WriteError):
+                    self._save()
+            raise
+        finally:
+            stream.close()
+
+    def _run_steps(self, stream: Iterator[Batch], last: int) -> None:
+        config, run, arriving = self.config, self.run, self._until_signal(stream)
+        while True:
+            clock = _Clock()
+            parts = tuple(itertools.islice(arriving, config.accumulate))
+            if len(parts) < config.accumulate:
+                return
+            clock.lap("batch")
+            report = self.step(*parts)
+            report.seconds.update(clock.seconds)
+            for observer in self.observers:
+                observer.on_step(report)
             if run.step % config.validate_every == 0 or run.step == last:
-                self._report_validation(log, progress)
-                meter = Meter()
+                lines = self.validate(self._report_held_out)
+                for observer in self.observers:
+                    observer.on_validation(run.step, lines)
             if run.step % config.checkpoint_every == 0 or run.step == last:
                 self._save()
 
@@ -167,19 +224,20 @@ class Trainer(Generic[Network]):
     def _save(self) -> None:
         """Writes a checkpoint, unless this step has one."""
         if self._saved != self.run.step:
-            save_run(Path(self.config.out) / CHECKPOINT, self.run, self.bundle, self.config)
+            folder = Path(self.config.out) / CHECKPOINT
+            save_run(folder, self.run, self.bundle, self.config)
             self._saved = self.run.step
+            for observer in self.observers:
+                observer.on_checkpoint(self.run.step, folder)
 
-    def _report_validation(self, log: RunLog, progress: TrainProgress) -> None:
-        def report(damage: ExampleError) -> None:
-            if (damage.dataset, damage.episode) not in self._reported:
-                self._reported.add((damage.dataset, damage.episode))
-                log.write(kind="damaged", step=self.run.step, what=str(damage))
-                progress.damaged(damage)
+    def _report_damage(self, damage: ExampleError) -> None:
+        for observer in self.observers:
+            observer.on_damage(self.run.step, damage)
 
-        for name, line in self.validate(report).items():
-            log.write(kind="validation", step=self.run.step, **line, **({"task": name} if name else {}))
-            progress.note(self.run.step, name, line)
+    def _report_held_out(self, damage: ExampleError) -> None:
+        if (damage.dataset, damage.episode) not in self._reported:
+            self._reported.add((damage.dataset, damage.episode))
+            self._report_damage(damage)
 
     @torch.no_grad()
     def validate(self, on_damage: Callable[[ExampleError], None] = lambda error: None) -> dict[str, Line]:
@@ -203,3 +261,17 @@ class Trainer(Generic[Network]):
             outcome = self.measure(batch)
             means.add(outcome, outcome.weight.item())
         return means.values()
+
+
+class _Clock:
+    """Seconds by name, each counted from the lap before."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Adds the time since the last lap."""
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._since
+        self._since = now

@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # torch is loaded when training begins
 CONFIGS = Path(__file__).parent / "configs"
 GROUP = "experiment"
 """The folder of recipes in it; a recipe of another experiment than the default begins with `stage: NAME`."""
+PLANS = "scaling"
+"""The first word that asks for a plan of a large run instead of a run."""
 USUAL = "policy"
 """The default experiment."""
 EXIT_SIGNAL = 128
@@ -34,6 +36,10 @@ EXIT_SIGNAL = 128
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `embodio-train`; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == [PLANS]:
+        from embodio.train.commands.scaling import main as plan  # it trains nothing
+
+        return plan(arguments[1:])
     named = arguments.pop(0) if arguments and arguments[0] in experiment_names() else None
     name = _stage_of_recipe(arguments) or named or USUAL
     if named not in (None, name) or name not in experiment_names():
@@ -62,9 +68,10 @@ def _stage_of_recipe(arguments: Sequence[str]) -> str | None:
 
 
 def _others(name: str) -> str:
-    """A sentence on the other experiments; nothing where there are none."""
+    """Sentences on the other experiments, if there are any, and on plans."""
     others = [other for other in experiment_names() if other != name]
-    return f" Other experiments: {', '.join(f'embodio-train {other}' for other in others)}." if others else ""
+    told = f" Other experiments: {', '.join(f'embodio-train {other}' for other in others)}." if others else ""
+    return f"{told} embodio-train {PLANS} plans a run on many GPUs."
 
 
 def train(config: RunConfig) -> int:
@@ -83,9 +90,12 @@ def train(config: RunConfig) -> int:
 def _train(config: RunConfig) -> int:
     from rich.console import Console
 
-    from embodio.train.run import CHECKPOINT, restore_run
+    from embodio.train.checkpoints.kept import CHECKPOINT, fall_back
+    from embodio.train.checkpoints.run import restore_run
 
     console = Console(highlight=False)
+    if said := fall_back(Path(config.out)):
+        console.print(said, markup=False)
     parts = build_parts(config)
     trainer = trainer_of(parts, config)
     checkpoint = Path(config.out) / CHECKPOINT
@@ -117,17 +127,22 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
 
     Raises:
         PrecisionError: this machine has no such device.
+        TrainError: a setting names parts that the network does not have, or an optimiser that there is not.
     """
     from embodio.agent.planning.precision import usable_device
+    from embodio.train.checkpoints.run import Run
     from embodio.train.identity import libraries
     from embodio.train.loop import Trainer
+    from embodio.train.network.lora import adapt
+    from embodio.train.network.recomputation import recompute
     from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
-    from embodio.train.run import Run
 
+    fixed = adapt(parts.network, config.lora, config.seed) if config.lora.rank else frozenset[str]()
+    recompute(parts.network, config.recompute)
     model = parts.network.to(usable_device(config.device))
-    average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None
+    average = WeightAverage(model, config.optimiser.ema, fixed) if config.optimiser.ema else None
     identity = {**parts.identity, "libraries": libraries()}
-    run = Run(model, make_optimiser(model, config.optimiser), average, identity=identity)
+    run = Run(model, make_optimiser(model, config.optimiser), average, identity=identity, fixed=fixed)
     return Trainer(run, parts.batches, parts.objective, parts.bundle, parts.validators, config)
 
 

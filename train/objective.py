@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from embodio.model.network.batch import Batch
+from embodio.model.network.loss import trained_positions
 from embodio.model.network.network import UnifiedIO2
+from embodio.train.errors import TrainError
 
 Network = TypeVar("Network", bound=nn.Module)
 Network_contra = TypeVar("Network_contra", bound=nn.Module, contravariant=True)
@@ -44,6 +46,50 @@ class Objective(Protocol[Network_contra]):
         """The outcome of a batch on the model's device."""
 
 
+@runtime_checkable
+class WeightedObjective(Protocol[Network_contra]):
+    """An objective whose loss is a sum of means, and which can divide by other counts than those of its own batch.
+
+    So the gradients of several batches add up to that of all of them in one: accumulation needs it.
+    """
+
+    def weights(self, model: Network_contra, batch: Batch, /) -> Mapping[str, Tensor]:
+        """Name of a mean -> how many values of the batch it is taken over, a scalar, before the network has run."""
+
+    def __call__(self, model: Network_contra, batch: Batch, weights: Mapping[str, Tensor] | None = None, /) -> Outcome:
+        """The outcome of a batch on the model's device, with sums divided by `weights` rather than by its own."""
+
+
+def loss_weights(objective: Any, model: nn.Module, batches: Sequence[Batch]) -> dict[str, Tensor]:
+    """What the means of a loss are divided by if it is computed over several batches.
+
+    Raises:
+        TrainError: the objective has no `weights`.
+    """
+    if not isinstance(objective, WeightedObjective):
+        raise TrainError(
+            f"accumulate: {type(objective).__name__} cannot add up batches, as it has no `weights`; set accumulate=1"
+        )
+    total: dict[str, Tensor] = {}
+    for batch in batches:
+        for name, weight in objective.weights(model, batch).items():
+            total[name] = total[name] + weight if name in total else weight
+    return total
+
+
+def together(outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome of several batches whose sums were divided by the counts of all of them."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    figures: dict[str, Figure] = {}
+    for outcome in outcomes:
+        for name, figure in outcome.figures.items():
+            before = figures.get(name)
+            figures[name] = figure if before is None else Figure(*map(torch.add, before, figure))
+    loss, weight = (sum_of([getattr(outcome, name) for outcome in outcomes]) for name in ("loss", "weight"))
+    return Outcome(loss, weight, figures)
+
+
 @dataclass(frozen=True)
 class TokenLoss:
     """Cross-entropy of the next token and z-loss, the same for each modality (paper, section 3.2).
@@ -57,9 +103,15 @@ class TokenLoss:
 
     z_loss: float
 
-    def __call__(self, model: UnifiedIO2, batch: Batch) -> Outcome:
+    def weights(self, model: UnifiedIO2, batch: Batch) -> Mapping[str, Tensor]:
+        """Trained positions of each modality."""
+        return trained_positions(
+            batch, {name: model.target(name).max_length for name in model.config.target_modalities}
+        )
+
+    def __call__(self, model: UnifiedIO2, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Outcome:
         """The outcome of a batch."""
-        found = model.loss(model(batch), z_loss=self.z_loss)
+        found = model.loss(model(batch), z_loss=self.z_loss, weights=weights)
         parts = found.modalities
         told = [parts["text"]] if "text" in parts else list(parts.values())
         right, counted = (sum_of([getattr(part, name) for part in told]) for name in ("right", "counted"))

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, require_ranges
 from embodio.train.command_line.schema import UsageError
 from embodio.train.optimisers.config import OptimiserConfig
 
 if TYPE_CHECKING:  # a help page needs no torch
     from embodio.datasets.stream.packing import Capacity
     from embodio.model.config.model import ModelConfig
+
+PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,26 @@ class PackingConfig:
 
 
 @dataclass(frozen=True)
+class LoraConfig:
+    """Low-rank changes that are trained in place of the weights.
+
+    Attributes:
+        rank: of the change of each linear map; 0 trains the network itself.
+        alpha: the change is multiplied by alpha / rank; 0 is the rank.
+        targets: linear maps that are changed, by patterns of their names.
+        train: parameters that are trained whole besides, by patterns of their names, such as [text_embedding.*].
+    """
+
+    rank: int = 0
+    alpha: float = 0.0
+    targets: tuple[str, ...] = ("encoder.*", "decoder.*")
+    train: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "lora.", rank=COUNT, alpha=NOT_NEGATIVE)
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """The common settings.
 
@@ -58,11 +80,19 @@ class RunConfig:
         seed: of initial weights, order, augmentation.
         steps: optimiser steps. More steps than before extend a run; its learning rate is from then on that of a run of
             the new length, so past the old end it rises again, without a new warm-up.
-        batch_size: examples in a step.
+        batch_size: examples in a batch.
+        accumulate: batches in a step, one after another through the network; the gradient is that of all of them in one
+            batch, in the memory of one.
         optimiser: settings of the optimiser.
         packing: several examples in one row of the transformer.
+        freeze: parameters that do not learn at first, by patterns of their names, of which the first that matches
+            counts, with the share of the steps after which they do: {"towers.*": 0.9}; 1 is for good.
+        lora: low-rank changes of the network instead of training it; the checkpoint holds the merged network.
+        recompute: modules whose activations are computed again in the backward pass rather than kept, by patterns of
+            their names: [encoder.layers.*, decoder.layers.*, towers.*.blocks.*]. Slower, in less memory, with equal
+            gradients.
         device: cpu, cuda, cuda:1, ...
-        precision: float32, or bfloat16 for autocast.
+        precision: float32; or bfloat16 or float16 for autocast, the latter with a scale on the loss that adapts.
         threads: of the matrix products; 0 takes OMP_NUM_THREADS, or 2.
         workers: processes that make batches ahead of time.
         loader_memory_mb: shared memory for batches that workers have ready, all of them together.
@@ -71,6 +101,8 @@ class RunConfig:
         log_every: steps between lines of the log.
         validate_every: steps between validations.
         checkpoint_every: steps between checkpoints.
+        keep: newest checkpoints that are kept; a run falls back to the one before if the newest is damaged.
+        keep_every: checkpoints of multiples of this many steps are kept too; 0 for none.
         stop_after: stop after this many steps in this session, with a checkpoint; 0 trains to the end.
     """
 
@@ -83,6 +115,8 @@ class RunConfig:
         "log_every",
         "validate_every",
         "checkpoint_every",
+        "keep",
+        "keep_every",
         "stop_after",
     )
     """Settings that may change when a run resumes, because they do not change its results; `*` is any name."""
@@ -91,8 +125,12 @@ class RunConfig:
     seed: int = 0
     steps: int = 6000
     batch_size: int = 64
+    accumulate: int = 1
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     packing: PackingConfig = field(default_factory=PackingConfig)
+    freeze: dict[str, float] = field(default_factory=dict)
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    recompute: tuple[str, ...] = ()
     device: str = "cpu"
     precision: str = "float32"
     threads: int = 0
@@ -103,14 +141,21 @@ class RunConfig:
     log_every: int = 20
     validate_every: int = 500
     checkpoint_every: int = 250
+    keep: int = 2
+    keep_every: int = 0
     stop_after: int = 0
 
     def __post_init__(self) -> None:
-        every = {"log_every": AT_LEAST_ONE, "validate_every": AT_LEAST_ONE, "checkpoint_every": AT_LEAST_ONE}
-        require_ranges(self, "", steps=AT_LEAST_ONE, batch_size=AT_LEAST_ONE, loader_memory_mb=AT_LEAST_ONE, **every)
-        require_ranges(self, seed=COUNT, threads=COUNT, workers=COUNT, damaged_limit=COUNT, stop_after=COUNT)
-        if self.precision not in ("float32", "bfloat16"):
-            raise UsageError(f"precision: got {self.precision!r}, expected float32 or bfloat16")
+        counts = ("steps", "batch_size", "accumulate", "loader_memory_mb", "log_every", "validate_every")
+        require_ranges(self, "", **dict.fromkeys((*counts, "checkpoint_every", "keep"), AT_LEAST_ONE))
+        require_ranges(
+            self, seed=COUNT, threads=COUNT, workers=COUNT, damaged_limit=COUNT, stop_after=COUNT, keep_every=COUNT
+        )
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"precision: got {self.precision!r}, expected one of {', '.join(PRECISIONS)}")
+        for pattern, share in self.freeze.items():
+            if share not in SHARE:
+                raise UsageError(f"freeze: got {share} for {pattern}, expected {SHARE}")
         if self.packing.block and self.batch_size % self.packing.block:
             raise UsageError(
                 f"packing.block: got {self.packing.block}, expected a divisor of batch_size={self.batch_size}"

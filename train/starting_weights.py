@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -105,8 +106,14 @@ def start_folder(name: str) -> Path:
 
 
 def start_digest(folder: Path) -> str:
-    """The sha256 of the weights in a folder; of several files, that of the first."""
-    return sha256_of(folder / weight_file_names(folder)[0])
+    """The sha256 of the weights in a folder; of several files, that of the list of theirs."""
+    files = sorted(weight_file_names(folder))
+    digests = [sha256_of(folder / name) for name in files]
+    if len(files) == 1:
+        return digests[0]
+    return hashlib.sha256(
+        "".join(f"{one} {name}\n" for one, name in zip(digests, files, strict=True)).encode()
+    ).hexdigest()
 
 
 def digest_if_here(name: str) -> str:

@@ -71,6 +71,8 @@ class PolicyConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cameras", tuple(self.cameras))
+        if len(set(self.cameras)) < len(self.cameras):
+            raise CheckpointError(f"cameras: {', '.join(self.cameras)} names one twice; give each once")
         if not self.cameras and self.history_frames:
             raise CheckpointError("history_frames: without a camera there is no history; set it to 0")
         if not 1 <= self.chunk <= _MOST_STEPS:

@@ -60,6 +60,9 @@ def propose(source: EpisodeSource, path: str | Path, *, split: str | None = None
     action = _action(steps, notes)
     if action:
         data["action"] = action
+    labels = [path for path in steps if path.rpartition("/")[2] == "expert_action" and _is_vector(steps[path])]
+    if labels and labels != action:
+        data["fields"] = {"expert_action": labels[:1]}  # for action_key=expert_action
     data["instruction"] = _instruction(source, notes)
     data["filters"] = {"min_steps": 1}
     if action:

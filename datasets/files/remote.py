@@ -197,7 +197,7 @@ def _file_system(protocol: str, process: int) -> Any:
     try:
         import fsspec
     except ImportError as error:
-        raise DatasetError("data behind a URL needs fsspec: pip install 'embodio[remote]'") from error
+        raise DatasetError("data behind a URL needs fsspec: pip install fsspec aiohttp") from error
     try:
         return fsspec.filesystem(protocol)
     except ImportError as error:

@@ -201,9 +201,7 @@ class ArrayRecordShard:
             try:
                 from array_record.python.array_record_module import ArrayRecordReader
             except ImportError as error:
-                raise DatasetError(
-                    f"{self._file.name} needs array_record: pip install 'embodio[array-record]'"
-                ) from error
+                raise DatasetError(f"{self._file.name} needs array_record: pip install array_record") from error
             self.stamp()
             path = (
                 inside(self._folder, self.name, self._folder)

@@ -17,7 +17,7 @@ def parquet() -> types.ModuleType:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise DatasetError("LeRobot data needs pyarrow: pip install 'embodio[lerobot]'") from error
+        raise DatasetError("this data needs pyarrow: pip install 'pyarrow<24'") from error
     module: types.ModuleType = pyarrow.parquet
     return module
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from embodio.model.errors import BatchError
 from embodio.model.layers.fused import cross_entropy
+from embodio.model.network.batch import Batch
 from embodio.model.tokens.vocabulary import EOS_ID
 
 Z_LOSS = 1e-4
@@ -76,12 +77,16 @@ class LossOutput:
     modalities: dict[str, ModalityLoss]
 
 
-def compute_loss(outputs: Mapping[str, TargetOutput], z_loss: float = Z_LOSS) -> LossOutput:
+def compute_loss(
+    outputs: Mapping[str, TargetOutput], z_loss: float = Z_LOSS, weights: Mapping[str, Tensor] | None = None
+) -> LossOutput:
     """Loss of the network's outputs: every modality counts the same, however many tokens it has.
 
     Args:
         outputs: as returned by `UnifiedIO2.forward`, keyed by modality.
         z_loss: factor on the mean of the squared log-partition function.
+        weights: trained positions of each modality in all batches of a step (`trained_positions`), by which sums are
+            divided, so that the losses of the batches add up to that of one large batch; None divides by their own.
 
     Returns:
         Total and parts. A modality without a trained position contributes 0.
@@ -91,12 +96,37 @@ def compute_loss(outputs: Mapping[str, TargetOutput], z_loss: float = Z_LOSS) ->
     """
     if not outputs:
         raise BatchError("there is nothing to compute a loss of; give the batch at least one target")
-    modalities = {name: _modality_loss(output, z_loss) for name, output in outputs.items()}
+    weights = weights or {}
+    modalities = {name: _modality_loss(output, z_loss, weights.get(name)) for name, output in outputs.items()}
     parts = [part.cross_entropy + part.z_loss for part in modalities.values()]
     return LossOutput(torch.stack(parts).sum(), modalities)
 
 
-def _modality_loss(output: TargetOutput, z_loss: float) -> ModalityLoss:
+def trained_positions(batch: Batch, lengths: Mapping[str, int]) -> dict[str, Tensor]:
+    """Number of trained positions of each target modality of a batch, as `compute_loss` will count them.
+
+    Args:
+        batch: as given to `UnifiedIO2.forward`.
+        lengths: modality -> tokens that its tokeniser makes of a raw target.
+
+    Returns:
+        Scalars float32, on the device of the batch.
+    """
+    found: dict[str, Tensor] = {}
+    for name, length in lengths.items():
+        mask = next((batch[key] for key in (f"targets/{name}/loss_mask", f"targets/{name}/mask") if key in batch), None)
+        ids = next((batch[key] for key in (f"targets/{name}/targets", f"targets/{name}/tokens") if key in batch), None)
+        raw = batch.get(f"targets/{name}/{name}")
+        if mask is not None:
+            found[name] = (mask != 0).sum().float()
+        elif ids is not None:
+            found[name] = torch.tensor(float(ids.numel()), device=ids.device)
+        elif raw is not None:
+            found[name] = torch.tensor(float(raw.shape[0] * length), device=raw.device)
+    return found
+
+
+def _modality_loss(output: TargetOutput, z_loss: float, weight_of_all: Tensor | None) -> ModalityLoss:
     logits, targets = output.found.flatten(0, -2), output.at_places(output.targets)
     entropy, log_partition, correct = cross_entropy(logits, targets)
     counted = targets != EOS_ID
@@ -107,7 +137,7 @@ def _modality_loss(output: TargetOutput, z_loss: float) -> ModalityLoss:
         mask = output.at_places(output.loss_mask).to(entropy.dtype)
         weight = mask.sum()
         counted = counted & (mask != 0)
-    divisor = weight.clamp(min=1.0)
+    divisor = (weight if weight_of_all is None else weight_of_all.to(entropy)).clamp(min=1.0)
 
     def mean(values: Tensor) -> Tensor:
         return (values * mask).sum() / divisor

@@ -202,9 +202,14 @@ class UnifiedIO2(nn.Module):
             outputs[name] = TargetOutput(found, target.ids, target.loss_mask, valid)
         return outputs
 
-    def loss(self, outputs: Mapping[str, TargetOutput], z_loss: float = Z_LOSS) -> LossOutput:
+    def loss(
+        self,
+        outputs: Mapping[str, TargetOutput],
+        z_loss: float = Z_LOSS,
+        weights: Mapping[str, Tensor] | None = None,
+    ) -> LossOutput:
         """Training loss of `forward`'s outputs; see `embodio.model.network.loss.compute_loss`."""
-        return compute_loss(outputs, z_loss)
+        return compute_loss(outputs, z_loss, weights)
 
     @torch.no_grad()
     def start_decoding(

@@ -238,7 +238,7 @@ def weights_folder(source: Path | str) -> Path:
     except ImportError as error:
         raise WeightsError(
             f"{source} is not a folder here, and fetching it from the hub needs the package huggingface_hub: "
-            "`pip install embodio[hub]`, or download config.json and the weights yourself and give their folder"
+            "`pip install huggingface_hub`, or download config.json and the weights yourself and give their folder"
         ) from error
     try:
         found = Path(hub.snapshot_download(str(source), allow_patterns=list(SAFE_FILES)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from embodio.datasets.objectives.denoise_text import UL2, choose_denoiser, hidden_tokens
+from embodio.datasets.objectives.parts.spans import UL2, choose_denoiser, hidden_tokens
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.targets import CODE_OFFSET
 from embodio.model.processing.processor import Features
@@ -77,7 +77,7 @@ class _Drawing:
         """A text, denoised by UL2."""
         longest = self.config.lengths.encoder_text - _PREFIX - 1
         length = int(np.clip(self.generator.lognormal(np.log(0.75 * longest), 0.8), 16, longest))
-        denoiser = choose_denoiser(UL2, self.generator)
+        denoiser = choose_denoiser(tuple(UL2.values()), self.generator)
         mask = hidden_tokens(length, denoiser, self.generator)
         spans = int((np.diff(np.concatenate([[0], mask.astype(np.int8)])) == 1).sum())
         sentinels = 0 if denoiser.paradigm == "S" else spans

@@ -20,8 +20,11 @@ _aten = torch.ops.aten
 _PRODUCTS = (_aten.mm.default, _aten.addmm.default, _aten.bmm.default, _aten.convolution.default)
 _FORWARD = _aten._scaled_dot_product_flash_attention_for_cpu.default
 _BACKWARD = _aten._scaled_dot_product_flash_attention_for_cpu_backward.default
-_BUFFERS = 1 << 25
-"""Random numbers that stand for the content of all tensors, as they are not read again from where they were made."""
+_BUFFERS = 1 << 26
+"""Random numbers that stand for the content of all tensors: 256 MB, much more than caches hold."""
+
+_ALIGNED = 16
+"""Tensors begin at multiples of 64 bytes."""
 
 
 class Call(NamedTuple):
@@ -61,10 +64,10 @@ class Recording(TorchDispatchMode):
 
     def bare(self) -> Callable[[], None]:
         """Runs the recorded calls on other content; nothing else is computed."""
-        content = torch.randn(_BUFFERS)
+        content = _Content()
         calls = [
-            (call.kernel, [_tensor(one, content) for one in call.arguments],
-             {name: _tensor(one, content) for name, one in call.settings.items()})
+            (call.kernel, [content.tensor(one) for one in call.arguments],
+             {name: content.tensor(one) for name, one in call.settings.items()})
             for call in self.calls
         ]  # fmt: skip
 
@@ -79,13 +82,22 @@ def _layout(value: Any) -> Any:
     return _Layout(tuple(value.shape), value.stride(), value.dtype) if isinstance(value, Tensor) else value
 
 
-def _tensor(value: Any, content: Tensor) -> Any:
-    if not isinstance(value, _Layout):
-        return value
-    needed = 1 + sum((size - 1) * step for size, step in zip(value.shape, value.strides, strict=True))
-    if value.dtype != content.dtype or needed > len(content):
-        return torch.zeros(needed, dtype=value.dtype).as_strided(value.shape, value.strides)
-    return content.as_strided(value.shape, value.strides)
+class _Content:
+    """Random numbers; each tensor takes the next ones, so that it has to be read from memory, as in a step."""
+
+    def __init__(self) -> None:
+        self._numbers, self._next = torch.randn(_BUFFERS), 0
+
+    def tensor(self, value: Any) -> Any:
+        """A tensor of a layout; anything else as it is."""
+        if not isinstance(value, _Layout):
+            return value
+        needed = 1 + sum((size - 1) * step for size, step in zip(value.shape, value.strides, strict=True))
+        if value.dtype != self._numbers.dtype or needed > len(self._numbers):
+            return torch.zeros(needed, dtype=value.dtype).as_strided(value.shape, value.strides)
+        start = self._next if self._next + needed <= len(self._numbers) else 0
+        self._next = -(-(start + needed) // _ALIGNED) * _ALIGNED
+        return self._numbers.as_strided(value.shape, value.strides, start)
 
 
 def _flops(kernel: Any, arguments: Sequence[Any]) -> float:

@@ -49,7 +49,7 @@ class OpenFiles:
         try:
             import h5py
         except ImportError as error:
-            raise DatasetError("HDF5 files need h5py: pip install 'embodio[hdf5]'") from error
+            raise DatasetError("HDF5 files need h5py: pip install h5py") from error
         path = self.paths[number]
         try:
             file = h5py.File(path, "r")

@@ -192,7 +192,7 @@ def _codec(key: str, config: Any) -> Any:
     try:
         from numcodecs.registry import get_codec
     except ImportError as error:
-        raise DatasetError("zarr data needs numcodecs: pip install 'embodio[zarr]'") from error
+        raise DatasetError("zarr data needs numcodecs: pip install 'numcodecs<0.16'") from error
     name = str(config.get("id")) if isinstance(config, dict) else repr(config)
     try:
         if name.startswith(_IMAGES):

@@ -13,10 +13,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from embodio.model.network.batch import Batch
 from embodio.model.weights.checksums import ChecksumError
 from embodio.model.weights.pretrained import load
 from embodio.train import experiments
 from embodio.train import main as main_module
+from embodio.train.checkpoints.run import Run, restore_run
 from embodio.train.errors import Diverged, ResumeError, TrainError
 from embodio.train.log import read_log
 from embodio.train.loop import Trainer
@@ -24,11 +26,10 @@ from embodio.train.main import main, make_trainer, train
 from embodio.train.objective import Figure, Outcome
 from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.optimisers.optimiser import make_optimiser
-from embodio.train.run import Run, restore_run
 from embodio.train.run_config import RunConfig
 from embodio.train.starting_weights import open_start
 from embodio.train.validation import Validator, with_mean
-from tests.support.toy_experiment import ToyConfig
+from tests.support.toy_experiment import RandomText, ToyConfig
 from tests.support.train.runs import same_files
 
 
@@ -130,6 +131,62 @@ def test_with_dropout_a_run_that_stops_anywhere_gives_the_same_bits(whole: Path,
     torch.rand(stop)
     assert train(settings(tmp_path, dropout_rate=0.1, validate_every=2)) == 0
     assert same_files(whole / "checkpoint", tmp_path / "checkpoint")
+
+
+EVERYTHING = {
+    "adafactor": OptimiserConfig(name="adafactor", learning_rate=0.1, warmup=2, schedule="inverse_square_root"),
+    "momentum": OptimiserConfig(name="SGD", warmup=2, options={"momentum": 0.9}, rates={"encoder.*": 0.5}, ema=0.0),
+}
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_with_all_options_a_run_that_stops_anywhere_gives_the_same_bits(tmp_path: Path, name: str, stop: int) -> None:
+    """Adafactor or momentum, with accumulation, dropout, and parameters that are released before or after the stop."""
+    changes = {"accumulate": 2, "dropout_rate": 0.1, "freeze": {"decoder.*": 0.5, "encoder.norm.*": 1.0}}
+    changes["optimiser"] = EVERYTHING[name]
+    assert train(settings(tmp_path / "whole", **changes)) == 0
+    assert train(settings(tmp_path / "run", **changes, stop_after=stop)) == 0
+    assert train(settings(tmp_path / "run", **changes)) == 0
+    assert same_files(tmp_path / "whole" / "checkpoint", tmp_path / "run" / "checkpoint")
+    first = make_trainer(settings(tmp_path, **changes)).run.model.state_dict()
+    last = load_file(tmp_path / "run" / "checkpoint" / "training.safetensors")
+    learned = {key for key, value in first.items() if not torch.equal(value, last[f"model/{key}"])}
+    assert "encoder.norm.scale" not in learned and {"encoder.layers.0.mlp.down.weight", "decoder.norm.scale"} <= learned
+
+
+def test_batches_one_after_another_are_one_large_batch(tmp_path: Path) -> None:
+    """Though they count different numbers of tokens: the mean over all, not the mean of means."""
+
+    class Ragged(RandomText):
+        def make(self, step: int, allocate: Any = np.empty) -> tuple[Batch, tuple[()]]:
+            if self.rows == 12:
+                parts = [Ragged(self.seed, 4, self.length).make(3 * step + part)[0] for part in range(3)]
+                return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}, ()
+            batch, _ = super().make(step)
+            lengths = torch.from_numpy(np.random.default_rng(step).integers(1, self.length + 1, self.rows))
+            batch["targets/text/mask"] = torch.arange(self.length) < lengths[:, None]
+            return batch, ()
+
+    found = []
+    for changes in ({"batch_size": 12}, {"batch_size": 4, "accumulate": 3}):
+        trainer = make_trainer(settings(tmp_path, **changes, optimiser=OptimiserConfig(warmup=0, clip=1e9)))
+        rows, count = trainer.config.batch_size, trainer.config.accumulate
+        stream = Ragged(0, rows, 5)
+        report = trainer.step(*(stream.make(number)[0] for number in range(count)))
+        found.append((report, {n: p.grad for n, p in trainer.run.model.named_parameters() if p.grad is not None}))
+    (large, gradients), (parts, added) = found
+    assert parts.loss.item() == pytest.approx(large.loss.item(), rel=1e-6)
+    assert parts.outcome.weight == large.outcome.weight
+    assert parts.outcome.figures["accuracy"] == large.outcome.figures["accuracy"]
+    assert parts.norm == pytest.approx(large.norm, rel=1e-5)
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(added[name], gradient, rtol=1e-5, atol=1e-6)
+
+
+def test_an_objective_that_cannot_add_up_batches_says_so(tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match=r"accumulate: function cannot add up batches.* set accumulate=1"):
+        line(tmp_path, accumulate=2).train()
 
 
 def test_dropout_is_another_in_every_step_and_with_every_seed(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ def inspect(config: InspectConfig) -> int:
     if hasattr(source, "description"):
         _show_instructions(console, source, None)
         console.print(_described(source.description))
+        if config.out is not None:
+            console.print(f"out: nothing was written to {config.out}; {source.description.path} describes this data")
     else:
         proposal = propose(source, getattr(source, "location", config.source), split=config.split)
         described = Description.from_dict(yaml.safe_load(proposal), Path(f"{source.name}.yaml"))

@@ -23,6 +23,7 @@ from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import check_sums
 from embodio.model.writing import recover_folder
 from embodio.train.bundles import AgentBundle
+from embodio.train.checkpoints.kept import CHECKPOINT, STATE
 from embodio.train.config import TrainConfig
 from embodio.train.experiment import Parts
 from embodio.train.experiments.policy.data import PolicyData, gather
@@ -30,7 +31,6 @@ from embodio.train.experiments.policy.identity import identity_of, identity_of_c
 from embodio.train.experiments.policy.network import make_network
 from embodio.train.experiments.policy.settings_check import check_settings
 from embodio.train.objective import TokenLoss
-from embodio.train.run import CHECKPOINT, STATE
 from embodio.train.starting_weights import Start, digest_if_here, load_start, open_start, report
 from embodio.train.validation import Validator
 

@@ -1,0 +1,1 @@
+"""Checkpoints: the state of a run, saved, kept and restored."""
