@@ -48,9 +48,7 @@ Ints = npt.NDArray[np.int64]
 
 def on_device(batch: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
     """The batch on a device, without waiting for it; what says how to pack stays on the host, where it is read."""
-    return {
-        key: value if key in KEYS else value.to(device, non_blocking=True) for key, value in batch.items()
-    }
+    return {key: value if key in KEYS else value.to(device, non_blocking=True) for key, value in batch.items()}
 
 
 class Layout(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from rich.progress import Progress
@@ -89,9 +90,7 @@ def _padding(forms: Forms, network: ModelConfig) -> list[Row]:
     """Shares of positions without a token."""
     size, pair = forms.capacity, forms.pair_capacity
     at_capacity = f"rows of pairs of {pair.encoder} and {pair.decoder} tokens, as long as they may be"
-    in_pairs = [
-        (int(batch[ROWS].max()) + 1) * (pair.encoder + pair.decoder) for batch in (forms.pairs, forms.streamed)
-    ]
+    in_pairs = [(int(batch[ROWS].max()) + 1) * (pair.encoder + pair.decoder) for batch in (forms.pairs, forms.streamed)]
     shares_of = {
         "padding in packed rows": (padding(forms.packed), "<= 5", f"rows of at most {size.encoder} and {size.decoder} "
                                    f"tokens, of {forms.examples} examples; a CPU does not even compute it"),
@@ -133,11 +132,12 @@ def _packing(trained: _Trained, forms: Forms, config: BenchmarkConfig) -> list[R
         targets = concatenate([one.tokens for one in model.embed_targets(batch).values()], separate=True)
 
     def move() -> None:
-        sides = [
+        reads, writes = (
             dataclasses.replace(side, embeddings=side.embeddings.detach().requires_grad_())
             for side in (inputs, targets)
-        ]
-        there = [packing.pack(side) for packing, side in zip(packings(*sides, batch), sides, strict=True)]
+        )
+        reading, writing = packings(reads, writes, batch)
+        there = reading.pack(reads), writing.pack(writes)
         torch.stack([side.embeddings.sum() for side in there]).sum().backward()
 
     work: dict[str, Callable[[], object]] = {
@@ -160,7 +160,8 @@ def _floors(trained: _Trained, forms: Forms, config: BenchmarkConfig) -> list[Ro
             continue
         with _threads(threads):
             for name, batch in (("packed step", forms.packed), ("padded step", forms.longest)):
-                rows += _floor(f"{name}, {threads} thread(s)", lambda batch=batch: trained.step(batch), config, threads)  # type: ignore[misc]
+                plural = "s" if threads > 1 else ""
+                rows += _floor(f"{name}, {threads} thread{plural}", partial(trained.step, batch), config, threads)
     return rows
 
 
