@@ -16,10 +16,12 @@ from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.threads import threads
 from embodio.train.errors import TrainError
 from embodio.train.experiments import experiment_named, experiment_names, experiment_of
+from embodio.train.interruption import exit_code
+from embodio.train.parallel.config import is_parallel
 from embodio.train.run_config import RunConfig
 
 if TYPE_CHECKING:  # torch is loaded when training begins
-    from embodio.train.experiment import Parts
+    from embodio.train.experiment import Experiment, Parts
     from embodio.train.loop import Trainer
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -29,8 +31,6 @@ PLANS = "scaling"
 """The first word that asks for a plan of a large run instead of a run."""
 USUAL = "policy"
 """The default experiment."""
-EXIT_SIGNAL = 128
-"""Offset of a shell's exit code over the number of the signal that ended a program."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     experiment = experiment_named(name)
     return run_command(
         experiment.schema,
-        train,
+        experiment.perform or train,
         arguments,
         prog="embodio-train" if name == USUAL else f"embodio-train {name}",
         description=experiment.description + _others(name),
@@ -83,43 +83,64 @@ def train(config: RunConfig) -> int:
     Raises:
         TrainError: another process trains into the folder, or as `build_parts` and `Trainer.train`.
     """
+    if is_parallel():
+        from embodio.train.parallel.trainer import train_together
+
+        return train_together(config, build_parts)
     with sole_user(Path(config.out), "training into", TrainError):
         return _train(config)
 
 
 def _train(config: RunConfig) -> int:
-    from rich.console import Console
+    trainer = begin(config)
+    done = trainer.train()
+    _say(f"{'finished' if done else 'stopped'} at step {trainer.run.step}: {Path(config.out) / 'checkpoint'}")
+    if not done:
+        _say("run the same command again to go on")
+    return exit_code(trainer.interruption.number, done=done)
 
+
+def begin(config: RunConfig, experiment: Experiment[Any] | None = None) -> Trainer[Any]:
+    """The trainer of a run at its beginning or, if the folder holds a checkpoint, where that ends; says which.
+
+    Args:
+        config: the settings; the process must be the folder's sole user.
+        experiment: what is trained; None finds it by its settings.
+
+    Raises:
+        TrainError: the checkpoint is damaged or of another run, or as `build_parts` and `trainer_of`.
+    """
     from embodio.train.checkpoints.kept import CHECKPOINT, fall_back
     from embodio.train.checkpoints.run import restore_run
 
-    console = Console(highlight=False)
-    if said := fall_back(Path(config.out)):
-        console.print(said, markup=False)
-    parts = build_parts(config)
-    trainer = trainer_of(parts, config)
     checkpoint = Path(config.out) / CHECKPOINT
+    if said := fall_back(checkpoint.parent):
+        _say(said)
+    parts = build_parts(config, experiment)
+    trainer = trainer_of(parts, config)
     if restore_run(checkpoint, trainer.run, config, parts.older_identity):
-        console.print(f"going on from step {trainer.run.step} of {checkpoint} to step {config.steps}")
+        _say(f"going on from step {trainer.run.step} of {checkpoint} to step {config.steps}")
     for note in parts.notes:
-        console.print(note, markup=False)
+        _say(note)
     if config.compile:
         trainer.run.model.compile()
-    done = trainer.train()
-    console.print(f"{'finished' if done else 'stopped'} at step {trainer.run.step}: {checkpoint}")
-    if not done:
-        console.print("run the same command again to go on")
-    number = trainer.interruption.number
-    return 0 if done or number is None else EXIT_SIGNAL + number
+    return trainer
 
 
-def build_parts(config: RunConfig) -> Parts[Any]:
-    """The parts of the settings' experiment; raises as its `build` does."""
+def _say(what: Any) -> None:
+    """Prints a line or a table."""
+    from rich.console import Console
+
+    Console(highlight=False).print(what, markup=False)
+
+
+def build_parts(config: RunConfig, experiment: Experiment[Any] | None = None) -> Parts[Any]:
+    """The parts of an experiment; None finds it by its settings. Raises as its `build` does."""
     import torch
 
     torch.set_num_threads(threads(config.threads, usual=2))
     torch.manual_seed(config.seed)
-    return experiment_of(config).build(config)
+    return (experiment or experiment_of(config)).build(config)
 
 
 def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:

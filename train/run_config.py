@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, require_ranges
 from embodio.train.command_line.schema import UsageError
 from embodio.train.optimisers.config import OptimiserConfig
+from embodio.train.parallel.config import ParallelConfig
 
 if TYPE_CHECKING:  # a help page needs no torch
     from embodio.datasets.stream.packing import Capacity
@@ -86,11 +87,12 @@ class RunConfig:
         optimiser: settings of the optimiser.
         packing: several examples in one row of the transformer.
         freeze: parameters that do not learn at first, by patterns of their names, of which the first that matches
-            counts, with the share of the steps after which they do: {"towers.*": 0.9}; 1 is for good.
+            counts, with the share of the steps after which they do: freeze={towers.*:0.9}; 1 is for good.
         lora: low-rank changes of the network instead of training it; the checkpoint holds the merged network.
         recompute: modules whose activations are computed again in the backward pass rather than kept, by patterns of
             their names: [encoder.layers.*, decoder.layers.*, towers.*.blocks.*]. Slower, in less memory, with equal
             gradients.
+        parallel: how processes that torchrun starts share the run.
         device: cpu, cuda, cuda:1, ...
         precision: float32; or bfloat16 or float16 for autocast, the latter with a scale on the loss that adapts.
         threads: of the matrix products; 0 takes OMP_NUM_THREADS, or 2.
@@ -118,6 +120,7 @@ class RunConfig:
         "keep",
         "keep_every",
         "stop_after",
+        "parallel.*",
     )
     """Settings that may change when a run resumes, because they do not change its results; `*` is any name."""
 
@@ -131,6 +134,7 @@ class RunConfig:
     freeze: dict[str, float] = field(default_factory=dict)
     lora: LoraConfig = field(default_factory=LoraConfig)
     recompute: tuple[str, ...] = ()
+    parallel: ParallelConfig = field(default_factory=ParallelConfig)
     device: str = "cpu"
     precision: str = "float32"
     threads: int = 0

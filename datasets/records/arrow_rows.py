@@ -11,18 +11,16 @@ import numpy as np
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.datasets.files.byte_files import ByteFile, LocalFile
-from embodio.datasets.records.columns import Columns
-from embodio.datasets.records.file_records import FileRecords
+from embodio.datasets.records.columns import RowRecords
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Table, content_digest
 from embodio.datasets.records.files.unpacked import ByteStream
-from embodio.datasets.records.record import Record
-from embodio.datasets.records.settings import REMEDY, RecordSettings
+from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
 
 _MAGIC = b"ARROW1\0\0"  # how IPC files begin; a stream follows
 
 
-class ArrowRows(FileRecords):
+class ArrowRows(RowRecords):
     """Rows of record batches; see `Columns` for what they mean.
 
     Args:
@@ -39,7 +37,6 @@ class ArrowRows(FileRecords):
         self._labels = dict(labels or {})
         self._schemas: dict[int, Any] = {}
         super().__init__(files, settings)
-        self._columns = Columns.of(settings, files.root)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickles without open files."""
@@ -52,7 +49,7 @@ class ArrowRows(FileRecords):
         rows = np.concatenate([[0], np.cumsum(table[:, 2])]).astype(np.int64)
         return Table({"batches": table, "rows": rows}, content_digest(file), int(rows[-1]), problem)
 
-    def _read(self, number: int, row: int) -> Record:
+    def _row(self, number: int, row: int) -> tuple[Mapping[str, Any], Origin]:
         arrays = self._tables[number].arrays
         batch = int(np.searchsorted(arrays["rows"], row, side="right")) - 1
         offset, length, _ = arrays["batches"][batch].tolist()
@@ -65,7 +62,7 @@ class ArrowRows(FileRecords):
             found = values.to_pylist()[0]
         except arrow_errors() as error:
             raise CorruptRecordError(origin.path, row, f"{origin.place}: {error}", REMEDY) from error
-        return self._columns.record(named_labels(found, self._labels), f"{self.files.names[number]}#{row}", origin)
+        return named_labels(found, self._labels), origin
 
     def _schema(self, number: int, file: ByteFile) -> Any:
         if number not in self._schemas:

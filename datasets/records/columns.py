@@ -7,6 +7,7 @@ data. Addresses on the web are not fetched.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from embodio.datasets.records.decoding import (
     sound_media,
     video_media,
 )
+from embodio.datasets.records.file_records import FileRecords
+from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.members import document_of
 from embodio.datasets.records.record import Media, Record
 from embodio.datasets.records.settings import FIELDS, REMEDY, Origin, RecordSettings
@@ -154,6 +157,30 @@ class Columns:
             return data
 
         return read
+
+
+class RowRecords(FileRecords):
+    """Records that are rows of named values.
+
+    Attributes:
+        columns: what they mean.
+    """
+
+    def __init__(self, files: FileSet, settings: RecordSettings) -> None:
+        super().__init__(files, settings)
+        self.columns = Columns.of(settings, files.root)
+
+    def row(self, index: int) -> Mapping[str, Any]:
+        """The values of record `index`; raises CorruptRecordError if it cannot be read."""
+        return self._row(*self.locate(index))[0]
+
+    def _read(self, number: int, row: int) -> Record:
+        values, origin = self._row(number, row)
+        return self.columns.record(values, f"{self.files.names[number]}#{row}", origin)
+
+    @abstractmethod
+    def _row(self, number: int, row: int) -> tuple[Mapping[str, Any], Origin]:
+        """The values of a row of a file, and where they are."""
 
 
 def at_path(row: Mapping[str, Any], path: str) -> Any:

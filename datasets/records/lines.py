@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from abc import abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,7 +13,6 @@ from embodio.datasets.files.byte_files import ByteFile
 from embodio.datasets.records.file_records import FileRecords, hash_of
 from embodio.datasets.records.files.tables import Table
 from embodio.datasets.records.files.unpacked import blocks, plain_file
-from embodio.datasets.records.record import Record
 from embodio.datasets.records.settings import REMEDY
 
 Ints = npt.NDArray[np.int64]
@@ -40,7 +38,8 @@ class LineRecords(FileRecords):
         """Offset and length of each record, int64 [N, 2]; the content is added to a hash."""
         return line_spans(_hashed(file, total))
 
-    def _read(self, number: int, row: int) -> Record:
+    def _text(self, number: int, row: int) -> str:
+        """The text of a record; raises CorruptRecordError."""
         start, size = self._tables[number].arrays["spans"][row].tolist()
         origin = self.origin(number, row, f"at byte {start}")
         if size > self.settings.largest_record:
@@ -50,18 +49,13 @@ class LineRecords(FileRecords):
         if len(data) < size:
             raise CorruptRecordError(origin.path, row, f"{origin.place}: the file ends inside the record", REMEDY)
         try:
-            text = data.removeprefix(_BOM).decode("utf-8")
+            return data.removeprefix(_BOM).decode("utf-8")
         except UnicodeDecodeError as error:
             problem = f"at byte {start + error.start}: not text in UTF-8 ({error.reason})"
             raise CorruptRecordError(origin.path, row, problem, "Convert the file to UTF-8") from error
-        return self._made(text, number, row)
 
     def _file(self, number: int) -> ByteFile:
         return plain_file(super()._file(number))[0]
-
-    @abstractmethod
-    def _made(self, text: str, number: int, row: int) -> Record:
-        """Makes a record of its text."""
 
 
 def _hashed(file: ByteFile, total: hashlib._Hash) -> Iterator[bytes]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.plug_ins import PlugIns
 from embodio.datasets.records import readers
 from embodio.datasets.records.files.file_set import FileSet, file_set
 from embodio.datasets.records.record import RecordSource
@@ -22,7 +21,7 @@ class RecordReader:
     """One way to keep records in files; a module of `readers` has one as `READER`.
 
     Attributes:
-        kind: its name, as in `reader=`.
+        kind: its name, as in `reader=`; that of the module.
         looks: what its files look like, for the message that names all readers.
         holds: whether files are of this kind; it goes by their names, or small files among them.
         opened: makes the source.
@@ -41,13 +40,8 @@ class RecordReader:
 @cache
 def record_readers() -> tuple[RecordReader, ...]:
     """All readers, in the order in which they are tried; raises DatasetError if a module has none."""
-    found = []
-    for module in pkgutil.iter_modules(readers.__path__):
-        loaded = importlib.import_module(f"{readers.__name__}.{module.name}")
-        reader = getattr(loaded, "READER", None)
-        if not isinstance(reader, RecordReader):
-            raise DatasetError(f"{loaded.__file__}: a module of readers needs READER = RecordReader(...)")
-        found.append(reader)
+    plug_ins = PlugIns(readers.__name__, "READER", kind="reader")
+    found: list[RecordReader] = [plug_ins.named(name) for name in plug_ins.names()]
     return tuple(sorted(found, key=lambda reader: (reader.rank, reader.kind)))
 
 
@@ -66,7 +60,7 @@ def open_records(place: str | Path, **settings: Any) -> RecordSource:
 
 def opened_records(files: FileSet, settings: RecordSettings) -> RecordSource:
     """Opens files that were found already; errors as in `open_records`."""
-    reader = _named(settings.reader) if settings.reader else _recognised(files)
+    reader = reader_of(files, settings)
     return reader.opened(files if reader.takes_splits else files.of_split(settings.split), settings)
 
 
@@ -75,6 +69,11 @@ def _named(kind: str) -> RecordReader:
         if reader.kind == kind:
             return reader
     raise DatasetError(f"reader: {kind!r}, expected one of {', '.join(one.kind for one in record_readers())}")
+
+
+def reader_of(files: FileSet, settings: RecordSettings) -> RecordReader:
+    """The reader that the settings name, or that recognises the files; errors as in `open_records`."""
+    return _named(settings.reader) if settings.reader else _recognised(files)
 
 
 def _recognised(files: FileSet) -> RecordReader:

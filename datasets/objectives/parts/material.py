@@ -74,7 +74,7 @@ class Material:
     audio_target: Waveform | None = None
 
 
-class RecordReader(Protocol):
+class MaterialReader(Protocol):
     """A kind of record: what it offers, and how an example's material is read from it."""
 
     together: bool
@@ -118,16 +118,25 @@ def text_window(record: Record, text: str, room: int, vocabulary: Vocabulary, rn
     Raises:
         UnusableRecord: as `encoded`.
     """
+    if room < 1:
+        return []
     characters = CHARACTERS * room
     if len(text) > characters:
         start = int(rng.integers(0, len(text) - characters, endpoint=True))
-        space = text.find(" ", start, start + characters // 2) if start else -1
-        text = text[max(start, space + 1) : start + characters]
+        text = whole_words(text, start, start + characters)
     ids = encoded(record, text, vocabulary)
     if len(ids) <= room:
         return ids
     start = int(rng.integers(0, len(ids) - room, endpoint=True))
     return ids[start : start + room]
+
+
+def whole_words(text: str, start: int, end: int) -> str:
+    """The whole words of a stretch of a text; where there is no space in its first or last half, letters are cut."""
+    middle = (start + end) // 2
+    first = text.find(" ", start, middle) + 1 if start else 0
+    last = text.rfind(" ", middle, end) if end < len(text) else end
+    return text[max(first, start) : last if last > 0 else end]
 
 
 def encoded(record: Record, text: str, vocabulary: Vocabulary) -> list[int]:

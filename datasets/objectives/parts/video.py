@@ -25,6 +25,7 @@ from embodio.datasets.objectives.parts.material import (
     one_of,
     text_window,
     unusable,
+    whole_words,
 )
 from embodio.datasets.objectives.parts.plain import heard, segment_length, texts_of
 from embodio.datasets.records.record import Record, Video
@@ -32,6 +33,9 @@ from embodio.model.example import Image, Waveform
 from embodio.model.processing.audio import segments_of_parts
 from embodio.model.processing.audio_features import SAMPLE_RATE
 from embodio.model.tokens.vocabulary import Vocabulary
+
+_LONGEST_WORD = 8
+"""Tokens within which the next word is looked for; languages without spaces have none."""
 
 
 class VideoReader:
@@ -67,10 +71,13 @@ class VideoReader:
         text = one_of(texts_of(record), generator)
         spoken = text is record.transcript
         if spoken:  # the words of the stretch, as if they were spoken evenly
-            whole = len(video.frames)
-            text = text[len(text) * start // whole : len(text) * (start + length) // whole] or text
+            ends = (len(text) * frame // len(video.frames) for frame in (start, start + length))
+            text = whole_words(text, *ends).strip() or text
         ids = text_window(record, text, plan.room, context.vocabulary, generator)
-        return replace(material, text=_referring(ids, _references(material, count, context.vocabulary), spoken))
+        parts = _references(material, count, context.vocabulary)
+        if spoken:
+            return replace(material, text=_between(ids, parts, context.vocabulary))
+        return replace(material, text=[*(token for part in parts for token in part), *ids])
 
 
 def _sounds(
@@ -114,13 +121,19 @@ def _references(material: Material, count: int, vocabulary: Vocabulary) -> list[
     return found
 
 
-def _referring(ids: list[int], parts: Sequence[Sequence[int]], spoken: bool) -> list[int]:
-    """A text with the references of each part in the middle of its share, or before it where the text is a caption."""
-    if not spoken:
-        return [*(token for part in parts for token in part), *ids]
+def _between(ids: list[int], parts: Sequence[Sequence[int]], vocabulary: Vocabulary) -> list[int]:
+    """A text with the references of each part in the middle of the part's share, between words."""
     text, last = list[int](), 0
     for number, part in enumerate(parts):
-        middle = (2 * number + 1) * len(ids) // (2 * len(parts))
+        middle = max(last, _word_start(ids, (2 * number + 1) * len(ids) // (2 * len(parts)), vocabulary))
         text += [*ids[last:middle], *part]
         last = middle
     return text + ids[last:]
+
+
+def _word_start(ids: list[int], place: int, vocabulary: Vocabulary) -> int:
+    """The nearest place from `place` on where a word begins; `place` itself if there is none within a few tokens."""
+    for later in range(place, min(place + _LONGEST_WORD, len(ids))):
+        if later == 0 or " " in vocabulary.decode(ids[later - 1 : later + 1]):
+            return later
+    return place

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import DatasetError, NoSuchFiles
 from embodio.datasets.files.byte_files import ByteFile, LocalFile, RemoteFile
 from embodio.datasets.files.remote import file_system, is_url, network_errors, trying_again
 
@@ -100,7 +100,8 @@ def file_set(place: str | Path) -> FileSet:
             or a URL of one of these.
 
     Raises:
-        DatasetError: there is no such file, or a folder is empty.
+        NoSuchFiles: there is no such file, or a folder is empty.
+        DatasetError: a server does not answer, or a pattern is malformed.
     """
     text = str(place)
     root: Path | str
@@ -113,9 +114,9 @@ def file_set(place: str | Path) -> FileSet:
     elif _PATTERN.search(text):
         root, names = _matched(text)
     else:
-        raise DatasetError(f"{text}: there is no such file, folder or pattern of files")
+        raise NoSuchFiles(f"{text}: there is no such file, folder or pattern of files")
     if not names:
-        raise DatasetError(f"{text} holds no files")
+        raise NoSuchFiles(f"{text} holds no files")
     return FileSet(text, root, tuple(names))
 
 
@@ -144,7 +145,7 @@ def _braced(pattern: str) -> tuple[Path | str, list[str]]:
     names = expanded(pattern)
     missing = [name for name in names if not is_url(name) and not Path(name).is_file()]
     if missing:
-        raise DatasetError(f"{pattern}: {len(missing)} of {len(names)} files are missing, the first is {missing[0]}")
+        raise NoSuchFiles(f"{pattern}: {len(missing)} of {len(names)} files are missing, the first is {missing[0]}")
     root = pattern[: pattern.index("{")].rpartition("/")[0]
     below = [name[len(root) + 1 :] if root else name for name in names]
     return root if is_url(pattern) else Path(root or ".").absolute(), below

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from embodio.datasets.errors import CorruptRecordError
-from embodio.datasets.records.columns import Columns, loaded_row
+from embodio.datasets.records.columns import RowRecords, loaded_row
 from embodio.datasets.records.files.file_set import FileSet, plain_name
 from embodio.datasets.records.lines import LineRecords
 from embodio.datasets.records.opening import RecordReader
-from embodio.datasets.records.record import Record
-from embodio.datasets.records.settings import REMEDY, RecordSettings
+from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
 
 _LINES = (".jsonl", ".ndjson", ".jsonlines")
 _ENDINGS = tuple(suffix + packing for suffix in (*_LINES, ".json") for packing in ("", ".gz", ".zst"))
 _TABLE = "metadata.jsonl"  # of a folder of media
 
 
-class JsonLines(LineRecords):
+class JsonLines(RowRecords, LineRecords):
     """Rows of JSON; images and sounds are files that they name."""
 
     kind = "jsonl"
 
-    def __init__(self, files: FileSet, settings: RecordSettings) -> None:
-        super().__init__(files, settings)
-        self._columns = Columns.of(settings, files.root)
-
-    def _made(self, text: str, number: int, row: int) -> Record:
+    def _row(self, number: int, row: int) -> tuple[Mapping[str, Any], Origin]:
+        text = self._text(number, row)
         origin = self.origin(number, row, f"at byte {self._tables[number].arrays['spans'][row][0]}")
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise CorruptRecordError(origin.path, row, f"{origin.place}: not JSON ({error})", REMEDY) from error
-        return self._columns.record(loaded_row(value, origin), f"{self.files.names[number]}#{row}", origin)
+        return loaded_row(value, origin), origin
 
 
 def _holds(files: FileSet) -> bool:

@@ -158,4 +158,4 @@ def _holds(files: FileSet) -> bool:
     return bool(files.with_suffix(*(f".{suffix}" for suffix in (*IMAGES, *SOUNDS, *VIDEOS))))
 
 
-READER = RecordReader("media", "images, sounds or videos, with text next to them", _holds, MediaFolder, rank=1)
+READER = RecordReader("media_folder", "images, sounds or videos, with text next to them", _holds, MediaFolder, rank=1)

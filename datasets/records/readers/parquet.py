@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,7 @@ from embodio.datasets.records.arrow_rows import (
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Table, content_digest
 from embodio.datasets.records.opening import RecordReader
-from embodio.datasets.records.record import Record
-from embodio.datasets.records.settings import REMEDY, RecordSettings
+from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
 from embodio.model.writing import replacing
 
 _LARGEST_GROUP = 4 << 20  # bytes of a row group that is decoded for each row
@@ -69,10 +68,10 @@ class ParquetRows(ArrowRows):
     def _file(self, number: int) -> ByteFile:
         return self._unpacked(number) if "batches" in self._tables[number].arrays else super()._file(number)
 
-    def _read(self, number: int, row: int) -> Record:
+    def _row(self, number: int, row: int) -> tuple[Mapping[str, Any], Origin]:
         arrays = self._tables[number].arrays
         if "batches" in arrays:
-            return super()._read(number, row)
+            return super()._row(number, row)
         group = int(np.searchsorted(arrays["rows"], row, side="right")) - 1
         origin = self.origin(number, row, f"in row group {group}")
         try:
@@ -80,7 +79,7 @@ class ParquetRows(ArrowRows):
             found = table.slice(row - int(arrays["rows"][group]), 1).to_pylist()[0]
         except arrow_errors() as error:
             raise CorruptRecordError(origin.path, row, f"{origin.place}: {error}", REMEDY) from error
-        return self._columns.record(named_labels(found, self._labels), f"{self.files.names[number]}#{row}", origin)
+        return named_labels(found, self._labels), origin
 
     def _group(self, number: int, group: int) -> Any:
         """A row group; the last few are kept."""

@@ -46,8 +46,8 @@ class TextRecords(LineRecords):
         pieces.append((0, place) if self.settings.unit == "file" else (place, len(rest)))
         return np.array([piece for piece in pieces if piece[1]], dtype=np.int64).reshape(-1, 2)
 
-    def _made(self, text: str, number: int, row: int) -> Record:
-        return Record(key=f"{self.files.names[number]}#{row}", text=text.strip())
+    def _read(self, number: int, row: int) -> Record:
+        return Record(key=f"{self.files.names[number]}#{row}", text=self._text(number, row).strip())
 
 
 def piece_end(data: bytes) -> int:

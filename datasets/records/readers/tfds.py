@@ -12,13 +12,11 @@ import numpy.typing as npt
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError
 from embodio.datasets.files.remote import mirror
-from embodio.datasets.records.columns import Columns
-from embodio.datasets.records.file_records import FileRecords
+from embodio.datasets.records.columns import RowRecords
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Table, content_digest
 from embodio.datasets.records.opening import RecordReader
-from embodio.datasets.records.record import Record
-from embodio.datasets.records.settings import REMEDY, RecordSettings
+from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
 from embodio.datasets.rlds.dataset_info import INFO_NAME, DatasetInfo, ShardPart
 from embodio.datasets.rlds.example_proto import DecodedExample
 from embodio.datasets.rlds.pieces.record_index import RecordIndex
@@ -28,7 +26,7 @@ from embodio.datasets.rlds.tfrecord import scan
 FEATURES_NAME = "features.json"
 
 
-class TfdsRecords(FileRecords):
+class TfdsRecords(RowRecords):
     """Examples of a split, with their features as columns ("captions/text" is the column "captions.text").
 
     Args:
@@ -51,7 +49,6 @@ class TfdsRecords(FileRecords):
         super().__init__(files.only(part.name for part in parts), settings)
         self._kept = _sliced(parts, self._tables.counts)
         self._size = len(self._kept)
-        self._columns = Columns.of(settings, files.root)
 
     def _table(self, number: int) -> Table:
         file, shard = self.files.file(number), self._shards[number]
@@ -65,14 +62,13 @@ class TfdsRecords(FileRecords):
             problem = f"{found} records, but {INFO_NAME} says {shard.count}"
         return Table({}, content_digest(file), found if found == shard.count else 0, problem)
 
-    def _read(self, number: int, row: int) -> Record:
+    def _row(self, number: int, row: int) -> tuple[Mapping[str, Any], Origin]:
         origin = self.origin(number, row, f"in the record {row}")
         try:
             example = DecodedExample(self._shards[number].record(row))
-            values = row_of(example, self._features, self._labels)
+            return row_of(example, self._features, self._labels), origin
         except FeatureError as error:
             raise CorruptRecordError(origin.path, row, str(error), REMEDY) from error
-        return self._columns.record(values, f"{self.files.names[number]}#{row}", origin)
 
 
 def row_of(

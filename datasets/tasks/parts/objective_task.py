@@ -48,8 +48,6 @@ class ObjectiveTask:
         DatasetError: no objectives, two of one name, or a rate that is not a positive number.
     """
 
-    damaged: tuple[ExampleError, ...] = ()
-
     def __init__(self, source: RecordSource, objectives: Sequence[ObjectiveRate], context: ObjectiveContext) -> None:
         names = [one.name for one in objectives]
         if not names or len(set(names)) < len(names):
@@ -67,6 +65,11 @@ class ObjectiveTask:
 
     def _partner(self, generator: np.random.Generator) -> Record:
         return self.source.record(int(generator.integers(len(self.source))))
+
+    @property
+    def damaged(self) -> tuple[ExampleError, ...]:
+        """Files that the source found to be damaged as a whole."""
+        return tuple(getattr(self.source, "damaged", ()))
 
     @property
     def digest(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,8 @@ from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.objectives.parts.settings import PatchSettings, TextSettings
 from embodio.datasets.objectives.parts.spans import Denoiser, restore_text
 from embodio.datasets.records.record import Media, Record, Video
-from embodio.model import Example, Processor
+from embodio.model import Example, Processor, UnifiedIO2, collate
+from embodio.model.config.parts import LengthConfig, SamplingConfig
 from embodio.model.example import NEUTRAL_PROMPTS
 from embodio.model.tokens.vocabulary import PREFIXES, SENTINELS
 from tests.support.model.small import CONFIG, VOCABULARY
@@ -92,7 +94,7 @@ def in_prompt(example: Example) -> Counter[int]:
     return Counter(token for token in ids_of(example.text) if low <= token <= high)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(records(), st.sampled_from(NAMES), st.integers(0, 2**32))
 def test_every_record_makes_examples_that_fit_the_network(record: Record, name: str, seed: int) -> None:
     objective = named_objective(name)()
@@ -173,6 +175,37 @@ def test_windows_of_long_texts_lie_anywhere() -> None:
     assert min(firsts) < 4000 and max(firsts) > 16_000 and len(set(firsts)) > 50
 
 
+def test_there_are_never_more_than_200_sentinels() -> None:
+    long = CONFIG.replace(lengths=LengthConfig(encoder_text=3000, decoder_text=3000))
+    text = " ".join(f"w{number}" for number in range(4000))
+    example = made(
+        "denoise_text",
+        Record(key="t", text=text),
+        context=ObjectiveContext(long, VOCABULARY),
+        denoisers={"x": Denoiser("X", 0.5, span=1.0)},
+    )
+    assert len(example.text) > 1500
+    assert 180 < sum(token in SENTINEL_IDS for token in example.text) <= 200
+
+
+def test_examples_of_all_kinds_train_in_paper_mode_packed_as_unpacked() -> None:
+    video = Video(frames=np.stack([picture(number, 24, 32) for number in range(6)]), rate=4.0, sound=noise(0, 24_000))
+    sources = [
+        Record(key="t", text="some words of a longer text that goes on"),
+        Record(key="r", captions=("a red cup",), image=Media.of(picture(1)), sound=Media.of(noise(1))),
+        Record(key="v", video=Media.of(video), transcript="we pour the water in slowly and stir"),
+        Record(key="d", document=["A cat.", Media.of(picture(2)), "A dog.", Media.of(picture(3))]),
+    ]
+    examples = [made("multimodal", record, seed) for record in sources for seed in range(3)]
+    torch.manual_seed(0)
+    model = UnifiedIO2(CONFIG.paper_mode(), tokenizers=True)
+    batch = collate([PROCESSOR(example) for example in examples])
+    losses = [model.loss(model(batch | rows)).total for rows in ({}, {"packing/rows": torch.arange(12) // 3})]
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=1e-5)
+    losses[1].backward()
+    assert all(weight.grad is None or weight.grad.isfinite().all() for weight in model.parameters())
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 99), st.integers(20, 90), st.integers(20, 90), st.floats(0.05, 0.95))
 def test_the_stated_share_of_the_patches_that_show_something_is_hidden(
@@ -186,7 +219,7 @@ def test_the_stated_share_of_the_patches_that_show_something_is_hidden(
 
 
 def test_at_least_as_many_patches_are_hidden_as_the_network_does_not_read() -> None:
-    few = CONFIG.replace(sampling=type(CONFIG.sampling)(image_patches=4, audio_patches=2, num_frames=2))
+    few = CONFIG.replace(sampling=SamplingConfig(image_patches=4, audio_patches=2, num_frames=2))
     context = ObjectiveContext(few, VOCABULARY)
     image = made("denoise_image", Record(key="i", image=Media.of(picture(0, 32, 32))), context=context, share=0.1)
     audio = made("denoise_audio", Record(key="a", sound=Media.of(noise(0))), context=context, share=0.1)
