@@ -25,14 +25,14 @@ class PackingConfig:
     Losses and gradients are those of the unpacked batch, up to rounding.
 
     Attributes:
-        on: pack the batches, those of validation too.
+        enabled: pack the batches, those of validation too.
         encoder: tokens of inputs that a row holds; 0 takes two of the longest examples that the network can read.
         decoder: tokens of targets that a row holds; 0 takes two of the longest that it can write.
         examples: most examples of a row, 2 for pairs; 0 for any number.
         block: examples that are packed together, a divisor of batch_size; 0 for all that a process makes for a step.
     """
 
-    on: bool = False
+    enabled: bool = False
     encoder: int = 0
     decoder: int = 0
     examples: int = 0
@@ -43,7 +43,7 @@ class PackingConfig:
 
     def of_network(self, network: ModelConfig) -> tuple[ModelConfig, Capacity] | None:
         """The setting `packing` of `BatchStream` and `evaluation_batches` for a network; None if it is off."""
-        if not self.on:
+        if not self.enabled:
             return None
         from embodio.datasets.stream.packing import Capacity, longest_example
 

@@ -28,14 +28,14 @@ def losses(out: Path) -> list[tuple[str, float]]:
 
 def test_a_packed_run_has_the_losses_of_a_plain_one(data: Path, tmp_path: Path) -> None:
     train(settings(data, tmp_path / "plain"))
-    train(settings(data, tmp_path / "packed", packing=PackingConfig(on=True, encoder=400, decoder=300)))
+    train(settings(data, tmp_path / "packed", packing=PackingConfig(enabled=True, encoder=400, decoder=300)))
     plain, packed = losses(tmp_path / "plain"), losses(tmp_path / "packed")
     assert [kind for kind, _ in packed] == [kind for kind, _ in plain]
     assert [loss for _, loss in packed] == pytest.approx([loss for _, loss in plain], rel=1e-3)
 
 
 def test_batches_of_training_and_validation_are_packed(data: Path, tmp_path: Path) -> None:
-    trainer = make_trainer(settings(data, tmp_path, packing=PackingConfig(on=True, encoder=400, decoder=300)))
+    trainer = make_trainer(settings(data, tmp_path, packing=PackingConfig(enabled=True, encoder=400, decoder=300)))
     held_out = next(iter(next(iter(trainer.validators.values())).batches()))
     for batch in (trainer.batches.make(0)[0], held_out):
         assert int(batch["packing/rows"].max()) < len(batch["packing/rows"]) - 1
@@ -46,8 +46,8 @@ def test_off_is_the_default_and_the_longest_example_fits() -> None:
     nano = ModelConfig.named("nano")
     assert PackingConfig().of_network(nano) is None
     assert longest_example(nano) == (256 + 72 + 16, 256)
-    assert PackingConfig(on=True).of_network(nano) == (nano, Capacity(688, 512))
-    assert PackingConfig(on=True, encoder=900, examples=2).of_network(nano) == (nano, Capacity(900, 512, 2))
+    assert PackingConfig(enabled=True).of_network(nano) == (nano, Capacity(688, 512))
+    assert PackingConfig(enabled=True, encoder=900, examples=2).of_network(nano) == (nano, Capacity(900, 512, 2))
     assert longest_example(ModelConfig.named("large")) == (512 + 576 + 128 + 4 * 32 + 4 * 16, 512 + 1024 + 512)
 
 
@@ -55,7 +55,7 @@ def test_wrong_settings_are_named(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"packing\.encoder: got -1, expected 0 or more"):
         PackingConfig(encoder=-1)
     with pytest.raises(UsageError, match=r"packing\.block: got 3, expected a divisor of batch_size=8"):
-        settings(data, tmp_path, batch_size=8, packing=PackingConfig(on=True, block=3))
-    trainer = make_trainer(settings(data, tmp_path, packing=PackingConfig(on=True, decoder=2)))
+        settings(data, tmp_path, batch_size=8, packing=PackingConfig(enabled=True, block=3))
+    trainer = make_trainer(settings(data, tmp_path, packing=PackingConfig(enabled=True, decoder=2)))
     with pytest.raises(DatasetError, match=r"raise packing\.encoder or packing\.decoder"):
         trainer.batches.make(0)
