@@ -14,6 +14,10 @@ class DatasetError(Exception):
     """A data set cannot be read, written or collected; the message says what to do."""
 
 
+class NoSuchFiles(DatasetError):
+    """The files of a data set are not where they are expected."""
+
+
 class _Detailed(DatasetError):
     """An error that pickles with all its arguments, so that it survives the way out of a worker process."""
 

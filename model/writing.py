@@ -141,15 +141,19 @@ def sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing_folder(folder: Path) -> Iterator[Path]:
+def replacing_folder(folder: Path, aside: Path | None = None) -> Iterator[Path]:
     """Yields an empty folder, which replaces `folder` when the block ends; after an exception it is removed.
 
     Whenever the process dies, `recover_folder` finds either the former content or the new one, complete.
 
+    Args:
+        folder: what is replaced.
+        aside: where the former content goes, a free name on the same disk; None removes it.
+
     Raises:
         WriteError: as `replacing`.
     """
-    new, old = _sibling(folder, "new"), _sibling(folder, "old")
+    new, old = _sibling(folder, "new"), replaced(folder)
     try:
         with write_errors(folder):
             shutil.rmtree(new, ignore_errors=True)
@@ -158,6 +162,8 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
             sync_tree(new)
             while not _put_in_place(new, folder, old):
                 pass  # a reader has recovered the former content between the two renames
+            if aside is not None and old.exists():
+                old.replace(aside)
             sync(folder.absolute().parent)
         shutil.rmtree(old, ignore_errors=True)
     except WriteError as error:  # of a file in the folder that is gone now
@@ -170,8 +176,13 @@ def recover_folder(folder: Path) -> Path:
     """Finishes a replacement by `replacing_folder` that was interrupted between its two renames; returns the folder."""
     if not folder.exists():
         with contextlib.suppress(FileNotFoundError):  # there is no former content, or the writer lives and is done now
-            _renamed(_sibling(folder, "old"), folder)
+            _renamed(replaced(folder), folder)
     return folder
+
+
+def replaced(folder: Path) -> Path:
+    """Where `replacing_folder` puts the former content for a moment."""
+    return _sibling(folder, "old")
 
 
 def clear_leftovers(folder: Path) -> None:

@@ -54,7 +54,7 @@ class TrainConfig(RunConfig):
         init: initial weights of a new run instead of random ones: a checkpoint (runs/a/checkpoint, lift-nano), the
             folder of a network, released weights, or a name on the hub; a table shows what was loaded. A resumed run
             does not need it.
-        size: named size of the network: nano, large, xl or xxl.
+        size: named size of the network: nano, nano_generalist, large, xl or xxl.
         action_key: the imitated field; "action" for executed actions, "expert_action" for the expert's clean labels.
         holdout: number of episodes, the last of the data set, kept for validation.
         value_smoothness: neighbouring value tokens start with similar embeddings; width in tokens, 0 for none.

@@ -21,7 +21,8 @@ from embodio.datasets.stream.stream import batches
 from embodio.model.network.batch import Batch
 from embodio.model.writing import WriteError
 from embodio.train.bundles import Bundle
-from embodio.train.checkpoints.run import CHECKPOINT, Run, save_run
+from embodio.train.checkpoints.kept import CHECKPOINT
+from embodio.train.checkpoints.run import Run, save_run
 from embodio.train.interruption import Interruption
 from embodio.train.log import Means
 from embodio.train.objective import Network, Objective, Outcome, loss_weights, together

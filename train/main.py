@@ -19,12 +19,14 @@ from embodio.train.experiments import experiment_named, experiment_names, experi
 from embodio.train.run_config import RunConfig
 
 if TYPE_CHECKING:  # torch is loaded when training begins
-    from embodio.train.experiment import Parts
+    from embodio.train.experiment import Experiment, Parts
     from embodio.train.loop import Trainer
 
 CONFIGS = Path(__file__).parent / "configs"
 GROUP = "experiment"
 """The folder of recipes in it; a recipe of another experiment than the default begins with `stage: NAME`."""
+PLANS = "scaling"
+"""The first word that asks for a plan of a large run instead of a run."""
 USUAL = "policy"
 """The default experiment."""
 EXIT_SIGNAL = 128
@@ -34,6 +36,10 @@ EXIT_SIGNAL = 128
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `embodio-train`; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == [PLANS]:
+        from embodio.train.commands.scaling import main as plan  # it trains nothing
+
+        return plan(arguments[1:])
     named = arguments.pop(0) if arguments and arguments[0] in experiment_names() else None
     name = _stage_of_recipe(arguments) or named or USUAL
     if named not in (None, name) or name not in experiment_names():
@@ -62,9 +68,10 @@ def _stage_of_recipe(arguments: Sequence[str]) -> str | None:
 
 
 def _others(name: str) -> str:
-    """A sentence on the other experiments; nothing where there are none."""
+    """Sentences on the other experiments, if there are any, and on plans."""
     others = [other for other in experiment_names() if other != name]
-    return f" Other experiments: {', '.join(f'embodio-train {other}' for other in others)}." if others else ""
+    told = f" Other experiments: {', '.join(f'embodio-train {other}' for other in others)}." if others else ""
+    return f"{told} embodio-train {PLANS} plans a run on many GPUs."
 
 
 def train(config: RunConfig) -> int:
@@ -81,35 +88,56 @@ def train(config: RunConfig) -> int:
 
 
 def _train(config: RunConfig) -> int:
-    from rich.console import Console
-
-    from embodio.train.checkpoints.run import CHECKPOINT, restore_run
-
-    console = Console(highlight=False)
-    parts = build_parts(config)
-    trainer = trainer_of(parts, config)
-    checkpoint = Path(config.out) / CHECKPOINT
-    if restore_run(checkpoint, trainer.run, config, parts.older_identity):
-        console.print(f"going on from step {trainer.run.step} of {checkpoint} to step {config.steps}")
-    for note in parts.notes:
-        console.print(note, markup=False)
-    if config.compile:
-        trainer.run.model.compile()
+    trainer = begin(config)
     done = trainer.train()
-    console.print(f"{'finished' if done else 'stopped'} at step {trainer.run.step}: {checkpoint}")
+    _say(f"{'finished' if done else 'stopped'} at step {trainer.run.step}: {Path(config.out) / 'checkpoint'}")
     if not done:
-        console.print("run the same command again to go on")
+        _say("run the same command again to go on")
     number = trainer.interruption.number
     return 0 if done or number is None else EXIT_SIGNAL + number
 
 
-def build_parts(config: RunConfig) -> Parts[Any]:
-    """The parts of the settings' experiment; raises as its `build` does."""
+def begin(config: RunConfig, experiment: Experiment[Any] | None = None) -> Trainer[Any]:
+    """The trainer of a run at its beginning or, if the folder holds a checkpoint, where that ends; says which.
+
+    Args:
+        config: the settings; the process must be the folder's sole user.
+        experiment: what is trained; None finds it by its settings.
+
+    Raises:
+        TrainError: the checkpoint is damaged or of another run, or as `build_parts` and `trainer_of`.
+    """
+    from embodio.train.checkpoints.kept import CHECKPOINT, fall_back
+    from embodio.train.checkpoints.run import restore_run
+
+    checkpoint = Path(config.out) / CHECKPOINT
+    if said := fall_back(checkpoint.parent):
+        _say(said)
+    parts = build_parts(config, experiment)
+    trainer = trainer_of(parts, config)
+    if restore_run(checkpoint, trainer.run, config, parts.older_identity):
+        _say(f"going on from step {trainer.run.step} of {checkpoint} to step {config.steps}")
+    for note in parts.notes:
+        _say(note)
+    if config.compile:
+        trainer.run.model.compile()
+    return trainer
+
+
+def _say(what: Any) -> None:
+    """Prints a line or a table."""
+    from rich.console import Console
+
+    Console(highlight=False).print(what, markup=False)
+
+
+def build_parts(config: RunConfig, experiment: Experiment[Any] | None = None) -> Parts[Any]:
+    """The parts of an experiment; None finds it by its settings. Raises as its `build` does."""
     import torch
 
     torch.set_num_threads(threads(config.threads, usual=2))
     torch.manual_seed(config.seed)
-    return experiment_of(config).build(config)
+    return (experiment or experiment_of(config)).build(config)
 
 
 def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
@@ -117,17 +145,22 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
 
     Raises:
         PrecisionError: this machine has no such device.
+        TrainError: a setting names parts that the network does not have, or an optimiser that there is not.
     """
     from embodio.agent.planning.precision import usable_device
     from embodio.train.checkpoints.run import Run
     from embodio.train.identity import libraries
     from embodio.train.loop import Trainer
+    from embodio.train.network.lora import adapt
+    from embodio.train.network.recomputation import recompute
     from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
 
+    fixed = adapt(parts.network, config.lora, config.seed) if config.lora.rank else frozenset[str]()
+    recompute(parts.network, config.recompute)
     model = parts.network.to(usable_device(config.device))
-    average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None
+    average = WeightAverage(model, config.optimiser.ema, fixed) if config.optimiser.ema else None
     identity = {**parts.identity, "libraries": libraries()}
-    run = Run(model, make_optimiser(model, config.optimiser), average, identity=identity)
+    run = Run(model, make_optimiser(model, config.optimiser), average, identity=identity, fixed=fixed)
     trainer = Trainer(run, parts.batches, parts.objective, parts.bundle, parts.validators, config)
     trainer.observers = (*trainer.observers, *parts.observers)
     return trainer

@@ -6,11 +6,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, SHARE, require_ranges
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, require_ranges
 from embodio.train.command_line.schema import UsageError
 from embodio.train.optimisers.config import OptimiserConfig
 
 PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """Low-rank changes that are trained in place of the weights.
+
+    Attributes:
+        rank: of the change of each linear map; 0 trains the network itself.
+        alpha: the change is multiplied by alpha / rank; 0 is the rank.
+        targets: linear maps that are changed, by patterns of their names.
+        train: parameters that are trained whole besides, by patterns of their names, such as [text_embedding.*].
+    """
+
+    rank: int = 0
+    alpha: float = 0.0
+    targets: tuple[str, ...] = ("encoder.*", "decoder.*")
+    train: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "lora.", rank=COUNT, alpha=NOT_NEGATIVE)
 
 
 @dataclass(frozen=True)
@@ -27,7 +47,11 @@ class RunConfig:
             batch, in the memory of one.
         optimiser: settings of the optimiser.
         freeze: parameters that do not learn at first, by patterns of their names, of which the first that matches
-            counts, with the share of the steps after which they do: {"towers.*": 0.9}; 1 is for good.
+            counts, with the share of the steps after which they do: freeze={towers.*:0.9}; 1 is for good.
+        lora: low-rank changes of the network instead of training it; the checkpoint holds the merged network.
+        recompute: modules whose activations are computed again in the backward pass rather than kept, by patterns of
+            their names: [encoder.layers.*, decoder.layers.*, towers.*.blocks.*]. Slower, in less memory, with equal
+            gradients.
         device: cpu, cuda, cuda:1, ...
         precision: float32; or bfloat16 or float16 for autocast, the latter with a scale on the loss that adapts.
         threads: of the matrix products; 0 takes OMP_NUM_THREADS, or 2.
@@ -38,6 +62,8 @@ class RunConfig:
         log_every: steps between lines of the log.
         validate_every: steps between validations.
         checkpoint_every: steps between checkpoints.
+        keep: newest checkpoints that are kept; a run falls back to the one before if the newest is damaged.
+        keep_every: checkpoints of multiples of this many steps are kept too; 0 for none.
         stop_after: stop after this many steps in this session, with a checkpoint; 0 trains to the end.
     """
 
@@ -50,6 +76,8 @@ class RunConfig:
         "log_every",
         "validate_every",
         "checkpoint_every",
+        "keep",
+        "keep_every",
         "stop_after",
     )
     """Settings that may change when a run resumes, because they do not change its results; `*` is any name."""
@@ -61,6 +89,8 @@ class RunConfig:
     accumulate: int = 1
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     freeze: dict[str, float] = field(default_factory=dict)
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    recompute: tuple[str, ...] = ()
     device: str = "cpu"
     precision: str = "float32"
     threads: int = 0
@@ -71,12 +101,16 @@ class RunConfig:
     log_every: int = 20
     validate_every: int = 500
     checkpoint_every: int = 250
+    keep: int = 2
+    keep_every: int = 0
     stop_after: int = 0
 
     def __post_init__(self) -> None:
         counts = ("steps", "batch_size", "accumulate", "loader_memory_mb", "log_every", "validate_every")
-        require_ranges(self, "", **dict.fromkeys((*counts, "checkpoint_every"), AT_LEAST_ONE))
-        require_ranges(self, seed=COUNT, threads=COUNT, workers=COUNT, damaged_limit=COUNT, stop_after=COUNT)
+        require_ranges(self, "", **dict.fromkeys((*counts, "checkpoint_every", "keep"), AT_LEAST_ONE))
+        require_ranges(
+            self, seed=COUNT, threads=COUNT, workers=COUNT, damaged_limit=COUNT, stop_after=COUNT, keep_every=COUNT
+        )
         if self.precision not in PRECISIONS:
             raise UsageError(f"precision: got {self.precision!r}, expected one of {', '.join(PRECISIONS)}")
         for pattern, share in self.freeze.items():

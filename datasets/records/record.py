@@ -76,6 +76,9 @@ class Trajectory:
         states: float [T, S], such as positions; None if not recorded.
         actions: float [T, A], or one word for each step (navigation); None if not recorded.
         rate: steps a second, or None.
+        state_limits: lowest and highest value of each state number, float64 [2, S], between which states are written as
+            value tokens; None if unknown.
+        action_limits: the same of each action number, float64 [2, A].
     """
 
     instruction: str
@@ -83,6 +86,8 @@ class Trajectory:
     states: npt.NDArray[np.floating[Any]] | None = None
     actions: npt.NDArray[np.floating[Any]] | tuple[str, ...] | None = None
     rate: float | None = None
+    state_limits: npt.NDArray[np.float64] | None = None
+    action_limits: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

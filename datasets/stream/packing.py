@@ -1,8 +1,18 @@
-"""Packed rows of a batch: examples that share a row of the transformer, chosen by best fit of their lengths.
+"""Packed rows of a batch: which examples share a row of the transformer, by best fit of their lengths.
 
-A batch is packed by itself: no example waits for one of another batch, so batch number `step` stays a function of
-(seed, step), whatever the number of workers and ranks, and nothing has to be kept for resuming. The more examples a
-batch has, the less padding is left.
+**Blocks.** The positions of the stream come in blocks, by default the examples of one step (of one rank). A block is
+packed by itself, from the lengths of its own examples: no example waits for one of another block. So batch number
+`step` stays a function of (seed, step), whatever the number of workers and ranks; each example of the stream is in
+exactly one batch; what is held is one block, whose examples are as many as the setting says and as large as the network
+reads at most; nothing has to be kept for resuming; and the last batch needs no flushing.
+
+**Rows follow from examples.** `batch_size` counts examples, packed or not: a step sees the same examples and has the
+same loss and gradients either way. The paper counts rows instead, which fixes their number but makes the examples of a
+step depend on all before it. Here the number of rows varies from step to step, with the sum of the lengths, by a few
+per cent; there are never more than examples.
+
+**Little padding.** Rows are first filled by best fit, which says how many are needed. The examples are then dealt to so
+many rows that all become about equally long on both sides, as rows are only as long as the longest.
 """
 
 from __future__ import annotations
@@ -18,9 +28,16 @@ from torch import Tensor
 from embodio.datasets.errors import DatasetError
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.batch import Batch
-from embodio.model.network.network import ROWS
+from embodio.model.network.packing import INPUT_TOKENS, ROWS, TARGET_TOKENS
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+_POWER = 8
+"""Rows are balanced so that the sum of this power of their loads is small, which the fullest ones decide."""
+
+_EXCHANGES = 256
+"""Exchanges between two rows, at most; most blocks need fewer than one for four examples."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +48,29 @@ class Capacity:
         encoder: tokens of inputs.
         decoder: tokens of targets.
         examples: most examples of a row; None for any number, 2 for pairs.
+        block: examples that are packed together, a divisor of those that a rank makes for a step; None for all of them.
+            With a block, rows do not depend on the number of ranks.
     """
 
     encoder: int
     decoder: int
     examples: int | None = None
+    block: int | None = None
 
     def __post_init__(self) -> None:
         """Checks the numbers; raises DatasetError."""
-        for name in ("encoder", "decoder", "examples"):
+        for name in ("encoder", "decoder", "examples", "block"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise DatasetError(f"packing.{name}: got {value}, expected at least 1")
+
+    def require_blocks(self, examples: int) -> None:
+        """Raises DatasetError unless so many examples are a whole number of blocks."""
+        if self.block is not None and examples % self.block:
+            raise DatasetError(
+                f"packing.block: {examples} examples, which one rank makes for a step, are no whole number of blocks "
+                f"of {self.block}; choose a divisor"
+            )
 
 
 def best_fit(encoder: npt.ArrayLike, decoder: npt.ArrayLike, capacity: Capacity) -> Ints:
@@ -62,14 +90,7 @@ def best_fit(encoder: npt.ArrayLike, decoder: npt.ArrayLike, capacity: Capacity)
     Raises:
         DatasetError: an example is larger than a row.
     """
-    lengths = np.stack([np.asarray(encoder, dtype=np.int64), np.asarray(decoder, dtype=np.int64)], axis=1)
-    limits = np.array([capacity.encoder, capacity.decoder])
-    if (lengths > limits).any():
-        worst = int((lengths / limits).max(axis=1).argmax())
-        raise DatasetError(
-            f"packing: an example of {lengths[worst, 0]} and {lengths[worst, 1]} tokens does not fit a row of "
-            f"{capacity.encoder} and {capacity.decoder}; raise packing.encoder or packing.decoder"
-        )
+    lengths, limits = _checked(encoder, decoder, capacity)
     most = capacity.examples or len(lengths)
     free, held = np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.int64)
     found = np.zeros(len(lengths), dtype=np.int64)
@@ -83,8 +104,124 @@ def best_fit(encoder: npt.ArrayLike, decoder: npt.ArrayLike, capacity: Capacity)
         free[row] -= lengths[example]
         held[row] += 1
         found[example] = row
-    _, first = np.unique(found, return_index=True)
-    return np.argsort(np.argsort(first))[found]
+    return _renumbered(found)
+
+
+def balanced(encoder: npt.ArrayLike, decoder: npt.ArrayLike, capacity: Capacity, rows: int) -> Ints | None:
+    """The packed row of each example, such that rows are about equally full on both sides.
+
+    The largest examples come first, each goes where it raises the fullest rows least; then the fullest row exchanges
+    examples with others, or hands one over, as long as that helps. With three rows and examples of (6, 1), (5, 5),
+    (4, 2), (3, 3) and (1, 6) tokens, they are 0, 1, 2, 2 and 0: rows of (7, 7), (5, 5) and (7, 5).
+
+    Args:
+        encoder: int [N], tokens of the inputs of each example.
+        decoder: int [N], tokens of their targets.
+        capacity: of a row.
+        rows: how many there are.
+
+    Returns:
+        int64 [N], rows numbered from 0 in the order of their first example; None where some would not fit.
+
+    Raises:
+        DatasetError: an example is larger than a row.
+    """
+    lengths, limits = _checked(encoder, decoder, capacity)
+    most = capacity.examples or len(lengths)
+    means = np.maximum(1, lengths.sum(axis=0)) / rows
+    sizes, limits = lengths / means, limits / means
+    loads, held = np.zeros((rows, 2)), np.zeros(rows, dtype=np.int64)
+    owner = np.zeros(len(lengths), dtype=np.int64)
+    for example in np.argsort(-sizes.max(axis=1), kind="stable"):
+        cost = _cost(loads + sizes[example]) - _cost(loads)
+        cost[held >= most] = np.inf
+        row = int(cost.argmin())
+        owner[example] = row
+        loads[row] += sizes[example]
+        held[row] += 1
+    owner = _exchanged(sizes, owner, loads, held, most)
+    full = np.stack([np.bincount(owner, sizes[:, side], rows) for side in (0, 1)], axis=1)
+    return _renumbered(owner) if (full <= limits + 1e-9).all() else None
+
+
+def _exchanged(sizes: Floats, owner: Ints, loads: Floats, held: Ints, most: int) -> Ints:
+    """The row of each example after exchanges between the fullest row and others; `loads` and `held` follow."""
+    count, rows = len(sizes), len(loads)
+    items = np.vstack([sizes, np.zeros((rows, 2))])  # an empty item of each row: to take it is to hand one over
+    owner = np.concatenate([owner, np.arange(rows)])
+    for _ in range(_EXCHANGES):
+        fullest = int(loads.max(axis=1).argmax())
+        mine, theirs = np.flatnonzero(owner[:count] == fullest), np.flatnonzero(owner != fullest)
+        if held.max() >= most:
+            theirs = theirs[(theirs < count) | (held[owner[theirs]] < most)]
+        change = items[theirs][None] - items[mine][:, None]
+        after = _cost(loads[fullest] + change) + _cost(loads[owner[theirs]][None] - change)
+        gain = after - _cost(loads[fullest]) - _cost(loads[owner[theirs]])[None]
+        if not gain.size or gain.min() > -1e-9:
+            break
+        one, other = np.unravel_index(int(gain.argmin()), gain.shape)
+        row = owner[theirs[other]]
+        loads[fullest] += change[one, other]
+        loads[row] -= change[one, other]
+        if theirs[other] >= count:
+            owner[mine[one]] = row
+            held[fullest], held[row] = held[fullest] - 1, held[row] + 1
+        else:
+            owner[mine[one]], owner[theirs[other]] = row, fullest
+    return owner[:count]
+
+
+def _cost(loads: Floats) -> Floats:
+    powers: Floats = (loads**_POWER).sum(axis=-1)
+    return powers
+
+
+def _checked(encoder: npt.ArrayLike, decoder: npt.ArrayLike, capacity: Capacity) -> tuple[Ints, Ints]:
+    """Lengths int64 [N, 2] and limits [2]; raises DatasetError where an example is larger than a row."""
+    lengths = np.stack([np.asarray(encoder, dtype=np.int64), np.asarray(decoder, dtype=np.int64)], axis=1)
+    limits = np.array([capacity.encoder, capacity.decoder])
+    if (lengths > limits).any():
+        worst = int((lengths / limits).max(axis=1).argmax())
+        raise DatasetError(
+            f"packing: an example of {lengths[worst, 0]} and {lengths[worst, 1]} tokens does not fit a row of "
+            f"{capacity.encoder} and {capacity.decoder}; raise packing.encoder or packing.decoder"
+        )
+    return lengths, limits
+
+
+def _renumbered(rows: Ints) -> Ints:
+    """The same rows, numbered from 0 in the order of their first example."""
+    _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
+    numbers: Ints = np.argsort(np.argsort(first))[inverse]
+    return numbers
+
+
+def packed_rows(encoder: npt.ArrayLike, decoder: npt.ArrayLike, capacity: Capacity) -> Ints:
+    """The packed row of each example of a block: as few rows as best fit finds, balanced where that has less padding.
+
+    Args:
+        encoder: int [N], tokens of the inputs of each example.
+        decoder: int [N], tokens of their targets.
+        capacity: of a row.
+
+    Returns:
+        int64 [N], rows numbered from 0 in the order of their first example.
+
+    Raises:
+        DatasetError: an example is larger than a row.
+    """
+    found = best_fit(encoder, decoder, capacity)
+    if not len(found):
+        return found
+    even = balanced(encoder, decoder, capacity, int(found.max()) + 1)
+    lengths = np.stack([np.asarray(encoder), np.asarray(decoder)], axis=1)
+    return found if even is None or _positions(lengths, even) >= _positions(lengths, found) else even
+
+
+def _positions(lengths: Ints, rows: Ints) -> int:
+    """Positions of packed rows on both sides, padding included."""
+    longest = sum(int(np.bincount(rows, weights=side).max()) for side in lengths.T)
+    return longest * (int(rows.max()) + 1)
 
 
 def token_counts(batch: Mapping[str, Tensor], config: ModelConfig) -> tuple[Ints, Ints]:
@@ -123,9 +260,22 @@ def _target_lengths(modality: str, fields: Mapping[str, Tensor], config: ModelCo
 
 
 def packed(batch: Batch, config: ModelConfig, capacity: Capacity) -> Batch:
-    """The batch with "packing/rows", by which `UnifiedIO2.forward` packs it.
+    """The batch with "packing/rows", by which `UnifiedIO2.forward` packs it, and the lengths that a GPU needs.
+
+    Args:
+        batch: on the CPU; a whole number of blocks, but for the last one of held-out batches.
+        config: of the network.
+        capacity: of a row.
 
     Raises:
         DatasetError: an example is larger than a row.
     """
-    return {**batch, ROWS: torch.from_numpy(best_fit(*token_counts(batch, config), capacity))}
+    reads, writes = token_counts(batch, config)
+    block = capacity.block or len(reads)
+    rows, first = np.empty_like(reads), 0
+    for start in range(0, len(reads), block):
+        own = slice(start, start + block)
+        rows[own] = packed_rows(reads[own], writes[own], capacity) + first
+        first = int(rows[own].max()) + 1
+    arrays = {ROWS: rows, INPUT_TOKENS: reads, TARGET_TOKENS: writes}
+    return {**batch, **{key: torch.from_numpy(array) for key, array in arrays.items()}}

@@ -40,7 +40,7 @@ class BatchStream(NumberedBatches[RecordTask]):
         packing: the network's configuration and the capacity of a packed row; None for one example per row.
 
     Raises:
-        DatasetError: the batch cannot be divided evenly, or there is no such rank.
+        DatasetError: the batch cannot be divided evenly, into blocks of packing either, or there is no such rank.
     """
 
     def __init__(
@@ -56,6 +56,8 @@ class BatchStream(NumberedBatches[RecordTask]):
     ) -> None:
         super().__init__(task, seed, batch_size, rank=rank, ranks=ranks)
         self._processor, self._packing = processor, packing
+        if packing is not None:
+            packing[1].require_blocks(batch_size // ranks)
 
     def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
         """Batch number `step`, and what was wrong with the records that were replaced in it."""
@@ -100,6 +102,7 @@ def evaluation_batches(
     records: int,
     batch_size: int,
     on_damage: Callable[[ExampleError], None] = lambda error: None,
+    packing: tuple[ModelConfig, Capacity] | None = None,
 ) -> Iterator[Batch]:
     """At most `records` Examples, evenly spread over the task and without augmentation, in batches.
 
@@ -109,6 +112,7 @@ def evaluation_batches(
         records: the maximum number.
         batch_size: Examples in a batch, at most.
         on_damage: called for each damaged record, which is left out.
+        packing: as in `BatchStream`.
 
     Raises:
         ExampleError: an Example cannot be made of a record that is not damaged.
@@ -122,4 +126,5 @@ def evaluation_batches(
             except DamagedRecord as error:
                 on_damage(error)
         if rows:
-            yield collate(rows)
+            batch = collate(rows)
+            yield batch if packing is None else packed(batch, *packing)

@@ -156,7 +156,7 @@ class ModelConfig:
 
     @classmethod
     def named(cls, name: str, *, vocab_size: int | None = None) -> Self:
-        """One of the known sizes: nano, large, xl or xxl.
+        """One of the known sizes: nano, nano_generalist, large, xl or xxl.
 
         Args:
             name: the size.

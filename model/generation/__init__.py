@@ -9,6 +9,7 @@ image = generate(model, batch, "image", sampled, guidance=away, seeds=[7])
 image.codes  # [1, 1024], one for each cell of the tokeniser's grid
 """
 
+from embodio.model.example import NEUTRAL_PROMPTS
 from embodio.model.generation.beam import Beam
 from embodio.model.generation.constraints import (
     Constraint,
@@ -28,7 +29,7 @@ from embodio.model.generation.generator import (
     generate,
     stream,
 )
-from embodio.model.generation.guidance import NEUTRAL_PROMPTS, Guidance
+from embodio.model.generation.guidance import Guidance
 from embodio.model.generation.repetition import Repetition
 from embodio.model.generation.sampling import Sampling
 from embodio.model.generation.scoring import AnswerScores, score_answers

@@ -13,12 +13,6 @@ from embodio.model.errors import DecodingError
 from embodio.model.layers.token_sequence import TokenSequence
 from embodio.model.network.network import UnifiedIO2
 
-NEUTRAL_PROMPTS: Mapping[str, str] = {
-    "image": "An image of a random picture.",
-    "audio": "A video of a random audio.",
-}
-"""The neutral prompt of each modality for the released weights, placed after the modality's prefix."""
-
 
 @dataclass(frozen=True)
 class Guidance:

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from embodio.model.layers.fused import norm_rotate
 from embodio.model.layers.layers import Linear
+from embodio.model.layers.packed_attention import Mask, PackedAttention
 
 MAX_LOGIT_SCALE = math.log(100.0)
 
@@ -41,7 +42,7 @@ def attend(
     key: Tensor,
     value: Tensor,
     *,
-    mask: Tensor | None = None,
+    mask: Mask = None,
     causal: bool = False,
     scale: float | None = None,
     dtype: torch.dtype | None = None,
@@ -52,7 +53,7 @@ def attend(
         query: [B, Lq, H, Dh].
         key: [B, Lk, H, Dh].
         value: [B, Lk, H, Dh].
-        mask: bool broadcastable to [B, H, Lq, Lk], True where allowed.
+        mask: bool broadcastable to [B, H, Lq, Lk], True where allowed; or packed examples, which see themselves only.
         causal: hide keys after the query; only without a mask.
         scale: factor on the logits, 1 / sqrt(Dh) by default.
         dtype: dtype of the products if there are many keys and no mask; by default that of the query.
@@ -60,6 +61,8 @@ def attend(
     Returns:
         [B, Lq, H * Dh], dtype of the query.
     """
+    if isinstance(mask, PackedAttention):
+        return mask.attend(query, key, value, scale)
     if dtype is not None and mask is None and not causal and key.shape[1] >= MANY_TOKENS:
         return _attend_in(dtype, query, key, value, query.shape[-1] ** -0.5 if scale is None else scale)
     mixed = functional.scaled_dot_product_attention(
@@ -97,7 +100,7 @@ class SelfAttention(nn.Module):
         query, key, value = norm_rotate(fused, self.query_key_norm, rotary)
         return query, key, value
 
-    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None, causal: bool = False) -> Tensor:
+    def forward(self, x: Tensor, rotary: Tensor, mask: Mask, causal: bool = False) -> Tensor:
         """Mix the tokens of x [B, L, D]; see `attend` for the mask. Returns [B, L, D]."""
         query, key, value = self.project(x, rotary)
         return self.out(attend(query, key, value, mask=mask, causal=causal, dtype=self.attention_dtype))
@@ -135,7 +138,7 @@ class CrossAttention(nn.Module):
         return (functional.normalize(key, dim=-1) if self.kind == "cosine" else key), value
 
     def forward(
-        self, x: Tensor, keys_values: tuple[Tensor, Tensor], rotary: Tensor | None = None, mask: Tensor | None = None
+        self, x: Tensor, keys_values: tuple[Tensor, Tensor], rotary: Tensor | None = None, mask: Mask = None
     ) -> Tensor:
         """Mix context values into x [B, L, D]; `mask` hides context tokens, see `attend`. Returns [B, L, D]."""
         query = self.query(x).unflatten(-1, (self.num_heads, -1))

@@ -9,7 +9,8 @@ some of the earlier tokens (`layer_pattern` gives the pattern of each layer):
 
 Dynamic masking (section 3.3): in denoising, a token hidden from the encoder must not reach the decoder as an input
 either. The position where it is fed, which predicts the next token, attends only to itself, and no other position
-attends to it.
+attends to it. Text has no such mask: all of a text target was hidden from the encoder, and it is written one token
+after another.
 
 Masks are computed from two numbers per token, its position and the width of its grid, so they can be computed for any
 part of a sequence, and only when needed.

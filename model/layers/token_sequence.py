@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from embodio.model.layers.packed_attention import Mask, SpanAttention, Spans
 from embodio.model.layers.sparse_masks import Placement, join_placements
 
 
@@ -23,6 +24,7 @@ class TokenSequence:
         placement: grid positions of target tokens, if the masks of the paper are enabled.
         examples: int64 [B, L], the example of each token in packed rows; tokens of other examples are never visible,
             in self- or cross-attention. None where a row is one example.
+        spans: the same of packed examples in one flat row without padding, instead of `examples`.
     """
 
     embeddings: Tensor
@@ -31,6 +33,7 @@ class TokenSequence:
     segments: Tensor | None = None
     placement: Placement | None = None
     examples: Tensor | None = None
+    spans: Spans | None = None
 
     @property
     def length(self) -> int:
@@ -89,8 +92,8 @@ def _join_segments(parts: Sequence[TokenSequence], separate: bool) -> Tensor:
     return torch.cat(joined, dim=1)
 
 
-def self_attention_mask(tokens: TokenSequence, *, causal: bool = False) -> Tensor | None:
-    """The self-attention mask for `scaled_dot_product_attention`.
+def self_attention_mask(tokens: TokenSequence, *, causal: bool = False) -> Mask:
+    """The self-attention mask for `attend`.
 
     Every query keeps at least one key (all of them, or itself when causal), so that padding rows have finite, though
     meaningless, values.
@@ -103,6 +106,8 @@ def self_attention_mask(tokens: TokenSequence, *, causal: bool = False) -> Tenso
         bool, broadcastable to [B, H, L, L], True where attention is allowed; None if at most `causal` hides anything,
         which the caller passes on as `is_causal`.
     """
+    if tokens.spans is not None:
+        return SpanAttention(tokens.spans, tokens.spans, causal=causal)
     if tokens.mask is None and tokens.segments is None and tokens.examples is None:
         return None
     allowed = tokens.full_mask()[:, None, None, :]
@@ -122,11 +127,13 @@ def cross_attention_mask(mask: Tensor | None) -> Tensor | None:
     return (mask | ~mask.any(dim=-1, keepdim=True))[:, None, None, :]
 
 
-def decoder_cross_mask(tokens: TokenSequence, encoded: TokenSequence) -> Tensor | None:
+def decoder_cross_mask(tokens: TokenSequence, encoded: TokenSequence) -> Mask:
     """The cross-attention mask of target tokens: bool, broadcastable to [B, H, Lq, Lk]; None for all.
 
     In packed rows a token sees the valid tokens of its own example; all tokens if there are none.
     """
+    if tokens.spans is not None and encoded.spans is not None:
+        return SpanAttention(tokens.spans, encoded.spans)
     if encoded.examples is None or tokens.examples is None:
         return cross_attention_mask(encoded.mask)
     own = (tokens.examples[:, :, None] == encoded.examples[:, None, :]) & encoded.full_mask()[:, None, :]

@@ -21,14 +21,28 @@ class TargetOutput:
     """The network's output for one target modality.
 
     Attributes:
-        logits: [B, L, V] over the whole (padded) table.
+        found: logits over the whole (padded) table, [B, L, V]; with `places` [N, V], of those positions only.
         targets: int64 [B, L].
         loss_mask: bool [B, L], True where the position is trained; None when all are.
+        places: int64 [N], the valid ones among the B * L positions, where only their logits were computed.
     """
 
-    logits: Tensor
+    found: Tensor
     targets: Tensor
     loss_mask: Tensor | None
+    places: Tensor | None = None
+
+    @property
+    def logits(self) -> Tensor:
+        """[B, L, V]; zeros at positions of padding that were left out."""
+        if self.places is None:
+            return self.found
+        flat = self.found.new_zeros(self.targets.numel(), self.found.shape[-1])
+        return flat.index_copy(0, self.places, self.found).view(*self.targets.shape, -1)
+
+    def at_places(self, values: Tensor) -> Tensor:
+        """Values [B, L] of the positions that have logits, flat [N]."""
+        return values.flatten() if self.places is None else values.flatten()[self.places]
 
 
 @dataclass(frozen=True)
@@ -113,14 +127,14 @@ def trained_positions(batch: Batch, lengths: Mapping[str, int]) -> dict[str, Ten
 
 
 def _modality_loss(output: TargetOutput, z_loss: float, weight_of_all: Tensor | None) -> ModalityLoss:
-    logits, targets = output.logits.flatten(0, 1), output.targets.flatten()
+    logits, targets = output.found.flatten(0, -2), output.at_places(output.targets)
     entropy, log_partition, correct = cross_entropy(logits, targets)
     counted = targets != EOS_ID
     if output.loss_mask is None:
         weight = entropy.new_tensor(float(entropy.numel()))
         mask = entropy.new_ones(())
     else:
-        mask = output.loss_mask.flatten().to(entropy.dtype)
+        mask = output.at_places(output.loss_mask).to(entropy.dtype)
         weight = mask.sum()
         counted = counted & (mask != 0)
     divisor = (weight if weight_of_all is None else weight_of_all.to(entropy)).clamp(min=1.0)

@@ -19,14 +19,11 @@ from embodio.model.layers.vit import ImageTower
 from embodio.model.network.batch import Batch, check_input, check_rows, check_target
 from embodio.model.network.inputs import Fields, HistoryInput, PatchInput, TextInput
 from embodio.model.network.loss import Z_LOSS, LossOutput, TargetOutput, compute_loss
-from embodio.model.network.packing import Packing
+from embodio.model.network.packing import KEYS, ROWS, moved, packings
 from embodio.model.network.targets import CODE_OFFSET, CodeTarget, Target, TextTarget, Tokenizer
 from embodio.model.network.transformer import Decoder, Encoder
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
-
-ROWS = "packing/rows"
-"""The key of the packed row of each example, int [B]."""
 
 _FIELDS = {
     "inputs/text": ("tokens", "mask", "pos_ids"),
@@ -170,28 +167,40 @@ class UnifiedIO2(nn.Module):
     def forward(self, batch: Batch) -> dict[str, TargetOutput]:
         """Teacher-forced logits of every target in the batch, keyed by its own modality.
 
-        With "packing/rows" int [B] in the batch, the transformer runs on packed rows (`embodio.model.network.packing`);
-        logits of valid positions are the same, those of padding are of zeros.
+        With "packing/rows" int [B] in the batch, the transformer runs on packed rows (`embodio.model.network.packing`),
+        and only valid positions get logits, the same as unpacked.
 
         Args:
             batch: see `Batch`; the fields of each modality are described in `embodio.model.network.inputs` and
                 `embodio.model.network.targets`.
         """
         inputs = concatenate(list(self.embed_inputs(batch).values()))
-        encoder = Packing.of(inputs, batch[ROWS]) if ROWS in batch else None
-        encoded = self.encoder(inputs if encoder is None else encoder.pack(inputs))
         targets = self.embed_targets(batch)
         tokens = concatenate([target.tokens for target in targets.values()], separate=True)
-        if encoder is None:
-            hidden = self.decoder(tokens, encoded)
-        else:
-            decoder = Packing.of(tokens, batch[ROWS])
-            hidden = decoder.unpack(self.decoder(decoder.pack(tokens), encoded))
-        pieces = hidden.split([target.tokens.length for target in targets.values()], dim=1)
+        if ROWS in batch:
+            return self._packed(batch, inputs, targets, tokens)
+        pieces = self.decoder(tokens, self.encoder(inputs)).split(
+            [target.tokens.length for target in targets.values()], dim=1
+        )
         return {
             name: TargetOutput(self.logits(piece, name), target.ids, target.loss_mask)
             for (name, target), piece in zip(targets.items(), pieces, strict=True)
         }
+
+    def _packed(
+        self, batch: Batch, inputs: TokenSequence, targets: Mapping[str, Target], tokens: TokenSequence
+    ) -> dict[str, TargetOutput]:
+        """`forward` on packed rows."""
+        reading, writing = packings(inputs, tokens, batch)
+        hidden = self.decoder(writing.pack(tokens), self.encoder(reading.pack(inputs))).flatten(0, 1)
+        places = writing.places.split([target.tokens.length for target in targets.values()], dim=1)
+        outputs = {}
+        for (name, target), own in zip(targets.items(), places, strict=True):
+            own = own.flatten()
+            valid = (own < len(hidden)).nonzero().squeeze(1)
+            found = self.logits(moved(hidden, own[valid]), name)
+            outputs[name] = TargetOutput(found, target.ids, target.loss_mask, valid)
+        return outputs
 
     def loss(
         self,
@@ -257,7 +266,7 @@ def _split(batch: Batch, config: ModelConfig) -> dict[str, dict[str, Fields]]:
     built = {"inputs": config.input_modalities, "targets": config.target_modalities}
     check_rows(batch)
     for key, value in batch.items():
-        if key == ROWS:
+        if key in KEYS:
             continue
         owner, _, name = key.rpartition("/")
         if name not in _FIELDS.get(owner, ()):

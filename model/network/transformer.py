@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from embodio.model.config.parts import TransformerConfig
 from embodio.model.layers.attention import CrossAttention, SelfAttention
 from embodio.model.layers.layers import Dropout, GatedMLP, RMSNorm
+from embodio.model.layers.packed_attention import Mask, causal_spans
 from embodio.model.layers.sparse_masks import layer_masks
 from embodio.model.layers.token_sequence import TokenSequence, decoder_cross_mask, self_attention_mask
 from embodio.model.pauses import BETWEEN, pause
@@ -40,7 +42,7 @@ class EncoderLayer(nn.Module):
         self.mlp = GatedMLP(dim, config.mlp_dim, config.dropout_rate)
         self.dropout = Dropout(config.dropout_rate)
 
-    def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, rotary: Tensor, mask: Mask) -> Tensor:
         """Map x [B, L, D] to [B, L, D]; `rotary` comes from `head_rotary`, `mask` from `self_attention_mask`."""
         x = x + self.dropout(self.attention(self.attention_norm(x), rotary, mask))
         return x + self.dropout(self.mlp(self.mlp_norm(x)))
@@ -86,9 +88,9 @@ class DecoderLayer(nn.Module):
         self,
         x: Tensor,
         rotary: Tensor,
-        mask: Tensor | None,
+        mask: Mask,
         keys_values: tuple[Tensor, Tensor],
-        cross_mask: Tensor | None,
+        cross_mask: Mask,
     ) -> Tensor:
         """Map x [B, L, D] to [B, L, D].
 
@@ -131,12 +133,14 @@ class Decoder(nn.Module):
             x = layer(x, rotary, mask, keys_values, cross_mask)
         return self.dropout(self.norm(x))
 
-    def _masks(self, tokens: TokenSequence) -> list[Tensor | None]:
+    def _masks(self, tokens: TokenSequence) -> Sequence[Mask]:
         """The self-attention mask of each layer; one for all, unless the masks of the paper are in force."""
+        place, count = tokens.placement, len(self.layers)
+        if tokens.spans is not None:
+            return causal_spans(tokens.spans, tokens.segments, place, count)
         mask = self_attention_mask(tokens, causal=True)
-        place = tokens.placement
         if place is None:
-            return [mask] * len(self.layers)
-        if mask is None:
+            return [mask] * count
+        if not isinstance(mask, Tensor):
             mask = torch.ones(tokens.length, tokens.length, dtype=torch.bool, device=tokens.embeddings.device).tril()
-        return layer_masks(place, place, len(self.layers), mask)
+        return layer_masks(place, place, count, mask)

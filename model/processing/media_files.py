@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,21 +23,22 @@ class MediaError(ModelError, OSError):
     """A sound or video file is absent, damaged or lacks the requested stream; the message names the file."""
 
 
-def open_media(path: str | Path) -> InputContainer:
+def open_media(path: str | Path, data: bytes | None = None) -> InputContainer:
     """Opens a sound or video file; nothing else is opened on its behalf.
 
     Args:
         path: the file.
+        data: its content, of a file that is part of another one; `path` is then only a name for errors.
 
     Raises:
         MediaError: the file is absent or damaged, or is not a sound or video file.
     """
     import av
 
-    file = require_file(path)
+    # The prefix keeps names such as "concat:a" from meaning something.
+    source = f"file:{require_file(path)}" if data is None else io.BytesIO(data)
     try:
-        # The prefix keeps names such as "concat:a" from meaning something.
-        return av.open(f"file:{file}", mode="r", container_options=dict(_OPTIONS), metadata_errors="replace")
+        return av.open(source, mode="r", container_options=dict(_OPTIONS), metadata_errors="replace")
     except av.FFmpegError as error:
         raise unreadable(path, error) from error
 

@@ -17,6 +17,7 @@ from embodio.model.processing.audio_features import (
     require_waveform,
     segment_samples,
 )
+from embodio.model.processing.hidden_codes import hidden_image_codes, hidden_sound_codes
 from embodio.model.processing.image import CHANNELS, ImageFit, image_to_patches, image_to_target
 from embodio.model.tokens.vocabulary import BOS_ID, EOS_ID, Prompt, Vocabulary
 
@@ -24,6 +25,7 @@ Features = dict[str, npt.NDArray[np.generic]]
 """One example as arrays; the keys are those of a Batch, the shapes lack its leading dimension."""
 
 Ints = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 
 
@@ -50,14 +52,15 @@ class Processor:
 
     * `inputs/text/tokens`, `/mask`, `/pos_ids`: int32 [L], ending with the end-of-sequence id.
     * `inputs/image/input` float32 [N, C] normalised patches, `/mask` int32 [N], `/pos_ids` int32 [N] index in the grid.
+      Hidden patches are absent, so that N is smaller.
     * `inputs/image_history/input` float32 [F, N, C], `/mask`, `/pos_ids` int32 [F, N]; unused slots come last, masked.
     * `inputs/audio/...` and `inputs/audio_history/...`: the same of log-mel spectrograms (paper, section 3.1).
     * `targets/text/targets` int32 [L] ending with end of sequence, `/inputs` the same shifted right by one with begin
       of sequence in front, `/mask`, `/pos_ids`, `/segment_ids` int32 [L]; several answers one after the other, with
       segment ids 1, 2, ..., positions that start over, and an end each.
     * `targets/image/image` float32 [H, W, 3] in [-1, 1] and `targets/audio/audio` float32 [T, M, 1] normalised log-mel,
-      as their tokenisers take them, with `/mask`, `/loss_mask` (the same) and `/task_mask` (0: no code was hidden in
-      the input) int32 [N].
+      as their tokenisers take them, with `/mask`, `/loss_mask` (the same) and `/task_mask` int32 [N]: 1 for codes
+      that lie in a part of the input which the encoder is not given, where the example hides patches; otherwise 0.
 
     Parts that an example does not have are absent.
     """
@@ -91,17 +94,20 @@ class Processor:
         Args:
             example: the example; images of any size, sounds as `Example` says.
             rng: chooses the patches of a model that looks at a part of them (`config.sampling`); not used otherwise.
+                Of an input with hidden patches it chooses among the others, and those not chosen count as hidden too.
 
         Raises:
             ProcessorError: the example has a part that the model was not built for, an image that is not RGB or not in
                 range, a sound of a wrong type, length or range, too many history frames, or `rng` is missing.
+                The same where a grid of hidden patches has another shape or type than the input's, or hides everything.
             GeometryError: an image so thin that nothing of it is left on the canvas.
             VocabularyError: a prompt that the vocabulary cannot encode.
         """
         self._require_supported(example)
         features = self._text_input(example.text)
         if example.image is not None:
-            features.update(_named("inputs/image", self._image(example.image, "image", "image", rng)))
+            hidden = self._hidden("image", example.image_hidden)
+            features.update(_named("inputs/image", self._image(example.image, "image", "image", rng, hidden)))
         if len(example.image_history):
             parts = self._history("image_history", example.image_history, self._image, rng)
             features.update(_named("inputs/image_history", parts))
@@ -113,6 +119,8 @@ class Processor:
             features.update(self._image_target(example.image_target))
         if example.audio_target is not None:
             features.update(self._audio_target(example.audio_target))
+        if example.image_hidden is not None or example.audio_hidden is not None:
+            self._mark_hidden(example, features)
         return features
 
     def _require_supported(self, example: Example) -> None:
@@ -123,6 +131,9 @@ class Processor:
         for name, modality in _TARGET_FIELDS.items():
             if modality not in targets and getattr(example, name) is not None:
                 raise ProcessorError(f"{name}: this model does not write {modality}, only {targets}; leave it out")
+        for name in ("image", "audio"):
+            if getattr(example, name) is None and getattr(example, f"{name}_hidden") is not None:
+                raise ProcessorError(f"{name}_hidden: there is no {name} whose patches it could hide; leave it out")
         if isinstance(example.other_answers, str):
             raise ProcessorError("other_answers: expected a list of answers, found one text")
         if len(example.other_answers) and example.text_target is None:
@@ -157,31 +168,79 @@ class Processor:
             )
         return np.array([*ids[: longest - 1], EOS_ID], dtype=np.int32)
 
-    def _image(self, image: Image, modality: str, name: str, rng: np.random.Generator | None) -> _Parts:
+    def _hidden(self, modality: str, hidden: Bools | None) -> Bools | None:
+        """Checks a grid of hidden patches and flattens it to [N]."""
+        if hidden is None:
+            return None
+        name, grid = f"{modality}_hidden", self.config.patch_grids[modality]
+        if not isinstance(hidden, np.ndarray) or hidden.dtype != np.bool_ or hidden.shape != grid:
+            found = f"{hidden.dtype} {hidden.shape}" if isinstance(hidden, np.ndarray) else type(hidden).__name__
+            raise ProcessorError(f"{name}: expected bool {grid}, one value for each patch, found {found}")
+        if hidden.all():
+            raise ProcessorError(f"{name}: every patch is hidden; leave out the {modality} instead")
+        return hidden.reshape(-1)
+
+    def _mark_hidden(self, example: Example, features: Features) -> None:
+        """Marks the target codes in parts of the input that the encoder is not given."""
+        config = self.config
+        if example.image_hidden is not None and example.image is not None and example.image_target is not None:
+            tokeniser = config.image_tokenizer
+            if tokeniser is not None:
+                source = ImageFit.of((example.image.shape[0], example.image.shape[1]), config.image_size)
+                target = ImageFit.of(
+                    (example.image_target.shape[0], example.image_target.shape[1]), tokeniser.image_size
+                )
+                seen = _seen(features, "image", config.patch_grids["image"])
+                codes = hidden_image_codes(seen, source, target, config.image_patch_size, tokeniser.patch_size[0])
+                features["targets/image/task_mask"] = codes.astype(np.int32)
+        if example.audio_hidden is not None and example.audio_target is not None:
+            sound_tokeniser = config.audio_tokenizer
+            if sound_tokeniser is not None:
+                bands, time = sound_tokeniser.spectrogram_size
+                seen = _seen(features, "audio", config.patch_grids["audio"])
+                sizes, code = (config.audio_size, (time, bands)), sound_tokeniser.patch_size[::-1]
+                codes = hidden_sound_codes(seen, sizes, config.audio_patch_size, (code[0], code[1]))
+                features["targets/audio/task_mask"] = codes.astype(np.int32)
+
+    def _image(
+        self, image: Image, modality: str, name: str, rng: np.random.Generator | None, hidden: Bools | None = None
+    ) -> _Parts:
         """Returns the patches of one image of a modality."""
         _require_image(image, name)
         canvas: Size = getattr(self.config, f"{modality}_size")
         patch = self.config.image_patch_size
         patches = image_to_patches(image, canvas, patch)
         mask = ImageFit.of((image.shape[0], image.shape[1]), canvas).patch_mask(patch)
-        return self._sampled(patches, mask, modality, name, rng)
+        return self._sampled(patches, mask, modality, name, rng, hidden)
 
-    def _sound(self, sound: Sound, modality: str, name: str, rng: np.random.Generator | None) -> _Parts:
+    def _sound(
+        self, sound: Sound, modality: str, name: str, rng: np.random.Generator | None, hidden: Bools | None = None
+    ) -> _Parts:
         """Returns the patches of one segment of sound of a modality."""
         size: Size = getattr(self.config, f"{modality}_size")
         try:
             patches, mask = spectrogram_to_patches(_spectrogram(sound, size, name), size, self.config.audio_patch_size)
         except AudioError as error:
             raise ProcessorError(f"{name}: {error}") from error
-        return self._sampled(patches, mask, modality, name, rng)
+        return self._sampled(patches, mask, modality, name, rng, hidden)
 
     def _sampled(
-        self, patches: Floats, mask: Ints, modality: str, name: str, rng: np.random.Generator | None
+        self,
+        patches: Floats,
+        mask: Ints,
+        modality: str,
+        name: str,
+        rng: np.random.Generator | None,
+        hidden: Bools | None,
     ) -> _Parts:
-        """Keeps the patches that the model reads: all in order, or a random subset, valid ones first."""
+        """Keeps the patches that the model reads: all that are not hidden, or a random subset, valid ones first."""
         samples: int = getattr(self.config.sampling, f"{modality}_patches")
+        order = np.arange(len(mask), dtype=np.int32)
+        if hidden is not None:
+            order = order[~hidden]
+            patches, mask = patches[order], mask[order]
         if samples >= len(mask):
-            return patches, mask, np.arange(len(mask), dtype=np.int32)
+            return patches, mask, order
         if rng is None:
             raise ProcessorError(
                 f"{name}: the model looks at {samples} of {len(mask)} patches chosen at random; give an rng, "
@@ -189,7 +248,7 @@ class Processor:
             )
         shuffled = rng.permutation(len(mask)).astype(np.int32)
         chosen = shuffled[np.argsort(1 - mask[shuffled], kind="stable")[:samples]]  # valid patches first
-        return patches[chosen], mask[chosen], chosen
+        return patches[chosen], mask[chosen], order[chosen]
 
     def _history(
         self,
@@ -221,7 +280,8 @@ class Processor:
             main, earlier = self._cut(main, earlier)
         features: Features = {}
         if main is not None:
-            features.update(_named("inputs/audio", self._sound(main, "audio", "audio", rng)))
+            hidden = self._hidden("audio", example.audio_hidden)
+            features.update(_named("inputs/audio", self._sound(main, "audio", "audio", rng, hidden)))
         if len(earlier):
             parts = self._history("audio_history", earlier, self._sound, rng)
             features.update(_named("inputs/audio_history", parts))
@@ -296,6 +356,14 @@ def _code_target(modality: str, values: Floats, mask: Ints) -> Features:
         f"{prefix}/loss_mask": mask.copy(),
         f"{prefix}/task_mask": np.zeros_like(mask),
     }
+
+
+def _seen(features: Features, modality: str, grid: Size) -> Bools:
+    """The patches of an input that the encoder is given, bool [rows, columns]."""
+    seen = np.zeros(grid, dtype=np.bool_)
+    mask, positions = (features[f"inputs/{modality}/{name}"] for name in ("mask", "pos_ids"))
+    seen.reshape(-1)[positions[mask != 0]] = True
+    return seen
 
 
 def _named(prefix: str, parts: _Parts) -> Features:

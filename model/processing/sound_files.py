@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import math
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,24 +22,27 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 
-def read_sound(path: str | Path) -> Floats:
+def read_sound(path: str | Path, data: bytes | None = None, longest: float = math.inf) -> Floats:
     """Reads a sound file, or the sound of a video file.
 
     Args:
         path: wav, flac, mp3, ogg, m4a, mp4 or another container that ffmpeg reads; any rate, any number of channels.
+        data: content of the file, where it is part of another one; `path` is then only a name for errors.
+        longest: seconds; a longer sound is refused before all of it is in memory.
 
     Returns:
         float32 [samples] in [-1, 1] at 16 kHz, the mean of the channels.
 
     Raises:
-        MediaError: the file is absent or damaged, or has no sound.
+        MediaError: the file is absent or damaged, has no sound, or too much of it.
     """
-    file = require_file(path)
+    source = str(require_file(path)) if data is None else io.BytesIO(data)
     try:
-        with wave.open(str(file), "rb") as reader:
+        with wave.open(source, "rb") as reader:
+            _require_length(path, reader.getnframes() / max(1, reader.getframerate()), longest)
             recorded, rate = _samples(reader), reader.getframerate()
     except (wave.Error, EOFError):  # no wav file, or one of a kind that the module does not know
-        return _read_with_av(path)
+        return _read_with_av(path, data, longest)
     if not recorded.size:
         raise MediaError(f"{path}: the file has no samples")
     return resample(to_mono(recorded), rate)
@@ -57,14 +62,23 @@ def _samples(reader: wave.Wave_read) -> npt.NDArray[np.generic]:
     return np.frombuffer(data, dtype=f"<i{width}").reshape(-1, channels)
 
 
-def _read_with_av(path: str | Path) -> Floats:
+def _require_length(path: str | Path, seconds: float, longest: float) -> None:
+    if seconds > longest:
+        raise MediaError(f"{path}: the sound lasts longer than {longest:g} s")
+
+
+def _read_with_av(path: str | Path, data: bytes | None, longest: float) -> Floats:
     import av
 
-    container = open_media(path)
+    container = open_media(path, data)
     try:
         if not container.streams.audio:
             raise MediaError(f"{path}: the file has no sound")
-        parts = list(_resampled(container))
+        parts, samples = list[Floats](), 0
+        for part in _resampled(container):
+            parts.append(part)
+            samples += len(part)
+            _require_length(path, samples / SAMPLE_RATE, longest)
     except av.FFmpegError as error:
         raise unreadable(path, error) from error
     finally:

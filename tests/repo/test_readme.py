@@ -16,7 +16,10 @@ from embodio.train.commands.collect import CollectConfig
 from embodio.train.config import TrainConfig
 from tests.support.rooms import REPO
 
-PAGES = ("README.md", "docs/agent.md", "docs/architecture.md", "docs/decisions.md", "docs/data.md", "docs/model.md")
+PAGES = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("agent", "architecture", "decisions", "data", "model", "training")),
+)
 SCHEMAS = {"embodio-rollout": RolloutConfig, "embodio-collect": CollectConfig, "embodio-train": TrainConfig}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def test_killed_at_random_moments_with_a_checkpoint_every_step(
         process.wait(timeout=600)
     assert start_training(data, out, "workers=0").wait(timeout=300) == 0
     assert same_files(finished / "checkpoint", out / "checkpoint")
-    assert sorted(path.name for path in out.iterdir()) == ["checkpoint", "log.jsonl", "loss.png"]
+    assert sorted(path.name for path in out.iterdir()) == ["checkpoint", "checkpoints", "log.jsonl", "loss.png"]
 
 
 STATE = {"step": 2, "config": {"steps": 6}}
@@ -121,6 +122,7 @@ def test_a_damaged_checkpoint_is_refused_with_the_file_and_a_remedy(
 ) -> None:
     out = tmp_path / "run"
     subprocess.run(["cp", "-r", finished, out], check=True)
+    shutil.rmtree(out / "checkpoints")  # none to fall back to
     (out / "checkpoint" / SUMS_FILE).unlink()  # as a checkpoint from before there were checksums
     (out / "checkpoint" / name).write_bytes(content)
     with pytest.raises(ResumeError, match=rf"checkpoint/{name} is damaged") as caught:

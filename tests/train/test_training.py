@@ -146,14 +146,22 @@ def test_neighbouring_values_start_alike(data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["training.safetensors", "training.json", "model.safetensors"])
-def test_a_damaged_checkpoint_is_not_gone_on_with(data: Path, finished: Path, tmp_path: Path, name: str) -> None:
-    shutil.copytree(finished, tmp_path / "run")
-    path = tmp_path / "run" / "checkpoint" / name
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+def test_a_damaged_checkpoint_is_not_gone_on_with(
+    data: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    shutil.copytree(finished, tmp_path / "other")
+    for path in (out / "checkpoint" / name, tmp_path / "other" / "checkpoint" / name):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    shutil.rmtree(out / "checkpoints")
     with pytest.raises(ChecksumError, match=name):
-        train(settings(data, tmp_path / "run"))
+        train(settings(data, out))
+    assert train(settings(data, tmp_path / "other")) == 0
+    assert "Falling back to the checkpoint before it, of step 4" in capsys.readouterr().out.replace("\n", " ")
+    assert same_files(finished / "checkpoint", tmp_path / "other" / "checkpoint")
 
 
 def test_a_guess_about_the_data_stays_marked_in_the_checkpoint(data: Path, tmp_path: Path) -> None:

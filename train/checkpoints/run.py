@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,22 +14,22 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from embodio.model.weights.checksums import check_sums, read_sums, write_sums
+from embodio.model.weights.checksums import check_sums, read_sums, sha256_of, write_sums
 from embodio.model.weights.weight_files import write_tensors
-from embodio.model.writing import WriteError, clear_leftovers, recover_folder, replacing_folder, write_json
+from embodio.model.writing import WriteError, replacing_folder, write_json
 from embodio.train.bundles import Bundle
+from embodio.train.checkpoints.kept import STATE, TENSORS, damaged, place_of_older, prune, read_state, settle
 from embodio.train.errors import ResumeError, TrainError
 from embodio.train.identity import Identity, require_same_inputs, setting_differences
+from embodio.train.network.lora import merged
 from embodio.train.objective import Network
 from embodio.train.optimisers.optimiser import State, WeightAverage, optimiser_state, restore_optimiser
 from embodio.train.run_config import RunConfig
 
-CHECKPOINT = "checkpoint"
-TENSORS = "training.safetensors"
-STATE = "training.json"
+BASE = "base.safetensors"
+"""Next to the checkpoint of a run with fixed parameters: their values, written once."""
 OPTIMISER = "optimiser/"
 """Begins the names of the optimiser's tensors: optimiser/<its name>/<parameter>."""
-_GROUPS = ("config", "identity", "optimiser", "parts")
 _OLD_MOMENTS = ("exp_avg/", "exp_avg_sq/")
 """The same of AdamW in checkpoints that hold no other optimiser."""
 
@@ -56,6 +55,9 @@ class Run(Generic[Network]):
         step: optimiser steps done; the next batch is number `step`, so this one integer is the state of the data.
         identity: of its inputs, see `embodio.train.identity`.
         parts: name -> what else has a state, such as a guard.
+        fixed: names of parameters that no step changes and that are no part of the saved state, as under low-rank
+            changes; they are written once, next to the checkpoint.
+        base: sha256 of the file of those, once it is written or read.
     """
 
     model: Network
@@ -64,6 +66,8 @@ class Run(Generic[Network]):
     step: int = 0
     identity: Identity = dataclasses.field(default_factory=dict)
     parts: dict[str, Stateful] = dataclasses.field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()
+    base: str = ""
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -80,12 +84,12 @@ class Run(Generic[Network]):
 def save_run(folder: Path, run: Run[Network], bundle: Bundle[Network], config: RunConfig) -> None:
     """Writes the run as a checkpoint, completely or not at all.
 
-    The bundle is given the averaged weights; `training.safetensors` holds the plain ones, the average and the
-    optimiser's tensors, `training.json` the rest. The previous checkpoint stays in place until this one has been read
-    back.
+    The bundle is given a plain network of the averaged weights; `training.safetensors` holds the plain ones, the
+    average and the optimiser's tensors, `training.json` the rest. The previous checkpoint stays in place until this one
+    has been read back.
 
     Args:
-        folder: of the checkpoint.
+        folder: of the checkpoint; `embodio.train.checkpoints.kept` says where older ones go.
         run: what is saved.
         bundle: writes the part that is read outside training.
         config: settings of the run.
@@ -93,17 +97,44 @@ def save_run(folder: Path, run: Run[Network], bundle: Bundle[Network], config: R
     Raises:
         WriteError: the disk is full, cannot be written, or reads back differently; the previous checkpoint stays.
     """
-    with replacing_folder(folder) as new:
-        with run.averaged():
+    if run.fixed and not run.base:
+        run.base = _write_base(folder.parent / BASE, run)
+    former = place_of_older(folder, folder.parent, run.step) if config.keep > 1 or config.keep_every else None
+    with replacing_folder(folder, former) as new:
+        with run.averaged(), merged(run.model):
             bundle.write(new, run.model)
         kept = optimiser_state(run.optimiser, run.model)
         tensors = _tensors(run, kept)
         write_tensors(new / TENSORS, tensors)
         state = {"step": run.step, "config": dataclasses.asdict(config), "identity": run.identity}
         state |= {"optimiser": _numbers(kept), "parts": {name: part.state_dict() for name, part in run.parts.items()}}
+        if run.fixed:
+            state["base"] = run.base
         write_json(new / STATE, state, indent=2)
         write_sums(new, (TENSORS, STATE))
         _verify(new, folder, tensors)
+    prune(folder.parent, run.step, config.keep, config.keep_every)
+
+
+def _write_base(path: Path, run: Run[Network]) -> str:
+    """Writes the fixed parameters; returns the sha256 of the file."""
+    held = run.model.state_dict()
+    write_tensors(path, {name: held[name].detach().cpu().contiguous() for name in sorted(run.fixed)})
+    return sha256_of(path)
+
+
+def _read_base(path: Path, run: Run[Network], digest: str) -> None:
+    """Reads the fixed parameters into the network."""
+    if not path.is_file() or sha256_of(path) != digest:
+        raise ResumeError(
+            f"{path} is {'damaged' if path.is_file() else 'not there'}: it holds the weights that the run changes. Put "
+            "back a copy, or begin again with another out="
+        )
+    held = run.model.state_dict()
+    with torch.no_grad():
+        for name, tensor in load_file(path).items():
+            held[name].copy_(tensor)
+    run.base = digest
 
 
 def _verify(new: Path, folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -142,11 +173,11 @@ def restore_run(
     Warns:
         UserWarning: its data cannot be compared, as it is from before there were identities, or a library has changed.
     """
-    clear_leftovers(recover_folder(folder))
+    settle(folder.parent)
     if not (folder / STATE).is_file():
         return False
     _check_files(folder)
-    state = _read_state(folder / STATE)
+    state = read_state(folder / STATE)
     if "identity" not in state:
         warnings.warn(
             f"{folder} does not say what data it was trained on, only its statistics and robot, which are compared",
@@ -156,9 +187,12 @@ def restore_run(
     require_same_inputs(folder, old, run.identity, setting_differences(state["config"], config))
     run.identity = {**run.identity, "init": old.get("init", "")}
     tensors = _read_tensors(folder / TENSORS, run)
+    if run.fixed:
+        _read_base(folder.parent / BASE, run, state.get("base", ""))
     with torch.no_grad():
         for name, tensor in run.model.state_dict().items():
-            tensor.copy_(tensors[f"model/{name}"])
+            if name not in run.fixed:
+                tensor.copy_(tensors[f"model/{name}"])
         if run.average is not None:
             for name, value in run.average.values.items():
                 value.copy_(tensors[f"average/{name}"])
@@ -180,28 +214,12 @@ def _check_files(folder: Path) -> None:
     check_sums(folder, sorted(known & there))
 
 
-def _read_state(path: Path) -> dict[str, Any]:
-    """Step and settings of a checkpoint."""
-    try:
-        state = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, f"it is not JSON ({error})") from error
-    if not isinstance(state, dict) or not all(isinstance(state.get(key, {}), dict) for key in _GROUPS):
-        raise _damaged(path, "it holds something else than settings")
-    if "config" not in state:
-        raise _damaged(path, "it holds no settings")
-    step, steps = state.get("step"), state["config"].get("steps")
-    if type(step) is not int or not 0 <= step <= (steps if type(steps) is int else step):
-        raise _damaged(path, f"step {step!r} of {steps!r}")
-    return state
-
-
 def _read_tensors(path: Path, run: Run[Network]) -> dict[str, torch.Tensor]:
     """The tensors of a checkpoint; those of network and average are all there, with the shapes of this network's."""
     try:
         tensors: dict[str, torch.Tensor] = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise _damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from error
     expected = {name: tensor.shape for name, tensor in _weights(run).items()}
     found = {name: one.shape for name, one in tensors.items() if not name.startswith((OPTIMISER, *_OLD_MOMENTS))}
     if found != expected:
@@ -221,15 +239,10 @@ def _optimiser_state(tensors: Mapping[str, torch.Tensor], state: Mapping[str, An
     return found
 
 
-def _damaged(path: Path, problem: str) -> ResumeError:
-    return ResumeError(
-        f"{path} is damaged: {problem}. Put back a copy of {path.parent}, or delete it to begin again at step 0"
-    )
-
-
 def _weights(run: Run[Network]) -> dict[str, torch.Tensor]:
     """Tensors of the network and of the running average."""
-    tensors = {f"model/{name}": tensor for name, tensor in run.model.state_dict().items()}
+    held = run.model.state_dict()
+    tensors = {f"model/{name}": tensor for name, tensor in held.items() if name not in run.fixed}
     if run.average is not None:
         tensors |= {f"average/{name}": value for name, value in run.average.values.items()}
     return tensors

@@ -47,7 +47,7 @@ class OptimiserConfig:
         final: share of the peak at the last step, of a cosine.
         warmup: steps until the peak.
         rates: factors on the learning rate of some parameters, by patterns of their names, of which the first that
-            matches counts: {"towers.*": 0.1}.
+            matches counts: rates={towers.*:0.1}.
         beta1: decay of the first moment, of AdamW.
         beta2: decay of the second moment, of AdamW.
         weight_decay: of AdamW, on matrices only; norms, embeddings and position tables are not decayed.

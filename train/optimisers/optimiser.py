@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -140,11 +140,12 @@ class WeightAverage:
     Args:
         model: whose parameters are averaged.
         decay: share of the average that a step keeps, in the long run.
+        fixed: names of parameters that never change and need no average.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: nn.Module, decay: float, fixed: Collection[str] = ()) -> None:
         self._decay = decay
-        self._source = dict(model.named_parameters())
+        self._source = {name: one for name, one in model.named_parameters() if name not in fixed}
         self.values: dict[str, Tensor] = {name: one.detach().clone() for name, one in self._source.items()}
 
     @torch.no_grad()

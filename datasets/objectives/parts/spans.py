@@ -13,8 +13,10 @@ Unified-IO 2 does not give its rates; the defaults are those published by UL2 (a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import bisect
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -55,15 +57,15 @@ class Denoiser:
             raise DatasetError(f"weight: got {self.weight}, expected at least 0")
 
 
-UL2 = (
-    Denoiser("R", rate=0.15, span=3.0),
-    Denoiser("R", rate=0.15, span=8.0),
-    Denoiser("S", rate=0.25, weight=2.0),
-    Denoiser("X", rate=0.5, span=3.0, weight=0.5),
-    Denoiser("X", rate=0.5, span=8.0, weight=0.5),
-    Denoiser("X", rate=0.15, span=64.0, weight=0.5),
-    Denoiser("X", rate=0.5, span=64.0, weight=0.5),
-)
+UL2: Mapping[str, Denoiser] = {
+    "r_3": Denoiser("R", rate=0.15, span=3.0),
+    "r_8": Denoiser("R", rate=0.15, span=8.0),
+    "s": Denoiser("S", rate=0.25, weight=2.0),
+    "x_3": Denoiser("X", rate=0.5, span=3.0, weight=0.5),
+    "x_8": Denoiser("X", rate=0.5, span=8.0, weight=0.5),
+    "x_64_few": Denoiser("X", rate=0.15, span=64.0, weight=0.5),
+    "x_64": Denoiser("X", rate=0.5, span=64.0, weight=0.5),
+}
 """The mixture of UL2; the three paradigms are drawn equally often."""
 
 
@@ -75,18 +77,19 @@ def choose_denoiser(denoisers: Sequence[Denoiser], generator: np.random.Generato
     return denoisers[int(generator.choice(len(denoisers), p=weights / weights.sum()))]
 
 
-def hidden_tokens(length: int, denoiser: Denoiser, generator: np.random.Generator) -> Mask:
+def hidden_tokens(length: int, denoiser: Denoiser, generator: np.random.Generator, most: int = SENTINELS) -> Mask:
     """Which tokens are hidden.
 
     "R" and "X" hide round(rate * length) tokens, at least one and not all, in about that number divided by the mean
-    length of spans; at most 200, and never more than the gaps that keep them apart. Lengths of spans and gaps are drawn
-    so that every division is equally probable. "S" hides the end, with a length uniform between one token and twice
-    the mean.
+    length of spans; at most `most`, and never more than the gaps that keep them apart. Lengths of spans and gaps are
+    drawn so that every division is equally probable. "S" hides the end, with a length uniform between one token and
+    twice the mean.
 
     Args:
         length: tokens of the text, at least 2.
         denoiser: how to hide.
         generator: of the draws.
+        most: largest number of spans.
 
     Returns:
         bool [length], True where hidden.
@@ -101,14 +104,32 @@ def hidden_tokens(length: int, denoiser: Denoiser, generator: np.random.Generato
         longest = int(np.clip(round(2.0 * denoiser.rate * length), 1, length - 1))
         mask[length - int(generator.integers(1, longest, endpoint=True)) :] = True
         return mask
-    hidden = int(np.clip(round(denoiser.rate * length), 1, length - 1))
+    hidden, spans = _counts(length, denoiser, most)
     given = length - hidden
-    spans = int(np.clip(round(hidden / denoiser.span), 1, min(hidden, given + 1, SENTINELS)))
     between = _divide(given + 2, spans + 1, generator)
     between[[0, -1]] -= 1  # a text may begin and end with a span
     lengths = np.zeros(2 * spans + 1, dtype=np.int64)
     lengths[::2], lengths[1::2] = between, _divide(hidden, spans, generator)
     return np.repeat(np.arange(2 * spans + 1) % 2 == 1, lengths)
+
+
+@lru_cache(maxsize=256)
+def longest_text(denoiser: Denoiser, prompt: int, target: int) -> int:
+    """The most tokens of a text that fit the network when it is divided by a denoiser.
+
+    Args:
+        denoiser: how to hide.
+        prompt: tokens that there is room for in the prompt, besides prefix and end.
+        target: the same in the target, besides the end.
+    """
+
+    def fits(length: int) -> bool:
+        if denoiser.paradigm == "S":
+            return length - 1 <= prompt and min(round(2.0 * denoiser.rate * length), length - 1) <= target
+        hidden, spans = _counts(length, denoiser, SENTINELS)
+        return length - hidden + spans <= prompt and hidden + spans <= target
+
+    return 1 + bisect.bisect_left(range(2, prompt + target + 1), True, key=lambda length: not fits(length))
 
 
 def corrupt(ids: Sequence[int], mask: Mask, paradigm: Paradigm, vocabulary: Vocabulary) -> tuple[list[int], list[int]]:
@@ -167,6 +188,12 @@ def restore_text(prompt: Sequence[int], target: Sequence[int], vocabulary: Vocab
     for token in prompt:
         text += spans.get(token, [token])
     return text + tail
+
+
+def _counts(length: int, denoiser: Denoiser, most: int) -> tuple[int, int]:
+    """How many tokens are hidden, and in how many spans."""
+    hidden = int(np.clip(round(denoiser.rate * length), 1, length - 1))
+    return hidden, int(np.clip(round(hidden / denoiser.span), 1, min(hidden, length - hidden + 1, most)))
 
 
 def _divide(total: int, parts: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:

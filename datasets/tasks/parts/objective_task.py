@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,8 +48,6 @@ class ObjectiveTask:
         DatasetError: no objectives, two of one name, or a rate that is not a positive number.
     """
 
-    damaged: tuple[ExampleError, ...] = ()
-
     def __init__(self, source: RecordSource, objectives: Sequence[ObjectiveRate], context: ObjectiveContext) -> None:
         names = [one.name for one in objectives]
         if not names or len(set(names)) < len(names):
@@ -58,6 +56,20 @@ class ObjectiveTask:
             if not (math.isfinite(one.rate) and one.rate > 0):
                 raise DatasetError(f"objectives.{one.name}: got the rate {one.rate}, expected a positive number")
         self.source, self.objectives, self._context = source, tuple(objectives), context
+
+    @property
+    def context(self) -> ObjectiveContext:
+        """As given, with partners that are drawn from the source unless it has others."""
+        given = self._context
+        return given if given.partner is not None else replace(given, partner=self._partner)
+
+    def _partner(self, generator: np.random.Generator) -> Record:
+        return self.source.record(int(generator.integers(len(self.source))))
+
+    @property
+    def damaged(self) -> tuple[ExampleError, ...]:
+        """Files that the source found to be damaged as a whole."""
+        return tuple(getattr(self.source, "damaged", ()))
 
     @property
     def digest(self) -> str:
@@ -86,11 +98,12 @@ class ObjectiveTask:
         if generator is None:
             generator = np.random.Generator(np.random.Philox(key=(index, _FIXED)))
         record = self.source.record(index)
-        return self.draw(index, record, generator).objective.example(record, self._context, generator)
+        return self.draw(index, record, generator).objective.example(record, self.context, generator)
 
     def draw(self, index: int, record: Record, generator: np.random.Generator) -> ObjectiveRate:
         """Draws one of the objectives that suit a record; raises UnusableRecord if there is none."""
-        suitable = [one for one in self.objectives if one.objective.suits(record, self._context)]
+        context = self.context
+        suitable = [one for one in self.objectives if one.objective.suits(record, context)]
         if not suitable:
             names = ", ".join(one.name for one in self.objectives)
             raise UnusableRecord(self.source.name, index, f"{record.key!r} suits none of the objectives {names}")

@@ -1,4 +1,4 @@
-"""Segmentation: a white-on-black mask of all objects of one name, or of the one in a region."""
+"""Segmentation: a white-on-black mask of all objects of one name, or of the one in a region or at a point."""
 
 from __future__ import annotations
 
@@ -18,25 +18,27 @@ from embodio.model.tasks.prompts.filling import Filling
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Segmented(Annotation):
-    """A name, an optional region, and the mask.
+    """A name, a region or a point, and the mask.
 
     Attributes:
-        name: name of the objects.
+        name: name of the objects; "" for the one in the region or at the point, whatever it is.
         box: the region, float [4] as (y1, x1, y2, x2) in pixels of the image; None for all objects of the name.
+        point: a point of the object, float [2] as (y, x) in pixels of the image; then neither name nor region is used.
         mask: bool [H, W] of the size of the image; None in a request.
         drawn: in an answer, the generated image uint8 [H, W, 3].
         interpolation: interpolation when resizing the generated image to the input image.
     """
 
-    name: str
+    name: str = ""
     box: npt.NDArray[np.float32] | None = None
+    point: npt.NDArray[np.float32] | None = None
     mask: npt.NDArray[np.bool_] | None = None
     drawn: Pixels | None = None
     interpolation: Interpolation = "nearest"
 
 
 class Segment(Family[Segmented]):
-    """Segmentation (paper, appendix D.6): image, name and optional box in, black-and-white image out."""
+    """Segmentation (paper, appendices C.1 and D.6): image, name, box or point in, black-and-white image out."""
 
     name = "segment"
     annotation = Segmented
@@ -44,14 +46,21 @@ class Segment(Family[Segmented]):
     top_p = 0.97
 
     def group(self, annotation: Segmented) -> str:
-        """`name` or `box`."""
-        return "name" if annotation.box is None else "box"
+        """`name`, `box` for a name in a region, `region` for a region alone, or `point`."""
+        if annotation.point is not None:
+            return "point"
+        if annotation.box is None:
+            return "name"
+        return "box" if annotation.name else "region"
 
     def slots(self, annotation: Segmented, codec: TaskCodec) -> Mapping[str, Filling]:
-        """The name, and the region if there is one."""
-        if annotation.box is None:
-            return {"name": annotation.name}
-        return {"name": annotation.name, "box": codec.box_ids(annotation.box, annotation.media.image)}
+        """The name, the region or the point, as the group needs them."""
+        image, group = annotation.media.image, self.group(annotation)
+        if group == "point":
+            ids = codec.locations.points_to_ids(np.asarray(annotation.point)[None], codec.fit(image))
+            return {"point": ids[0].tolist()}
+        named: dict[str, Filling] = {"name": annotation.name} if group in ("name", "box") else {}
+        return named if annotation.box is None else named | {"box": codec.box_ids(annotation.box, image)}
 
     def target(self, annotation: Segmented, codec: TaskCodec) -> Image | None:
         """The mask in white on black."""

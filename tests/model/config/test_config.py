@@ -10,7 +10,7 @@ from embodio.model.weights.reference_config import from_reference_config, to_ref
 from tests.support.model.golden_network import OWN_FOLDER
 
 
-@pytest.mark.parametrize("name", ["nano", "large", "xl", "xxl"])
+@pytest.mark.parametrize("name", ["nano", "nano_generalist", "large", "xl", "xxl"])
 def test_named_sizes_survive_json(name: str) -> None:
     config = ModelConfig.named(name)
     assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config

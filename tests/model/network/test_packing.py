@@ -139,3 +139,32 @@ def test_rows_without_padding_need_no_mask() -> None:
     packed = Packing.of(tokens, torch.tensor([0, 1])).pack(tokens)
     assert packed.mask is None and Packing.of(tokens, torch.tensor([0, 0])).padding == 0.0
     assert dataclasses.replace(packed, examples=None).examples is None
+
+
+@pytest.mark.parametrize("paper", [False, True])
+def test_rows_with_masks_and_flat_spans_agree(paper: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU computes on rows is what a CPU computes example by example."""
+    model = network(sparse_decoding=paper, dynamic_masking=paper)
+    batch = batch_of(5, seed=4) | {"packing/rows": torch.tensor([1, 0, 1, 2, 0])}
+    batch["targets/text/segment_ids"] = torch.tensor([1, 1, 1, 2, 2, 3, 3]).expand(5, -1).clone()
+    flat, loss, grads = gradients(model, batch)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    rows, row_loss, row_grads = gradients(model, batch)
+    assert row_loss == pytest.approx(loss, rel=1e-5)
+    for name, output in flat.items():
+        torch.testing.assert_close(rows[name].logits, output.logits, **CLOSE)
+    for name, grad in grads.items():
+        torch.testing.assert_close(row_grads[name], grad, **CLOSE)
+
+
+def test_targets_without_an_input_are_refused() -> None:
+    batch = {
+        "inputs/text/tokens": torch.ones(2, 3, dtype=torch.int64),
+        "inputs/text/mask": torch.tensor([[1, 1, 1], [0, 0, 0]]),
+        "targets/text/targets": torch.ones(2, 3, dtype=torch.int64),
+        "packing/rows": torch.tensor([0, 0]),
+    }
+    with pytest.raises(BatchError, match="example 1 of the batch has targets but no input"):
+        network()(batch)
+    batch["targets/text/mask"] = torch.tensor([[1, 1, 1], [0, 0, 0]])  # a blank example is none
+    assert network()(batch)["text"].logits[1].abs().max() == 0

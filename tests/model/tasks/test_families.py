@@ -23,6 +23,7 @@ from embodio.model.tasks.families import families as all_families
 from embodio.model.tasks.families import family_named
 from embodio.model.tasks.families.answer_question import Question
 from embodio.model.tasks.families.camera_pose import Movement
+from embodio.model.tasks.families.caption_several import SeveralCaptions
 from embodio.model.tasks.families.classify import Category
 from embodio.model.tasks.families.cuboids import Objects3D
 from embodio.model.tasks.families.depth import DepthItem
@@ -35,6 +36,7 @@ from embodio.model.tasks.families.judge_action import ActionJudged
 from embodio.model.tasks.families.keypoints import Person
 from embodio.model.tasks.families.localise import Localised
 from embodio.model.tasks.families.make_sound import SoundItem
+from embodio.model.tasks.families.next_action import ActionAhead
 from embodio.model.tasks.families.next_frame import FrameAhead
 from embodio.model.tasks.families.next_state import StateAhead
 from embodio.model.tasks.families.normals import NormalsItem
@@ -132,7 +134,18 @@ def segmented(rng: Generator) -> Segmented:
     shown = media(rng)
     size = np.asarray(shown.image).shape
     place = None if rng.random() < 0.5 else box(rng, size)
-    return Segmented(media=shown, name=words(rng), box=place, mask=rng.random(size[:2]) < 0.5)
+    point = None if rng.random() < 0.7 else rng.uniform(0, size[:2]).astype(np.float32)
+    name = "" if place is not None and rng.random() < 0.5 else words(rng)
+    return Segmented(media=shown, name=name, box=place, point=point, mask=rng.random(size[:2]) < 0.5)
+
+
+def several(rng: Generator) -> SeveralCaptions:
+    shown = media(rng)
+    count = len(shown.image_history) + 1
+    wanted = None if rng.random() < 0.5 else int(rng.integers(count))
+    return SeveralCaptions(
+        media=shown, captions=tuple(words(rng) for _ in range(count if wanted is None else 1)), wanted=wanted
+    )
 
 
 def with_image(
@@ -144,6 +157,7 @@ def with_image(
 
 MAKE: dict[str, Callable[[Generator], Annotation]] = {
     "caption": lambda rng: TextItem(media=media(rng), text=words(rng)),
+    "caption_several": several,
     "tag": lambda rng: Tagged(media=media(rng), text=words(rng), choices=NAMES),
     "answer_question": lambda rng: Question(media=media(rng), question="what is {it}?", text=words(rng)),
     "classify": lambda rng: dataclasses.replace(with_image(Category, rng, box, "box"), text=words(rng)),
@@ -165,6 +179,7 @@ MAKE: dict[str, Callable[[Generator], Annotation]] = {
     "next_frame": lambda rng: FrameAhead(
         **robot(rng), count=int(rng.integers(1, 4)), robot=bool(rng.random() < 0.7), drawn=image(rng)
     ),
+    "next_action": lambda rng: ActionAhead(**robot(rng), action=values(rng, int(rng.integers(1, 8)))),
     "next_state": lambda rng: StateAhead(**robot(rng), later=values(rng, int(rng.integers(1, 9)))),
     "describe_task": lambda rng: TextItem(media=media(rng), text=words(rng)),
     "judge_action": lambda rng: ActionJudged(**robot(rng), actions=values(rng, 7), right=bool(rng.random() < 0.5)),

@@ -157,7 +157,9 @@ def test_neither_side_gets_a_gradient_from_the_loss_of_the_other(data: Path, tmp
 
 def test_a_few_pictures_are_learned_by_heart(data: Path, tmp_path: Path) -> None:
     loss = ImageLossConfig(adversarial=0.0)
-    config = settings("image", data, tmp_path, steps=60, loss=loss, optimiser=OptimiserConfig(3e-3, warmup=5, ema=0.0))
+    config = settings(
+        "image", data, tmp_path, steps=60, loss=loss, optimiser=OptimiserConfig(learning_rate=3e-3, warmup=5, ema=0.0)
+    )
     trainer = make_trainer(config)
     batch = trainer.batches[0]
     losses = [trainer.step(batch).loss.item() for _ in range(60)]

@@ -15,7 +15,9 @@ from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.commands.data.schemas import (
     ConvertDataConfig,
+    CorpusConfig,
     InspectConfig,
+    RecordsConfig,
     StatsConfig,
     VerifyConfig,
     VisualiseConfig,
@@ -99,6 +101,16 @@ def verbs() -> dict[str, Verb]:
                 "embodio-data inspect droid folder=gs://gresearch/robotics/droid/1.0.0",
             ),
         ),
+        "records": Verb(
+            RecordsConfig,
+            _records,
+            "Show what a corpus holds: its records, the columns they come from, and what is damaged.",
+            (
+                "embodio-data records corpus/openclipart split=train",
+                "embodio-data records 'c4/en/{00000..01023}.json.gz'",
+                "embodio-data records laion.parquet 'columns={captions: TEXT}'",
+            ),
+        ),
         "stats": Verb(
             StatsConfig,
             _stats,
@@ -113,6 +125,15 @@ def verbs() -> dict[str, Verb]:
                 "embodio-data convert lift.hdf5 out=data/lift name=lift",
                 "embodio-data convert data/lift out=data/lift_lerobot to=lerobot",
                 "embodio-data convert tfds:bridge_dataset folder=~/tensorflow_datasets out=data/bridge",
+            ),
+        ),
+        "corpus": Verb(
+            CorpusConfig,
+            _corpus,
+            "Build a corpus of text, pictures, sound and video from what is on this machine; resumable.",
+            (
+                "embodio-data corpus out=corpus",
+                "embodio-data corpus out=corpus 'sources=[openclipart,speech]' limit=500",
             ),
         ),
         "visualise": Verb(
@@ -136,6 +157,12 @@ def _inspect(config: InspectConfig) -> int:
     return inspect(config)
 
 
+def _records(config: RecordsConfig) -> int:
+    from embodio.train.commands.data.records import records
+
+    return records(config)
+
+
 def _stats(config: StatsConfig) -> int:
     from embodio.train.commands.data.stats import stats
 
@@ -146,6 +173,12 @@ def _convert(config: ConvertDataConfig) -> int:
     from embodio.train.commands.data.convert import convert_data
 
     return convert_data(config)
+
+
+def _corpus(config: CorpusConfig) -> int:
+    from embodio.train.commands.data.corpus import corpus
+
+    return corpus(config)
 
 
 def _visualise(config: VisualiseConfig) -> int:

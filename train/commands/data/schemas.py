@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from embodio.datasets.conversion.settings import ConversionSettings
@@ -26,6 +26,32 @@ class InspectConfig:
     folder: str | None = None
     split: str | None = None
     out: Path | None = None
+
+
+@dataclass(frozen=True)
+class RecordsConfig:
+    """Settings of `embodio-data records`.
+
+    Attributes:
+        source: file, folder, pattern such as "shards/{0000..0127}.tar", or a URL of one of these.
+        split: such as train or validation; empty for data without splits.
+        reader: arrow, episodes, jsonl, media_folder, parquet, text, tfds or webdataset; empty recognises the files.
+        columns: part of a record -> its column or columns, with commas between them; what is not named is guessed.
+        unit: what is one record of a plain text: line, file or piece.
+        duplicates: keep, or drop records that were there before.
+        look: how many records, from across the corpus, are read and decoded.
+    """
+
+    source: str
+    split: str = ""
+    reader: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+    unit: str = "piece"
+    duplicates: str = "keep"
+    look: int = 32
+
+    def __post_init__(self) -> None:
+        require_ranges(self, look=AT_LEAST_ONE)
 
 
 @dataclass(frozen=True)
@@ -146,3 +172,27 @@ class VerifyConfig:
         require_ranges(self, episodes=COUNT, replay=COUNT, bins=Range(2))
         if self.with_ not in (None, "rlds"):
             raise UsageError(f"with={self.with_}: only with=rlds is there, or nothing")
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    """Settings of `embodio-data corpus`.
+
+    Attributes:
+        out: folder of the corpus; one that was interrupted there is resumed.
+        sources: names of the sources; empty takes all that are found on this machine.
+        limit: the most items of each source; null takes all, and of what is generated the usual number.
+        workers: processes that make shards at the same time; the result does not depend on it.
+        seed: of all that is drawn at random.
+    """
+
+    out: Path
+    sources: tuple[str, ...] = ()
+    limit: int | None = None
+    workers: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_ranges(self, workers=AT_LEAST_ONE, seed=COUNT)
+        if self.limit is not None:
+            require_ranges(self, limit=AT_LEAST_ONE)

@@ -21,7 +21,7 @@ from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import check_sums
 from embodio.model.writing import recover_folder
 from embodio.train.bundles import AgentBundle
-from embodio.train.checkpoints.run import CHECKPOINT, STATE
+from embodio.train.checkpoints.kept import CHECKPOINT, STATE
 from embodio.train.config import TrainConfig
 from embodio.train.experiment import Parts
 from embodio.train.experiments.policy.data import PolicyData, gather

@@ -82,7 +82,7 @@ class _Wide:
 
 def test_the_three_paradigms_are_drawn_equally_often() -> None:
     generator = np.random.default_rng(0)
-    drawn = [choose_denoiser(UL2, generator).paradigm for _ in range(6000)]
+    drawn = [choose_denoiser(tuple(UL2.values()), generator).paradigm for _ in range(6000)]
     for paradigm in "RSX":
         assert drawn.count(paradigm) / 6000 == pytest.approx(1 / 3, abs=0.02)
 
@@ -107,7 +107,7 @@ def test_texts_and_mixtures_that_cannot_be_used_are_refused() -> None:
     generator = np.random.default_rng(0)
     for length in (0, 1):
         with pytest.raises(DatasetError, match="take a longer one"):
-            hidden_tokens(length, UL2[0], generator)
+            hidden_tokens(length, UL2["r_3"], generator)
     with pytest.raises(DatasetError, match="weight above 0"):
         choose_denoiser([Denoiser("R", 0.1, weight=0.0)], generator)
     with pytest.raises(DatasetError, match="sentinels"):

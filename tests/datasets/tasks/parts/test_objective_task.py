@@ -101,3 +101,13 @@ def test_wrong_rates_and_unusable_records_are_named() -> None:
 
 def _first(batch: Batch) -> object:
     return next(iter(batch.values()))
+
+
+def test_partners_are_drawn_from_the_source_with_the_generator_and_those_that_were_given_stay() -> None:
+    made = task()
+    partner = made.context.partner
+    assert partner is not None
+    first, second = ([partner(generator).key for _ in range(200)] for generator in map(np.random.default_rng, (4, 4)))
+    assert first == second and len(set(first)) > 50
+    own = ObjectiveContext(CONTEXT.config, CONTEXT.vocabulary, lambda generator: RECORDS[7])
+    assert ObjectiveTask(RecordList(RECORDS), [ObjectiveRate("a", Copies("a"))], own).context is own

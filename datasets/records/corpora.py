@@ -1,0 +1,297 @@
+"""Corpora: the sources of a pre-training mixture, as a config says, and the Mixture that they make.
+
+A config is a YAML file of `datasets/catalogue/corpora` or of your own. Sources belong to groups, such as "text"; a
+source that is left out gives its rate to the others of its group, and a group without any to the other groups.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import yaml
+
+from embodio.datasets.errors import DatasetError, ExampleError, NoSuchFiles
+from embodio.datasets.files.remote import is_url
+from embodio.datasets.objectives import named_objective
+from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveContext
+from embodio.datasets.records.opening import open_records
+from embodio.datasets.records.record import Record, RecordSource
+from embodio.datasets.stream.mixture import Mixture, MixtureEntry, checked_weight
+from embodio.datasets.stream.mixture_config import MixtureConfig
+from embodio.datasets.tasks.parts.objective_task import ObjectiveRate, ObjectiveTask
+from embodio.datasets.tasks.parts.record_task import Place
+
+FOLDER = Path(__file__).resolve().parents[1] / "catalogue" / "corpora"
+_KEYS = {"name", "title", "groups", "sources"}
+_GROUP_KEYS = {"rate", "objectives"}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """One source of a mixture.
+
+    Attributes:
+        name: of the source.
+        group: it belongs to.
+        rate: its share of the group, up to a common factor of the group.
+        path: of its files below the root of all data; may be a pattern.
+        title: what it is.
+        origin: where it is published, or which command makes it.
+        licence: of the data.
+        format: the reader; "" for the one that recognises the files.
+        settings: of `RecordSettings`, but the reader and the split.
+        objectives: name -> rate among those that suit a record; empty for those of the group.
+        held_out: of a source without a split for validation, every record of this number is kept for it; 0 where the
+            files are split.
+        note: what a reader should know.
+    """
+
+    name: str
+    group: str
+    rate: float
+    path: str
+    title: str
+    origin: str
+    licence: str
+    format: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    objectives: Mapping[str, float] = field(default_factory=dict)
+    held_out: int = 0
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Checks the numbers; raises DatasetError."""
+        checked_weight(self.name, self.rate)
+        if self.held_out not in (0, *range(2, 1_000_001)):
+            raise DatasetError(f"{self.name}.held_out: got {self.held_out}, expected 0, or 2 to a million")
+
+    def open(self, root: str | Path, split: str) -> RecordSource:
+        """The records of a split.
+
+        Args:
+            root: folder or URL below which all corpora are.
+            split: "train" or "validation".
+
+        Raises:
+            NoSuchFiles: the path does not exist; names the source and where it comes from.
+            DatasetError: as `open_records`.
+        """
+        place = f"{str(root).rstrip('/')}/{self.path}"
+        settings = dict(self.settings) | {"reader": self.format}
+        if not self.held_out:
+            settings["split"] = split
+        try:
+            source = open_records(place if is_url(place) else str(Path(place)), **settings)
+        except NoSuchFiles as error:
+            raise NoSuchFiles(f"{self.name}: {error}. It comes from {self.origin} ({self.licence})") from error
+        return HeldOut(source, self.held_out, split) if self.held_out else source
+
+
+class HeldOut:
+    """The records of a source for training, or those that are kept for validation: every n-th one.
+
+    Args:
+        source: all of them.
+        every: n.
+        split: "train" or "validation".
+    """
+
+    def __init__(self, source: RecordSource, every: int, split: str) -> None:
+        if split not in ("train", "validation"):
+            raise DatasetError(f"split: got {split!r}; {source.name} is divided into train and validation")
+        self._source, self._every, self._split = source, every, split
+
+    @property
+    def name(self) -> str:
+        """For messages and logs."""
+        return f"{self._source.name} {self._split}"
+
+    @property
+    def digest(self) -> str:
+        """That of the source."""
+        return self._source.digest
+
+    @property
+    def damaged(self) -> tuple[ExampleError, ...]:
+        """Those of the source."""
+        return tuple(getattr(self._source, "damaged", ()))
+
+    def __len__(self) -> int:
+        """Records of the split."""
+        kept = len(self._source) // self._every
+        return kept if self._split == "validation" else len(self._source) - kept
+
+    def record(self, index: int) -> Record:
+        """Record `index` of the split."""
+        return self._source.record(self._number(index))
+
+    def place(self, index: int) -> Place:
+        """Where record `index` comes from, for messages."""
+        return self._source.place(self._number(index))
+
+    def _number(self, index: int) -> int:
+        if not 0 <= index < len(self):
+            raise DatasetError(f"record {index} of {self.name}: there are {len(self)}")
+        if self._split == "validation":
+            return (index + 1) * self._every - 1
+        return index + index // (self._every - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpora:
+    """The sources of a mixture.
+
+    Attributes:
+        name: of the config.
+        title: what it is.
+        groups: name -> rate.
+        sources: in the order of the config.
+    """
+
+    name: str
+    title: str
+    groups: Mapping[str, float]
+    sources: tuple[Corpus, ...]
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Corpora:
+        """Reads a config of the catalogue by its name, or any YAML file.
+
+        Raises:
+            DatasetError: there is no such config, or it is not as this module says.
+        """
+        path = FOLDER / f"{name_or_path}.yaml"
+        if not path.is_file():
+            path = Path(name_or_path)
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            known = ", ".join(corpora_names())
+            raise DatasetError(f"corpora: {name_or_path} is neither a file nor one of {known}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise DatasetError(f"{path} is not YAML: {error}") from error
+        return cls.of(content, path)
+
+    @classmethod
+    def of(cls, content: Any, path: Path) -> Corpora:
+        """Makes it of parsed YAML; `path` is for errors."""
+        groups = _mapping(content, path, "the config", _KEYS).get("groups")
+        groups = {name: _mapping(group, path, f"groups.{name}", _GROUP_KEYS) for name, group in _items(groups, path)}
+        sources = []
+        for name, entry in _items(content.get("sources"), path):
+            values = dict(_mapping(entry, path, f"sources.{name}", None))
+            group = values.get("group")
+            if group not in groups:
+                raise DatasetError(f"{path}: sources.{name}.group: got {group!r}, expected one of {', '.join(groups)}")
+            values["objectives"] = values.get("objectives") or groups[str(group)].get("objectives") or {}
+            try:
+                sources.append(Corpus(name=name, **values))
+            except TypeError as error:
+                raise DatasetError(f"{path}: sources.{name}: {error}") from error
+        empty = sorted(set(groups) - {source.group for source in sources})
+        if empty:
+            raise DatasetError(f"{path}: groups without sources: {', '.join(empty)}")
+        rates = {name: checked_weight(f"groups.{name}", float(group.get("rate", 0))) for name, group in groups.items()}
+        title = str(content.get("title", ""))
+        return cls(name=str(content.get("name", path.stem)), title=title, groups=rates, sources=tuple(sources))
+
+    def shares(self, names: Sequence[str] | None = None) -> dict[str, float]:
+        """The share of each source in the stream, sum 1; of some of them, if the others are left out."""
+        there = [source for source in self.sources if names is None or source.name in names]
+        groups = {group: rate for group, rate in self.groups.items() if any(s.group == group for s in there)}
+        within = {group: sum(s.rate for s in there if s.group == group) for group in groups}
+        total = sum(groups.values())
+        return {s.name: groups[s.group] / total * s.rate / within[s.group] for s in there}
+
+    def mixture(
+        self,
+        root: str | Path,
+        context: ObjectiveContext,
+        *,
+        split: str = "train",
+        missing: Literal["error", "skip"] = "error",
+        objectives: Mapping[str, ConfiguredObjective[Any]] | None = None,
+    ) -> Mixture:
+        """Opens all sources; the entries of the mixture have their names, its categories are the groups.
+
+        Args:
+            root: folder or URL below which all corpora are.
+            context: of the network.
+            split: "train" or "validation".
+            missing: what happens where files of a source are missing: "skip" leaves it out, and logs which, and what
+                the rates are then.
+            objectives: those with settings of their own; their weight multiplies the rate of the config, and those of
+                weight 0 are left out. Others have their default settings.
+
+        Raises:
+            NoSuchFiles: files of a source are missing; names all such sources.
+            DatasetError: a source cannot be opened, or nothing is left.
+        """
+        if missing not in ("error", "skip"):
+            raise DatasetError(f"missing: got {missing!r}, expected error or skip")
+        found, absent = list[tuple[Corpus, ObjectiveTask]](), dict[str, str]()
+        for source in self.sources:
+            try:
+                records = source.open(root, split)
+            except NoSuchFiles as error:
+                absent[source.name] = str(error)
+                continue
+            if not len(records):
+                absent[source.name] = f"{source.name}: there are no records in {source.path}"
+                continue
+            found.append((source, ObjectiveTask(records, _rates(source, objectives or {}), context)))
+        if absent and (missing == "error" or not found):
+            told = "\n".join([f"{len(absent)} of {len(self.sources)} sources are missing:", *absent.values()])
+            raise NoSuchFiles(f"{told}\nFetch or make them, or leave them out with missing=skip")
+        self._say(absent, [source.name for source, _ in found])
+        entries = [MixtureEntry(source.name, task, source.rate, source.group) for source, task in found]
+        groups = {group: rate for group, rate in self.groups.items() if any(s.group == group for s, _ in found)}
+        return Mixture(entries, MixtureConfig(categories=groups))
+
+    def _say(self, absent: Mapping[str, str], there: Sequence[str]) -> None:
+        """Logs what is left out, and the shares of the others before and after."""
+        for reason in absent.values():
+            _log.warning("left out: %s", reason)
+        if absent:
+            before, after = self.shares(), self.shares(there)
+            changes = ", ".join(f"{name} {before[name]:.2%} -> {after[name]:.2%}" for name in there)
+            lost = 1 - np.sum([before[name] for name in there])
+            _log.warning("%.1f %% of the stream went to the others: %s", 100 * lost, changes)
+
+
+def corpora_names() -> tuple[str, ...]:
+    """The configs of the catalogue."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+def _rates(source: Corpus, configured: Mapping[str, ConfiguredObjective[Any]]) -> list[ObjectiveRate]:
+    """The objectives of a source; raises DatasetError if the weights of all are 0."""
+    found = []
+    for name, rate in source.objectives.items():
+        objective = configured[name] if name in configured else named_objective(name)()
+        if rate * objective.config.weight > 0:
+            found.append(ObjectiveRate(name, objective, rate * objective.config.weight))
+    if not found:
+        raise DatasetError(f"{source.name}: it has no objectives, or their weights are 0; leave the source out instead")
+    return found
+
+
+def _mapping(value: Any, path: Path, where: str, keys: set[str] | None) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise DatasetError(f"{path}: {where} must have named values, found {type(value).__name__}")
+    unknown = sorted(set(map(str, value)) - keys) if keys is not None else []
+    if unknown:
+        raise DatasetError(f"{path}: {where}: {', '.join(unknown)} unknown; there are {', '.join(sorted(keys or ()))}")
+    return value
+
+
+def _items(value: Any, path: Path) -> list[tuple[str, Any]]:
+    if not isinstance(value, dict) or not value:
+        raise DatasetError(f"{path}: groups and sources must be given, by name")
+    return [(str(name), one) for name, one in value.items()]

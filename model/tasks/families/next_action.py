@@ -1,0 +1,53 @@
+"""Next actions: what an agent does at one step, as a word or as value tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from embodio.model.tasks.base.family import Family, Output, token_ids, with_answer
+from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
+from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tokens.vocabulary import EOS_ID
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ActionAhead(RobotItem):
+    """A step of an agent, and its action there.
+
+    Attributes:
+        action: token ids of the action, values or the text of a word; None in a request.
+    """
+
+    action: Sequence[int] | None = None
+
+
+class NextActionFamily(Family[ActionAhead]):
+    """Action prediction in pre-training (paper, appendix C.1): goal and observations in, the next action out.
+
+    A policy that acts is asked in the words of its own format, see `embodio.agent.format`.
+    """
+
+    name = "next_action"
+    annotation = ActionAhead
+
+    def slots(self, annotation: ActionAhead, codec: TaskCodec) -> Mapping[str, Filling]:
+        """The instruction."""
+        return {"instruction": annotation.instruction}
+
+    def clauses(self, annotation: ActionAhead, codec: TaskCodec) -> Sequence[str | int]:
+        """The clauses of the robot."""
+        return robot_clauses(annotation)
+
+    def target(self, annotation: ActionAhead, codec: TaskCodec) -> list[int] | None:
+        """The token ids."""
+        return None if annotation.action is None else list(annotation.action)
+
+    def read(self, written: Output, asked: ActionAhead, codec: TaskCodec) -> ActionAhead:
+        """The token ids up to the end."""
+        ids = token_ids(written)
+        return with_answer(asked, action=ids[: ids.index(EOS_ID)] if EOS_ID in ids else ids)
+
+
+FAMILY = NextActionFamily()

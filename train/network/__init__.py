@@ -1,0 +1,1 @@
+"""Changes of a network for training: low-rank adapters, and activations that are computed again."""

@@ -1,0 +1,1 @@
+"""Training on many devices: processes, shards of the network, distributed checkpoints, and plans of their cost."""
