@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, require_ranges
 from embodio.train.command_line.schema import UsageError
 from embodio.train.optimisers.config import OptimiserConfig
+from embodio.train.parallel.config import ParallelConfig
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -52,6 +53,7 @@ class RunConfig:
         recompute: modules whose activations are computed again in the backward pass rather than kept, by patterns of
             their names: [encoder.layers.*, decoder.layers.*, towers.*.blocks.*]. Slower, in less memory, with equal
             gradients.
+        parallel: how processes that torchrun starts share the run.
         device: cpu, cuda, cuda:1, ...
         precision: float32; or bfloat16 or float16 for autocast, the latter with a scale on the loss that adapts.
         threads: of the matrix products; 0 takes OMP_NUM_THREADS, or 2.
@@ -79,6 +81,7 @@ class RunConfig:
         "keep",
         "keep_every",
         "stop_after",
+        "parallel.*",
     )
     """Settings that may change when a run resumes, because they do not change its results; `*` is any name."""
 
@@ -91,6 +94,7 @@ class RunConfig:
     freeze: dict[str, float] = field(default_factory=dict)
     lora: LoraConfig = field(default_factory=LoraConfig)
     recompute: tuple[str, ...] = ()
+    parallel: ParallelConfig = field(default_factory=ParallelConfig)
     device: str = "cpu"
     precision: str = "float32"
     threads: int = 0

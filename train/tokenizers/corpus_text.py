@@ -50,11 +50,11 @@ def _lines(path: Path) -> Iterator[str]:
     elif path.suffix == ".tar":
         with tarfile.open(path, "r:") as archive:
             for number, info in enumerate(archive):
-                file = archive.extractfile(info) if info.isfile() else None
-                if file is not None and info.name.endswith(".txt"):
-                    yield from (line for line in _decoded(path, number, file.read()).splitlines() if line.strip())
-                elif file is not None and info.name.endswith(".json"):
-                    yield from _text_of(path, number, file.read(), key="transcript", required=False)
+                member = archive.extractfile(info) if info.isfile() else None
+                if member is not None and info.name.endswith(".txt"):
+                    yield from (line for line in _decoded(path, number, member.read()).splitlines() if line.strip())
+                elif member is not None and info.name.endswith(".json"):
+                    yield from _text_of(path, number, member.read(), key="transcript", required=False)
 
 
 def _text_of(path: Path, number: int, data: bytes, key: str = "text", *, required: bool = True) -> Iterator[str]:
