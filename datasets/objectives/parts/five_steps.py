@@ -22,9 +22,9 @@ from embodio.datasets.objectives.parts.material import (
     MODALITIES,
     MOST_EARLIER,
     Material,
+    MaterialReader,
     Modality,
     Plan,
-    RecordReader,
     history_slots,
     keep_end,
     one_of,
@@ -46,7 +46,7 @@ _ENDS = 2
 """Tokens of a prompt besides its text: the prefix and the end of the sequence."""
 
 
-def reader_of(record: Record) -> RecordReader:
+def reader_of(record: Record) -> MaterialReader:
     """The kind of a record: a video, a document, or plain."""
     if record.video is not None:
         return VideoReader()

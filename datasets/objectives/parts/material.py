@@ -74,7 +74,7 @@ class Material:
     audio_target: Waveform | None = None
 
 
-class RecordReader(Protocol):
+class MaterialReader(Protocol):
     """A kind of record: what it offers, and how an example's material is read from it."""
 
     together: bool
@@ -118,6 +118,8 @@ def text_window(record: Record, text: str, room: int, vocabulary: Vocabulary, rn
     Raises:
         UnusableRecord: as `encoded`.
     """
+    if room < 1:
+        return []
     characters = CHARACTERS * room
     if len(text) > characters:
         start = int(rng.integers(0, len(text) - characters, endpoint=True))

@@ -94,7 +94,7 @@ def in_prompt(example: Example) -> Counter[int]:
     return Counter(token for token in ids_of(example.text) if low <= token <= high)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(records(), st.sampled_from(NAMES), st.integers(0, 2**32))
 def test_every_record_makes_examples_that_fit_the_network(record: Record, name: str, seed: int) -> None:
     objective = named_objective(name)()

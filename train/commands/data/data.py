@@ -130,10 +130,7 @@ def verbs() -> dict[str, Verb]:
             CorpusConfig,
             _corpus,
             "Build a corpus of text, pictures, sound and video from what is on this machine; resumable.",
-            (
-                "embodio-data corpus out=corpus",
-                "embodio-data corpus out=corpus 'sources=[openclipart,speech]' limit=500",
-            ),
+            ("embodio-data corpus out=corpus", "embodio-data corpus out=corpus 'sources=[speech]' limit=500"),
         ),
         "visualise": Verb(
             VisualiseConfig,
