@@ -19,6 +19,7 @@ from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.stream.loader import BatchMaker, LoaderConfig
 from embodio.datasets.stream.stream import batches
 from embodio.model.network.batch import Batch
+from embodio.model.network.packing import on_device
 from embodio.model.writing import WriteError
 from embodio.train.bundles import Bundle
 from embodio.train.checkpoints.kept import CHECKPOINT
@@ -107,16 +108,16 @@ class Trainer(Generic[Network]):
         self._freezing.apply(run.step, config.steps)
         run.model.train()
         run.optimiser.zero_grad(set_to_none=True)
-        weights = loss_weights(self.objective, run.model, batches) if len(batches) > 1 else None
+        weights = self._weights(batches)
         outcomes = list[Outcome]()
         for part, batch in enumerate(batches):
-            seed_devices(config.seed, run.step, part)
+            seed_devices(config.seed, run.step, self._part(part))
             outcome = self.measure(batch, weights)
             clock.lap("forward")
             self._scaler.scale(outcome.loss).backward()
             clock.lap("backward")
             outcomes.append(outcome._replace(loss=outcome.loss.detach()))
-        outcome = together(outcomes)
+        outcome = self._together(outcomes)
         norm, updated = self._update(batches, outcome)
         run.step += 1
         clock.lap("update")
@@ -126,7 +127,7 @@ class Trainer(Generic[Network]):
         """Clips the gradient and changes the weights; the gradient's norm, and whether they were changed."""
         run, scaler = self.run, self._scaler
         scaler.unscale_(run.optimiser)
-        norm = nn.utils.clip_grad_norm_(run.model.parameters(), self.config.optimiser.clip, foreach=True).item()
+        norm = self._clip()
         overflow = scaler.is_enabled() and not math.isfinite(norm)  # float16: the scale is too large, and is lowered
         updated = not overflow and self.judge.admits(run.step, batches, outcome, norm)
         if updated:
@@ -136,6 +137,23 @@ class Trainer(Generic[Network]):
         scaler.update()
         return norm, updated
 
+    def _weights(self, batches: Sequence[Batch]) -> Mapping[str, Tensor] | None:
+        """What losses are divided by; None for the counts of a batch of its own."""
+        return loss_weights(self.objective, self.run.model, batches) if len(batches) > 1 else None
+
+    def _together(self, outcomes: Sequence[Outcome]) -> Outcome:
+        """The outcome of the batches of a step."""
+        return together(outcomes)
+
+    def _part(self, part: int) -> int:
+        """The number of a batch among those of a step, for its random draws."""
+        return part
+
+    def _clip(self) -> float:
+        """Clips the gradient; its norm before."""
+        limit = self.config.optimiser.clip
+        return nn.utils.clip_grad_norm_(self.run.model.parameters(), limit, foreach=True).item()
+
     def measure(self, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Outcome:
         """Loss and figures of a batch, computed on the device and in the precision of the run.
 
@@ -143,7 +161,7 @@ class Trainer(Generic[Network]):
             batch: on the CPU.
             weights: see `WeightedObjective`; only for a batch that is a part of a step.
         """
-        moved = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
+        moved = on_device(batch, self.device)
         dtype = getattr(torch, self.config.precision)
         with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
             if weights is None:

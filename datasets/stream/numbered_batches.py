@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -62,10 +63,7 @@ class NumberedBatches(ABC, Generic[Task]):
     """
 
     def __init__(self, task: Task | Mixture, seed: int, batch_size: int, *, rank: int = 0, ranks: int = 1) -> None:
-        if not 0 <= rank < ranks:
-            raise DatasetError(f"rank: got {rank} of {ranks}, expected 0 to {ranks - 1}")
-        if batch_size < 1 or batch_size % ranks:
-            raise DatasetError(f"batch_size: {batch_size} examples cannot be shared out evenly to {ranks} ranks")
+        _require_even_shares(batch_size, rank, ranks)
         self._task = task
         self._seed, self._batch_size = seed, batch_size
         self._rank, self._ranks = rank, ranks
@@ -90,6 +88,21 @@ class NumberedBatches(ABC, Generic[Task]):
         Raises:
             ExampleError: an example cannot be made although its record is intact, or all spare records are damaged.
         """
+
+    def shared_out(self, rank: int, ranks: int) -> Self:
+        """The same batches, of which this process makes one part.
+
+        Args:
+            rank: number of the part.
+            ranks: number of parts.
+
+        Raises:
+            DatasetError: the batch cannot be divided evenly, or there is no such part.
+        """
+        _require_even_shares(self._batch_size, rank, ranks)
+        part = copy.copy(self)
+        part._rank, part._ranks = rank, ranks
+        return part
 
     def positions(self, step: int) -> range:
         """The places of the global stream that this rank makes in batch `step`."""
@@ -134,6 +147,13 @@ class NumberedBatches(ABC, Generic[Task]):
             except DamagedRecord as error:
                 damage.append(error)
         raise damage[-1]
+
+
+def _require_even_shares(batch_size: int, rank: int, ranks: int) -> None:
+    if not 0 <= rank < ranks:
+        raise DatasetError(f"rank: got {rank} of {ranks}, expected 0 to {ranks - 1}")
+    if batch_size < 1 or batch_size % ranks:
+        raise DatasetError(f"batch_size: {batch_size} examples cannot be shared out evenly to {ranks} ranks")
 
 
 def made(task: NumberedRecords, record: int, make: Callable[[int], Made]) -> Made:
