@@ -19,6 +19,7 @@ from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.stream.loader import BatchMaker, LoaderConfig
 from embodio.datasets.stream.stream import batches
 from embodio.model.network.batch import Batch
+from embodio.model.network.packing import on_device
 from embodio.model.writing import WriteError
 from embodio.train.bundles import Bundle
 from embodio.train.checkpoints.kept import CHECKPOINT
@@ -159,7 +160,7 @@ class Trainer(Generic[Network]):
             batch: on the CPU.
             weights: see `WeightedObjective`; only for a batch that is a part of a step.
         """
-        moved = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
+        moved = on_device(batch, self.device)
         dtype = getattr(torch, self.config.precision)
         with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
             if weights is None:

@@ -164,7 +164,9 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
     average = WeightAverage(model, config.optimiser.ema, fixed) if config.optimiser.ema else None
     identity = {**parts.identity, "libraries": libraries()}
     run = Run(model, make_optimiser(model, config.optimiser), average, identity=identity, fixed=fixed)
-    return Trainer(run, parts.batches, parts.objective, parts.bundle, parts.validators, config)
+    trainer = Trainer(run, parts.batches, parts.objective, parts.bundle, parts.validators, config)
+    trainer.observers = (*trainer.observers, *parts.observers)
+    return trainer
 
 
 def make_trainer(config: RunConfig) -> Trainer[Any]:

@@ -107,7 +107,6 @@ def verbs() -> dict[str, Verb]:
             "Show what a corpus holds: its records, the columns they come from, and what is damaged.",
             (
                 "embodio-data records corpus/openclipart split=train",
-                "embodio-data records 'c4/en/{00000..01023}.json.gz'",
                 "embodio-data records laion.parquet 'columns={captions: TEXT}'",
             ),
         ),
@@ -131,10 +130,7 @@ def verbs() -> dict[str, Verb]:
             CorpusConfig,
             _corpus,
             "Build a corpus of text, pictures, sound and video from what is on this machine; resumable.",
-            (
-                "embodio-data corpus out=corpus",
-                "embodio-data corpus out=corpus 'sources=[openclipart,speech]' limit=500",
-            ),
+            ("embodio-data corpus out=corpus", "embodio-data corpus out=corpus 'sources=[speech]' limit=500"),
         ),
         "visualise": Verb(
             VisualiseConfig,
