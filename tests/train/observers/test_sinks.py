@@ -64,9 +64,7 @@ def test_a_service_gets_the_numbers_with_their_steps(
 
 
 @pytest.mark.parametrize("name", sorted({"tensorboard", "wandb", "trackio"}))
-def test_a_package_that_is_missing_names_its_extra(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_package_that_is_missing_names_its_extra(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, name, None)  # type: ignore[arg-type]
     with pytest.raises(SinkError, match=rf"pip install 'embodio\[{name}\]'"):
         named_sink(name)(tmp_path, {}, 0)
