@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from embodio.train.run_config import RunConfig
-
 if TYPE_CHECKING:  # a help page needs no torch
     from rich.console import RenderableType
     from torch import nn
@@ -17,9 +15,11 @@ if TYPE_CHECKING:  # a help page needs no torch
     from embodio.train.bundles import Bundle
     from embodio.train.identity import Identity
     from embodio.train.objective import Objective
+    from embodio.train.observers.observer import Observer
+    from embodio.train.observers.samples import Sample
     from embodio.train.validation import Validator
 
-Config = TypeVar("Config", bound=RunConfig)
+Config = TypeVar("Config")
 Network = TypeVar("Network", bound="nn.Module")
 
 
@@ -36,6 +36,8 @@ class Parts(Generic[Network]):
         identity: identity of the inputs, compared when the run resumes; see `embodio.train.identity`.
         notes: about data and weights, shown before training.
         older_identity: inputs as described by a checkpoint without identity.
+        observers: told of what happens in the run, next to its log.
+        samples: makes what the report shows at validation, such as `embodio.train.observers.samples.Samples`.
     """
 
     network: Network
@@ -46,6 +48,8 @@ class Parts(Generic[Network]):
     identity: Identity
     notes: Sequence[RenderableType] = ()
     older_identity: Callable[[Path], Identity] = field(default=lambda folder: {})
+    observers: Sequence[Observer] = ()
+    samples: Callable[[Network], Sequence[Sample]] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,13 @@ class Experiment(Generic[Config]):
     """Something that can be trained: one module of `embodio.train.experiments` with an instance `EXPERIMENT`.
 
     Attributes:
-        schema: its settings, a dataclass on top of `RunConfig`.
+        schema: its settings, a dataclass; on top of `RunConfig` for everything that a trainer trains.
         build: makes the parts from settings; random weights are drawn from torch's generator, which is seeded before.
         description: one or two sentences for the help page.
         examples: complete commands for the help page.
         errors: errors of `build` and training about things that a user can fix.
+        perform: does all the work of an experiment without steps, in place of `build` and the trainer, and returns the
+            exit code; None for everything that a trainer trains.
     """
 
     schema: type[Config]
@@ -65,3 +71,4 @@ class Experiment(Generic[Config]):
     description: str
     examples: tuple[str, ...] = ()
     errors: tuple[type[Exception], ...] = ()
+    perform: Callable[[Config], int] | None = None

@@ -10,6 +10,13 @@ from types import FrameType, TracebackType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+EXIT_SIGNAL = 128
+"""Offset of a shell's exit code over the number of the signal that ended a program."""
+
+
+def exit_code(number: int | None, *, done: bool) -> int:
+    """The exit code of a program that ended its work, or was stopped by a signal of that number."""
+    return 0 if done or number is None else EXIT_SIGNAL + number
 
 
 class Terminated(KeyboardInterrupt):

@@ -19,6 +19,7 @@ from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.stream.loader import BatchMaker, LoaderConfig
 from embodio.datasets.stream.stream import batches
 from embodio.model.network.batch import Batch
+from embodio.model.network.packing import on_device
 from embodio.model.writing import WriteError
 from embodio.train.bundles import Bundle
 from embodio.train.checkpoints.kept import CHECKPOINT
@@ -26,7 +27,7 @@ from embodio.train.checkpoints.run import Run, save_run
 from embodio.train.interruption import Interruption
 from embodio.train.log import Means
 from embodio.train.objective import Network, Objective, Outcome, loss_weights, together
-from embodio.train.observers.guard import FiniteGuard, Guard
+from embodio.train.observers.guard import Guard, LossGuard
 from embodio.train.observers.log_and_bar import LogAndBar
 from embodio.train.observers.observer import Observer, StepReport
 from embodio.train.optimisers.optimiser import set_rate
@@ -60,7 +61,7 @@ class Trainer(Generic[Network]):
         config: the common settings of runs.
         interruption: catches SIGINT and SIGTERM while `train` runs.
         observers: told of what happens, without effect on the results.
-        guard: decides whether a step may change the weights.
+        guard: decides whether a step may change the weights; None for the one of the settings.
     """
 
     run: Run[Network]
@@ -71,7 +72,7 @@ class Trainer(Generic[Network]):
     config: RunConfig
     interruption: Interruption = field(default_factory=lambda: Interruption(at_once=False))
     observers: Sequence[Observer] = field(default_factory=lambda: (LogAndBar(),))
-    guard: Guard = field(default_factory=FiniteGuard)
+    guard: Guard | None = None
     _saved: int | None = field(default=None, init=False)
     _reported: set[tuple[str, int]] = field(default_factory=set, init=False)  # held-out episodes
 
@@ -79,7 +80,8 @@ class Trainer(Generic[Network]):
         self.device = torch.device(self.config.device)
         self._freezing = Freezing(self.run.model, self.config.freeze)
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.config.precision == "float16")
-        self.run.parts |= {"scaler": self._scaler, "guard": self.guard}
+        self.judge: Guard = self.guard or LossGuard(self.config.guard, self.batches)
+        self.run.parts |= {"scaler": self._scaler, "guard": self.judge}
 
     @property
     def last_step(self) -> int:
@@ -106,34 +108,51 @@ class Trainer(Generic[Network]):
         self._freezing.apply(run.step, config.steps)
         run.model.train()
         run.optimiser.zero_grad(set_to_none=True)
-        weights = loss_weights(self.objective, run.model, batches) if len(batches) > 1 else None
+        weights = self._weights(batches)
         outcomes = list[Outcome]()
         for part, batch in enumerate(batches):
-            seed_devices(config.seed, run.step, part)
+            seed_devices(config.seed, run.step, self._part(part))
             outcome = self.measure(batch, weights)
             clock.lap("forward")
             self._scaler.scale(outcome.loss).backward()
             clock.lap("backward")
             outcomes.append(outcome._replace(loss=outcome.loss.detach()))
-        outcome = together(outcomes)
-        norm, updated = self._update(batches, outcome.loss)
+        outcome = self._together(outcomes)
+        norm, updated = self._update(batches, outcome)
         run.step += 1
         clock.lap("update")
         return StepReport(run.step, batches, outcome, norm, rate, updated, clock.seconds)
 
-    def _update(self, batches: Sequence[Batch], loss: Tensor) -> tuple[float, bool]:
+    def _update(self, batches: Sequence[Batch], outcome: Outcome) -> tuple[float, bool]:
         """Clips the gradient and changes the weights; the gradient's norm, and whether they were changed."""
         run, scaler = self.run, self._scaler
         scaler.unscale_(run.optimiser)
-        norm = nn.utils.clip_grad_norm_(run.model.parameters(), self.config.optimiser.clip, foreach=True).item()
+        norm = self._clip()
         overflow = scaler.is_enabled() and not math.isfinite(norm)  # float16: the scale is too large, and is lowered
-        updated = not overflow and self.guard.admits(run.step, batches, loss.item(), norm)
+        updated = not overflow and self.judge.admits(run.step, batches, outcome, norm)
         if updated:
             scaler.step(run.optimiser)
             if run.average is not None:
                 run.average.update(run.step)
         scaler.update()
         return norm, updated
+
+    def _weights(self, batches: Sequence[Batch]) -> Mapping[str, Tensor] | None:
+        """What losses are divided by; None for the counts of a batch of its own."""
+        return loss_weights(self.objective, self.run.model, batches) if len(batches) > 1 else None
+
+    def _together(self, outcomes: Sequence[Outcome]) -> Outcome:
+        """The outcome of the batches of a step."""
+        return together(outcomes)
+
+    def _part(self, part: int) -> int:
+        """The number of a batch among those of a step, for its random draws."""
+        return part
+
+    def _clip(self) -> float:
+        """Clips the gradient; its norm before."""
+        limit = self.config.optimiser.clip
+        return nn.utils.clip_grad_norm_(self.run.model.parameters(), limit, foreach=True).item()
 
     def measure(self, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Outcome:
         """Loss and figures of a batch, computed on the device and in the precision of the run.
@@ -142,7 +161,7 @@ class Trainer(Generic[Network]):
             batch: on the CPU.
             weights: see `WeightedObjective`; only for a batch that is a part of a step.
         """
-        moved = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
+        moved = on_device(batch, self.device)
         dtype = getattr(torch, self.config.precision)
         with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
             if weights is None:

@@ -16,6 +16,8 @@ from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.threads import threads
 from embodio.train.errors import TrainError
 from embodio.train.experiments import experiment_named, experiment_names, experiment_of
+from embodio.train.interruption import exit_code
+from embodio.train.parallel.config import is_parallel
 from embodio.train.run_config import RunConfig
 
 if TYPE_CHECKING:  # torch is loaded when training begins
@@ -29,8 +31,6 @@ PLANS = "scaling"
 """The first word that asks for a plan of a large run instead of a run."""
 USUAL = "policy"
 """The default experiment."""
-EXIT_SIGNAL = 128
-"""Offset of a shell's exit code over the number of the signal that ended a program."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     experiment = experiment_named(name)
     return run_command(
         experiment.schema,
-        train,
+        experiment.perform or train,
         arguments,
         prog="embodio-train" if name == USUAL else f"embodio-train {name}",
         description=experiment.description + _others(name),
@@ -83,6 +83,10 @@ def train(config: RunConfig) -> int:
     Raises:
         TrainError: another process trains into the folder, or as `build_parts` and `Trainer.train`.
     """
+    if is_parallel():
+        from embodio.train.parallel.trainer import train_together
+
+        return train_together(config, build_parts)
     with sole_user(Path(config.out), "training into", TrainError):
         return _train(config)
 
@@ -93,8 +97,7 @@ def _train(config: RunConfig) -> int:
     _say(f"{'finished' if done else 'stopped'} at step {trainer.run.step}: {Path(config.out) / 'checkpoint'}")
     if not done:
         _say("run the same command again to go on")
-    number = trainer.interruption.number
-    return 0 if done or number is None else EXIT_SIGNAL + number
+    return exit_code(trainer.interruption.number, done=done)
 
 
 def begin(config: RunConfig, experiment: Experiment[Any] | None = None) -> Trainer[Any]:
@@ -153,6 +156,8 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
     from embodio.train.loop import Trainer
     from embodio.train.network.lora import adapt
     from embodio.train.network.recomputation import recompute
+    from embodio.train.observers.log_and_bar import LogAndBar
+    from embodio.train.observers.report import Report
     from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
 
     fixed = adapt(parts.network, config.lora, config.seed) if config.lora.rank else frozenset[str]()
@@ -161,7 +166,8 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
     average = WeightAverage(model, config.optimiser.ema, fixed) if config.optimiser.ema else None
     identity = {**parts.identity, "libraries": libraries()}
     run = Run(model, make_optimiser(model, config.optimiser), average, identity=identity, fixed=fixed)
-    return Trainer(run, parts.batches, parts.objective, parts.bundle, parts.validators, config)
+    observers = (LogAndBar(), *parts.observers, Report(parts.samples))
+    return Trainer(run, parts.batches, parts.objective, parts.bundle, parts.validators, config, observers=observers)
 
 
 def make_trainer(config: RunConfig) -> Trainer[Any]:

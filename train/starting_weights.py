@@ -25,6 +25,7 @@ from embodio.agent.checkpoint import (
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.agent.format.robot_formats import RobotFormats
 from embodio.model.config.model import ModelConfig
+from embodio.model.config.sizes import SIZES
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import sha256_of
@@ -166,7 +167,7 @@ def load_start(model: UnifiedIO2, start: Start, vocabulary: Vocabulary) -> list[
     return fates
 
 
-def report(fates: list[Fate], start: Start, robots: RobotFormats) -> Table:
+def report(fates: list[Fate], start: Start, robots: RobotFormats | None = None) -> Table:
     """A table of loaded, resized, left out and new weights, part by part."""
     table = Table(title=f"weights from {start.name}")
     for column in ("", "part", "tensors", "numbers", "why"):
@@ -180,7 +181,7 @@ def report(fates: list[Fate], start: Start, robots: RobotFormats) -> Table:
             if found == kind:
                 numbers = sum(member.numbers for member in members)
                 table.add_row(kind, part, str(len(members)), f"{numbers:,}", why)
-    for line in _other_formats(start, robots):
+    for line in _other_formats(start, robots) if robots is not None else ():
         table.add_row("differs", line.partition(":")[0], "", "", line.partition(":")[2].strip())
     return table
 
@@ -189,7 +190,7 @@ def _require_same_width(config: ModelConfig, start: Start) -> None:
     here, there = config.transformer, start.model.config.transformer
     for field in ("emb_dim", "num_heads", "mlp_dim"):
         if getattr(here, field) != getattr(there, field):
-            named = [size for size in ("nano", "large", "xl", "xxl") if _same(ModelConfig.named(size), start)]
+            named = [size for size in SIZES if _same(ModelConfig.named(size), start)]
             hint = f"give size={named[0]}" if named else "it is of none of the named sizes"
             raise TrainError(
                 f"init: {start.name} has transformer.{field} {getattr(there, field)}, this network "

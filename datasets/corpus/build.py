@@ -22,6 +22,7 @@ from embodio.datasets.corpus.source import (
     Split,
 )
 from embodio.datasets.corpus.sources import source_names
+from embodio.datasets.corpus.trajectories import Trajectories
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.writing import write_json
 
@@ -44,12 +45,14 @@ class SourceSummary:
     absent: str = ""
 
 
+AnySource = CorpusSource | Trajectories
+"""A source of shards, or of episodes."""
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Given a description and a total, draws a bar; yields a function to call with the number that is done."""
 
 
 def build_corpus(
-    out: Path, sources: Mapping[str, CorpusSource], request: CorpusRequest, workers: int, progress: Progress
+    out: Path, sources: Mapping[str, AnySource], request: CorpusRequest, workers: int, progress: Progress
 ) -> list[SourceSummary]:
     """Builds the corpus, or what is missing of it; the result does not depend on the number of workers.
 
@@ -80,9 +83,13 @@ def build_corpus(
 
 
 def _build_source(
-    out: Path, name: str, source: CorpusSource, request: CorpusRequest, workers: int, progress: Progress
+    out: Path, name: str, source: AnySource, request: CorpusRequest, workers: int, progress: Progress
 ) -> SourceSummary:
     try:
+        if isinstance(source, Trajectories):
+            counts = source.build(out / name, request, workers)
+            size = sum(path.stat().st_size for path in (out / name).rglob("*") if path.is_file())
+            return SourceSummary(name, _described(source) | {"records": dict(counts), "bytes": size})
         plan = source.plan(request)
     except SourceAbsent as reason:
         return SourceSummary(name, absent=str(reason))
@@ -110,12 +117,7 @@ def _entry(source: CorpusSource, plan: CorpusPlan, receipts: Sequence[tuple[Spli
     def of(split: str, count: Callable[[ShardReceipt], int]) -> int:
         return sum(count(receipt) for side, receipt in receipts if side == split)
 
-    return {
-        "title": source.title,
-        "licence": source.licence,
-        "ships": source.ships,
-        "packages": list(source.packages),
-        "layout": source.layout,
+    return _described(source) | {
         "records": {split: of(split, lambda receipt: receipt.records) for split in SPLITS},
         "shards": {split: of(split, lambda receipt: 1) for split in SPLITS},
         "bytes": sum(receipt.size for _, receipt in receipts),
@@ -124,7 +126,17 @@ def _entry(source: CorpusSource, plan: CorpusPlan, receipts: Sequence[tuple[Spli
     }
 
 
-def _enter(manifest: dict[str, Any], summary: SourceSummary, source: CorpusSource) -> None:
+def _described(source: AnySource) -> dict[str, Any]:
+    return {
+        "title": source.title,
+        "licence": source.licence,
+        "ships": source.ships,
+        "packages": list(source.packages),
+        "layout": source.layout,
+    }
+
+
+def _enter(manifest: dict[str, Any], summary: SourceSummary, source: AnySource) -> None:
     """Puts a summary in its place; a source that is absent now keeps the entry of shards made earlier."""
     if not summary.absent:
         manifest["sources"][summary.name] = dict(summary.entry)

@@ -32,6 +32,7 @@ def make_locally(
         for job in jobs:
             yield job, make_shard(folder, job, source)
         return
+    completed, others = False, set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         min(workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"), initializer=_start
     )
@@ -40,12 +41,16 @@ def make_locally(
             futures = {pool.submit(make_shard, folder, job, source): job for job in jobs}
         for future in as_completed(futures):
             yield futures[future], future.result()
+        completed = True
     except BrokenProcessPool as error:
         raise CorpusError(
             "a worker process died, perhaps for lack of memory. All finished shards are safe: "
             "run the same command again to go on, with fewer workers if it happens again"
         ) from error
     finally:
+        if not completed:  # such as after Ctrl-C: shards are whole or absent, so nothing is lost by not waiting
+            for process in set(multiprocessing.active_children()) - others:
+                process.kill()
         pool.shutdown(wait=True, cancel_futures=True)
 
 

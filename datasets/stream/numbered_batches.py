@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, FeatureError, UnusableRecord
+from embodio.datasets.errors import WHOLE, CorruptRecordError, DatasetError, ExampleError, FeatureError, UnusableRecord
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.stream.order import record_at, spare_record_at
 from embodio.datasets.tasks.parts.record_task import Place
@@ -62,10 +63,7 @@ class NumberedBatches(ABC, Generic[Task]):
     """
 
     def __init__(self, task: Task | Mixture, seed: int, batch_size: int, *, rank: int = 0, ranks: int = 1) -> None:
-        if not 0 <= rank < ranks:
-            raise DatasetError(f"rank: got {rank} of {ranks}, expected 0 to {ranks - 1}")
-        if batch_size < 1 or batch_size % ranks:
-            raise DatasetError(f"batch_size: {batch_size} examples cannot be shared out evenly to {ranks} ranks")
+        _require_even_shares(batch_size, rank, ranks)
         self._task = task
         self._seed, self._batch_size = seed, batch_size
         self._rank, self._ranks = rank, ranks
@@ -91,6 +89,21 @@ class NumberedBatches(ABC, Generic[Task]):
             ExampleError: an example cannot be made although its record is intact, or all spare records are damaged.
         """
 
+    def shared_out(self, rank: int, ranks: int) -> Self:
+        """The same batches, of which this process makes one part.
+
+        Args:
+            rank: number of the part.
+            ranks: number of parts.
+
+        Raises:
+            DatasetError: the batch cannot be divided evenly, or there is no such part.
+        """
+        _require_even_shares(self._batch_size, rank, ranks)
+        part = copy.copy(self)
+        part._rank, part._ranks = rank, ranks
+        return part
+
     def positions(self, step: int) -> range:
         """The places of the global stream that this rank makes in batch `step`."""
         share = self._batch_size // self._ranks
@@ -105,6 +118,19 @@ class NumberedBatches(ABC, Generic[Task]):
         if attempt:
             record = spare_record_at(self._seed, position, attempt, len(self._task))
         return self._task, record
+
+    def task_at(self, position: int) -> str:
+        """The name of the task at a place of the global stream; "" if there is only one."""
+        if not isinstance(self._task, Mixture):
+            return ""
+        return self._task.entries[self._task.place(self._seed, position)[0]].name
+
+    def origin(self, position: int) -> str:
+        """Task and record at a place of the global stream, for messages; spare records are not known."""
+        task, record = self.draw(position)
+        place, name = task.place(record), self.task_at(position)
+        inside = f"record {place.episode}" if place.step == WHOLE else f"episode {place.episode}, step {place.step}"
+        return f"position {position}: {f'{name}, ' if name else ''}{place.dataset}, {inside}"
 
     def _first_whole(self, position: int, damage: list[ExampleError], make: Callable[[Task, int, int], Made]) -> Made:
         """The result of `make` for the first undamaged record for this place.
@@ -121,6 +147,13 @@ class NumberedBatches(ABC, Generic[Task]):
             except DamagedRecord as error:
                 damage.append(error)
         raise damage[-1]
+
+
+def _require_even_shares(batch_size: int, rank: int, ranks: int) -> None:
+    if not 0 <= rank < ranks:
+        raise DatasetError(f"rank: got {rank} of {ranks}, expected 0 to {ranks - 1}")
+    if batch_size < 1 or batch_size % ranks:
+        raise DatasetError(f"batch_size: {batch_size} examples cannot be shared out evenly to {ranks} ranks")
 
 
 def made(task: NumberedRecords, record: int, make: Callable[[int], Made]) -> Made:

@@ -123,7 +123,21 @@ class ResamplerConfig:
 class ImageTokenizerConfig:
     """The convolutional VQ-GAN whose codes are image targets; `image_size` and `patch_size` give the grid of codes.
 
-    `norm_groups` divides `channels`; the released weights have 32.
+    Attributes:
+        num_codes: rows of the codebook.
+        code_dim: numbers of a code.
+        embed_dim: the same, as the reference writes it.
+        double_z: always False; a VQ-GAN has no variance channels.
+        resolution: side in pixels of the images of `attention_resolutions`.
+        in_channels: colours of the input.
+        out_channels: colours of the output.
+        channels: channels at full resolution, a multiple of `norm_groups`.
+        channel_multipliers: channels of each level as multiples of `channels`; all levels but the last halve the image.
+        num_res_blocks: residual blocks of a level of the encoder; the decoder has one more.
+        attention_resolutions: sides in pixels of the levels with attention.
+        image_size: (height, width) in pixels.
+        patch_size: (height, width) in pixels of one code: 2 to the number of levels less one.
+        norm_groups: groups of the norms.
     """
 
     num_codes: int = 16384
@@ -149,7 +163,27 @@ class ImageTokenizerConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class AudioTokenizerConfig:
-    """The ViT-VQ-GAN whose codes are audio targets; `spectrogram_size` is (mel, time), the tokeniser's layout."""
+    """The ViT-VQ-GAN whose codes are audio targets; `spectrogram_size` is (mel, time), the tokeniser's layout.
+
+    Attributes:
+        num_codes: rows of the codebook.
+        code_dim: numbers of a code.
+        encoder_dim: width of the encoder, a multiple of 4.
+        encoder_layers: blocks of the encoder.
+        encoder_mlp_dim: hidden width of its MLPs.
+        encoder_heads: attention heads of a block.
+        encoder_head_dim: width of a head.
+        decoder_dim: width of the decoder, a multiple of 4.
+        decoder_layers: blocks of the decoder.
+        decoder_mlp_dim: hidden width of its MLPs.
+        decoder_heads: attention heads of a block.
+        decoder_head_dim: width of a head.
+        activation: always relu.
+        use_bias: always False; projections of the attention have no biases.
+        channels: of the spectrogram.
+        spectrogram_size: (mel, time) cells.
+        patch_size: (mel, time) cells of one code.
+    """
 
     num_codes: int = 8192
     code_dim: int = 32

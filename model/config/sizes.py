@@ -28,13 +28,13 @@ NANO_IMAGE_TOKENIZER = ImageTokenizerConfig(
     embed_dim=8,
     resolution=96,
     channels=16,
-    channel_multipliers=(1, 2, 4, 8),
+    channel_multipliers=(1, 2, 4, 4),
     num_res_blocks=1,
     attention_resolutions=(),
     image_size=(96, 96),
     norm_groups=8,
 )
-"""The image tokeniser of small networks: 96 x 96 pixels, 12 x 12 codes, 2.7 M parameters."""
+"""The image tokeniser of small networks: 96 x 96 pixels, 12 x 12 codes, 1.0 M parameters."""
 NANO_AUDIO_TOKENIZER = AudioTokenizerConfig(
     num_codes=1024,
     code_dim=16,

@@ -89,7 +89,7 @@ class DecoderLayer(nn.Module):
         x: Tensor,
         rotary: Tensor,
         mask: Mask,
-        keys_values: tuple[Tensor, Tensor],
+        context: tuple[Tensor, Tensor],
         cross_mask: Mask,
     ) -> Tensor:
         """Map x [B, L, D] to [B, L, D].
@@ -98,9 +98,10 @@ class DecoderLayer(nn.Module):
             x: the target tokens.
             rotary: from `head_rotary`.
             mask: from `self_attention_mask(causal=True)`; None means causal and nothing else.
-            keys_values: of the encoder's tokens, from `cross_attention.keys_values`.
+            context: the encoder's tokens [B, S, D], and their rotary factors from `head_rotary`.
             cross_mask: from `decoder_cross_mask`.
         """
+        keys_values = self.cross_attention.keys_values(*context)
         mixed = self.self_attention(self.self_attention_norm(x), rotary, mask, causal=mask is None)
         x = x + self.dropout(mixed)
         x = x + self.dropout(self.cross_attention(self.cross_attention_norm(x), keys_values, rotary, cross_mask))
@@ -124,13 +125,12 @@ class Decoder(nn.Module):
     def forward(self, tokens: TokenSequence, encoded: TokenSequence) -> Tensor:
         """Hidden states [B, L, D] of the target tokens, given the encoder's tokens."""
         rotary = head_rotary(tokens.rotary, self.num_heads)
-        source_rotary = head_rotary(encoded.rotary, self.num_heads)
+        context = encoded.embeddings, head_rotary(encoded.rotary, self.num_heads)
         masks = self._masks(tokens)
         cross_mask = decoder_cross_mask(tokens, encoded)
         x = self.dropout(tokens.embeddings)
         for layer, mask in zip(self.layer_list(), masks, strict=True):
-            keys_values = layer.cross_attention.keys_values(encoded.embeddings, source_rotary)
-            x = layer(x, rotary, mask, keys_values, cross_mask)
+            x = layer(x, rotary, mask, context, cross_mask)
         return self.dropout(self.norm(x))
 
     def _masks(self, tokens: TokenSequence) -> Sequence[Mask]:

@@ -26,6 +26,8 @@ OLDER = "checkpoints"
 DAMAGED = "checkpoint.damaged"
 TENSORS = "training.safetensors"
 STATE = "training.json"
+SHARDS = "training"
+"""The folder of the parts that several processes wrote, in place of `training.safetensors`."""
 _GONE = ".gone"  # ends the name of a folder that is being removed
 _GROUPS = ("config", "identity", "optimiser", "parts")
 
@@ -125,7 +127,8 @@ def _problem(folder: Path) -> str:
         if known is not None:
             check_sums(folder, known)
         read_state(folder / STATE)
-        open_weight_file(folder / TENSORS)
+        if not (folder / SHARDS).is_dir():
+            open_weight_file(folder / TENSORS)
     except (WeightsError, ResumeError, OSError) as error:
         return f"{folder} is damaged: {error}"
     return ""

@@ -18,12 +18,13 @@ from embodio.model.weights.checksums import check_sums, read_sums, sha256_of, wr
 from embodio.model.weights.weight_files import write_tensors
 from embodio.model.writing import WriteError, replacing_folder, write_json
 from embodio.train.bundles import Bundle
-from embodio.train.checkpoints.kept import STATE, TENSORS, damaged, place_of_older, prune, read_state, settle
+from embodio.train.checkpoints.kept import SHARDS, STATE, TENSORS, damaged, place_of_older, prune, read_state, settle
 from embodio.train.errors import ResumeError, TrainError
 from embodio.train.identity import Identity, require_same_inputs, setting_differences
 from embodio.train.network.lora import merged
 from embodio.train.objective import Network
 from embodio.train.optimisers.optimiser import State, WeightAverage, optimiser_state, restore_optimiser
+from embodio.train.parallel.shard_files import read_shards, sharded_shapes
 from embodio.train.run_config import RunConfig
 
 BASE = "base.safetensors"
@@ -104,13 +105,9 @@ def save_run(folder: Path, run: Run[Network], bundle: Bundle[Network], config: R
         with run.averaged(), merged(run.model):
             bundle.write(new, run.model)
         kept = optimiser_state(run.optimiser, run.model)
-        tensors = _tensors(run, kept)
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in run_tensors(run, kept).items()}
         write_tensors(new / TENSORS, tensors)
-        state = {"step": run.step, "config": dataclasses.asdict(config), "identity": run.identity}
-        state |= {"optimiser": _numbers(kept), "parts": {name: part.state_dict() for name, part in run.parts.items()}}
-        if run.fixed:
-            state["base"] = run.base
-        write_json(new / STATE, state, indent=2)
+        write_json(new / STATE, run_numbers(run, kept, config), indent=2)
         write_sums(new, (TENSORS, STATE))
         _verify(new, folder, tensors)
     prune(folder.parent, run.step, config.keep, config.keep_every)
@@ -152,8 +149,31 @@ def _bytes(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.reshape(-1).view(torch.uint8)
 
 
+def read_whole(folder: Path, run: Run[Network]) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint's training state, whether one process or several wrote it.
+
+    Raises:
+        ResumeError: a file is damaged.
+    """
+    if (folder / SHARDS).is_dir():
+        tensors = {name: torch.empty(shape) for name, shape in sharded_shapes(folder / SHARDS).items()}
+        read_shards(folder / SHARDS, tensors)
+        return tensors
+    try:
+        found: dict[str, torch.Tensor] = load_file(folder / TENSORS)
+    except (SafetensorError, OSError) as error:
+        raise damaged(folder / TENSORS, str(error)) from error
+    return found
+
+
 def restore_run(
-    folder: Path, run: Run[Network], config: RunConfig, older: Callable[[Path], Identity] = lambda folder: {}
+    folder: Path,
+    run: Run[Network],
+    config: RunConfig,
+    older: Callable[[Path], Identity] = lambda folder: {},
+    *,
+    read: Callable[[Path, Run[Network]], dict[str, torch.Tensor]] = read_whole,
+    verify: bool = True,
 ) -> bool:
     """Continues from a checkpoint if there is one.
 
@@ -162,6 +182,8 @@ def restore_run(
         run: at step 0; takes the weights, moments and step.
         config: the requested settings.
         older: inputs as described by a checkpoint without identity.
+        read: reads the tensors of its training state.
+        verify: compare its files with their checksums first.
 
     Returns:
         Whether there was one.
@@ -176,7 +198,8 @@ def restore_run(
     settle(folder.parent)
     if not (folder / STATE).is_file():
         return False
-    _check_files(folder)
+    if verify:
+        _check_files(folder)
     state = read_state(folder / STATE)
     if "identity" not in state:
         warnings.warn(
@@ -186,7 +209,8 @@ def restore_run(
     old = state["identity"] if "identity" in state else older(folder)
     require_same_inputs(folder, old, run.identity, setting_differences(state["config"], config))
     run.identity = {**run.identity, "init": old.get("init", "")}
-    tensors = _read_tensors(folder / TENSORS, run)
+    tensors = read(folder, run)
+    _require_shapes(folder, tensors, run)
     if run.fixed:
         _read_base(folder.parent / BASE, run, state.get("base", ""))
     with torch.no_grad():
@@ -214,17 +238,12 @@ def _check_files(folder: Path) -> None:
     check_sums(folder, sorted(known & there))
 
 
-def _read_tensors(path: Path, run: Run[Network]) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint; those of network and average are all there, with the shapes of this network's."""
-    try:
-        tensors: dict[str, torch.Tensor] = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise damaged(path, str(error)) from error
-    expected = {name: tensor.shape for name, tensor in _weights(run).items()}
+def _require_shapes(folder: Path, tensors: Mapping[str, torch.Tensor], run: Run[Network]) -> None:
+    """Refuses a checkpoint unless network and average are all there, with the shapes of this network's."""
+    expected = {name: tensor.shape for name, tensor in run_weights(run).items()}
     found = {name: one.shape for name, one in tensors.items() if not name.startswith((OPTIMISER, *_OLD_MOMENTS))}
     if found != expected:
-        raise ResumeError(f"{path}: its tensors are not those of this network; choose another out=")
-    return tensors
+        raise ResumeError(f"{folder}: its tensors are not those of this network; choose another out=")
 
 
 def _optimiser_state(tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> State:
@@ -239,7 +258,7 @@ def _optimiser_state(tensors: Mapping[str, torch.Tensor], state: Mapping[str, An
     return found
 
 
-def _weights(run: Run[Network]) -> dict[str, torch.Tensor]:
+def run_weights(run: Run[Network]) -> dict[str, torch.Tensor]:
     """Tensors of the network and of the running average."""
     held = run.model.state_dict()
     tensors = {f"model/{name}": tensor for name, tensor in held.items() if name not in run.fixed}
@@ -248,13 +267,24 @@ def _weights(run: Run[Network]) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def _tensors(run: Run[Network], kept: State) -> dict[str, torch.Tensor]:
-    """All tensors of a run, in memory of their own on the CPU."""
-    tensors = _weights(run)
+def run_tensors(run: Run[Network], kept: State) -> dict[str, torch.Tensor]:
+    """All tensors of a run: weights, average, and what its optimiser keeps."""
+    tensors = run_weights(run)
     for name, values in kept.items():
         found = {kind: value for kind, value in values.items() if isinstance(value, torch.Tensor)}
         tensors |= {f"{OPTIMISER}{kind}/{name}": value for kind, value in found.items()}
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return {name: tensor.detach() for name, tensor in tensors.items()}
+
+
+def run_numbers(run: Run[Network], kept: State, config: RunConfig) -> dict[str, Any]:
+    """The rest of a run's state, as plain JSON values: step, settings, identity, and the numbers of its parts.
+
+    Raises:
+        TrainError: the optimiser keeps something else than tensors and numbers.
+    """
+    state = {"step": run.step, "config": dataclasses.asdict(config), "identity": run.identity}
+    state |= {"optimiser": _numbers(kept), "parts": {name: part.state_dict() for name, part in run.parts.items()}}
+    return state | ({"base": run.base} if run.fixed else {})
 
 
 def _numbers(kept: State) -> dict[str, dict[str, Any]]:

@@ -186,6 +186,10 @@ def _one(kind: Any, value: Any) -> Any:
     Raises:
         ValueError: It is not such a value.
     """
+    if typing.get_origin(kind) is typing.Literal:
+        if value in typing.get_args(kind):
+            return value
+        raise ValueError(f"{value!r} is none of {typing.get_args(kind)}")
     if kind not in (bool, int, float, str, Path):
         raise SchemaError(f"A setting cannot be of type {kind!r}; known are bool, int, float, str, Path, and lists.")
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):

@@ -113,6 +113,8 @@ def type_in_words(annotation: Any) -> str:
         return "mapping" if is_schema(arguments[1]) else f"mapping of {type_in_words(arguments[1])}"
     if plain is Path:
         return "path"
+    if origin is typing.Literal:
+        return f"choice of {', '.join(map(str, arguments))}"
     return str(getattr(plain, "__name__", plain))
 
 

@@ -8,7 +8,7 @@ every Unicode text representable; the learned pieces only make common words shor
 import io
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PIECES = 512
@@ -102,11 +102,12 @@ def corpus(sentences: int = SENTENCES, seed: int = SEED) -> Iterator[str]:
         yield line[0].upper() + line[1:] if rng.random() < 0.5 else line
 
 
-def train(pieces: int = PIECES) -> bytes:
+def train(pieces: int = PIECES, lines: Iterable[str] | None = None) -> bytes:
     """Trains a byte-fallback BPE model like the LLaMA tokeniser: no normalisation, a dummy space in front.
 
     Args:
         pieces: number of pieces with the 3 control pieces and 256 bytes.
+        lines: text to train on; None for `corpus()`.
 
     Returns:
         The serialised SentencePiece model.
@@ -115,7 +116,7 @@ def train(pieces: int = PIECES) -> bytes:
 
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=corpus(),
+        sentence_iterator=iter(corpus() if lines is None else lines),
         model_writer=model,
         model_type="bpe",
         vocab_size=pieces,

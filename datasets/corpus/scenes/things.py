@@ -28,7 +28,7 @@ _SPREAD = 0.05  # of a colour around its name
 
 
 @dataclass(frozen=True)
-class Material:
+class Substance:
     """How a substance looks, bounces and sounds.
 
     Attributes:
@@ -54,12 +54,12 @@ class Material:
     hardness: float
 
 
-MATERIALS: Mapping[str, Material] = {
-    "wooden": Material(600, 0.55, 0.5, 0.1, 1.0, 620, (1, 2.57, 4.12, 6.33), 0.035, 0.30),
-    "metal": Material(2700, 0.35, 0.3, 0.9, 1.0, 1150, (1, 2.76, 5.40, 8.93), 0.40, 0.15),
-    "glass": Material(2500, 0.40, 0.3, 0.8, 0.55, 1900, (1, 2.32, 4.25), 0.18, 0.20),
-    "rubber": Material(1100, 0.12, 0.9, 0.0, 1.0, 170, (1, 1.6, 2.4), 0.025, 0.05),
-    "plastic": Material(900, 0.45, 0.4, 0.5, 1.0, 820, (1, 2.1, 3.3, 5.2), 0.022, 0.25),
+MATERIALS: Mapping[str, Substance] = {
+    "wooden": Substance(600, 0.55, 0.5, 0.1, 1.0, 620, (1, 2.57, 4.12, 6.33), 0.035, 0.30),
+    "metal": Substance(2700, 0.35, 0.3, 0.9, 1.0, 1150, (1, 2.76, 5.40, 8.93), 0.40, 0.15),
+    "glass": Substance(2500, 0.40, 0.3, 0.8, 0.55, 1900, (1, 2.32, 4.25), 0.18, 0.20),
+    "rubber": Substance(1100, 0.12, 0.9, 0.0, 1.0, 170, (1, 1.6, 2.4), 0.025, 0.05),
+    "plastic": Substance(900, 0.45, 0.4, 0.5, 1.0, 820, (1, 2.1, 3.3, 5.2), 0.022, 0.25),
 }
 """The frequencies are those of bars and plates; they are made to be told apart, not measured."""
 

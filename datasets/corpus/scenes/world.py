@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,20 @@ ASSETS = _TEXTURES + _TOPS + _LOOKS
 """Equal in all models, and colours are set on the geometries: so one graphics context draws all of them."""
 
 
+class PhysicsError(Exception):
+    """MuJoCo gives up, which it does for some pairs of boxes that touch along an edge."""
+
+
+@contextlib.contextmanager
+def _physics_errors() -> Iterator[None]:
+    import mujoco
+
+    try:
+        yield
+    except (mujoco.FatalError, mujoco.UnexpectedError) as error:
+        raise PhysicsError(str(error)) from error
+
+
 @dataclass
 class TableWorld:
     """A simulated world.
@@ -77,10 +92,11 @@ class TableWorld:
     table_geoms: tuple[int, ...]
 
     def step(self) -> None:
-        """Lets `TIME_STEP` seconds pass."""
+        """Lets `TIME_STEP` seconds pass; raises PhysicsError."""
         import mujoco
 
-        mujoco.mj_step(self.model, self.data)
+        with _physics_errors():
+            mujoco.mj_step(self.model, self.data)
 
     def positions(self) -> npt.NDArray[np.float64]:
         """Centres of the things, float64 [things, 3], m."""
@@ -94,14 +110,15 @@ class TableWorld:
 
 
 def make_world(things: Sequence[Thing], surroundings: Surroundings) -> TableWorld:
-    """Builds the model and puts the things to their places."""
+    """Builds the model and puts the things to their places; raises PhysicsError."""
     import mujoco
 
     model = mujoco.MjModel.from_xml_string(xml(things, surroundings))
     data = mujoco.MjData(model)
     for index, thing in enumerate(things):
         data.qvel[6 * index : 6 * index + 3] = thing.velocity
-    mujoco.mj_forward(model, data)
+    with _physics_errors():
+        mujoco.mj_forward(model, data)
     geoms = tuple(model.geom(f"thing{index}").id for index in range(len(things)))
     table = tuple(model.geom(name).id for name in (("table",) if surroundings.is_round else ("table", "top")))
     return TableWorld(model, data, tuple(things), surroundings, geoms, table)

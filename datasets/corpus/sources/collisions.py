@@ -13,6 +13,7 @@ from embodio.datasets.corpus.scenes.camera import draw_camera
 from embodio.datasets.corpus.scenes.impacts import loudness, sound_of
 from embodio.datasets.corpus.scenes.motion import Take, film, heard, play, story
 from embodio.datasets.corpus.scenes.painter import painter
+from embodio.datasets.corpus.scenes.world import PhysicsError
 from embodio.datasets.corpus.source import CorpusItem, CorpusPlan, CorpusRequest, LeftOut, generator_of
 from embodio.datasets.corpus.voices import SpeechError, draw_voice, is_installed, read_aloud
 from embodio.datasets.records.record import Video
@@ -55,9 +56,12 @@ class Collisions:
     def make(self, item: CorpusItem, seed: int) -> Mapping[str, bytes | str]:
         """One video of two seconds, its sound once more without loss, and what happens in it."""
         generator = generator_of(seed, item.key)
-        world, camera = play(generator), draw_camera(generator)
-        camera = replace(camera, distance=0.8 * camera.distance)
-        take = film(world.things, camera, _SIZE, _RATE, _FRAMES, world)
+        try:
+            world, camera = play(generator), draw_camera(generator)
+            camera = replace(camera, distance=0.8 * camera.distance)
+            take = film(world.things, camera, _SIZE, _RATE, _FRAMES, world)
+        except PhysicsError as error:
+            raise LeftOut("plays in which the physics diverged") from error
         if not world.is_sane():
             raise LeftOut("plays in which the physics diverged")
         sound = sound_of(world, take.impacts, _SECONDS, generator)

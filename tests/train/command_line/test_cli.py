@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -314,6 +315,22 @@ def test_a_file_that_cannot_be_written_is_one_line_and_other_system_errors_are_b
 def test_a_mapping_that_the_shell_took_apart_says_how_to_write_it() -> None:
     with pytest.raises(UsageError, match=r"weights\.<name>=value"):
         compose(Settings, ["data=d", "weights=lift:1", "weights=stack:2"])
+
+
+def test_a_choice_of_words_is_checked() -> None:
+    @dataclass
+    class Chosen:
+        """A choice.
+
+        Attributes:
+            way: one of two.
+        """
+
+        way: Literal["left", "right"] = "left"
+
+    assert compose(Chosen, ["way=right"]).way == "right"
+    with pytest.raises(UsageError, match="'way' must be a choice of left, right, got 'up'"):
+        compose(Chosen, ["way=up"])
 
 
 def test_initials_of_a_key_are_understood() -> None:

@@ -13,7 +13,7 @@ from embodio.datasets.corpus.scenes.impacts import Impact, ImpactRecorder, loudn
 from embodio.datasets.corpus.scenes.motion import Take, draw_play, heard, story
 from embodio.datasets.corpus.scenes.things import Surroundings, Thing, draw_surroundings
 from embodio.datasets.corpus.scenes.world import TIME_STEP, TableWorld, make_world
-from embodio.datasets.corpus.source import CorpusItem
+from embodio.datasets.corpus.source import CorpusItem, LeftOut
 from embodio.datasets.corpus.sources.collisions import Collisions
 
 
@@ -79,6 +79,11 @@ def test_falling_is_told_with_its_bounces() -> None:
     assert lines[-1] == "a red ball falls off the table"
     assert heard(take) == ["the sound of rubber hitting a table", "three knocks"]
     assert heard(replace(take, impacts=())) == ["silence"]
+
+
+def test_what_the_simulator_refuses_is_left_out() -> None:
+    with pytest.raises(LeftOut, match="physics"):  # it finds one contact too many between two boxes
+        Collisions().make(CorpusItem("collision-000017", {"may_speak": False}), 0)
 
 
 def test_plays_differ_and_are_reproducible() -> None:

@@ -1,0 +1,1 @@
+"""Robots in simulators of others, set to states and photographed."""

@@ -1,0 +1,120 @@
+"""Folders of tokenisers and vocoders: `config.json` and `model.safetensors` with checksums, and those that ship."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from embodio.model.config.parts import AudioTokenizerConfig, ImageTokenizerConfig
+from embodio.model.config.reading import from_plain, to_plain
+from embodio.model.errors import ConfigError
+from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
+from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
+from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig
+from embodio.model.weights.checksums import check_sums, write_sums
+from embodio.model.weights.weight_files import open_weight_file, write_tensors
+from embodio.model.weights.weights import load_state, read_json
+from embodio.model.writing import write_json
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+SHIPPED = Path(__file__).parent / "shipped"
+"""Folder of those that ship with the package, one sub-folder each."""
+
+Kind = Literal["image_tokenizer", "audio_tokenizer", "vocoder"]
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The classes of a kind."""
+
+    config: type
+    network: Callable[[Any], nn.Module]
+
+
+_KINDS: Mapping[Kind, _Parts] = {
+    "image_tokenizer": _Parts(ImageTokenizerConfig, ImageTokenizer),
+    "audio_tokenizer": _Parts(AudioTokenizerConfig, AudioTokenizer),
+    "vocoder": _Parts(VocoderConfig, Vocoder),
+}
+
+
+def shipped_names() -> tuple[str, ...]:
+    """Names of the tokenisers and vocoders that ship with the package."""
+    return tuple(sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG}")))
+
+
+def save_tokenizer(folder: Path, network: ImageTokenizer | AudioTokenizer | Vocoder, *, half: bool = False) -> None:
+    """Writes a tokeniser or vocoder into an existing folder.
+
+    Args:
+        folder: where.
+        network: what.
+        half: store float16 numbers, rounded to the nearest. Loading widens them to float32, which is exact, so that
+            every load gives the same numbers.
+
+    Raises:
+        WriteError: the disk is full, or the folder cannot be written.
+    """
+    kind = next(name for name, parts in _KINDS.items() if parts.network is type(network))
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    if half:
+        tensors = {name: tensor.half() for name, tensor in tensors.items()}
+    write_tensors(folder / WEIGHTS, tensors)
+    write_json(folder / CONFIG, {"kind": kind, "config": to_plain(network.config)}, indent=2)
+    write_sums(folder, (WEIGHTS, CONFIG))
+
+
+def load_image_tokenizer(place: str | Path) -> ImageTokenizer:
+    """An image tokeniser in evaluation mode, float32, on the CPU.
+
+    Args:
+        place: its folder, or the name of one that ships.
+
+    Raises:
+        ConfigError: nothing of that name ships and there is no such folder, or it holds another kind.
+        WeightsError: a file is absent or damaged, or does not match its checksum.
+    """
+    network = _load(place, "image_tokenizer")
+    if not isinstance(network, ImageTokenizer):
+        raise ConfigError(f"{place} holds no image tokeniser")
+    return network
+
+
+def load_audio_tokenizer(place: str | Path) -> AudioTokenizer:
+    """An audio tokeniser; argument and errors as those of `load_image_tokenizer`."""
+    network = _load(place, "audio_tokenizer")
+    if not isinstance(network, AudioTokenizer):
+        raise ConfigError(f"{place} holds no audio tokeniser")
+    return network
+
+
+def load_saved_vocoder(place: str | Path) -> Vocoder:
+    """A vocoder that `save_tokenizer` wrote; argument and errors as those of `load_image_tokenizer`."""
+    network = _load(place, "vocoder")
+    if not isinstance(network, Vocoder):
+        raise ConfigError(f"{place} holds no vocoder")
+    return network
+
+
+def _load(place: str | Path, kind: Kind) -> nn.Module:
+    folder = SHIPPED / place if str(place) in shipped_names() else Path(place)
+    if not (folder / CONFIG).is_file():
+        known = ", ".join(shipped_names()) or "none"
+        raise ConfigError(f"{place}: no folder with a {CONFIG}, and nothing of that name ships ({known})")
+    check_sums(folder, (CONFIG, WEIGHTS))
+    written = read_json(folder / CONFIG)
+    if written.get("kind") != kind:
+        raise ConfigError(f"{folder} holds a {written.get('kind')!r}; expected a {kind!r}")
+    config: Any = from_plain(_KINDS[kind].config, written.get("config"), kind)
+    with torch.device("meta"):
+        network = _KINDS[kind].network(config)
+    weights = open_weight_file(folder / WEIGHTS)
+    widened: dict[str, Tensor] = {name: weights[name].float() for name in weights}
+    load_state(network, widened, assign=True)
+    return network.eval().requires_grad_(False)

@@ -1,0 +1,33 @@
+"""Trajectories in a corpus: two data sets of different scenes, as `embodio-collect` writes them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from embodio.datasets.corpus.build import build_corpus
+from embodio.datasets.corpus.source import CorpusRequest
+from embodio.datasets.corpus.trajectories import Trajectories
+from embodio.datasets.rlds.reader import RLDSReader
+from tests.support.datasets.fake_robot import FakeSource
+
+
+@contextlib.contextmanager
+def unseen(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    yield lambda count: None
+
+
+def test_both_sides_are_collected_and_extended(tmp_path: Path) -> None:
+    source = Trajectories(env="fake/plane", episodes=10, demonstrations=FakeSource())
+    build_corpus(tmp_path / "out", {"plane": source}, CorpusRequest(0, limit=4), 1, unseen)
+    build_corpus(tmp_path / "out", {"plane": source}, CorpusRequest(0), 1, unseen)
+    entry = json.loads((tmp_path / "out/corpus.json").read_text())["sources"]["plane"]
+    train, validation = (RLDSReader(tmp_path / "out/plane" / split) for split in ("train", "validation"))
+    assert entry["records"] == {"train": len(train), "validation": len(validation)} and entry["layout"] == "episodes"
+    assert len(train) > 4 and len(validation) == 1
+    starts = [episode.array("observation/state")[0] for episode in train]
+    assert not any(np.array_equal(start, validation.episode(0).array("observation/state")[0]) for start in starts)

@@ -1,0 +1,76 @@
+"""The data of a pre-training run: records of a corpus, the objectives drawn for them, and their mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from embodio.datasets.errors import DatasetError
+from embodio.datasets.objectives import named_objective
+from embodio.datasets.objectives.objective import ObjectiveContext
+from embodio.datasets.records.opening import open_records
+from embodio.datasets.stream.mixture import Mixture, MixtureEntry
+from embodio.datasets.tasks.parts.objective_task import ObjectiveRate, ObjectiveTask
+from embodio.train.experiments.pretrain.config import PretrainConfig
+
+
+@dataclass(frozen=True)
+class PretrainData:
+    """Opened sources.
+
+    Attributes:
+        training: their mixture.
+        held_out: name of a source -> its validation split, where it has one.
+        rates: name of a source -> its share of the stream.
+        identity: name of a source -> what is compared when the run resumes.
+        notes: about the sources, shown before training.
+    """
+
+    training: Mixture
+    held_out: Mapping[str, ObjectiveTask]
+    rates: Mapping[str, float]
+    identity: Mapping[str, Mapping[str, Any]]
+    notes: tuple[str, ...]
+
+
+def gather(config: PretrainConfig, trained: ObjectiveContext, measured: ObjectiveContext) -> PretrainData:
+    """Opens all sources.
+
+    Args:
+        config: settings of the run.
+        trained: of the network in training.
+        measured: of the network in validation.
+
+    Raises:
+        DatasetError: a source is absent, damaged or empty, or rates make no sense.
+    """
+    tasks = {name: _task(config, name, "train", trained) for name, one in config.sources.items() if one.weight}
+    held_out, notes = dict[str, ObjectiveTask](), list[str]()
+    for name in tasks:
+        try:
+            held_out[name] = _task(config, name, "validation", measured)
+        except DatasetError as error:
+            notes.append(f"{name} is not measured: {error}")
+    entries = [
+        MixtureEntry(name, task, config.sources[name].weight, config.sources[name].category or name)
+        for name, task in tasks.items()
+    ]
+    training = Mixture(entries, config.mixture.config())
+    rates = dict(zip(tasks, training.rates().tolist(), strict=True))
+    notes += [f"{rates[name]:7.2%} {name}: {len(task)} records" for name, task in tasks.items()]
+    identity = {name: {"records": len(task), "sha256": task.digest} for name, task in tasks.items()}
+    return PretrainData(training, held_out, rates, identity, tuple(notes))
+
+
+def _task(
+    config: PretrainConfig, name: str, split: Literal["train", "validation"], context: ObjectiveContext
+) -> ObjectiveTask:
+    """The records of a split of a source, with the objectives that are drawn for them."""
+    wanted = config.sources[name].objectives or tuple(config.objectives)
+    rates = [
+        ObjectiveRate(one, named_objective(one)(config.objectives[one]), config.objectives[one].weight)
+        for one in wanted
+        if config.objectives[one].weight > 0
+    ]
+    return ObjectiveTask(open_records(config.place(name), split=split), rates, context)

@@ -1,0 +1,68 @@
+"""Shard files: each process writes its own part of a checkpoint, and any number of processes goes on from them.
+
+The parts are safetensors files that say which part of which tensor they hold, through torch's distributed checkpoints.
+The rest of the folder is that of any run (`embodio.train.checkpoints.run`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from safetensors import SafetensorError
+from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
+
+from embodio.train.checkpoints.kept import damaged
+
+
+def write_shards(folder: Path, tensors: Mapping[str, Tensor], group: dist.ProcessGroup | None = None) -> None:
+    """Writes the part of this process; all processes call it with the same names.
+
+    Args:
+        folder: exists, and is the same for all.
+        tensors: DTensors, or tensors that are the same in all processes.
+        group: of the processes; None for all.
+    """
+    writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
+    save(dict(tensors), storage_writer=writer, process_group=group)
+
+
+def sharded_shapes(folder: Path) -> dict[str, torch.Size]:
+    """Name -> shape of all tensors of a sharded checkpoint.
+
+    Raises:
+        ResumeError: a part is missing or damaged.
+    """
+    try:
+        metadata = HuggingFaceStorageReader(str(folder)).read_metadata()
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError, CheckpointException) as error:
+        raise damaged(folder, str(error).strip().partition("\n")[0][:200] or type(error).__name__) from error
+    return {name: one.size for name, one in metadata.state_dict_metadata.items() if hasattr(one, "size")}
+
+
+def read_shards(folder: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Fills tensors, whichever way they are sharded here; without other processes if there are none.
+
+    Args:
+        folder: of the parts.
+        tensors: name -> what is filled, of the shapes of `sharded_shapes`.
+
+    Raises:
+        ResumeError: a part is missing or damaged.
+    """
+    logging.getLogger("torch.distributed.checkpoint").setLevel(logging.ERROR)
+    try:
+        load(
+            dict(tensors),
+            storage_reader=HuggingFaceStorageReader(str(folder)),
+            no_dist=not dist.is_initialized(),
+        )
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError, CheckpointException) as error:
+        raise damaged(folder, str(error).strip().partition("\n")[0][:200] or type(error).__name__) from error

@@ -1,0 +1,174 @@
+"""Checkpoints of a run that several processes share, complete or absent, for any number of processes to go on from."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic
+
+import torch
+import torch.distributed as dist
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from embodio.model.errors import ModelError
+from embodio.model.weights.checksums import write_sums
+from embodio.model.writing import WriteError, replacing_folder, write_json
+from embodio.train.bundles import Bundle
+from embodio.train.checkpoints.kept import SHARDS, STATE, TENSORS, place_of_older, prune
+from embodio.train.checkpoints.run import (
+    OPTIMISER,
+    Run,
+    read_whole,
+    restore_run,
+    run_numbers,
+    run_tensors,
+    run_weights,
+)
+from embodio.train.identity import Identity
+from embodio.train.objective import Network
+from embodio.train.optimisers.optimiser import optimiser_state
+from embodio.train.parallel.shard_files import read_shards, sharded_shapes, write_shards
+from embodio.train.parallel.sharding import whole
+from embodio.train.parallel.world import TrainingWorld
+from embodio.train.run_config import RunConfig
+
+
+@dataclass(frozen=True)
+class SavedRun(Generic[Network]):
+    """A run at one step, in memory of its own, so that training can go on while it is written.
+
+    Attributes:
+        tensors: the part of this process of all tensors, on the CPU.
+        numbers: the rest of its state.
+        network: the network with averaged weights, in the first process; None in the others.
+        bundle: writes it.
+        config: settings of the run.
+        group: of the processes, for the writing alone.
+    """
+
+    tensors: Mapping[str, Tensor]
+    numbers: Mapping[str, Any]
+    network: Network | None
+    bundle: Bundle[Network]
+    config: RunConfig
+    group: dist.ProcessGroup
+
+    @classmethod
+    def of(
+        cls, run: Run[Network], bundle: Bundle[Network], config: RunConfig, world: TrainingWorld, shell: Network
+    ) -> SavedRun[Network]:
+        """Copies a run; all processes call it.
+
+        Args:
+            run: after a step.
+            bundle: writes the part that is read outside training.
+            config: settings of the run.
+            world: the processes.
+            shell: the network without memory; gets the averaged weights in the first process.
+        """
+        kept = optimiser_state(run.optimiser, run.model)
+        tensors = {name: tensor.cpu().clone() for name, tensor in run_tensors(run, kept).items()}
+        with run.averaged():
+            weights: dict[str, Tensor] = {}
+            for name, tensor in run.model.state_dict().items():
+                gathered = whole(tensor.detach())
+                if world.is_first:
+                    weights[name] = gathered.cpu().clone()
+        if world.is_first:
+            shell.load_state_dict(weights, assign=True)
+        network = shell if world.is_first else None
+        return cls(tensors, run_numbers(run, kept, config), network, bundle, config, world.writers)
+
+
+def save_sharded(folder: Path, saved: SavedRun[Network], world: TrainingWorld) -> None:
+    """Writes a run as a checkpoint, completely or not at all; all processes call it.
+
+    Args:
+        folder: of the checkpoint, on a disk that all processes see.
+        saved: the run.
+        world: the processes.
+
+    Raises:
+        WriteError: the disk is full or cannot be written, for one of the processes; the previous checkpoint stays.
+    """
+    with ExitStack() as stack:
+        new = None
+        if world.is_first:
+            keeps = saved.config.keep > 1 or saved.config.keep_every
+            former = place_of_older(folder, folder.parent, saved.numbers["step"]) if keeps else None
+            new = stack.enter_context(replacing_folder(folder, former))
+            (new / SHARDS).mkdir()
+        box = [new]
+        dist.broadcast_object_list(box, src=0, group=saved.group)
+        place = box[0] or folder
+        failure = _failure_of(lambda: write_shards(place / SHARDS, saved.tensors, saved.group))
+        if new is not None and saved.network is not None and not failure:
+            network = saved.network
+            failure = _failure_of(lambda: saved.bundle.write(new, network))
+            write_json(new / STATE, saved.numbers, indent=2)
+            parts = [f"{SHARDS}/{file.name}" for file in sorted((new / SHARDS).iterdir())]
+            write_sums(new, (STATE, *parts))
+        failures: list[str] = [""] * dist.get_world_size()
+        dist.all_gather_object(failures, failure, group=saved.group)
+        if any(failures):
+            raise WriteError(errno.EIO, next(filter(None, failures)), str(folder))
+    if world.is_first:
+        prune(folder.parent, saved.numbers["step"], saved.config.keep, saved.config.keep_every)
+    dist.barrier(group=saved.group)  # the folder is in its place for all
+
+
+def restore_sharded(
+    folder: Path, run: Run[Network], config: RunConfig, older: Callable[[Path], Identity], world: TrainingWorld
+) -> bool:
+    """Goes on from a checkpoint if there is one, whatever number of processes wrote it; see `restore_run`."""
+    return restore_run(folder, run, config, older, read=_read, verify=world.is_first)
+
+
+def _read(folder: Path, run: Run[Network]) -> dict[str, Tensor]:
+    """The part of this process of the tensors of a checkpoint."""
+    templates = run_weights(run)
+    parameters = dict(run.model.named_parameters())
+    if not (folder / SHARDS).is_dir():
+        found = load_file(folder / TENSORS) if (folder / TENSORS).is_file() else read_whole(folder, run)
+        return {
+            name: _like(tensor, _template(name, tensor.shape, templates, parameters)) for name, tensor in found.items()
+        }
+    tensors: dict[str, Tensor] = {}
+    for name, shape in sharded_shapes(folder / SHARDS).items():
+        template = _template(name, shape, templates, parameters)
+        tensors[name] = torch.zeros(shape) if template is None else torch.zeros_like(template.detach())
+    read_shards(folder / SHARDS, tensors)
+    return tensors
+
+
+def _template(
+    name: str, shape: torch.Size, templates: Mapping[str, Tensor], parameters: Mapping[str, Tensor]
+) -> Tensor | None:
+    """The tensor of this run that is sharded like that of a name; None for one that every process has as a whole."""
+    if name.startswith(OPTIMISER):
+        parameter = parameters.get(name.removeprefix(OPTIMISER).partition("/")[2])
+        return parameter if parameter is not None and parameter.shape == shape else None
+    found = templates.get(name)
+    return found if found is not None and found.shape == shape else None
+
+
+def _like(tensor: Tensor, template: Tensor | None) -> Tensor:
+    if not isinstance(template, DTensor):
+        return tensor
+    moved = tensor.to(template.device)
+    return distribute_tensor(moved, template.device_mesh, template.placements, src_data_rank=None)
+
+
+def _failure_of(write: Callable[[], None]) -> str:
+    """What went wrong, as text that can be sent to the other processes; "" if nothing did."""
+    try:
+        write()
+    except (OSError, RuntimeError, ValueError, TypeError, ModelError, CheckpointException) as error:
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return ""

@@ -1,0 +1,211 @@
+"""ParallelTrainer: the trainer of a run that several processes share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from torch import Tensor, nn
+
+from embodio.datasets.errors import ExampleError
+from embodio.datasets.files.folder_lock import sole_user
+from embodio.model.network.batch import Batch
+from embodio.train.checkpoints.kept import CHECKPOINT, fall_back
+from embodio.train.checkpoints.run import Run
+from embodio.train.errors import TrainError
+from embodio.train.experiment import Parts
+from embodio.train.identity import libraries
+from embodio.train.interruption import exit_code
+from embodio.train.loop import Trainer
+from embodio.train.network.recomputation import recompute
+from embodio.train.objective import Figure, Network, Outcome, loss_weights
+from embodio.train.observers.log_and_bar import LogAndBar
+from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
+from embodio.train.parallel.sharded_run import SavedRun, restore_sharded, save_sharded
+from embodio.train.parallel.sharding import clip_global_norm, give_back, shard, shell_of
+from embodio.train.parallel.world import TrainingWorld, joined_world
+from embodio.train.run_config import RunConfig
+from embodio.train.validation import Line
+
+
+@dataclass
+class ParallelTrainer(Trainer[Network]):
+    """Each process has a part of the network and computes its part of every batch; results are those of one process.
+
+    Losses are divided by counts over the whole batch, gradients are added over all processes and clipped by their
+    common norm, and the first process writes the log. Losses agree with those of one process as far as the order of
+    sums allows.
+
+    Attributes:
+        world: the processes.
+        shell: the network without memory, in which the first process writes its bundle.
+    """
+
+    world: TrainingWorld = field(kw_only=True)
+    shell: Network = field(kw_only=True)
+    _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "checkpoint"), init=False)
+    _writing: Future[None] | None = field(default=None, init=False)
+
+    def _weights(self, batches: Sequence[Batch]) -> Mapping[str, Tensor] | None:
+        """Counts over the parts of all processes."""
+        return {
+            name: weight.to(self.device)
+            for name, weight in self.world.summed(loss_weights(self.objective, self.run.model, batches)).items()
+        }
+
+    def _together(self, outcomes: Sequence[Outcome]) -> Outcome:
+        """The outcome of the whole batch."""
+        own = super()._together(outcomes)
+        values = {"loss": own.loss, "weight": own.weight}
+        for name, figure in own.figures.items():
+            values |= {f"total/{name}": figure.total, f"divisor/{name}": figure.divisor}
+        found = self.world.summed(values)
+        names = [name.removeprefix("total/") for name in found if name.startswith("total/")]
+        figures = {name: Figure(found[f"total/{name}"], found[f"divisor/{name}"]) for name in names}
+        return Outcome(found["loss"], found["weight"], figures)
+
+    def _part(self, part: int) -> int:
+        """Other numbers for the dropout of each process."""
+        return self.config.accumulate * self.world.rank + part
+
+    def _clip(self) -> float:
+        """Over the parts of all processes."""
+        return clip_global_norm(self.run.model.parameters(), self.config.optimiser.clip)
+
+    def _until_signal(self, stream: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches until any of the processes has a signal; all of them stop at the same one."""
+        for batch in stream:
+            if number := self.world.largest(self.interruption.number or 0):
+                self.interruption.number = number
+                return
+            yield batch
+
+    def validate(self, on_damage: Callable[[ExampleError], None] = lambda error: None) -> dict[str, Line]:
+        """As that of `Trainer`; every process computes the same."""
+        lines = super().validate(on_damage)
+        give_back(self.run.model)
+        return lines
+
+    def _save(self) -> None:
+        """Writes a checkpoint, unless this step has one; goes on meanwhile if the settings say so."""
+        if self._saved == self.run.step:
+            return
+        self._finish_writing()
+        folder, step = Path(self.config.out) / CHECKPOINT, self.run.step
+        saved = SavedRun.of(self.run, self.bundle, self.config, self.world, self.shell)
+        self._saved = step
+        self._writing = self._writer.submit(save_sharded, folder, saved, self.world)
+        if not self.config.parallel.asynchronous:
+            self._finish_writing()
+
+    def _finish_writing(self) -> None:
+        """Waits for a checkpoint that is being written; raises what went wrong."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
+            self._tell(self._saved or 0, Path(self.config.out) / CHECKPOINT)
+
+    def _tell(self, step: int, folder: Path) -> None:
+        for observer in self.observers:
+            observer.on_checkpoint(step, folder)
+
+    def train(self) -> bool:
+        """As that of `Trainer`; the last checkpoint is complete when it returns."""
+        done = super().train()
+        self._finish_writing()
+        return done
+
+
+def parallel_trainer(parts: Parts[Any], config: RunConfig, world: TrainingWorld) -> ParallelTrainer[Any]:
+    """The trainer of an experiment's parts at step 0, in each process.
+
+    Args:
+        parts: with the same first weights everywhere.
+        config: settings of the run.
+        world: the processes.
+
+    Raises:
+        TrainError: something of these settings cannot be shared out; the message names it.
+    """
+    _check(config)
+    model: nn.Module = parts.network
+    shell = shell_of(model)
+    recompute(model, config.recompute)
+    shard(model.to(world.device), world)
+    average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None
+    run = Run(
+        model, make_optimiser(model, config.optimiser), average, identity={**parts.identity, "libraries": libraries()}
+    )
+    share = getattr(parts.batches, "shared_out", None)
+    if share is None:
+        raise TrainError(f"parallel: {type(parts.batches).__name__} cannot make a part of a batch; use one process")
+    return ParallelTrainer(
+        run,
+        share(world.rank, world.ranks),
+        parts.objective,
+        parts.bundle,
+        parts.validators,
+        config,
+        observers=(LogAndBar(),) if world.is_first else (),
+        world=world,
+        shell=shell,
+    )
+
+
+def train_together(config: RunConfig, parts_of: Callable[[RunConfig], Parts[Any]]) -> int:
+    """Runs or resumes a training in one of several processes that torchrun started.
+
+    Args:
+        config: settings of the run.
+        parts_of: makes the parts of its experiment.
+
+    Returns:
+        The exit code: 0, or 128 and the number of the signal that stopped the run.
+
+    Raises:
+        TrainError: another program trains into the folder, another process of this one ended, or something cannot be
+            shared out; and as `parts_of` and `Trainer.train`.
+    """
+    with ExitStack() as stack:
+        world = stack.enter_context(joined_world(config.parallel, config.device))
+        if world.is_first:
+            stack.enter_context(sole_user(Path(config.out), "training into", TrainError))
+        world.meet()
+        console = Console(highlight=False, quiet=not world.is_first)
+        if world.is_first and (said := fall_back(Path(config.out))):
+            console.print(said, markup=False)
+        world.meet()
+        parts = parts_of(config)
+        trainer = parallel_trainer(parts, config, world)
+        folder = Path(config.out) / CHECKPOINT
+        goes_on = restore_sharded(folder, trainer.run, config, parts.older_identity, world)
+        if goes_on:
+            console.print(f"going on from step {trainer.run.step} of {folder} to step {config.steps}")
+        for note in parts.notes:
+            console.print(note, markup=False)
+        console.print(f"{world.ranks} parts of a batch, {world.mesh}")
+        if config.compile:
+            trainer.run.model.compile()
+        done = trainer.train()
+        console.print(f"{'finished' if done else 'stopped'} at step {trainer.run.step}: {folder}")
+        if not done:
+            console.print("run the same command again to go on")
+    return exit_code(trainer.interruption.number, done=done)
+
+
+def _check(config: RunConfig) -> None:
+    if config.precision == "float16":
+        raise TrainError("precision: float16 needs a scale that several processes cannot share; choose bfloat16")
+    if config.lora.rank:
+        raise TrainError("lora.rank: several processes cannot train low-rank changes; use one process")
+    for pattern, share in config.freeze.items():
+        if 0 < share < 1:
+            raise TrainError(
+                f"freeze.{pattern}: several processes cannot release parameters while they train; freeze them for good "
+                "(1) and train the rest from that checkpoint with init="
+            )

@@ -1,0 +1,95 @@
+"""Batches of pictures for the image tokeniser: whole ones on a canvas as the network sees them, and crops of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from embodio.datasets.errors import CorruptRecordError, ExampleError
+from embodio.datasets.stream.numbered_batches import NumberedBatches
+from embodio.datasets.stream.order import generator_at
+from embodio.model.config.parts import Size
+from embodio.model.network.batch import Allocate, Batch
+from embodio.model.processing.image import ImageFit, resize
+from embodio.train.tokenizers.media import CorpusMedia
+from embodio.train.validation import HeldOutBatches
+
+Picture = npt.NDArray[np.uint8]
+_WHOLE = 0.5
+"""Share of training pictures that are fitted onto the canvas; the others are square parts of at least 0.4 a side."""
+_SMALLEST = 0.4
+
+
+class PictureBatches(NumberedBatches[CorpusMedia]):
+    """Batches of pictures under "images", uint8 [B, H, W, 3].
+
+    Args:
+        media: pictures of the training split.
+        seed: of the order and of all draws.
+        batch_size: pictures in a batch.
+        canvas: (height, width) in pixels.
+        crop: side in pixels of the part of the canvas that is shown, [B, crop, crop, 3]; 0 for all of it.
+    """
+
+    def __init__(self, media: CorpusMedia, seed: int, batch_size: int, canvas: Size, *, crop: int = 0) -> None:
+        super().__init__(media, seed, batch_size)
+        self._canvas, self._crop = canvas, crop
+
+    def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
+        """Batch number `step`, and what was wrong with the pictures that were replaced in it."""
+        damage: list[ExampleError] = []
+        shown = [self._first_whole(position, damage, self._picture) for position in self.positions(step)]
+        out = allocate((len(shown), *shown[0].shape), np.dtype(np.uint8))
+        np.stack(shown, out=out)
+        return {"images": torch.from_numpy(out)}, tuple(damage)
+
+    def _picture(self, media: CorpusMedia, record: int, position: int) -> Picture:
+        return drawn(media.picture(record), self._canvas, self._crop, generator_at(self._seed, position))
+
+
+def fitted(picture: Picture, canvas: Size) -> Picture:
+    """A picture scaled onto a canvas with black bars, as the processor fits targets; uint8 [H, W, 3]."""
+    fit = ImageFit.of((picture.shape[0], picture.shape[1]), canvas)
+    scaled = resize(picture.astype(np.float32), fit.content)
+    out = np.zeros((*canvas, 3), dtype=np.uint8)
+    out[fit.top : fit.top + fit.content[0], fit.left : fit.left + fit.content[1]] = np.rint(scaled).clip(0, 255)
+    return out
+
+
+def drawn(picture: Picture, canvas: Size, crop: int, generator: np.random.Generator) -> Picture:
+    """A training view of a picture: fitted or a part of it, mirrored or not, and of that a crop; uint8 [H, W, 3]."""
+    if generator.random() < _WHOLE:
+        shown = fitted(picture, canvas)
+    else:
+        side = min(picture.shape[:2])
+        part = max(8, round(side * generator.uniform(_SMALLEST, 1.0)))
+        part = min(part, side)
+        top, left = (int(generator.integers(length - part + 1)) for length in picture.shape[:2])
+        shown = fitted(picture[top : top + part, left : left + part], canvas)
+    if generator.random() < 0.5:
+        shown = shown[:, ::-1]
+    if crop:
+        top, left = (int(generator.integers(length - crop + 1)) for length in canvas)
+        shown = shown[top : top + crop, left : left + crop]
+    return np.ascontiguousarray(shown)
+
+
+def held_out(media: CorpusMedia, canvas: Size, batch_size: int, count: int) -> HeldOutBatches:
+    """Maker of the held-out batches: `count` pictures spread evenly over the split, fitted onto the canvas."""
+    numbers = np.unique(np.linspace(0, len(media) - 1, min(count, len(media))).round().astype(int))
+
+    def batches(on_damage: Callable[[ExampleError], None] = lambda error: None) -> Iterator[Batch]:
+        for start in range(0, len(numbers), batch_size):
+            shown: list[Picture] = []
+            for number in numbers[start : start + batch_size]:
+                try:
+                    shown.append(fitted(media.picture(int(number)), canvas))
+                except CorruptRecordError as error:
+                    on_damage(ExampleError(*media.place(int(number)), str(error)))
+            if shown:
+                yield {"images": torch.from_numpy(np.stack(shown))}
+
+    return batches

@@ -1,0 +1,236 @@
+"""The report of a tokeniser: originals beside reconstructions, figures, and sounds to play, in one offline page."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from embodio.datasets.codecs.image_codec import encode_image
+from embodio.datasets.errors import CorruptRecordError, ExampleError
+from embodio.datasets.pages.html_page import html_page
+from embodio.model.config.parts import Size
+from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
+from embodio.model.processing.audio_features import SAMPLE_RATE, segment_samples
+from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
+from embodio.model.tokenizers.griffin_lim import griffin_lim
+from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
+from embodio.model.tokenizers.vocoder import Vocoder, spectrogram_to_waveform
+from embodio.model.writing import write_bytes
+from embodio.train.observers.observer import Observer
+from embodio.train.tokenizers.figures import codebook_use, log_spectral_distance, psnr, ssim
+from embodio.train.tokenizers.media import CorpusMedia
+from embodio.train.tokenizers.pictures import fitted
+from embodio.train.tokenizers.sounds import held_out_sounds, silent_log_mel, spectrogram_batch
+from embodio.train.validation import Line
+
+if TYPE_CHECKING:
+    pass
+
+if TYPE_CHECKING:
+    from embodio.train.loop import Trainer
+
+Floats = npt.NDArray[np.float32]
+REPORT = "report.html"
+_LOUDEST, _QUIETEST = 5.0, -11.5
+"""Range of log-mel energies that is shown from white to black."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One held-out item.
+
+    Attributes:
+        caption: where it comes from, and its figures.
+        pictures: PNG files, the original beside the reconstruction.
+        sounds: what it is -> WAV file.
+    """
+
+    caption: str
+    pictures: Sequence[bytes] = ()
+    sounds: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The content of a report.
+
+    Attributes:
+        title: heading.
+        note: what is shown, in a sentence or two.
+        figures: name -> value, over all held-out items that were measured.
+        items: some of them.
+    """
+
+    title: str
+    note: str
+    figures: Mapping[str, str]
+    items: Sequence[Item]
+
+    def page(self) -> bytes:
+        """The page in UTF-8."""
+        values: dict[str, Any] = {"title": self.title, "note": self.note, "figures": self.figures}
+        return html_page("embodio.train.tokenizers", "tokenizer.html", items=self.items, **values)
+
+
+class TokenizerReport(Observer):
+    """Writes `report.html` into the folder of a run whenever held-out items are measured.
+
+    Args:
+        find: makes the content from the tokeniser or vocoder, with averaged weights and in evaluation mode.
+    """
+
+    def __init__(self, find: Callable[[Any], Findings]) -> None:
+        self._find = find
+
+    def on_start(self, trainer: Trainer[Any]) -> None:
+        """Training begins."""
+        self._trainer = trainer
+
+    def on_validation(self, step: int, lines: Mapping[str, Line]) -> None:
+        """Writes the report of the weights after `step` steps."""
+        run = self._trainer.run
+        run.model.eval()
+        with run.averaged():
+            found = self._find(run.model.tokenizer)
+        figures = {"step": str(step), **found.figures}
+        write_bytes(Path(self._trainer.config.out) / REPORT, replace(found, figures=figures).page())
+
+
+@torch.no_grad()
+def image_findings(tokenizer: ImageTokenizer, media: CorpusMedia, measured: int, shown: int = 24) -> Findings:
+    """Reconstructions of `measured` held-out pictures, of which `shown` are on the page."""
+    quality: list[tuple[float, float]] = []
+    codes: list[Tensor] = []
+    items: list[Item] = []
+    numbers = _spread(len(media), measured)
+    for caption, picture in _pictures(media, numbers, tokenizer.config.image_size):
+        original = torch.from_numpy(picture)[None].float() / 255.0
+        found_codes = tokenizer.encode(original * 2.0 - 1.0)
+        found = (tokenizer.decode(found_codes) + 1.0).clamp(0, 2) / 2.0
+        quality.append((float(psnr(original, found)), float(ssim(original, found))))
+        codes.append(found_codes)
+        if len(items) < shown:
+            pair = torch.cat((original[0], found[0]), dim=1).mul(255).round().byte().numpy()
+            items.append(Item(f"{caption}: {quality[-1][0]:.1f} dB", [encode_image(pair, "png")]))
+    use, perplexity = codebook_use(torch.cat(codes), tokenizer.config.num_codes)
+    means = np.mean(quality, axis=0)
+    figures = {
+        "pictures": str(len(quality)),
+        "PSNR": f"{means[0]:.2f} dB",
+        "SSIM": f"{means[1]:.3f}",
+        "codes in use": f"{use:.1%} of {tokenizer.config.num_codes}",
+        "perplexity of the codes": f"{perplexity:.0f}",
+    }
+    return Findings(
+        "Image tokeniser", "Originals on the left, reconstructions from codes on the right.", figures, items
+    )
+
+
+@torch.no_grad()
+def audio_findings(
+    tokenizer: AudioTokenizer, vocoder: Vocoder | None, media: CorpusMedia, measured: int, shown: int = 8
+) -> Findings:
+    """Reconstructions of `measured` held-out sounds, of which `shown` are on the page; `vocoder` makes them audible."""
+    bands, frames = tokenizer.config.spectrogram_size
+    distances: list[float] = []
+    codes: list[Tensor] = []
+    items: list[Item] = []
+    for number, wave_form in enumerate(held_out_sounds(media, segment_samples(frames), measured)):
+        if isinstance(wave_form, ExampleError):
+            continue
+        batch = spectrogram_batch([wave_form], bands)
+        found_codes = tokenizer.encode(batch["spectrograms"])
+        found = tokenizer.decode(found_codes)
+        wanted_log, found_log = (_log_mel(cells) for cells in (batch["targets"], found))
+        distances.append(float(log_spectral_distance(wanted_log, found_log)))
+        codes.append(found_codes)
+        if len(items) < shown:
+            sounds = {"original": wav_file(wave_form), "codes, Griffin-Lim": _spoken(found, None)}
+            if vocoder is not None:
+                sounds["codes, vocoder"] = _spoken(found, vocoder)
+            pictures = [spectrogram_png(one[0].numpy()) for one in (wanted_log, found_log)]
+            items.append(Item(f"sound {number}: {distances[-1]:.1f} dB", pictures, sounds))
+    use, perplexity = codebook_use(torch.cat(codes), tokenizer.config.num_codes)
+    figures = {
+        "sounds": str(len(distances)),
+        "log-spectral distance": f"{np.mean(distances):.2f} dB",
+        "codes in use": f"{use:.1%} of {tokenizer.config.num_codes}",
+        "perplexity of the codes": f"{perplexity:.0f}",
+    }
+    note = "Spectrograms (time to the right, low bands below): the original above, the reconstruction from codes below."
+    return Findings("Audio tokeniser", note, figures, items)
+
+
+@torch.no_grad()
+def vocoder_findings(vocoder: Vocoder, media: CorpusMedia, measured: int, shown: int = 8) -> Findings:
+    """Sounds made again from the spectrograms of `measured` held-out ones, by the vocoder and by Griffin-Lim."""
+    bands = vocoder.config.num_mels
+    distances: dict[str, list[float]] = {"vocoder": [], "Griffin-Lim": []}
+    items: list[Item] = []
+    for number, wave_form in enumerate(held_out_sounds(media, segment_samples(256), measured)):
+        if isinstance(wave_form, ExampleError):
+            continue
+        spectrum = silent_log_mel(wave_form, bands)
+        wanted = torch.from_numpy(spectrum)[None]
+        made = {"vocoder": vocoder(wanted)[0].numpy(), "Griffin-Lim": griffin_lim(wanted)[0].numpy()}
+        pictures = [spectrogram_png(spectrum)]
+        for name, sound in made.items():
+            again = silent_log_mel(sound[: len(wave_form)], bands)
+            distances[name].append(float(log_spectral_distance(wanted, torch.from_numpy(again)[None])))
+            pictures.append(spectrogram_png(again))
+        if len(items) < shown:
+            sounds = {"original": wav_file(wave_form)} | {name: wav_file(sound) for name, sound in made.items()}
+            told = ", ".join(f"{name} {values[-1]:.1f} dB" for name, values in distances.items())
+            items.append(Item(f"sound {number}: {told}", pictures, sounds))
+    figures = {f"log-spectral distance, {name}": f"{np.mean(values):.2f} dB" for name, values in distances.items()}
+    note = "Spectrograms from the top: the original, the vocoder's sound, Griffin-Lim's sound."
+    return Findings("Vocoder", note, {"sounds": str(len(distances["vocoder"])), **figures}, items)
+
+
+def wav_file(samples: Floats) -> bytes:
+    """A WAV file of mono samples at 16 kHz in 16 bits, clipped."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(SAMPLE_RATE)
+        writer.writeframes((np.clip(np.nan_to_num(samples), -1, 1) * 32767).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+def spectrogram_png(log_mel: Floats) -> bytes:
+    """A PNG of log-mel energies [T, M]: time to the right, low bands below, loud cells dark."""
+    shade = np.clip((_LOUDEST - log_mel.T[::-1]) / (_LOUDEST - _QUIETEST), 0, 1)
+    return encode_image(np.repeat((shade * 255).astype(np.uint8)[..., None], 3, axis=2), "png")
+
+
+def _spread(count: int, wanted: int) -> list[int]:
+    """At most `wanted` numbers spread evenly over 0 ... count - 1."""
+    return [int(number) for number in np.unique(np.linspace(0, count - 1, min(wanted, count)).round())]
+
+
+def _pictures(media: CorpusMedia, numbers: Sequence[int], canvas: Size) -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
+    """Names and fitted pictures; damaged ones are left out."""
+    for number in numbers:
+        try:
+            yield media.members[number].name, fitted(media.picture(number), canvas)
+        except CorruptRecordError:
+            continue
+
+
+def _log_mel(target: Tensor) -> Tensor:
+    """Log-mel energies [B, T, M] of a normalised spectrogram [B, T, M, 1]."""
+    return target.squeeze(3) * float(TARGET_STD) + float(TARGET_MEAN)
+
+
+def _spoken(found: Tensor, vocoder: Vocoder | None) -> bytes:
+    return wav_file(spectrogram_to_waveform(found, vocoder)[0].numpy())

@@ -1,0 +1,140 @@
+"""Batches of sound: spectrograms for the audio tokeniser, and short pieces with their spectrograms for the vocoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from embodio.datasets.errors import CorruptRecordError, ExampleError
+from embodio.datasets.stream.numbered_batches import NumberedBatches
+from embodio.datasets.stream.order import generator_at
+from embodio.model.network.batch import Allocate, Batch
+from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD, fit_length
+from embodio.model.processing.audio_features import FLOOR, HOP, log_mel, mel_power, segment_samples
+from embodio.train.tokenizers.media import CorpusMedia
+from embodio.train.validation import HeldOutBatches
+
+Floats = npt.NDArray[np.float32]
+SILENCE = np.float32(np.log(FLOOR))
+"""Log-mel energy of a cell without sound, as the vocoder reads it."""
+_GAIN = (0.3, 1.0)
+"""Range of the factor by which training sounds are made quieter."""
+
+
+class SpectrogramBatches(NumberedBatches[CorpusMedia]):
+    """Batches for the audio tokeniser: "spectrograms", what it reads, and "targets", what it must give back.
+
+    Both are float32 [B, T, M, 1], normalised as targets of the network. Cells without sound are 0 before they are
+    normalised in the first, as the processor makes them, and silent in the second.
+
+    Args:
+        media: sounds of the training split.
+        seed: of the order and of all draws.
+        batch_size: segments in a batch.
+        frames: T of a segment.
+        bands: M.
+    """
+
+    def __init__(self, media: CorpusMedia, seed: int, batch_size: int, frames: int, bands: int) -> None:
+        super().__init__(media, seed, batch_size)
+        self._frames, self._bands = frames, bands
+
+    def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
+        """Batch number `step`, and what was wrong with the sounds that were replaced in it."""
+        damage: list[ExampleError] = []
+        waves = [self._first_whole(position, damage, self._segment) for position in self.positions(step)]
+        return spectrogram_batch(waves, self._bands, allocate), tuple(damage)
+
+    def _segment(self, media: CorpusMedia, record: int, position: int) -> Floats:
+        return drawn_piece(media.sound(record), segment_samples(self._frames), generator_at(self._seed, position))
+
+
+class PieceBatches(NumberedBatches[CorpusMedia]):
+    """Batches for the vocoder: "log_mel", float32 [B, T, M], and the "waveforms" of those frames, float32 [B, T * 256].
+
+    Args:
+        media: sounds of the training split.
+        seed: of the order and of all draws.
+        batch_size: pieces in a batch.
+        frames: T of a piece.
+        bands: M.
+    """
+
+    def __init__(self, media: CorpusMedia, seed: int, batch_size: int, frames: int, bands: int) -> None:
+        super().__init__(media, seed, batch_size)
+        self._frames, self._bands = frames, bands
+
+    def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
+        """Batch number `step`, and what was wrong with the sounds that were replaced in it."""
+        damage: list[ExampleError] = []
+        pieces = [self._first_whole(position, damage, self._piece) for position in self.positions(step)]
+        return piece_batch(pieces, self._frames, self._bands, allocate), tuple(damage)
+
+    def _piece(self, media: CorpusMedia, record: int, position: int) -> Floats:
+        return drawn_piece(media.sound(record), self._frames * HOP, generator_at(self._seed, position))
+
+
+def drawn_piece(sound: Floats, samples: int, generator: np.random.Generator) -> Floats:
+    """A random piece of a sound, filled up with zeros if it is shorter, and made quieter; float32 [samples]."""
+    start = int(generator.integers(max(1, len(sound) - samples + 1)))
+    gain = np.float32(generator.uniform(*_GAIN))
+    return fit_length(sound[start : start + samples], samples) * gain
+
+
+def spectrogram_batch(waves: list[Floats], bands: int, allocate: Allocate = np.empty) -> Batch:
+    """Segments of sound, float32 [samples] each, as a batch for the audio tokeniser."""
+    cells = [log_mel(mel_power(wave, bands)) for wave in waves]
+    shape = (len(cells), *cells[0][0].shape, 1)
+    seen, wanted = (allocate(shape, np.dtype(np.float32)) for _ in range(2))
+    for row, (logarithm, present) in enumerate(cells):
+        seen[row, ..., 0] = (logarithm - TARGET_MEAN) / TARGET_STD
+        wanted[row, ..., 0] = (np.where(present, logarithm, SILENCE) - TARGET_MEAN) / TARGET_STD
+    return {"spectrograms": torch.from_numpy(seen), "targets": torch.from_numpy(wanted)}
+
+
+def piece_batch(waves: list[Floats], frames: int, bands: int, allocate: Allocate = np.empty) -> Batch:
+    """Pieces of sound, float32 [frames * 256] each, as a batch for the vocoder."""
+    spectra = allocate((len(waves), frames, bands), np.dtype(np.float32))
+    sound = allocate((len(waves), frames * HOP), np.dtype(np.float32))
+    for row, wave in enumerate(waves):
+        spectra[row], sound[row] = silent_log_mel(wave, bands)[:frames], wave
+    return {"log_mel": torch.from_numpy(spectra), "waveforms": torch.from_numpy(sound)}
+
+
+def silent_log_mel(wave: Floats, bands: int) -> Floats:
+    """Log-mel energies of a waveform, float32 [1 + samples // 256, M]; cells without sound are silent."""
+    logarithm, present = log_mel(mel_power(wave, bands))
+    return np.where(present, logarithm, SILENCE)
+
+
+def held_out_sounds(media: CorpusMedia, samples: int, count: int) -> Iterator[Floats | ExampleError]:
+    """The beginnings of `count` sounds spread evenly over the split, float32 [samples]; errors of damaged ones."""
+    for number in np.unique(np.linspace(0, len(media) - 1, min(count, len(media))).round().astype(int)):
+        try:
+            yield fit_length(media.sound(int(number)), samples)
+        except CorruptRecordError as error:
+            yield ExampleError(*media.place(int(number)), str(error))
+
+
+def held_out_batches(
+    media: CorpusMedia, samples: int, count: int, batch_size: int, collate: Callable[[list[Floats]], Batch]
+) -> HeldOutBatches:
+    """Maker of the held-out batches of sounds; `collate` makes one of at most `batch_size` waveforms."""
+
+    def batches(on_damage: Callable[[ExampleError], None] = lambda error: None) -> Iterator[Batch]:
+        waiting: list[Floats] = []
+        for sound in held_out_sounds(media, samples, count):
+            if isinstance(sound, ExampleError):
+                on_damage(sound)
+                continue
+            waiting.append(sound)
+            if len(waiting) == batch_size:
+                yield collate(waiting)
+                waiting = []
+        if waiting:
+            yield collate(waiting)
+
+    return batches
