@@ -14,7 +14,6 @@ from embodio.model.writing import WriteError
 from embodio.train.log import read_log
 from embodio.train.loop import Trainer
 from embodio.train.main import trainer_of
-from embodio.train.observers.guard import FiniteGuard
 from embodio.train.observers.observer import Observer, StepReport
 from embodio.train.optimisers.config import OptimiserConfig
 from tests.support.toy_experiment import ToyConfig, build
@@ -85,10 +84,10 @@ def test_one_that_cannot_write_ends_the_run_with_a_checkpoint(tmp_path: Path) ->
 
 
 def test_a_guard_can_leave_out_a_step_and_what_it_remembers_is_saved(tmp_path: Path) -> None:
-    class Second(FiniteGuard):
+    class Second:
         seen = 0
 
-        def admits(self, step: int, batches: Any, loss: float, norm: float) -> bool:
+        def admits(self, step: int, batches: Any, outcome: Any, norm: float) -> bool:
             self.seen += 1
             return step != 1
 
@@ -110,4 +109,4 @@ def test_a_guard_can_leave_out_a_step_and_what_it_remembers_is_saved(tmp_path: P
     assert run.train()
     again = dataclasses.replace(trainer(tmp_path), guard=Second())
     assert restore_run(tmp_path / "checkpoint", again.run, again.config)
-    assert again.guard.state_dict() == {"seen": 4}
+    assert again.judge.state_dict() == {"seen": 4}
