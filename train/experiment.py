@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # a help page needs no torch
     from embodio.train.bundles import Bundle
     from embodio.train.identity import Identity
     from embodio.train.objective import Objective
+    from embodio.train.observers.observer import Observer
+    from embodio.train.observers.samples import Sample
     from embodio.train.validation import Validator
 
 Config = TypeVar("Config")
@@ -34,6 +36,8 @@ class Parts(Generic[Network]):
         identity: identity of the inputs, compared when the run resumes; see `embodio.train.identity`.
         notes: about data and weights, shown before training.
         older_identity: inputs as described by a checkpoint without identity.
+        observers: told of what happens in the run, next to its log.
+        samples: makes what the report shows at validation, such as `embodio.train.observers.samples.Samples`.
     """
 
     network: Network
@@ -44,6 +48,8 @@ class Parts(Generic[Network]):
     identity: Identity
     notes: Sequence[RenderableType] = ()
     older_identity: Callable[[Path], Identity] = field(default=lambda folder: {})
+    observers: Sequence[Observer] = ()
+    samples: Callable[[Network], Sequence[Sample]] | None = None
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, require_ranges
 from embodio.train.command_line.schema import UsageError
+from embodio.train.observers.config import GuardConfig
+from embodio.train.observers.sinks import sink_names
 from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.parallel.config import ParallelConfig
 
+if TYPE_CHECKING:  # a help page needs no torch
+    from embodio.datasets.stream.packing import Capacity
+    from embodio.model.config.model import ModelConfig
+
 PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class PackingConfig:
+    """Several examples in one row of the transformer, without the padding between them (paper, section 3.4).
+
+    Losses and gradients are those of the unpacked batch, up to rounding.
+
+    Attributes:
+        enabled: pack the batches, those of validation too.
+        encoder: tokens of inputs that a row holds; 0 takes two of the longest examples that the network can read.
+        decoder: tokens of targets that a row holds; 0 takes two of the longest that it can write.
+        examples: most examples of a row, 2 for pairs; 0 for any number.
+        block: examples that are packed together, a divisor of batch_size; 0 for all that a process makes for a step.
+    """
+
+    enabled: bool = False
+    encoder: int = 0
+    decoder: int = 0
+    examples: int = 0
+    block: int = 0
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "packing.", encoder=COUNT, decoder=COUNT, examples=COUNT, block=COUNT)
+
+    def of_network(self, network: ModelConfig) -> tuple[ModelConfig, Capacity] | None:
+        """The setting `packing` of `BatchStream` and `evaluation_batches` for a network; None if it is off."""
+        if not self.enabled:
+            return None
+        from embodio.datasets.stream.packing import Capacity, longest_example
+
+        encoder, decoder = longest_example(network)
+        held = self.encoder or 2 * encoder, self.decoder or 2 * decoder
+        return network, Capacity(*held, self.examples or None, self.block or None)
 
 
 @dataclass(frozen=True)
@@ -47,6 +87,7 @@ class RunConfig:
         accumulate: batches in a step, one after another through the network; the gradient is that of all of them in one
             batch, in the memory of one.
         optimiser: settings of the optimiser.
+        packing: several examples in one row of the transformer.
         freeze: parameters that do not learn at first, by patterns of their names, of which the first that matches
             counts, with the share of the steps after which they do: freeze={towers.*:0.9}; 1 is for good.
         lora: low-rank changes of the network instead of training it; the checkpoint holds the merged network.
@@ -66,6 +107,8 @@ class RunConfig:
         checkpoint_every: steps between checkpoints.
         keep: newest checkpoints that are kept; a run falls back to the one before if the newest is damaged.
         keep_every: checkpoints of multiples of this many steps are kept too; 0 for none.
+        sinks: where the lines of the log go besides log.jsonl: tensorboard, wandb, trackio; each needs its extra.
+        guard: what happens where a loss is not a number or jumps up.
         stop_after: stop after this many steps in this session, with a checkpoint; 0 trains to the end.
     """
 
@@ -80,6 +123,7 @@ class RunConfig:
         "checkpoint_every",
         "keep",
         "keep_every",
+        "sinks",
         "stop_after",
         "parallel.*",
     )
@@ -91,6 +135,7 @@ class RunConfig:
     batch_size: int = 64
     accumulate: int = 1
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    packing: PackingConfig = field(default_factory=PackingConfig)
     freeze: dict[str, float] = field(default_factory=dict)
     lora: LoraConfig = field(default_factory=LoraConfig)
     recompute: tuple[str, ...] = ()
@@ -107,6 +152,8 @@ class RunConfig:
     checkpoint_every: int = 250
     keep: int = 2
     keep_every: int = 0
+    sinks: tuple[str, ...] = ()
+    guard: GuardConfig = field(default_factory=GuardConfig)
     stop_after: int = 0
 
     def __post_init__(self) -> None:
@@ -120,6 +167,13 @@ class RunConfig:
         for pattern, share in self.freeze.items():
             if share not in SHARE:
                 raise UsageError(f"freeze: got {share} for {pattern}, expected {SHARE}")
+        if self.packing.block and self.batch_size % self.packing.block:
+            raise UsageError(
+                f"packing.block: got {self.packing.block}, expected a divisor of batch_size={self.batch_size}"
+            )
+        unknown = sorted(set(self.sinks) - set(sink_names()))
+        if unknown:
+            raise UsageError(f"sinks: there is no {', '.join(unknown)}; there are {', '.join(sink_names())}")
 
     @classmethod
     def upgraded(cls, saved: Mapping[str, Any]) -> dict[str, Any]:

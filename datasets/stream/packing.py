@@ -249,6 +249,20 @@ def token_counts(batch: Mapping[str, Tensor], config: ModelConfig) -> tuple[Ints
     return encoder, decoder
 
 
+def longest_example(config: ModelConfig) -> tuple[int, int]:
+    """The most tokens of inputs and of targets that an example has, one answer counting for text."""
+    read, written = config.lengths.encoder_text, 0
+    for modality, (rows, columns) in config.patch_grids.items():
+        if modality in config.input_modalities:
+            patches = min(rows * columns, getattr(config.sampling, f"{modality}_patches"))
+            latents = getattr(getattr(config, modality, None), "num_latents", 0)
+            read += config.sampling.num_frames * latents if modality.endswith("_history") else patches
+    for modality in config.target_modalities:
+        grid = (config.lengths.decoder_text, 1) if modality == "text" else getattr(config, f"{modality}_tokenizer").grid
+        written += grid[0] * grid[1]
+    return read, written
+
+
 def _target_lengths(modality: str, fields: Mapping[str, Tensor], config: ModelConfig) -> Ints:
     if "mask" in fields:
         return fields["mask"].numpy().astype(bool).sum(axis=-1)
@@ -257,6 +271,12 @@ def _target_lengths(modality: str, fields: Mapping[str, Tensor], config: ModelCo
         return np.full(len(tokens), tokens.shape[1], dtype=np.int64)
     rows, columns = getattr(config, f"{modality}_tokenizer").grid
     return np.full(len(fields[modality]), rows * columns, dtype=np.int64)
+
+
+def padding(batch: Mapping[str, Tensor]) -> float:
+    """The share of positions in the packed rows of a batch, of both sides, that hold no token."""
+    rows, sizes = batch[ROWS].numpy(), [batch[key].numpy() for key in (INPUT_TOKENS, TARGET_TOKENS)]
+    return 1.0 - float(sum(side.sum() for side in sizes)) / _positions(np.stack(sizes, axis=1), rows)
 
 
 def packed(batch: Batch, config: ModelConfig, capacity: Capacity) -> Batch:

@@ -17,6 +17,7 @@ the examples lie in one flat row, those of one length side by side.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -39,7 +40,15 @@ INPUT_TOKENS, TARGET_TOKENS = "packing/inputs", "packing/targets"
 
 KEYS = (ROWS, INPUT_TOKENS, TARGET_TOKENS)
 
+ALWAYS_ROWS: ContextVar[bool] = ContextVar("ALWAYS_ROWS", default=False)
+"""Whether a CPU too computes rows with masks, as other devices do; several times slower, for comparisons."""
+
 Ints = npt.NDArray[np.int64]
+
+
+def on_device(batch: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """The batch on a device, without waiting for it; what says how to pack stays on the host, where it is read."""
+    return {key: value if key in KEYS else value.to(device, non_blocking=True) for key, value in batch.items()}
 
 
 class Layout(NamedTuple):
@@ -182,7 +191,7 @@ def packings(inputs: TokenSequence, targets: TokenSequence, batch: Mapping[str, 
     mute = np.flatnonzero((reads == 0) & (writes > 0))
     if len(mute):
         raise BatchError(f"packing: example {mute[0]} of the batch has targets but no input; give it a prompt")
-    if inputs.embeddings.device.type == "cpu" and not torch.compiler.is_compiling():
+    if inputs.embeddings.device.type == "cpu" and not ALWAYS_ROWS.get():
         order = np.lexsort((reads, writes))
         layouts = Layout.flat(reads, order), Layout.flat(writes, order)
     else:

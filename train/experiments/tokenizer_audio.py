@@ -29,17 +29,19 @@ class AudioTokenizerRun(RunConfig):
         tokenizer: architecture; tokenizer.spectrogram_size and tokenizer.patch_size give the grid of codes.
         loss: weights of the losses.
         codebook: how the codebook is trained.
+        vocoder: folder of a vocoder, or the name of one that ships, by which the report is heard, too.
         init: folder of a tokeniser, or the name of one that ships, whose weights a new run begins with.
         holdout: sounds of the validation split that are measured.
     """
 
-    free_on_resume: ClassVar[tuple[str, ...]] = (*RunConfig.free_on_resume, "data", "holdout", "init")
+    free_on_resume: ClassVar[tuple[str, ...]] = (*RunConfig.free_on_resume, "data", "holdout", "init", "vocoder")
 
     data: str = ""
     sources: tuple[str, ...] = ("speech",)
     tokenizer: AudioTokenizerConfig = field(default_factory=lambda: NANO_AUDIO_TOKENIZER)
     loss: AudioLossConfig = field(default_factory=AudioLossConfig)
     codebook: CodebookConfig = field(default_factory=CodebookConfig)
+    vocoder: str = ""
     init: str = ""
     holdout: int = 64
 
@@ -53,10 +55,11 @@ class AudioTokenizerRun(RunConfig):
 def build(config: AudioTokenizerRun) -> Parts[AudioTraining]:
     """The network, its sounds, and a validator of held-out ones; raises DatasetError if there are none."""
     from embodio.model.processing.audio_features import segment_samples
-    from embodio.model.tokenizers.files import load_audio_tokenizer
+    from embodio.model.tokenizers.files import load_audio_tokenizer, load_saved_vocoder
     from embodio.train.tokenizers.audio import AudioObjective, AudioTraining
     from embodio.train.tokenizers.bundle import TokenizerBundle
     from embodio.train.tokenizers.media import SOUNDS, CorpusMedia
+    from embodio.train.tokenizers.report import TokenizerReport, audio_findings
     from embodio.train.tokenizers.sounds import SpectrogramBatches, held_out_batches, spectrogram_batch
     from embodio.train.validation import Validator
 
@@ -67,6 +70,7 @@ def build(config: AudioTokenizerRun) -> Parts[AudioTraining]:
     network = AudioTraining(config.tokenizer, config.loss, config.codebook)
     if config.init:
         network.start_from(load_audio_tokenizer(config.init))
+    vocoder = load_saved_vocoder(config.vocoder) if config.vocoder else None
     collate = partial(spectrogram_batch, bands=bands)
     held_out = held_out_batches(validation, segment_samples(frames), config.holdout, config.batch_size, collate)
     return Parts(
@@ -77,6 +81,9 @@ def build(config: AudioTokenizerRun) -> Parts[AudioTraining]:
         validators={"sounds": Validator(held_out)},
         identity={"sounds": {"train": train.digest, "validation": validation.digest}},
         notes=[f"{len(train)} sounds to train on, {len(validation)} held out"],
+        observers=[
+            TokenizerReport(partial(audio_findings, vocoder=vocoder, media=validation, measured=config.holdout))
+        ],
     )
 
 

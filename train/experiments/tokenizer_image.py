@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -62,6 +63,7 @@ def build(config: ImageTokenizerRun) -> Parts[ImageTraining]:
     from embodio.train.tokenizers.image import ImageObjective, ImageTraining
     from embodio.train.tokenizers.media import PICTURES, CorpusMedia
     from embodio.train.tokenizers.pictures import PictureBatches, held_out
+    from embodio.train.tokenizers.report import TokenizerReport, image_findings
     from embodio.train.validation import Validator
 
     canvas = config.tokenizer.image_size
@@ -79,6 +81,7 @@ def build(config: ImageTokenizerRun) -> Parts[ImageTraining]:
         validators={"pictures": Validator(held_out(validation, canvas, config.batch_size, config.holdout))},
         identity={"pictures": {"train": train.digest, "validation": validation.digest}},
         notes=[f"{len(train)} pictures to train on, {len(validation)} held out"],
+        observers=[TokenizerReport(partial(image_findings, media=validation, measured=config.holdout))],
     )
 
 

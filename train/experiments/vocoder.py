@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from embodio.train.command_line.ranges import AT_LEAST_ONE, Range, require_ranges
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, Range, require_ranges
 from embodio.train.command_line.schema import UsageError
 from embodio.train.experiment import Experiment, Parts
 from embodio.train.run_config import RunConfig
@@ -28,6 +28,7 @@ class VocoderRun(RunConfig):
         data: folder of a corpus, as `embodio-data corpus` makes it.
         sources: sources of the corpus whose sounds are used.
         size: named architecture of the generator: nano, or uio2, which is that of the released models.
+        channels: channels of the generator after its first convolution; 0 takes those of the size.
         loss: weights of the losses.
         frames: spectrogram frames of a training piece, 16 ms each.
         init: folder of a vocoder, or the name of one that ships, whose weights a new run begins with.
@@ -39,6 +40,7 @@ class VocoderRun(RunConfig):
     data: str = ""
     sources: tuple[str, ...] = ("speech",)
     size: str = "nano"
+    channels: int = 0
     loss: VocoderLossConfig = field(default_factory=VocoderLossConfig)
     frames: int = 32
     init: str = ""
@@ -46,7 +48,7 @@ class VocoderRun(RunConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_ranges(self, holdout=AT_LEAST_ONE, frames=_LEAST_FRAMES)
+        require_ranges(self, holdout=AT_LEAST_ONE, frames=_LEAST_FRAMES, channels=COUNT)
         if not self.data:
             raise UsageError("data: give the folder of a corpus; embodio-data corpus out=DIR makes one")
 
@@ -58,11 +60,14 @@ def build(config: VocoderRun) -> Parts[VocoderTraining]:
     from embodio.model.tokenizers.vocoder import VocoderConfig
     from embodio.train.tokenizers.bundle import TokenizerBundle
     from embodio.train.tokenizers.media import SOUNDS, CorpusMedia
+    from embodio.train.tokenizers.report import TokenizerReport, vocoder_findings
     from embodio.train.tokenizers.sounds import PieceBatches, held_out_batches, piece_batch
     from embodio.train.tokenizers.vocoder import VocoderObjective, VocoderTraining
     from embodio.train.validation import Validator
 
     architecture = VocoderConfig.named(config.size)
+    if config.channels:
+        architecture = replace(architecture, channels=config.channels)
     train, validation = (
         CorpusMedia(Path(config.data), config.sources, split, SOUNDS) for split in ("train", "validation")
     )
@@ -79,6 +84,7 @@ def build(config: VocoderRun) -> Parts[VocoderTraining]:
         validators={"sounds": Validator(held_out)},
         identity={"sounds": {"train": train.digest, "validation": validation.digest}},
         notes=[f"{len(train)} sounds to train on, {len(validation)} held out"],
+        observers=[TokenizerReport(partial(vocoder_findings, media=validation, measured=config.holdout))],
     )
 
 

@@ -25,6 +25,7 @@ from embodio.train.loop import Trainer
 from embodio.train.network.recomputation import recompute
 from embodio.train.objective import Figure, Network, Outcome, loss_weights
 from embodio.train.observers.log_and_bar import LogAndBar
+from embodio.train.observers.report import Report
 from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
 from embodio.train.parallel.layers import SharedLayers, add_partial_gradients
 from embodio.train.parallel.sharded_run import SavedRun, restore_sharded, save_sharded
@@ -155,7 +156,7 @@ def parallel_trainer(parts: Parts[Any], config: RunConfig, world: TrainingWorld)
         parts.bundle,
         parts.validators,
         config,
-        observers=(LogAndBar(),) if world.is_first else (),
+        observers=(LogAndBar(), Report()) if world.is_first else (),
         world=world,
         shell=shell,
         shared=shared,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,17 +24,22 @@ from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.griffin_lim import griffin_lim
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.model.tokenizers.vocoder import Vocoder, spectrogram_to_waveform
+from embodio.model.writing import write_bytes
+from embodio.train.observers.observer import Observer
 from embodio.train.tokenizers.figures import codebook_use, log_spectral_distance, psnr, ssim
 from embodio.train.tokenizers.media import CorpusMedia
 from embodio.train.tokenizers.pictures import fitted
 from embodio.train.tokenizers.sounds import held_out_sounds, silent_log_mel, spectrogram_batch
+from embodio.train.validation import Line
 
 if TYPE_CHECKING:
     pass
 
+if TYPE_CHECKING:
+    from embodio.train.loop import Trainer
+
 Floats = npt.NDArray[np.float32]
 REPORT = "report.html"
-_AT_A_TIME = 8
 _LOUDEST, _QUIETEST = 5.0, -11.5
 """Range of log-mel energies that is shown from white to black."""
 
@@ -73,6 +79,30 @@ class Findings:
         """The page in UTF-8."""
         values: dict[str, Any] = {"title": self.title, "note": self.note, "figures": self.figures}
         return html_page("embodio.train.tokenizers", "tokenizer.html", items=self.items, **values)
+
+
+class TokenizerReport(Observer):
+    """Writes `report.html` into the folder of a run whenever held-out items are measured.
+
+    Args:
+        find: makes the content from the tokeniser or vocoder, with averaged weights and in evaluation mode.
+    """
+
+    def __init__(self, find: Callable[[Any], Findings]) -> None:
+        self._find = find
+
+    def on_start(self, trainer: Trainer[Any]) -> None:
+        """Training begins."""
+        self._trainer = trainer
+
+    def on_validation(self, step: int, lines: Mapping[str, Line]) -> None:
+        """Writes the report of the weights after `step` steps."""
+        run = self._trainer.run
+        run.model.eval()
+        with run.averaged():
+            found = self._find(run.model.tokenizer)
+        figures = {"step": str(step), **found.figures}
+        write_bytes(Path(self._trainer.config.out) / REPORT, replace(found, figures=figures).page())
 
 
 @torch.no_grad()

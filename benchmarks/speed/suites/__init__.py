@@ -30,6 +30,7 @@ SUITES = {
     "data": "reading RLDS data and making batches of it",
     "agent": "an agent that acts: latency and throughput",
     "start": "how long the commands take to answer",
+    "train": "a training step: packed against padded, and against its bare matrix products",
 }
 """Name of each suite -> what it measures."""
 
@@ -41,7 +42,7 @@ class BenchmarkConfig:
     """Settings of a benchmark.
 
     Attributes:
-        suite: model, data, agent or start.
+        suite: model, data, agent, start or train.
         out: Folder for results.json; null writes to runs/benchmark-<suite>.
         repeats: How often each thing is measured; what is compared is measured in turn, and the fastest counts.
         threads: Threads of each product of matrices.

@@ -1,4 +1,4 @@
-"""Data sets of TensorFlow Datasets that are no episodes (images with captions, texts, sounds), without TensorFlow."""
+"""Data sets of TensorFlow Datasets that hold no episodes but images, captions or sounds, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from embodio.datasets.files.remote import mirror
 from embodio.datasets.records.columns import RowRecords
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Table, content_digest
-from embodio.datasets.records.opening import RecordReader
+from embodio.datasets.records.opening import RecordFormat
 from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
 from embodio.datasets.rlds.dataset_info import INFO_NAME, DatasetInfo, ShardPart
 from embodio.datasets.rlds.example_proto import DecodedExample
@@ -202,4 +202,4 @@ def _opened(files: FileSet, settings: RecordSettings) -> TfdsRecords:
     return TfdsRecords(*found, settings)
 
 
-READER = RecordReader("tfds", "a folder of TensorFlow Datasets", _holds, _opened, rank=-1, takes_splits=True)
+READER = RecordFormat("tfds", "a folder of TensorFlow Datasets", _holds, _opened, rank=-1, takes_splits=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from embodio.model import BatchError, TokenSequence, UnifiedIO2
-from embodio.model.network.packing import Packing
+from embodio.model.network.packing import ALWAYS_ROWS, Packing
 from tests.support.model.small import CONFIG
 
 INPUTS = ("text", "image", "image_history", "audio", "audio_history")
@@ -142,14 +142,17 @@ def test_rows_without_padding_need_no_mask() -> None:
 
 
 @pytest.mark.parametrize("paper", [False, True])
-def test_rows_with_masks_and_flat_spans_agree(paper: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_with_masks_and_flat_spans_agree(paper: bool) -> None:
     """What a GPU computes on rows is what a CPU computes example by example."""
     model = network(sparse_decoding=paper, dynamic_masking=paper)
     batch = batch_of(5, seed=4) | {"packing/rows": torch.tensor([1, 0, 1, 2, 0])}
     batch["targets/text/segment_ids"] = torch.tensor([1, 1, 1, 2, 2, 3, 3]).expand(5, -1).clone()
     flat, loss, grads = gradients(model, batch)
-    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    rows, row_loss, row_grads = gradients(model, batch)
+    token = ALWAYS_ROWS.set(True)
+    try:
+        rows, row_loss, row_grads = gradients(model, batch)
+    finally:
+        ALWAYS_ROWS.reset(token)
     assert row_loss == pytest.approx(loss, rel=1e-5)
     for name, output in flat.items():
         torch.testing.assert_close(rows[name].logits, output.logits, **CLOSE)

@@ -18,11 +18,12 @@ from embodio.model.weights.pretrained import load
 from embodio.train.command_line.cli import compose
 from embodio.train.command_line.schema import UsageError
 from embodio.train.errors import ResumeError, TrainError
-from embodio.train.experiments.pretrain.config import PretrainConfig, PretrainSource, RowSettings
+from embodio.train.experiments.pretrain.config import PretrainConfig, PretrainSource
 from embodio.train.experiments.pretrain.network import seen_in_training
 from embodio.train.log import read_log
 from embodio.train.main import CONFIGS, build_parts, train
 from embodio.train.optimisers.config import OptimiserConfig
+from embodio.train.run_config import PackingConfig
 from tests.support.train.media_corpus import SMALL_AUDIO, SMALL_IMAGE, write_media_corpus
 from tests.support.train.runs import same_files
 
@@ -51,7 +52,7 @@ def settings(corpus: Path, out: Path, **changes: Any) -> PretrainConfig:
         sources={name: PretrainSource() for name in ("words", "drawings", "tones")},
         image_tokenizer=str(corpus / "image"),
         audio_tokenizer=str(corpus / "audio"),
-        packing=RowSettings(encoder=400, decoder=512),
+        packing=PackingConfig(enabled=True, encoder=400, decoder=512),
         steps=4,
         batch_size=6,
         holdout=2,
@@ -112,8 +113,6 @@ def test_mistakes_are_named(corpus: Path, tmp_path: Path) -> None:
         settings(corpus, tmp_path, sources={})
     with pytest.raises(UsageError, match=r"sources\.words\.objectives: sing"):
         settings(corpus, tmp_path, sources={"words": PretrainSource(objectives=("sing",))})
-    with pytest.raises(UsageError, match="packing: give"):
-        RowSettings(encoder=10)
     with pytest.raises(TrainError, match="vocabulary: nowhere does not exist"):
         build_parts(settings(corpus, tmp_path, vocabulary="nowhere"))
 

@@ -26,12 +26,7 @@ from embodio.train.log import read_log
 from embodio.train.main import make_trainer, train
 from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.run_config import RunConfig
-from embodio.train.tokenizers.settings import (
-    AudioLossConfig,
-    CodebookConfig,
-    ImageLossConfig,
-    VocoderLossConfig,
-)
+from embodio.train.tokenizers.settings import AudioLossConfig, CodebookConfig, ImageLossConfig, VocoderLossConfig
 from tests.support.train.media_corpus import SMALL_AUDIO, SMALL_IMAGE, write_media_corpus
 from tests.support.train.runs import same_files
 
@@ -69,7 +64,7 @@ def settings(kind: str, data: Path, out: Path, **changes: Any) -> RunConfig:
         )
     else:
         voice_loss = VocoderLossConfig(adversarial_from=3, periods=(2, 3), poolings=(1,), discriminator_width=4)
-        config = VocoderRun(**common, sources=("tones",), loss=voice_loss, frames=8)
+        config = VocoderRun(**common, sources=("tones",), channels=16, loss=voice_loss, frames=8)
     return dataclasses.replace(config, **changes)
 
 
@@ -111,6 +106,12 @@ def test_killed_and_started_again_gives_the_same_bits(
     process.wait(timeout=600)
     train(settings(kind, data, out))
     assert same_files(finished[kind] / "checkpoint", out / "checkpoint")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_report_is_written_at_each_validation(kind: str, finished: dict[str, Path]) -> None:
+    page = (finished[kind] / "report.html").read_text()
+    assert "<dd>6</dd>" in page and ("image/png" if kind == "image" else "audio/wav") in page
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -156,7 +157,9 @@ def test_neither_side_gets_a_gradient_from_the_loss_of_the_other(data: Path, tmp
 
 def test_a_few_pictures_are_learned_by_heart(data: Path, tmp_path: Path) -> None:
     loss = ImageLossConfig(adversarial=0.0)
-    config = settings("image", data, tmp_path, steps=60, loss=loss, optimiser=OptimiserConfig(3e-3, warmup=5, ema=0.0))
+    config = settings(
+        "image", data, tmp_path, steps=60, loss=loss, optimiser=OptimiserConfig(learning_rate=3e-3, warmup=5, ema=0.0)
+    )
     trainer = make_trainer(config)
     batch = trainer.batches[0]
     losses = [trainer.step(batch).loss.item() for _ in range(60)]

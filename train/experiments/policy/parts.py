@@ -12,8 +12,10 @@ from rich.console import RenderableType
 
 from embodio.agent.checkpoint import VOCABULARY, load_robots
 from embodio.datasets.errors import ExampleError
+from embodio.datasets.stream.packing import Capacity
 from embodio.datasets.stream.stream import BatchStream, FeatureMaker, evaluation_batches
 from embodio.datasets.tasks.parts.record_task import RecordTask
+from embodio.model.config.model import ModelConfig
 from embodio.model.network.batch import Batch
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
@@ -59,24 +61,27 @@ def policy_parts(config: TrainConfig) -> Parts[UnifiedIO2]:
         notes += [f"{rate:7.2%} {name}" for name, rate in data.rates.items()]
     weights = start.sha256 if start is not None else digest_if_here(config.init)
     make_features = Processor(model.config, vocabulary, cut_text=False)
+    packing = config.packing.of_network(model.config)
     return Parts(
         network=model,
-        batches=BatchStream(data.training, make_features, config.seed, config.batch_size),
+        batches=BatchStream(data.training, make_features, config.seed, config.batch_size, packing=packing),
         objective=TokenLoss(config.z_loss),
         bundle=AgentBundle(robots),
-        validators=_validators(data, make_features, config.batch_size),
+        validators=_validators(data, make_features, config.batch_size, packing),
         identity=identity_of(data.sources, data.formats, vocabulary, weights),
         notes=notes,
         older_identity=functools.partial(_older_identity, config.robot or next(iter(data.formats))),
     )
 
 
-def _validators(data: PolicyData, make_features: FeatureMaker, batch_size: int) -> Mapping[str, Validator]:
+def _validators(
+    data: PolicyData, make_features: FeatureMaker, batch_size: int, packing: tuple[ModelConfig, Capacity] | None
+) -> Mapping[str, Validator]:
     """A validator for each task with a suitable held-out episode."""
     records = max(1, VALIDATION_RECORDS // max(1, len(data.held_out)))
 
     def held_out(task: RecordTask, on_damage: Callable[[ExampleError], None] = lambda error: None) -> Iterator[Batch]:
-        return evaluation_batches(task, make_features, records, batch_size, on_damage)
+        return evaluation_batches(task, make_features, records, batch_size, on_damage, packing)
 
     return {
         name: Validator(functools.partial(held_out, task), data.rates[name]) for name, task in data.held_out.items()

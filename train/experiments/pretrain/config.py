@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.objectives import objective_settings, objective_summaries
 from embodio.datasets.objectives.objective import ObjectiveConfig
-from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, require_ranges
+from embodio.train.command_line.ranges import AT_LEAST_ONE, NOT_NEGATIVE, SHARE, require_ranges
 from embodio.train.command_line.schema import NamedElements, UsageError
 from embodio.train.run_config import RunConfig
 from embodio.train.task_config import MixtureSettings
@@ -39,28 +40,6 @@ class PretrainSource:
 
 
 @dataclass(frozen=True)
-class RowSettings:
-    """How examples share a row of the transformer (paper, section 3.4).
-
-    Attributes:
-        encoder: tokens of inputs that a row holds; 0 for one example per row.
-        decoder: tokens of targets that it holds.
-        examples: most examples of a row; 0 for any number, 2 for the pairs of the paper.
-        block: examples that are packed together; 0 for all that a process makes for a step.
-    """
-
-    encoder: int = 0
-    decoder: int = 0
-    examples: int = 0
-    block: int = 0
-
-    def __post_init__(self) -> None:
-        require_ranges(self, "packing.", encoder=COUNT, decoder=COUNT, examples=COUNT, block=COUNT)
-        if bool(self.encoder) != bool(self.decoder):
-            raise UsageError("packing: give packing.encoder and packing.decoder, or neither")
-
-
-@dataclass(frozen=True)
 class PretrainConfig(RunConfig):
     """Pre-training on a corpus.
 
@@ -78,7 +57,6 @@ class PretrainConfig(RunConfig):
         patches: share of the patches of images and sounds that the encoders see in training; validation sees all.
         dynamic_masking: hide from the decoder what was hidden from the encoder (paper, section 3.3).
         sparse_decoding: row, column and neighbourhood masks for image and audio targets (paper, section 3.2).
-        packing: how examples share rows.
         holdout: records of the validation split of each source that are measured.
         z_loss: weight of the squared log-partition in the loss.
     """
@@ -104,7 +82,6 @@ class PretrainConfig(RunConfig):
     patches: float = 0.5
     dynamic_masking: bool = True
     sparse_decoding: bool = False
-    packing: RowSettings = field(default_factory=RowSettings)
     holdout: int = 128
     z_loss: float = 1e-4
 
@@ -130,6 +107,14 @@ class PretrainConfig(RunConfig):
         if not self.patches > 0:
             raise UsageError(f"patches: got {self.patches}, expected a share above 0")
         require_ranges(self, patches=SHARE, holdout=AT_LEAST_ONE, z_loss=NOT_NEGATIVE)
+
+    @classmethod
+    def upgraded(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """Saved settings in today's keys: packing was on where rows had a size."""
+        rows = saved.get("packing")
+        if isinstance(rows, dict) and "enabled" not in rows:
+            return {**saved, "packing": {"enabled": bool(rows.get("encoder")), **rows}}
+        return dict(saved)
 
     def place(self, name: str) -> str:
         """Where the records of a source are."""

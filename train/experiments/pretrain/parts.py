@@ -27,7 +27,7 @@ from embodio.model.writing import recover_folder
 from embodio.train.bundles import NetworkBundle
 from embodio.train.checkpoints.kept import CHECKPOINT, STATE
 from embodio.train.experiment import Parts
-from embodio.train.experiments.pretrain.config import PretrainConfig, RowSettings
+from embodio.train.experiments.pretrain.config import PretrainConfig
 from embodio.train.experiments.pretrain.data import PretrainData, gather
 from embodio.train.experiments.pretrain.network import (
     make_network,
@@ -64,7 +64,7 @@ def pretrain_parts(config: PretrainConfig) -> Parts[UnifiedIO2]:
     notes: list[RenderableType] = list(data.notes)
     if start is not None:
         notes.append(report(load_start(model, start, vocabulary), start))
-    packing = _packing(config.packing, sizes)
+    packing = config.packing.of_network(sizes)
     processor = Processor(seen, vocabulary)
     weights = start.sha256 if start is not None else digest_if_here(config.init)
     identity = {
@@ -93,12 +93,6 @@ def _vocabulary(config: PretrainConfig, checkpoint: Path | None, start: Start | 
     if not config.vocabulary and start is not None and start.vocabulary is not None:
         return start.vocabulary
     return opened_vocabulary(config.vocabulary)
-
-
-def _packing(rows: RowSettings, config: ModelConfig) -> tuple[ModelConfig, Capacity] | None:
-    if not rows.encoder:
-        return None
-    return config, Capacity(rows.encoder, rows.decoder, rows.examples or None, rows.block or None)
 
 
 def _validators(
