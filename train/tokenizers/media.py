@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +73,7 @@ class CorpusMedia:
         media = record.image or (record.views[0].image if record.views else None)
         if media is None:
             raise UnusableRecord(self.place(index).dataset, index, "it has no picture")
-        pixels = media.load()
+        pixels: npt.NDArray[Any] = media.load()
         return pixels if pixels.dtype == np.uint8 else np.rint(pixels * 255.0).clip(0, 255).astype(np.uint8)
 
     def sound(self, index: int) -> npt.NDArray[np.float32]:
