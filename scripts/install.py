@@ -31,7 +31,10 @@ ROBOSUITE_NEEDS = ("numba", "termcolor")
 EXTRAS = {
     "base": (),
     "vima": ("vima",),
-    "all": ("tf", "vima", "hdf5", "zarr", "umi", "lerobot", "array-record", "remote", "hub", "dev"),
+    "all": (
+        *("tf", "vima", "hdf5", "zarr", "umi", "lerobot", "array-record", "remote", "hub", "records", "corpus"),
+        *("tensorboard", "dev"),
+    ),
 }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # a help page needs no torch
     from embodio.train.identity import Identity
     from embodio.train.objective import Objective
     from embodio.train.observers.observer import Observer
+    from embodio.train.observers.samples import Sample
     from embodio.train.validation import Validator
 
 Config = TypeVar("Config")
@@ -36,6 +37,7 @@ class Parts(Generic[Network]):
         notes: about data and weights, shown before training.
         older_identity: inputs as described by a checkpoint without identity.
         observers: told of what happens in the run, next to its log.
+        samples: makes what the report shows at validation, such as `embodio.train.observers.samples.Samples`.
     """
 
     network: Network
@@ -47,6 +49,7 @@ class Parts(Generic[Network]):
     notes: Sequence[RenderableType] = ()
     older_identity: Callable[[Path], Identity] = field(default=lambda folder: {})
     observers: Sequence[Observer] = ()
+    samples: Callable[[Network], Sequence[Sample]] | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from embodio.model.writing import append, replacing, write_text
 from embodio.train.objective import Outcome
+from embodio.train.observers.token_sums import TokenSums
 
 
 class RunLog:
@@ -87,16 +88,23 @@ def plot_log(path: Path, out: Path) -> None:
 
 
 class Means:
-    """Means over batches: of the loss by weight, of each figure by its own count."""
+    """Means over batches: of the loss by weight, of each figure by its own count, of tokens by modality."""
 
     def __init__(self) -> None:
         self._sums: dict[str, tuple[float, float]] = {}
+        self.tokens = TokenSums()
+
+    def restart(self) -> None:
+        """Forgets all but how often each token was a target."""
+        self._sums = {}
+        self.tokens.restart()
 
     def add(self, outcome: Outcome, weight: float = 1.0) -> None:
         """Adds a batch, whose loss counts `weight` times."""
         self._add("loss", outcome.loss.item() * weight, weight)
         for name, figure in outcome.figures.items():
             self._add(name, figure.total.item(), figure.divisor.item())
+        self.tokens.add(outcome.rows)
 
     def _add(self, name: str, total: float, count: float) -> None:
         before, counted = self._sums.get(name, (0.0, 0.0))
@@ -104,17 +112,21 @@ class Means:
 
     def values(self) -> dict[str, float]:
         """Name -> mean, "loss" first; without names that have no counts."""
-        return {name: total / count for name, (total, count) in self._sums.items() if count}
+        means = {name: total / count for name, (total, count) in self._sums.items() if count}
+        return means | self.tokens.line()
 
 
 class Meter:
     """Means and speed of training since the last line of the log."""
 
     def __init__(self) -> None:
-        self._restart()
+        self._means = Means()
+        self.restart()
 
-    def _restart(self) -> None:
-        self._means, self._steps, self._examples = Means(), 0, 0
+    def restart(self) -> None:
+        """Begins to measure, now."""
+        self._means.restart()
+        self._steps, self._examples = 0, 0
         self._since = time.monotonic()
 
     def add(self, outcome: Outcome, examples: int) -> None:
@@ -132,5 +144,5 @@ class Meter:
             "examples_per_second": self._examples / max(1e-9, seconds),
             "seconds_per_step": seconds / max(1, self._steps),
         }
-        self._restart()
+        self.restart()
         return values

@@ -27,7 +27,7 @@ from embodio.train.checkpoints.run import Run, save_run
 from embodio.train.interruption import Interruption
 from embodio.train.log import Means
 from embodio.train.objective import Network, Objective, Outcome, loss_weights, together
-from embodio.train.observers.guard import FiniteGuard, Guard
+from embodio.train.observers.guard import Guard, LossGuard
 from embodio.train.observers.log_and_bar import LogAndBar
 from embodio.train.observers.observer import Observer, StepReport
 from embodio.train.optimisers.optimiser import set_rate
@@ -61,7 +61,7 @@ class Trainer(Generic[Network]):
         config: the common settings of runs.
         interruption: catches SIGINT and SIGTERM while `train` runs.
         observers: told of what happens, without effect on the results.
-        guard: decides whether a step may change the weights.
+        guard: decides whether a step may change the weights; None for the one of the settings.
     """
 
     run: Run[Network]
@@ -72,7 +72,7 @@ class Trainer(Generic[Network]):
     config: RunConfig
     interruption: Interruption = field(default_factory=lambda: Interruption(at_once=False))
     observers: Sequence[Observer] = field(default_factory=lambda: (LogAndBar(),))
-    guard: Guard = field(default_factory=FiniteGuard)
+    guard: Guard | None = None
     _saved: int | None = field(default=None, init=False)
     _reported: set[tuple[str, int]] = field(default_factory=set, init=False)  # held-out episodes
 
@@ -80,7 +80,8 @@ class Trainer(Generic[Network]):
         self.device = torch.device(self.config.device)
         self._freezing = Freezing(self.run.model, self.config.freeze)
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.config.precision == "float16")
-        self.run.parts |= {"scaler": self._scaler, "guard": self.guard}
+        self.judge: Guard = self.guard or LossGuard(self.config.guard, self.batches)
+        self.run.parts |= {"scaler": self._scaler, "guard": self.judge}
 
     @property
     def last_step(self) -> int:
@@ -117,18 +118,18 @@ class Trainer(Generic[Network]):
             clock.lap("backward")
             outcomes.append(outcome._replace(loss=outcome.loss.detach()))
         outcome = self._together(outcomes)
-        norm, updated = self._update(batches, outcome.loss)
+        norm, updated = self._update(batches, outcome)
         run.step += 1
         clock.lap("update")
         return StepReport(run.step, batches, outcome, norm, rate, updated, clock.seconds)
 
-    def _update(self, batches: Sequence[Batch], loss: Tensor) -> tuple[float, bool]:
+    def _update(self, batches: Sequence[Batch], outcome: Outcome) -> tuple[float, bool]:
         """Clips the gradient and changes the weights; the gradient's norm, and whether they were changed."""
         run, scaler = self.run, self._scaler
         scaler.unscale_(run.optimiser)
         norm = self._clip()
         overflow = scaler.is_enabled() and not math.isfinite(norm)  # float16: the scale is too large, and is lowered
-        updated = not overflow and self.guard.admits(run.step, batches, loss.item(), norm)
+        updated = not overflow and self.judge.admits(run.step, batches, outcome, norm)
         if updated:
             scaler.step(run.optimiser)
             if run.average is not None:

@@ -156,6 +156,8 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
     from embodio.train.loop import Trainer
     from embodio.train.network.lora import adapt
     from embodio.train.network.recomputation import recompute
+    from embodio.train.observers.log_and_bar import LogAndBar
+    from embodio.train.observers.report import Report
     from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
 
     fixed = adapt(parts.network, config.lora, config.seed) if config.lora.rank else frozenset[str]()
@@ -164,9 +166,8 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
     average = WeightAverage(model, config.optimiser.ema, fixed) if config.optimiser.ema else None
     identity = {**parts.identity, "libraries": libraries()}
     run = Run(model, make_optimiser(model, config.optimiser), average, identity=identity, fixed=fixed)
-    trainer = Trainer(run, parts.batches, parts.objective, parts.bundle, parts.validators, config)
-    trainer.observers = (*trainer.observers, *parts.observers)
-    return trainer
+    observers = (LogAndBar(), *parts.observers, Report(parts.samples))
+    return Trainer(run, parts.batches, parts.objective, parts.bundle, parts.validators, config, observers=observers)
 
 
 def make_trainer(config: RunConfig) -> Trainer[Any]:

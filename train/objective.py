@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from embodio.model.network.batch import Batch
-from embodio.model.network.loss import trained_positions
+from embodio.model.network.loss import ModalityLoss, RowSums, trained_positions
 from embodio.model.network.network import UnifiedIO2
 from embodio.train.errors import TrainError
 
@@ -32,11 +33,13 @@ class Outcome(NamedTuple):
         loss: scalar; the trainer calls `backward` on it.
         weight: scalar, how much the batch counts in a mean of losses, such as its number of tokens.
         figures: name in the log -> figure, without gradients; "accuracy" is shown while training.
+        rows: modality -> sums of each example, where the objective is the cross-entropy of tokens.
     """
 
     loss: Tensor
     weight: Tensor
     figures: Mapping[str, Figure]
+    rows: Mapping[str, RowSums] = MappingProxyType({})
 
 
 class Objective(Protocol[Network_contra]):
@@ -87,7 +90,21 @@ def together(outcomes: Sequence[Outcome]) -> Outcome:
             before = figures.get(name)
             figures[name] = figure if before is None else Figure(*map(torch.add, before, figure))
     loss, weight = (sum_of([getattr(outcome, name) for outcome in outcomes]) for name in ("loss", "weight"))
-    return Outcome(loss, weight, figures)
+    return Outcome(loss, weight, figures, _rows_together(outcomes))
+
+
+def _rows_together(outcomes: Sequence[Outcome]) -> dict[str, RowSums]:
+    """The sums of the examples of several batches; zeros for those of a batch without the modality."""
+    sizes = [max((len(rows.sums) for rows in outcome.rows.values()), default=0) for outcome in outcomes]
+    found: dict[str, RowSums] = {}
+    for name in dict.fromkeys(name for outcome in outcomes for name in outcome.rows):
+        known = [outcome.rows[name] for outcome in outcomes if name in outcome.rows]
+        parts = [
+            outcome.rows[name].sums if name in outcome.rows else known[0].sums.new_zeros(size, 4)
+            for outcome, size in zip(outcomes, sizes, strict=True)
+        ]
+        found[name] = RowSums(torch.cat(parts), torch.stack([rows.ids for rows in known]).sum(0))
+    return found
 
 
 @dataclass(frozen=True)
@@ -117,9 +134,17 @@ class TokenLoss:
         right, counted = (sum_of([getattr(part, name) for part in told]) for name in ("right", "counted"))
         figures = {"accuracy": Figure(right, counted)}
         if len(model.config.target_modalities) > 1:
-            one = torch.ones_like(counted)
-            figures |= {f"loss_{name}": Figure(part.cross_entropy.detach(), one) for name, part in parts.items()}
-        return Outcome(found.total, counted.clamp(min=1.0), figures)
+            figures |= {f"loss_{name}": _mean(part, (weights or {}).get(name)) for name, part in parts.items()}
+        rows = {name: part.rows for name, part in parts.items()}
+        return Outcome(found.total, counted.clamp(min=1.0), figures, rows)
+
+
+def _mean(part: ModalityLoss, weight_of_all: Tensor | None) -> Figure:
+    """The cross-entropy of a modality, so that batches of one step add up to its mean over all their positions."""
+    share = part.cross_entropy.detach()
+    if weight_of_all is None:
+        return Figure(share, torch.ones_like(share))
+    return Figure(share * weight_of_all.to(share), part.weight)
 
 
 def sum_of(values: list[Tensor]) -> Tensor:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, require_ranges
 from embodio.train.command_line.schema import UsageError
+from embodio.train.observers.config import GuardConfig
+from embodio.train.observers.sinks import sink_names
 from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.parallel.config import ParallelConfig
 
@@ -105,6 +107,8 @@ class RunConfig:
         checkpoint_every: steps between checkpoints.
         keep: newest checkpoints that are kept; a run falls back to the one before if the newest is damaged.
         keep_every: checkpoints of multiples of this many steps are kept too; 0 for none.
+        sinks: where the lines of the log go besides log.jsonl: tensorboard, wandb, trackio; each needs its extra.
+        guard: what happens where a loss is not a number or jumps up.
         stop_after: stop after this many steps in this session, with a checkpoint; 0 trains to the end.
     """
 
@@ -119,6 +123,7 @@ class RunConfig:
         "checkpoint_every",
         "keep",
         "keep_every",
+        "sinks",
         "stop_after",
         "parallel.*",
     )
@@ -147,6 +152,8 @@ class RunConfig:
     checkpoint_every: int = 250
     keep: int = 2
     keep_every: int = 0
+    sinks: tuple[str, ...] = ()
+    guard: GuardConfig = field(default_factory=GuardConfig)
     stop_after: int = 0
 
     def __post_init__(self) -> None:
@@ -164,6 +171,9 @@ class RunConfig:
             raise UsageError(
                 f"packing.block: got {self.packing.block}, expected a divisor of batch_size={self.batch_size}"
             )
+        unknown = sorted(set(self.sinks) - set(sink_names()))
+        if unknown:
+            raise UsageError(f"sinks: there is no {', '.join(unknown)}; there are {', '.join(sink_names())}")
 
     @classmethod
     def upgraded(cls, saved: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from embodio.datasets.records.settings import RecordSettings
 
 
 @dataclass(frozen=True)
-class RecordReader:
+class RecordFormat:
     """One way to keep records in files; a module of `readers` has one as `READER`.
 
     Attributes:
@@ -38,10 +38,10 @@ class RecordReader:
 
 
 @cache
-def record_readers() -> tuple[RecordReader, ...]:
+def record_readers() -> tuple[RecordFormat, ...]:
     """All readers, in the order in which they are tried; raises DatasetError if a module has none."""
     plug_ins = PlugIns(readers.__name__, "READER", kind="reader")
-    found: list[RecordReader] = [plug_ins.named(name) for name in plug_ins.names()]
+    found: list[RecordFormat] = [plug_ins.named(name) for name in plug_ins.names()]
     return tuple(sorted(found, key=lambda reader: (reader.rank, reader.kind)))
 
 
@@ -64,19 +64,19 @@ def opened_records(files: FileSet, settings: RecordSettings) -> RecordSource:
     return reader.opened(files if reader.takes_splits else files.of_split(settings.split), settings)
 
 
-def _named(kind: str) -> RecordReader:
+def _named(kind: str) -> RecordFormat:
     for reader in record_readers():
         if reader.kind == kind:
             return reader
     raise DatasetError(f"reader: {kind!r}, expected one of {', '.join(one.kind for one in record_readers())}")
 
 
-def reader_of(files: FileSet, settings: RecordSettings) -> RecordReader:
+def reader_of(files: FileSet, settings: RecordSettings) -> RecordFormat:
     """The reader that the settings name, or that recognises the files; errors as in `open_records`."""
     return _named(settings.reader) if settings.reader else _recognised(files)
 
 
-def _recognised(files: FileSet) -> RecordReader:
+def _recognised(files: FileSet) -> RecordFormat:
     for reader in record_readers():
         if reader.holds(files):
             return reader

@@ -21,14 +21,15 @@ class RecordSettings:
     Attributes:
         reader: name of the reader; "" for the one that recognises the files.
         split: such as "train" or "validation"; "" for data without splits.
-        columns: part of a record -> the column or columns that hold it, where `guess_columns` guesses wrong; "" for
-            none. Dots lead into nested values: {"captions": "meta.alt_text"}.
+        columns: part of a record -> the column or columns that hold it, where the guesses of `Columns` are wrong; ""
+            for none. Dots lead into nested values: {"captions": "meta.alt_text"}.
         unit: what is one record of a plain text: "line"; "file"; or "piece", up to `piece_bytes` that end with a
             paragraph, a line or a word where possible.
         piece_bytes: see `unit`.
         duplicates: "drop" leaves out records whose bytes were there before, in text lines and tars.
         largest_record: bytes of a line, a row or a member of a tar.
-        largest_image: pixels; a small file may decode to far more than fits into memory.
+        largest_image: pixels; a small file may decode to far more than fits into memory. Pillow itself refuses more
+            than 178 million.
         smallest_side: pixels of the shorter side of an image.
         most_elongated: longer over shorter side of an image.
         longest_sound: seconds.

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, FeatureError, UnusableRecord
+from embodio.datasets.errors import WHOLE, CorruptRecordError, DatasetError, ExampleError, FeatureError, UnusableRecord
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.stream.order import record_at, spare_record_at
 from embodio.datasets.tasks.parts.record_task import Place
@@ -118,6 +118,19 @@ class NumberedBatches(ABC, Generic[Task]):
         if attempt:
             record = spare_record_at(self._seed, position, attempt, len(self._task))
         return self._task, record
+
+    def task_at(self, position: int) -> str:
+        """The name of the task at a place of the global stream; "" if there is only one."""
+        if not isinstance(self._task, Mixture):
+            return ""
+        return self._task.entries[self._task.place(self._seed, position)[0]].name
+
+    def origin(self, position: int) -> str:
+        """Task and record at a place of the global stream, for messages; spare records are not known."""
+        task, record = self.draw(position)
+        place, name = task.place(record), self.task_at(position)
+        inside = f"record {place.episode}" if place.step == WHOLE else f"episode {place.episode}, step {place.step}"
+        return f"position {position}: {f'{name}, ' if name else ''}{place.dataset}, {inside}"
 
     def _first_whole(self, position: int, damage: list[ExampleError], make: Callable[[Task, int, int], Made]) -> Made:
         """The result of `make` for the first undamaged record for this place.

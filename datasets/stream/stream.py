@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Protocol
 
 import numpy as np
+import torch
 
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.stream.loader import BatchMaker, Loader, LoaderConfig
@@ -16,7 +17,7 @@ from embodio.datasets.stream.packing import Capacity, packed
 from embodio.datasets.tasks.parts.record_task import RecordTask
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
-from embodio.model.network.batch import Allocate, Batch, collate
+from embodio.model.network.batch import POSITIONS, Allocate, Batch, collate
 from embodio.model.processing.processor import Features
 
 
@@ -63,7 +64,8 @@ class BatchStream(NumberedBatches[RecordTask]):
         """Batch number `step`, and what was wrong with the records that were replaced in it."""
         damage: list[ExampleError] = []
         rows = [self._first_whole(position, damage, self._features) for position in self.positions(step)]
-        batch = collate(rows, allocate=allocate)
+        batch = dict(collate(rows, allocate=allocate))
+        batch[POSITIONS] = torch.tensor(self.positions(step), dtype=torch.int64)
         return batch if self._packing is None else packed(batch, *self._packing), tuple(damage)
 
     def _features(self, task: RecordTask, record: int, position: int) -> Features:

@@ -17,6 +17,9 @@ from embodio.model.processing.processor import Features
 Batch = Mapping[str, Tensor]
 """Features of several examples: flat keys like "inputs/text/tokens", one tensor each with the batch axis first."""
 
+POSITIONS = "stream/positions"
+"""The key of the place of each example in the training stream, int64 [B]; networks ignore it."""
+
 _Array = npt.NDArray[np.generic]
 Allocate = Callable[[tuple[int, ...], np.dtype[np.generic]], _Array]
 """Returns an uninitialised array of a shape and dtype."""

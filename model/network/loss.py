@@ -46,15 +46,29 @@ class TargetOutput:
 
 
 @dataclass(frozen=True)
+class RowSums:
+    """Sums over the trained positions of each example, without gradients.
+
+    Attributes:
+        sums: float32 [B, 4]: cross-entropy in nats, positions, right ones, and counted ones as in `ModalityLoss`.
+        ids: float32 [V], how often each id is the target of a trained position of any example.
+    """
+
+    sums: Tensor
+    ids: Tensor
+
+
+@dataclass(frozen=True)
 class ModalityLoss:
     """Loss statistics over the trained positions of one modality, scalar tensors of at least float32.
 
     Attributes:
-        cross_entropy: the mean, in nats; carries gradients.
+        cross_entropy: the mean, in nats; carries gradients. With `weights` of several batches, its share of their mean.
         z_loss: the mean penalty; carries gradients.
         weight: the number of positions.
         right: number of positions where no logit exceeds the target's, without the end of the text.
         counted: number of positions without the end of the text, which a network learns immediately.
+        rows: the same, example by example.
     """
 
     cross_entropy: Tensor
@@ -62,6 +76,7 @@ class ModalityLoss:
     weight: Tensor
     right: Tensor
     counted: Tensor
+    rows: RowSums
 
     @property
     def accuracy(self) -> Tensor:
@@ -148,4 +163,20 @@ def _modality_loss(output: TargetOutput, z_loss: float, weight_of_all: Tensor | 
         weight=weight,
         right=(correct & counted).sum().to(entropy.dtype),
         counted=counted.sum().to(entropy.dtype),
+        rows=_row_sums(output, entropy.detach(), mask, correct & counted, counted),
     )
+
+
+@torch.no_grad()
+def _row_sums(output: TargetOutput, entropy: Tensor, mask: Tensor, right: Tensor, counted: Tensor) -> RowSums:
+    """Sums of the examples; all arguments but the output are of each position, or one number for all."""
+    size, length = output.targets.shape
+    targets = output.at_places(output.targets)
+    rows = torch.arange(size, device=targets.device).repeat_interleave(length)
+    if output.places is not None:
+        rows = rows[output.places]
+    trained = mask.expand(len(targets)).float()
+    columns = torch.stack([entropy.float() * trained, trained, right.float(), counted.float()], dim=1)
+    sums = columns.new_zeros(size, 4).index_add_(0, rows, columns)
+    ids = columns.new_zeros(output.found.shape[-1]).index_add_(0, targets, trained)
+    return RowSums(sums, ids)

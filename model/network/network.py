@@ -16,7 +16,7 @@ from embodio.model.layers.ast import AudioTower
 from embodio.model.layers.layers import linear
 from embodio.model.layers.token_sequence import TokenSequence, concatenate
 from embodio.model.layers.vit import ImageTower
-from embodio.model.network.batch import Batch, check_input, check_rows, check_target
+from embodio.model.network.batch import POSITIONS, Batch, check_input, check_rows, check_target
 from embodio.model.network.inputs import Fields, HistoryInput, PatchInput, TextInput
 from embodio.model.network.loss import Z_LOSS, LossOutput, TargetOutput, compute_loss
 from embodio.model.network.packing import KEYS, ROWS, moved, packings
@@ -266,7 +266,7 @@ def _split(batch: Batch, config: ModelConfig) -> dict[str, dict[str, Fields]]:
     built = {"inputs": config.input_modalities, "targets": config.target_modalities}
     check_rows(batch)
     for key, value in batch.items():
-        if key in KEYS:
+        if key in (*KEYS, POSITIONS):
             continue
         owner, _, name = key.rpartition("/")
         if name not in _FIELDS.get(owner, ()):

@@ -92,7 +92,8 @@ def test_base_is_free_of_tensorflow() -> None:
     base = " ".join(PROJECT["project"]["dependencies"])
     assert not re.search(r"tensorflow|rlds|tfds", base)
     extras = set(PROJECT["project"]["optional-dependencies"])
-    assert extras == set(script("install").EXTRAS["all"]), "`make test` installs all extras"
+    services = {"wandb", "trackio"}  # tests have stand-ins for them
+    assert extras - services == set(script("install").EXTRAS["all"]), "`make test` installs all other extras"
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ PLUG_INS = {
     "dialects",
     "experiments",
     "objectives",
+    "readers",
 }
 """Folders that are found by listing them: a file more is one thing more that the house can do."""
 

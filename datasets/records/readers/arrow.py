@@ -9,7 +9,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.files.names import relative
 from embodio.datasets.records.arrow_rows import ArrowRows, label_names, labels_of_schema, read_schema
 from embodio.datasets.records.files.file_set import FileSet
-from embodio.datasets.records.opening import RecordReader
+from embodio.datasets.records.opening import RecordFormat
 from embodio.datasets.records.settings import RecordSettings
 
 _STATE, _INFO = "state.json", "dataset_info.json"
@@ -54,4 +54,4 @@ def _json(files: FileSet, name: str) -> dict[str, Any]:
     return loaded if isinstance(loaded, dict) else {}
 
 
-READER = RecordReader("arrow", "Hugging Face datasets of save_to_disk, or .arrow files", _holds, _opened)
+READER = RecordFormat("arrow", "Hugging Face datasets of save_to_disk, or .arrow files", _holds, _opened)

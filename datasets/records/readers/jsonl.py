@@ -10,7 +10,7 @@ from embodio.datasets.errors import CorruptRecordError
 from embodio.datasets.records.columns import RowRecords, loaded_row
 from embodio.datasets.records.files.file_set import FileSet, plain_name
 from embodio.datasets.records.lines import LineRecords
-from embodio.datasets.records.opening import RecordReader
+from embodio.datasets.records.opening import RecordFormat
 from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
 
 _LINES = (".jsonl", ".ndjson", ".jsonlines")
@@ -46,4 +46,4 @@ def _opened(files: FileSet, settings: RecordSettings) -> JsonLines:
     return JsonLines(files.only(lines) if lines else files.with_suffix(*_ENDINGS), settings)
 
 
-READER = RecordReader("jsonl", ".jsonl or .ndjson, also .gz and .zst", _holds, _opened)
+READER = RecordFormat("jsonl", ".jsonl or .ndjson, also .gz and .zst", _holds, _opened)

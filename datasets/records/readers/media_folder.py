@@ -19,7 +19,7 @@ from embodio.datasets.records.columns import Columns
 from embodio.datasets.records.decoding import IMAGES, SOUNDS, VIDEOS, refuse
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.members import Member, is_member, record_of_members, split_name, text_of
-from embodio.datasets.records.opening import RecordReader
+from embodio.datasets.records.opening import RecordFormat
 from embodio.datasets.records.record import Record
 from embodio.datasets.records.settings import Origin, RecordSettings
 from embodio.datasets.tasks.parts.record_task import Place
@@ -158,4 +158,4 @@ def _holds(files: FileSet) -> bool:
     return bool(files.with_suffix(*(f".{suffix}" for suffix in (*IMAGES, *SOUNDS, *VIDEOS))))
 
 
-READER = RecordReader("media_folder", "images, sounds or videos, with text next to them", _holds, MediaFolder, rank=1)
+READER = RecordFormat("media_folder", "images, sounds or videos, with text next to them", _holds, MediaFolder, rank=1)

@@ -24,7 +24,7 @@ from embodio.datasets.records.arrow_rows import (
 )
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Table, content_digest
-from embodio.datasets.records.opening import RecordReader
+from embodio.datasets.records.opening import RecordFormat
 from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
 from embodio.model.writing import replacing
 
@@ -127,4 +127,4 @@ def _opened(files: FileSet, settings: RecordSettings) -> ParquetRows:
     return ParquetRows(files.with_suffix(".parquet", ".pq"), settings)
 
 
-READER = RecordReader("parquet", ".parquet files", _holds, _opened)
+READER = RecordFormat("parquet", ".parquet files", _holds, _opened)

@@ -10,7 +10,7 @@ from embodio.datasets.files.byte_files import ByteFile
 from embodio.datasets.records.files.file_set import FileSet, plain_name
 from embodio.datasets.records.files.unpacked import blocks
 from embodio.datasets.records.lines import Ints, LineRecords
-from embodio.datasets.records.opening import RecordReader
+from embodio.datasets.records.opening import RecordFormat
 from embodio.datasets.records.record import Record
 from embodio.datasets.records.settings import RecordSettings
 
@@ -75,4 +75,4 @@ def _opened(files: FileSet, settings: RecordSettings) -> TextRecords:
     return TextRecords(files, settings)
 
 
-READER = RecordReader("text", "only .txt, .md or .rst, also .gz and .zst", _holds, _opened)
+READER = RecordFormat("text", "only .txt, .md or .rst, also .gz and .zst", _holds, _opened)

@@ -1,4 +1,4 @@
-"""Data sets of TensorFlow Datasets that are no episodes (images with captions, texts, sounds), without TensorFlow."""
+"""Data sets of TensorFlow Datasets that hold no episodes but images, captions or sounds, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from embodio.datasets.files.remote import mirror
 from embodio.datasets.records.columns import RowRecords
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Table, content_digest
-from embodio.datasets.records.opening import RecordReader
+from embodio.datasets.records.opening import RecordFormat
 from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
 from embodio.datasets.rlds.dataset_info import INFO_NAME, DatasetInfo, ShardPart
 from embodio.datasets.rlds.example_proto import DecodedExample
@@ -163,9 +163,7 @@ def _sliced(parts: list[ShardPart], counts: npt.NDArray[np.int64]) -> npt.NDArra
 
 def version_of(files: FileSet) -> tuple[FileSet, Path] | None:
     """The files of the version, and the folder of its descriptions on this machine; None if files are not tfds'."""
-    there = set(files.names)
-    infos = [name.removesuffix(INFO_NAME) for name in files.names if name.rpartition("/")[2] == INFO_NAME]
-    folders = [folder for folder in infos if f"{folder}{FEATURES_NAME}" in there]
+    folders = _described(files)
     if not folders:
         return None
     if len(folders) > 1:
@@ -181,6 +179,13 @@ def version_of(files: FileSet) -> tuple[FileSet, Path] | None:
     return FileSet(files.place, files.root / folder, names), files.root / folder
 
 
+def _described(files: FileSet) -> list[str]:
+    """The folders with both descriptions, each with a slash at its end, or "" for the root."""
+    there = set(files.names)
+    infos = [name.removesuffix(INFO_NAME) for name in files.names if name.rpartition("/")[2] == INFO_NAME]
+    return [folder for folder in infos if f"{folder}{FEATURES_NAME}" in there]
+
+
 def has_steps(folder: Path) -> bool:
     """Whether the examples of a data set are episodes."""
     try:
@@ -191,6 +196,9 @@ def has_steps(folder: Path) -> bool:
 
 
 def _holds(files: FileSet) -> bool:
+    folders = _described(files)
+    if len(folders) > 1:  # one for each split, or versions
+        return isinstance(files.root, Path) and not any(has_steps(files.root / folder) for folder in folders)
     found = version_of(files)
     return found is not None and not has_steps(found[1])
 
@@ -202,4 +210,4 @@ def _opened(files: FileSet, settings: RecordSettings) -> TfdsRecords:
     return TfdsRecords(*found, settings)
 
 
-READER = RecordReader("tfds", "a folder of TensorFlow Datasets", _holds, _opened, rank=-1, takes_splits=True)
+READER = RecordFormat("tfds", "a folder of TensorFlow Datasets", _holds, _opened, rank=-1, takes_splits=True)

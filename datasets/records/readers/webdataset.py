@@ -16,7 +16,7 @@ from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Array, Table, content_digest
 from embodio.datasets.records.files.unpacked import ByteStream, plain_file
 from embodio.datasets.records.members import Member, is_member, record_of_members, split_name
-from embodio.datasets.records.opening import RecordReader
+from embodio.datasets.records.opening import RecordFormat
 from embodio.datasets.records.record import Record
 from embodio.datasets.records.settings import REMEDY, RecordSettings
 
@@ -127,4 +127,4 @@ def _opened(files: FileSet, settings: RecordSettings) -> TarRecords:
     return TarRecords(files.with_suffix(*_SUFFIXES), settings)
 
 
-READER = RecordReader("webdataset", "tar shards", _holds, _opened)
+READER = RecordFormat("webdataset", "tar shards", _holds, _opened)

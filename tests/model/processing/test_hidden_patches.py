@@ -125,6 +125,19 @@ def test_padding_is_neither_trained_nor_marked() -> None:
     assert (task <= mask).all() and task.any()
 
 
+def test_the_edge_of_a_picture_that_no_patch_shows_is_hidden_too() -> None:
+    """A picture 20 wide begins 2 pixels before the second patch; its first patch counts as padding."""
+    picture = image(5, 32, 20)
+    hidden = np.zeros((4, 4), dtype=bool)
+    hidden[0, 1] = True
+    made = SMALL(Example(text="", image=picture, image_hidden=hidden, image_target=picture))
+    assert made["inputs/image/mask"].reshape(-1)[0] == 0
+    task = made["targets/image/task_mask"].reshape(8, 8)
+    assert task[:, 1].all() and task[:, 6].all(), "2 pixels at either side, in codes that are trained"
+    assert made["targets/image/mask"].reshape(8, 8)[:, 1].all()
+    assert task[:2, 2:4].all() and not task[2:, 2:6].any()
+
+
 def test_patches_that_sampling_leaves_out_count_as_hidden() -> None:
     some, hidden, picture = processor(image_patches=6), grid(7, (4, 4), share=0.3), image(7, 32, 32)
     example = Example(text="", image=picture, image_hidden=hidden, image_target=picture)

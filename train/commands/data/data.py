@@ -88,6 +88,12 @@ def _quoted(argument: str) -> str:
     return argument if plain else "'" + argument.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+_PAGES = (
+    "embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",
+    "embodio-data visualise corpus/openclipart objective=all count=8 out=examples.html",
+)
+
+
 def verbs() -> dict[str, Verb]:
     """Name -> verb of `embodio-data`."""
     return {
@@ -107,7 +113,6 @@ def verbs() -> dict[str, Verb]:
             "Show what a corpus holds: its records, the columns they come from, and what is damaged.",
             (
                 "embodio-data records corpus/openclipart split=train",
-                "embodio-data records 'c4/en/{00000..01023}.json.gz'",
                 "embodio-data records laion.parquet 'columns={captions: TEXT}'",
             ),
         ),
@@ -136,8 +141,8 @@ def verbs() -> dict[str, Verb]:
         "visualise": Verb(
             VisualiseConfig,
             _visualise,
-            "Write one HTML page with video, plots and tokens of some episodes.",
-            ("embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",),
+            "Write one HTML page with video, plots and tokens of some episodes, or with examples of a corpus.",
+            _PAGES,
         ),
         "verify": Verb(
             VerifyConfig,
@@ -179,6 +184,10 @@ def _corpus(config: CorpusConfig) -> int:
 
 
 def _visualise(config: VisualiseConfig) -> int:
+    if config.objective is not None:
+        from embodio.train.commands.data.visualise_examples import visualise_examples
+
+        return visualise_examples(config)
     from embodio.train.commands.data.visualise import visualise
 
     return visualise(config)

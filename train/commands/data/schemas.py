@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embodio.datasets.conversion.settings import ConversionSettings
+from embodio.datasets.engines import engine_names
 from embodio.datasets.errors import DatasetError
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, Range, require_ranges
 from embodio.train.command_line.schema import UsageError
@@ -120,12 +121,17 @@ class VisualiseConfig:
     """Settings of `embodio-data visualise`.
 
     Attributes:
-        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME.
+        source: folder, file, URL, YAML file, name of the catalogue, or tfds:NAME; with `objective` a corpus.
         out: the HTML file to write.
+        objective: shows what this objective of pre-training makes of the records of a corpus; all takes, for each
+            record, every one that suits it.
+        network: of which size the network is that the examples are made for.
+        vocabulary: SentencePiece model of that network; null takes the one that ships.
+        seed: of the draws of objectives.
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
-        episodes: numbers of the episodes; empty takes the first `count`.
-        count: number of episodes if `episodes` is empty.
+        episodes: numbers of the episodes, or of the records; empty takes `count` of them.
+        count: number of episodes, the first ones, or of records, evenly spread, if `episodes` is empty.
         checkpoint: shows the tokens as this policy sees them; null takes a plain policy with the robot's own limits.
     """
 
@@ -136,9 +142,13 @@ class VisualiseConfig:
     episodes: tuple[int, ...] = ()
     count: int = 3
     checkpoint: str | None = None
+    objective: str | None = None
+    network: str = "nano_generalist"
+    vocabulary: Path | None = None
+    seed: int = 0
 
     def __post_init__(self) -> None:
-        require_ranges(self, count=AT_LEAST_ONE, episodes=COUNT)
+        require_ranges(self, count=AT_LEAST_ONE, episodes=COUNT, seed=COUNT)
 
 
 @dataclass(frozen=True)
@@ -183,6 +193,8 @@ class CorpusConfig:
         sources: names of the sources; empty takes all that are found on this machine.
         limit: the most items of each source; null takes all, and of what is generated the usual number.
         workers: processes that make shards at the same time; the result does not depend on it.
+        engine: local, or ray for the machines of a Ray cluster (RAY_ADDRESS) that share the folder; the result does not
+            depend on it.
         seed: of all that is drawn at random.
     """
 
@@ -190,9 +202,12 @@ class CorpusConfig:
     sources: tuple[str, ...] = ()
     limit: int | None = None
     workers: int = 2
+    engine: str = "local"
     seed: int = 0
 
     def __post_init__(self) -> None:
         require_ranges(self, workers=AT_LEAST_ONE, seed=COUNT)
+        if self.engine not in engine_names():
+            raise UsageError(f"engine={self.engine}: there are {', '.join(engine_names())}")
         if self.limit is not None:
             require_ranges(self, limit=AT_LEAST_ONE)

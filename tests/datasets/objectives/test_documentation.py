@@ -1,0 +1,37 @@
+"""docs/objectives.md: its Python runs, its table has every objective, and its numbers are the defaults."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from embodio.datasets.objectives import objective_names, objective_settings
+from embodio.datasets.objectives.parts.settings import PatchSettings, SoundSettings, TextSettings
+
+PAGE = (Path(__file__).parents[3] / "docs" / "objectives.md").read_text(encoding="utf-8")
+
+
+def test_the_snippet_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    [snippet] = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    exec(snippet, {})
+    assert "[Image]" in capsys.readouterr().out
+
+
+def test_every_objective_is_listed() -> None:
+    table = PAGE.partition("## All objectives")[2]
+    assert set(re.findall(r"`(\w+)`", table.partition("A new one")[0])) == set(objective_names())
+
+
+def test_the_numbers_are_the_defaults() -> None:
+    text, image, sound = TextSettings(), PatchSettings(), SoundSettings()
+    for number in (
+        f"`keep`: {text.keep}",
+        f"`denoise`: {image.denoise}",
+        f"`share`: {image.share} of an image, {sound.share} of a sound",
+        f"`neutral`: {image.neutral}",
+    ):
+        assert number in PAGE
+    assert image.keep == text.keep and text.whole == 0.5
+    assert all(objective_settings("multimodal")().weights()[name] == 1 for name in ("text", "image", "audio"))
