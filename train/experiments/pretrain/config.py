@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.objectives import objective_settings, objective_summaries
 from embodio.datasets.objectives.objective import ObjectiveConfig
-from embodio.train.command_line.ranges import AT_LEAST_ONE, NOT_NEGATIVE, SHARE, require_ranges
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, require_ranges
 from embodio.train.command_line.schema import NamedElements, UsageError
 from embodio.train.run_config import RunConfig
 from embodio.train.task_config import MixtureSettings
@@ -61,12 +61,14 @@ class PretrainConfig(RunConfig):
         dynamic_masking: hide from the decoder what was hidden from the encoder (paper, section 3.3).
         sparse_decoding: row, column and neighbourhood masks for image and audio targets (paper, section 3.2).
         holdout: records of the validation split of each source that are measured.
+        samples: held-out examples whose targets the network writes at each validation, for the report; 0 for none.
         z_loss: weight of the squared log-partition in the loss.
     """
 
     free_on_resume: ClassVar[tuple[str, ...]] = (
         *RunConfig.free_on_resume,
-        *("data", "init", "holdout", "vocabulary", "image_tokenizer", "audio_tokenizer", "sources.*.place", "missing"),
+        *("data", "init", "holdout", "samples", "vocabulary", "image_tokenizer", "audio_tokenizer", "sources.*.place"),
+        "missing",
     )
     """What paths refer to is compared instead, by content."""
 
@@ -88,6 +90,7 @@ class PretrainConfig(RunConfig):
     dynamic_masking: bool = True
     sparse_decoding: bool = False
     holdout: int = 128
+    samples: int = 8
     z_loss: float = 1e-4
 
     def __post_init__(self) -> None:
@@ -113,7 +116,7 @@ class PretrainConfig(RunConfig):
                 )
         if not self.patches > 0:
             raise UsageError(f"patches: got {self.patches}, expected a share above 0")
-        require_ranges(self, patches=SHARE, holdout=AT_LEAST_ONE, z_loss=NOT_NEGATIVE)
+        require_ranges(self, patches=SHARE, holdout=AT_LEAST_ONE, samples=COUNT, z_loss=NOT_NEGATIVE)
 
     @classmethod
     def upgraded(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
