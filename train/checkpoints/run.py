@@ -214,13 +214,7 @@ def restore_run(
     _require_shapes(folder, tensors, run)
     if run.fixed:
         _read_base(folder.parent / BASE, run, state.get("base", ""))
-    with torch.no_grad():
-        for name, tensor in run.model.state_dict().items():
-            if name not in run.fixed:
-                tensor.copy_(tensors[f"model/{name}"])
-        if run.average is not None:
-            for name, value in run.average.values.items():
-                value.copy_(tensors[f"average/{name}"])
+    _fill(run, tensors)
     try:
         restore_optimiser(run.optimiser, run.model, _optimiser_state(tensors, state))
     except TrainError as error:
@@ -230,6 +224,17 @@ def restore_run(
             run.parts[name].load_state_dict(saved)
     run.step = state["step"]
     return True
+
+
+@torch.no_grad()
+def _fill(run: Run[Network], tensors: Mapping[str, torch.Tensor]) -> None:
+    """Copies the tensors of network and average."""
+    for name, tensor in run.model.state_dict().items():
+        if name not in run.fixed:
+            tensor.copy_(tensors[f"model/{name}"])
+    if run.average is not None:
+        for name, value in run.average.values.items():
+            value.copy_(tensors[f"average/{name}"])
 
 
 def _check_files(folder: Path) -> None:
