@@ -88,25 +88,31 @@ def require_waveform(waveform: object, name: str = "waveform") -> Floats:
     return waveform.astype(np.float32, copy=False)
 
 
-def mel_power(waveform: Floats, bands: int = 128) -> Floats:
+def mel_power(waveform: Floats, bands: int = 128, frames: slice = slice(None)) -> Floats:
     """Computes the mel power spectrogram of a waveform.
 
     Args:
         waveform: float32 [samples] at 16 kHz.
         bands: number of mel bands M between 0 and 8000 Hz.
+        frames: which of the frames to compute.
 
     Returns:
-        float32 [1 + samples // 256, M], time first. Frames of digital silence are exactly 0.
+        float32 [1 + samples // 256, M] or as many as are wanted, time first. Frames of digital silence are exactly 0.
 
     Raises:
         AudioError: what `require_waveform` raises.
     """
     padded = np.pad(require_waveform(waveform), WINDOW // 2, mode="reflect")
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
-    spectrum = np.fft.rfft(frames * hann_window(WINDOW)).astype(np.complex64)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP][frames]
+    spectrum = np.fft.rfft(windows * hann_window(WINDOW)).astype(np.complex64)
     power = spectrum.real**2 + spectrum.imag**2
     # A sparse product: a dense one would round differently with another number of threads.
-    return np.ascontiguousarray((csr_array(mel_filters(bands)) @ power.T).T)
+    return np.ascontiguousarray((_sparse_filters(bands) @ power.T).T)
+
+
+@lru_cache(maxsize=8)
+def _sparse_filters(bands: int) -> csr_array:
+    return csr_array(mel_filters(bands))
 
 
 def log_mel(power: npt.NDArray[np.floating]) -> tuple[Floats, npt.NDArray[np.bool_]]:

@@ -9,8 +9,8 @@ from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.objectives.parts.material import unusable
 from embodio.datasets.records.record import Record
 from embodio.model.example import Image, Waveform
-from embodio.model.processing.audio import fit_length, spectrogram_to_patches
-from embodio.model.processing.audio_features import Spectrogram, mel_power, segment_samples
+from embodio.model.processing.audio import fit_length
+from embodio.model.processing.audio_features import mel_power, segment_samples
 from embodio.model.processing.image import GeometryError, ImageFit
 
 Bools = npt.NDArray[np.bool_]
@@ -53,10 +53,9 @@ def hidden_in_sound(
 ) -> Bools:
     """The hidden patches of a segment, bool [rows, columns]; raises UnusableRecord if there is only one to hear."""
     size, patch = context.config.audio_size, context.config.audio_patch_size
-    power = mel_power(fit_length(sound, segment_samples(size[0])), size[1])
-    valid = spectrogram_to_patches(Spectrogram(power), size, patch)[1]
-    grid = valid.astype(np.bool_).reshape(context.config.patch_grids["audio"])
-    return _drawn(record, grid, share, context.config.sampling.audio_patches, generator)
+    middles = slice(patch // 2, None, patch)  # a patch shows something where its middle does
+    power = mel_power(fit_length(sound, segment_samples(size[0])), size[1], middles)
+    return _drawn(record, power[:, middles] != 0, share, context.config.sampling.audio_patches, generator)
 
 
 def _drawn(record: Record, valid: Bools, share: float, most: int, generator: np.random.Generator) -> Bools:

@@ -218,6 +218,16 @@ def test_the_stated_share_of_the_patches_that_show_something_is_hidden(
     assert example.image_hidden.sum() == min(max(round(share * whole.sum()), 1), whole.sum() - 1)
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 99), st.integers(1500, SEGMENT), st.floats(0.05, 0.95))
+def test_the_stated_share_of_the_patches_that_hold_sound_is_hidden(seed: int, samples: int, share: float) -> None:
+    record = Record(key="s", sound=Media.of(noise(seed, samples)))
+    example = made("denoise_audio", record, seed, share=share)
+    whole = PROCESSOR(Example(text="", audio=example.audio))["inputs/audio/mask"].reshape(4, 2).astype(bool)
+    assert not (example.audio_hidden & ~whole).any(), "silence is not hidden"
+    assert example.audio_hidden.sum() == min(max(round(share * whole.sum()), 1), whole.sum() - 1)
+
+
 def test_at_least_as_many_patches_are_hidden_as_the_network_does_not_read() -> None:
     few = CONFIG.replace(sampling=SamplingConfig(image_patches=4, audio_patches=2, num_frames=2))
     context = ObjectiveContext(few, VOCABULARY)
