@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from embodio.model.network.batch import Batch
-from embodio.model.network.loss import RowSums, trained_positions
+from embodio.model.network.loss import ModalityLoss, RowSums, trained_positions
 from embodio.model.network.network import UnifiedIO2
 from embodio.train.errors import TrainError
 
@@ -134,10 +134,17 @@ class TokenLoss:
         right, counted = (sum_of([getattr(part, name) for part in told]) for name in ("right", "counted"))
         figures = {"accuracy": Figure(right, counted)}
         if len(model.config.target_modalities) > 1:
-            one = torch.ones_like(counted)
-            figures |= {f"loss_{name}": Figure(part.cross_entropy.detach(), one) for name, part in parts.items()}
+            figures |= {f"loss_{name}": _mean(part, (weights or {}).get(name)) for name, part in parts.items()}
         rows = {name: part.rows for name, part in parts.items()}
         return Outcome(found.total, counted.clamp(min=1.0), figures, rows)
+
+
+def _mean(part: ModalityLoss, weight_of_all: Tensor | None) -> Figure:
+    """The cross-entropy of a modality, so that batches of one step add up to its mean over all their positions."""
+    share = part.cross_entropy.detach()
+    if weight_of_all is None:
+        return Figure(share, torch.ones_like(share))
+    return Figure(share * weight_of_all.to(share), part.weight)
 
 
 def sum_of(values: list[Tensor]) -> Tensor:

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from embodio.datasets.corpus.local_workers import make_locally
-from embodio.datasets.corpus.shards import ShardReceipt, finished, jobs_of, remove_others
+from embodio.datasets.corpus.shards import ShardReceipt, finished, jobs_of, make_shard, remove_others
 from embodio.datasets.corpus.source import (
     SPLITS,
     CorpusError,
@@ -23,6 +23,7 @@ from embodio.datasets.corpus.source import (
 )
 from embodio.datasets.corpus.sources import source_names
 from embodio.datasets.corpus.trajectories import Trajectories
+from embodio.datasets.engines import Engine, named_engine
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.writing import write_json
 
@@ -45,6 +46,13 @@ class SourceSummary:
     absent: str = ""
 
 
+class Crew(NamedTuple):
+    """Who does the work: an engine, and the number of processes that it may start."""
+
+    engine: Engine
+    workers: int
+
+
 AnySource = CorpusSource | Trajectories
 """A source of shards, or of episodes."""
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -52,7 +60,12 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
 def build_corpus(
-    out: Path, sources: Mapping[str, AnySource], request: CorpusRequest, workers: int, progress: Progress
+    out: Path,
+    sources: Mapping[str, AnySource],
+    request: CorpusRequest,
+    workers: int,
+    progress: Progress,
+    engine: str = "local",
 ) -> list[SourceSummary]:
     """Builds the corpus, or what is missing of it; the result does not depend on the number of workers.
 
@@ -64,18 +77,20 @@ def build_corpus(
         request: seed and limit.
         workers: processes.
         progress: draws a bar for each source.
+        engine: what makes shards: "local" or "ray", see `embodio.datasets.engines`; trajectories are collected locally.
 
     Returns:
         One summary for each source, in their order.
 
     Raises:
-        CorpusError: the folder is in use or holds something else, or a worker died.
+        CorpusError: the folder is in use or holds something else.
+        EngineError: the engine is unknown or fails.
     """
     with sole_user(out, "building a corpus in", CorpusError):
         manifest = _manifest(out)
         summaries = []
         for name, source in sources.items():
-            summary = _build_source(out, name, source, request, workers, progress)
+            summary = _build_source(out, name, source, request, Crew(named_engine(engine), workers), progress)
             _enter(manifest, summary, source)
             write_json(out / MANIFEST, manifest)
             summaries.append(summary)
@@ -83,11 +98,11 @@ def build_corpus(
 
 
 def _build_source(
-    out: Path, name: str, source: AnySource, request: CorpusRequest, workers: int, progress: Progress
+    out: Path, name: str, source: AnySource, request: CorpusRequest, crew: Crew, progress: Progress
 ) -> SourceSummary:
     try:
         if isinstance(source, Trajectories):
-            counts = source.build(out / name, request, workers)
+            counts = source.build(out / name, request, crew.workers)
             size = sum(path.stat().st_size for path in (out / name).rglob("*") if path.is_file())
             return SourceSummary(name, _described(source) | {"records": dict(counts), "bytes": size})
         plan = source.plan(request)
@@ -100,9 +115,9 @@ def _build_source(
     with progress(name, len(plan.items)) as done:
         count = len(plan.items) - sum(len(job.items) for job in missing)
         done(count)
-        for job, receipt in make_locally(folder, source, missing, workers):
-            receipts[job.name] = receipt
-            count += len(job.items)
+        for number, receipt in crew.engine(partial(make_shard, folder, source), missing, crew.workers):
+            receipts[missing[number].name] = receipt
+            count += len(missing[number].items)
             done(count)
     remove_others(folder, jobs, source.layout)
     return SourceSummary(name, _entry(source, plan, [(job.split, receipts[job.name]) for job in jobs]))

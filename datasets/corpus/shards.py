@@ -102,13 +102,13 @@ def finished(folder: Path, job: ShardJob, source: CorpusSource) -> ShardReceipt 
     return receipt if (receipt.fingerprint, receipt.size) == (job.fingerprint(source.version), size) else None
 
 
-def make_shard(folder: Path, job: ShardJob, source: CorpusSource) -> ShardReceipt:
+def make_shard(folder: Path, source: CorpusSource, job: ShardJob) -> ShardReceipt:
     """Makes a shard and then its receipt, each atomically.
 
     Args:
         folder: of the source.
-        job: what goes into the shard.
         source: makes the samples.
+        job: what goes into the shard.
     """
     path, left_out = job.path(folder, source.layout), Counter[str]()
     _receipt_path(folder, job).unlink(missing_ok=True)  # it belongs to what is replaced now

@@ -19,6 +19,7 @@ import numpy as np
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveConfig, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, frame_slots
+from embodio.datasets.objectives.parts.hidden_patches import hidden_in_image
 from embodio.datasets.records.record import Record
 from embodio.model.example import Example
 
@@ -50,20 +51,20 @@ class CompleteView(ConfiguredObjective[CompleteViewConfig]):
         return len(record.views) > 1 and frame_slots(context) > 0 and able(context, ["image"], "image")
 
     def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
-        """Two views are drawn, then the patches that are hidden."""
+        """Two views are drawn, then the patches that are hidden, of those that show something.
+
+        Raises:
+            UnusableRecord: there are fewer than two such patches.
+        """
         if len(record.views) < 2:
             raise DatasetError(f"{record.key!r} has no two views; ask `suits` before")
         first, second = (int(number) for number in generator.choice(len(record.views), 2, replace=False))
-        grid = context.config.patch_grids["image"]
-        count = grid[0] * grid[1]
-        hidden = np.zeros(count, dtype=np.bool_)
-        most = int(np.clip(round(self.config.hidden * count), 1, count - 1))
-        hidden[generator.choice(count, most, replace=False)] = True
         image = record.views[second].image.load()
+        hidden = hidden_in_image(record, image, self.config.hidden, context, generator)
         return Example(
             text=[context.vocabulary.prefix_id("image", "R")],
             image=image,
-            image_hidden=hidden.reshape(grid),
+            image_hidden=hidden,
             image_history=[record.views[first].image.load()],
             image_target=image,
         )

@@ -25,6 +25,7 @@ from embodio.model.processing.sound_files import read_sound
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "pgm")
 SOUNDS = ("wav", "flac", "ogg", "oga", "opus", "mp3", "m4a", "aac", "aiff")
@@ -153,6 +154,7 @@ def decoded_video(data: bytes, origin: Origin, settings: RecordSettings) -> Vide
         CorruptRecordError: it is damaged, has no frames, or its pixels are beyond the limit.
     """
     import av
+    from av.video.reformatter import VideoReformatter
 
     try:
         container = open_media(origin.path, data)
@@ -165,10 +167,10 @@ def decoded_video(data: bytes, origin: Origin, settings: RecordSettings) -> Vide
         stream.codec_context.thread_count = 1
         _require_size(stream.codec_context.width, stream.codec_context.height, origin, settings)
         rate = float(stream.average_rate or stream.guessed_rate or Fraction(25))
-        kept, step = list[npt.NDArray[np.uint8]](), 1
+        kept, step, reformatter = list[npt.NDArray[np.uint8]](), 1, VideoReformatter()
         for number, frame in enumerate(container.decode(stream)):
             if number % step == 0:
-                kept.append(_pixels(frame, settings.video_side))
+                kept.append(_pixels(frame, settings.video_side, reformatter))
             if len(kept) > settings.most_frames:
                 kept, step = kept[::2], 2 * step
     except (av.FFmpegError, ValueError, MemoryError) as error:
@@ -182,11 +184,12 @@ def decoded_video(data: bytes, origin: Origin, settings: RecordSettings) -> Vide
     return Video(frames=np.stack(kept), rate=rate / step, sound=sound)
 
 
-def _pixels(frame: VideoFrame, side: int) -> npt.NDArray[np.uint8]:
+def _pixels(frame: VideoFrame, side: int, reformatter: VideoReformatter) -> npt.NDArray[np.uint8]:
     """A frame as uint8 [H, W, 3], neither side longer than `side`."""
     scale = min(1.0, side / max(frame.width, frame.height))
     width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
-    return np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
+    colours = reformatter.reformat(frame, width=width, height=height, format="rgb24", threads=1)
+    return np.asarray(colours.to_ndarray(), np.uint8)
 
 
 def refuse(origin: Origin, problem: str, cause: Exception | None = None) -> NoReturn:

@@ -63,7 +63,7 @@ class ModalityLoss:
     """Loss statistics over the trained positions of one modality, scalar tensors of at least float32.
 
     Attributes:
-        cross_entropy: the mean, in nats; carries gradients.
+        cross_entropy: the mean, in nats; carries gradients. With `weights` of several batches, its share of their mean.
         z_loss: the mean penalty; carries gradients.
         weight: the number of positions.
         right: number of positions where no logit exceeds the target's, without the end of the text.

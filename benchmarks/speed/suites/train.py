@@ -39,11 +39,14 @@ def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
     Args:
         config: `quick` takes few examples and a toy.
         progress: where progress is shown.
+
+    Raises:
+        BenchmarkError: the corpus is incomplete or damaged.
     """
     task = progress.add_task("making batches", total=5)
     torch.manual_seed(0)
     network = _network(config.quick)
-    forms = batch_forms(network, examples=4 if config.quick else 32)
+    forms = batch_forms(network, 4 if config.quick else 32, config.corpus)
     trained = _Trained(network)
     rows = []
     for what, measure in (

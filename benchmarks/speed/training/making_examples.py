@@ -16,7 +16,6 @@ from embodio.datasets.objectives import named_objective
 from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.records.record import Media, Record
 from embodio.model import Example, ModelConfig, Processor, Vocabulary
-from embodio.model.processing.audio import SEGMENT_SAMPLES
 
 _SIZE = (480, 640)
 _CAPTION = "a tall red cup on a wooden table, next to a plate and a spoon, seen from above in the evening"
@@ -42,7 +41,7 @@ def example_cost(config: ModelConfig, repeats: int, examples: int) -> list[Row]:
 
         def alone(number: int, record: Record = record) -> None:
             image = None if record.image is None else record.image.load()
-            sound = None if record.sound is None else record.sound.load()[:SEGMENT_SAMPLES]
+            sound = None if record.sound is None else record.sound.load()  # its segments are input and history
             processor(Example(text=_CAPTION, image=image, audio=sound), np.random.default_rng(number))
 
         times = {"whole": math.inf, "alone": math.inf}

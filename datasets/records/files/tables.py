@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,13 @@ from typing import Any
 import google_crc32c
 import numpy as np
 import numpy.typing as npt
+from rich.console import Console
 from safetensors.numpy import save
 
+from embodio.datasets.errors import DatasetError
 from embodio.datasets.files.byte_files import ByteFile
 from embodio.datasets.files.remote import cache_folder
+from embodio.datasets.progress import counted
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.unpacked import blocks
 from embodio.datasets.rlds.pieces.record_index import SIDE_FOLDER
@@ -29,6 +34,7 @@ from embodio.model.writing import write_cached
 
 Array = npt.NDArray[Any]
 _TYPES: dict[str, np.dtype[Any]] = {"I64": np.dtype("<i8"), "U8": np.dtype("u1")}
+_PATIENCE = 2.0  # seconds without a bar
 _OPEN = 4096  # tables that are mapped at a time
 _REVISION = "1"  # of what readers put into tables
 
@@ -69,22 +75,29 @@ class Tables:
     kind: str
     make: Callable[[int], Table]
     counts: npt.NDArray[np.int64] = field(init=False)
-    digests: tuple[str, ...] = field(init=False)
+    digests: tuple[str, ...] = field(init=False, default=())
     problems: dict[int, str] = field(init=False)
     _open: OrderedDict[int, Table] = field(init=False, default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
         """Makes or reads all tables once."""
-        found = [self[number] for number in range(len(self.files))]
+        found = list(self._all())
         self.counts = np.array([table.count for table in found], dtype=np.int64)
         self.digests = tuple(table.digest for table in found)
         self.problems = {number: table.problem for number, table in enumerate(found) if table.problem}
 
     def __getitem__(self, number: int) -> Table:
-        """The table of a file."""
+        """The table of a file.
+
+        Raises:
+            DatasetError: the file has changed since the tables were made.
+        """
         table = self._open.get(number)
         if table is None:
             table = self._open[number] = self._read(number)
+            if self.digests and self.digests[number] != table.digest:
+                changed = f"{self.files.root}/{self.files.names[number]}"
+                raise DatasetError(f"{changed} has changed since the corpus was opened. Start the run again")
             while len(self._open) > _OPEN:
                 self._open.popitem(last=False)
         return table
@@ -92,6 +105,19 @@ class Tables:
     def __getstate__(self) -> dict[str, Any]:
         """Pickles without the arrays."""
         return self.__dict__ | {"_open": OrderedDict()}
+
+    def _all(self) -> Iterator[Table]:
+        """All tables in order, with a bar where that takes long."""
+        with ExitStack() as stack:
+            begun, advance = time.monotonic(), None
+            for number in range(len(self.files)):
+                yield self[number]
+                if advance is None and time.monotonic() - begun > _PATIENCE:
+                    advance = stack.enter_context(
+                        counted(f"index of {self.files.name}", len(self.files), Console(stderr=True))
+                    )
+                if advance is not None:
+                    advance(number + 1)
 
     def _read(self, number: int) -> Table:
         name, file = self.files.names[number], self.files.file(number)

@@ -133,11 +133,14 @@ def _holds(files: FileSet) -> bool:
 
 
 def _opened(files: FileSet, settings: RecordSettings) -> EpisodeRecords:
+    split = settings.split
     place = files.place if isinstance(files.root, str) else Path(files.place)
+    if isinstance(place, Path) and split and (place / split).is_dir():  # a data set for each split
+        place, split = place / split, ""
     camera = settings.columns.get("image", "")
     if not isinstance(camera, str):
         raise DatasetError(f"columns.image: got {list(camera)}, expected the name of one camera")
-    return EpisodeRecords(open_source(place, split=settings.split or None), camera, settings.split)
+    return EpisodeRecords(open_source(place, split=split or None), camera, settings.split)
 
 
 READER = RecordFormat("episodes", "RLDS, LeRobot, recordings", _holds, _opened, takes_splits=True)

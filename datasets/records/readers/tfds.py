@@ -163,9 +163,7 @@ def _sliced(parts: list[ShardPart], counts: npt.NDArray[np.int64]) -> npt.NDArra
 
 def version_of(files: FileSet) -> tuple[FileSet, Path] | None:
     """The files of the version, and the folder of its descriptions on this machine; None if files are not tfds'."""
-    there = set(files.names)
-    infos = [name.removesuffix(INFO_NAME) for name in files.names if name.rpartition("/")[2] == INFO_NAME]
-    folders = [folder for folder in infos if f"{folder}{FEATURES_NAME}" in there]
+    folders = _described(files)
     if not folders:
         return None
     if len(folders) > 1:
@@ -181,6 +179,13 @@ def version_of(files: FileSet) -> tuple[FileSet, Path] | None:
     return FileSet(files.place, files.root / folder, names), files.root / folder
 
 
+def _described(files: FileSet) -> list[str]:
+    """The folders with both descriptions, each with a slash at its end, or "" for the root."""
+    there = set(files.names)
+    infos = [name.removesuffix(INFO_NAME) for name in files.names if name.rpartition("/")[2] == INFO_NAME]
+    return [folder for folder in infos if f"{folder}{FEATURES_NAME}" in there]
+
+
 def has_steps(folder: Path) -> bool:
     """Whether the examples of a data set are episodes."""
     try:
@@ -191,6 +196,9 @@ def has_steps(folder: Path) -> bool:
 
 
 def _holds(files: FileSet) -> bool:
+    folders = _described(files)
+    if len(folders) > 1:  # one for each split, or versions
+        return isinstance(files.root, Path) and not any(has_steps(files.root / folder) for folder in folders)
     found = version_of(files)
     return found is not None and not has_steps(found[1])
 

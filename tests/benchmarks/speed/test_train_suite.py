@@ -10,12 +10,15 @@ import pytest
 import torch
 from torch.nn import functional
 
+from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.speed import main as command
+from embodio.benchmarks.speed.suites import BenchmarkConfig
 from embodio.benchmarks.speed.training.batch_forms import batch_forms, positions, streamed_pairs
 from embodio.benchmarks.speed.training.paper_lengths import GROUPS, paper_features
 from embodio.benchmarks.speed.training.step_account import Recording, shares
 from embodio.datasets.stream.packing import Capacity, longest_example, padding
 from embodio.model import ModelConfig
+from embodio.train.command_line.schema import UsageError
 
 
 def test_suite(tmp_path: Path) -> None:
@@ -79,3 +82,10 @@ def test_a_recording_counts_products_and_attention() -> None:
     assert len(recording.calls) == 4
     recording.bare()()
     assert sum(shares(lambda: left @ right).values()) == pytest.approx(1)
+
+
+def test_a_corpus_is_for_this_suite_and_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="corpus: suite data has no use for one"):
+        BenchmarkConfig("data", corpus=tmp_path)
+    with pytest.raises(BenchmarkError, match="corpus: "):
+        batch_forms(ModelConfig.named("nano_generalist"), 2, tmp_path)

@@ -192,5 +192,5 @@ def test_a_shard_is_whole_or_absent(tmp_path: Path) -> None:
             return super().make(item, seed)
 
     with pytest.raises(RuntimeError, match="power"):
-        make_shard(tmp_path / "out", job, Failing(tmp_path / "art"))
+        make_shard(tmp_path / "out", Failing(tmp_path / "art"), job)
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []

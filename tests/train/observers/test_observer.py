@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from embodio.model.writing import WriteError
+from embodio.train.checkpoints.run import restore_run
 from embodio.train.log import read_log
 from embodio.train.loop import Trainer
 from embodio.train.main import trainer_of
@@ -97,8 +98,6 @@ def test_a_guard_can_leave_out_a_step_and_what_it_remembers_is_saved(tmp_path: P
         def load_state_dict(self, state: Mapping[str, Any]) -> None:
             self.seen = state["seen"]
 
-    from embodio.train.checkpoints.run import restore_run
-
     run = dataclasses.replace(trainer(tmp_path), guard=Second())
     run.step(run.batches.make(0)[0])
     before = {name: value.clone() for name, value in run.run.model.state_dict().items()}
@@ -110,3 +109,23 @@ def test_a_guard_can_leave_out_a_step_and_what_it_remembers_is_saved(tmp_path: P
     again = dataclasses.replace(trainer(tmp_path), guard=Second())
     assert restore_run(tmp_path / "checkpoint", again.run, again.config)
     assert again.judge.state_dict() == {"seen": 4}
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_lower_precision_learns_and_resumes_to_the_bit(tmp_path: Path, precision: str) -> None:
+    """In float16 the first steps overflow and lower the scale, which is part of the state."""
+    changes = {"precision": precision, "dropout_rate": 0.0, "steps": 8, "checkpoint_every": 8, "validate_every": 8}
+    whole, notes = trainer(tmp_path / "whole", **changes), Notes()
+    if precision == "float16":
+        whole._scaler._init_scale = 2.0**20
+    whole.observers = [notes]
+    assert whole.train()
+    updated = [report.updated for report in notes.reports]
+    assert updated[-1] and (not updated[0]) == (precision == "float16")
+    run = trainer(tmp_path / "run", **changes, stop_after=3)
+    run._scaler._init_scale = 2.0**20
+    assert not run.train()
+    again = trainer(tmp_path / "run", **changes)
+    assert restore_run(tmp_path / "run" / "checkpoint", again.run, again.config)
+    assert again.train()
+    assert same_files(tmp_path / "whole" / "checkpoint", tmp_path / "run" / "checkpoint")

@@ -29,6 +29,7 @@ def corpus(config: CorpusConfig) -> int:
             request,
             config.workers,
             lambda name, total: counted(name, total, console),
+            config.engine,
         )
     except KeyboardInterrupt:
         console.print("The finished shards are kept: the same command goes on from there")

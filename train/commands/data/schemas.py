@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embodio.datasets.conversion.settings import ConversionSettings
+from embodio.datasets.engines import engine_names
 from embodio.datasets.errors import DatasetError
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, Range, require_ranges
 from embodio.train.command_line.schema import UsageError
@@ -192,6 +193,8 @@ class CorpusConfig:
         sources: names of the sources; empty takes all that are found on this machine.
         limit: the most items of each source; null takes all, and of what is generated the usual number.
         workers: processes that make shards at the same time; the result does not depend on it.
+        engine: local, or ray for the machines of a Ray cluster (RAY_ADDRESS) that share the folder; the result does not
+            depend on it.
         seed: of all that is drawn at random.
     """
 
@@ -199,9 +202,12 @@ class CorpusConfig:
     sources: tuple[str, ...] = ()
     limit: int | None = None
     workers: int = 2
+    engine: str = "local"
     seed: int = 0
 
     def __post_init__(self) -> None:
         require_ranges(self, workers=AT_LEAST_ONE, seed=COUNT)
+        if self.engine not in engine_names():
+            raise UsageError(f"engine={self.engine}: there are {', '.join(engine_names())}")
         if self.limit is not None:
             require_ranges(self, limit=AT_LEAST_ONE)

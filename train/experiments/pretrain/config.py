@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.objectives import objective_settings, objective_summaries
 from embodio.datasets.objectives.objective import ObjectiveConfig
-from embodio.train.command_line.ranges import AT_LEAST_ONE, NOT_NEGATIVE, SHARE, require_ranges
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, require_ranges
 from embodio.train.command_line.schema import NamedElements, UsageError
 from embodio.train.run_config import RunConfig
 from embodio.train.task_config import MixtureSettings
@@ -46,6 +46,9 @@ class PretrainConfig(RunConfig):
     Attributes:
         data: folder of a corpus, as `embodio-data corpus` makes it: a folder for each source.
         sources: name of a source -> its rate and settings, such as sources.wordnet.weight=0.3.
+        corpora: a config with sources, rates and objectives in place of `sources`: paper (Table 10 of the paper), nano,
+            or a YAML file; see docs/records.md. Settings of `objectives` hold for it, and weight=0 leaves one out.
+        missing: what happens where files of a source of `corpora` are missing: error names them, skip goes on without.
         mixture: how sources share the stream.
         objectives: what is done with records: name -> its rate among those that suit a record, and its settings.
         size: named size of the network: nano_generalist, large, xl or xxl.
@@ -58,17 +61,21 @@ class PretrainConfig(RunConfig):
         dynamic_masking: hide from the decoder what was hidden from the encoder (paper, section 3.3).
         sparse_decoding: row, column and neighbourhood masks for image and audio targets (paper, section 3.2).
         holdout: records of the validation split of each source that are measured.
+        samples: held-out examples whose targets the network writes at each validation, for the report; 0 for none.
         z_loss: weight of the squared log-partition in the loss.
     """
 
     free_on_resume: ClassVar[tuple[str, ...]] = (
         *RunConfig.free_on_resume,
-        *("data", "init", "holdout", "vocabulary", "image_tokenizer", "audio_tokenizer", "sources.*.place"),
+        *("data", "init", "holdout", "samples", "vocabulary", "image_tokenizer", "audio_tokenizer", "sources.*.place"),
+        "missing",
     )
     """What paths refer to is compared instead, by content."""
 
     data: str = ""
     sources: dict[str, PretrainSource] = field(default_factory=dict)
+    corpora: str = ""
+    missing: str = "error"
     mixture: MixtureSettings = field(default_factory=MixtureSettings)
     objectives: dict[str, ObjectiveConfig] = field(
         default_factory=lambda: {"multimodal": objective_settings("multimodal")()}, metadata=_OBJECTIVES.metadata
@@ -83,14 +90,17 @@ class PretrainConfig(RunConfig):
     dynamic_masking: bool = True
     sparse_decoding: bool = False
     holdout: int = 128
+    samples: int = 8
     z_loss: float = 1e-4
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.data and not all(source.place for source in self.sources.values()):
+        if not self.data and not (self.sources and all(source.place for source in self.sources.values())):
             raise UsageError("data: give the folder of a corpus; embodio-data corpus out=DIR makes one")
-        if not self.sources:
-            raise UsageError("sources: give at least one, such as sources.wordnet.weight=1")
+        if bool(self.sources) == bool(self.corpora):
+            raise UsageError("sources: give at least one, such as sources.wordnet.weight=1, or corpora=nano, not both")
+        if self.missing not in ("error", "skip"):
+            raise UsageError(f"missing: got {self.missing!r}, expected error or skip")
         if not self.targets or not set(self.targets) <= set(TARGETS):
             raise UsageError(f"targets: got {list(self.targets)}, expected some of {', '.join(TARGETS)}")
         for name in ("image", "audio"):
@@ -106,7 +116,7 @@ class PretrainConfig(RunConfig):
                 )
         if not self.patches > 0:
             raise UsageError(f"patches: got {self.patches}, expected a share above 0")
-        require_ranges(self, patches=SHARE, holdout=AT_LEAST_ONE, z_loss=NOT_NEGATIVE)
+        require_ranges(self, patches=SHARE, holdout=AT_LEAST_ONE, samples=COUNT, z_loss=NOT_NEGATIVE)
 
     @classmethod
     def upgraded(cls, saved: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from embodio.train.experiments.pretrain.network import (
     opened_vocabulary,
     seen_in_training,
 )
+from embodio.train.experiments.pretrain.samples import HeldOutSamples
 from embodio.train.objective import TokenLoss
 from embodio.train.starting_weights import Start, digest_if_here, load_start, open_start, report
 from embodio.train.validation import Validator
@@ -82,6 +83,7 @@ def pretrain_parts(config: PretrainConfig) -> Parts[UnifiedIO2]:
         validators=_validators(config, data, Processor(sizes, vocabulary), packing),
         identity=json.loads(json.dumps(identity)),
         notes=notes,
+        samples=HeldOutSamples(data.held_out, Processor(sizes, vocabulary), config.samples),
     )
 
 

@@ -33,6 +33,13 @@ def test_episodes_are_trajectories(tmp_path: Path) -> None:
         source.record(3)
 
 
+def test_splits_may_be_data_sets_of_their_own(tmp_path: Path) -> None:
+    for split, count in (("train", 3), ("validation", 2)):
+        write_toy_dataset(tmp_path / split, episodes=count, steps=3)
+    assert len(open_records(tmp_path, split="train")) == 3
+    assert len(open_records(tmp_path, split="validation")) == 2
+
+
 def test_the_digest_is_of_the_content(tmp_path: Path) -> None:
     digests = [
         open_records(write_toy_dataset(tmp_path / name, 2, 3, seed=seed)).digest

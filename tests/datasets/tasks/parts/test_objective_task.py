@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from embodio.datasets.errors import DatasetError, TooMuchDamage, UnusableRecord
+from embodio.datasets.objectives import named_objective
 from embodio.datasets.objectives.objective import ObjectiveContext
+from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.record import Record
 from embodio.datasets.stream.loader import LoaderConfig
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry
@@ -111,3 +114,18 @@ def test_partners_are_drawn_from_the_source_with_the_generator_and_those_that_we
     assert first == second and len(set(first)) > 50
     own = ObjectiveContext(CONTEXT.config, CONTEXT.vocabulary, lambda generator: RECORDS[7])
     assert ObjectiveTask(RecordList(RECORDS), [ObjectiveRate("a", Copies("a"))], own).context is own
+
+
+def test_batches_of_a_corpus_are_the_same_in_workers(tmp_path: Path) -> None:
+    """A source is sent to the workers; damage is replaced by the same records there."""
+    rows = ['{"text": "some words of text %d"}' % number for number in range(30)]  # noqa: UP031
+    rows[7] = "{"
+    (tmp_path / "a.jsonl").write_text("\n".join(rows))
+    made = ObjectiveTask(open_records(tmp_path), [ObjectiveRate("text", named_objective("denoise_text")())], CONTEXT)
+    whole, damage = dict[int, list[str]](), dict[int, list[str]]()
+    for workers in (0, 2):
+        seen = damage.setdefault(workers, [])
+        found = batches(stream(made), 0, 8, workers, on_damage=lambda error, seen=seen: seen.append(str(error)))
+        whole[workers] = [str({name: tensor.tolist() for name, tensor in batch.items()}) for batch in found]
+    assert whole[0] == whole[2] and damage[0] == damage[2]
+    assert len(damage[0]) == 1 and "record 7: at byte" in damage[0][0] and "not JSON" in damage[0][0]

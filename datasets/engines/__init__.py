@@ -1,0 +1,47 @@
+"""Engines that run independent jobs of preparing data, found by listing this folder.
+
+An engine is one module with a function `run`, an `Engine`. What a job leaves on disk must be complete or absent, as its
+process may be killed, and the job run once more.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from embodio.datasets.errors import DatasetError
+
+
+class EngineError(DatasetError):
+    """Jobs cannot be run to their end; the message says what to do."""
+
+
+class Engine(Protocol):
+    """Runs jobs in any order, in other processes or on other machines."""
+
+    def __call__(self, work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[tuple[int, Any]]:
+        """Yields the number of each job and its result, when it is done.
+
+        Args:
+            work: is called with one job; it is pickled, as are jobs and results.
+            jobs: to be done.
+            workers: processes of this machine; engines that have machines of their own ignore it.
+
+        Raises:
+            EngineError: workers died, or a package is missing.
+        """
+
+
+def engine_names() -> tuple[str, ...]:
+    """The names, in alphabetical order; nothing is imported."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def named_engine(name: str) -> Engine:
+    """An engine by its name, which is that of its module; raises EngineError that lists the names."""
+    if name not in engine_names():
+        raise EngineError(f"engine: {name!r}, expected one of {', '.join(engine_names())}")
+    run: Engine = importlib.import_module(f"{__name__}.{name}").run
+    return run

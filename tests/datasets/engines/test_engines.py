@@ -1,0 +1,123 @@
+"""Engines: every job is done once, whoever does it; what fails says so; machines may die."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embodio.datasets.corpus.build import build_corpus
+from embodio.datasets.corpus.source import CorpusRequest
+from embodio.datasets.corpus.sources.openclipart import OpenClipart
+from embodio.datasets.engines import EngineError, engine_names, named_engine
+from embodio.datasets.errors import FeatureError
+from tests.support.datasets.debian_files import write_clipart
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def refuse(number: int) -> int:
+    if number == 2:
+        raise FeatureError(f"job {number} is refused")
+    return number
+
+
+def die(number: int) -> int:
+    if number == 1:
+        os._exit(9)
+    return number
+
+
+@contextlib.contextmanager
+def unseen(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    yield lambda count: None
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_engines_are_listed() -> None:
+    assert engine_names() == ("local", "ray")
+    with pytest.raises(EngineError, match="local, ray"):
+        named_engine("cloud")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_job_is_done_once(workers: int) -> None:
+    found = list(named_engine("local")(square, range(7), workers))
+    assert sorted(found) == [(number, number * number) for number in range(7)]
+    assert list(named_engine("local")(square, [], workers)) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_of_a_job_arrives(workers: int) -> None:
+    with pytest.raises(FeatureError, match="job 2 is refused"):
+        list(named_engine("local")(refuse, range(4), workers))
+
+
+def test_a_dead_worker_is_an_error_that_says_how_to_go_on() -> None:
+    with pytest.raises(EngineError, match="run the same command again"):
+        list(named_engine("local")(die, range(4), 2))
+
+
+def test_stopping_early_does_not_wait_for_the_rest() -> None:
+    begin = time.monotonic()
+    results = named_engine("local")(time.sleep, [0.0, 300.0, 300.0, 300.0], 2)
+    assert next(results) == (0, None)
+    results.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - begin < 120
+
+
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = builtins.__import__
+
+    def without(name: str, *others: Any) -> Any:
+        if name == "ray":
+            raise ImportError(name)
+        return load(name, *others)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(EngineError, match=r"embodio\[ray\]"):
+        list(named_engine("ray")(square, range(3), 1))
+
+
+@pytest.mark.slow
+def test_a_corpus_on_a_cluster_that_loses_a_machine_has_the_same_bytes(tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    sources = {"openclipart": OpenClipart(write_clipart(tmp_path / "art", 120), shard_records=5)}
+    build_corpus(tmp_path / "here", sources, CorpusRequest(0), 1, unseen)
+    node = {"num_cpus": 1, "object_store_memory": 100_000_000}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    second = cluster.add_node(**node)
+    ray.init(address=cluster.address, log_to_driver=False)
+    lost: list[int] = []
+
+    @contextlib.contextmanager
+    def losing(name: str, total: int) -> Iterator[Callable[[int], None]]:
+        def done(count: int) -> None:
+            if count >= 20 and not lost:
+                lost.append(count)
+                cluster.remove_node(second, allow_graceful=False)
+
+        yield done
+
+    try:
+        build_corpus(tmp_path / "there", sources, CorpusRequest(0), 1, losing, "ray")
+        with pytest.raises(FeatureError, match="job 2 is refused"):
+            list(named_engine("ray")(refuse, range(4), 1))
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    assert lost and lost[0] < 120
+    assert content(tmp_path / "there") == content(tmp_path / "here")
