@@ -1,7 +1,7 @@
 """Engines that run independent jobs of preparing data, found by listing this folder.
 
-An engine is one module with a function `run`, an `WorkEngine`. What a job leaves on disk must be complete or absent, as its
-process may be killed, and the job run once more.
+An engine is one module with a function `run`, a `WorkEngine`. What a job leaves on disk must be complete or absent, as
+its process may be killed, and the job run once more.
 """
 
 from __future__ import annotations

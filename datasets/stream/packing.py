@@ -68,8 +68,8 @@ class Capacity:
         """Raises DatasetError unless the examples are a whole number of blocks."""
         if self.block is not None and examples % self.block:
             raise DatasetError(
-                f"packing.block: {examples} examples, which one rank makes for a step, do not make a whole number of blocks "
-                f"of {self.block}; choose a divisor"
+                f"packing.block: {examples} examples, which one rank makes for a step, do not make a whole number of "
+                f"blocks of {self.block}; choose a divisor"
             )
 
 
