@@ -34,7 +34,9 @@ def _kernel(device_type: str) -> Callable[..., Any]:
     """FlexAttention, compiled where there is a kernel; imported late, as an agent need not wait for it."""
     from torch.nn.attention.flex_attention import flex_attention
 
-    kernel: Callable[..., Any] = torch.compile(flex_attention) if device_type == "cuda" else flex_attention
+    kernel: Callable[..., Any] = flex_attention
+    if device_type == "cuda":
+        kernel = torch.compile(kernel)
     return kernel
 
 
