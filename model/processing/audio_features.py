@@ -107,7 +107,12 @@ def mel_power(waveform: Floats, bands: int = 128, frames: slice = slice(None)) -
     spectrum = np.fft.rfft(windows * hann_window(WINDOW)).astype(np.complex64)
     power = spectrum.real**2 + spectrum.imag**2
     # A sparse product: a dense one would round differently with another number of threads.
-    return np.ascontiguousarray((csr_array(mel_filters(bands)) @ power.T).T)
+    return np.ascontiguousarray((_sparse_filters(bands) @ power.T).T)
+
+
+@lru_cache(maxsize=8)
+def _sparse_filters(bands: int) -> csr_array:
+    return csr_array(mel_filters(bands))
 
 
 def log_mel(power: npt.NDArray[np.floating]) -> tuple[Floats, npt.NDArray[np.bool_]]:

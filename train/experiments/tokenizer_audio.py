@@ -58,15 +58,13 @@ def build(config: AudioTokenizerRun) -> Parts[AudioTraining]:
     from embodio.model.tokenizers.files import load_audio_tokenizer, load_saved_vocoder
     from embodio.train.tokenizers.audio import AudioObjective, AudioTraining
     from embodio.train.tokenizers.bundle import TokenizerBundle
-    from embodio.train.tokenizers.media import SOUNDS, CorpusMedia
+    from embodio.train.tokenizers.media import CorpusMedia
     from embodio.train.tokenizers.report import TokenizerReport, audio_findings
     from embodio.train.tokenizers.sounds import SpectrogramBatches, held_out_batches, spectrogram_batch
     from embodio.train.validation import Validator
 
     bands, frames = config.tokenizer.spectrogram_size
-    train, validation = (
-        CorpusMedia(Path(config.data), config.sources, split, SOUNDS) for split in ("train", "validation")
-    )
+    train, validation = (CorpusMedia(Path(config.data), config.sources, split) for split in ("train", "validation"))
     network = AudioTraining(config.tokenizer, config.loss, config.codebook)
     if config.init:
         network.start_from(load_audio_tokenizer(config.init))

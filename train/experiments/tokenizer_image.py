@@ -61,15 +61,13 @@ def build(config: ImageTokenizerRun) -> Parts[ImageTraining]:
     from embodio.model.tokenizers.files import load_image_tokenizer
     from embodio.train.tokenizers.bundle import TokenizerBundle
     from embodio.train.tokenizers.image import ImageObjective, ImageTraining
-    from embodio.train.tokenizers.media import PICTURES, CorpusMedia
+    from embodio.train.tokenizers.media import CorpusMedia
     from embodio.train.tokenizers.pictures import PictureBatches, held_out
     from embodio.train.tokenizers.report import TokenizerReport, image_findings
     from embodio.train.validation import Validator
 
     canvas = config.tokenizer.image_size
-    train, validation = (
-        CorpusMedia(Path(config.data), config.sources, split, PICTURES) for split in ("train", "validation")
-    )
+    train, validation = (CorpusMedia(Path(config.data), config.sources, split) for split in ("train", "validation"))
     network = ImageTraining(config.tokenizer, config.loss, config.codebook)
     if config.init:
         network.start_from(load_image_tokenizer(config.init))

@@ -59,7 +59,7 @@ def build(config: VocoderRun) -> Parts[VocoderTraining]:
     from embodio.model.tokenizers.files import load_saved_vocoder
     from embodio.model.tokenizers.vocoder import VocoderConfig
     from embodio.train.tokenizers.bundle import TokenizerBundle
-    from embodio.train.tokenizers.media import SOUNDS, CorpusMedia
+    from embodio.train.tokenizers.media import CorpusMedia
     from embodio.train.tokenizers.report import TokenizerReport, vocoder_findings
     from embodio.train.tokenizers.sounds import PieceBatches, held_out_batches, piece_batch
     from embodio.train.tokenizers.vocoder import VocoderObjective, VocoderTraining
@@ -68,9 +68,7 @@ def build(config: VocoderRun) -> Parts[VocoderTraining]:
     architecture = VocoderConfig.named(config.size)
     if config.channels:
         architecture = replace(architecture, channels=config.channels)
-    train, validation = (
-        CorpusMedia(Path(config.data), config.sources, split, SOUNDS) for split in ("train", "validation")
-    )
+    train, validation = (CorpusMedia(Path(config.data), config.sources, split) for split in ("train", "validation"))
     network = VocoderTraining(architecture, config.loss)
     if config.init:
         network.start_from(load_saved_vocoder(config.init))

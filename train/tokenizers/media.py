@@ -1,141 +1,135 @@
-"""Media of a corpus: the pictures or sounds in the tar shards of its sources, by number."""
+"""Media and texts of a corpus: pictures or sounds of its sources by number, and lines to train text pieces on."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-import tarfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.codecs.image_codec import decode_image
-from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError
+from embodio.datasets.errors import DatasetError, ExampleError, UnusableRecord
+from embodio.datasets.records.opening import open_records
+from embodio.datasets.records.record import Record, RecordSource
 from embodio.datasets.tasks.parts.record_task import Place
-from embodio.model.processing.audio import resample, to_mono
 
 Split = Literal["train", "validation"]
-PICTURES = ("jpg", "jpeg", "png", "webp")
-SOUNDS = ("wav", "flac", "ogg")
-
-
-@dataclass(frozen=True)
-class Member:
-    """One file inside a shard.
-
-    Attributes:
-        shard: the tar file.
-        name: of the member.
-        start: its first byte in the shard.
-        size: its bytes.
-    """
-
-    shard: Path
-    name: str
-    start: int
-    size: int
 
 
 @dataclass(frozen=True)
 class CorpusMedia:
-    """The media of one split, in the order of sources, shards and members.
+    """Records of one split of several sources, one source after another.
 
     Attributes:
-        corpus: folder of the corpus; below it `SOURCE/SPLIT/*.tar`.
-        sources: names of the sources; each must have shards.
-        split: which part.
-        endings: what the names of the members end with, such as `PICTURES`.
-        damaged: always empty; a damaged member is noticed when it is read.
+        corpus: folder of the corpus.
+        names: names of the sources, sub-folders of the corpus in any format that `open_records` knows.
+        split: which part of them.
     """
 
     corpus: Path
-    sources: tuple[str, ...]
+    names: tuple[str, ...]
     split: Split
-    endings: tuple[str, ...]
-    damaged: tuple[ExampleError, ...] = field(default=(), init=False)
 
     @cached_property
-    def members(self) -> Sequence[Member]:
-        """All members; raises DatasetError if a source has no shards, or none of them has such members."""
-        found: list[Member] = []
-        for source in self.sources:
-            shards = sorted((self.corpus / source / self.split).glob("*.tar"))
-            if not shards:
-                raise DatasetError(
-                    f"data: {self.corpus / source / self.split} has no tar shards; embodio-data corpus "
-                    f"out={self.corpus} makes them, or leave {source} out of sources="
-                )
-            found += [member for shard in shards for member in _members(shard, self.endings)]
-        if not found:
-            raise DatasetError(f"data: no {', '.join(self.endings)} in the shards of {', '.join(self.sources)}")
-        return found
+    def sources(self) -> tuple[RecordSource, ...]:
+        """The sources; raises DatasetError if one is absent or has no records of this split."""
+        return tuple(opened_source(self.corpus, name, self.split) for name in self.names)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of names, places and sizes of all members, in hex."""
-        total = hashlib.sha256()
-        for one in self.members:
-            place = [one.shard.relative_to(self.corpus).as_posix(), one.name, one.start, one.size]
-            total.update(json.dumps(place).encode() + b"\n")
-        return total.hexdigest()
+        """SHA-256 of the digests of all sources, in hex."""
+        return hashlib.sha256("".join(source.digest for source in self.sources).encode()).hexdigest()
+
+    @property
+    def damaged(self) -> tuple[ExampleError, ...]:
+        """Files that are damaged as a whole."""
+        return tuple(error for source in self.sources for error in getattr(source, "damaged", ()))
 
     def __len__(self) -> int:
-        return len(self.members)
+        return self._ends[-1]
 
     def place(self, index: int) -> Place:
-        """Where item `index` comes from, for messages."""
-        one = self.members[index]
-        return Place(f"{one.shard}:{one.name}", index)
+        """Where record `index` comes from, for messages."""
+        source, number = self._located(index)
+        return source.place(number)
+
+    def name(self, index: int) -> str:
+        """The key of record `index`; raises CorruptRecordError if it cannot be read."""
+        return self._record(index).key
 
     def picture(self, index: int) -> npt.NDArray[np.uint8]:
-        """Picture `index`, uint8 [H, W, 3]; raises CorruptRecordError if it cannot be decoded."""
-        try:
-            return decode_image(self._bytes(index))
-        except (ValueError, OSError, DatasetError) as error:
-            raise self._corrupt(index, error) from error
+        """The picture of record `index`, uint8 [H, W, 3].
+
+        Raises:
+            CorruptRecordError: it cannot be read or decoded.
+            UnusableRecord: the record has none.
+        """
+        record = self._record(index)
+        media = record.image or (record.views[0].image if record.views else None)
+        if media is None:
+            raise UnusableRecord(self.place(index).dataset, index, "it has no picture")
+        pixels: npt.NDArray[Any] = media.load()
+        return pixels if pixels.dtype == np.uint8 else np.rint(pixels * 255.0).clip(0, 255).astype(np.uint8)
 
     def sound(self, index: int) -> npt.NDArray[np.float32]:
-        """Sound `index`, mono at 16 kHz, float32 [samples]; raises CorruptRecordError if it cannot be decoded."""
-        try:
-            return _decoded_sound(self._bytes(index))
-        except (ValueError, OSError) as error:  # those of PyAV are OSError or ValueError too
-            raise self._corrupt(index, error) from error
+        """The sound of record `index`, mono at 16 kHz, float32 [samples]; errors as those of `picture`."""
+        media = self._record(index).sound
+        if media is None:
+            raise UnusableRecord(self.place(index).dataset, index, "it has no sound")
+        return media.load()
 
-    def _bytes(self, index: int) -> bytes:
-        one = self.members[index]
-        with one.shard.open("rb") as file:
-            file.seek(one.start)
-            return file.read(one.size)
+    @cached_property
+    def _ends(self) -> list[int]:
+        return list(accumulate(len(source) for source in self.sources))
 
-    def _corrupt(self, index: int, error: Exception) -> CorruptRecordError:
-        one = self.members[index]
-        return CorruptRecordError(one.shard, index, f"{one.name} cannot be decoded: {error}", "make the corpus again")
+    def _located(self, index: int) -> tuple[RecordSource, int]:
+        which = bisect_right(self._ends, index)
+        return self.sources[which], index - (self._ends[which - 1] if which else 0)
 
-
-def _members(shard: Path, endings: tuple[str, ...]) -> list[Member]:
-    with tarfile.open(shard, "r:") as archive:
-        return [
-            Member(shard, info.name, info.offset_data, info.size)
-            for info in archive
-            if info.isfile() and info.name.rpartition("/")[2].partition(".")[2].lower() in endings
-        ]
+    def _record(self, index: int) -> Record:
+        source, number = self._located(index)
+        return source.record(number)
 
 
-def _decoded_sound(data: bytes) -> npt.NDArray[np.float32]:
-    import av
+def opened_source(corpus: Path, name: str, split: Split) -> RecordSource:
+    """One split of a source of a corpus; raises DatasetError if it is absent or has no records."""
+    folder = corpus / name
+    if not folder.is_dir():
+        raise DatasetError(
+            f"data: {folder} does not exist; embodio-data corpus out={corpus} makes it, or leave {name} out of sources="
+        )
+    source = open_records(folder, split=split)
+    if not len(source):
+        raise DatasetError(f"data: {folder} has no records of the split {split!r}; leave {name} out of sources=")
+    return source
 
-    with av.open(io.BytesIO(data), "r") as container:
-        stream = container.streams.audio[0]
-        frames = [frame.to_ndarray() for frame in container.decode(stream)]
-        planar, rate, channels = stream.format.is_planar, stream.rate, stream.channels
-    if not frames:
-        raise ValueError("it holds no samples")
-    if planar:
-        return resample(to_mono(np.concatenate(frames, axis=1).T), rate)
-    return resample(to_mono(np.concatenate(frames, axis=1).reshape(-1, channels)), rate)
+
+def corpus_lines(corpus: Path, names: tuple[str, ...], split: Split) -> Iterator[str]:
+    """Yields the lines of all texts, in the order of sources and records.
+
+    Raises:
+        DatasetError: a source is absent, or its records have no text.
+        CorruptRecordError: a record cannot be read.
+    """
+    for name in names:
+        source, count = opened_source(corpus, name, split), 0
+        for index in range(len(source)):
+            record = source.record(index)
+            for text in (record.text, *record.captions, record.transcript):
+                for line in filter(None, (" ".join(one.split()) for one in text.splitlines())):
+                    count += 1
+                    yield line
+        if not count:
+            raise DatasetError(f"data: the records of {corpus / name} have no text; leave {name} out of sources=")
+
+
+def sampled(lines: Iterable[str], count: int, seed: int) -> list[str]:
+    """At most `count` different lines, those with the smallest hashes of (seed, line), in the order of the hashes."""
+    keyed = {hashlib.blake2b(f"{seed}:{line}".encode(), digest_size=8).digest(): line for line in lines}
+    return [keyed[key] for key in sorted(keyed)[:count]]

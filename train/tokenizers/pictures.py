@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from embodio.datasets.errors import CorruptRecordError, ExampleError
+from embodio.datasets.errors import CorruptRecordError, ExampleError, UnusableRecord
 from embodio.datasets.stream.numbered_batches import NumberedBatches
 from embodio.datasets.stream.order import generator_at
 from embodio.model.config.parts import Size
@@ -87,7 +87,7 @@ def held_out(media: CorpusMedia, canvas: Size, batch_size: int, count: int) -> H
             for number in numbers[start : start + batch_size]:
                 try:
                     shown.append(fitted(media.picture(int(number)), canvas))
-                except CorruptRecordError as error:
+                except (CorruptRecordError, UnusableRecord) as error:
                     on_damage(ExampleError(*media.place(int(number)), str(error)))
             if shown:
                 yield {"images": torch.from_numpy(np.stack(shown))}

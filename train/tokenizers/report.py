@@ -1,4 +1,4 @@
-"""The report of a tokeniser: originals beside reconstructions, figures, and sounds to play, in one offline page."""
+"""The report of a tokeniser: originals next to reconstructions, figures, and sounds to play, in one offline page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from embodio.datasets.codecs.image_codec import encode_image
-from embodio.datasets.errors import CorruptRecordError, ExampleError
+from embodio.datasets.errors import CorruptRecordError, ExampleError, UnusableRecord
 from embodio.datasets.pages.html_page import html_page
 from embodio.model.config.parts import Size
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
@@ -50,7 +50,7 @@ class Item:
 
     Attributes:
         caption: where it comes from, and its figures.
-        pictures: PNG files, the original beside the reconstruction.
+        pictures: PNG files, the original next to the reconstruction.
         sounds: what it is -> WAV file.
     """
 
@@ -222,8 +222,8 @@ def _pictures(media: CorpusMedia, numbers: Sequence[int], canvas: Size) -> Itera
     """Names and fitted pictures; damaged ones are left out."""
     for number in numbers:
         try:
-            yield media.members[number].name, fitted(media.picture(number), canvas)
-        except CorruptRecordError:
+            yield media.name(number), fitted(media.picture(number), canvas)
+        except (CorruptRecordError, UnusableRecord):
             continue
 
 

@@ -71,7 +71,7 @@ class AudioLossConfig:
     adversarial: float = 0.1
     adversarial_from: int = 5000
     largest_weight: float = 10.0
-    discriminator_width: int = 32
+    discriminator_width: int = 16
 
     def __post_init__(self) -> None:
         names = ("absolute", "squared", "adversarial", "largest_weight")
@@ -98,7 +98,7 @@ class VocoderLossConfig:
     adversarial_from: int = 5000
     periods: tuple[int, ...] = (2, 3, 5, 7)
     poolings: tuple[int, ...] = (1, 2)
-    discriminator_width: int = 16
+    discriminator_width: int = 8
 
     def __post_init__(self) -> None:
         require_ranges(self, "loss.", adversarial_from=COUNT, periods=AT_LEAST_ONE, poolings=AT_LEAST_ONE)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from embodio.datasets.errors import CorruptRecordError, ExampleError
+from embodio.datasets.errors import CorruptRecordError, ExampleError, UnusableRecord
 from embodio.datasets.stream.numbered_batches import NumberedBatches
 from embodio.datasets.stream.order import generator_at
 from embodio.model.network.batch import Allocate, Batch
@@ -115,7 +115,7 @@ def held_out_sounds(media: CorpusMedia, samples: int, count: int) -> Iterator[Fl
     for number in np.unique(np.linspace(0, len(media) - 1, min(count, len(media))).round().astype(int)):
         try:
             yield fit_length(media.sound(int(number)), samples)
-        except CorruptRecordError as error:
+        except (CorruptRecordError, UnusableRecord) as error:
             yield ExampleError(*media.place(int(number)), str(error))
 
 

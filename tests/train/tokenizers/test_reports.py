@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from embodio.datasets.errors import UnusableRecord
 from embodio.model.processing.audio_features import log_mel, mel_power
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig
 from embodio.train.tokenizers.figures import codebook_use, log_spectral_distance, psnr, ssim
-from embodio.train.tokenizers.media import PICTURES, SOUNDS, CorpusMedia
+from embodio.train.tokenizers.media import CorpusMedia
 from embodio.train.tokenizers.report import audio_findings, image_findings, vocoder_findings, wav_file
 from embodio.train.tokenizers.vocoder import MelSpectrogram
 from tests.support.train.media_corpus import SMALL_AUDIO, SMALL_IMAGE, write_media_corpus
@@ -66,17 +67,20 @@ def test_the_differentiable_spectrogram_equals_the_one_of_the_processor() -> Non
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
-def test_members_that_are_no_pictures_or_sounds_are_left_out(data: Path) -> None:
-    media = CorpusMedia(data, ("drawings", "tones"), "train", PICTURES)
-    assert [one.name for one in media.members] == [f"a/{number}.png" for number in range(6)]
+def test_media_are_those_of_all_sources_in_order(data: Path) -> None:
+    media = CorpusMedia(data, ("drawings", "tones"), "train")
+    assert len(media) == 12 and [media.name(number) for number in (0, 2, 6)] == ["a/0", "a/2", "0"]
     assert media.picture(2).shape == (26, 30, 3)
-    sounds = CorpusMedia(data, ("tones",), "train", SOUNDS)
-    assert sounds.sound(1).shape == (9500,) and 0.4 < np.abs(sounds.sound(1)).max() <= 0.5
+    assert media.sound(7).shape == (9500,) and 0.4 < np.abs(media.sound(7)).max() <= 0.5
+    with pytest.raises(UnusableRecord, match="no picture"):
+        media.picture(6)
+    with pytest.raises(UnusableRecord, match="no sound"):
+        media.sound(0)
 
 
 def test_reports_hold_pictures_and_sounds(data: Path) -> None:
-    pictures = CorpusMedia(data, ("drawings",), "validation", PICTURES)
-    sounds = CorpusMedia(data, ("tones",), "validation", SOUNDS)
+    pictures = CorpusMedia(data, ("drawings",), "validation")
+    sounds = CorpusMedia(data, ("tones",), "validation")
     vocoder = Vocoder(VocoderConfig(channels=16))
     findings = (
         image_findings(ImageTokenizer(SMALL_IMAGE), pictures, measured=3, shown=2),

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.model.errors import ConfigError, WeightsError
 from embodio.model.tokenizers.files import load_audio_tokenizer, load_image_tokenizer, load_saved_vocoder
 from embodio.model.weights.checksums import ChecksumError
@@ -169,8 +169,8 @@ def test_a_few_pictures_are_learned_by_heart(data: Path, tmp_path: Path) -> None
 def test_missing_sources_and_other_data_are_told(data: Path, finished: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"embodio-data corpus"):
         make_trainer(settings("image", data, tmp_path, sources=("drawings", "absent")))
-    with pytest.raises(DatasetError, match=r"no jpg"):
-        make_trainer(settings("image", data, tmp_path, sources=("tones",)))
+    with pytest.raises(ExampleError, match=r"no picture"):
+        make_trainer(settings("image", data, tmp_path, sources=("tones",))).batches.make(0)
     other = write_media_corpus(tmp_path / "other", train=7)
     with pytest.raises(ResumeError, match="pictures"):
         train(settings("image", other, finished["image"]))
