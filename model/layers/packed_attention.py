@@ -34,7 +34,7 @@ Mask = Tensor | PackedAttention | None
 """What limits attention: a bool mask, packed examples, or nothing."""
 
 
-class Run(NamedTuple):
+class SegmentRun(NamedTuple):
     """Examples side by side that have the same number of queries and of keys.
 
     Attributes:
@@ -58,15 +58,15 @@ class Spans:
 
     lengths: tuple[int, ...]
 
-    def runs(self, keys: Spans) -> Iterator[Run]:
+    def runs(self, keys: Spans) -> Iterator[SegmentRun]:
         """The runs of examples that ask here and are asked there."""
         query_start = key_start = 0
-        found: list[Run] = []
+        found: list[SegmentRun] = []
         for own, other in zip(self.lengths, keys.lengths, strict=True):
             if found and (found[-1].queries, found[-1].keys) == (own, other):
                 found[-1] = found[-1]._replace(examples=found[-1].examples + 1)
             else:
-                found.append(Run(1, own, other, query_start, key_start))
+                found.append(SegmentRun(1, own, other, query_start, key_start))
             query_start, key_start = query_start + own, key_start + other
         return (run for run in found if run.queries and run.keys)
 
@@ -195,7 +195,9 @@ def causal_spans(
     return [found[tuple(id(mask) for mask in masks)] for masks in layers]
 
 
-def _run_masks(run: Run, segments: Tensor | None, placement: Placement | None, num_layers: int) -> list[Tensor | None]:
+def _run_masks(
+    run: SegmentRun, segments: Tensor | None, placement: Placement | None, num_layers: int
+) -> list[Tensor | None]:
     """The mask of each layer, float [N or 1, 1, L, L], or None where causal is all."""
 
     def own(values: Tensor) -> Tensor:

@@ -24,7 +24,6 @@ from embodio.train.identity import Identity, require_same_inputs, setting_differ
 from embodio.train.network.lora import merged
 from embodio.train.objective import Network
 from embodio.train.optimisers.optimiser import State, WeightAverage, optimiser_state, restore_optimiser
-from embodio.train.parallel.shard_files import read_shards, sharded_shapes
 from embodio.train.run_config import RunConfig
 
 BASE = "base.safetensors"
@@ -56,7 +55,7 @@ class Run(Generic[Network]):
         step: optimiser steps done; the next batch is number `step`, so this one integer is the state of the data.
         identity: of its inputs, see `embodio.train.identity`.
         parts: name -> what else has a state, such as a guard.
-        fixed: names of parameters that no step changes and that are no part of the saved state, as under low-rank
+        fixed: names of parameters that no step changes and that are not part of the saved state, as under low-rank
             changes; they are written once, next to the checkpoint.
         base: sha256 of the file of those, once it is written or read.
     """
@@ -156,6 +155,8 @@ def read_whole(folder: Path, run: Run[Network]) -> dict[str, torch.Tensor]:
         ResumeError: a file is damaged.
     """
     if (folder / SHARDS).is_dir():
+        from embodio.train.parallel.shard_files import read_shards, sharded_shapes  # slow, and rarely needed
+
         tensors = {name: torch.empty(shape) for name, shape in sharded_shapes(folder / SHARDS).items()}
         read_shards(folder / SHARDS, tensors)
         return tensors
@@ -213,13 +214,7 @@ def restore_run(
     _require_shapes(folder, tensors, run)
     if run.fixed:
         _read_base(folder.parent / BASE, run, state.get("base", ""))
-    with torch.no_grad():
-        for name, tensor in run.model.state_dict().items():
-            if name not in run.fixed:
-                tensor.copy_(tensors[f"model/{name}"])
-        if run.average is not None:
-            for name, value in run.average.values.items():
-                value.copy_(tensors[f"average/{name}"])
+    _copy_weights(tensors, run)
     try:
         restore_optimiser(run.optimiser, run.model, _optimiser_state(tensors, state))
     except TrainError as error:
@@ -229,6 +224,17 @@ def restore_run(
             run.parts[name].load_state_dict(saved)
     run.step = state["step"]
     return True
+
+
+@torch.no_grad()
+def _copy_weights(tensors: Mapping[str, torch.Tensor], run: Run[Network]) -> None:
+    """Gives network and average the weights of a checkpoint."""
+    for name, tensor in run.model.state_dict().items():
+        if name not in run.fixed:
+            tensor.copy_(tensors[f"model/{name}"])
+    if run.average is not None:
+        for name, value in run.average.values.items():
+            value.copy_(tensors[f"average/{name}"])
 
 
 def _check_files(folder: Path) -> None:

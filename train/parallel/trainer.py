@@ -40,8 +40,8 @@ class ParallelTrainer(Trainer[Network]):
     """Each process has a part of the network and computes its part of every batch; results are those of one process.
 
     Losses are divided by counts over the whole batch, gradients are added over all processes and clipped by their
-    common norm, and the first process writes the log. Losses agree with those of one process as far as the order of
-    sums allows.
+    common norm, and the first process writes the log. Losses differ from those of one process only by the
+    order of sums.
 
     Attributes:
         world: the processes.
