@@ -228,6 +228,7 @@ def restore_run(
         if name in run.parts:
             run.parts[name].load_state_dict(saved)
     run.step = state["step"]
+    prune(folder.parent, run.step, config.keep, config.keep_every)  # a killed process may not have come to it
     return True
 
 

@@ -102,6 +102,11 @@ def test_a_process_killed_between_any_two_renames_loses_nothing(finished: Path, 
     (out / "checkpoints" / "000004").rename(out / "checkpoints" / ".000004.gone")
     settle(out)
     assert [path.name for path in (out / "checkpoints").iterdir()] == ["000005"]
+    out = fresh("older ones are not yet pruned")
+    shutil.copytree(out / "checkpoints" / "000004", out / "checkpoints" / "000003")
+    again = trainer(out)
+    restore_run(out / "checkpoint", again.run, again.config)
+    assert list(older_checkpoints(out)) == [5, 4]
     out = fresh("a damaged one is put aside, and nothing in its place yet")
     (out / "checkpoint").rename(out / DAMAGED)
     assert "is not there" in fall_back(out) and step_of(out / "checkpoint") == 5
