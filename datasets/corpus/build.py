@@ -23,7 +23,7 @@ from embodio.datasets.corpus.source import (
 )
 from embodio.datasets.corpus.sources import source_names
 from embodio.datasets.corpus.trajectories import Trajectories
-from embodio.datasets.engines import Engine, named_engine
+from embodio.datasets.engines import WorkEngine, named_engine
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.writing import write_json
 
@@ -49,7 +49,7 @@ class SourceSummary:
 class Crew(NamedTuple):
     """Who does the work: an engine, and the number of processes that it may start."""
 
-    engine: Engine
+    engine: WorkEngine
     workers: int
 
 

@@ -1,7 +1,7 @@
 """Engines that run independent jobs of preparing data, found by listing this folder.
 
-An engine is one module with a function `run`, an `Engine`. What a job leaves on disk must be complete or absent, as its
-process may be killed, and the job run once more.
+An engine is one module with a function `run`, a `WorkEngine`. What a job leaves on disk must be complete or absent, as
+its process may be killed, and the job run once more.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class EngineError(DatasetError):
     """Jobs cannot be run to their end; the message says what to do."""
 
 
-class Engine(Protocol):
+class WorkEngine(Protocol):
     """Runs jobs in any order, in other processes or on other machines."""
 
     def __call__(self, work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[tuple[int, Any]]:
@@ -39,9 +39,9 @@ def engine_names() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
-def named_engine(name: str) -> Engine:
+def named_engine(name: str) -> WorkEngine:
     """An engine by its name, which is that of its module; raises EngineError that lists the names."""
     if name not in engine_names():
         raise EngineError(f"engine: {name!r}, expected one of {', '.join(engine_names())}")
-    run: Engine = importlib.import_module(f"{__name__}.{name}").run
+    run: WorkEngine = importlib.import_module(f"{__name__}.{name}").run
     return run

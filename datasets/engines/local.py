@@ -14,7 +14,7 @@ from embodio.datasets.stream.worker_process import follow_parent, starting_worke
 
 
 def run(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[tuple[int, Any]]:
-    """Runs jobs in worker processes, in this one if one worker is asked for; see `Engine`."""
+    """Runs jobs in worker processes, in this one if one worker is asked for; see `WorkEngine`."""
     if workers == 1 or len(jobs) < 2:
         for number, job in enumerate(jobs):
             yield number, work(job)

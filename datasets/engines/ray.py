@@ -16,7 +16,7 @@ _AHEAD = 4  # jobs handed out for each processor, so that the others take no mem
 
 
 def run(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[tuple[int, Any]]:
-    """Runs jobs on a cluster; those of a machine that dies run again on others; see `Engine`."""
+    """Runs jobs on a cluster; those of a machine that dies run again on others; see `WorkEngine`."""
     try:
         import ray
     except ImportError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
 """Part of a record -> the names of columns that are tried for it; "text" is captions only next to media."""
 
 _MEDIA = ("image", "sound", "video")
+_LAYOUTS = 256  # of rows, that are remembered
 _MAKE: Mapping[str, Callable[..., Media[Any]]] = {"image": image_media, "sound": sound_media, "video": video_media}
 
 
@@ -70,6 +71,7 @@ class Columns:
     tried: Mapping[str, tuple[str, ...]]
     folder: Path | str
     settings: RecordSettings
+    _known: dict[tuple[str, ...], list[tuple[str, tuple[str, ...]]]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, settings: RecordSettings, folder: Path | str) -> Columns:
@@ -81,15 +83,28 @@ class Columns:
     def found(self, row: Mapping[str, Any]) -> dict[str, str]:
         """Part of a record -> the column of a row that it comes from."""
         found: dict[str, str] = {}
-        for part in sorted(FIELDS, key=lambda part: part not in _MEDIA):  # media first, as captions depend on them
+        for part, names in self._possible(tuple(row)):
             is_guess = part not in self.settings.columns
-            for name in self.tried[part]:
+            for name in names:
                 if is_guess and (name == "text" and (part == "captions") != bool(set(found) & set(_MEDIA))):
                     continue
                 if _fits(part, at_path(row, name)):
                     found[part] = name
                     break
         return found
+
+    def _possible(self, columns: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+        """The parts that rows with some columns may have, media first, as captions depend on them; and from where."""
+        if columns not in self._known:
+            there = set(columns)
+            parts = sorted(FIELDS, key=lambda part: part not in _MEDIA)
+            tried = [
+                (part, [name for name in self.tried[part] if there & {name, name.partition(".")[0]}]) for part in parts
+            ]
+            if len(self._known) >= _LAYOUTS:
+                self._known.clear()
+            self._known[columns] = [(part, tuple(names)) for part, names in tried if names]
+        return self._known[columns]
 
     def record(self, row: Mapping[str, Any], key: str, origin: Origin) -> Record:
         """Makes a record of a row.

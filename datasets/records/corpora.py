@@ -235,17 +235,8 @@ class Corpora:
         """
         if missing not in ("error", "skip"):
             raise DatasetError(f"missing: got {missing!r}, expected error or skip")
-        found, absent = list[tuple[Corpus, ObjectiveTask]](), dict[str, str]()
-        for source in self.sources:
-            try:
-                records = source.open(root, split)
-            except NoSuchFiles as error:
-                absent[source.name] = str(error)
-                continue
-            if not len(records):
-                absent[source.name] = f"{source.name}: there are no records in {source.path}"
-                continue
-            found.append((source, ObjectiveTask(records, _rates(source, objectives or {}), context)))
+        tasks, absent = self.tasks(root, context, split=split, objectives=objectives)
+        found = [(source, tasks[source.name]) for source in self.sources if source.name in tasks]
         if absent and (missing == "error" or not found):
             told = "\n".join([f"{len(absent)} of {len(self.sources)} sources are missing:", *absent.values()])
             raise NoSuchFiles(f"{told}\nFetch or make them, or leave them out with missing=skip")
@@ -253,6 +244,31 @@ class Corpora:
         entries = [MixtureEntry(source.name, task, source.rate, source.group) for source, task in found]
         groups = {group: rate for group, rate in self.groups.items() if any(s.group == group for s, _ in found)}
         return Mixture(entries, MixtureConfig(categories=groups))
+
+    def tasks(
+        self,
+        root: str | Path,
+        context: ObjectiveContext,
+        *,
+        split: str,
+        objectives: Mapping[str, ConfiguredObjective[Any]] | None = None,
+    ) -> tuple[dict[str, ObjectiveTask], dict[str, str]]:
+        """The tasks of the sources that are there, and what is wrong with those that are missing, both by name.
+
+        Arguments as for `mixture`; raises DatasetError if a source is there but cannot be opened.
+        """
+        found, absent = dict[str, ObjectiveTask](), dict[str, str]()
+        for source in self.sources:
+            try:
+                records = source.open(root, split)
+            except NoSuchFiles as error:
+                absent[source.name] = str(error)
+                continue
+            if len(records):
+                found[source.name] = ObjectiveTask(records, _rates(source, objectives or {}), context)
+            else:
+                absent[source.name] = f"{source.name}: there are no records in {source.path}"
+        return found, absent
 
     def _say(self, absent: Mapping[str, str], there: Sequence[str]) -> None:
         """Logs what is left out, and the shares of the others before and after."""

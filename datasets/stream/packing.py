@@ -65,11 +65,11 @@ class Capacity:
                 raise DatasetError(f"packing.{name}: got {value}, expected at least 1")
 
     def require_blocks(self, examples: int) -> None:
-        """Raises DatasetError unless so many examples are a whole number of blocks."""
+        """Raises DatasetError unless the examples are a whole number of blocks."""
         if self.block is not None and examples % self.block:
             raise DatasetError(
-                f"packing.block: {examples} examples, which one rank makes for a step, are no whole number of blocks "
-                f"of {self.block}; choose a divisor"
+                f"packing.block: {examples} examples, which one rank makes for a step, do not make a whole number of "
+                f"blocks of {self.block}; choose a divisor"
             )
 
 

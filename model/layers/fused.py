@@ -171,18 +171,22 @@ def norm_rotate_(x: Tensor, scale: Tensor, rotary: Tensor | None) -> Tensor:
 class _SwiGLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
         gate, value = x.chunk(2, dim=-1)
-        return functional.silu(gate).mul_(value)
+        active = functional.silu(gate)
+        if x.device.type != "cpu":  # memory is short there, and the exponentials are cheap
+            ctx.save_for_backward(x, None)
+            return active.mul_(value)
+        ctx.save_for_backward(x, active)
+        return active * value
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
-        (x,) = ctx.saved_tensors
+        x, active = ctx.saved_tensors
         gate, value = x.chunk(2, dim=-1)
         grad_x = torch.empty_like(x)
         grad_gate, grad_value = grad_x.chunk(2, dim=-1)
-        torch.mul(grad, functional.silu(gate), out=grad_value)
+        torch.mul(grad, functional.silu(gate) if active is None else active, out=grad_value)
         torch.ops.aten.silu_backward.grad_input(grad * value, gate, grad_input=grad_gate)
         return grad_x
 

@@ -34,7 +34,7 @@ Mask = Tensor | PackedAttention | None
 """What limits attention: a bool mask, packed examples, or nothing."""
 
 
-class Run(NamedTuple):
+class SegmentRun(NamedTuple):
     """Examples side by side that have the same number of queries and of keys.
 
     Attributes:
@@ -51,17 +51,6 @@ class Run(NamedTuple):
     query_start: int
     key_start: int
 
-    def of_queries(self, flat: Tensor) -> Tensor:
-        """The view [N, H, queries, Dh] of a flat sequence [T, H, Dh]."""
-        return self._view(flat, self.query_start, self.queries)
-
-    def of_keys(self, flat: Tensor) -> Tensor:
-        """The view [N, H, keys, Dh] of a flat sequence [T, H, Dh]."""
-        return self._view(flat, self.key_start, self.keys)
-
-    def _view(self, flat: Tensor, start: int, length: int) -> Tensor:
-        return flat[start : start + self.examples * length].unflatten(0, (self.examples, length)).transpose(1, 2)
-
 
 @dataclass(frozen=True)
 class Spans:
@@ -69,15 +58,15 @@ class Spans:
 
     lengths: tuple[int, ...]
 
-    def runs(self, keys: Spans) -> Iterator[Run]:
+    def runs(self, keys: Spans) -> Iterator[SegmentRun]:
         """The runs of examples that ask here and are asked there."""
         query_start = key_start = 0
-        found: list[Run] = []
+        found: list[SegmentRun] = []
         for own, other in zip(self.lengths, keys.lengths, strict=True):
             if found and (found[-1].queries, found[-1].keys) == (own, other):
                 found[-1] = found[-1]._replace(examples=found[-1].examples + 1)
             else:
-                found.append(Run(1, own, other, query_start, key_start))
+                found.append(SegmentRun(1, own, other, query_start, key_start))
             query_start, key_start = query_start + own, key_start + other
         return (run for run in found if run.queries and run.keys)
 
@@ -95,10 +84,11 @@ class SpanAttention(PackedAttention):
     def __init__(
         self, queries: Spans, keys: Spans, *, causal: bool = False, masks: Sequence[Tensor | None] | None = None
     ) -> None:
-        runs = tuple(queries.runs(keys))
-        self._runs = tuple(zip(runs, masks or [None] * len(runs), strict=True))
+        self._runs = tuple(queries.runs(keys))
+        self._masks = tuple(masks or [None] * len(self._runs))
         self._causal = causal
-        asking, asked = sum(run.examples * run.queries for run in runs), sum(run.examples * run.keys for run in runs)
+        asking = sum(run.examples * run.queries for run in self._runs)
+        asked = sum(run.examples * run.keys for run in self._runs)
         self._covered = (asking, asked) == (sum(queries.lengths), sum(keys.lengths))
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
@@ -110,14 +100,14 @@ class SpanAttention(PackedAttention):
         self, query: Tensor, key: Tensor, value: Tensor, scale: float | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The result [Tq, H, Dh], and for each run the logarithm of the sum of its exponentials."""
-        mixed, sums = query.new_zeros(query.shape), []
-        for run, mask in self._runs:
-            parts = run.of_queries(query), run.of_keys(key), run.of_keys(value)
+        mixed, sums = self._fresh(query), []
+        parts = self._asking(query), self._asked(key), self._asked(value)
+        for *views, result, mask in zip(*parts, self._asking(mixed), self._masks, strict=True):
             causal, mask = self._causal and mask is None, _as(mask, query)
             own, total = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-                *parts, 0.0, causal, attn_mask=mask, scale=scale
+                *views, 0.0, causal, attn_mask=mask, scale=scale
             )
-            run.of_queries(mixed).copy_(own)
+            result.copy_(own)
             sums.append(total)
         return mixed, tuple(sums)
 
@@ -126,22 +116,39 @@ class SpanAttention(PackedAttention):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Gradients of query, key and value, which are saved with the result, of the gradient [Tq, H, Dh]."""
         query, key, value, mixed = saved
-        fresh = torch.empty if self._covered else torch.zeros
-        found = (
-            fresh(query.shape, dtype=query.dtype),
-            fresh(key.shape, dtype=key.dtype),
-            fresh(value.shape, dtype=value.dtype),
-        )
-        for (run, mask), total in zip(self._runs, sums, strict=True):
-            parts = run.of_queries(query), run.of_keys(key), run.of_keys(value), run.of_queries(mixed), total
+        found = self._fresh(query), self._fresh(key), self._fresh(value)
+        parts = self._asking(grad), self._asking(query), self._asked(key), self._asked(value), self._asking(mixed)
+        results = zip(self._asking(found[0]), self._asked(found[1]), self._asked(found[2]), strict=True)
+        for *views, total, mask, own in zip(*parts, sums, self._masks, results, strict=True):
             causal, mask = self._causal and mask is None, _as(mask, query)
             grads = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
-                run.of_queries(grad), *parts, 0.0, causal, attn_mask=mask, scale=scale
+                *views, total, 0.0, causal, attn_mask=mask, scale=scale
             )
-            views = run.of_queries(found[0]), run.of_keys(found[1]), run.of_keys(found[2])
-            for view, own in zip(views, grads, strict=True):
-                view.copy_(own)
+            for result, one in zip(own, grads, strict=True):
+                result.copy_(one)
         return found
+
+    def _fresh(self, like: Tensor) -> Tensor:
+        """A tensor of this shape for results, of zeros if some of it will not be written."""
+        make = torch.empty if self._covered else torch.zeros
+        return make(like.shape, dtype=like.dtype)
+
+    def _asking(self, flat: Tensor) -> list[Tensor]:
+        """For each run the view [N, H, queries, Dh] of a flat sequence [T, H, Dh]."""
+        return _views(flat, [(run.query_start, run.examples, run.queries) for run in self._runs])
+
+    def _asked(self, flat: Tensor) -> list[Tensor]:
+        """For each run the view [N, H, keys, Dh] of a flat sequence [T, H, Dh]."""
+        return _views(flat, [(run.key_start, run.examples, run.keys) for run in self._runs])
+
+
+def _views(flat: Tensor, places: Sequence[tuple[int, int, int]]) -> list[Tensor]:
+    """Views [N, H, L, Dh] of a flat sequence [T, H, Dh] at (start, N, L), each made by one call."""
+    (_, heads, width), (token, head, along), begin = flat.shape, flat.stride(), flat.storage_offset()
+    return [
+        flat.as_strided((count, heads, length, width), (length * token, head, token, along), begin + start * token)
+        for start, count, length in places
+    ]
 
 
 def _as(mask: Tensor | None, query: Tensor) -> Tensor | None:
@@ -188,7 +195,9 @@ def causal_spans(
     return [found[tuple(id(mask) for mask in masks)] for masks in layers]
 
 
-def _run_masks(run: Run, segments: Tensor | None, placement: Placement | None, num_layers: int) -> list[Tensor | None]:
+def _run_masks(
+    run: SegmentRun, segments: Tensor | None, placement: Placement | None, num_layers: int
+) -> list[Tensor | None]:
     """The mask of each layer, float [N or 1, 1, L, L], or None where causal is all."""
 
     def own(values: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from embodio.model.layers.block_attention import BlockAttention, causal_blocks, skips_blocks
 from embodio.model.layers.packed_attention import Mask, SpanAttention, Spans
 from embodio.model.layers.sparse_masks import Placement, join_placements
 
@@ -108,6 +109,10 @@ def self_attention_mask(tokens: TokenSequence, *, causal: bool = False) -> Mask:
     """
     if tokens.spans is not None:
         return SpanAttention(tokens.spans, tokens.spans, causal=causal)
+    if tokens.examples is not None and skips_blocks(tokens.embeddings.device):
+        if causal:
+            return causal_blocks(tokens.examples, tokens.segments, None, 1)[0]
+        return BlockAttention(tokens.examples, tokens.examples)
     if tokens.mask is None and tokens.segments is None and tokens.examples is None:
         return None
     allowed = tokens.full_mask()[:, None, None, :]
@@ -136,5 +141,7 @@ def decoder_cross_mask(tokens: TokenSequence, encoded: TokenSequence) -> Mask:
         return SpanAttention(tokens.spans, encoded.spans)
     if encoded.examples is None or tokens.examples is None:
         return cross_attention_mask(encoded.mask)
+    if skips_blocks(tokens.embeddings.device):
+        return BlockAttention(tokens.examples, encoded.examples)
     own = (tokens.examples[:, :, None] == encoded.examples[:, None, :]) & encoded.full_mask()[:, None, :]
     return (own | ~own.any(dim=-1, keepdim=True)).unsqueeze(1)

@@ -51,7 +51,7 @@ def on_device(batch: Mapping[str, Tensor], device: torch.device) -> dict[str, Te
     return {key: value if key in KEYS else value.to(device, non_blocking=True) for key, value in batch.items()}
 
 
-class Layout(NamedTuple):
+class PackedLayout(NamedTuple):
     """Where the examples of a batch lie when they are packed; known on the host.
 
     Attributes:
@@ -67,7 +67,7 @@ class Layout(NamedTuple):
     spans: Spans | None = None
 
     @classmethod
-    def in_rows(cls, lengths: Ints, rows: Ints) -> Layout:
+    def in_rows(cls, lengths: Ints, rows: Ints) -> PackedLayout:
         """Rows of examples in their order; all as long as the longest.
 
         Args:
@@ -83,7 +83,7 @@ class Layout(NamedTuple):
         return cls(starts, (len(totals), length), bool((totals == length).all()))
 
     @classmethod
-    def flat(cls, lengths: Ints, order: Ints) -> Layout:
+    def flat(cls, lengths: Ints, order: Ints) -> PackedLayout:
         """One row without padding, of the examples in the given order [B]."""
         starts = np.empty_like(lengths)
         starts[order] = np.cumsum(lengths[order]) - lengths[order]
@@ -120,10 +120,10 @@ class Packing:
             BatchError: a row number is negative.
         """
         numbers = _row_numbers(rows, tokens.embeddings.shape[0])
-        return cls.laid_out(tokens, Layout.in_rows(_lengths(tokens, None), numbers))
+        return cls.laid_out(tokens, PackedLayout.in_rows(_lengths(tokens, None), numbers))
 
     @classmethod
-    def laid_out(cls, tokens: TokenSequence, layout: Layout) -> Packing:
+    def laid_out(cls, tokens: TokenSequence, layout: PackedLayout) -> Packing:
         """The packing of a sequence [B, L], whose masked tokens are left out; waits for no device."""
         size, length = tokens.embeddings.shape[:2]
         device, (rows, width) = tokens.embeddings.device, layout.shape
@@ -193,9 +193,9 @@ def packings(inputs: TokenSequence, targets: TokenSequence, batch: Mapping[str, 
         raise BatchError(f"packing: example {mute[0]} of the batch has targets but no input; give it a prompt")
     if inputs.embeddings.device.type == "cpu" and not ALWAYS_ROWS.get():
         order = np.lexsort((reads, writes))
-        layouts = Layout.flat(reads, order), Layout.flat(writes, order)
+        layouts = PackedLayout.flat(reads, order), PackedLayout.flat(writes, order)
     else:
-        layouts = Layout.in_rows(reads, rows), Layout.in_rows(writes, rows)
+        layouts = PackedLayout.in_rows(reads, rows), PackedLayout.in_rows(writes, rows)
     return Packing.laid_out(inputs, layouts[0]), Packing.laid_out(targets, layouts[1])
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from embodio.model.config.parts import TransformerConfig
 from embodio.model.layers.attention import CrossAttention, SelfAttention
+from embodio.model.layers.block_attention import causal_blocks, skips_blocks
 from embodio.model.layers.layers import Dropout, GatedMLP, RMSNorm
 from embodio.model.layers.packed_attention import Mask, causal_spans
 from embodio.model.layers.sparse_masks import layer_masks
@@ -138,6 +139,8 @@ class Decoder(nn.Module):
         place, count = tokens.placement, len(self.layers)
         if tokens.spans is not None:
             return causal_spans(tokens.spans, tokens.segments, place, count)
+        if tokens.examples is not None and skips_blocks(tokens.embeddings.device):
+            return causal_blocks(tokens.examples, tokens.segments, place, count)
         mask = self_attention_mask(tokens, causal=True)
         if place is None:
             return [mask] * count

@@ -18,6 +18,9 @@ FOLDERS = {*MAY_IMPORT, "tests", "docs", "scripts"}
 FOREIGN = {"SyncVectorEnv", "final_front", "final_segm_front"}
 """Of gymnasium, and fields that VIMA's files may have."""
 
+JOINED = {f"{figure}_text" for figure in ("bits", "unigram", "accuracy", "tokens")} | {"time_batch", "time_forward"}
+"""Figures of a log, whose names are joined from the figure and the modality or part of a step."""
+
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _DOTTED = re.compile(r"embodio(?:\.\w+)+")
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)+\.(?:py|md|yaml|sh|css|html)")
@@ -90,7 +93,7 @@ def faults(span: str) -> str | None:
         return None if (REPO / name).exists() else f"`{span}`: there is no such file"
     owner, _, last = name.rpartition(".")
     member = _CLASS.fullmatch(owner) and owner in words() and last.isidentifier() and last not in words()
-    if member or ((_CLASS.fullmatch(name) or _SNAKE.fullmatch(name)) and name not in words() | FOREIGN):
+    if member or ((_CLASS.fullmatch(name) or _SNAKE.fullmatch(name)) and name not in words() | FOREIGN | JOINED):
         return f"`{span}` is the name of nothing"
     return None
 

@@ -56,7 +56,7 @@ class Run(Generic[Network]):
         step: optimiser steps done; the next batch is number `step`, so this one integer is the state of the data.
         identity: of its inputs, see `embodio.train.identity`.
         parts: name -> what else has a state, such as a guard.
-        fixed: names of parameters that no step changes and that are no part of the saved state, as under low-rank
+        fixed: names of parameters that no step changes and that are not part of the saved state, as under low-rank
             changes; they are written once, next to the checkpoint.
         base: sha256 of the file of those, once it is written or read.
     """
@@ -213,13 +213,7 @@ def restore_run(
     _require_shapes(folder, tensors, run)
     if run.fixed:
         _read_base(folder.parent / BASE, run, state.get("base", ""))
-    with torch.no_grad():
-        for name, tensor in run.model.state_dict().items():
-            if name not in run.fixed:
-                tensor.copy_(tensors[f"model/{name}"])
-        if run.average is not None:
-            for name, value in run.average.values.items():
-                value.copy_(tensors[f"average/{name}"])
+    _copy_weights(tensors, run)
     try:
         restore_optimiser(run.optimiser, run.model, _optimiser_state(tensors, state))
     except TrainError as error:
@@ -230,6 +224,17 @@ def restore_run(
     run.step = state["step"]
     prune(folder.parent, run.step, config.keep, config.keep_every)  # a killed process may not have come to it
     return True
+
+
+@torch.no_grad()
+def _copy_weights(tensors: Mapping[str, torch.Tensor], run: Run[Network]) -> None:
+    """Gives network and average the weights of a checkpoint."""
+    for name, tensor in run.model.state_dict().items():
+        if name not in run.fixed:
+            tensor.copy_(tensors[f"model/{name}"])
+    if run.average is not None:
+        for name, value in run.average.values.items():
+            value.copy_(tensors[f"average/{name}"])
 
 
 def _check_files(folder: Path) -> None:

@@ -47,7 +47,7 @@ def perform(config: TextTokenizerRun) -> int:
 
     Raises:
         DatasetError: the corpus or a source is absent, or damaged.
-        TrainError: there is too little text for so many pieces.
+        TrainError: there is too little text for that many pieces.
     """
     from rich.console import Console
 
@@ -56,7 +56,7 @@ def perform(config: TextTokenizerRun) -> int:
     from embodio.model.tokens.vocabulary import Vocabulary
     from embodio.model.writing import write_bytes
     from embodio.train.tokenizers import text
-    from embodio.train.tokenizers.corpus_text import corpus_lines, sampled
+    from embodio.train.tokenizers.media import corpus_lines, sampled
 
     console = Console(highlight=False)
     folder, corpus = Path(config.out), Path(config.data)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from embodio.train.errors import TrainError
+from embodio.train.optimisers.sharded_tensors import spread_like, whole
 
 FACTORED_FROM = 128
 """The two largest dimensions of a parameter are factored if both are at least this."""
@@ -117,12 +118,15 @@ def _normalised(gradient: Tensor, state: dict[str, Any], beta2: float, eps1: flo
     if factored is None:
         raise TrainError("optimiser: a parameter has another shape than when training began")
     row, column = factored
-    rows = state["rows"].lerp_(squared.mean(dim=column), 1.0 - beta2)
-    columns = state["columns"].lerp_(squared.mean(dim=row), 1.0 - beta2)
+    rows = state["rows"].lerp_(whole(squared.mean(dim=column)), 1.0 - beta2)
+    columns = state["columns"].lerp_(whole(squared.mean(dim=row)), 1.0 - beta2)
     among = row - 1 if column < row else row
     relative = rows / rows.mean(dim=among, keepdim=True)
-    return gradient * relative.rsqrt().unsqueeze(column) * columns.rsqrt().unsqueeze(row)
+    factors = (relative.rsqrt().unsqueeze(column), columns.rsqrt().unsqueeze(row))
+    for factor in factors:
+        gradient = gradient * spread_like(factor, gradient)
+    return gradient
 
 
 def _rms(values: Tensor) -> Tensor:
-    return values.float().square().mean().sqrt()
+    return whole(values.float().square().mean()).sqrt()

@@ -13,6 +13,7 @@ from embodio.train.errors import TrainError
 from embodio.train.optimisers.adafactor import Adafactor
 from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.optimisers.schedule import by_pattern
+from embodio.train.optimisers.sharded_tensors import local
 
 FACTOR = "factor"
 """The key of a group's factor on the learning rate."""
@@ -152,8 +153,8 @@ class WeightAverage:
     def update(self, step: int) -> None:
         """Adds the weights after optimiser step number `step` (0, 1, ...)."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        sources = [parameter.detach() for parameter in self._source.values()]
-        torch._foreach_lerp_(list(self.values.values()), sources, 1 - decay)
+        sources = [local(parameter.detach()) for parameter in self._source.values()]
+        torch._foreach_lerp_([local(value) for value in self.values.values()], sources, 1 - decay)
 
     @torch.no_grad()
     def swap(self) -> None:

@@ -6,7 +6,7 @@ The rest of the folder is that of any run (`embodio.train.checkpoints.run`).
 
 from __future__ import annotations
 
-import logging
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -57,12 +57,10 @@ def read_shards(folder: Path, tensors: Mapping[str, Tensor]) -> None:
     Raises:
         ResumeError: a part is missing or damaged.
     """
-    logging.getLogger("torch.distributed.checkpoint").setLevel(logging.ERROR)
+    reader, alone = HuggingFaceStorageReader(str(folder)), not dist.is_initialized()
     try:
-        load(
-            dict(tensors),
-            storage_reader=HuggingFaceStorageReader(str(folder)),
-            no_dist=not dist.is_initialized(),
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
+            load(dict(tensors), storage_reader=reader, no_dist=alone)
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError, CheckpointException) as error:
         raise damaged(folder, str(error).strip().partition("\n")[0][:200] or type(error).__name__) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any, Generic
 
 import torch
 import torch.distributed as dist
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.tensor import DTensor, distribute_tensor
@@ -20,7 +20,7 @@ from embodio.model.errors import ModelError
 from embodio.model.weights.checksums import write_sums
 from embodio.model.writing import WriteError, replacing_folder, write_json
 from embodio.train.bundles import Bundle
-from embodio.train.checkpoints.kept import SHARDS, STATE, TENSORS, place_of_older, prune
+from embodio.train.checkpoints.kept import SHARDS, STATE, place_of_older, prune
 from embodio.train.checkpoints.run import (
     OPTIMISER,
     Run,
@@ -33,8 +33,9 @@ from embodio.train.checkpoints.run import (
 from embodio.train.identity import Identity
 from embodio.train.objective import Network
 from embodio.train.optimisers.optimiser import optimiser_state
+from embodio.train.optimisers.sharded_tensors import whole
+from embodio.train.parallel.layers import SharedLayers, in_order, out_of_order
 from embodio.train.parallel.shard_files import read_shards, sharded_shapes, write_shards
-from embodio.train.parallel.sharding import whole
 from embodio.train.parallel.world import TrainingWorld
 from embodio.train.run_config import RunConfig
 
@@ -61,7 +62,13 @@ class SavedRun(Generic[Network]):
 
     @classmethod
     def of(
-        cls, run: Run[Network], bundle: Bundle[Network], config: RunConfig, world: TrainingWorld, shell: Network
+        cls,
+        run: Run[Network],
+        bundle: Bundle[Network],
+        config: RunConfig,
+        world: TrainingWorld,
+        shell: Network,
+        shared: SharedLayers,
     ) -> SavedRun[Network]:
         """Copies a run; all processes call it.
 
@@ -71,13 +78,16 @@ class SavedRun(Generic[Network]):
             config: settings of the run.
             world: the processes.
             shell: the network without memory; gets the averaged weights in the first process.
+            shared: how its layers are divided.
         """
         kept = optimiser_state(run.optimiser, run.model)
-        tensors = {name: tensor.cpu().clone() for name, tensor in run_tensors(run, kept).items()}
+        tensors = {
+            name: _in_order(name, tensor, shared).cpu().clone() for name, tensor in run_tensors(run, kept).items()
+        }
         with run.averaged():
             weights: dict[str, Tensor] = {}
             for name, tensor in run.model.state_dict().items():
-                gathered = whole(tensor.detach())
+                gathered = whole(_in_order(name, tensor.detach(), shared))
                 if world.is_first:
                     weights[name] = gathered.cpu().clone()
         if world.is_first:
@@ -124,26 +134,51 @@ def save_sharded(folder: Path, saved: SavedRun[Network], world: TrainingWorld) -
 
 
 def restore_sharded(
-    folder: Path, run: Run[Network], config: RunConfig, older: Callable[[Path], Identity], world: TrainingWorld
+    folder: Path,
+    run: Run[Network],
+    config: RunConfig,
+    older: Callable[[Path], Identity],
+    world: TrainingWorld,
+    shared: SharedLayers,
 ) -> bool:
     """Goes on from a checkpoint if there is one, whatever number of processes wrote it; see `restore_run`."""
-    return restore_run(folder, run, config, older, read=_read, verify=world.is_first)
+    read = functools.partial(_read, shared=shared)
+    return restore_run(folder, run, config, older, read=read, verify=world.is_first)
 
 
-def _read(folder: Path, run: Run[Network]) -> dict[str, Tensor]:
+def _groups(name: str, shared: SharedLayers) -> int:
+    """Groups of divided columns of a tensor, by its name in a checkpoint; 0 for another one."""
+    parts = name.split("/")
+    return shared.columns.get(parts[-1], 0)
+
+
+def _in_order(name: str, tensor: Tensor, shared: SharedLayers) -> Tensor:
+    groups = _groups(name, shared)
+    return in_order(tensor, groups) if groups and tensor.dim() == 2 else tensor
+
+
+def _read(folder: Path, run: Run[Network], shared: SharedLayers) -> dict[str, Tensor]:
     """The part of this process of the tensors of a checkpoint."""
     templates = run_weights(run)
     parameters = dict(run.model.named_parameters())
-    if not (folder / SHARDS).is_dir():
-        found = load_file(folder / TENSORS) if (folder / TENSORS).is_file() else read_whole(folder, run)
-        return {
-            name: _like(tensor, _template(name, tensor.shape, templates, parameters)) for name, tensor in found.items()
-        }
-    tensors: dict[str, Tensor] = {}
-    for name, shape in sharded_shapes(folder / SHARDS).items():
+    sharded = (folder / SHARDS).is_dir()
+    found = {} if sharded else read_whole(folder, run)
+    shapes = sharded_shapes(folder / SHARDS) if sharded else {name: one.shape for name, one in found.items()}
+    own, tensors = dict[str, Tensor](), dict[str, Tensor]()
+    for name, shape in shapes.items():
         template = _template(name, shape, templates, parameters)
-        tensors[name] = torch.zeros(shape) if template is None else torch.zeros_like(template.detach())
-    read_shards(folder / SHARDS, tensors)
+        if template is not None:
+            own[name] = template.detach()
+            tensors[name] = torch.zeros_like(_in_order(name, template.detach(), shared))
+        else:
+            tensors[name] = torch.zeros(shape)
+        if not sharded:
+            tensors[name] = _like(found[name], tensors[name])
+    if sharded:
+        read_shards(folder / SHARDS, tensors)
+    for name, template in own.items():
+        if groups := _groups(name, shared):
+            tensors[name] = out_of_order(tensors[name], template, groups)
     return tensors
 
 
@@ -158,7 +193,7 @@ def _template(
     return found if found is not None and found.shape == shape else None
 
 
-def _like(tensor: Tensor, template: Tensor | None) -> Tensor:
+def _like(tensor: Tensor, template: Tensor) -> Tensor:
     if not isinstance(template, DTensor):
         return tensor
     moved = tensor.to(template.device)

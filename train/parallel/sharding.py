@@ -9,22 +9,24 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import DTensor, Shard
 
-from embodio.train.parallel.world import REPLICATE, SHARD, TrainingWorld
+from embodio.train.optimisers.sharded_tensors import local
+from embodio.train.parallel.layers import SharedLayers, share_layers
+from embodio.train.parallel.world import REPLICATE, SHARD, TENSOR, TrainingWorld
 
 UNITS = ("encoder.layers.*", "decoder.layers.*")
 """Names of modules that every batch runs through, each gathered on its own."""
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def shard(model: nn.Module, world: TrainingWorld) -> None:
+def shard(model: nn.Module, world: TrainingWorld) -> SharedLayers:
     """Divides a network among the processes of a copy, in place; its parameters become DTensors of the same names.
 
     Gradients become sums over all parts of a batch.
@@ -32,18 +34,32 @@ def shard(model: nn.Module, world: TrainingWorld) -> None:
     Args:
         model: with the same weights in every process.
         world: the processes.
+
+    Returns:
+        How its layers are divided, where several processes share them.
+
+    Raises:
+        TrainError: layers cannot be divided evenly.
     """
+    tensor = world.mesh[TENSOR]
+    shared = share_layers(model, tensor) if tensor.size() > 1 else SharedLayers({}, frozenset(), frozenset())
+    divided = {id(parameter) for name, parameter in model.named_parameters() if name in shared.columns}
+
+    def placement(parameter: nn.Parameter) -> Shard | None:
+        return Shard(1) if id(parameter) in divided else None
+
     mesh = world.mesh[REPLICATE, SHARD] if world.mesh[REPLICATE].size() > 1 else world.mesh[SHARD]
     for name, module in model.named_modules():
         if any(fnmatchcase(name, pattern) and "." not in name.removeprefix(pattern[:-1]) for pattern in UNITS):
-            fully_shard(module, mesh=mesh)
-    fully_shard(model, mesh=mesh)
+            fully_shard(module, mesh=mesh, shard_placement_fn=placement)
+    fully_shard(model, mesh=mesh, shard_placement_fn=placement)
     root = cast(FSDPModule, model)
     root.set_reduce_scatter_unused_params(True)
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)  # which all backends have
+    return shared
 
 
 def give_back(model: nn.Module) -> None:
@@ -61,16 +77,6 @@ def shell_of(model: Network) -> Network:
     for buffer in model.buffers():
         memo[id(buffer)] = buffer.to("meta")
     return copy.deepcopy(model, memo)
-
-
-def whole(tensor: Tensor) -> Tensor:
-    """A tensor that may be sharded, as a whole; all processes must ask for it."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-
-
-def local(tensor: Tensor) -> Tensor:
-    """The part of a tensor that is in this process."""
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 @torch.no_grad()
@@ -102,3 +108,15 @@ def clip_global_norm(parameters: Iterable[nn.Parameter], limit: float) -> float:
     if gradients and factor < 1.0:
         torch._foreach_mul_([local(gradient) for gradient in gradients], factor)
     return norm
+
+
+def split_by_mesh(optimiser: torch.optim.Optimizer) -> None:
+    """Splits the groups of an optimiser, in place, so that all parameters of a group are divided over one mesh."""
+    groups: list[dict[str, Any]] = []
+    for group in optimiser.param_groups:
+        meshes: dict[tuple[str, ...], list[Tensor]] = {}
+        for parameter in group["params"]:
+            mesh = parameter.device_mesh.mesh_dim_names or () if isinstance(parameter, DTensor) else ()
+            meshes.setdefault(mesh, []).append(parameter)
+        groups += [{**group, "params": members} for members in meshes.values()]
+    optimiser.param_groups[:] = groups

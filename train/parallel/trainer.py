@@ -25,10 +25,12 @@ from embodio.train.loop import Trainer
 from embodio.train.network.recomputation import recompute
 from embodio.train.objective import Figure, Network, Outcome, loss_weights
 from embodio.train.observers.log_and_bar import LogAndBar
+from embodio.train.observers.report import Report
 from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
+from embodio.train.parallel.layers import SharedLayers, add_partial_gradients
 from embodio.train.parallel.sharded_run import SavedRun, restore_sharded, save_sharded
 from embodio.train.parallel.sharding import clip_global_norm, give_back, shard, shell_of
-from embodio.train.parallel.world import TrainingWorld, joined_world
+from embodio.train.parallel.world import TENSOR, TrainingWorld, joined_world
 from embodio.train.run_config import RunConfig
 from embodio.train.validation import Line
 
@@ -38,16 +40,18 @@ class ParallelTrainer(Trainer[Network]):
     """Each process has a part of the network and computes its part of every batch; results are those of one process.
 
     Losses are divided by counts over the whole batch, gradients are added over all processes and clipped by their
-    common norm, and the first process writes the log. Losses agree with those of one process as far as the order of
-    sums allows.
+    common norm, and the first process writes the log. Losses differ from those of one process only by the
+    order of sums.
 
     Attributes:
         world: the processes.
         shell: the network without memory, in which the first process writes its bundle.
+        shared: how layers are divided among the processes that share them.
     """
 
     world: TrainingWorld = field(kw_only=True)
     shell: Network = field(kw_only=True)
+    shared: SharedLayers = field(kw_only=True)
     _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "checkpoint"), init=False)
     _writing: Future[None] | None = field(default=None, init=False)
 
@@ -75,6 +79,7 @@ class ParallelTrainer(Trainer[Network]):
 
     def _clip(self) -> float:
         """Over the parts of all processes."""
+        add_partial_gradients(self.run.model, self.shared, self.world.mesh.get_group(TENSOR))
         return clip_global_norm(self.run.model.parameters(), self.config.optimiser.clip)
 
     def _until_signal(self, stream: Iterator[Batch]) -> Iterator[Batch]:
@@ -97,7 +102,7 @@ class ParallelTrainer(Trainer[Network]):
             return
         self._finish_writing()
         folder, step = Path(self.config.out) / CHECKPOINT, self.run.step
-        saved = SavedRun.of(self.run, self.bundle, self.config, self.world, self.shell)
+        saved = SavedRun.of(self.run, self.bundle, self.config, self.world, self.shell, self.shared)
         self._saved = step
         self._writing = self._writer.submit(save_sharded, folder, saved, self.world)
         if not self.config.parallel.asynchronous:
@@ -132,11 +137,11 @@ def parallel_trainer(parts: Parts[Any], config: RunConfig, world: TrainingWorld)
     Raises:
         TrainError: something of these settings cannot be shared out; the message names it.
     """
-    _check(config)
+    refuse_unshareable(config)
     model: nn.Module = parts.network
     shell = shell_of(model)
     recompute(model, config.recompute)
-    shard(model.to(world.device), world)
+    shared = shard(model.to(world.device), world)
     average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None
     run = Run(
         model, make_optimiser(model, config.optimiser), average, identity={**parts.identity, "libraries": libraries()}
@@ -151,9 +156,10 @@ def parallel_trainer(parts: Parts[Any], config: RunConfig, world: TrainingWorld)
         parts.bundle,
         parts.validators,
         config,
-        observers=(LogAndBar(),) if world.is_first else (),
+        observers=(LogAndBar(), Report()) if world.is_first else (),
         world=world,
         shell=shell,
+        shared=shared,
     )
 
 
@@ -183,7 +189,7 @@ def train_together(config: RunConfig, parts_of: Callable[[RunConfig], Parts[Any]
         parts = parts_of(config)
         trainer = parallel_trainer(parts, config, world)
         folder = Path(config.out) / CHECKPOINT
-        goes_on = restore_sharded(folder, trainer.run, config, parts.older_identity, world)
+        goes_on = restore_sharded(folder, trainer.run, config, parts.older_identity, world, trainer.shared)
         if goes_on:
             console.print(f"going on from step {trainer.run.step} of {folder} to step {config.steps}")
         for note in parts.notes:
@@ -198,11 +204,17 @@ def train_together(config: RunConfig, parts_of: Callable[[RunConfig], Parts[Any]
     return exit_code(trainer.interruption.number, done=done)
 
 
-def _check(config: RunConfig) -> None:
+def refuse_unshareable(config: RunConfig) -> None:
+    """Raises TrainError, which names the key, for settings that several processes cannot carry out."""
     if config.precision == "float16":
         raise TrainError("precision: float16 needs a scale that several processes cannot share; choose bfloat16")
     if config.lora.rank:
         raise TrainError("lora.rank: several processes cannot train low-rank changes; use one process")
+    if config.parallel.tensor > 1 and config.optimiser.name == "adafactor":
+        raise TrainError(
+            "parallel.tensor: Adafactor's rows of second moments are not divided by heads; set parallel.tensor=1, or "
+            "optimiser.name=adamw"
+        )
     for pattern, share in config.freeze.items():
         if 0 < share < 1:
             raise TrainError(

@@ -16,7 +16,7 @@ class FrozenFeatures(nn.Module):
     """Features of a random convolutional network whose weights are fixed by a seed and never trained.
 
     It stands in for the pre-trained network of perceptual losses (LPIPS), as no weights are downloaded: even random
-    filters of growing reach compare edges and textures rather than single pixels. The weights are no part of a
+    filters of growing reach compare edges and textures rather than single pixels. The weights are not part of a
     checkpoint.
     """
 

@@ -1,9 +1,10 @@
-"""Media of a corpus: the pictures or sounds of its sources, by number."""
+"""Media and texts of a corpus: pictures or sounds of its sources by number, and lines to train text pieces on."""
 
 from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -107,3 +108,28 @@ def opened_source(corpus: Path, name: str, split: Split) -> RecordSource:
     if not len(source):
         raise DatasetError(f"data: {folder} has no records of the split {split!r}; leave {name} out of sources=")
     return source
+
+
+def corpus_lines(corpus: Path, names: tuple[str, ...], split: Split) -> Iterator[str]:
+    """Yields the lines of all texts, in the order of sources and records.
+
+    Raises:
+        DatasetError: a source is absent, or its records have no text.
+        CorruptRecordError: a record cannot be read.
+    """
+    for name in names:
+        source, count = opened_source(corpus, name, split), 0
+        for index in range(len(source)):
+            record = source.record(index)
+            for text in (record.text, *record.captions, record.transcript):
+                for line in filter(None, (" ".join(one.split()) for one in text.splitlines())):
+                    count += 1
+                    yield line
+        if not count:
+            raise DatasetError(f"data: the records of {corpus / name} have no text; leave {name} out of sources=")
+
+
+def sampled(lines: Iterable[str], count: int, seed: int) -> list[str]:
+    """At most `count` different lines, those with the smallest hashes of (seed, line), in the order of the hashes."""
+    keyed = {hashlib.blake2b(f"{seed}:{line}".encode(), digest_size=8).digest(): line for line in lines}
+    return [keyed[key] for key in sorted(keyed)[:count]]

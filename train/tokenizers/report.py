@@ -1,4 +1,4 @@
-"""The report of a tokeniser: originals beside reconstructions, figures, and sounds to play, in one offline page."""
+"""The report of a tokeniser: originals next to reconstructions, figures, and sounds to play, in one offline page."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Item:
 
     Attributes:
         caption: where it comes from, and its figures.
-        pictures: PNG files, the original beside the reconstruction.
+        pictures: PNG files, the original next to the reconstruction.
         sounds: what it is -> WAV file.
     """
 

@@ -46,6 +46,7 @@ class BenchmarkConfig:
         out: Folder for results.json; null writes to runs/benchmark-<suite>.
         repeats: How often each thing is measured; what is compared is measured in turn, and the fastest counts.
         threads: Threads of each product of matrices.
+        corpus: Folder of a corpus whose examples suite train takes; null takes some as long as the paper's.
         quick: Measure tiny versions, to see whether the suite runs; the figures mean nothing.
     """
 
@@ -53,6 +54,7 @@ class BenchmarkConfig:
     out: Path | None = None
     repeats: int = 3
     threads: int = 1
+    corpus: Path | None = None
     quick: bool = False
 
     def __post_init__(self) -> None:
@@ -61,6 +63,8 @@ class BenchmarkConfig:
             hint = f"; did you mean {guess!r}?" if guess else ""
             raise UsageError(f"suite: got {self.suite!r}, expected one of {', '.join(SUITES)}{hint}")
         require_ranges(self, repeats=AT_LEAST_ONE, threads=AT_LEAST_ONE)
+        if self.corpus is not None and self.suite != "train":
+            raise UsageError(f"corpus: suite {self.suite} has no use for one; leave it out, or take suite=train")
 
     @property
     def folder(self) -> Path:

@@ -1,4 +1,4 @@
-"""Suite train: a training step, packed against padded, and against its bare matrix products and attention.
+"""Suite train: a training step, packed against padded, and against its bare matrix products and attention; examples.
 
 All ways of making a batch are given the same examples, and take turns in one run. "Tokens that count" are the valid
 ones of both sides. With one thread processor time counts, with more wall-clock time.
@@ -18,6 +18,7 @@ from embodio.benchmarks.speed.machine import usable_cores
 from embodio.benchmarks.speed.suites import BenchmarkConfig, Row
 from embodio.benchmarks.speed.suites.model import fastest
 from embodio.benchmarks.speed.training.batch_forms import Forms, batch_forms, positions
+from embodio.benchmarks.speed.training.making_examples import example_cost
 from embodio.benchmarks.speed.training.step_account import Recording, shares
 from embodio.datasets.stream.packing import packed, padding
 from embodio.model import ModelConfig, UnifiedIO2
@@ -38,11 +39,14 @@ def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
     Args:
         config: `quick` takes few examples and a toy.
         progress: where progress is shown.
+
+    Raises:
+        BenchmarkError: the corpus is incomplete or damaged.
     """
-    task = progress.add_task("making batches", total=4)
+    task = progress.add_task("making batches", total=5)
     torch.manual_seed(0)
     network = _network(config.quick)
-    forms = batch_forms(network, examples=4 if config.quick else 32)
+    forms = batch_forms(network, 4 if config.quick else 32, config.corpus)
     trained = _Trained(network)
     rows = []
     for what, measure in (
@@ -50,6 +54,7 @@ def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
         ("packed against padded", lambda: _throughput(trained, forms, config)),
         ("packing alone", lambda: _packing(trained, forms, config)),
         ("floor of a step", lambda: _floors(trained, forms, config)),
+        ("making examples", lambda: example_cost(network, config.repeats, 3 if config.quick else 60)),
     ):
         progress.update(task, description=what)
         rows += measure()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from embodio.benchmarks.speed.training.corpus_features import corpus_features
 from embodio.benchmarks.speed.training.paper_lengths import paper_features
 from embodio.datasets.stream.packing import Capacity, longest_example, packed, token_counts
 from embodio.model.config.model import ModelConfig
@@ -52,10 +54,13 @@ class Forms:
     maximum: Batch
 
 
-def batch_forms(config: ModelConfig, examples: int) -> Forms:
-    """Batches of as many examples of the paper's mixture."""
+def batch_forms(config: ModelConfig, examples: int, corpus: Path | None = None) -> Forms:
+    """Batches of as many examples of a corpus; without one, of random examples as long as those of the paper."""
     generator = np.random.default_rng(0)
-    features = [paper_features(config, generator) for _ in range(examples)]
+    if corpus is None:
+        features = [paper_features(config, generator) for _ in range(examples)]
+    else:
+        features = corpus_features(config, corpus, examples)
     longest = collate(features)
     reads, writes = token_counts(longest, config)
     most = longest_example(config)

@@ -23,9 +23,9 @@ from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.objectives.parts.material import (
     CHARACTERS,
     MOST_EARLIER,
+    Draft,
     Material,
     Modality,
-    Plan,
     encoded,
     history_slots,
     one_of,
@@ -53,7 +53,7 @@ class DocumentReader:
         """Images, where there are several."""
         return frozenset({"image"} if len(_images(record)) > 1 else ())
 
-    def read(self, record: Record, plan: Plan, context: ObjectiveContext, generator: np.random.Generator) -> Material:
+    def read(self, record: Record, plan: Draft, context: ObjectiveContext, generator: np.random.Generator) -> Material:
         """A paragraph or an image, and what is before it."""
         vocabulary, images = context.vocabulary, _images(record)
         slots = history_slots(context, "image")

@@ -21,17 +21,17 @@ from embodio.datasets.objectives.parts.hidden_patches import hidden_in_image, hi
 from embodio.datasets.objectives.parts.material import (
     MODALITIES,
     MOST_EARLIER,
+    Draft,
     Material,
     MaterialReader,
     Modality,
-    Plan,
     history_slots,
     keep_end,
     one_of,
     references,
     unusable,
 )
-from embodio.datasets.objectives.parts.plain import PlainReader
+from embodio.datasets.objectives.parts.plain import PlainRecordReader
 from embodio.datasets.objectives.parts.settings import PatchSettings, TextSettings
 from embodio.datasets.objectives.parts.spans import choose_denoiser, corrupt, hidden_tokens, longest_text
 from embodio.datasets.objectives.parts.video import VideoReader
@@ -50,7 +50,7 @@ def reader_of(record: Record) -> MaterialReader:
     """The kind of a record: a video, a document, or plain."""
     if record.video is not None:
         return VideoReader()
-    return DocumentReader() if len(record.document) else PlainReader()
+    return DocumentReader() if len(record.document) else PlainRecordReader()
 
 
 def opened(record: Record) -> tuple[Record, frozenset[Modality]]:
@@ -110,7 +110,7 @@ def text_example(
     room = lengths.decoder_text - 1
     if not whole:
         room = longest_text(denoiser, lengths.encoder_text - _ENDS - _REFERENCES, room)
-    material = reader_of(record).read(record, Plan("text", kept, room=room), context, generator)
+    material = reader_of(record).read(record, Draft("text", kept, room=room), context, generator)
     ids = np.asarray(material.text, dtype=np.int64)
     refers = references(ids, context.vocabulary)
     free = int(np.count_nonzero(~refers))
@@ -143,7 +143,7 @@ def patch_example(
         denoise = not others
         kept = frozenset([one_of(others, generator)] if others else ())
     room = context.config.lengths.encoder_text - _ENDS - _REFERENCES
-    material = reader_of(record).read(record, Plan(target, kept, denoise, room), context, generator)
+    material = reader_of(record).read(record, Draft(target, kept, denoise, room), context, generator)
     written = material.image_target if target == "image" else material.audio_target
     if written is None:
         raise unusable(record, f"there is no {target} in it")

@@ -28,7 +28,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Plan:
+class Draft:
     """What an example is to be made of; the outcome of the first three steps of the paper.
 
     Attributes:
@@ -86,7 +86,7 @@ class MaterialReader(Protocol):
     def earlier(self, record: Record) -> frozenset[Modality]:
         """Those of which it has earlier frames besides the last one."""
 
-    def read(self, record: Record, plan: Plan, context: ObjectiveContext, generator: np.random.Generator) -> Material:
+    def read(self, record: Record, plan: Draft, context: ObjectiveContext, generator: np.random.Generator) -> Material:
         """Decodes what the plan asks for.
 
         Raises:

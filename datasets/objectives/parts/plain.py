@@ -6,9 +6,9 @@ import numpy as np
 
 from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.objectives.parts.material import (
+    Draft,
     Material,
     Modality,
-    Plan,
     history_slots,
     one_of,
     text_window,
@@ -19,7 +19,7 @@ from embodio.model.example import Waveform
 from embodio.model.processing.audio_features import AudioError, require_waveform, segment_samples
 
 
-class PlainReader:
+class PlainRecordReader:
     """Reads records with text, captions or a transcript, an image and a sound."""
 
     together = False
@@ -39,7 +39,7 @@ class PlainReader:
         """None; segments before that of a long sound come with it."""
         return frozenset()
 
-    def read(self, record: Record, plan: Plan, context: ObjectiveContext, generator: np.random.Generator) -> Material:
+    def read(self, record: Record, plan: Draft, context: ObjectiveContext, generator: np.random.Generator) -> Material:
         """One of the texts, the image, and a part of the sound."""
         text, image, audio = [], None, list[Waveform]()
         if "text" in plan.reads:

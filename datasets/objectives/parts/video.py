@@ -18,9 +18,9 @@ import numpy as np
 from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.objectives.parts.material import (
     MOST_EARLIER,
+    Draft,
     Material,
     Modality,
-    Plan,
     history_slots,
     one_of,
     text_window,
@@ -51,7 +51,7 @@ class VideoReader:
         """Frames and sounds."""
         return frozenset({"image", "audio"})
 
-    def read(self, record: Record, plan: Plan, context: ObjectiveContext, generator: np.random.Generator) -> Material:
+    def read(self, record: Record, plan: Draft, context: ObjectiveContext, generator: np.random.Generator) -> Material:
         """Frames and sounds of a stretch, and the text that goes with it."""
         if record.video is None:
             raise unusable(record, "there is no video")
@@ -92,7 +92,7 @@ def _sounds(
     return segments_of_parts(heard(record, video.sound)[begin:end], seconds, count, segment_length(context))
 
 
-def _divided(plan: Plan, images: list[Image], sounds: list[Waveform], context: ObjectiveContext) -> Material:
+def _divided(plan: Draft, images: list[Image], sounds: list[Waveform], context: ObjectiveContext) -> Material:
     """The last frame and sound as input or target, as planned, and those before them as history where they are kept."""
     given, written, histories = dict[str, Any](), dict[str, Any](), dict[str, Any]()
     for modality, frames in (("image", images), ("audio", sounds)):
@@ -108,7 +108,7 @@ def _divided(plan: Plan, images: list[Image], sounds: list[Waveform], context: O
 
 
 def _references(material: Material, count: int, vocabulary: Vocabulary) -> list[list[int]]:
-    """The ids that refer to the frame and the sound of each part, as far as they are given."""
+    """The ids that refer to the frame and the sound of each part, where they are given."""
     found = [list[int]() for _ in range(count)]
     for number in range(len(material.image_history)):
         found[count - 1 - len(material.image_history) + number].append(vocabulary.image_history_id(number + 1))

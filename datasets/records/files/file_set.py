@@ -75,7 +75,7 @@ class FileSet:
         names = self._of(next((known for known in _SPLITS.values() if split in known), (split,)))
         if not names:
             there = [name for name, names in found.items() if names]
-            raise DatasetError(f"{self.place} has no split {split!r}; it has {', '.join(there) or 'none'}")
+            raise NoSuchFiles(f"{self.place} has no split {split!r}; it has {', '.join(there) or 'none'}")
         return self.only(names)
 
     def _of(self, words: tuple[str, ...]) -> tuple[str, ...]:

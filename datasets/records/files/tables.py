@@ -23,6 +23,7 @@ import numpy.typing as npt
 from rich.console import Console
 from safetensors.numpy import save
 
+from embodio.datasets.errors import DatasetError
 from embodio.datasets.files.byte_files import ByteFile
 from embodio.datasets.files.remote import cache_folder
 from embodio.datasets.progress import counted
@@ -74,7 +75,7 @@ class Tables:
     kind: str
     make: Callable[[int], Table]
     counts: npt.NDArray[np.int64] = field(init=False)
-    digests: tuple[str, ...] = field(init=False)
+    digests: tuple[str, ...] = field(init=False, default=())
     problems: dict[int, str] = field(init=False)
     _open: OrderedDict[int, Table] = field(init=False, default_factory=OrderedDict)
 
@@ -86,10 +87,17 @@ class Tables:
         self.problems = {number: table.problem for number, table in enumerate(found) if table.problem}
 
     def __getitem__(self, number: int) -> Table:
-        """The table of a file."""
+        """The table of a file.
+
+        Raises:
+            DatasetError: the file has changed since the tables were made.
+        """
         table = self._open.get(number)
         if table is None:
             table = self._open[number] = self._read(number)
+            if self.digests and self.digests[number] != table.digest:
+                changed = f"{self.files.root}/{self.files.names[number]}"
+                raise DatasetError(f"{changed} has changed since the corpus was opened. Start the run again")
             while len(self._open) > _OPEN:
                 self._open.popitem(last=False)
         return table

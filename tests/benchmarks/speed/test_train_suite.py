@@ -10,12 +10,15 @@ import pytest
 import torch
 from torch.nn import functional
 
+from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.speed import main as command
+from embodio.benchmarks.speed.suites import BenchmarkConfig
 from embodio.benchmarks.speed.training.batch_forms import batch_forms, positions, streamed_pairs
 from embodio.benchmarks.speed.training.paper_lengths import GROUPS, paper_features
 from embodio.benchmarks.speed.training.step_account import Recording, shares
 from embodio.datasets.stream.packing import Capacity, longest_example, padding
 from embodio.model import ModelConfig
+from embodio.train.command_line.schema import UsageError
 
 
 def test_suite(tmp_path: Path) -> None:
@@ -27,6 +30,9 @@ def test_suite(tmp_path: Path) -> None:
         "packed": ">= 3.5",
         "packing itself": "<= 2",
         "packed step, 1 thread": "<= 1.25",
+        "an example of an image with a caption": "<= 2",
+        "an example of a sound with a caption": "<= 2",
+        "an example of an image, a sound and a caption": "<= 2",
     }
     assert rows["padding to the maximum lengths"]["value"] > rows["padding to the longest of the batch"]["value"] > 5
     assert all(row["value"] > 0 for name, row in rows.items() if name != "padding in packed rows")
@@ -76,3 +82,10 @@ def test_a_recording_counts_products_and_attention() -> None:
     assert len(recording.calls) == 4
     recording.bare()()
     assert sum(shares(lambda: left @ right).values()) == pytest.approx(1)
+
+
+def test_a_corpus_is_for_this_suite_and_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="corpus: suite data has no use for one"):
+        BenchmarkConfig("data", corpus=tmp_path)
+    with pytest.raises(BenchmarkError, match="corpus: "):
+        batch_forms(ModelConfig.named("nano_generalist"), 2, tmp_path)

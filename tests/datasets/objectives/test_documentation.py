@@ -1,4 +1,4 @@
-"""docs/objectives.md: its Python runs, its table has every objective, and its numbers are the defaults."""
+"""docs/objectives.md: its Python runs, its table is of objectives that exist, and its numbers are the defaults."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ def test_the_snippet_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "[Image]" in capsys.readouterr().out
 
 
-def test_every_objective_is_listed() -> None:
-    table = PAGE.partition("## All objectives")[2]
-    assert set(re.findall(r"`(\w+)`", table.partition("A new one")[0])) == set(objective_names())
+def test_the_objectives_of_the_table_exist() -> None:
+    table = PAGE.partition("## Objectives by what they write")[2].partition("A new one")[0]
+    named = set(re.findall(r"`(\w+)`", table))
+    assert {"multimodal", "complete_view"} < named <= set(objective_names())
 
 
 def test_the_numbers_are_the_defaults() -> None:

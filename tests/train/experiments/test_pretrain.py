@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from embodio.datasets.errors import DatasetError
 from embodio.model.config.model import ModelConfig
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.files import save_tokenizer
@@ -128,3 +129,32 @@ def test_the_recipe_composes() -> None:
     config = compose(PretrainConfig, ["experiment=pretrain_nano", "data=d", "out=o"], config_dir=CONFIGS)
     assert config.size == "nano_generalist" and config.dynamic_masking and config.patches == 0.5
     assert set(config.sources) == {"wordnet", "openclipart", "speech", "scenes", "collisions"}
+
+
+def test_a_config_of_corpora_stands_for_sources(corpus: Path, tmp_path: Path) -> None:
+    mine = {
+        "group": "text",
+        "rate": 1.0,
+        "title": "t",
+        "origin": "o",
+        "licence": "CC0",
+        "objectives": {"denoise_text": 1},
+    }
+    sources = {"words": mine | {"path": "words"}, "gone": mine | {"path": "gone"}}
+    path = tmp_path / "mine.yaml"
+    path.write_text(json.dumps({"groups": {"text": {"rate": 1}}, "sources": sources}))
+    changes: dict[str, Any] = {"sources": {}, "corpora": str(path)}
+    with pytest.raises(DatasetError, match="1 of 2 sources are missing"):
+        build_parts(settings(corpus, tmp_path / "run", **changes))
+    parts = build_parts(settings(corpus, tmp_path / "run", **changes, missing="skip"))
+    assert set(parts.identity["sources"]) == {"words"}
+    with pytest.raises(UsageError, match="or corpora=nano, not both"):
+        settings(corpus, tmp_path, corpora="nano")
+    with pytest.raises(UsageError, match="missing: got 'ask'"):
+        settings(corpus, tmp_path, **changes, missing="ask")
+
+
+def test_the_recipe_of_the_paper_composes() -> None:
+    media = ["image_tokenizer=i", "audio_tokenizer=a"]
+    config = compose(PretrainConfig, ["experiment=pretrain_paper", "data=d", "out=o", *media], config_dir=CONFIGS)
+    assert config.corpora == "paper" and not config.sources and config.batch_size == 512

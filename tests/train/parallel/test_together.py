@@ -14,13 +14,16 @@ from safetensors.torch import load_file
 from embodio.datasets.errors import ExampleError
 from embodio.model.network.batch import Batch
 from embodio.train.checkpoints.run import restore_run
+from embodio.train.errors import TrainError
 from embodio.train.log import read_log
 from embodio.train.main import trainer_of
 from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.parallel.config import ParallelConfig
-from embodio.train.parallel.trainer import train_together
+from embodio.train.parallel.trainer import refuse_unshareable, train_together
+from embodio.train.parallel.world import joined_world
+from embodio.train.run_config import LoraConfig
 from tests.support.toy_experiment import RandomText, ToyConfig, build
-from tests.support.train.processes import together
+from tests.support.train.processes import started, together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,16 +103,89 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_two_processes_have_the_losses_of_one_and_their_checkpoint_goes_on_with_one_and_with_four(
+def test_two_processes_have_the_losses_of_one_and_their_checkpoint_goes_on_with_one(
     plain: Path, tmp_path: Path
 ) -> None:
     assert together(2, train_together, settings(tmp_path, stop_after=2), parts) == [0, 0]
-    four = tmp_path.with_name("four")
-    import shutil
-
-    shutil.copytree(tmp_path, four)
+    assert (tmp_path / "checkpoint" / "training").is_dir()
     alone(settings(tmp_path))
     require_same(tmp_path, plain)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_one_goes_on_with_two_and_that_of_two_with_four_as_two_copies(
+    plain: Path, tmp_path: Path
+) -> None:
+    alone(settings(tmp_path, stop_after=1))
+    assert together(2, train_together, settings(tmp_path, stop_after=1), parts) == [0, 0]
     copies = ParallelConfig(replicate=2)
-    assert together(4, train_together, settings(four, parallel=copies), parts) == [0] * 4
-    require_same(four, plain)
+    assert together(4, train_together, settings(tmp_path, parallel=copies), parts) == [0] * 4
+    require_same(tmp_path, plain)
+
+
+@pytest.mark.slow
+def test_processes_that_share_layers_have_the_losses_of_one_and_their_checkpoint_goes_on_with_one(
+    plain: Path, tmp_path: Path
+) -> None:
+    """Two that share layers, then two copies of two, then one; each goes on from the one before."""
+    heads = ParallelConfig(tensor=2)
+    assert together(2, train_together, settings(tmp_path, parallel=heads, stop_after=2), parts) == [0, 0]
+    assert together(4, train_together, settings(tmp_path, parallel=heads, stop_after=1), parts) == [0] * 4
+    alone(settings(tmp_path))
+    require_same(tmp_path, plain)
+
+
+@pytest.mark.slow
+def test_adafactor_without_an_average_and_checkpoints_written_meanwhile(tmp_path: Path) -> None:
+    """Rows and columns of second moments are means over the parts of all processes."""
+    optimiser = OptimiserConfig(name="adafactor", learning_rate=0.5, weight_decay=0.05, warmup=2, ema=0.0)
+    one, two = tmp_path / "one", tmp_path / "two"
+    alone(settings(one, optimiser=optimiser))
+    meanwhile = ParallelConfig(asynchronous=True)
+    for stop in (3, 0):
+        config = settings(two, optimiser=optimiser, parallel=meanwhile, checkpoint_every=1, keep=2, stop_after=stop)
+        assert together(2, train_together, config, parts) == [0, 0]
+    require_same(two, one)
+    assert [path.name for path in (two / "checkpoints").iterdir()] == ["000003"]
+
+
+@pytest.mark.slow
+def test_accumulated_batches_are_one(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    alone(settings(one, accumulate=2))
+    assert together(2, train_together, settings(two, accumulate=2, recompute=("decoder.layers.*",)), parts) == [0, 0]
+    require_same(two, one)
+
+
+def test_when_one_process_is_killed_the_others_end_with_an_error_and_the_run_goes_on(
+    plain: Path, tmp_path: Path
+) -> None:
+    processes, results = started(2, train_together, settings(tmp_path, validate_every=100), slow_parts)
+    deadline = time.monotonic() + 200
+    while not (tmp_path / "checkpoint" / "training.json").is_file() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    processes[1].kill()
+    rank, _, error = results.get(timeout=100)
+    assert rank == 0 and error.startswith("TrainError: parallel: another process of the run ended")
+    processes[0].join(60)
+    assert processes[0].exitcode == 1
+    alone(settings(tmp_path))
+    require_same(tmp_path, plain)
+
+
+def test_what_cannot_be_shared_out_is_named(tmp_path: Path) -> None:
+    for change, message in (
+        ({"precision": "float16"}, "precision: float16"),
+        ({"freeze": {"encoder*": 0.5}}, "cannot release parameters"),
+        ({"lora": LoraConfig(rank=2)}, "lora.rank"),
+        ({"parallel": ParallelConfig(tensor=2), "optimiser": OptimiserConfig(name="adafactor")}, "parallel.tensor"),
+    ):
+        with pytest.raises(TrainError, match=message):
+            refuse_unshareable(settings(tmp_path, **change))
+
+
+def test_a_world_that_cannot_be_divided_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "6")
+    match = "6 processes cannot be divided into 4 copies"
+    with pytest.raises(TrainError, match=match), joined_world(ParallelConfig(replicate=4), "cpu"):
+        pass

@@ -46,6 +46,9 @@ class PretrainConfig(RunConfig):
     Attributes:
         data: folder of a corpus, as `embodio-data corpus` makes it: a folder for each source.
         sources: name of a source -> its rate and settings, such as sources.wordnet.weight=0.3.
+        corpora: a config with sources, rates and objectives in place of `sources`: paper (Table 10 of the paper), nano,
+            or a YAML file; see docs/records.md. Settings of `objectives` hold for it, and weight=0 leaves one out.
+        missing: what happens where files of a source of `corpora` are missing: error names them, skip goes on without.
         mixture: how sources share the stream.
         objectives: what is done with records: name -> its rate among those that suit a record, and its settings.
         size: named size of the network: nano_generalist, large, xl or xxl.
@@ -65,11 +68,14 @@ class PretrainConfig(RunConfig):
     free_on_resume: ClassVar[tuple[str, ...]] = (
         *RunConfig.free_on_resume,
         *("data", "init", "holdout", "samples", "vocabulary", "image_tokenizer", "audio_tokenizer", "sources.*.place"),
+        "missing",
     )
     """What paths refer to is compared instead, by content."""
 
     data: str = ""
     sources: dict[str, PretrainSource] = field(default_factory=dict)
+    corpora: str = ""
+    missing: str = "error"
     mixture: MixtureSettings = field(default_factory=MixtureSettings)
     objectives: dict[str, ObjectiveConfig] = field(
         default_factory=lambda: {"multimodal": objective_settings("multimodal")()}, metadata=_OBJECTIVES.metadata
@@ -89,10 +95,12 @@ class PretrainConfig(RunConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.data and not all(source.place for source in self.sources.values()):
+        if not self.data and not (self.sources and all(source.place for source in self.sources.values())):
             raise UsageError("data: give the folder of a corpus; embodio-data corpus out=DIR makes one")
-        if not self.sources:
-            raise UsageError("sources: give at least one, such as sources.wordnet.weight=1")
+        if bool(self.sources) == bool(self.corpora):
+            raise UsageError("sources: give at least one, such as sources.wordnet.weight=1, or corpora=nano, not both")
+        if self.missing not in ("error", "skip"):
+            raise UsageError(f"missing: got {self.missing!r}, expected error or skip")
         if not self.targets or not set(self.targets) <= set(TARGETS):
             raise UsageError(f"targets: got {list(self.targets)}, expected some of {', '.join(TARGETS)}")
         for name in ("image", "audio"):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.objectives import named_objective
 from embodio.datasets.objectives.objective import ObjectiveContext
+from embodio.datasets.records.corpora import Corpora
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry
 from embodio.datasets.tasks.parts.objective_task import ObjectiveRate, ObjectiveTask
@@ -45,6 +46,8 @@ def gather(config: PretrainConfig, trained: ObjectiveContext, measured: Objectiv
     Raises:
         DatasetError: a source is absent, damaged or empty, or rates make no sense.
     """
+    if config.corpora:
+        return _of_corpora(config, trained, measured)
     tasks = {name: _task(config, name, "train", trained) for name, one in config.sources.items() if one.weight}
     held_out, notes = dict[str, ObjectiveTask](), list[str]()
     for name in tasks:
@@ -56,7 +59,22 @@ def gather(config: PretrainConfig, trained: ObjectiveContext, measured: Objectiv
         MixtureEntry(name, task, config.sources[name].weight, config.sources[name].category or name)
         for name, task in tasks.items()
     ]
-    training = Mixture(entries, config.mixture.config())
+    return _gathered(Mixture(entries, config.mixture.config()), held_out, notes)
+
+
+def _of_corpora(config: PretrainConfig, trained: ObjectiveContext, measured: ObjectiveContext) -> PretrainData:
+    """The sources of `config.corpora`; errors as in `gather`."""
+    corpora = Corpora.load(config.corpora)
+    objectives = {name: named_objective(name)(settings) for name, settings in config.objectives.items()}
+    training = corpora.mixture(config.data, trained, missing=config.missing, objectives=objectives)  # type: ignore[arg-type]
+    tasks, absent = corpora.tasks(config.data, measured, split="validation", objectives=objectives)
+    names = [entry.name for entry in training.entries]
+    notes = [f"{name} is not measured: {absent[name]}" for name in names if name in absent]
+    return _gathered(training, {name: tasks[name] for name in names if name in tasks}, notes)
+
+
+def _gathered(training: Mixture, held_out: Mapping[str, ObjectiveTask], notes: list[str]) -> PretrainData:
+    tasks = {entry.name: entry.task for entry in training.entries if isinstance(entry.task, ObjectiveTask)}
     rates = dict(zip(tasks, training.rates().tolist(), strict=True))
     notes += [f"{rates[name]:7.2%} {name}: {len(task)} records" for name, task in tasks.items()]
     identity = {name: {"records": len(task), "sha256": task.digest} for name, task in tasks.items()}

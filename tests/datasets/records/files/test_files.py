@@ -109,6 +109,17 @@ def test_tables_are_made_again_after_damage_or_a_change(tmp_path: Path) -> None:
     assert len(made) == 8
 
 
+def test_a_file_that_changes_after_the_corpus_was_opened_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jsonl", "b.jsonl")
+    source = open_records(tmp_path)
+    copy = pickle.loads(pickle.dumps(source))  # as workers get it
+    assert copy.record(1).text == "b.jsonl"
+    copy = pickle.loads(pickle.dumps(source))
+    (tmp_path / "b.jsonl").write_text('{"text": "other"}\n{"text": "more"}\n')
+    with pytest.raises(DatasetError, match=r"b\.jsonl has changed since the corpus was opened"):
+        copy.record(1)
+
+
 def test_folders_that_cannot_be_written_have_their_tables_elsewhere(tmp_path: Path) -> None:
     touch(tmp_path, "a.jsonl")
     (tmp_path / ".embodio").write_text("a file is in the way")

@@ -11,7 +11,7 @@ import pytest
 from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.main import main
-from embodio.train.tokenizers.corpus_text import corpus_lines, sampled
+from embodio.train.tokenizers.media import corpus_lines, sampled
 from tests.support.train.media_corpus import write_shard
 
 

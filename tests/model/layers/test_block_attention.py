@@ -1,0 +1,60 @@
+"""FlexAttention of packed rows gives what a CPU computes example by example; here without its kernel, eagerly."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from embodio.model import ModelConfig, UnifiedIO2
+from embodio.model.layers import block_attention, token_sequence
+from embodio.model.network import transformer
+from embodio.model.network.packing import ALWAYS_ROWS
+from tests.support.model.small import CONFIG
+
+
+def network(paper: bool) -> UnifiedIO2:
+    torch.manual_seed(0)
+    layers = dataclasses.replace(CONFIG.transformer, num_decoder_layers=3)
+    config: ModelConfig = CONFIG.replace(transformer=layers, sparse_decoding=paper, dynamic_masking=paper)
+    return UnifiedIO2(config).eval()
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+@pytest.mark.parametrize("paper", [False, True])
+def test_blocks_equal_spans(paper: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = torch.Generator().manual_seed(3)
+    mask = (torch.arange(9) < torch.tensor([[9], [4], [6], [2]])).int()
+    drawn = torch.tensor([[1], [0], [1], [1]])
+    batch = {
+        "inputs/text/tokens": torch.randint(1, 900, (4, 9), generator=rng),
+        "inputs/text/mask": mask,
+        "targets/text/targets": torch.randint(1, 900, (4, 7), generator=rng),
+        "targets/text/segment_ids": torch.tensor([1, 1, 1, 2, 2, 2, 3]).expand(4, -1),
+        "targets/image/tokens": torch.randint(2, 40, (4, 64), generator=rng),
+        "targets/image/mask": drawn.expand(4, 64),
+        "targets/image/task_mask": (torch.rand(4, 64, generator=rng) < 0.4).int(),
+        "packing/rows": torch.tensor([0, 1, 0, 1]),
+    }
+    model, calls = network(paper), []
+    attend = block_attention.BlockAttention.attend
+    with torch.no_grad():
+        expected = model(batch)
+        for module in (token_sequence, transformer):
+            monkeypatch.setattr(module, "skips_blocks", lambda device: True)
+        monkeypatch.setattr(
+            block_attention.BlockAttention, "attend", lambda *arguments: calls.append(1) or attend(*arguments)
+        )
+        token = ALWAYS_ROWS.set(True)
+        try:
+            found = model(batch)
+        finally:
+            ALWAYS_ROWS.reset(token)
+    assert len(calls) == 2 + 2 * 3, "each attention of the transformer"
+    for name, output in expected.items():
+        torch.testing.assert_close(found[name].logits, output.logits, rtol=1e-5, atol=1e-5)
+
+
+def test_a_cpu_does_not_compute_blocks() -> None:
+    assert not block_attention.skips_blocks(torch.device("cpu"))

@@ -1,0 +1,44 @@
+"""Tensors that may be sharded over processes, for arithmetic with means over all of their numbers.
+
+A tensor is sharded only where torch's distributed tensors are loaded already, so a run of one process loads none of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from torch import Tensor
+
+_MODULE = "torch.distributed.tensor"
+
+
+def _sharded(tensor: Tensor) -> Any:
+    """The tensor as a DTensor; None if it is a plain one."""
+    module = sys.modules.get(_MODULE)
+    return tensor if module is not None and isinstance(tensor, module.DTensor) else None
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """The tensor as a whole, in every process; all of them must ask for it."""
+    sharded = _sharded(tensor)
+    found: Tensor = tensor if sharded is None else sharded.full_tensor()
+    return found
+
+
+def local(tensor: Tensor) -> Tensor:
+    """The part of a tensor that is in this process."""
+    sharded = _sharded(tensor)
+    found: Tensor = tensor if sharded is None else sharded.to_local()
+    return found
+
+
+def spread_like(tensor: Tensor, other: Tensor) -> Tensor:
+    """A tensor that all processes have as a whole, in the form in which it can be multiplied with another one."""
+    sharded = _sharded(other)
+    if sharded is None:
+        return tensor
+    module = sys.modules[_MODULE]
+    mesh = sharded.device_mesh
+    found: Tensor = module.DTensor.from_local(tensor, mesh, [module.Replicate()] * mesh.ndim, run_check=False)
+    return found
