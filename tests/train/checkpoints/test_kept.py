@@ -48,7 +48,7 @@ def test_the_newest_ones_stay_and_those_of_round_steps(tmp_path: Path, keep: int
     assert trainer(tmp_path, keep=keep, keep_every=every).train()
     assert list(older_checkpoints(tmp_path)) == stay and step_of(tmp_path / "checkpoint") == 6
     assert all(step_of(folder) == step for step, folder in older_checkpoints(tmp_path).items())
-    assert {path.name for path in tmp_path.iterdir()} <= {"checkpoint", "checkpoints", "log.jsonl", "loss.png"}
+    assert not list(tmp_path.rglob(".*")), "nothing half written is left"
 
 
 def test_those_of_a_run_that_went_back_are_removed(tmp_path: Path) -> None:
