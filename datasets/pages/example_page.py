@@ -14,7 +14,7 @@ from embodio.datasets.pages.pictures import on_canvas, picture, sound, spectrogr
 from embodio.datasets.pages.token_text import Piece, pieces
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example, Image, Sound
-from embodio.model.processing.audio import cut_segments, fit_length
+from embodio.model.processing.audio import cut_segments, fit_length, spectrogram_to_patches
 from embodio.model.processing.audio_features import FLOOR, SAMPLE_RATE, Spectrogram, log_mel, mel_power, segment_samples
 from embodio.model.processing.image import ImageFit
 from embodio.model.processing.processor import Features, Processor
@@ -144,9 +144,11 @@ class _Shown:
 
     def _sound(self, name: str, heard: Sound, modality: str, slot: int | None, hidden: Bools | None) -> ShownPart:
         size: tuple[int, int] = getattr(self._config, f"{modality}_size")
-        valid = np.ones(self._config.patch_grids[modality], dtype=np.bool_)
+        found = _of_segment(heard, size)
+        mask = spectrogram_to_patches(found, size, self._config.audio_patch_size)[1]
+        valid = mask.reshape(self._config.patch_grids[modality]) != 0
         covered, left_out, note = self._patches(modality, slot, valid, hidden)
-        pixels = with_patches(spectrogram(_log_mel(heard, size)), covered.T[::-1], left_out.T[::-1])
+        pixels = with_patches(spectrogram(_log_mel(found)), covered.T[::-1], left_out.T[::-1])
         return ShownPart(name, media=[picture(pixels), *_playable(heard)], note=note)
 
     def _patches(self, modality: str, slot: int | None, valid: Bools, hidden: Bools | None) -> tuple[Bools, Bools, str]:
@@ -165,19 +167,21 @@ class _Shown:
 
     def _masked(self, modality: str) -> str:
         """How many codes are hidden in the decoder as well (paper, section 3.3)."""
-        marked = self._features.get(f"targets/{modality}/task_mask")
-        count = 0 if marked is None else int((marked != 0).sum())
-        total = self._features[f"targets/{modality}/mask"].sum()
-        return f"{int(total)} codes" + (f", {count} of them where patches are hidden" if count else "")
+        valid, marked = (self._features[f"targets/{modality}/{name}"] != 0 for name in ("mask", "task_mask"))
+        count = int((valid & marked).sum())
+        return f"{int(valid.sum())} codes" + (f", {count} of them where patches are hidden" if count else "")
 
 
-def _log_mel(heard: Sound, size: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """The log-mel spectrogram of one segment, [T, M]; silence where there is none."""
+def _of_segment(heard: Sound, size: tuple[int, int]) -> Spectrogram:
+    """The mel spectrogram of one segment, [T, M]."""
     if isinstance(heard, Spectrogram):
-        power = heard.power
-    else:
-        power = mel_power(fit_length(heard, segment_samples(size[0])), size[1])
-    values, present = log_mel(power)
+        return heard
+    return Spectrogram(mel_power(fit_length(heard, segment_samples(size[0])), size[1]))
+
+
+def _log_mel(found: Spectrogram) -> npt.NDArray[np.float32]:
+    """The logarithm, [T, M]; of silence where there is no sound."""
+    values, present = log_mel(found.power)
     return np.where(present, values, np.float32(np.log(FLOOR)))
 
 
@@ -186,4 +190,4 @@ def _playable(heard: Sound) -> list[Medium]:
 
 
 def _heard(heard: Sound, size: tuple[int, int]) -> list[Medium]:
-    return [picture(spectrogram(_log_mel(heard, size))), *_playable(heard)]
+    return [picture(spectrogram(_log_mel(_of_segment(heard, size)))), *_playable(heard)]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from embodio.datasets.errors import CorruptRecordError, UnsafeName
+from embodio.datasets.errors import CorruptRecordError, DatasetError, UnsafeName
 from embodio.datasets.files.byte_files import byte_file
 from embodio.datasets.records.decoding import (
     checked_pixels,
@@ -164,7 +164,10 @@ class Columns:
             refuse(origin, str(error), error)
 
         def read() -> bytes:
-            size = file.stamp()[0]
+            try:
+                size = file.stamp()[0]
+            except DatasetError as error:
+                refuse(origin, str(error), error)
             if size > self.settings.largest_record:
                 refuse(origin, f"{name} has {size} bytes, more than largest_record={self.settings.largest_record}")
             data = file.read(0, size)

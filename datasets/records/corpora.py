@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 
-from embodio.datasets.errors import DatasetError, ExampleError, NoSuchFiles
+from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, NoSuchFiles, UnusableRecord
 from embodio.datasets.files.remote import is_url
 from embodio.datasets.objectives import named_objective
 from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveContext
@@ -29,6 +29,7 @@ from embodio.datasets.tasks.parts.record_task import Place
 FOLDER = Path(__file__).resolve().parents[1] / "catalogue" / "corpora"
 _KEYS = {"name", "title", "groups", "sources"}
 _GROUP_KEYS = {"rate", "objectives"}
+_LOOKED_AT = 16  # records of a source, before training
 _log = logging.getLogger(__name__)
 
 
@@ -230,7 +231,8 @@ class Corpora:
                 weight 0 are left out. Others have their default settings.
 
         Raises:
-            NoSuchFiles: files of a source are missing; names all such sources.
+            NoSuchFiles: files of a source are missing, or suit none of its objectives with this network; names all
+                such sources.
             DatasetError: a source cannot be opened, or nothing is left.
         """
         if missing not in ("error", "skip"):
@@ -264,10 +266,14 @@ class Corpora:
             except NoSuchFiles as error:
                 absent[source.name] = str(error)
                 continue
-            if len(records):
-                found[source.name] = ObjectiveTask(records, _rates(source, objectives or {}), context)
-            else:
+            task = ObjectiveTask(records, _rates(source, objectives or {}), context)
+            if not len(records):
                 absent[source.name] = f"{source.name}: there are no records in {source.path}"
+            elif not _suits(task):
+                names = ", ".join(one.name for one in task.objectives)
+                absent[source.name] = f"{source.name}: its records and this network suit none of {names}"
+            else:
+                found[source.name] = task
         return found, absent
 
     def _say(self, absent: Mapping[str, str], there: Sequence[str]) -> None:
@@ -296,6 +302,21 @@ def _rates(source: Corpus, configured: Mapping[str, ConfiguredObjective[Any]]) -
     if not found:
         raise DatasetError(f"{source.name}: it has no objectives, or their weights are 0; leave the source out instead")
     return found
+
+
+def _suits(task: ObjectiveTask) -> bool:
+    """Whether an objective suits one of some records from across a source, if any can be read."""
+    looked_at = np.unique(np.linspace(0, len(task) - 1, min(_LOOKED_AT, len(task))).astype(np.int64)).tolist()
+    for index in looked_at:
+        try:
+            record = task.source.record(index)
+            task.draw(index, record, np.random.default_rng(0))
+        except UnusableRecord:
+            continue
+        except CorruptRecordError:  # which the stream counts
+            return True
+        return True
+    return False
 
 
 def _mapping(value: Any, path: Path, where: str, keys: set[str] | None) -> Mapping[str, Any]:

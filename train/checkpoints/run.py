@@ -24,7 +24,6 @@ from embodio.train.identity import Identity, require_same_inputs, setting_differ
 from embodio.train.network.lora import merged
 from embodio.train.objective import Network
 from embodio.train.optimisers.optimiser import State, WeightAverage, optimiser_state, restore_optimiser
-from embodio.train.parallel.shard_files import read_shards, sharded_shapes
 from embodio.train.run_config import RunConfig
 
 BASE = "base.safetensors"
@@ -156,6 +155,8 @@ def read_whole(folder: Path, run: Run[Network]) -> dict[str, torch.Tensor]:
         ResumeError: a file is damaged.
     """
     if (folder / SHARDS).is_dir():
+        from embodio.train.parallel.shard_files import read_shards, sharded_shapes  # slow, and rarely needed
+
         tensors = {name: torch.empty(shape) for name, shape in sharded_shapes(folder / SHARDS).items()}
         read_shards(folder / SHARDS, tensors)
         return tensors

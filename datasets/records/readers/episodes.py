@@ -21,10 +21,13 @@ from embodio.datasets.records.record import Media, Record, Trajectory
 from embodio.datasets.records.settings import REMEDY, RecordSettings
 from embodio.datasets.rlds.dataset_info import INFO_NAME
 from embodio.datasets.tasks.parts.record_task import Place
+from embodio.envs.embodiment import Dimension
 from embodio.model.example import Image
 
 _MARKS = ("features.json", "meta/info.json")
 _STATE = "observation/state"
+
+Numbers = npt.NDArray[np.floating[Any]]
 
 
 class EpisodeRecords:
@@ -40,6 +43,8 @@ class EpisodeRecords:
         self._source, self._camera, self._split = source, camera, split
         robot = robot_of(source)
         self._rate = None if robot is None else float(robot.control_hz)
+        self._state = () if robot is None else tuple(robot.state)
+        self._action = () if robot is None else tuple(robot.action.dimensions)
 
     @property
     def name(self) -> str:
@@ -72,9 +77,11 @@ class EpisodeRecords:
                 trajectory=Trajectory(
                     instruction=episode.instruction,
                     images=Frames(episode, camera, lambda step: self._frame(episode, camera, index, step)),
-                    states=_numbers(episode, _STATE),
-                    actions=_numbers(episode, "action"),
+                    states=(states := _numbers(episode, _STATE)),
+                    actions=_words(actions := _numbers(episode, "action"), self._action),
                     rate=self._rate,
+                    state_limits=_limits(states, self._state),
+                    action_limits=_limits(actions, self._action),
                 ),
                 facts=dict(episode.metadata),
             )
@@ -114,7 +121,7 @@ class Frames(Sequence[Media[Image]]):
         return Media(lambda: self._read(place))
 
 
-def _numbers(episode: EpisodeView, field: str) -> npt.NDArray[np.floating[Any]] | None:
+def _numbers(episode: EpisodeView, field: str) -> Numbers | None:
     """A field of the steps as float [T, N]; None if the episode has no such vector."""
     features = episode.features.steps
     feature = features.get(field)
@@ -122,6 +129,25 @@ def _numbers(episode: EpisodeView, field: str) -> npt.NDArray[np.floating[Any]] 
         return None
     array = episode.array(field)
     return array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64)
+
+
+def _limits(values: Numbers | None, dimensions: Sequence[Dimension]) -> npt.NDArray[np.float64] | None:
+    """Lowest and highest value of each number, [2, N]; None where the robot does not tell them."""
+    if values is None or not dimensions or values.shape[1] != len(dimensions):
+        return None
+    found = np.array([[one.low for one in dimensions], [one.high for one in dimensions]], dtype=np.float64)
+    return found if np.isfinite(found).all() else None
+
+
+def _words(actions: Numbers | None, dimensions: Sequence[Dimension]) -> Numbers | tuple[str, ...] | None:
+    """The actions; as words where each is one choice among words."""
+    if actions is None or len(dimensions) != 1 or not dimensions[0].words or actions.shape[1] != 1:
+        return actions
+    words = dimensions[0].words
+    chosen = np.rint(actions[:, 0])
+    if not ((chosen >= 0) & (chosen < len(words))).all():  # also false for NaN
+        return actions
+    return tuple(words[int(number)] for number in chosen)
 
 
 def _holds(files: FileSet) -> bool:

@@ -86,6 +86,7 @@ def test_the_page_holds_pictures_and_sounds_and_escapes_texts() -> None:
     )
     card = example_card("<b>", example, PROCESSOR, rng, {"record": "a & b"})
     assert [part.name for part in card.writes] == ["text", "image", "sound"]
+    assert card.sees[2].note == "6 patches: 6 seen", "of the sound, without the silence after it"
     page = examples_html("corpus", {"records": "3"}, [card]).decode()
     assert page.count("<audio") == 2 and page.count("<img") == 4
     assert "<script>" not in page and "&lt;b&gt;" in page and "http" not in page

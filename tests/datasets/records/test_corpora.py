@@ -109,6 +109,16 @@ def test_missing_sources_can_be_left_out(tmp_path: Path, caplog: pytest.LogCaptu
         corpora.mixture(tmp_path / "elsewhere", CONTEXT, missing="skip")
 
 
+def test_sources_that_suit_no_objective_are_named(tmp_path: Path) -> None:
+    for name in ("a", "c"):
+        write(tmp_path / name, "train", 5)
+    drawn = source("more", "c", objectives={"locate_patches": 1})
+    corpora = load(tmp_path, config(a=source("text", "a"), c=drawn))
+    with pytest.raises(NoSuchFiles, match="c: its records and this network suit none of locate_patches"):
+        corpora.mixture(tmp_path, CONTEXT)
+    assert [entry.name for entry in corpora.mixture(tmp_path, CONTEXT, missing="skip").entries] == ["a"]
+
+
 def test_a_group_without_sources_gives_its_rate_to_the_others(tmp_path: Path) -> None:
     write(tmp_path / "a", "train", 5)
     corpora = load(tmp_path, config(a=source("text", "a"), c=source("more", "c")))

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 from embodio.datasets.pages.example_page import ExampleCard, ShownPart
 from embodio.model.example import Example
 from embodio.model.processing.processor import Processor
+from embodio.train.log import read_log
+from embodio.train.loop import Trainer
+from embodio.train.main import trainer_of
 from embodio.train.observers.account import PHASES, Account, peak_operations
+from embodio.train.observers.config import GuardConfig
 from embodio.train.observers.curves import Curve, curves_svg
-from embodio.train.observers.report import report_html
+from embodio.train.observers.log_and_bar import LogAndBar
+from embodio.train.observers.report import Report, report_html
 from embodio.train.observers.samples import Sample, Samples
 from tests.support.model.small import CONFIG, VOCABULARY, model
+from tests.support.toy_experiment import ToyConfig, build
 
 
 def lines() -> list[dict[str, object]]:
@@ -74,3 +82,31 @@ def test_the_account_covers_all_of_the_time(tmp_path: Path) -> None:
     shares = [value for name, value in line.items() if name.startswith("time_")]
     assert abs(sum(shares) - 1) < 0.02 and line["memory_mb"] > 10 and "mfu" not in line
     assert 1e8 < peak_operations(torch.device("cpu"), "float32") < 1e14
+
+
+def test_what_is_seen_of_a_run_changes_nothing_of_it(tmp_path: Path) -> None:
+    """Log, sinks, report and samples that draw random numbers: the checkpoint is that of a run that nobody watches."""
+
+    def trained(name: str, **changes: object) -> Trainer[Any]:
+        config = ToyConfig(out=str(tmp_path / name), steps=3, batch_size=2, workers=0, dropout_rate=0.1, log_every=1)
+        config = dataclasses.replace(config, validate_every=2, **changes)  # type: ignore[arg-type]
+        torch.manual_seed(0)
+        return trainer_of(build(config), config)
+
+    def sample(network: torch.nn.Module) -> list[Sample]:
+        torch.rand(5)
+        return [Sample(ExampleCard(f"training: {network.training}"))]
+
+    plain, watched = trained("plain"), trained("watched", guard=GuardConfig(spike=1e9, window=1))
+    plain.observers, watched.observers = (), (LogAndBar(), Report(sample))
+    assert plain.train() and watched.train()
+    weights = [load_file(tmp_path / name / "checkpoint" / "training.safetensors") for name in ("plain", "watched")]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+    page = (tmp_path / "watched" / "report.html").read_text()
+    assert "training: False" in page and "bits per token of text" in page
+    [*_, last] = [line for line in read_log(tmp_path / "watched" / "log.jsonl") if line["kind"] == "train"]
+    assert {"bits_text", "unigram_text", "tokens_per_second", "padding", "mfu", "time_forward", "memory_mb"} <= set(
+        last
+    )
+    assert 0 <= last["padding"] < 1 and last["mfu"] > 0 and last["bits_text"] > 0

@@ -18,12 +18,15 @@ from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.model.errors import ConfigError, WeightsError
 from embodio.model.tokenizers.files import load_audio_tokenizer, load_image_tokenizer, load_saved_vocoder
 from embodio.model.weights.checksums import ChecksumError
+from embodio.train.command_line.arguments import stage_of
+from embodio.train.command_line.cli import compose
 from embodio.train.errors import ResumeError, TrainError
+from embodio.train.experiments import experiment_named
 from embodio.train.experiments.tokenizer_audio import AudioTokenizerRun
 from embodio.train.experiments.tokenizer_image import ImageTokenizerRun
 from embodio.train.experiments.vocoder import VocoderRun
 from embodio.train.log import read_log
-from embodio.train.main import make_trainer, train
+from embodio.train.main import CONFIGS, make_trainer, train
 from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.run_config import RunConfig
 from embodio.train.tokenizers.settings import AudioLossConfig, CodebookConfig, ImageLossConfig, VocoderLossConfig
@@ -186,3 +189,11 @@ def test_damaged_and_foreign_files_are_refused(finished: dict[str, Path], tmp_pa
     (tmp_path / "model.safetensors").write_bytes(b"other")
     with pytest.raises((ChecksumError, WeightsError)):
         load_audio_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("recipe", ["tokenizer/image", "tokenizer/audio", "tokenizer/vocoder", "tokenizer/text"])
+def test_recipes_are_complete_but_for_data_and_out(recipe: str) -> None:
+    stage = stage_of(CONFIGS / "experiment" / f"{recipe}.yaml")
+    schema = experiment_named(stage).schema
+    config = compose(schema, [f"experiment={recipe}", "data=corpus", "out=runs/a"], config_dir=CONFIGS)
+    assert type(config) is schema and config.data == "corpus"

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.objectives import named_objective
 from embodio.datasets.opening import open_source
 from embodio.datasets.records.opening import open_records
+from embodio.datasets.records.readers.episodes import _words
+from embodio.envs.embodiment import Dimension
+from tests.support.datasets.made_up_records import CONTEXT
 from tests.support.datasets.toy import write_toy_dataset
 
 
@@ -31,6 +35,26 @@ def test_episodes_are_trajectories(tmp_path: Path) -> None:
     assert np.array_equal(hand.images[0].load(), episodes.episode(0).frame("hand", 0))  # type: ignore[union-attr]
     with pytest.raises(DatasetError, match="record 3 of toy: there are 3"):
         source.record(3)
+
+
+def test_limits_are_those_of_the_robot_and_the_objectives_of_trajectories_suit(tmp_path: Path) -> None:
+    source = open_records(write_toy_dataset(tmp_path / "toy", episodes=1, steps=4))
+    record, robot = source.record(0), open_source(tmp_path / "toy").embodiment
+    trajectory = record.trajectory
+    assert trajectory is not None and trajectory.action_limits is not None and trajectory.state_limits is not None
+    assert trajectory.action_limits.tolist()[1] == [one.high for one in robot.action.dimensions]
+    assert trajectory.state_limits.tolist()[0] == [one.low for one in robot.state]
+    for name in ("trajectory_frame", "trajectory_state", "trajectory_action"):
+        objective = named_objective(name)()
+        assert objective.suits(record, CONTEXT)
+        assert objective.example(record, CONTEXT, np.random.default_rng(0)).image is not None
+
+
+def test_choices_among_words_are_words() -> None:
+    steering = [Dimension.of_words("move", ("forward", "left", "stop"))]
+    assert _words(np.array([[0.0], [2.0], [1.0]]), steering) == ("forward", "stop", "left")
+    wrong = np.array([[0.0], [3.0]])
+    assert _words(wrong, steering) is wrong and _words(None, steering) is None
 
 
 def test_splits_may_be_data_sets_of_their_own(tmp_path: Path) -> None:

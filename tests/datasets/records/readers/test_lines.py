@@ -136,6 +136,19 @@ def test_duplicates_are_dropped_across_files(tmp_path: Path) -> None:
     assert len(open_records(tmp_path)) == 5
 
 
+def test_files_that_rows_name_are_read_from_the_folder_alone(tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(b"")
+    rows = [{"image": "../secret.png"}, {"image": "/etc/passwd"}, {"image": "gone.png"}, {"image": "https://x/y.png"}]
+    write(tmp_path / "data" / "a.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    source = open_records(tmp_path / "data")
+    for index in (0, 1):
+        with pytest.raises(CorruptRecordError, match=r"not that of a file inside the folder"):
+            source.record(index)
+    with pytest.raises(CorruptRecordError, match=r"record 2: at byte \d+: .*gone\.png is missing"):
+        source.record(2).image.load()  # type: ignore[union-attr]
+    assert source.record(3).image is None
+
+
 def test_odd_files(tmp_path: Path) -> None:
     write(tmp_path / "empty.jsonl", b"")
     write(tmp_path / "blank.jsonl", b"\n \n\t\n")
