@@ -95,7 +95,13 @@ def test_killed_at_random_moments_with_a_checkpoint_every_step(
         process.wait(timeout=600)
     assert start_training(data, out, "workers=0").wait(timeout=300) == 0
     assert same_files(finished / "checkpoint", out / "checkpoint")
-    assert sorted(path.name for path in out.iterdir()) == ["checkpoint", "checkpoints", "log.jsonl", "loss.png"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "checkpoint",
+        "checkpoints",
+        "log.jsonl",
+        "loss.png",
+        "report.html",
+    ]
 
 
 STATE = {"step": 2, "config": {"steps": 6}}

@@ -184,7 +184,7 @@ def restore_run(
         config: the requested settings.
         older: inputs as described by a checkpoint without identity.
         read: reads the tensors of its training state.
-        verify: compare its files with their checksums first.
+        verify: compare its files with their checksums first, and prune the older ones; for one of several processes.
 
     Returns:
         Whether there was one.
@@ -223,6 +223,8 @@ def restore_run(
         if name in run.parts:
             run.parts[name].load_state_dict(saved)
     run.step = state["step"]
+    if verify:  # the first process; a killed one may not have come to it
+        prune(folder.parent, run.step, config.keep, config.keep_every)
     return True
 
 

@@ -48,7 +48,7 @@ def test_the_newest_ones_stay_and_those_of_round_steps(tmp_path: Path, keep: int
     assert trainer(tmp_path, keep=keep, keep_every=every).train()
     assert list(older_checkpoints(tmp_path)) == stay and step_of(tmp_path / "checkpoint") == 6
     assert all(step_of(folder) == step for step, folder in older_checkpoints(tmp_path).items())
-    assert {path.name for path in tmp_path.iterdir()} <= {"checkpoint", "checkpoints", "log.jsonl", "loss.png"}
+    assert not list(tmp_path.rglob(".*")), "nothing half written is left"
 
 
 def test_those_of_a_run_that_went_back_are_removed(tmp_path: Path) -> None:
@@ -102,6 +102,11 @@ def test_a_process_killed_between_any_two_renames_loses_nothing(finished: Path, 
     (out / "checkpoints" / "000004").rename(out / "checkpoints" / ".000004.gone")
     settle(out)
     assert [path.name for path in (out / "checkpoints").iterdir()] == ["000005"]
+    out = fresh("older ones are not yet pruned")
+    shutil.copytree(out / "checkpoints" / "000004", out / "checkpoints" / "000003")
+    again = trainer(out)
+    restore_run(out / "checkpoint", again.run, again.config)
+    assert list(older_checkpoints(out)) == [5, 4]
     out = fresh("a damaged one is put aside, and nothing in its place yet")
     (out / "checkpoint").rename(out / DAMAGED)
     assert "is not there" in fall_back(out) and step_of(out / "checkpoint") == 5

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
+from embodio.train.commands.scaling import ScalingConfig, scaling_table
 from embodio.train.errors import TrainError
 from embodio.train.main import main
 from embodio.train.parallel.plan import PAPER_ROW, Machine, Workload, scaling_plan
 
 H100 = Machine()
+REPO = Path(__file__).parents[3]
 
 
 def test_days_are_operations_over_speed() -> None:
@@ -63,3 +66,7 @@ def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scaling", "mfu=1.5"]) == 2
     assert main(["scaling", "sizes=[huge]"]) == 1
     assert main(["scaling", "gpus=[0]"]) == 2
+
+
+def test_the_table_of_the_docs_is_that_of_the_command() -> None:
+    assert scaling_table(ScalingConfig()) in (REPO / "docs" / "scaling.md").read_text(encoding="utf-8")
