@@ -11,8 +11,8 @@ same loss and gradients either way. The paper counts rows instead, which fixes t
 step depend on all before it. Here the number of rows varies from step to step, with the sum of the lengths, by a few
 per cent; there are never more than examples.
 
-**Little padding.** Rows are first filled by best fit, which says how many are needed. The examples are then dealt to that
-many rows that all become about equally long on both sides, as rows are only as long as the longest.
+**Little padding.** Rows are first filled by best fit, which says how many are needed. The examples are then dealt to
+that many rows, which all become about equally long on both sides, as rows are only as long as the longest.
 """
 
 from __future__ import annotations
