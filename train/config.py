@@ -63,6 +63,7 @@ class TrainConfig(RunConfig):
         z_loss: weight of the squared log-partition in the loss (paper recipe: 1e-4).
     """
 
+    packs: ClassVar[bool] = True
     free_on_resume: ClassVar[tuple[str, ...]] = (
         *RunConfig.free_on_resume,
         *("data", "init", "policy.cameras"),  # what they refer to is compared instead, see embodio.train.identity

@@ -112,6 +112,8 @@ class RunConfig:
         stop_after: stop after this many steps in this session, with a checkpoint; 0 trains to the end.
     """
 
+    packs: ClassVar[bool] = False
+    """Whether the stage can pack several examples in one row."""
     free_on_resume: ClassVar[tuple[str, ...]] = (
         "out",
         "threads",
@@ -167,6 +169,8 @@ class RunConfig:
         for pattern, share in self.freeze.items():
             if share not in SHARE:
                 raise UsageError(f"freeze: got {share} for {pattern}, expected {SHARE}")
+        if self.packing.enabled and not self.packs:
+            raise UsageError("packing: this stage has no transformer whose rows could be packed; leave it out")
         if self.packing.block and self.batch_size % self.packing.block:
             raise UsageError(
                 f"packing.block: got {self.packing.block}, expected a divisor of batch_size={self.batch_size}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +50,7 @@ class Corpus:
         objectives: name -> rate among those that suit a record; empty for those of the group.
         held_out: of a source without a split for validation, every record of this number is kept for it; 0 where the
             files are split.
+        ships: whether weights trained on it may be passed on.
         note: what a reader should know.
     """
 
@@ -64,6 +65,7 @@ class Corpus:
     settings: Mapping[str, Any] = field(default_factory=dict)
     objectives: Mapping[str, float] = field(default_factory=dict)
     held_out: int = 0
+    ships: bool = True
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -201,6 +203,18 @@ class Corpora:
         rates = {name: checked_weight(f"groups.{name}", float(group.get("rate", 0))) for name, group in groups.items()}
         title = str(content.get("title", ""))
         return cls(name=str(content.get("name", path.stem)), title=title, groups=rates, sources=tuple(sources))
+
+    def shippable(self) -> Corpora:
+        """Without the sources on which weights to be passed on may not be trained, and groups that are then empty.
+
+        Raises:
+            DatasetError: nothing is left.
+        """
+        sources = tuple(source for source in self.sources if source.ships)
+        if not sources:
+            raise DatasetError(f"{self.name}: none of its sources ships; leave shippable=true out")
+        groups = {name: rate for name, rate in self.groups.items() if any(one.group == name for one in sources)}
+        return replace(self, groups=groups, sources=sources)
 
     def shares(self, names: Sequence[str] | None = None) -> dict[str, float]:
         """The share of each source in the stream, sum 1; of some of them, if the others are left out."""

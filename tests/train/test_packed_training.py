@@ -10,6 +10,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.stream.packing import Capacity, longest_example, padding
 from embodio.model import ModelConfig
 from embodio.train.command_line.schema import UsageError
+from embodio.train.experiments.tokenizer_image import ImageTokenizerRun
 from embodio.train.log import read_log
 from embodio.train.main import make_trainer, train
 from embodio.train.run_config import PackingConfig
@@ -59,3 +60,8 @@ def test_wrong_settings_are_named(data: Path, tmp_path: Path) -> None:
     trainer = make_trainer(settings(data, tmp_path, packing=PackingConfig(enabled=True, decoder=2)))
     with pytest.raises(DatasetError, match=r"raise packing\.encoder or packing\.decoder"):
         trainer.batches.make(0)
+
+
+def test_a_stage_that_cannot_pack_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="packing: this stage has no transformer"):
+        ImageTokenizerRun(str(tmp_path), packing=PackingConfig(enabled=True))

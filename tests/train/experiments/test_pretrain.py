@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.records.corpora import Corpora
 from embodio.model.config.model import ModelConfig
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.files import save_tokenizer
@@ -128,7 +129,16 @@ def test_encoders_see_a_share_of_the_patches_in_training() -> None:
 def test_the_recipe_composes() -> None:
     config = compose(PretrainConfig, ["experiment=pretrain_nano", "data=d", "out=o"], config_dir=CONFIGS)
     assert config.size == "nano_generalist" and config.dynamic_masking and config.patches == 0.5
-    assert set(config.sources) == {"wordnet", "openclipart", "speech", "scenes", "collisions"}
+    assert (config.corpora, config.missing, config.shippable) == ("nano", "skip", True)
+
+
+def test_weights_that_ship_are_trained_without_some_sources() -> None:
+    whole = Corpora.load("nano")
+    assert {one.name for one in whole.sources} - {one.name for one in whole.shippable().sources} == {
+        "python_docs",
+        "stamps",
+    }
+    assert whole.shippable().groups == whole.groups
 
 
 def test_a_config_of_corpora_stands_for_sources(corpus: Path, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ class PretrainConfig(RunConfig):
         corpora: a config with sources, rates and objectives in place of `sources`: paper (Table 10 of the paper), nano,
             or a YAML file; see docs/records.md. Settings of `objectives` hold for it, and weight=0 leaves one out.
         missing: what happens where files of a source of `corpora` are missing: error names them, skip goes on without.
+        shippable: leave out sources of `corpora` on which weights that are passed on may not be trained.
         mixture: how sources share the stream.
         objectives: what is done with records: name -> its rate among those that suit a record, and its settings.
         size: named size of the network: nano_generalist, large, xl or xxl.
@@ -65,6 +66,7 @@ class PretrainConfig(RunConfig):
         z_loss: weight of the squared log-partition in the loss.
     """
 
+    packs: ClassVar[bool] = True
     free_on_resume: ClassVar[tuple[str, ...]] = (
         *RunConfig.free_on_resume,
         *("data", "init", "holdout", "samples", "vocabulary", "image_tokenizer", "audio_tokenizer", "sources.*.place"),
@@ -76,6 +78,7 @@ class PretrainConfig(RunConfig):
     sources: dict[str, PretrainSource] = field(default_factory=dict)
     corpora: str = ""
     missing: str = "error"
+    shippable: bool = False
     mixture: MixtureSettings = field(default_factory=MixtureSettings)
     objectives: dict[str, ObjectiveConfig] = field(
         default_factory=lambda: {"multimodal": objective_settings("multimodal")()}, metadata=_OBJECTIVES.metadata

@@ -65,6 +65,8 @@ def gather(config: PretrainConfig, trained: ObjectiveContext, measured: Objectiv
 def _of_corpora(config: PretrainConfig, trained: ObjectiveContext, measured: ObjectiveContext) -> PretrainData:
     """The sources of `config.corpora`; errors as in `gather`."""
     corpora = Corpora.load(config.corpora)
+    if config.shippable:
+        corpora = corpora.shippable()
     objectives = {name: named_objective(name)(settings) for name, settings in config.objectives.items()}
     training = corpora.mixture(config.data, trained, missing=config.missing, objectives=objectives)  # type: ignore[arg-type]
     tasks, absent = corpora.tasks(config.data, measured, split="validation", objectives=objectives)
