@@ -19,7 +19,7 @@ from embodio.train.log import read_log
 from embodio.train.main import trainer_of
 from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.parallel.config import ParallelConfig
-from embodio.train.parallel.trainer import refuse_unshareable, train_together
+from embodio.train.parallel.trainer import parallel_trainer, refuse_unshareable, train_together
 from embodio.train.parallel.world import joined_world
 from embodio.train.run_config import LoraConfig
 from tests.support.toy_experiment import RandomText, ToyConfig, build
@@ -182,6 +182,11 @@ def test_what_cannot_be_shared_out_is_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(TrainError, match=message):
             refuse_unshareable(settings(tmp_path, **change))
+    config = settings(tmp_path)
+    parts: Any = dataclasses.replace(build(config), objective=lambda model, batch: None)
+    nobody: Any = None
+    with pytest.raises(TrainError, match="parallel: function cannot add up the parts of a batch"):
+        parallel_trainer(parts, config, nobody)
 
 
 def test_a_world_that_cannot_be_divided_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
