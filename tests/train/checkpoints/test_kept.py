@@ -119,7 +119,7 @@ def test_a_run_whose_state_is_gone_does_not_begin_again_unasked(finished: Path, 
     shutil.rmtree(out / "checkpoint")
     for folder in older_checkpoints(out).values():
         damage(folder)
-    with pytest.raises(ResumeError, match="none of the older checkpoints is sound: .*000005 is damaged"):
+    with pytest.raises(ResumeError, match=r"none of the older checkpoints is sound: .*000005 is damaged"):
         fall_back(out)
     out = tmp_path / "the newest has no state, and there is no other"
     shutil.copytree(finished, out)
