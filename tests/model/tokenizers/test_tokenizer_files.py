@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from embodio.model import ConfigError
 from embodio.model.config.sizes import NANO_AUDIO_TOKENIZER, NANO_IMAGE_TOKENIZER
+from embodio.model.errors import ConfigError, WeightsError
 from embodio.model.tokenizers import files
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.files import (
