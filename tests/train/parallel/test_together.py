@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -194,3 +196,9 @@ def test_a_world_that_cannot_be_divided_is_named(monkeypatch: pytest.MonkeyPatch
     match = "6 processes cannot be divided into 4 copies"
     with pytest.raises(TrainError, match=match), joined_world(ParallelConfig(replicate=4), "cpu"):
         pass
+
+
+def test_the_module_that_torchrun_starts_is_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "embodio.train.main", "experiment=pretrain_nano", f"out={tmp_path}", "sed=1"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 2 and "sed" in found.stderr
