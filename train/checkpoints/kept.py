@@ -146,6 +146,8 @@ def _problem(folder: Path) -> str:
 
 def read_state(path: Path) -> dict[str, Any]:
     """Step, settings and the rest of `training.json`; raises ResumeError if it is damaged."""
+    if not path.is_file():
+        raise damaged(path, "it is not there")
     try:
         state = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:

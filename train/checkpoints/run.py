@@ -199,8 +199,6 @@ def restore_run(
     settle(folder.parent)
     if not folder.exists():
         return False
-    if not (folder / STATE).is_file():
-        raise damaged(folder / STATE, "it is not there")
     if verify:
         _check_files(folder)
     state = read_state(folder / STATE)
