@@ -128,7 +128,9 @@ class Trainer(Generic[Network]):
         run, scaler = self.run, self._scaler
         scaler.unscale_(run.optimiser)
         norm = self._clip()
-        overflow = scaler.is_enabled() and not math.isfinite(norm)  # float16: the scale is too large, and is lowered
+        # float16: the scale is too large, and is lowered; what no scale above 1 helps against is for the guard
+        helps = scaler.is_enabled() and scaler.get_scale() > 1.0 and math.isfinite(outcome.loss.item())
+        overflow = helps and not math.isfinite(norm)
         updated = not overflow and self.judge.admits(run.step, batches, outcome, norm)
         if updated:
             scaler.step(run.optimiser)

@@ -173,3 +173,7 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
 def make_trainer(config: RunConfig) -> Trainer[Any]:
     """The trainer that settings describe at step 0; raises as `build_parts` and `trainer_of` do."""
     return trainer_of(build_parts(config), config)
+
+
+if __name__ == "__main__":  # torchrun -m embodio.train.main
+    raise SystemExit(main())

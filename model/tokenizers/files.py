@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from embodio.model.config.parts import AudioTokenizerConfig, ImageTokenizerConfig
 from embodio.model.config.reading import from_plain, to_plain
-from embodio.model.errors import ConfigError
+from embodio.model.errors import ConfigError, WeightsError
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig
@@ -60,11 +60,14 @@ def save_tokenizer(folder: Path, network: ImageTokenizer | AudioTokenizer | Voco
 
     Raises:
         WriteError: the disk is full, or the folder cannot be written.
+        WeightsError: a number is not finite in float16.
     """
     kind = next(name for name, parts in _KINDS.items() if parts.network is type(network))
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     if half:
         tensors = {name: tensor.half() for name, tensor in tensors.items()}
+        if wide := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+            raise WeightsError(f"{wide[0]} holds numbers that float16 does not; save it with half=False")
     write_tensors(folder / WEIGHTS, tensors)
     write_json(folder / CONFIG, {"kind": kind, "config": to_plain(network.config)}, indent=2)
     write_sums(folder, (WEIGHTS, CONFIG))

@@ -102,13 +102,18 @@ def fall_back(out: Path) -> str:
 
     Returns:
         What was done, for the user; empty if nothing had to be.
+
+    Raises:
+        ResumeError: there is no newest one and none of the older ones is sound, so that the run would begin again.
     """
     newest = settle(out)
     problem = _problem(newest) if newest.is_dir() else f"{newest} is not there"
     if not problem:
         return ""
+    problems = list[str]()
     for step, folder in older_checkpoints(out).items():
-        if _problem(folder):
+        if found := _problem(folder):
+            problems.append(found)
             continue
         if newest.is_dir():
             shutil.rmtree(out / DAMAGED, ignore_errors=True)
@@ -117,6 +122,11 @@ def fall_back(out: Path) -> str:
         folder.rename(newest)
         sync(out)
         return f"{problem}\nFalling back to the checkpoint before it, of step {step}."
+    if problems and not newest.is_dir():
+        raise ResumeError(
+            f"{problem}, and none of the older checkpoints is sound: {problems[0]}. Put back a copy as {newest}, or "
+            f"delete {out / OLDER} to begin again at step 0"
+        )
     return ""
 
 

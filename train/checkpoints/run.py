@@ -197,8 +197,10 @@ def restore_run(
         UserWarning: its data cannot be compared, as it is from before there were identities, or a library has changed.
     """
     settle(folder.parent)
-    if not (folder / STATE).is_file():
+    if not folder.exists():
         return False
+    if not (folder / STATE).is_file():
+        raise damaged(folder / STATE, "it is not there")
     if verify:
         _check_files(folder)
     state = read_state(folder / STATE)

@@ -35,7 +35,7 @@ class LogAndBar(Observer):
         """Opens the log, in which lines of steps that are done again are dropped, and shows the bar."""
         self._config, first = trainer.config, trainer.run.step
         self._out = Path(self._config.out)
-        self._last, self._guard = trainer.last_step, trainer.judge
+        self._last, self._guard, self._told = trainer.last_step, trainer.judge, ""
         self._log, self._meter = RunLog(self._out / LOG, first), Meter()
         self._tasks = TaskSums(trainer.batches)
         self._account = Account(trainer.run.model, trainer.device, self._config.precision)
@@ -56,7 +56,8 @@ class LogAndBar(Observer):
         self._account.add(report)
         self._tasks.add(report)
         trouble = getattr(self._guard, "trouble", "")
-        if not report.updated and trouble:
+        if not report.updated and trouble != self._told:
+            self._told = trouble
             self._write(kind="guard", step=report.step, what=trouble)
             self._progress.say(trouble)
         if report.step % config.log_every == 0 or report.step == self._last:

@@ -23,7 +23,7 @@ from embodio.train.identity import libraries
 from embodio.train.interruption import exit_code
 from embodio.train.loop import Trainer
 from embodio.train.network.recomputation import recompute
-from embodio.train.objective import Figure, Network, Outcome, loss_weights
+from embodio.train.objective import Figure, Network, Outcome, WeightedObjective, loss_weights
 from embodio.train.observers.log_and_bar import LogAndBar
 from embodio.train.observers.report import Report
 from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
@@ -138,6 +138,10 @@ def parallel_trainer(parts: Parts[Any], config: RunConfig, world: TrainingWorld)
         TrainError: something of these settings cannot be shared out; the message names it.
     """
     refuse_unshareable(config)
+    if not isinstance(parts.objective, WeightedObjective):
+        raise TrainError(
+            f"parallel: {type(parts.objective).__name__} cannot add up the parts of a batch; use one process"
+        )
     model: nn.Module = parts.network
     shell = shell_of(model)
     recompute(model, config.recompute)

@@ -65,15 +65,16 @@ class Codebook(nn.Module):
             table: the codebook [K, D]; changed in place in training mode.
 
         Returns:
-            Codes chosen before the codebook is moved.
+            Codes chosen before the codebook is moved; it is not moved by latents that are not finite.
         """
         compared = functional.normalize(latents.float(), dim=-1) if self.unit_length else latents.float()
-        if self.training and not self.begun:
+        moves = self.training and bool(compared.isfinite().all())  # else the guard judges the step
+        if moves and not self.begun:
             self._begin(compared.detach().flatten(0, -2), table)
         rows = normalised_rows(table) if self.unit_length else table
         codes = nearest_codes(compared.detach(), rows)
         chosen = functional.embedding(codes, rows).detach()
-        if self.training:
+        if moves:
             self._move(compared.detach().flatten(0, -2), codes.flatten(), table)
         commitment = (compared - chosen).square().mean()
         return Quantised(chosen + (compared - compared.detach()), codes, commitment)

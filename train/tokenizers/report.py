@@ -33,13 +33,10 @@ from embodio.train.tokenizers.sounds import held_out_sounds, silent_log_mel, spe
 from embodio.train.validation import Line
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from embodio.train.loop import Trainer
 
 Floats = npt.NDArray[np.float32]
-REPORT = "report.html"
+REPORT = "reconstructions.html"
 _LOUDEST, _QUIETEST = 5.0, -11.5
 """Range of log-mel energies that is shown from white to black."""
 
@@ -82,7 +79,7 @@ class Findings:
 
 
 class TokenizerReport(Observer):
-    """Writes `report.html` into the folder of a run whenever held-out items are measured.
+    """Writes `reconstructions.html` into the folder of a run whenever held-out items are measured.
 
     Args:
         find: makes the content from the tokeniser or vocoder, with averaged weights and in evaluation mode.

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from embodio.model import ConfigError
 from embodio.model.config.sizes import NANO_AUDIO_TOKENIZER, NANO_IMAGE_TOKENIZER
+from embodio.model.errors import ConfigError, WeightsError
 from embodio.model.tokenizers import files
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.files import (
@@ -56,6 +56,10 @@ def test_half_the_size_is_rounded_once_and_widened_exactly(tmp_path: Path) -> No
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == (
         tmp_path / "half" / "model.safetensors"
     ).read_bytes()
+    with torch.no_grad():
+        network.codebook[0, 0] = 1e5
+    with pytest.raises(WeightsError, match="codebook holds numbers that float16 does not"):
+        save_tokenizer(tmp_path / "again", network, half=True)
 
 
 def test_one_that_ships_is_loaded_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from embodio.train.checkpoints.kept import DAMAGED, fall_back, older_checkpoints, prune, settle
 from embodio.train.checkpoints.run import restore_run
+from embodio.train.errors import ResumeError
 from embodio.train.loop import Trainer
 from embodio.train.main import trainer_of
 from embodio.train.optimisers.config import OptimiserConfig
@@ -110,3 +111,20 @@ def test_a_process_killed_between_any_two_renames_loses_nothing(finished: Path, 
     out = fresh("a damaged one is put aside, and nothing in its place yet")
     (out / "checkpoint").rename(out / DAMAGED)
     assert "is not there" in fall_back(out) and step_of(out / "checkpoint") == 5
+
+
+def test_a_run_whose_state_is_gone_does_not_begin_again_unasked(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "none is sound, and the newest is not there"
+    shutil.copytree(finished, out)
+    shutil.rmtree(out / "checkpoint")
+    for folder in older_checkpoints(out).values():
+        damage(folder)
+    with pytest.raises(ResumeError, match=r"none of the older checkpoints is sound: .*000005 is damaged"):
+        fall_back(out)
+    out = tmp_path / "the newest has no state, and there is no other"
+    shutil.copytree(finished, out)
+    shutil.rmtree(out / "checkpoints")
+    (out / "checkpoint" / "training.json").unlink()
+    again = trainer(out)
+    with pytest.raises(ResumeError, match=r"training.json is damaged: it is not there"):
+        restore_run(out / "checkpoint", again.run, again.config)

@@ -12,9 +12,11 @@ import torch
 
 from embodio.model.writing import WriteError
 from embodio.train.checkpoints.run import restore_run
+from embodio.train.errors import Diverged
 from embodio.train.log import read_log
 from embodio.train.loop import Trainer
 from embodio.train.main import trainer_of
+from embodio.train.observers.log_and_bar import LogAndBar
 from embodio.train.observers.observer import Observer, StepReport
 from embodio.train.optimisers.config import OptimiserConfig
 from tests.support.toy_experiment import ToyConfig, build
@@ -129,3 +131,23 @@ def test_lower_precision_learns_and_resumes_to_the_bit(tmp_path: Path, precision
     assert restore_run(tmp_path / "run" / "checkpoint", again.run, again.config)
     assert again.train()
     assert same_files(tmp_path / "whole" / "checkpoint", tmp_path / "run" / "checkpoint")
+
+
+def test_in_float16_a_loss_that_no_scale_makes_finite_is_judged_by_the_guard(tmp_path: Path) -> None:
+    run = trainer(tmp_path, precision="float16")
+    with torch.no_grad():
+        next(iter(run.run.model.parameters())).fill_(float("nan"))
+    with pytest.raises(Diverged, match="loss nan"):
+        run.step(run.batches.make(0)[0])
+
+
+def test_what_was_wrong_with_a_step_is_logged_once(tmp_path: Path) -> None:
+    """A step of float16 that overflows after one that the guard skipped has not the trouble of that one."""
+    run, log = trainer(tmp_path), LogAndBar()
+    log.on_start(run)
+    run.judge.trouble = "step 0: bad"  # type: ignore[attr-defined]
+    report = run.step(run.batches.make(0)[0])
+    for step in (1, 2):
+        log.on_step(dataclasses.replace(report, step=step, updated=False))
+    log.on_end(2, failed=True)
+    assert [line["step"] for line in read_log(tmp_path / "log.jsonl") if line["kind"] == "guard"] == [1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from embodio.train.log import read_log
 from embodio.train.main import trainer_of
 from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.parallel.config import ParallelConfig
-from embodio.train.parallel.trainer import refuse_unshareable, train_together
+from embodio.train.parallel.trainer import parallel_trainer, refuse_unshareable, train_together
 from embodio.train.parallel.world import joined_world
 from embodio.train.run_config import LoraConfig
 from tests.support.toy_experiment import RandomText, ToyConfig, build
@@ -182,6 +184,11 @@ def test_what_cannot_be_shared_out_is_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(TrainError, match=message):
             refuse_unshareable(settings(tmp_path, **change))
+    config = settings(tmp_path)
+    parts: Any = dataclasses.replace(build(config), objective=lambda model, batch: None)
+    nobody: Any = None
+    with pytest.raises(TrainError, match="parallel: function cannot add up the parts of a batch"):
+        parallel_trainer(parts, config, nobody)
 
 
 def test_a_world_that_cannot_be_divided_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,3 +196,9 @@ def test_a_world_that_cannot_be_divided_is_named(monkeypatch: pytest.MonkeyPatch
     match = "6 processes cannot be divided into 4 copies"
     with pytest.raises(TrainError, match=match), joined_world(ParallelConfig(replicate=4), "cpu"):
         pass
+
+
+def test_the_module_that_torchrun_starts_is_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "embodio.train.main", "experiment=pretrain_nano", f"out={tmp_path}", "sed=1"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 2 and "sed" in found.stderr

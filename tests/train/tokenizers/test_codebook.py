@@ -86,3 +86,13 @@ def test_nothing_moves_in_evaluation() -> None:
 def test_perplexity_counts_codes_that_are_used_alike() -> None:
     assert perplexity(torch.tensor([3, 3, 0, 3])).item() == pytest.approx(3.0)
     assert perplexity(torch.tensor([9, 0, 0])).item() == pytest.approx(1.0)
+
+
+def test_latents_that_are_not_finite_move_nothing() -> None:
+    """The guard can skip such a step, and the next one finds the codebook as it was."""
+    trained, table = codebook(4, 2)
+    trained(torch.randn(7, 2), table)
+    before, kept = {name: value.clone() for name, value in trained.state_dict().items()}, table.detach().clone()
+    trained(torch.tensor([[1.0, 0.0], [float("nan"), 2.0]]), table)
+    assert torch.equal(table.detach(), kept)
+    assert all(torch.equal(value, before[name]) for name, value in trained.state_dict().items())

@@ -113,7 +113,8 @@ def test_killed_and_started_again_gives_the_same_bits(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_report_is_written_at_each_validation(kind: str, finished: dict[str, Path]) -> None:
-    page = (finished[kind] / "report.html").read_text()
+    page = (finished[kind] / "reconstructions.html").read_text()
+    assert (finished[kind] / "report.html").is_file(), "that of every run, next to it"
     assert "<dd>6</dd>" in page and ("image/png" if kind == "image" else "audio/wav") in page
 
 
