@@ -1,6 +1,7 @@
 """CaptionSeveralImages: several captioned images at once, each referred to by its token (paper, appendix C.1).
 
-Records of the same source are drawn to the record, which keeps its own image as the last one. One of three things is
+Records of the same source are drawn to the record, which keeps its own image as the last one; long captions are cut so
+that all of them fit the network. One of three things is
 asked, with `<h1>` for the first image of the history and `<im>` for the main image:
 
     denoise   prompt  [Text] [R] <h1> A red <s0> on a table. <im> A dog.       target  <s0> cup
@@ -21,6 +22,7 @@ import numpy as np
 from embodio.datasets.errors import DatasetError, UnusableRecord
 from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveConfig, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, asked, frame_slots
+from embodio.datasets.objectives.parts.material import whole_words
 from embodio.datasets.objectives.parts.spans import UL2, choose_denoiser, corrupt, hidden_tokens
 from embodio.datasets.records.record import Record
 from embodio.model.example import Example
@@ -28,6 +30,7 @@ from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.families.caption_several import FAMILY, SeveralCaptions, references
 
 _TRIES = 4  # draws for each partner
+_ENDS = 2  # tokens of a prompt besides references and captions: the prefix and the end of the sequence
 _WITH_SENTINELS = tuple(denoiser for denoiser in UL2.values() if denoiser.paradigm != "S")
 
 
@@ -83,6 +86,8 @@ class CaptionSeveralImages(ConfiguredObjective[CaptionSeveralConfig]):
         mode = int(generator.choice(3, p=rates / rates.sum()))
         if mode == 0:
             return _denoised(captions, media, context, generator)
+        room = (context.config.lengths.decoder_text - 1) // (len(records) if mode == 2 else 1) - 1
+        captions = tuple(_fitting(caption, room, context) for caption in captions)
         wanted = int(generator.integers(len(records))) if mode == 1 else None
         answer = captions if wanted is None else (captions[wanted],)
         return asked(FAMILY, SeveralCaptions(media=media, captions=answer, wanted=wanted), context, generator)
@@ -93,20 +98,28 @@ def _captioned(record: Record) -> bool:
 
 
 def _partners(record: Record, context: ObjectiveContext, most: int, generator: np.random.Generator) -> list[Record]:
-    """Other records with a captioned image, at least one, each once."""
+    """Other records with a captioned image, at least one, none of which has a caption of another one."""
     wanted = int(generator.integers(1, min(most - 1, frame_slots(context)), endpoint=True))
     if context.partner is None:
         raise DatasetError(f"{record.key!r} has no partners; ask `suits` before")
-    found: dict[str, Record] = {}
+    found, said = dict[str, Record](), set(record.captions)
     for _ in range(wanted * _TRIES):
         other = context.partner(generator)
-        if other.key != record.key and _captioned(other):
-            found.setdefault(other.key, other)
+        if other.key != record.key and _captioned(other) and not said & set(other.captions):
+            found[other.key] = other
+            said |= set(other.captions)
         if len(found) == wanted:
             break
     if not found:
         raise UnusableRecord(record.key, 0, "none of the records drawn to it has an image with a caption")
     return list(found.values())
+
+
+def _fitting(caption: str, room: int, context: ObjectiveContext) -> str:
+    """The first words of a caption, of at most `room` tokens."""
+    while (length := len(context.vocabulary.encode(caption))) > room and len(caption) > 1:
+        caption = whole_words(caption, 0, max(1, min(len(caption) - 1, len(caption) * room // length))).strip()
+    return caption
 
 
 def _denoised(
@@ -115,6 +128,9 @@ def _denoised(
     """References and captions, one of which has hidden spans."""
     vocabulary = context.vocabulary
     texts = [vocabulary.encode(caption) for caption in captions]
+    lengths = context.config.lengths
+    room = min((lengths.encoder_text - _ENDS) // len(texts), lengths.decoder_text // 2) - 1
+    texts = [ids[:room] for ids in texts]
     possible = [number for number, ids in enumerate(texts) if len(ids) > 1]
     if not possible:
         raise UnusableRecord(captions[0], 0, "the captions have a token each; there is nothing to hide")

@@ -71,8 +71,7 @@ class SegmentPlace(ConfiguredObjective[SegmentPlaceConfig]):
         if record.image is None:
             raise DatasetError(f"{record.key!r} has no image; ask `suits` before")
         image = record.image.load()
-        objects = self._objects(record, image.shape[:2])
-        mask = objects[int(generator.integers(len(objects)))]
+        mask = self._drawn(record, image.shape[:2], generator)
         rows, columns = np.nonzero(mask)
         media = InputMedia(image=image)
         if generator.random() < self.config.points:
@@ -82,19 +81,25 @@ class SegmentPlace(ConfiguredObjective[SegmentPlaceConfig]):
         box = np.array([rows.min(), columns.min(), rows.max() + 1, columns.max() + 1], dtype=np.float32)
         return asked(FAMILY, Segmented(media=media, box=box, mask=mask), context, generator)
 
-    def _objects(self, record: Record, size: tuple[int, ...]) -> list[npt.NDArray[np.bool_]]:
-        """The masks of the objects of the right size, bool [H, W] each."""
+    def _drawn(self, record: Record, size: tuple[int, ...], generator: np.random.Generator) -> npt.NDArray[np.bool_]:
+        """The mask of one of the objects of the right size, bool [H, W]; no other mask is made of numbered ones."""
         found = record.facts[MASKS]
         masks = np.asarray(found.load() if isinstance(found, Media) else found)
-        if masks.ndim == 2 and masks.dtype != np.bool_:
-            masks = masks[None] == np.setdiff1d(masks, [0])[:, None, None]
-        masks = masks.reshape(-1, *masks.shape[-2:])
-        if masks.dtype != np.bool_ or masks.shape[1:] != tuple(size):
+        masks = masks[None] if masks.ndim == 2 and masks.dtype == np.bool_ else masks
+        numbered = masks.ndim == 2
+        if masks.ndim not in (2, 3) or not (numbered or masks.dtype == np.bool_) or masks.shape[-2:] != tuple(size):
             raise UnusableRecord(record.key, 0, f"its masks {masks.shape} {masks.dtype} do not fit the image {size}")
-        kept = [mask for mask in masks if mask.any() and self.config.smallest <= mask.mean() <= self.config.largest]
-        if not kept:
-            raise UnusableRecord(record.key, 0, f"none of its {len(masks)} objects is of the size that is asked for")
-        return kept
+        if numbered:
+            numbers, areas = np.unique(masks[masks != 0], return_counts=True)
+        else:
+            areas = masks.sum(axis=(1, 2))
+        shares = areas / np.prod(size)
+        kept = np.flatnonzero((areas > 0) & (self.config.smallest <= shares) & (shares <= self.config.largest))
+        if not len(kept):
+            raise UnusableRecord(record.key, 0, f"none of its {len(areas)} objects is of the size that is asked for")
+        chosen = kept[int(generator.integers(len(kept)))]
+        mask: npt.NDArray[np.bool_] = masks == numbers[chosen] if numbered else masks[chosen]
+        return mask
 
 
 OBJECTIVE = SegmentPlace

@@ -170,9 +170,12 @@ class Columns:
                 refuse(origin, str(error), error)
             if size > self.settings.largest_record:
                 refuse(origin, f"{name} has {size} bytes, more than largest_record={self.settings.largest_record}")
-            data = file.read(0, size)
-            file.close()
-            return data
+            try:
+                return file.read(0, size)
+            except DatasetError as error:  # such as that of a folder
+                refuse(origin, str(error), error)
+            finally:
+                file.close()
 
         return read
 

@@ -6,6 +6,7 @@ source that is left out gives its rate to the others of its group, and a group w
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -117,8 +118,8 @@ class HeldOut:
 
     @property
     def digest(self) -> str:
-        """That of the source."""
-        return self._source.digest
+        """SHA-256 of that of the source, and of the division."""
+        return hashlib.sha256(f"{self._source.digest} {self._every} {self._split}".encode()).hexdigest()
 
     @property
     def damaged(self) -> tuple[ExampleError, ...]:

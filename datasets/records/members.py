@@ -163,7 +163,8 @@ def _spread(
     captions = [line.strip() for line in lines if line.strip()]
     for name in ("caption", "captions"):
         value = facts.pop(name, ())
-        captions += [str(one).strip() for one in ([value] if isinstance(value, str) else value or ()) if one]
+        several = [value] if isinstance(value, str) else value if isinstance(value, list) else ()
+        captions += [one.strip() for one in several if isinstance(one, str) and one.strip()]
     has_media = bool(parts.keys() & {"image", "sound", "video"} or parts["views"])
     parts["captions"] = tuple(dict.fromkeys(captions)) if has_media else ()
     parts["text"] = str(facts.pop("text", "") or ("" if has_media else "\n".join(lines).strip()))

@@ -15,11 +15,12 @@ from embodio.datasets.stream.order import record_at, spare_record_at
 from embodio.datasets.tasks.parts.record_task import Place
 from embodio.model.errors import ModelError
 from embodio.model.network.batch import Allocate, Batch
+from embodio.model.processing.image import GeometryError
 
 SPARES = 16
 """Records that are tried in place of a damaged one, each a new draw."""
 
-_DAMAGE = (CorruptRecordError, UnusableRecord, FeatureError, UnicodeDecodeError)
+_DAMAGE = (CorruptRecordError, UnusableRecord, FeatureError, UnicodeDecodeError, GeometryError)
 PROBLEMS = (DatasetError, ModelError, ValueError, LookupError, OSError)
 """Errors that making an example may raise; anything else is a bug."""
 

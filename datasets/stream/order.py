@@ -68,9 +68,12 @@ def scattered(key: tuple[int, ...], position: int, size: int) -> int:
             return value
 
 
-def generator_at(seed: int, position: int) -> np.random.Generator:
-    """The random generator for everything that a task draws at one place of the stream."""
-    return np.random.Generator(np.random.Philox(key=(seed, _DRAWS), counter=(0, 0, 0, position)))
+def generator_at(seed: int, position: int, attempt: int = 0) -> np.random.Generator:
+    """The random generator for everything that a task draws at one place of the stream.
+
+    Spare records (`attempt` 1, 2, ...) have draws of their own: what is drawn to a record may be what is damaged.
+    """
+    return np.random.Generator(np.random.Philox(key=(seed, _DRAWS), counter=(0, 0, attempt, position)))
 
 
 def mask_generator_at(seed: int, position: int) -> np.random.Generator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from itertools import count
 from typing import Protocol
 
 import numpy as np
@@ -63,14 +64,19 @@ class BatchStream(NumberedBatches[RecordTask]):
     def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
         """Batch number `step`, and what was wrong with the records that were replaced in it."""
         damage: list[ExampleError] = []
-        rows = [self._first_whole(position, damage, self._features) for position in self.positions(step)]
+        rows = [self._row(position, damage) for position in self.positions(step)]
         batch = dict(collate(rows, allocate=allocate))
         batch[POSITIONS] = torch.tensor(self.positions(step), dtype=torch.int64)
         return batch if self._packing is None else packed(batch, *self._packing), tuple(damage)
 
-    def _features(self, task: RecordTask, record: int, position: int) -> Features:
-        example = task.example(record, generator_at(self._seed, position))
-        return self._processor(example, mask_generator_at(self._seed, position))
+    def _row(self, position: int, damage: list[ExampleError]) -> Features:
+        attempts = count()
+
+        def features(task: RecordTask, record: int, position: int) -> Features:
+            example = task.example(record, generator_at(self._seed, position, next(attempts)))
+            return self._processor(example, mask_generator_at(self._seed, position))
+
+        return self._first_whole(position, damage, features)
 
 
 def batches(
@@ -100,7 +106,7 @@ def batches(
 
 def evaluation_batches(
     task: RecordTask,
-    processor: Callable[[Example], Features],
+    processor: FeatureMaker,
     records: int,
     batch_size: int,
     on_damage: Callable[[ExampleError], None] = lambda error: None,
@@ -110,7 +116,7 @@ def evaluation_batches(
 
     Args:
         task: where Examples come from.
-        processor: Example -> Features.
+        processor: Example -> Features; where it looks at some patches only, at the same ones in each evaluation.
         records: the maximum number.
         batch_size: Examples in a batch, at most.
         on_damage: called for each damaged record, which is left out.
@@ -124,7 +130,7 @@ def evaluation_batches(
         rows = list[Features]()
         for index in chosen[first : first + batch_size].tolist():
             try:
-                rows.append(made(task, index, lambda i: processor(task.example(i))))
+                rows.append(made(task, index, lambda i: processor(task.example(i), mask_generator_at(0, i))))
             except DamagedRecord as error:
                 on_damage(error)
         if rows:

@@ -42,6 +42,9 @@ from embodio.model.tokens.vocabulary import SENTINELS
 _REFERENCES = 2 * (1 + MOST_EARLIER)
 """Tokens of a prompt that may refer to inputs."""
 
+_SPLITS = 1 + MOST_EARLIER
+"""Spans that such references, a frame's and its sound's at one place, may divide in two; each needs a sentinel more."""
+
 _ENDS = 2
 """Tokens of a prompt besides its text: the prefix and the end of the sequence."""
 
@@ -56,12 +59,16 @@ def reader_of(record: Record) -> MaterialReader:
 def opened(record: Record) -> tuple[Record, frozenset[Modality]]:
     """A record whose video is decoded, and what it lacks against expectation; other records as they are.
 
+    A sound track of digital silence is as none.
+
     Raises:
         CorruptRecordError: the video cannot be decoded.
     """
     if record.video is None:
         return record, frozenset()
     video = record.video.load()
+    if video.sound is not None and not video.sound.any():
+        video = replace(video, sound=None)
     return replace(record, video=Media.of(video)), frozenset({"audio"} if video.sound is None else ())
 
 
@@ -109,7 +116,8 @@ def text_example(
     lengths = context.config.lengths
     room = lengths.decoder_text - 1
     if not whole:
-        room = longest_text(denoiser, lengths.encoder_text - _ENDS - _REFERENCES, room)
+        splits = 0 if record.video is None else _SPLITS
+        room = longest_text(denoiser, lengths.encoder_text - _ENDS - _REFERENCES - splits, room - splits)
     material = reader_of(record).read(record, Draft("text", kept, room=room), context, generator)
     ids = np.asarray(material.text, dtype=np.int64)
     refers = references(ids, context.vocabulary)

@@ -13,6 +13,7 @@ from embodio.datasets.objectives.objective import ObjectiveContext, RecordObject
 from embodio.datasets.records.record import Record, RecordSource
 from embodio.datasets.tasks.parts.record_task import Place
 from embodio.model.example import Example
+from embodio.model.tokens.vocabulary import VocabularyError
 
 _FIXED = 0xF17ED  # key of the draws of validation
 
@@ -93,12 +94,15 @@ class ObjectiveTask:
 
         Raises:
             CorruptRecordError: the record cannot be read.
-            UnusableRecord: no objective suits it.
+            UnusableRecord: no objective suits it, or a text has a character that cannot be encoded.
         """
         if generator is None:
             generator = np.random.Generator(np.random.Philox(key=(index, _FIXED)))
         record = self.source.record(index)
-        return self.draw(index, record, generator).objective.example(record, self.context, generator)
+        try:
+            return self.draw(index, record, generator).objective.example(record, self.context, generator)
+        except VocabularyError as error:
+            raise UnusableRecord(self.source.name, index, f"{record.key!r}: {error}") from error
 
     def draw(self, index: int, record: Record, generator: np.random.Generator) -> ObjectiveRate:
         """Draws one of the objectives that suit a record; raises UnusableRecord if there is none."""

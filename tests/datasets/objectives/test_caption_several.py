@@ -107,3 +107,21 @@ def test_partners_without_captions_make_a_record_unusable() -> None:
 def test_wrong_settings_name_their_field(settings: dict[str, float], message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         CaptionSeveralConfig(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["denoise", "one", "all"])
+def test_long_captions_are_cut_so_that_all_of_them_fit(mode: str) -> None:
+    long = [captioned(seed, " ".join(f"word{seed}{number}" for number in range(90))) for seed in range(8)]
+    config = CaptionSeveralConfig(**{"denoise": 0.0, "one": 0.0, "all": 0.0, mode: 1.0})  # type: ignore[arg-type]
+    processor = Processor(CONFIG, VOCABULARY, cut_text=False)  # an error where something does not fit
+    for seed in range(20):
+        processor(CaptionSeveralImages(config).example(long[0], with_partners(long), np.random.default_rng(seed)))
+
+
+def test_records_of_one_picture_are_no_partners_as_their_captions_tell_what_is_hidden() -> None:
+    twin, other = replace(RECORDS[0], key="the same picture, with a sound"), RECORDS[1]
+    with pytest.raises(UnusableRecord, match="none of the records"):
+        CaptionSeveralImages().example(RECORDS[0], with_partners([twin]), np.random.default_rng(0))
+    for seed in range(20):
+        made = CaptionSeveralImages().example(RECORDS[0], with_partners([twin, other]), np.random.default_rng(seed))
+        assert len(made.image_history) == 1 and (made.image_history[0] != made.image).any()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -76,3 +78,20 @@ def test_what_is_needed_is_an_image_with_masks() -> None:
         SegmentPlaceConfig(points=2.0)
     with pytest.raises(DatasetError, match="smallest"):
         SegmentPlaceConfig(smallest=0.5, largest=0.1)
+
+
+def test_of_many_numbered_objects_one_mask_is_made() -> None:
+    masks = np.arange(128 * 128, dtype=np.int32).reshape(128, 128)  # all at once: 268 MB, and more in larger images
+    image = Media.of(np.zeros((128, 128, 3), dtype=np.uint8))
+    scene = Record(key="scene", image=image, facts={"masks": Media.of(masks)})
+    tracemalloc.start()
+    with pytest.raises(UnusableRecord, match="none of its 16383 objects"):
+        SegmentPlace().example(scene, CONTEXT, np.random.default_rng(0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
+def test_no_masks_at_all_make_a_record_unusable() -> None:
+    with pytest.raises(UnusableRecord, match="none of its 0 objects"):
+        SegmentPlace().example(record(np.zeros((0, 64, 48), dtype=np.bool_)), CONTEXT, np.random.default_rng(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from typing import Any
 
@@ -11,7 +12,7 @@ from embodio.datasets.objectives import named_objective
 from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.objectives.parts.spans import Denoiser, restore_text
 from embodio.datasets.records.record import Media, Record, Video
-from embodio.model import Example
+from embodio.model import Example, Processor
 from embodio.model.config.parts import SamplingConfig
 from tests.support.model.small import CONFIG, VOCABULARY
 
@@ -175,3 +176,20 @@ def _image(number: int) -> int:
 
 def _audio(number: int) -> int:
     return VOCABULARY.audio_history_id(number)
+
+
+def test_a_sound_track_of_digital_silence_is_as_none() -> None:
+    video = film(captions=("a film",)).video
+    assert video is not None
+    silent = dataclasses.replace(video.load(), sound=np.zeros(48_000, dtype=np.float32))
+    record = Record(key="v", video=Media.of(silent), captions=("a film",))
+    for seed in range(30):
+        example = made("multimodal", record, seed)
+        assert example.audio is None and example.audio_target is None and not example.audio_history
+
+
+def test_transcripts_whose_spans_are_divided_by_references_still_fit() -> None:
+    processor = Processor(FOUR, VOCABULARY, cut_text=False)
+    record = film(transcript=" ".join(f"word{number}" for number in range(2000)))
+    for seed in range(60):
+        processor(made("denoise_text", record, seed, keep=1.0, whole=0.0))

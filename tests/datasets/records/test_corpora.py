@@ -160,3 +160,9 @@ def test_held_out_records_are_a_division(count: int) -> None:
     assert sorted(keys) == list(range(count)) and len(parts[1]) == count // 10
     with pytest.raises(DatasetError, match="there are"):
         parts[0].record(len(parts[0]))
+
+
+def test_another_division_has_another_digest() -> None:
+    records = RecordList([Record(key=str(number)) for number in range(20)])
+    digests = {HeldOut(records, every, split).digest for every in (5, 10) for split in ("train", "validation")}
+    assert len(digests) == 4

@@ -138,7 +138,14 @@ def test_duplicates_are_dropped_across_files(tmp_path: Path) -> None:
 
 def test_files_that_rows_name_are_read_from_the_folder_alone(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(b"")
-    rows = [{"image": "../secret.png"}, {"image": "/etc/passwd"}, {"image": "gone.png"}, {"image": "https://x/y.png"}]
+    rows = [
+        {"image": "../secret.png"},
+        {"image": "/etc/passwd"},
+        {"image": "gone.png"},
+        {"image": "https://x/y.png"},
+        {"image": "cats"},
+    ]
+    (tmp_path / "data" / "cats").mkdir(parents=True)
     write(tmp_path / "data" / "a.jsonl", "\n".join(map(json.dumps, rows)).encode())
     source = open_records(tmp_path / "data")
     for index in (0, 1):
@@ -147,6 +154,8 @@ def test_files_that_rows_name_are_read_from_the_folder_alone(tmp_path: Path) -> 
     with pytest.raises(CorruptRecordError, match=r"record 2: at byte \d+: .*gone\.png is missing"):
         source.record(2).image.load()  # type: ignore[union-attr]
     assert source.record(3).image is None
+    with pytest.raises(CorruptRecordError, match=r"record 4: at byte \d+: .*cats cannot be read"):
+        source.record(4).image.load()  # type: ignore[union-attr]
 
 
 def test_odd_files(tmp_path: Path) -> None:

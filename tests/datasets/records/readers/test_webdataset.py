@@ -163,3 +163,10 @@ def test_limits_braces_splits_and_duplicates(tmp_path: Path) -> None:
         braces.record(1)
     with pytest.raises(DatasetError, match=r"1 of 3 files are missing, the first is .*00002.tar"):
         open_records(f"{tmp_path}/train/{{00000..00002}}.tar")
+
+
+@pytest.mark.parametrize("value", ["5", "NaN", "true", "null", '{"en": "a cup"}', "[1, null]"])
+def test_captions_in_json_that_are_no_text_are_none(tmp_path: Path, value: str) -> None:
+    facts = f'{{"caption": {value}, "captions": ["a cup", 3]}}'.encode()
+    record = open_records(tar(tmp_path / "a.tar", [("k.png", PNG), ("k.json", facts)])).record(0)
+    assert record.captions == ("a cup",)

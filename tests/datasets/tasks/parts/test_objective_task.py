@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from embodio.datasets.errors import DatasetError, TooMuchDamage, UnusableRecord
 from embodio.datasets.objectives import named_objective
 from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.records.opening import open_records
-from embodio.datasets.records.record import Record
+from embodio.datasets.records.record import Media, Record
 from embodio.datasets.stream.loader import LoaderConfig
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry
 from embodio.datasets.stream.mixture_config import MixtureConfig
@@ -129,3 +130,27 @@ def test_batches_of_a_corpus_are_the_same_in_workers(tmp_path: Path) -> None:
         whole[workers] = [str({name: tensor.tolist() for name, tensor in batch.items()}) for batch in found]
     assert whole[0] == whole[2] and damage[0] == damage[2]
     assert len(damage[0]) == 1 and "record 7: at byte" in damage[0][0] and "not JSON" in damage[0][0]
+
+
+def test_images_too_thin_and_texts_that_cannot_be_encoded_are_skipped() -> None:
+    thin = Record(key="thin", image=Media.of(np.ones((4, 4000, 3), dtype=np.uint8)), captions=("a thin line",))
+    torn = Record(key="torn", image=Media.of(np.ones((40, 40, 3), dtype=np.uint8)), captions=("half a \ud83d sign",))
+    square = Media.of(np.ones((40, 40, 3), dtype=np.uint8))
+    good = [Record(key=f"good {number}", image=square, captions=(f"square {number}",)) for number in range(9)]
+    objectives = [ObjectiveRate(name, named_objective(name)()) for name in ("denoise_text", "caption_several")]
+    seen: list[str] = []
+    for bad, message in ((thin, "too thin"), (torn, "surrogate")):
+        made = ObjectiveTask(RecordList([*good, bad]), objectives, CONTEXT)
+        found = list(batches(stream(made), 0, 4, config=LoaderConfig(), on_damage=lambda e: seen.append(str(e))))
+        assert len(found) == 4 and any(message in line for line in seen)
+
+
+def test_validation_of_a_network_that_looks_at_some_patches_looks_at_the_same_ones_each_time() -> None:
+    config = CONTEXT.config.replace(sampling=dataclasses.replace(CONTEXT.config.sampling, image_patches=5))
+    pictures = [np.random.default_rng(number).integers(0, 256, (40, 60, 3), dtype=np.uint8) for number in range(4)]
+    records = [Record(key=f"p{n}", image=Media.of(one), captions=("a cup",)) for n, one in enumerate(pictures)]
+    objective = ObjectiveRate("count", named_objective("count_patches")())
+    made = ObjectiveTask(RecordList(records), [objective], ObjectiveContext(config, CONTEXT.vocabulary))
+    one, other = (list(evaluation_batches(made, Processor(config, CONTEXT.vocabulary), 4, 4)) for _ in range(2))
+    key = "inputs/image/pos_ids"
+    assert one[0][key].shape == (4, 5) and one[0][key].equal(other[0][key])
