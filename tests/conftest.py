@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 import torch
 
+os.environ.setdefault("MUJOCO_GL", "egl")  # before MuJoCo is imported, whichever test does so first
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 

@@ -233,7 +233,7 @@ def _encoder_layer(model: TransformerConfig, tokens: int) -> Cost:
     norms += 2 * tokens * width  # values are a view of the fused projection, all of which stays
     found = _product(tokens, dim, 3 * width) + _attention(tokens, tokens, width, heads) + _product(tokens, width, dim)
     found += _product(tokens, dim, 2 * model.mlp_dim) + _product(tokens, model.mlp_dim, dim)
-    kept = found.kept - tokens * width + norms + 2 * tokens * model.mlp_dim  # the output of attention is kept once
+    kept = found.kept - tokens * width + norms + 3 * tokens * model.mlp_dim  # the output of attention is kept once
     return Cost(found.forward, kept, tokens * dim)
 
 
