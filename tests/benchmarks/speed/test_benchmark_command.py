@@ -49,7 +49,14 @@ def test_results_are_written(fake: ModuleType, tmp_path: Path, capsys: pytest.Ca
         ("slow", False),
         ("size", None),
     ]
-    assert results["settings"] == {"suite": "data", "out": str(tmp_path), "repeats": 2, "threads": 1, "quick": False, "corpus": None}
+    assert results["settings"] == {
+        "suite": "data",
+        "out": str(tmp_path),
+        "repeats": 2,
+        "threads": 1,
+        "quick": False,
+        "corpus": None,
+    }
     assert results["versions"]["torch"] and results["machine"]["processor"]
     assert 50 < results["peak_memory_mb"] < 30000
     shown = capsys.readouterr().err

@@ -100,7 +100,9 @@ def test_blocks_are_packed_by_themselves() -> None:
         assert (rows - rows.min()).tolist() == part[ROWS].tolist()
     assert whole[INPUT_TOKENS].tolist() == [9, 2, 5, 4, 3, 8, 1, 6, 7, 7, 2, 4]
     assert whole[TARGET_TOKENS].tolist() == [4] * 12
-    with pytest.raises(DatasetError, match=r"packing\.block: 12 examples, .* do not make a whole number of blocks of 5"):
+    with pytest.raises(
+        DatasetError, match=r"packing\.block: 12 examples, .* do not make a whole number of blocks of 5"
+    ):
         Capacity(10, 12, block=5).require_blocks(12)
 
 
