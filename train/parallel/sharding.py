@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar, cast
+from typing import cast
 
 import torch
 import torch.distributed as dist
@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, Shard
 
+from embodio.train.objective import Network
 from embodio.train.optimisers.sharded_tensors import local
 from embodio.train.parallel.layers import SharedLayers, share_layers
 from embodio.train.parallel.world import REPLICATE, SHARD, TENSOR, TrainingWorld
 
 UNITS = ("encoder.layers.*", "decoder.layers.*")
 """Names of modules that every batch runs through, each gathered on its own."""
-Network = TypeVar("Network", bound=nn.Module)
 
 
 def shard(model: nn.Module, world: TrainingWorld) -> SharedLayers:
@@ -70,7 +70,7 @@ def give_back(model: nn.Module) -> None:
 
 
 def shell_of(model: Network) -> Network:
-    """A copy of a network without memory, to be filled with `filled`; of a network that is not sharded yet."""
+    """A copy of a network without memory, to be given weights by assignment; of a network that is not sharded yet."""
     memo: dict[int, Tensor] = {}
     for parameter in model.parameters():
         memo[id(parameter)] = nn.Parameter(parameter.detach().to("meta"), requires_grad=parameter.requires_grad)
@@ -108,15 +108,3 @@ def clip_global_norm(parameters: Iterable[nn.Parameter], limit: float) -> float:
     if gradients and factor < 1.0:
         torch._foreach_mul_([local(gradient) for gradient in gradients], factor)
     return norm
-
-
-def split_by_mesh(optimiser: torch.optim.Optimizer) -> None:
-    """Splits the groups of an optimiser, in place, so that all parameters of a group are divided over one mesh."""
-    groups: list[dict[str, Any]] = []
-    for group in optimiser.param_groups:
-        meshes: dict[tuple[str, ...], list[Tensor]] = {}
-        for parameter in group["params"]:
-            mesh = parameter.device_mesh.mesh_dim_names or () if isinstance(parameter, DTensor) else ()
-            meshes.setdefault(mesh, []).append(parameter)
-        groups += [{**group, "params": members} for members in meshes.values()]
-    optimiser.param_groups[:] = groups

@@ -73,12 +73,6 @@ class TrainingWorld:
         dist.all_reduce(found, op=dist.ReduceOp.MAX)
         return int(found)
 
-    def of_first(self, value: Any) -> Any:
-        """A value of the first process, in all of them."""
-        box = [value]
-        dist.broadcast_object_list(box, src=0, device=self.device)
-        return box[0]
-
     def _gathered(self, value: Any) -> list[Any]:
         found: list[Any] = [None] * dist.get_world_size()
         dist.all_gather_object(found, value)
