@@ -6,8 +6,9 @@ The rest of the folder is that of any run (`embodio.train.checkpoints.run`).
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -40,10 +41,8 @@ def sharded_shapes(folder: Path) -> dict[str, torch.Size]:
     Raises:
         ResumeError: a part is missing or damaged.
     """
-    try:
+    with _damage_named(folder):
         metadata = HuggingFaceStorageReader(str(folder)).read_metadata()
-    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError, CheckpointException) as error:
-        raise damaged(folder, str(error).strip().partition("\n")[0][:200] or type(error).__name__) from error
     return {name: one.size for name, one in metadata.state_dict_metadata.items() if hasattr(one, "size")}
 
 
@@ -58,9 +57,15 @@ def read_shards(folder: Path, tensors: Mapping[str, Tensor]) -> None:
         ResumeError: a part is missing or damaged.
     """
     reader, alone = HuggingFaceStorageReader(str(folder)), not dist.is_initialized()
+    with _damage_named(folder), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
+        load(dict(tensors), storage_reader=reader, no_dist=alone)
+
+
+@contextlib.contextmanager
+def _damage_named(folder: Path) -> Iterator[None]:
+    """Turns what torch says of parts that it cannot read into the error about a damaged checkpoint."""
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
-            load(dict(tensors), storage_reader=reader, no_dist=alone)
+        yield
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError, CheckpointException) as error:
         raise damaged(folder, str(error).strip().partition("\n")[0][:200] or type(error).__name__) from error
