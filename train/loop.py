@@ -244,11 +244,14 @@ class Trainer(Generic[Network]):
     def _save(self) -> None:
         """Writes a checkpoint, unless this step has one."""
         if self._saved != self.run.step:
-            folder = Path(self.config.out) / CHECKPOINT
-            save_run(folder, self.run, self.bundle, self.config)
+            save_run(Path(self.config.out) / CHECKPOINT, self.run, self.bundle, self.config)
             self._saved = self.run.step
-            for observer in self.observers:
-                observer.on_checkpoint(self.run.step, folder)
+            self._report_saved()
+
+    def _report_saved(self) -> None:
+        """Tells of the checkpoint that was written last."""
+        for observer in self.observers:
+            observer.on_checkpoint(self._saved or 0, Path(self.config.out) / CHECKPOINT)
 
     def _report_damage(self, damage: ExampleError) -> None:
         for observer in self.observers:

@@ -16,17 +16,15 @@ from embodio.datasets.errors import ExampleError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.network.batch import Batch
 from embodio.train.checkpoints.kept import CHECKPOINT, fall_back
-from embodio.train.checkpoints.run import Run
+from embodio.train.checkpoints.run import first_run
 from embodio.train.errors import TrainError
 from embodio.train.experiment import Parts
-from embodio.train.identity import libraries
 from embodio.train.interruption import exit_code
 from embodio.train.loop import Trainer
 from embodio.train.network.recomputation import recompute
 from embodio.train.objective import Figure, Network, Outcome, WeightedObjective, loss_weights
 from embodio.train.observers.log_and_bar import LogAndBar
 from embodio.train.observers.report import Report
-from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
 from embodio.train.parallel.layers import SharedLayers, add_partial_gradients
 from embodio.train.parallel.sharded_run import SavedRun, restore_sharded, save_sharded
 from embodio.train.parallel.sharding import clip_global_norm, give_back, shard, shell_of
@@ -57,10 +55,7 @@ class ParallelTrainer(Trainer[Network]):
 
     def _weights(self, batches: Sequence[Batch]) -> Mapping[str, Tensor] | None:
         """Counts over the parts of all processes."""
-        return {
-            name: weight.to(self.device)
-            for name, weight in self.world.summed(loss_weights(self.objective, self.run.model, batches)).items()
-        }
+        return self.world.summed(loss_weights(self.objective, self.run.model, batches))
 
     def _together(self, outcomes: Sequence[Outcome]) -> Outcome:
         """The outcome of the whole batch."""
@@ -101,10 +96,9 @@ class ParallelTrainer(Trainer[Network]):
         if self._saved == self.run.step:
             return
         self._finish_writing()
-        folder, step = Path(self.config.out) / CHECKPOINT, self.run.step
         saved = SavedRun.of(self.run, self.bundle, self.config, self.world, self.shell, self.shared)
-        self._saved = step
-        self._writing = self._writer.submit(save_sharded, folder, saved, self.world)
+        self._saved = self.run.step
+        self._writing = self._writer.submit(save_sharded, Path(self.config.out) / CHECKPOINT, saved, self.world)
         if not self.config.parallel.asynchronous:
             self._finish_writing()
 
@@ -113,11 +107,7 @@ class ParallelTrainer(Trainer[Network]):
         if self._writing is not None:
             writing, self._writing = self._writing, None
             writing.result()
-            self._tell(self._saved or 0, Path(self.config.out) / CHECKPOINT)
-
-    def _tell(self, step: int, folder: Path) -> None:
-        for observer in self.observers:
-            observer.on_checkpoint(step, folder)
+            self._report_saved()
 
     def train(self) -> bool:
         """As that of `Trainer`; the last checkpoint is complete when it returns."""
@@ -146,10 +136,7 @@ def parallel_trainer(parts: Parts[Any], config: RunConfig, world: TrainingWorld)
     shell = shell_of(model)
     recompute(model, config.recompute)
     shared = shard(model.to(world.device), world)
-    average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None
-    run = Run(
-        model, make_optimiser(model, config.optimiser), average, identity={**parts.identity, "libraries": libraries()}
-    )
+    run = first_run(model, parts.identity, config)
     share = getattr(parts.batches, "shared_out", None)
     if share is None:
         raise TrainError(f"parallel: {type(parts.batches).__name__} cannot make a part of a batch; use one process")
