@@ -62,7 +62,7 @@ def build(config: ImageTokenizerRun) -> Parts[ImageTraining]:
     from embodio.train.tokenizers.bundle import TokenizerBundle
     from embodio.train.tokenizers.image import ImageObjective, ImageTraining
     from embodio.train.tokenizers.media import CorpusMedia
-    from embodio.train.tokenizers.pictures import PictureBatches, held_out
+    from embodio.train.tokenizers.pictures import PictureBatches, held_out_batches
     from embodio.train.tokenizers.report import TokenizerReport, image_findings
     from embodio.train.validation import Validator
 
@@ -76,7 +76,7 @@ def build(config: ImageTokenizerRun) -> Parts[ImageTraining]:
         batches=PictureBatches(train, config.seed, config.batch_size, canvas, crop=config.crop),
         objective=ImageObjective(),
         bundle=TokenizerBundle(),
-        validators={"pictures": Validator(held_out(validation, canvas, config.batch_size, config.holdout))},
+        validators={"pictures": Validator(held_out_batches(validation, canvas, config.batch_size, config.holdout))},
         identity={"pictures": {"train": train.digest, "validation": validation.digest}},
         notes=[f"{len(train)} pictures to train on, {len(validation)} held out"],
         observers=[TokenizerReport(partial(image_findings, media=validation, measured=config.holdout))],

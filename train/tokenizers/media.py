@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import DatasetError, ExampleError, UnusableRecord
+from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, UnusableRecord
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.record import Record, RecordSource
 from embodio.datasets.tasks.parts.record_task import Place
 
 Split = Literal["train", "validation"]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,24 @@ class CorpusMedia:
     def _record(self, index: int) -> Record:
         source, number = self._located(index)
         return source.record(number)
+
+
+def held_out(media: CorpusMedia, count: int, load: Callable[[int], Made]) -> Iterator[tuple[int, Made | ExampleError]]:
+    """Records spread evenly over a split, the same each time.
+
+    Args:
+        media: the split.
+        count: records, at most.
+        load: makes what is wanted of a record, by its number.
+
+    Yields:
+        The number of a record, and what `load` makes of it; the error of one that is damaged or has no such part.
+    """
+    for number in np.unique(np.linspace(0, len(media) - 1, min(count, len(media))).round().astype(int)).tolist():
+        try:
+            yield number, load(number)
+        except (CorruptRecordError, UnusableRecord) as error:
+            yield number, ExampleError(*media.place(number), str(error))
 
 
 def opened_source(corpus: Path, name: str, split: Split) -> RecordSource:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from embodio.datasets.errors import CorruptRecordError, ExampleError, UnusableRecord
+from embodio.datasets.errors import ExampleError
 from embodio.datasets.stream.numbered_batches import NumberedBatches
 from embodio.datasets.stream.order import generator_at
 from embodio.model.config.parts import Size
 from embodio.model.network.batch import Allocate, Batch
 from embodio.model.processing.image import ImageFit, resize
-from embodio.train.tokenizers.media import CorpusMedia
+from embodio.train.tokenizers.media import CorpusMedia, held_out
 from embodio.train.validation import HeldOutBatches
 
 Picture = npt.NDArray[np.uint8]
@@ -77,18 +78,23 @@ def drawn(picture: Picture, canvas: Size, crop: int, generator: np.random.Genera
     return np.ascontiguousarray(shown)
 
 
-def held_out(media: CorpusMedia, canvas: Size, batch_size: int, count: int) -> HeldOutBatches:
+def held_out_pictures(media: CorpusMedia, canvas: Size, count: int) -> Iterator[tuple[int, Picture | ExampleError]]:
+    """Numbers and pictures of `count` records spread evenly over the split, on the canvas; errors of damaged ones."""
+    return held_out(media, count, lambda number: fitted(media.picture(number), canvas))
+
+
+def held_out_batches(media: CorpusMedia, canvas: Size, batch_size: int, count: int) -> HeldOutBatches:
     """Maker of the held-out batches: `count` pictures spread evenly over the split, fitted onto the canvas."""
-    numbers = np.unique(np.linspace(0, len(media) - 1, min(count, len(media))).round().astype(int))
 
     def batches(on_damage: Callable[[ExampleError], None] = lambda error: None) -> Iterator[Batch]:
-        for start in range(0, len(numbers), batch_size):
+        pictures = held_out_pictures(media, canvas, count)
+        while window := list(islice(pictures, batch_size)):
             shown: list[Picture] = []
-            for number in numbers[start : start + batch_size]:
-                try:
-                    shown.append(fitted(media.picture(int(number)), canvas))
-                except (CorruptRecordError, UnusableRecord) as error:
-                    on_damage(ExampleError(*media.place(int(number)), str(error)))
+            for _, picture in window:
+                if isinstance(picture, ExampleError):
+                    on_damage(picture)
+                else:
+                    shown.append(picture)
             if shown:
                 yield {"images": torch.from_numpy(np.stack(shown))}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,8 @@ import torch
 from torch import Tensor
 
 from embodio.datasets.codecs.image_codec import encode_image
-from embodio.datasets.errors import CorruptRecordError, ExampleError, UnusableRecord
+from embodio.datasets.errors import ExampleError
 from embodio.datasets.pages.html_page import html_page
-from embodio.model.config.parts import Size
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
 from embodio.model.processing.audio_features import SAMPLE_RATE, segment_samples
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
@@ -28,7 +27,7 @@ from embodio.model.writing import write_bytes
 from embodio.train.observers.observer import Observer
 from embodio.train.tokenizers.figures import codebook_use, log_spectral_distance, psnr, ssim
 from embodio.train.tokenizers.media import CorpusMedia
-from embodio.train.tokenizers.pictures import fitted
+from embodio.train.tokenizers.pictures import held_out_pictures
 from embodio.train.tokenizers.sounds import held_out_sounds, silent_log_mel, spectrogram_batch
 from embodio.train.validation import Line
 
@@ -108,8 +107,9 @@ def image_findings(tokenizer: ImageTokenizer, media: CorpusMedia, measured: int,
     quality: list[tuple[float, float]] = []
     codes: list[Tensor] = []
     items: list[Item] = []
-    numbers = _spread(len(media), measured)
-    for caption, picture in _pictures(media, numbers, tokenizer.config.image_size):
+    for number, picture in held_out_pictures(media, tokenizer.config.image_size, measured):
+        if isinstance(picture, ExampleError):
+            continue
         original = torch.from_numpy(picture)[None].float() / 255.0
         found_codes = tokenizer.encode(original * 2.0 - 1.0)
         found = (tokenizer.decode(found_codes) + 1.0).clamp(0, 2) / 2.0
@@ -117,7 +117,7 @@ def image_findings(tokenizer: ImageTokenizer, media: CorpusMedia, measured: int,
         codes.append(found_codes)
         if len(items) < shown:
             pair = torch.cat((original[0], found[0]), dim=1).mul(255).round().byte().numpy()
-            items.append(Item(f"{caption}: {quality[-1][0]:.1f} dB", [encode_image(pair, "png")]))
+            items.append(Item(f"{media.name(number)}: {quality[-1][0]:.1f} dB", [encode_image(pair, "png")]))
     use, perplexity = codebook_use(torch.cat(codes), tokenizer.config.num_codes)
     means = np.mean(quality, axis=0)
     figures = {
@@ -208,20 +208,6 @@ def spectrogram_png(log_mel: Floats) -> bytes:
     """A PNG of log-mel energies [T, M]: time to the right, low bands below, loud cells dark."""
     shade = np.clip((_LOUDEST - log_mel.T[::-1]) / (_LOUDEST - _QUIETEST), 0, 1)
     return encode_image(np.repeat((shade * 255).astype(np.uint8)[..., None], 3, axis=2), "png")
-
-
-def _spread(count: int, wanted: int) -> list[int]:
-    """At most `wanted` numbers spread evenly over 0 ... count - 1."""
-    return [int(number) for number in np.unique(np.linspace(0, count - 1, min(wanted, count)).round())]
-
-
-def _pictures(media: CorpusMedia, numbers: Sequence[int], canvas: Size) -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
-    """Names and fitted pictures; damaged ones are left out."""
-    for number in numbers:
-        try:
-            yield media.name(number), fitted(media.picture(number), canvas)
-        except (CorruptRecordError, UnusableRecord):
-            continue
 
 
 def _log_mel(target: Tensor) -> Tensor:

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from embodio.datasets.errors import CorruptRecordError, ExampleError, UnusableRecord
+from embodio.datasets.errors import ExampleError
 from embodio.datasets.stream.numbered_batches import NumberedBatches
 from embodio.datasets.stream.order import generator_at
 from embodio.model.network.batch import Allocate, Batch
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD, fit_length
 from embodio.model.processing.audio_features import FLOOR, HOP, log_mel, mel_power, segment_samples
-from embodio.train.tokenizers.media import CorpusMedia
+from embodio.train.tokenizers.media import CorpusMedia, held_out
 from embodio.train.validation import HeldOutBatches
 
 Floats = npt.NDArray[np.float32]
@@ -112,11 +112,7 @@ def silent_log_mel(wave: Floats, bands: int) -> Floats:
 
 def held_out_sounds(media: CorpusMedia, samples: int, count: int) -> Iterator[Floats | ExampleError]:
     """The beginnings of `count` sounds spread evenly over the split, float32 [samples]; errors of damaged ones."""
-    for number in np.unique(np.linspace(0, len(media) - 1, min(count, len(media))).round().astype(int)):
-        try:
-            yield fit_length(media.sound(int(number)), samples)
-        except (CorruptRecordError, UnusableRecord) as error:
-            yield ExampleError(*media.place(int(number)), str(error))
+    return (sound for _, sound in held_out(media, count, lambda number: fit_length(media.sound(number), samples)))
 
 
 def held_out_batches(
