@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import wave
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from torch import Tensor
 from embodio.datasets.codecs.image_codec import encode_image
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.pages.html_page import html_page
+from embodio.datasets.pages.pictures import sound as sound_medium
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
 from embodio.model.processing.audio_features import SAMPLE_RATE, segment_samples
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
@@ -195,13 +194,7 @@ def vocoder_findings(vocoder: Vocoder, media: CorpusMedia, measured: int, shown:
 
 def wav_file(samples: Floats) -> bytes:
     """A WAV file of mono samples at 16 kHz in 16 bits, clipped."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(SAMPLE_RATE)
-        writer.writeframes((np.clip(np.nan_to_num(samples), -1, 1) * 32767).astype("<i2").tobytes())
-    return file.getvalue()
+    return sound_medium(samples, SAMPLE_RATE).data
 
 
 def spectrogram_png(log_mel: Floats) -> bytes:
