@@ -12,7 +12,7 @@ import numpy.typing as npt
 from embodio.datasets.codecs.image_codec import encode_image
 from embodio.datasets.pages.episode_page import Medium
 from embodio.model.example import Image
-from embodio.model.processing.image import ImageFit, resize, resize_nearest
+from embodio.model.processing.image import pixels_on_canvas, resize_nearest
 from embodio.model.tasks.base.image_family import to_pixels
 
 Pixels = npt.NDArray[np.uint8]
@@ -32,11 +32,7 @@ def picture(image: Image) -> Medium:
 
 def on_canvas(image: Image, canvas: tuple[int, int]) -> Pixels:
     """An image as the network gets it: fitted onto the canvas, with black padding; uint8 [H, W, 3]."""
-    fit = ImageFit.of((int(image.shape[0]), int(image.shape[1])), canvas)
-    scaled = resize(to_pixels(image).astype(np.float32), fit.content)
-    out = np.zeros((*canvas, 3), dtype=np.uint8)
-    out[fit.top : fit.top + fit.content[0], fit.left : fit.left + fit.content[1]] = np.rint(np.clip(scaled, 0, 255))
-    return out
+    return pixels_on_canvas(to_pixels(image), canvas)
 
 
 def with_patches(pixels: Pixels, hidden: npt.NDArray[np.bool_], left_out: npt.NDArray[np.bool_]) -> Pixels:

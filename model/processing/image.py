@@ -281,6 +281,15 @@ def image_to_patches(image: npt.NDArray[np.generic], canvas: tuple[int, int], pa
     return out.reshape(-1, patch * patch * CHANNELS)
 
 
+def pixels_on_canvas(image: npt.NDArray[np.uint8], canvas: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """An image uint8 [H, W, 3] as it is fitted onto a canvas (height, width), with black padding; of the same kind."""
+    fit = ImageFit.of((image.shape[0], image.shape[1]), canvas)
+    scaled = resize(image.astype(np.float32), fit.content)
+    out = np.zeros((*canvas, CHANNELS), dtype=np.uint8)
+    out[fit.top : fit.top + fit.content[0], fit.left : fit.left + fit.content[1]] = np.rint(scaled).clip(0, 255)
+    return out
+
+
 def image_to_target(
     image: npt.NDArray[np.generic], canvas: tuple[int, int], patch: int
 ) -> tuple[Floats, npt.NDArray[np.int32]]:

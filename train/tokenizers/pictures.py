@@ -14,7 +14,7 @@ from embodio.datasets.stream.numbered_batches import NumberedBatches
 from embodio.datasets.stream.order import generator_at
 from embodio.model.config.parts import Size
 from embodio.model.network.batch import Allocate, Batch
-from embodio.model.processing.image import ImageFit, resize
+from embodio.model.processing.image import pixels_on_canvas
 from embodio.train.tokenizers.media import CorpusMedia, held_out
 from embodio.train.validation import HeldOutBatches
 
@@ -51,25 +51,16 @@ class PictureBatches(NumberedBatches[CorpusMedia]):
         return drawn(media.picture(record), self._canvas, self._crop, generator_at(self._seed, position))
 
 
-def fitted(picture: Picture, canvas: Size) -> Picture:
-    """A picture scaled onto a canvas with black bars, as the processor fits targets; uint8 [H, W, 3]."""
-    fit = ImageFit.of((picture.shape[0], picture.shape[1]), canvas)
-    scaled = resize(picture.astype(np.float32), fit.content)
-    out = np.zeros((*canvas, 3), dtype=np.uint8)
-    out[fit.top : fit.top + fit.content[0], fit.left : fit.left + fit.content[1]] = np.rint(scaled).clip(0, 255)
-    return out
-
-
 def drawn(picture: Picture, canvas: Size, crop: int, generator: np.random.Generator) -> Picture:
     """A training view of a picture: fitted or a part of it, mirrored or not, and of that a crop; uint8 [H, W, 3]."""
     if generator.random() < _WHOLE:
-        shown = fitted(picture, canvas)
+        shown = pixels_on_canvas(picture, canvas)
     else:
         side = min(picture.shape[:2])
         part = max(8, round(side * generator.uniform(_SMALLEST, 1.0)))
         part = min(part, side)
         top, left = (int(generator.integers(length - part + 1)) for length in picture.shape[:2])
-        shown = fitted(picture[top : top + part, left : left + part], canvas)
+        shown = pixels_on_canvas(picture[top : top + part, left : left + part], canvas)
     if generator.random() < 0.5:
         shown = shown[:, ::-1]
     if crop:
@@ -80,7 +71,7 @@ def drawn(picture: Picture, canvas: Size, crop: int, generator: np.random.Genera
 
 def held_out_pictures(media: CorpusMedia, canvas: Size, count: int) -> Iterator[tuple[int, Picture | ExampleError]]:
     """Numbers and pictures of `count` records spread evenly over the split, on the canvas; errors of damaged ones."""
-    return held_out(media, count, lambda number: fitted(media.picture(number), canvas))
+    return held_out(media, count, lambda number: pixels_on_canvas(media.picture(number), canvas))
 
 
 def held_out_batches(media: CorpusMedia, canvas: Size, batch_size: int, count: int) -> HeldOutBatches:
