@@ -12,7 +12,8 @@ from embodio.train.tokenizers.codebook import perplexity
 
 _WINDOW, _SIGMA = 11, 1.5
 _STABILISERS = (0.01**2, 0.03**2)
-_DECIBELS = 10.0 / math.log(10.0)
+DECIBELS = 10.0 / math.log(10.0)
+"""Decibels of power for 1 in a natural logarithm of power."""
 
 
 def psnr(original: Tensor, found: Tensor) -> Tensor:
@@ -59,7 +60,7 @@ def log_spectral_distance(one: Tensor, other: Tensor) -> Tensor:
         one: log-mel energies, natural logarithms of power, float [B, T, M].
         other: the same.
     """
-    return (one - other).square().mean(dim=2).sqrt().mean(dim=1) * _DECIBELS
+    return (one - other).square().mean(dim=2).sqrt().mean(dim=1) * DECIBELS
 
 
 def codebook_use(codes: Tensor, num_codes: int) -> tuple[float, float]:

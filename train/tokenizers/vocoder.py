@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +11,7 @@ from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig
 from embodio.train.errors import TrainError
 from embodio.train.objective import Figure, Outcome
 from embodio.train.tokenizers.discriminators import judged_without_learning, zero_gradients
+from embodio.train.tokenizers.figures import DECIBELS
 from embodio.train.tokenizers.settings import VocoderLossConfig
 from embodio.train.tokenizers.sound_discriminators import (
     SoundDiscriminators,
@@ -22,8 +21,6 @@ from embodio.train.tokenizers.sound_discriminators import (
 )
 
 _SHORT = (256, 64, 64)
-DECIBELS = 10.0 / math.log(10.0)
-"""Decibels of power for 1 in a natural logarithm of power."""
 
 
 class MelSpectrogram(nn.Module):
