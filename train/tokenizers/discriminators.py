@@ -1,7 +1,6 @@
-"""Discriminators: small networks that learn to tell originals from reconstructions, for pictures and waveforms.
+"""The discriminator of pictures and spectrograms, which learns to tell originals from reconstructions.
 
-Their losses are hinge losses for pictures (Esser et al., arXiv 2012.09841) and least squares for sound (Kong et al.,
-arXiv 2010.05646).
+Its loss is the hinge loss of VQ-GAN (Esser et al., arXiv 2012.09841); those of waveforms are in `sound_discriminators`.
 """
 
 from __future__ import annotations

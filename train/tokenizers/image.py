@@ -3,55 +3,31 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from embodio.model.config.parts import ImageTokenizerConfig
 from embodio.model.network.batch import Batch
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
-from embodio.train.errors import TrainError
-from embodio.train.objective import Figure, Outcome
-from embodio.train.tokenizers.codebook import Codebook, perplexity
-from embodio.train.tokenizers.discriminators import (
-    PatchDiscriminator,
-    hinge_loss,
-    judged_without_learning,
-    zero_gradients,
-)
-from embodio.train.tokenizers.losses import FrozenFeatures, adaptive_weight, perceptual_distance
+from embodio.train.objective import Outcome
+from embodio.train.tokenizers.codebook import perplexity
+from embodio.train.tokenizers.coded_training import CodedTraining, outcome
+from embodio.train.tokenizers.losses import FrozenFeatures, perceptual_distance
 from embodio.train.tokenizers.settings import CodebookConfig, ImageLossConfig
 
 
-class ImageTraining(nn.Module):
-    """An image tokeniser with what its training needs: statistics of the codebook, and a discriminator.
+class ImageTraining(CodedTraining):
+    """An image tokeniser in training.
 
     Attributes:
-        tokenizer: the tokeniser.
-        codebook: moves its codes.
-        discriminator: judges patches of pictures.
-        steps: training steps seen, from which the discriminator takes its start.
+        features: by which originals and reconstructions are compared, besides their pixels.
     """
 
-    steps: Tensor
+    tokenizer: ImageTokenizer
+    weights: ImageLossConfig
 
     def __init__(self, config: ImageTokenizerConfig, loss: ImageLossConfig, codebook: CodebookConfig) -> None:
-        super().__init__()
-        self.weights = loss
-        self.tokenizer = ImageTokenizer(config)
-        self.codebook = Codebook(self.tokenizer.codebook, codebook)
-        self.discriminator = PatchDiscriminator(loss.discriminator_width)
+        super().__init__(ImageTokenizer(config), loss, codebook)
         self.features = FrozenFeatures()
-        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
-
-    def start_from(self, tokenizer: ImageTokenizer) -> None:
-        """Takes the weights of a tokeniser and begins with its codes.
-
-        Raises:
-            TrainError: it has another architecture.
-        """
-        if tokenizer.config != self.tokenizer.config:
-            raise TrainError("init: that tokeniser has another architecture than tokenizer.* says; give its settings")
-        self.tokenizer.load_state_dict(tokenizer.state_dict())
-        self.codebook.adopt(self.tokenizer.codebook)
 
     def forward(self, images: Tensor) -> Outcome:
         """Loss and figures of pictures [B, H, W, 3] in [-1, 1], of any size that the patches divide."""
@@ -67,29 +43,15 @@ class ImageTraining(nn.Module):
         loss = rebuilt + self.codebook.config.commitment * quantised.commitment
         figures = {"absolute": absolute, "perceptual": perceptual, "commitment": quantised.commitment}
         if self.training:
-            loss = loss + self._adversarial(pixels, found, rebuilt, figures)
+            loss = loss + self.adversarial(pixels, found, rebuilt, self.tokenizer.decoder.last.weight, figures)
             self.steps += 1
-        one = torch.ones((), device=loss.device)
         counts = torch.bincount(quantised.codes.flatten(), minlength=len(self.tokenizer.codebook))
         clipped = (pixels - found.clamp(-1, 1)).square().mean(dim=(1, 2, 3))
         figures |= {
             "psnr": (10.0 * torch.log10(4.0 / clipped.clamp(min=1e-10))).mean(),
             "perplexity": perplexity(counts),
         }
-        told = {name: Figure(value.detach(), one) for name, value in figures.items()}
-        return Outcome(loss, torch.tensor(float(len(images)), device=loss.device), told)
-
-    def _adversarial(self, pixels: Tensor, found: Tensor, rebuilt: Tensor, figures: dict[str, Tensor]) -> Tensor:
-        """Both sides' losses in one: the weights of neither get a gradient from the other's."""
-        weights = self.weights
-        if not weights.adversarial or self.steps < weights.adversarial_from:
-            return zero_gradients(self.discriminator)
-        judged = judged_without_learning(self.discriminator, found)
-        fooling = -judged.mean()
-        weight = adaptive_weight(rebuilt, fooling, self.tokenizer.decoder.last.weight, weights.largest_weight)
-        learning = hinge_loss(self.discriminator(pixels), self.discriminator(found.detach()))
-        figures |= {"adversarial": fooling, "adaptive_weight": weight, "discriminator": learning}
-        return weights.adversarial * weight * fooling + learning
+        return outcome(loss, figures, len(images))
 
 
 class ImageObjective:
@@ -97,5 +59,5 @@ class ImageObjective:
 
     def __call__(self, model: ImageTraining, batch: Batch) -> Outcome:
         """The outcome of a batch."""
-        outcome: Outcome = model(batch["images"].float() / 127.5 - 1.0)
-        return outcome
+        found: Outcome = model(batch["images"].float() / 127.5 - 1.0)
+        return found

@@ -9,7 +9,8 @@ from embodio.model.network.batch import Batch
 from embodio.model.processing.audio_features import FLOOR, HOP, SAMPLE_RATE, WINDOW, hann_window, mel_filters
 from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig
 from embodio.train.errors import TrainError
-from embodio.train.objective import Figure, Outcome
+from embodio.train.objective import Outcome
+from embodio.train.tokenizers.coded_training import outcome
 from embodio.train.tokenizers.discriminators import judged_without_learning, zero_gradients
 from embodio.train.tokenizers.figures import DECIBELS
 from embodio.train.tokenizers.settings import VocoderLossConfig
@@ -93,9 +94,7 @@ class VocoderTraining(nn.Module):
             loss = loss + self._adversarial(waveforms, found, figures)
             self.steps += 1
         figures["log_spectral_distance"] = difference.square().mean(dim=2).sqrt().mean() * DECIBELS
-        one = torch.ones((), device=loss.device)
-        told = {name: Figure(value.detach(), one) for name, value in figures.items()}
-        return Outcome(loss, torch.tensor(float(len(waveforms)), device=loss.device), told)
+        return outcome(loss, figures, len(waveforms))
 
     def _adversarial(self, real: Tensor, found: Tensor, figures: dict[str, Tensor]) -> Tensor:
         """Both sides' losses in one: the weights of neither get a gradient from the other's."""
@@ -115,5 +114,5 @@ class VocoderObjective:
 
     def __call__(self, model: VocoderTraining, batch: Batch) -> Outcome:
         """The outcome of a batch."""
-        outcome: Outcome = model(batch["log_mel"], batch["waveforms"])
-        return outcome
+        found: Outcome = model(batch["log_mel"], batch["waveforms"])
+        return found
