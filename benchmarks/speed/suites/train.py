@@ -25,6 +25,8 @@ from embodio.model import ModelConfig, UnifiedIO2
 from embodio.model.layers.token_sequence import concatenate
 from embodio.model.network.batch import Batch
 from embodio.model.network.packing import ALWAYS_ROWS, ROWS, packings
+from embodio.train.experiments.pretrain.config import PretrainConfig
+from embodio.train.experiments.pretrain.network import seen_in_training
 from embodio.train.objective import TokenLoss
 from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.optimisers.optimiser import make_optimiser
@@ -63,9 +65,7 @@ def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
 
 
 def _network(quick: bool) -> ModelConfig:
-    nano = ModelConfig.named("nano_generalist")
-    half = {f"{name}_patches": rows * columns // 2 for name, (rows, columns) in nano.patch_grids.items()}
-    nano = nano.replace(sampling=dataclasses.replace(nano.sampling, **half))  # as in pre-training
+    nano = seen_in_training(ModelConfig.named("nano_generalist"), PretrainConfig.patches)
     if not quick:
         return nano
     transformer = dataclasses.replace(
@@ -116,8 +116,7 @@ def _throughput(trained: _Trained, forms: Forms, config: BenchmarkConfig) -> lis
         "maximum": lambda: trained.step(forms.maximum),
         "pairs": lambda: _in_rows(lambda: trained.step(forms.pairs)),
     }
-    with _threads(config.threads):
-        times = fastest(work, config.repeats, config.threads)
+    times = fastest(work, config.repeats, config.threads)
     rates = {name: forms.tokens / took * 1e3 for name, took in times.items()}
     best, most = rates["packed"], "reference: padding to the maximum lengths"
     return [
@@ -150,8 +149,7 @@ def _packing(trained: _Trained, forms: Forms, config: BenchmarkConfig) -> list[R
         "rows": lambda: packed(forms.longest, model.config, forms.capacity),
         "move": move,
     }
-    with _threads(config.threads):
-        times = fastest(work, config.repeats, config.threads)
+    times = fastest(work, config.repeats, config.threads)
     own = times["rows"] + times["move"]
     note = f"of a step; choosing rows {times['rows']:.1f} ms (in the loader), moving tokens {times['move']:.1f} ms"
     return [Row("packing itself", 100 * own / times["step"], "%", goal="<= 2", note=note)]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from embodio.benchmarks.speed.suites import Row
+from embodio.benchmarks.speed.suites.model import fastest
 from embodio.datasets.objectives import named_objective
 from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.records.record import Media, Record
@@ -35,22 +34,21 @@ def example_cost(config: ModelConfig, repeats: int, examples: int) -> list[Row]:
     rows = []
     for name, record in _records().items():
 
-        def whole(number: int, record: Record = record) -> None:
-            generator = np.random.default_rng(number)
-            processor(objective.example(record, context, generator), generator)
+        def whole(record: Record = record) -> None:
+            for number in range(examples):
+                generator = np.random.default_rng(number)
+                processor(objective.example(record, context, generator), generator)
 
-        def alone(number: int, record: Record = record) -> None:
-            image = None if record.image is None else record.image.load()
-            sound = None if record.sound is None else record.sound.load()  # its segments are input and history
-            processor(Example(text=_CAPTION, image=image, audio=sound), np.random.default_rng(number))
+        def alone(record: Record = record) -> None:
+            for number in range(examples):
+                image = None if record.image is None else record.image.load()
+                sound = None if record.sound is None else record.sound.load()  # its segments are input and history
+                processor(Example(text=_CAPTION, image=image, audio=sound), np.random.default_rng(number))
 
-        times = {"whole": math.inf, "alone": math.inf}
-        for _ in range(repeats):
-            for key, make in (("whole", whole), ("alone", alone)):
-                times[key] = min(times[key], _milliseconds(make, examples))
+        times = fastest({"whole": whole, "alone": alone}, repeats, threads=1)
+        made, floor = times["whole"] / examples, times["alone"] / examples
         note = "target, hidden part and features drawn and made, against decoding and patches of the inputs alone"
-        ratio = times["whole"] / times["alone"]
-        rows.append(Row(f"an example of {name}", times["whole"], "ms", times["alone"], ratio, "<= 2", note))
+        rows.append(Row(f"an example of {name}", made, "ms", floor, made / floor, "<= 2", note))
     return rows
 
 
@@ -67,11 +65,3 @@ def _records() -> Mapping[str, Record]:
         "a sound with a caption": Record(key="sound", sound=sound, captions=(_CAPTION,)),
         "an image, a sound and a caption": Record(key="both", image=picture, sound=sound, captions=(_CAPTION,)),
     }
-
-
-def _milliseconds(make: Callable[[int], None], examples: int) -> float:
-    """Processor time for one of some examples."""
-    start = time.process_time()
-    for number in range(examples):
-        make(number)
-    return (time.process_time() - start) / examples * 1e3
