@@ -66,7 +66,7 @@ def pretrain_parts(config: PretrainConfig) -> Parts[UnifiedIO2]:
     if start is not None:
         notes.append(report(load_start(model, start, vocabulary), start))
     packing = config.packing.of_network(sizes)
-    processor = Processor(seen, vocabulary)
+    processor, whole = Processor(seen, vocabulary), Processor(sizes, vocabulary)
     weights = start.sha256 if start is not None else digest_if_here(config.init)
     identity = {
         "sources": data.identity,
@@ -80,10 +80,10 @@ def pretrain_parts(config: PretrainConfig) -> Parts[UnifiedIO2]:
         batches=BatchStream(data.training, processor, config.seed, config.batch_size, packing=packing),
         objective=TokenLoss(config.z_loss),
         bundle=NetworkBundle(vocabulary),
-        validators=_validators(config, data, Processor(sizes, vocabulary), packing),
+        validators=_validators(config, data, whole, packing),
         identity=json.loads(json.dumps(identity)),
         notes=notes,
-        samples=HeldOutSamples(data.held_out, Processor(sizes, vocabulary), config.samples),
+        samples=HeldOutSamples(data.held_out, whole, config.samples),
     )
 
 
