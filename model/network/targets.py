@@ -25,7 +25,14 @@ START_ID = 0
 CODE_OFFSET = 2
 """Image and audio target ids are codebook indices plus this; 0 starts a sequence and 1 is reserved."""
 
+_ROUND = 128
+
 Tokenizer = ImageTokenizer | AudioTokenizer
+
+
+def code_rows(num_codes: int) -> int:
+    """Rows of a table of codes and the ids before them: a multiple of 128, as in the released sizes."""
+    return -(-(num_codes + CODE_OFFSET) // _ROUND) * _ROUND
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,12 @@ from embodio.agent.format.robot_formats import RobotFormats
 from embodio.agent.policy_network import policy_network_config
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.network import UnifiedIO2
-from embodio.model.network.targets import CODE_OFFSET
+from embodio.model.network.targets import code_rows
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.model.tokens.vocabulary import HISTORY_SLOTS, Vocabulary
 from embodio.model.weights.pretrained import load
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
-
-_ROUND = 128  # rows of the table of image codes are a multiple of this, as in the released sizes
 
 
 def make_network(config: TrainConfig, robots: RobotFormats) -> UnifiedIO2:
@@ -91,7 +89,7 @@ def _with_drawing(config: ModelConfig, tokenizer: ImageTokenizer) -> ModelConfig
     return config.replace(
         target_modalities=("text", "image"),
         image_tokenizer=codes,
-        image_vocab_size=-(-(codes.num_codes + CODE_OFFSET) // _ROUND) * _ROUND,
+        image_vocab_size=code_rows(codes.num_codes),
         lengths=dataclasses.replace(config.lengths, decoder_image=int(np.prod(codes.grid))),
     )
 

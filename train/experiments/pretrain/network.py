@@ -8,13 +8,11 @@ from pathlib import Path
 from embodio.agent.checkpoint import VOCABULARY
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.network import UnifiedIO2
-from embodio.model.network.targets import CODE_OFFSET, Tokenizer
+from embodio.model.network.targets import Tokenizer, code_rows
 from embodio.model.tokenizers.files import load_audio_tokenizer, load_image_tokenizer
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.errors import TrainError
 from embodio.train.experiments.pretrain.config import PretrainConfig
-
-_ROUND = 128  # rows of the tables of codes are a multiple of this, as in the released sizes
 
 
 def opened_vocabulary(place: str) -> Vocabulary:
@@ -54,7 +52,7 @@ def network_config(config: PretrainConfig, vocabulary: Vocabulary, tokenizers: d
         codes = tokenizer.config
         lengths = dataclasses.replace(lengths, **{f"decoder_{name}": tokenizer.num_tokens})
         changes[f"{name}_tokenizer"] = codes
-        changes[f"{name}_vocab_size"] = -(-(codes.num_codes + CODE_OFFSET) // _ROUND) * _ROUND
+        changes[f"{name}_vocab_size"] = code_rows(codes.num_codes)
     return size.replace(
         target_modalities=tuple(name for name in size.target_modalities if name in config.targets),
         lengths=lengths,
