@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.errors import DatasetError
 from embodio.datasets.files.byte_files import ByteFile, LocalFile
 from embodio.datasets.records.columns import RowRecords
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Table, content_digest
 from embodio.datasets.records.files.unpacked import ByteStream
-from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
+from embodio.datasets.records.settings import Origin, RecordSettings, refuse
 
 _MAGIC = b"ARROW1\0\0"  # how IPC files begin; a stream follows
 
@@ -61,7 +61,7 @@ class ArrowRows(RowRecords):
             )
             found = values.to_pylist()[0]
         except arrow_errors() as error:
-            raise CorruptRecordError(origin.path, row, f"{origin.place}: {error}", REMEDY) from error
+            refuse(origin, str(error), error)
         return named_labels(found, self._labels), origin
 
     def _schema(self, number: int, file: ByteFile) -> Any:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from embodio.datasets.errors import CorruptRecordError
 from embodio.datasets.files.byte_files import ByteFile, LocalFile
 from embodio.datasets.files.remote import cache_folder
 from embodio.datasets.records.arrow_rows import (
@@ -25,7 +24,7 @@ from embodio.datasets.records.arrow_rows import (
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Table, content_digest
 from embodio.datasets.records.opening import RecordFormat
-from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
+from embodio.datasets.records.settings import Origin, RecordSettings, refuse
 from embodio.model.writing import replacing
 
 _LARGEST_GROUP = 4 << 20  # bytes of a row group that is decoded for each row
@@ -78,7 +77,7 @@ class ParquetRows(ArrowRows):
             table = self._group(number, group)
             found = table.slice(row - int(arrays["rows"][group]), 1).to_pylist()[0]
         except arrow_errors() as error:
-            raise CorruptRecordError(origin.path, row, f"{origin.place}: {error}", REMEDY) from error
+            refuse(origin, str(error), error)
         return named_labels(found, self._labels), origin
 
     def _group(self, number: int, group: int) -> Any:
