@@ -72,7 +72,7 @@ class Corpus:
     def __post_init__(self) -> None:
         """Checks the numbers; raises DatasetError."""
         checked_weight(self.name, self.rate)
-        if self.held_out not in (0, *range(2, 1_000_001)):
+        if self.held_out != 0 and self.held_out not in range(2, 1_000_001):
             raise DatasetError(f"{self.name}.held_out: got {self.held_out}, expected 0, or 2 to a million")
 
     def open(self, root: str | Path, split: str) -> RecordSource:
@@ -214,13 +214,12 @@ class Corpora:
         sources = tuple(source for source in self.sources if source.ships)
         if not sources:
             raise DatasetError(f"{self.name}: none of its sources ships; leave shippable=true out")
-        groups = {name: rate for name, rate in self.groups.items() if any(one.group == name for one in sources)}
-        return replace(self, groups=groups, sources=sources)
+        return replace(self, groups=self._group_rates(sources), sources=sources)
 
     def shares(self, names: Sequence[str] | None = None) -> dict[str, float]:
         """The share of each source in the stream, sum 1; of some of them, if the others are left out."""
         there = [source for source in self.sources if names is None or source.name in names]
-        groups = {group: rate for group, rate in self.groups.items() if any(s.group == group for s in there)}
+        groups = self._group_rates(there)
         within = {group: sum(s.rate for s in there if s.group == group) for group in groups}
         total = sum(groups.values())
         return {s.name: groups[s.group] / total * s.rate / within[s.group] for s in there}
@@ -259,8 +258,7 @@ class Corpora:
             raise NoSuchFiles(f"{told}\nFetch or make them, or leave them out with missing=skip")
         self._say(absent, [source.name for source, _ in found])
         entries = [MixtureEntry(source.name, task, source.rate, source.group) for source, task in found]
-        groups = {group: rate for group, rate in self.groups.items() if any(s.group == group for s, _ in found)}
-        return Mixture(entries, MixtureConfig(categories=groups))
+        return Mixture(entries, MixtureConfig(categories=self._group_rates([source for source, _ in found])))
 
     def tasks(
         self,
@@ -290,6 +288,10 @@ class Corpora:
             else:
                 found[source.name] = task
         return found, absent
+
+    def _group_rates(self, sources: Sequence[Corpus]) -> dict[str, float]:
+        """The rates of the groups to which some sources belong."""
+        return {group: rate for group, rate in self.groups.items() if any(one.group == group for one in sources)}
 
     def _say(self, absent: Mapping[str, str], there: Sequence[str]) -> None:
         """Logs what is left out, and the shares of the others before and after."""
