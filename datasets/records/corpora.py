@@ -25,7 +25,7 @@ from embodio.datasets.records.record import Record, RecordSource
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry, checked_weight
 from embodio.datasets.stream.mixture_config import MixtureConfig
 from embodio.datasets.tasks.parts.objective_task import ObjectiveRate, ObjectiveTask
-from embodio.datasets.tasks.parts.record_task import Place
+from embodio.datasets.tasks.parts.record_task import Place, spread
 
 FOLDER = Path(__file__).resolve().parents[1] / "catalogue" / "corpora"
 _KEYS = {"name", "title", "groups", "sources"}
@@ -323,8 +323,7 @@ def _rates(source: Corpus, configured: Mapping[str, ConfiguredObjective[Any]]) -
 
 def _suits(task: ObjectiveTask) -> bool:
     """Whether an objective suits one of some records from across a source, if any can be read."""
-    looked_at = np.unique(np.linspace(0, len(task) - 1, min(_LOOKED_AT, len(task))).astype(np.int64)).tolist()
-    for index in looked_at:
+    for index in spread(len(task), _LOOKED_AT):
         try:
             record = task.source.record(index)
             task.draw(index, record, np.random.default_rng(0))
