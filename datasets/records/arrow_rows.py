@@ -44,10 +44,14 @@ class ArrowRows(RowRecords):
 
     def _table(self, number: int) -> Table:
         file = self.files.file(number)
+        return self._table_of_batches(file, content_digest(file))
+
+    def _table_of_batches(self, file: ByteFile, digest: str) -> Table:
+        """What is where in an IPC stream or file."""
         batches, problem = scan_batches(file)
         table = np.array(batches, dtype=np.int64).reshape(-1, 3)
         rows = np.concatenate([[0], np.cumsum(table[:, 2])]).astype(np.int64)
-        return Table({"batches": table, "rows": rows}, content_digest(file), int(rows[-1]), problem)
+        return Table({"batches": table, "rows": rows}, digest, int(rows[-1]), problem)
 
     def _row(self, number: int, row: int) -> tuple[Mapping[str, Any], Origin]:
         arrays = self._tables[number].arrays

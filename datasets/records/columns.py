@@ -17,6 +17,7 @@ import numpy as np
 
 from embodio.datasets.errors import DatasetError, UnsafeName
 from embodio.datasets.files.byte_files import byte_file
+from embodio.datasets.files.remote import is_url
 from embodio.datasets.records.decoding import (
     checked_pixels,
     checked_sound,
@@ -149,7 +150,7 @@ class Columns:
             pixels = value
             return Media(lambda: checked_pixels(pixels, origin, self.settings))
         if isinstance(value, str):
-            return None if "://" in value else _MAKE[part](self._file(value, origin), origin, self.settings)
+            return None if is_url(value) else _MAKE[part](self._file(value, origin), origin, self.settings)
         if isinstance(value, bytes):
             content = value
             return _MAKE[part](lambda: content, origin, self.settings)
@@ -235,7 +236,7 @@ def loaded_row(value: Any, origin: Origin) -> Mapping[str, Any]:
 
 
 def _is_address(part: Any) -> bool:
-    return isinstance(part, dict) and isinstance(part["image"], str) and "://" in part["image"]
+    return isinstance(part, dict) and isinstance(part["image"], str) and is_url(part["image"])
 
 
 def _fits(part: str, value: Any) -> bool:
