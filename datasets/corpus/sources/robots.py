@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from embodio.datasets.corpus.encoding import facts, jpeg, png
+from embodio.datasets.corpus.encoding import depth_png, facts, jpeg, png, view_facts
 from embodio.datasets.corpus.robots import require_robosuite
 from embodio.datasets.corpus.robots.stage import ROBOT, STAGES, Shot, stage
 from embodio.datasets.corpus.scenes.wording import article, joined
@@ -56,10 +56,9 @@ class RobotPictures:
             shot = stage(item.data["task"]).shot(generator, _SIZE)
         except SimulatorError as error:
             raise LeftOut("states in which the simulator failed") from error
-        depth = np.clip(np.round(shot.depth * 1000), 0, 65535).astype(np.uint16)
         return {
             "jpg": jpeg(shot.image),
-            "depth.png": png(depth),
+            "depth.png": depth_png(shot.depth),
             "masks.png": png(shot.masks),
             "txt": "\n".join(captions(shot, generator)),
             "json": facts(_places(shot) | {"task": item.data["task"], "gripper": "closed" if shot.closed else "open"}),
@@ -101,9 +100,7 @@ def _places(shot: Shot) -> dict[str, Any]:
             rows["boxes"].append([*low, *high])
             rows["mask_values"].append(value)
             rows["positions"].append([round(float(number), 4) for number in position])
-    rows["pose"] = [[round(float(number), 6) for number in row] for row in shot.pose]
-    rows["intrinsics"] = [[round(float(number), 4) for number in row] for row in shot.intrinsics]
-    return rows
+    return rows | view_facts(shot.pose, shot.intrinsics)
 
 
 SOURCE = RobotPictures()
