@@ -26,7 +26,7 @@ class PlugIns:
 
     Args:
         package: its import name.
-        attribute: the name in each module under which its class is found, such as "TASK".
+        attribute: the name in each module under which its plug-in is found, such as "TASK".
         kind: what one is called in messages, such as "task".
         base: modules of the folder that are not plug-ins.
         error: raised for unknown names.
@@ -39,7 +39,7 @@ class PlugIns:
         *,
         kind: str,
         base: tuple[str, ...] = (),
-        error: type[UnknownPlugInError] = UnknownPlugInError,
+        error: type[DatasetError] = UnknownPlugInError,
     ) -> None:
         self._package, self._attribute = package, attribute
         self._kind, self._base, self._error = kind, base, error
@@ -60,7 +60,7 @@ class PlugIns:
         """Imports a plug-in by its name.
 
         Raises:
-            UnknownPlugInError: there is none of that name; of the class given as `error`.
+            UnknownPlugInError: there is none of that name; or the class given as `error`.
             DatasetError: its module lacks the attribute.
         """
         known = self.names()
@@ -71,7 +71,7 @@ class PlugIns:
         module = importlib.import_module(f"{self._package}.{name}")
         found = getattr(module, self._attribute, None)
         if found is None:
-            raise DatasetError(f"{module.__file__}: a module of {self._kind}s needs {self._attribute} = its class")
+            raise DatasetError(f"{module.__file__}: a module of {self._kind}s needs {self._attribute}")
         return found
 
     def _modules(self) -> Iterator[tuple[str, Path]]:

@@ -37,6 +37,11 @@ def png(array: npt.NDArray[np.generic]) -> bytes:
     return buffer.getvalue()
 
 
+def depth_png(depth: npt.NDArray[np.float64]) -> bytes:
+    """Depths [H, W] in m as a PNG of millimetres, uint16; none is deeper than 65.535 m."""
+    return png(np.clip(np.round(depth * 1000), 0, 65535).astype(np.uint16))
+
+
 def flac(sound: Waveform) -> bytes:
     """A mono sound at 16 kHz, float32 [samples] in [-1, 1], as FLAC of 16 bits."""
     import av
@@ -54,6 +59,14 @@ def flac(sound: Waveform) -> bytes:
 def facts(content: Mapping[str, Any]) -> str:
     """Further facts as JSON, by name."""
     return json.dumps(content, ensure_ascii=False, sort_keys=True)
+
+
+def view_facts(pose: npt.NDArray[np.float64], intrinsics: npt.NDArray[np.float64]) -> dict[str, list[list[float]]]:
+    """Pose [4, 4] and intrinsics [3, 3] of a view as plain numbers, rounded to 6 and 4 decimals."""
+    return {
+        "pose": [[round(float(value), 6) for value in row] for row in pose],
+        "intrinsics": [[round(float(value), 4) for value in row] for row in intrinsics],
+    }
 
 
 def mp4(video: Video) -> bytes:

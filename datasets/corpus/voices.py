@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embodio.datasets.corpus.source import CorpusItem, LeftOut
 from embodio.model.example import Waveform
 from embodio.model.processing.audio import resample
 
@@ -28,6 +29,9 @@ HELD_OUT_SPEAKERS = ("f5", "m8", "Alicia", "belinda", "boris", "paul", "klatt4",
 """Never heard in training, neither these speakers nor these accents: what is said in them measures how far listening
 carries over to new voices."""
 
+NOT_NARRATED = "not narrated: the Debian package espeak-ng is not installed"
+"""The note of sources whose items are narrated where there are voices."""
+_LOUDNESS = 0.5  # of narrations
 _SILENCE = 0.01  # of the loudest sample
 _PAUSE = 0.06  # seconds that are kept before and after
 
@@ -67,6 +71,20 @@ def draw_voice(generator: np.random.Generator, *, held_out: bool) -> Voice:
         int(generator.integers(140, 201)),
         int(generator.integers(25, 76)),
     )
+
+
+def voice_for(item: CorpusItem, generator: np.random.Generator) -> Voice:
+    """A voice for an item; half of the validation side is read by held-out ones."""
+    return draw_voice(generator, held_out=item.split == "validation" and bool(generator.integers(2)))
+
+
+def narration(text: str, item: CorpusItem, generator: np.random.Generator) -> Waveform:
+    """What is said in an item, in a voice for it; as `read_aloud`, but raises LeftOut if the program fails."""
+    voice = voice_for(item, generator)
+    try:
+        return read_aloud(text, voice, _LOUDNESS)
+    except SpeechError as error:
+        raise LeftOut("narrations that espeak-ng does not read") from error
 
 
 def is_installed() -> bool:

@@ -6,12 +6,11 @@ its process may be killed, and the job run once more.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.plug_ins import PlugIns
 
 
 class EngineError(DatasetError):
@@ -34,14 +33,15 @@ class WorkEngine(Protocol):
         """
 
 
+_ENGINES = PlugIns(__name__, "run", kind="engine", error=EngineError)
+
+
 def engine_names() -> tuple[str, ...]:
     """The names, in alphabetical order; nothing is imported."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    return tuple(_ENGINES.names())
 
 
 def named_engine(name: str) -> WorkEngine:
     """An engine by its name, which is that of its module; raises EngineError that lists the names."""
-    if name not in engine_names():
-        raise EngineError(f"engine: {name!r}, expected one of {', '.join(engine_names())}")
-    run: WorkEngine = importlib.import_module(f"{__name__}.{name}").run
+    run: WorkEngine = _ENGINES.named(name)
     return run

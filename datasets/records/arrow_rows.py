@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.errors import DatasetError
 from embodio.datasets.files.byte_files import ByteFile, LocalFile
 from embodio.datasets.records.columns import RowRecords
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Table, content_digest
 from embodio.datasets.records.files.unpacked import ByteStream
-from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
+from embodio.datasets.records.settings import Origin, RecordSettings, refuse
 
 _MAGIC = b"ARROW1\0\0"  # how IPC files begin; a stream follows
 
@@ -44,10 +44,14 @@ class ArrowRows(RowRecords):
 
     def _table(self, number: int) -> Table:
         file = self.files.file(number)
+        return self._table_of_batches(file, content_digest(file))
+
+    def _table_of_batches(self, file: ByteFile, digest: str) -> Table:
+        """What is where in an IPC stream or file."""
         batches, problem = scan_batches(file)
         table = np.array(batches, dtype=np.int64).reshape(-1, 3)
         rows = np.concatenate([[0], np.cumsum(table[:, 2])]).astype(np.int64)
-        return Table({"batches": table, "rows": rows}, content_digest(file), int(rows[-1]), problem)
+        return Table({"batches": table, "rows": rows}, digest, int(rows[-1]), problem)
 
     def _row(self, number: int, row: int) -> tuple[Mapping[str, Any], Origin]:
         arrays = self._tables[number].arrays
@@ -61,7 +65,7 @@ class ArrowRows(RowRecords):
             )
             found = values.to_pylist()[0]
         except arrow_errors() as error:
-            raise CorruptRecordError(origin.path, row, f"{origin.place}: {error}", REMEDY) from error
+            refuse(origin, str(error), error)
         return named_labels(found, self._labels), origin
 
     def _schema(self, number: int, file: ByteFile) -> Any:

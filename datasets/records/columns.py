@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, UnsafeName
+from embodio.datasets.errors import DatasetError, UnsafeName
 from embodio.datasets.files.byte_files import byte_file
+from embodio.datasets.files.remote import is_url
 from embodio.datasets.records.decoding import (
     checked_pixels,
     checked_sound,
     image_media,
-    refuse,
     sound_media,
     video_media,
 )
@@ -29,7 +29,7 @@ from embodio.datasets.records.file_records import FileRecords
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.members import document_of
 from embodio.datasets.records.record import Media, Record
-from embodio.datasets.records.settings import FIELDS, REMEDY, Origin, RecordSettings
+from embodio.datasets.records.settings import FIELDS, Origin, RecordSettings, refuse
 
 GUESSES: Mapping[str, tuple[str, ...]] = {
     "key": ("__key__", "key", "id", "uid", "uuid", "file_name", "filename", "url"),
@@ -150,7 +150,7 @@ class Columns:
             pixels = value
             return Media(lambda: checked_pixels(pixels, origin, self.settings))
         if isinstance(value, str):
-            return None if "://" in value else _MAKE[part](self._file(value, origin), origin, self.settings)
+            return None if is_url(value) else _MAKE[part](self._file(value, origin), origin, self.settings)
         if isinstance(value, bytes):
             content = value
             return _MAKE[part](lambda: content, origin, self.settings)
@@ -231,13 +231,12 @@ def loaded_row(value: Any, origin: Origin) -> Mapping[str, Any]:
     if isinstance(value, str):
         return {"text": value}
     if not isinstance(value, dict):
-        problem = f"{origin.place}: a {type(value).__name__}, where named values are expected"
-        raise CorruptRecordError(origin.path, origin.record, problem, REMEDY)
+        refuse(origin, f"a {type(value).__name__}, where named values are expected")
     return value
 
 
 def _is_address(part: Any) -> bool:
-    return isinstance(part, dict) and isinstance(part["image"], str) and "://" in part["image"]
+    return isinstance(part, dict) and isinstance(part["image"], str) and is_url(part["image"])
 
 
 def _fits(part: str, value: Any) -> bool:

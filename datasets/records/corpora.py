@@ -25,7 +25,7 @@ from embodio.datasets.records.record import Record, RecordSource
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry, checked_weight
 from embodio.datasets.stream.mixture_config import MixtureConfig
 from embodio.datasets.tasks.parts.objective_task import ObjectiveRate, ObjectiveTask
-from embodio.datasets.tasks.parts.record_task import Place
+from embodio.datasets.tasks.parts.record_task import Place, spread
 
 FOLDER = Path(__file__).resolve().parents[1] / "catalogue" / "corpora"
 _KEYS = {"name", "title", "groups", "sources"}
@@ -72,7 +72,7 @@ class Corpus:
     def __post_init__(self) -> None:
         """Checks the numbers; raises DatasetError."""
         checked_weight(self.name, self.rate)
-        if self.held_out not in (0, *range(2, 1_000_001)):
+        if self.held_out != 0 and self.held_out not in range(2, 1_000_001):
             raise DatasetError(f"{self.name}.held_out: got {self.held_out}, expected 0, or 2 to a million")
 
     def open(self, root: str | Path, split: str) -> RecordSource:
@@ -214,13 +214,12 @@ class Corpora:
         sources = tuple(source for source in self.sources if source.ships)
         if not sources:
             raise DatasetError(f"{self.name}: none of its sources ships; leave shippable=true out")
-        groups = {name: rate for name, rate in self.groups.items() if any(one.group == name for one in sources)}
-        return replace(self, groups=groups, sources=sources)
+        return replace(self, groups=self._group_rates(sources), sources=sources)
 
     def shares(self, names: Sequence[str] | None = None) -> dict[str, float]:
         """The share of each source in the stream, sum 1; of some of them, if the others are left out."""
         there = [source for source in self.sources if names is None or source.name in names]
-        groups = {group: rate for group, rate in self.groups.items() if any(s.group == group for s in there)}
+        groups = self._group_rates(there)
         within = {group: sum(s.rate for s in there if s.group == group) for group in groups}
         total = sum(groups.values())
         return {s.name: groups[s.group] / total * s.rate / within[s.group] for s in there}
@@ -259,8 +258,7 @@ class Corpora:
             raise NoSuchFiles(f"{told}\nFetch or make them, or leave them out with missing=skip")
         self._say(absent, [source.name for source, _ in found])
         entries = [MixtureEntry(source.name, task, source.rate, source.group) for source, task in found]
-        groups = {group: rate for group, rate in self.groups.items() if any(s.group == group for s, _ in found)}
-        return Mixture(entries, MixtureConfig(categories=groups))
+        return Mixture(entries, MixtureConfig(categories=self._group_rates([source for source, _ in found])))
 
     def tasks(
         self,
@@ -290,6 +288,10 @@ class Corpora:
             else:
                 found[source.name] = task
         return found, absent
+
+    def _group_rates(self, sources: Sequence[Corpus]) -> dict[str, float]:
+        """The rates of the groups to which some sources belong."""
+        return {group: rate for group, rate in self.groups.items() if any(one.group == group for one in sources)}
 
     def _say(self, absent: Mapping[str, str], there: Sequence[str]) -> None:
         """Logs what is left out, and the shares of the others before and after."""
@@ -321,8 +323,7 @@ def _rates(source: Corpus, configured: Mapping[str, ConfiguredObjective[Any]]) -
 
 def _suits(task: ObjectiveTask) -> bool:
     """Whether an objective suits one of some records from across a source, if any can be read."""
-    looked_at = np.unique(np.linspace(0, len(task) - 1, min(_LOOKED_AT, len(task))).astype(np.int64)).tolist()
-    for index in looked_at:
+    for index in spread(len(task), _LOOKED_AT):
         try:
             record = task.source.record(index)
             task.draw(index, record, np.random.default_rng(0))

@@ -6,7 +6,7 @@ import io
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,9 @@ from PIL import Image as Pictures
 from PIL import ImageOps, UnidentifiedImageError
 
 from embodio.datasets.codecs.image_codec import decode_image
-from embodio.datasets.errors import CorruptRecordError, FeatureError
+from embodio.datasets.errors import FeatureError
 from embodio.datasets.records.record import Media, Video
-from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
+from embodio.datasets.records.settings import Origin, RecordSettings, refuse
 from embodio.model.errors import ModelError
 from embodio.model.example import Image, Waveform
 from embodio.model.processing.audio import resample, to_mono
@@ -190,8 +190,3 @@ def _pixels(frame: VideoFrame, side: int, reformatter: VideoReformatter) -> npt.
     width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
     colours = reformatter.reformat(frame, width=width, height=height, format="rgb24", threads=1)
     return np.asarray(colours.to_ndarray(), np.uint8)
-
-
-def refuse(origin: Origin, problem: str, cause: Exception | None = None) -> NoReturn:
-    """Raises CorruptRecordError about a part of a record."""
-    raise CorruptRecordError(origin.path, origin.record, f"{origin.place}: {problem}", REMEDY) from cause

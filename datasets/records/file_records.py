@@ -7,18 +7,18 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import DatasetError, ExampleError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError
 from embodio.datasets.files.byte_files import ByteFile
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Table, Tables
 from embodio.datasets.records.record import Record
-from embodio.datasets.records.settings import Origin, RecordSettings
+from embodio.datasets.records.settings import Origin, RecordSettings, refuse
 from embodio.datasets.tasks.parts.record_task import Place
 
 _OPEN = 128  # files at a time
@@ -110,6 +110,16 @@ class FileRecords(ABC):
                 self._files.popitem(last=False)[1].close()
         return file
 
+    def _bytes(self, number: int, origin: Origin, start: int, size: int) -> bytes:
+        """A part of a file; raises CorruptRecordError if it is larger than a record may be, or the file ends in it."""
+        if size > self.settings.largest_record:
+            problem = f"{origin.place}: {size} bytes, more than largest_record={self.settings.largest_record}"
+            raise CorruptRecordError(origin.path, origin.record, problem, "Raise it if that is meant")
+        data = self._opened(number).read(start, size)
+        if len(data) < size:
+            refuse(origin, "the file ends inside the record")
+        return data
+
     def _file(self, number: int) -> ByteFile:
         """A file, to be read at random."""
         return self.files.file(number)
@@ -141,8 +151,3 @@ def hash_of(parts: Iterable[bytes]) -> int:
     for part in parts:
         total.update(part)
     return int.from_bytes(total.digest(), "little", signed=True)
-
-
-def plain_facts(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those values that are worth keeping as facts: anything but None."""
-    return {name: value for name, value in values.items() if value is not None}

@@ -13,7 +13,6 @@ from embodio.datasets.files.byte_files import ByteFile
 from embodio.datasets.records.file_records import FileRecords, hash_of
 from embodio.datasets.records.files.tables import Table
 from embodio.datasets.records.files.unpacked import blocks, plain_file
-from embodio.datasets.records.settings import REMEDY
 
 Ints = npt.NDArray[np.int64]
 _BOM = b"\xef\xbb\xbf"
@@ -42,12 +41,7 @@ class LineRecords(FileRecords):
         """The text of a record; raises CorruptRecordError."""
         start, size = self._tables[number].arrays["spans"][row].tolist()
         origin = self.origin(number, row, f"at byte {start}")
-        if size > self.settings.largest_record:
-            problem = f"{origin.place}: {size} bytes, more than largest_record={self.settings.largest_record}"
-            raise CorruptRecordError(origin.path, row, problem, "Raise it if that is meant")
-        data = self._opened(number).read(start, size)
-        if len(data) < size:
-            raise CorruptRecordError(origin.path, row, f"{origin.place}: the file ends inside the record", REMEDY)
+        data = self._bytes(number, origin, start, size)
         try:
             return data.removeprefix(_BOM).decode("utf-8")
         except UnicodeDecodeError as error:

@@ -30,12 +30,11 @@ from embodio.datasets.records.decoding import (
     VIDEOS,
     image_media,
     numbers_of_image,
-    refuse,
     sound_media,
     video_media,
 )
 from embodio.datasets.records.record import Media, Record, View
-from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
+from embodio.datasets.records.settings import Origin, RecordSettings, refuse
 from embodio.model.example import Image
 
 _TEXTS = ("txt", "text", "caption", "captions")
@@ -235,8 +234,7 @@ def _json(member: Member) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        problem = f"{member.origin.place}: not JSON ({error})"
-        raise CorruptRecordError(member.origin.path, member.origin.record, problem, REMEDY) from error
+        refuse(member.origin, f"not JSON ({error})", error)
 
 
 def _array(member: Member) -> npt.NDArray[Any]:

@@ -36,6 +36,10 @@ class RecordFormat:
     rank: int = 0
     takes_splits: bool = False
 
+    def source(self, files: FileSet, settings: RecordSettings) -> RecordSource:
+        """Opens files of this kind; errors as in `open_records`."""
+        return self.opened(files if self.takes_splits else files.of_split(settings.split), settings)
+
 
 @cache
 def record_readers() -> tuple[RecordFormat, ...]:
@@ -55,13 +59,8 @@ def open_records(place: str | Path, **settings: Any) -> RecordSource:
     Raises:
         DatasetError: there are no such files, no reader knows them, or a setting is wrong.
     """
-    return opened_records(file_set(place), RecordSettings.of(settings))
-
-
-def opened_records(files: FileSet, settings: RecordSettings) -> RecordSource:
-    """Opens files that were found already; errors as in `open_records`."""
-    reader = reader_of(files, settings)
-    return reader.opened(files if reader.takes_splits else files.of_split(settings.split), settings)
+    files, how = file_set(place), RecordSettings.of(settings)
+    return reader_of(files, how).source(files, how)
 
 
 def _named(kind: str) -> RecordFormat:

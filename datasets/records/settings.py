@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import CorruptRecordError, DatasetError
 
 FIELDS = ("key", "text", "document", "captions", "image", "sound", "transcript", "video")
 """Parts of a record that columns may be mapped to."""
@@ -93,3 +93,8 @@ class Origin:
 
 
 REMEDY = "Fetch the file again, or leave the record out"
+
+
+def refuse(origin: Origin, problem: str, cause: Exception | None = None) -> NoReturn:
+    """Raises CorruptRecordError about a part of a record."""
+    raise CorruptRecordError(origin.path, origin.record, f"{origin.place}: {problem}", REMEDY) from cause

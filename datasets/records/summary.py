@@ -10,6 +10,8 @@ import numpy as np
 
 from embodio.datasets.errors import CorruptRecordError
 from embodio.datasets.records.record import Media, Record, RecordSource, Video
+from embodio.datasets.tasks.parts.record_task import spread
+from embodio.model.processing.audio_features import SAMPLE_RATE
 
 _PARTS = ("text", "document", "captions", "image", "sound", "transcript", "video", "views", "trajectory")
 _SHOWN = 60  # characters of an example
@@ -40,7 +42,7 @@ def look_at(source: RecordSource, count: int) -> RecordsSeen:
         count: how many at most, evenly spaced.
     """
     seen = RecordsSeen()
-    for index in np.unique(np.linspace(0, len(source) - 1, min(count, len(source))).astype(np.int64)).tolist():
+    for index in spread(len(source), count):
         seen.count += 1
         try:
             found = {name: described(value) for name, value in _values(source.record(index)).items()}
@@ -59,7 +61,7 @@ def described(value: Any) -> str:
         sound = "with sound" if content.sound is not None else "silent"
         return f"{len(content.frames)} frames of {_size(content.frames[0])} at {content.rate:g} Hz, {sound}"
     if isinstance(content, np.ndarray) and content.ndim == 1 and content.dtype == np.float32:
-        return f"{len(content) / 16000:.2f} s"
+        return f"{len(content) / SAMPLE_RATE:.2f} s"
     if isinstance(content, np.ndarray):
         return _size(content) if content.dtype == np.uint8 and content.ndim == 3 else f"{content.dtype} {content.shape}"
     if isinstance(content, tuple) and content and all(isinstance(one, str) for one in content):

@@ -15,7 +15,7 @@ from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.stream.numbered_batches import DamagedRecord, NumberedBatches, made
 from embodio.datasets.stream.order import generator_at, mask_generator_at
 from embodio.datasets.stream.packing import Capacity, packed
-from embodio.datasets.tasks.parts.record_task import RecordTask
+from embodio.datasets.tasks.parts.record_task import RecordTask, spread
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
 from embodio.model.network.batch import POSITIONS, Allocate, Batch, collate
@@ -125,10 +125,10 @@ def evaluation_batches(
     Raises:
         ExampleError: an Example cannot be made of a record that is not damaged.
     """
-    chosen = np.unique(np.linspace(0, len(task) - 1, min(records, len(task))).astype(np.int64))
+    chosen = spread(len(task), records)
     for first in range(0, len(chosen), batch_size):
         rows = list[Features]()
-        for index in chosen[first : first + batch_size].tolist():
+        for index in chosen[first : first + batch_size]:
             try:
                 rows.append(made(task, index, lambda i: processor(task.example(i), mask_generator_at(0, i))))
             except DamagedRecord as error:

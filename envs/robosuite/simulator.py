@@ -63,6 +63,15 @@ def start(class_name: str, offscreen: bool) -> ManipulationEnv:
     return simulator
 
 
+def prefer_headless() -> None:
+    """Have MuJoCo render without a display, unless the user says otherwise; call it before MuJoCo is first imported."""
+    if sys.platform.startswith("linux"):
+        os.environ.setdefault("MUJOCO_GL", "egl")
+    # Mesa's software renderer uses its own threads, for which a forked worker would wait forever. Without them frames
+    # cost the same, as most of the time goes into geometry, which is single-threaded anyway.
+    os.environ.setdefault("LP_NUM_THREADS", "0")
+
+
 def _build(task_class: type[ManipulationEnv], **settings: Any) -> ManipulationEnv:
     try:
         return task_class(**settings)
@@ -145,11 +154,7 @@ def _make_current(simulator: ManipulationEnv) -> None:
 
 def _import_robosuite() -> Any:
     """Import robosuite headless and quiet."""
-    if sys.platform.startswith("linux"):
-        os.environ.setdefault("MUJOCO_GL", "egl")
-    # Mesa's software renderer uses its own threads, for which a forked worker would wait forever. Without them frames
-    # cost the same, as most of the time goes into geometry, which is single-threaded anyway.
-    os.environ.setdefault("LP_NUM_THREADS", "0")
+    prefer_headless()
     notices = logging.getLogger("robosuite_logs")
     notices.addFilter(_only_errors)
     try:

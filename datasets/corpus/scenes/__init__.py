@@ -1,7 +1,5 @@
 """Made-up scenes of simple shapes on a table: drawn at random, simulated and rendered by MuJoCo, described in words."""
 
-import os
-import sys
+from embodio.envs.robosuite.simulator import prefer_headless
 
-if sys.platform.startswith("linux"):
-    os.environ.setdefault("MUJOCO_GL", "egl")  # which MuJoCo reads when it is first imported
+prefer_headless()  # MuJoCo reads it when it is first imported, which modules of this folder do

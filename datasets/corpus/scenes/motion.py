@@ -13,7 +13,7 @@ from embodio.datasets.corpus.scenes.camera import Viewpoint
 from embodio.datasets.corpus.scenes.impacts import Impact, ImpactRecorder, loudness
 from embodio.datasets.corpus.scenes.painter import painter
 from embodio.datasets.corpus.scenes.things import Thing, draw_surroundings, draw_thing
-from embodio.datasets.corpus.scenes.wording import NUMBERS, article
+from embodio.datasets.corpus.scenes.wording import NUMBERS, article, substance
 from embodio.datasets.corpus.scenes.world import TIME_STEP, TableWorld, make_world
 
 _ROLLING = ("ball", "ball", "ball", "egg")
@@ -127,9 +127,9 @@ def heard(take: Take) -> list[str]:
     count = len(_knocks(take))
     many = NUMBERS[count] if count <= 10 else "many"
     loud = max(take.impacts, key=lambda impact: impact.impulse)
-    first = _substance(take.world, loud.one)
+    first = substance(take.world.things[loud.one])
     second = "table" if loud.other == -1 else "floor" if loud.other == -2 else ""
-    onto = f"a {second}" if second else _substance(take.world, loud.other)
+    onto = f"a {second}" if second else substance(take.world.things[loud.other])
     return [
         f"the sound of {first} hitting {onto}",
         f"{many} knock{'s' * (count != 1)}" if count <= 10 else "a rattle of many knocks",
@@ -164,7 +164,3 @@ def _knocks(take: Take) -> list[Impact]:
 
 def _moves(thing: Thing) -> str:
     return "rolls" if thing.shape in _ROLLING else "slides"
-
-
-def _substance(world: TableWorld, number: int) -> str:
-    return {"wooden": "wood"}.get(world.things[number].material, world.things[number].material)

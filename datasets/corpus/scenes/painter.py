@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
-import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -48,9 +46,6 @@ class Painter:
     """
 
     def __init__(self) -> None:
-        if sys.platform.startswith("linux"):
-            os.environ.setdefault("MUJOCO_GL", "egl")
-        os.environ.setdefault("LP_NUM_THREADS", "0")  # Mesa's own threads hinder one another between processes
         try:
             import mujoco
 

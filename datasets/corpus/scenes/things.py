@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,14 +137,14 @@ class Surroundings:
 
 def draw_surroundings(generator: np.random.Generator) -> Surroundings:
     """A table with a colour, somewhere, in some light."""
-    colour = _pick(generator, tuple(COLOURS))
+    colour = pick(generator, tuple(COLOURS))
     angle, tilt = generator.uniform(0, 2 * np.pi), generator.uniform(0.1, 0.8)
     pale = float(generator.uniform(0.25, 0.95))
     return Surroundings(
-        table=_pick(generator, TABLES),
+        table=pick(generator, TABLES),
         table_colour=colour,
         table_rgb=_near(generator, COLOURS[colour], 0.75),
-        pattern=_pick(generator, PATTERNS),
+        pattern=pick(generator, PATTERNS),
         is_round=bool(generator.random() < 0.3),
         extent=float(generator.uniform(0.42, 0.6)),
         floor_rgb=_near(generator, (pale, pale, pale), 1.0, 0.12),
@@ -156,15 +156,15 @@ def draw_surroundings(generator: np.random.Generator) -> Surroundings:
 def draw_thing(generator: np.random.Generator, avoid: frozenset[str] = frozenset()) -> Thing:
     """A thing at the origin, moving nowhere; its name is not among those to avoid, where that can be done."""
     for _ in range(10):
-        colour, shape = _pick(generator, tuple(COLOURS)), _pick(generator, SHAPES)
+        colour, shape = pick(generator, tuple(COLOURS)), pick(generator, SHAPES)
         if f"{colour} {shape}" not in avoid:
             break
-    size = _pick(generator, tuple(SIZES))
+    size = pick(generator, tuple(SIZES))
     return Thing(
         shape=shape,
         colour=colour,
         rgb=_near(generator, COLOURS[colour], 1.0),
-        material=_pick(generator, tuple(MATERIALS)),
+        material=pick(generator, tuple(MATERIALS)),
         size=size,
         radius=float(SIZES[size] * generator.uniform(0.93, 1.07)),
         position=(0.0, 0.0, 0.0),
@@ -172,7 +172,8 @@ def draw_thing(generator: np.random.Generator, avoid: frozenset[str] = frozenset
     )
 
 
-def _pick(generator: np.random.Generator, choices: tuple[str, ...]) -> str:
+def pick(generator: np.random.Generator, choices: Sequence[str]) -> str:
+    """One of several words."""
     return choices[int(generator.integers(len(choices)))]
 
 

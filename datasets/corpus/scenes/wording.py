@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embodio.datasets.corpus.scenes.things import Surroundings, Thing
+from embodio.datasets.corpus.scenes.things import Surroundings, Thing, pick
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PLURALS = {"box": "boxes"}
@@ -69,13 +69,13 @@ def captions(
         return [f"an empty {table}", "nothing is on the table", "a table without anything on it"]
     listed = listing(things)
     lines = [
-        _pick(generator, (f"{listed} on a {table}", f"a {table} with {listed}", f"{listed}")),
-        _pick(generator, (f"there {_be(things)} {listed} here", f"a picture of {listed}", f"{listed} in a room")),
-        _pick(generator, (f"{_count(things)} on a {table}", f"a {table} with {_count(things)} on it")),
+        pick(generator, (f"{listed} on a {table}", f"a {table} with {listed}", f"{listed}")),
+        pick(generator, (f"there {_be(things)} {listed} here", f"a picture of {listed}", f"{listed} in a room")),
+        pick(generator, (f"{_count(things)} on a {table}", f"a {table} with {_count(things)} on it")),
     ]
     thing = things[int(generator.integers(len(things)))]
     if is_unique(thing, things):
-        lines.append(f"the {thing.colour} {thing.shape} is {thing.size} and made of {_substance(thing)}")
+        lines.append(f"the {thing.colour} {thing.shape} is {thing.size} and made of {substance(thing)}")
         lines.append(f"{article(_described(thing))} on a table")
     unique = [row for row in between if is_unique(things[row[0]], things) and is_unique(things[row[2]], things)]
     for index in generator.permutation(len(unique))[:2]:
@@ -99,7 +99,7 @@ def questions(
         if count == 1:
             only = next(thing for thing in things if thing.shape == shape)
             asked.append((f"what colour is the {shape}?", only.colour))
-            asked.append((f"what is the {shape} made of?", _substance(only)))
+            asked.append((f"what is the {shape} made of?", substance(only)))
     for colour, count in colours.items():
         if count == 1:
             asked.append((f"what is {colour}?", f"a {next(t.shape for t in things if t.colour == colour)}"))
@@ -119,6 +119,11 @@ def listing(things: Sequence[Thing]) -> str:
         article(f"{colour} {shape}") if count == 1 else f"{NUMBERS[count]} {colour} {plural(shape)}"
         for (colour, shape), count in counts.items()
     ]
+    return joined(parts)
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Such as "one, two and three"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
@@ -149,13 +154,10 @@ def _be(things: Sequence[Thing]) -> str:
 
 def _described(thing: Thing) -> str:
     look = _LOOKS.get(thing.material, "")
-    words = [thing.size, look, thing.colour, thing.material if thing.material != "glass" else "glass", thing.shape]
+    words = [thing.size, look, thing.colour, thing.material, thing.shape]
     return " ".join(word for word in words if word)
 
 
-def _substance(thing: Thing) -> str:
+def substance(thing: Thing) -> str:
+    """What it is made of, as a noun."""
     return {"wooden": "wood"}.get(thing.material, thing.material)
-
-
-def _pick(generator: np.random.Generator, choices: Sequence[str]) -> str:
-    return choices[int(generator.integers(len(choices)))]

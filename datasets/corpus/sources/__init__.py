@@ -5,24 +5,19 @@ A source is one module with the source's name and an object `SOURCE`, a `CorpusS
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-
 from embodio.datasets.corpus.source import CorpusError, CorpusSource
 from embodio.datasets.corpus.trajectories import Trajectories
+from embodio.datasets.plug_ins import PlugIns
+
+_SOURCES = PlugIns(__name__, "SOURCE", kind="source", error=CorpusError)
 
 
 def source_names() -> tuple[str, ...]:
     """The names, in alphabetical order; nothing is imported."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    return tuple(_SOURCES.names())
 
 
 def named_source(name: str) -> CorpusSource | Trajectories:
     """A source by its name, which is that of its module; raises CorpusError that lists the names."""
-    if name not in source_names():
-        raise CorpusError(f"sources: there is not a source {name!r}; there are {', '.join(source_names())}")
-    module = importlib.import_module(f"{__name__}.{name}")
-    source: CorpusSource | Trajectories | None = getattr(module, "SOURCE", None)
-    if source is None:
-        raise CorpusError(f"{module.__file__}: a module of sources needs SOURCE = a CorpusSource or Trajectories")
+    source: CorpusSource | Trajectories = _SOURCES.named(name)
     return source

@@ -15,7 +15,7 @@ from embodio.datasets.corpus.scenes.motion import Take, film, heard, play, story
 from embodio.datasets.corpus.scenes.painter import painter
 from embodio.datasets.corpus.scenes.world import PhysicsError
 from embodio.datasets.corpus.source import CorpusItem, CorpusPlan, CorpusRequest, LeftOut, generator_of
-from embodio.datasets.corpus.voices import SpeechError, draw_voice, is_installed, read_aloud
+from embodio.datasets.corpus.voices import NOT_NARRATED, is_installed, narration
 from embodio.datasets.records.record import Video
 from embodio.model.example import Waveform
 from embodio.model.processing.audio import fit_length
@@ -48,7 +48,7 @@ class Collisions:
         """Numbers the videos; raises SourceAbsent if there is nothing to render with."""
         painter()
         can_speak = is_installed()
-        notes = () if can_speak else ("not narrated: the Debian package espeak-ng is not installed",)
+        notes = () if can_speak else (NOT_NARRATED,)
         count = request.limit or self.count
         items = [CorpusItem(f"collision-{index:06d}", {"may_speak": can_speak}) for index in range(count)]
         return CorpusPlan(items, notes=notes)
@@ -85,11 +85,7 @@ def _narrated(
     if not short:
         return "", sound
     text = short[int(generator.integers(len(short)))]
-    voice = draw_voice(generator, held_out=item.split == "validation" and bool(generator.integers(2)))
-    try:
-        speech = read_aloud(text, voice, 0.5)
-    except SpeechError as error:
-        raise LeftOut("narrations that espeak-ng does not read") from error
+    speech = narration(text, item, generator)
     if speech.size > _SECONDS * SAMPLE_RATE:
         return "", sound
     mixed = 0.5 * sound + fit_length(speech, sound.size)

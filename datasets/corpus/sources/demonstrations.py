@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -10,16 +9,17 @@ from typing import Literal
 import numpy as np
 
 from embodio.datasets.corpus.encoding import facts, flac, mp4
+from embodio.datasets.corpus.robots import require_robosuite
 from embodio.datasets.corpus.robots.performance import Performance, perform
+from embodio.datasets.corpus.scenes.wording import joined
 from embodio.datasets.corpus.source import (
     CorpusItem,
     CorpusPlan,
     CorpusRequest,
     LeftOut,
-    SourceAbsent,
     generator_of,
 )
-from embodio.datasets.corpus.voices import SpeechError, draw_voice, is_installed, read_aloud
+from embodio.datasets.corpus.voices import NOT_NARRATED, is_installed, narration
 from embodio.datasets.records.record import Video
 from embodio.envs.errors import SimulatorError
 from embodio.model.processing.audio import fit_length
@@ -48,10 +48,9 @@ class Demonstrations:
 
     def plan(self, request: CorpusRequest) -> CorpusPlan:
         """Numbers the episodes; raises SourceAbsent if robosuite is not installed."""
-        if importlib.util.find_spec("robosuite") is None:
-            raise SourceAbsent("robosuite is not there; pip brings it")
+        require_robosuite()
         can_speak = is_installed()
-        notes = () if can_speak else ("not narrated: the Debian package espeak-ng is not installed",)
+        notes = () if can_speak else (NOT_NARRATED,)
         numbers = range(request.limit or self.count)
         items = [CorpusItem(f"lift-{number:06d}", {"number": number, "may_speak": can_speak}) for number in numbers]
         return CorpusPlan(items, notes=notes)
@@ -66,11 +65,7 @@ class Demonstrations:
         transcript, sound = "", played.sound
         if item.data["may_speak"] and generator.random() < _NARRATED:
             transcript = _SPOKEN[int(generator.integers(len(_SPOKEN)))]
-            voice = draw_voice(generator, held_out=item.split == "validation" and bool(generator.integers(2)))
-            try:
-                speech = read_aloud(transcript, voice, 0.5)
-            except SpeechError as error:
-                raise LeftOut("narrations that espeak-ng does not read") from error
+            speech = narration(transcript, item, generator)
             sound = np.clip(sound + fit_length(speech, sound.size), -1, 1).astype(np.float32)
         row = {
             "transcript": transcript,
@@ -92,12 +87,8 @@ def captions(played: Performance) -> list[str]:
     done = "lifts a red cube from the table" if played.success else "tries to lift a red cube"
     lines = [f"a robot arm {done}", f"the robot {done}", f"{'a robot' if played.success else 'an arm'} {done}"]
     if played.phases:
-        lines.append(f"the arm {_sequence(played.phases)}")
+        lines.append(f"the arm {joined(played.phases)}")
     return list(dict.fromkeys(lines))
-
-
-def _sequence(phases: tuple[str, ...]) -> str:
-    return phases[0] if len(phases) == 1 else f"{', '.join(phases[:-1])} and {phases[-1]}"
 
 
 SOURCE = Demonstrations()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from embodio.datasets.corpus.encoding import facts, jpeg, png
+from embodio.datasets.corpus.encoding import depth_png, facts, jpeg, png, view_facts
+from embodio.datasets.corpus.robots import require_robosuite
 from embodio.datasets.corpus.robots.stage import ROBOT, STAGES, Shot, stage
-from embodio.datasets.corpus.scenes.wording import article
-from embodio.datasets.corpus.source import CorpusItem, CorpusPlan, CorpusRequest, LeftOut, SourceAbsent, generator_of
+from embodio.datasets.corpus.scenes.wording import article, joined
+from embodio.datasets.corpus.source import CorpusItem, CorpusPlan, CorpusRequest, LeftOut, generator_of
 from embodio.envs.errors import SimulatorError
 
 _SIZE = 192  # pixels
@@ -41,8 +41,7 @@ class RobotPictures:
 
     def plan(self, request: CorpusRequest) -> CorpusPlan:
         """Numbers the pictures, task by task in blocks; raises SourceAbsent if robosuite is not installed."""
-        if importlib.util.find_spec("robosuite") is None:
-            raise SourceAbsent("robosuite is not there; pip brings it")
+        require_robosuite()
         names = tuple(STAGES)
         items = []
         for index in range(request.limit or self.count):  # a shard shows one task, so that one simulator starts for it
@@ -57,10 +56,9 @@ class RobotPictures:
             shot = stage(item.data["task"]).shot(generator, _SIZE)
         except SimulatorError as error:
             raise LeftOut("states in which the simulator failed") from error
-        depth = np.clip(np.round(shot.depth * 1000), 0, 65535).astype(np.uint16)
         return {
             "jpg": jpeg(shot.image),
-            "depth.png": png(depth),
+            "depth.png": depth_png(shot.depth),
             "masks.png": png(shot.masks),
             "txt": "\n".join(captions(shot, generator)),
             "json": facts(_places(shot) | {"task": item.data["task"], "gripper": "closed" if shot.closed else "open"}),
@@ -70,7 +68,7 @@ class RobotPictures:
 def captions(shot: Shot, generator: np.random.Generator) -> list[str]:
     """Several descriptions, each of them true."""
     seen = [index for index in range(len(shot.names)) if (shot.masks == index + 1).sum() >= _FEWEST_PIXELS]
-    listed = _listing([article(shot.names[index]) for index in seen] or ["a table"])
+    listed = joined([article(shot.names[index]) for index in seen] or ["a table"])
     holder = f"{'closed' if shot.closed else 'open'} gripper"
     lines = [
         f"a robot arm and {listed}",
@@ -102,13 +100,7 @@ def _places(shot: Shot) -> dict[str, Any]:
             rows["boxes"].append([*low, *high])
             rows["mask_values"].append(value)
             rows["positions"].append([round(float(number), 4) for number in position])
-    rows["pose"] = [[round(float(number), 6) for number in row] for row in shot.pose]
-    rows["intrinsics"] = [[round(float(number), 4) for number in row] for row in shot.intrinsics]
-    return rows
-
-
-def _listing(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return rows | view_facts(shot.pose, shot.intrinsics)
 
 
 SOURCE = RobotPictures()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from embodio.datasets.corpus.encoding import facts, jpeg, png
+from embodio.datasets.corpus.encoding import depth_png, facts, jpeg, png, view_facts
 from embodio.datasets.corpus.scenes import wording
 from embodio.datasets.corpus.scenes.camera import Viewpoint, draw_camera, surface_normals
 from embodio.datasets.corpus.scenes.painter import TABLE, Rendering, painter
@@ -56,7 +56,7 @@ class MadeUpScenes:
         texts = _texts(world, main, camera, shown, generator)
         return sample | {
             "jpg": jpeg(main.image),
-            "depth.png": png(np.clip(np.round(main.depth * 1000), 0, 65535).astype(np.uint16)),
+            "depth.png": depth_png(main.depth),
             "normals.png": png(_as_colours(surface_normals(main.depth, camera.intrinsics(_SIZE)))),
             "masks.png": png(main.masks),
             "txt": "\n".join(texts.pop("captions")),
@@ -105,10 +105,7 @@ def _places(world: TableWorld, main: Rendering, camera: Viewpoint, shown: Sequen
 
 
 def _view(camera: Viewpoint) -> dict[str, Any]:
-    return {
-        "pose": [[round(float(value), 6) for value in row] for row in camera.pose],
-        "intrinsics": [[round(float(value), 4) for value in row] for row in camera.intrinsics(_SIZE)],
-    }
+    return view_facts(camera.pose, camera.intrinsics(_SIZE))
 
 
 def _as_colours(normals: np.ndarray) -> np.ndarray:

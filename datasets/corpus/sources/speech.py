@@ -25,7 +25,7 @@ from embodio.datasets.corpus.sources.openclipart import SOURCE as CLIPART
 from embodio.datasets.corpus.sources.openclipart import OpenClipart
 from embodio.datasets.corpus.sources.wordnet import SOURCE as WORDNET
 from embodio.datasets.corpus.sources.wordnet import WordNet, glosses
-from embodio.datasets.corpus.voices import SpeechError, draw_voice, is_installed, read_aloud
+from embodio.datasets.corpus.voices import SpeechError, is_installed, read_aloud, voice_for
 
 _SHARES = {"gloss": 4, "caption": 2, "instruction": 2, "description": 2}  # of ten sentences
 _LENGTH = (8, 60)  # characters; the longest take about four seconds, as much as one segment of sound holds
@@ -83,8 +83,7 @@ class Speech:
     def make(self, item: CorpusItem, seed: int) -> Mapping[str, bytes | str]:
         """The sound and its transcript; half of the validation side is read by held-out voices."""
         generator = generator_of(seed, item.key)
-        held_out = item.split == "validation" and bool(generator.integers(2))
-        voice, loudness = draw_voice(generator, held_out=held_out), float(generator.uniform(0.3, 0.9))
+        voice, loudness = voice_for(item, generator), float(generator.uniform(0.3, 0.9))
         try:
             sound = read_aloud(item.data["text"], voice, loudness)
         except SpeechError as error:

@@ -80,8 +80,7 @@ def plain_file(file: ByteFile) -> tuple[ByteFile, str]:
     """
     if not is_packed(str(file.name)):
         return file, ""
-    key = hashlib.sha256(f"{file.name} {file.stamp()}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
-    plain = cache_folder("records", "unpacked") / key
+    plain = unpacked_copy(file)
     facts = plain.with_suffix(".json")
     known = unsealed(facts.read_bytes()) if facts.is_file() else None
     if plain.is_file() and isinstance(known, dict) and known.get("size") == plain.stat().st_size:
@@ -91,6 +90,12 @@ def plain_file(file: ByteFile) -> tuple[ByteFile, str]:
         problem = _unpack(file, temporary)
     write_cached(facts, sealed({"size": plain.stat().st_size, "problem": problem}).encode())
     return LocalFile(plain), problem
+
+
+def unpacked_copy(file: ByteFile) -> Path:
+    """Where the unpacked copy of a file is, or will be; another content has another place."""
+    key = hashlib.sha256(f"{file.name} {file.stamp()}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    return cache_folder("records", "unpacked") / key
 
 
 def _unpack(file: ByteFile, plain: Path) -> str:

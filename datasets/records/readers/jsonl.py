@@ -6,12 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from embodio.datasets.errors import CorruptRecordError
 from embodio.datasets.records.columns import RowRecords, loaded_row
 from embodio.datasets.records.files.file_set import FileSet, plain_name
 from embodio.datasets.records.lines import LineRecords
 from embodio.datasets.records.opening import RecordFormat
-from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
+from embodio.datasets.records.settings import Origin, RecordSettings, refuse
 
 _LINES = (".jsonl", ".ndjson", ".jsonlines")
 _ENDINGS = tuple(suffix + packing for suffix in (*_LINES, ".json") for packing in ("", ".gz", ".zst"))
@@ -29,7 +28,7 @@ class JsonLines(RowRecords, LineRecords):
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise CorruptRecordError(origin.path, row, f"{origin.place}: not JSON ({error})", REMEDY) from error
+            refuse(origin, f"not JSON ({error})", error)
         return loaded_row(value, origin), origin
 
 

@@ -16,12 +16,12 @@ from typing import Any
 
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.records.columns import Columns
-from embodio.datasets.records.decoding import IMAGES, SOUNDS, VIDEOS, refuse
+from embodio.datasets.records.decoding import IMAGES, SOUNDS, VIDEOS
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.members import Member, is_member, record_of_members, split_name, text_of
 from embodio.datasets.records.opening import RecordFormat
 from embodio.datasets.records.record import Record
-from embodio.datasets.records.settings import Origin, RecordSettings
+from embodio.datasets.records.settings import Origin, RecordSettings, refuse
 from embodio.datasets.tasks.parts.record_task import Place
 
 _TABLES = ("metadata.csv", "metadata.jsonl")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from embodio.datasets.errors import CorruptRecordError
 from embodio.datasets.files.byte_files import ByteFile, LocalFile
-from embodio.datasets.files.remote import cache_folder
 from embodio.datasets.records.arrow_rows import (
     ArrowRows,
     arrow,
@@ -20,12 +17,12 @@ from embodio.datasets.records.arrow_rows import (
     named_labels,
     open_arrow,
     rewritten,
-    scan_batches,
 )
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Table, content_digest
+from embodio.datasets.records.files.unpacked import unpacked_copy
 from embodio.datasets.records.opening import RecordFormat
-from embodio.datasets.records.settings import REMEDY, Origin, RecordSettings
+from embodio.datasets.records.settings import Origin, RecordSettings, refuse
 from embodio.model.writing import replacing
 
 _LARGEST_GROUP = 4 << 20  # bytes of a row group that is decoded for each row
@@ -58,12 +55,9 @@ class ParquetRows(ArrowRows):
             rows = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
             if all(group.total_byte_size <= _LARGEST_GROUP for group in groups):
                 return Table({"rows": rows}, digest, int(rows[-1]))
-            batches, problem = scan_batches(self._unpacked(number))
+            return self._table_of_batches(self._unpacked(number), digest)
         except arrow_errors() as error:
             return Table({}, digest, 0, f"not Parquet, or damaged ({error})")
-        table = np.array(batches, dtype=np.int64).reshape(-1, 3)
-        rows = np.concatenate([[0], np.cumsum(table[:, 2])]).astype(np.int64)
-        return Table({"batches": table, "rows": rows}, digest, int(rows[-1]), problem)
 
     def _file(self, number: int) -> ByteFile:
         return self._unpacked(number) if "batches" in self._tables[number].arrays else super()._file(number)
@@ -78,7 +72,7 @@ class ParquetRows(ArrowRows):
             table = self._group(number, group)
             found = table.slice(row - int(arrays["rows"][group]), 1).to_pylist()[0]
         except arrow_errors() as error:
-            raise CorruptRecordError(origin.path, row, f"{origin.place}: {error}", REMEDY) from error
+            refuse(origin, str(error), error)
         return named_labels(found, self._labels), origin
 
     def _group(self, number: int, group: int) -> Any:
@@ -94,8 +88,7 @@ class ParquetRows(ArrowRows):
     def _unpacked(self, number: int) -> ByteFile:
         """The rows in an Arrow stream of small batches, made once for each content of the file."""
         file = self.files.file(number)
-        key = hashlib.sha256(f"{file.name} {file.stamp()}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
-        plain = cache_folder("records", "unpacked") / f"{key}.arrow"
+        plain = unpacked_copy(file).with_suffix(".arrow")
         if not plain.is_file():
             _log.warning("%s has large row groups: it is unpacked once, to %s", file.name, plain)
             source = _parquet(file)

@@ -12,7 +12,6 @@ from embodio.datasets.records.files.unpacked import blocks
 from embodio.datasets.records.lines import Ints, LineRecords
 from embodio.datasets.records.opening import RecordFormat
 from embodio.datasets.records.record import Record
-from embodio.datasets.records.settings import RecordSettings
 
 _SUFFIXES = (".txt", ".text", ".md", ".rst")
 _BREAKS = (b"\n\n", b"\n", b". ", b" ")  # where pieces end, best first
@@ -71,8 +70,4 @@ def _holds(files: FileSet) -> bool:
     return all(plain_name(name).endswith(_SUFFIXES) for name in files.names)
 
 
-def _opened(files: FileSet, settings: RecordSettings) -> TextRecords:
-    return TextRecords(files, settings)
-
-
-READER = RecordFormat("text", "only .txt, .md or .rst, also .gz and .zst", _holds, _opened)
+READER = RecordFormat("text", "only .txt, .md or .rst, also .gz and .zst", _holds, TextRecords)

@@ -52,7 +52,7 @@ class TfdsRecords(RowRecords):
 
     def _table(self, number: int) -> Table:
         file, shard = self.files.file(number), self._shards[number]
-        if not shard.name.rpartition(".")[2].startswith("tfrecord") and "tfrecord" not in shard.name:
+        if "tfrecord" not in shard.name:
             return Table({}, content_digest(file), shard.count)
         try:
             found, problem = len(scan(file, unfinished=True)), ""

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from embodio.datasets.errors import CorruptRecordError
 from embodio.datasets.files.byte_files import ByteFile
-from embodio.datasets.records.decoding import refuse
 from embodio.datasets.records.file_records import FileRecords, hash_of
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Array, Table, content_digest
@@ -18,7 +16,7 @@ from embodio.datasets.records.files.unpacked import ByteStream, plain_file
 from embodio.datasets.records.members import Member, is_member, record_of_members, split_name
 from embodio.datasets.records.opening import RecordFormat
 from embodio.datasets.records.record import Record
-from embodio.datasets.records.settings import REMEDY, RecordSettings
+from embodio.datasets.records.settings import RecordSettings, refuse
 
 _SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.zst")
 _BLOCK = 512  # bytes, of a tar
@@ -77,17 +75,7 @@ class TarRecords(FileRecords):
     def _member(self, number: int, row: int, offset: int, size: int, name: str) -> Member:
         origin = self.origin(number, row, f"{name} at byte {offset}")
 
-        def read() -> bytes:
-            if size > self.settings.largest_record:
-                limit = f"largest_record={self.settings.largest_record}"
-                problem = f"{origin.place}: {size} bytes, more than {limit}"
-                raise CorruptRecordError(origin.path, row, problem, "Raise it if that is meant")
-            data = self._opened(number).read(offset, size)
-            if len(data) < size:
-                raise CorruptRecordError(origin.path, row, f"{origin.place}: the tar ends inside it", REMEDY)
-            return data
-
-        return Member(read, origin)
+        return Member(lambda: self._bytes(number, origin, offset, size), origin)
 
 
 def _scan(file: ByteFile, members: list[tuple[str, int, int]]) -> str:

@@ -35,3 +35,9 @@ class RecordTask(Protocol):
 
     def example(self, index: int, generator: np.random.Generator | None = None) -> Example:
         """The Example of record `index`; `generator` makes all random draws, None draws nothing."""
+
+
+def spread(length: int, count: int) -> list[int]:
+    """At most `count` different numbers of records, evenly spaced from the first of `length` to the last."""
+    chosen: list[int] = np.unique(np.linspace(0, length - 1, min(count, length)).astype(np.int64)).tolist()
+    return chosen

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -28,12 +27,8 @@ from embodio.datasets.corpus.source import (
 )
 from embodio.datasets.corpus.sources.openclipart import OpenClipart
 from embodio.datasets.corpus.sources.wordnet import WordNet
+from tests.support.datasets.built_folders import content, unseen
 from tests.support.datasets.debian_files import add_clipart, write_clipart, write_wordnet
-
-
-@contextlib.contextmanager
-def unseen(name: str, total: int) -> Iterator[Callable[[int], None]]:
-    yield lambda count: None
 
 
 def sources(root: Path) -> dict[str, CorpusSource]:
@@ -48,10 +43,6 @@ def sources(root: Path) -> dict[str, CorpusSource]:
 
 def build(out: Path, chosen: Mapping[str, CorpusSource], workers: int = 1, **request: int) -> None:
     build_corpus(out, chosen, CorpusRequest(**{"seed": 0, **request}), workers, unseen)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def shards(folder: Path) -> dict[str, bytes]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +17,7 @@ from embodio.datasets.corpus.sources.openclipart import OpenClipart
 from embodio.datasets.corpus.sources.wordnet import WordNet
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.record import Video
+from tests.support.datasets.built_folders import unseen
 from tests.support.datasets.debian_files import GLOSSES, write_clipart, write_wordnet
 
 FRAMES = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.full((32, 48, 3), 60, np.uint8)
@@ -60,11 +60,6 @@ class Everything:
                 }
             ),
         }
-
-
-@contextlib.contextmanager
-def unseen(name: str, total: int) -> Iterator[Callable[[int], None]]:
-    yield lambda count: None
 
 
 def test_every_part_is_read(tmp_path: Path) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +11,8 @@ from embodio.datasets.corpus.build import build_corpus
 from embodio.datasets.corpus.source import CorpusRequest
 from embodio.datasets.corpus.trajectories import Trajectories
 from embodio.datasets.rlds.reader import RLDSReader
+from tests.support.datasets.built_folders import unseen
 from tests.support.datasets.fake_robot import FakeSource
-
-
-@contextlib.contextmanager
-def unseen(name: str, total: int) -> Iterator[Callable[[int], None]]:
-    yield lambda count: None
 
 
 def test_both_sides_are_collected_and_extended(tmp_path: Path) -> None:

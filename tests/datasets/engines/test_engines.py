@@ -17,6 +17,7 @@ from embodio.datasets.corpus.source import CorpusRequest
 from embodio.datasets.corpus.sources.openclipart import OpenClipart
 from embodio.datasets.engines import EngineError, engine_names, named_engine
 from embodio.datasets.errors import FeatureError
+from tests.support.datasets.built_folders import content, unseen
 from tests.support.datasets.debian_files import write_clipart
 
 
@@ -34,15 +35,6 @@ def die(number: int) -> int:
     if number == 1:
         os._exit(9)
     return number
-
-
-@contextlib.contextmanager
-def unseen(name: str, total: int) -> Iterator[Callable[[int], None]]:
-    yield lambda count: None
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def test_engines_are_listed() -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 from embodio.datasets.errors import CorruptRecordError
 from embodio.datasets.records.columns import RowRecords
 from embodio.datasets.records.files.file_set import file_set
-from embodio.datasets.records.opening import opened_records, reader_of
+from embodio.datasets.records.opening import reader_of
 from embodio.datasets.records.record import RecordSource
 from embodio.datasets.records.settings import RecordSettings
 from embodio.datasets.records.summary import look_at
@@ -27,8 +27,9 @@ def records(config: RecordsConfig) -> int:
     chosen = {"split": config.split, "reader": config.reader, "columns": columns, "unit": config.unit}
     settings = RecordSettings.of({**chosen, "duplicates": config.duplicates})
     files = file_set(config.source)
-    source = opened_records(files, settings)
-    console.print(f"{source.name}: {len(source)} records, read by {reader_of(files, settings).kind}")
+    reader = reader_of(files, settings)
+    source = reader.source(files, settings)
+    console.print(f"{source.name}: {len(source)} records, read by {reader.kind}")
     console.print(f"digest {source.digest}")
     for error in getattr(source, "damaged", ()):
         console.print(Text(f"damaged: {error}", style="red"))

@@ -19,6 +19,7 @@ from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.record import RecordSource
 from embodio.datasets.stream.numbered_batches import made
 from embodio.datasets.tasks.parts.objective_task import ObjectiveRate, ObjectiveTask
+from embodio.datasets.tasks.parts.record_task import spread
 from embodio.model.config.model import ModelConfig
 from embodio.model.processing.processor import Processor
 from embodio.model.tokens.vocabulary import Vocabulary
@@ -66,8 +67,7 @@ def _numbers(config: VisualiseConfig, records: int) -> list[int]:
     wrong = [number for number in config.episodes if number >= records]
     if wrong:
         raise DatasetError(f"episodes: {wrong} do not exist; {config.source} has records 0 to {records - 1}")
-    spread = np.linspace(0, records - 1, min(config.count, records)).astype(np.int64)
-    return list(config.episodes) or [int(number) for number in np.unique(spread)]
+    return list(config.episodes) or spread(records, config.count)
 
 
 class Examples:
