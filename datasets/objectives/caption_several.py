@@ -22,7 +22,7 @@ import numpy as np
 from embodio.datasets.errors import DatasetError, UnusableRecord
 from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveConfig, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, asked, frame_slots
-from embodio.datasets.objectives.parts.material import whole_words
+from embodio.datasets.objectives.parts.material import unusable, whole_words
 from embodio.datasets.objectives.parts.spans import UL2, choose_denoiser, corrupt, hidden_tokens
 from embodio.datasets.records.record import Record
 from embodio.model.example import Example
@@ -111,7 +111,7 @@ def _partners(record: Record, context: ObjectiveContext, most: int, generator: n
         if len(found) == wanted:
             break
     if not found:
-        raise UnusableRecord(record.key, 0, "none of the records drawn to it has an image with a caption")
+        raise unusable(record, "none of the records drawn to it has an image with a caption")
     return list(found.values())
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveConfig, ObjectiveContext
 from embodio.datasets.objectives.parts.five_steps import Choices, opened, patch_example, text_example
-from embodio.datasets.objectives.parts.material import MODALITIES, Modality, unusable
+from embodio.datasets.objectives.parts.material import MODALITIES, Modality, one_by_rate, unusable
 from embodio.datasets.objectives.parts.settings import PatchSettings, SoundSettings, TextSettings
 from embodio.datasets.records.record import Record
 from embodio.model.example import Example
@@ -63,9 +63,7 @@ class Multimodal(ConfiguredObjective[MultimodalConfig]):
         targets = [target for target in MODALITIES if target in possible and weights[target] > 0.0]
         if not targets:
             raise unusable(record, "there is nothing in it that the network writes")
-        ends = np.cumsum([weights[target] for target in targets])
-        drawn = int(np.searchsorted(ends, generator.random() * ends[-1], side="right"))
-        target = targets[min(drawn, len(targets) - 1)]
+        target = one_by_rate(targets, [weights[target] for target in targets], generator)
         if target == "text":
             return text_example(record, context, self.config.text, generator)
         settings = self.config.image if target == "image" else self.config.audio

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import DatasetError, UnusableRecord
+from embodio.datasets.errors import DatasetError
 from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveConfig, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, asked
+from embodio.datasets.objectives.parts.material import unusable
 from embodio.datasets.records.record import Media, Record
 from embodio.model.example import Example
 from embodio.model.tasks.base.family import InputMedia
@@ -88,7 +89,7 @@ class SegmentPlace(ConfiguredObjective[SegmentPlaceConfig]):
         masks = masks[None] if masks.ndim == 2 and masks.dtype == np.bool_ else masks
         numbered = masks.ndim == 2
         if masks.ndim not in (2, 3) or not (numbered or masks.dtype == np.bool_) or masks.shape[-2:] != tuple(size):
-            raise UnusableRecord(record.key, 0, f"its masks {masks.shape} {masks.dtype} do not fit the image {size}")
+            raise unusable(record, f"its masks {masks.shape} {masks.dtype} do not fit the image {size}")
         if numbered:
             numbers, areas = np.unique(masks[masks != 0], return_counts=True)
         else:
@@ -96,7 +97,7 @@ class SegmentPlace(ConfiguredObjective[SegmentPlaceConfig]):
         shares = areas / np.prod(size)
         kept = np.flatnonzero((areas > 0) & (self.config.smallest <= shares) & (shares <= self.config.largest))
         if not len(kept):
-            raise UnusableRecord(record.key, 0, f"none of its {len(areas)} objects is of the size that is asked for")
+            raise unusable(record, f"none of its {len(areas)} objects is of the size that is asked for")
         chosen = kept[int(generator.integers(len(kept)))]
         mask: npt.NDArray[np.bool_] = masks == numbers[chosen] if numbered else masks[chosen]
         return mask

@@ -27,11 +27,11 @@ class SynthesiseViewOfScene(ConfiguredObjective[ObjectiveConfig]):
 
     def suits(self, record: Record, context: ObjectiveContext) -> bool:
         """Records with two views whose cameras look at one point."""
-        return len(record.views) > 1 and able(context, ["image"], "image") and bool(movements(record))
+        return len(record.views) > 1 and able(context, ["image"], "image") and any(movements(record))
 
     def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """An ordered pair of views is drawn, then the wording."""
-        pairs = movements(record)
+        pairs = list(movements(record))
         if not pairs:
             raise DatasetError(f"{record.key!r} has no two views of one point; ask `suits` before")
         first, second, pose = pairs[int(generator.integers(len(pairs)))]

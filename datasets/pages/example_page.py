@@ -12,12 +12,12 @@ from embodio.datasets.pages.episode_page import Medium
 from embodio.datasets.pages.html_page import html_page
 from embodio.datasets.pages.pictures import on_canvas, picture, sound, spectrogram, with_patches
 from embodio.datasets.pages.token_text import Piece, pieces
-from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example, Image, Sound
-from embodio.model.processing.audio import cut_segments, fit_length, spectrogram_to_patches
-from embodio.model.processing.audio_features import FLOOR, SAMPLE_RATE, Spectrogram, log_mel, mel_power, segment_samples
+from embodio.model.processing.audio import spectrogram_to_patches
+from embodio.model.processing.audio_features import FLOOR, SAMPLE_RATE, Spectrogram, log_mel
+from embodio.model.processing.hidden_codes import seen_patches
 from embodio.model.processing.image import ImageFit
-from embodio.model.processing.processor import Features, Processor
+from embodio.model.processing.processor import Features, Processor, segment_spectrogram
 
 Bools = npt.NDArray[np.bool_]
 
@@ -87,7 +87,7 @@ class _Shown:
     """Shows the parts of one example."""
 
     def __init__(self, processor: Processor, features: Features) -> None:
-        self._config: ModelConfig = processor.config
+        self._processor, self._config = processor, processor.config
         self._vocabulary, self._features = processor.vocabulary, features
 
     def sees(self, example: Example) -> list[ShownPart]:
@@ -98,7 +98,7 @@ class _Shown:
             found.append(self._image(f"image {slot + 1} of the history", image, "image_history", slot, None))
         if example.image is not None:
             found.append(self._image("image", example.image, "image", None, example.image_hidden))
-        earlier, main = self._segments(example)
+        main, earlier = self._processor.sounds_heard(example)
         for slot, one in enumerate(earlier):
             found.append(self._sound(f"sound {slot + 1} of the history", one, "audio_history", slot, None))
         if main is not None:
@@ -124,16 +124,6 @@ class _Shown:
             found.append(ShownPart("sound", media=media, note=self._masked("audio")))
         return found
 
-    def _segments(self, example: Example) -> tuple[Sequence[Sound], Sound | None]:
-        """The sounds of the history and the main one, as the processor cuts a long one."""
-        main, earlier = example.audio, example.audio_history
-        if isinstance(main, np.ndarray):
-            longest = segment_samples(self._config.audio_size[0])
-            if len(main) > longest:
-                segments = cut_segments(main, longest)
-                return (segments[:-1] or earlier), segments[-1]
-        return earlier, main
-
     def _image(self, name: str, image: Image, modality: str, slot: int | None, hidden: Bools | None) -> ShownPart:
         canvas: tuple[int, int] = getattr(self._config, f"{modality}_size")
         fit = ImageFit.of((int(image.shape[0]), int(image.shape[1])), canvas)
@@ -144,7 +134,7 @@ class _Shown:
 
     def _sound(self, name: str, heard: Sound, modality: str, slot: int | None, hidden: Bools | None) -> ShownPart:
         size: tuple[int, int] = getattr(self._config, f"{modality}_size")
-        found = _of_segment(heard, size)
+        found = segment_spectrogram(heard, size, name)
         mask = spectrogram_to_patches(found, size, self._config.audio_patch_size)[1]
         valid = mask.reshape(self._config.patch_grids[modality]) != 0
         covered, left_out, note = self._patches(modality, slot, valid, hidden)
@@ -153,12 +143,7 @@ class _Shown:
 
     def _patches(self, modality: str, slot: int | None, valid: Bools, hidden: Bools | None) -> tuple[Bools, Bools, str]:
         """Hidden patches, those left out by sub-sampling, both bool [rows, columns], and a note with their numbers."""
-        mask, positions = (self._features[f"inputs/{modality}/{name}"] for name in ("mask", "pos_ids"))
-        if slot is not None:
-            mask, positions = mask[slot], positions[slot]
-        seen = np.zeros(valid.size, dtype=np.bool_)
-        seen[positions[mask != 0]] = True
-        seen = seen.reshape(valid.shape)
+        seen = seen_patches(self._features, modality, self._config.patch_grids[modality], slot)
         covered = valid & hidden if hidden is not None else np.zeros_like(valid)
         left_out = valid & ~seen & ~covered
         counts = {"seen": seen, "hidden": covered, "left out": left_out}
@@ -172,13 +157,6 @@ class _Shown:
         return f"{int(valid.sum())} codes" + (f", {count} of them where patches are hidden" if count else "")
 
 
-def _of_segment(heard: Sound, size: tuple[int, int]) -> Spectrogram:
-    """The mel spectrogram of one segment, [T, M]."""
-    if isinstance(heard, Spectrogram):
-        return heard
-    return Spectrogram(mel_power(fit_length(heard, segment_samples(size[0])), size[1]))
-
-
 def _log_mel(found: Spectrogram) -> npt.NDArray[np.float32]:
     """The logarithm, [T, M]; of silence where there is no sound."""
     values, present = log_mel(found.power)
@@ -190,4 +168,4 @@ def _playable(heard: Sound) -> list[Medium]:
 
 
 def _heard(heard: Sound, size: tuple[int, int]) -> list[Medium]:
-    return [picture(spectrogram(_log_mel(_of_segment(heard, size)))), *_playable(heard)]
+    return [picture(spectrogram(_log_mel(segment_spectrogram(heard, size, "audio_target")))), *_playable(heard)]

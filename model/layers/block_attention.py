@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from embodio.model.layers.packed_attention import PackedAttention
-from embodio.model.layers.sparse_masks import REACH, Pattern, Placement, layer_pattern
+from embodio.model.layers.sparse_masks import Pattern, Placement, are_near, layer_pattern
 
 _LEAST_CAPABILITY = (8, 0)
 """First generation of NVIDIA GPUs for which the kernel is made; others compute rows with masks."""
@@ -107,17 +107,4 @@ def _visible(visible: Tensor) -> _Allowed:
 
 
 def _near(pattern: Pattern, position: Tensor, width: Tensor) -> _Allowed:
-    """As `embodio.model.layers.sparse_masks.pattern_mask`, of a pair of tokens."""
-
-    def near(row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        columns, own, other = width[row, query], position[row, query], position[row, key]
-        safe = columns.clamp(min=1)
-        if pattern == "row":
-            found = own - other <= columns
-        elif pattern == "column":
-            found = (own - other) % safe == 0
-        else:
-            found = ((own // safe - other // safe).abs() <= REACH) & ((own % safe - other % safe).abs() <= REACH)
-        return found | (columns == 0)
-
-    return near
+    return lambda row, head, query, key: are_near(pattern, position[row, query], position[row, key], width[row, query])

@@ -148,14 +148,20 @@ def layer_masks(
 def pattern_mask(pattern: Pattern, queries: Placement, keys: Placement) -> Tensor:
     """The mask of a pattern, bool [B or 1, Lq, Lk]; never allows a later token of the same target."""
     query, key = queries.position.unsqueeze(-1), keys.position.unsqueeze(-2)
-    width = queries.width.unsqueeze(-1)
+    return (query >= key) & are_near(pattern, query, key, queries.width.unsqueeze(-1))
+
+
+def are_near(pattern: Pattern, query: Tensor, key: Tensor, width: Tensor) -> Tensor:
+    """Whether a pattern allows pairs of tokens, later ones too, by their positions and the width of the query's grid.
+
+    The three have shapes that broadcast, which is that of the bool result.
+    """
     columns = width.clamp(min=1)
-    back = query - key
     if pattern == "row":
-        near = back <= width
+        near = query - key <= width
     elif pattern == "column":
-        near = back % columns == 0
+        near = (query - key) % columns == 0
     else:
         rows_apart = (query // columns - key // columns).abs()
         near = (rows_apart <= REACH) & ((query % columns - key % columns).abs() <= REACH)
-    return (back >= 0) & (near | (width == 0))
+    return near | (width == 0)

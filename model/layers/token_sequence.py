@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from embodio.model.layers.block_attention import BlockAttention, causal_blocks, skips_blocks
+from embodio.model.layers.block_attention import BlockAttention, skips_blocks
 from embodio.model.layers.packed_attention import Mask, SpanAttention, Spans
 from embodio.model.layers.sparse_masks import Placement, join_placements
 
@@ -93,8 +93,17 @@ def _join_segments(parts: Sequence[TokenSequence], separate: bool) -> Tensor:
     return torch.cat(joined, dim=1)
 
 
-def self_attention_mask(tokens: TokenSequence, *, causal: bool = False) -> Mask:
-    """The self-attention mask for `attend`.
+def encoder_mask(tokens: TokenSequence) -> Mask:
+    """The self-attention mask of the encoder's tokens: that of `self_attention_mask`, or packed examples."""
+    if tokens.spans is not None:
+        return SpanAttention(tokens.spans, tokens.spans)
+    if tokens.examples is not None and skips_blocks(tokens.embeddings.device):
+        return BlockAttention(tokens.examples, tokens.examples)
+    return self_attention_mask(tokens)
+
+
+def self_attention_mask(tokens: TokenSequence, *, causal: bool = False) -> Tensor | None:
+    """The self-attention mask for `attend` as a tensor; spans have none.
 
     Every query keeps at least one key (all of them, or itself when causal), so that padding rows have finite, though
     meaningless, values.
@@ -107,12 +116,6 @@ def self_attention_mask(tokens: TokenSequence, *, causal: bool = False) -> Mask:
         bool, broadcastable to [B, H, L, L], True where attention is allowed; None if at most `causal` hides anything,
         which the caller passes on as `is_causal`.
     """
-    if tokens.spans is not None:
-        return SpanAttention(tokens.spans, tokens.spans, causal=causal)
-    if tokens.examples is not None and skips_blocks(tokens.embeddings.device):
-        if causal:
-            return causal_blocks(tokens.examples, tokens.segments, None, 1)[0]
-        return BlockAttention(tokens.examples, tokens.examples)
     if tokens.mask is None and tokens.segments is None and tokens.examples is None:
         return None
     allowed = tokens.full_mask()[:, None, None, :]

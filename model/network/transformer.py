@@ -14,7 +14,7 @@ from embodio.model.layers.block_attention import causal_blocks, skips_blocks
 from embodio.model.layers.layers import Dropout, GatedMLP, RMSNorm
 from embodio.model.layers.packed_attention import Mask, causal_spans
 from embodio.model.layers.sparse_masks import layer_masks
-from embodio.model.layers.token_sequence import TokenSequence, decoder_cross_mask, self_attention_mask
+from embodio.model.layers.token_sequence import TokenSequence, decoder_cross_mask, encoder_mask, self_attention_mask
 from embodio.model.pauses import BETWEEN, pause
 
 
@@ -44,7 +44,7 @@ class EncoderLayer(nn.Module):
         self.dropout = Dropout(config.dropout_rate)
 
     def forward(self, x: Tensor, rotary: Tensor, mask: Mask) -> Tensor:
-        """Map x [B, L, D] to [B, L, D]; `rotary` comes from `head_rotary`, `mask` from `self_attention_mask`."""
+        """Map x [B, L, D] to [B, L, D]; `rotary` comes from `head_rotary`, `mask` from `encoder_mask`."""
         x = x + self.dropout(self.attention(self.attention_norm(x), rotary, mask))
         return x + self.dropout(self.mlp(self.mlp_norm(x)))
 
@@ -62,7 +62,7 @@ class Encoder(nn.Module):
     def forward(self, tokens: TokenSequence) -> TokenSequence:
         """Encode a sequence; positions, mask and segments stay with the result for the decoder."""
         rotary = head_rotary(tokens.rotary, self.num_heads)
-        mask = self_attention_mask(tokens)
+        mask = encoder_mask(tokens)
         x = self.dropout(tokens.embeddings)
         for layer in self.layers:
             if not torch.compiler.is_compiling() and BETWEEN.get() is not None:
@@ -144,6 +144,6 @@ class Decoder(nn.Module):
         mask = self_attention_mask(tokens, causal=True)
         if place is None:
             return [mask] * count
-        if not isinstance(mask, Tensor):
+        if mask is None:
             mask = torch.ones(tokens.length, tokens.length, dtype=torch.bool, device=tokens.embeddings.device).tril()
         return layer_masks(place, place, count, mask)

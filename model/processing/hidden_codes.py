@@ -8,6 +8,8 @@ receptive field carries over from neighbours is in its codes all the same.)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,6 +21,18 @@ Bools = npt.NDArray[np.bool_]
 _SLACK = 0.5
 """Pixels or cells of the input that a code may share with a patch without counting as part of it; resizing blurs
 further than this."""
+
+
+def seen_patches(
+    features: Mapping[str, npt.NDArray[np.generic]], modality: str, grid: Size, slot: int | None = None
+) -> Bools:
+    """The patches of an input, or of one slot of a history, that the encoder is given, bool [rows, columns]."""
+    seen = np.zeros(grid, dtype=np.bool_)
+    mask, positions = (features[f"inputs/{modality}/{name}"] for name in ("mask", "pos_ids"))
+    if slot is not None:
+        mask, positions = mask[slot], positions[slot]
+    seen.reshape(-1)[positions[mask != 0]] = True
+    return seen
 
 
 def hidden_image_codes(seen: Bools, source: ImageFit, target: ImageFit, patch: int, code: int) -> Bools:

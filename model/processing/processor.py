@@ -17,7 +17,7 @@ from embodio.model.processing.audio_features import (
     require_waveform,
     segment_samples,
 )
-from embodio.model.processing.hidden_codes import hidden_image_codes, hidden_sound_codes
+from embodio.model.processing.hidden_codes import hidden_image_codes, hidden_sound_codes, seen_patches
 from embodio.model.processing.image import CHANNELS, ImageFit, image_to_patches, image_to_target
 from embodio.model.tokens.vocabulary import BOS_ID, EOS_ID, Prompt, Vocabulary
 
@@ -190,14 +190,14 @@ class Processor:
                 target = ImageFit.of(
                     (example.image_target.shape[0], example.image_target.shape[1]), tokeniser.image_size
                 )
-                seen = _seen(features, "image", config.patch_grids["image"])
+                seen = seen_patches(features, "image", config.patch_grids["image"])
                 codes = hidden_image_codes(seen, source, target, config.image_patch_size, tokeniser.patch_size[0])
                 features["targets/image/task_mask"] = codes.astype(np.int32)
         if example.audio_hidden is not None and example.audio_target is not None:
             sound_tokeniser = config.audio_tokenizer
             if sound_tokeniser is not None:
                 bands, time = sound_tokeniser.spectrogram_size
-                seen = _seen(features, "audio", config.patch_grids["audio"])
+                seen = seen_patches(features, "audio", config.patch_grids["audio"])
                 sizes, code = (config.audio_size, (time, bands)), sound_tokeniser.patch_size[::-1]
                 codes = hidden_sound_codes(seen, sizes, config.audio_patch_size, (code[0], code[1]))
                 features["targets/audio/task_mask"] = codes.astype(np.int32)
@@ -219,7 +219,9 @@ class Processor:
         """Returns the patches of one segment of sound of a modality."""
         size: Size = getattr(self.config, f"{modality}_size")
         try:
-            patches, mask = spectrogram_to_patches(_spectrogram(sound, size, name), size, self.config.audio_patch_size)
+            patches, mask = spectrogram_to_patches(
+                segment_spectrogram(sound, size, name), size, self.config.audio_patch_size
+            )
         except AudioError as error:
             raise ProcessorError(f"{name}: {error}") from error
         return self._sampled(patches, mask, modality, name, rng, hidden)
@@ -275,9 +277,7 @@ class Processor:
 
     def _sounds(self, example: Example, rng: np.random.Generator | None) -> Features:
         """Turns the main sound and the earlier ones into features; cuts a long main sound into segments."""
-        main, earlier = example.audio, example.audio_history
-        if isinstance(main, np.ndarray):
-            main, earlier = self._cut(main, earlier)
+        main, earlier = self.sounds_heard(example)
         features: Features = {}
         if main is not None:
             hidden = self._hidden("audio", example.audio_hidden)
@@ -286,6 +286,16 @@ class Processor:
             parts = self._history("audio_history", earlier, self._sound, rng)
             features.update(_named("inputs/audio_history", parts))
         return features
+
+    def sounds_heard(self, example: Example) -> tuple[Sound | None, Sequence[Sound]]:
+        """The main sound and the earlier ones, each at most a segment: a longer main sound is cut.
+
+        Raises:
+            ProcessorError: it is not mono float samples, or makes more segments than there is room for.
+        """
+        if isinstance(example.audio, np.ndarray):
+            return self._cut(example.audio, example.audio_history)
+        return example.audio, example.audio_history
 
     def _cut(self, main: Floats, earlier: Sequence[Sound]) -> tuple[Floats, Sequence[Sound]]:
         """Splits a main sound longer than a segment: the last segment stays, earlier ones become history."""
@@ -325,7 +335,7 @@ class Processor:
             )
         bands, time = tokeniser.spectrogram_size
         try:
-            spectrogram = _spectrogram(sound, (time, bands), "audio_target")
+            spectrogram = segment_spectrogram(sound, (time, bands), "audio_target")
             cells, mask = spectrogram_to_target(spectrogram, (time, bands), tokeniser.patch_size[::-1])
         except AudioError as error:
             raise ProcessorError(f"audio_target: {error}") from error
@@ -336,8 +346,13 @@ def _is_given(part: Image | Sound | Sequence[Image] | Sequence[Sound] | None) ->
     return part is not None and (not isinstance(part, Sequence) or len(part) > 0)
 
 
-def _spectrogram(sound: Sound, size: Size, name: str) -> Spectrogram:
-    """The spectrogram of a sound of at most one segment; shorter ones are padded with silence."""
+def segment_spectrogram(sound: Sound, size: Size, name: str) -> Spectrogram:
+    """The spectrogram of a sound of at most one segment; shorter ones are padded with silence.
+
+    Raises:
+        ProcessorError: a waveform is longer than a segment.
+        AudioError: it is not mono float samples, or empty.
+    """
     if isinstance(sound, Spectrogram):
         return sound
     waveform, longest = require_waveform(sound), segment_samples(size[0])
@@ -356,14 +371,6 @@ def _code_target(modality: str, values: Floats, mask: Ints) -> Features:
         f"{prefix}/loss_mask": mask.copy(),
         f"{prefix}/task_mask": np.zeros_like(mask),
     }
-
-
-def _seen(features: Features, modality: str, grid: Size) -> Bools:
-    """The patches of an input that the encoder is given, bool [rows, columns]."""
-    seen = np.zeros(grid, dtype=np.bool_)
-    mask, positions = (features[f"inputs/{modality}/{name}"] for name in ("mask", "pos_ids"))
-    seen.reshape(-1)[positions[mask != 0]] = True
-    return seen
 
 
 def _named(prefix: str, parts: _Parts) -> Features:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,22 +25,14 @@ WEIGHTS = "model.safetensors"
 SHIPPED = Path(__file__).parent / "shipped"
 """Folder of those that ship with the package, one sub-folder each."""
 
-Kind = Literal["image_tokenizer", "audio_tokenizer", "vocoder"]
+Network = TypeVar("Network", ImageTokenizer, AudioTokenizer, Vocoder)
 
-
-@dataclass(frozen=True)
-class _Parts:
-    """The classes of a kind."""
-
-    config: type
-    network: Callable[[Any], nn.Module]
-
-
-_KINDS: Mapping[Kind, _Parts] = {
-    "image_tokenizer": _Parts(ImageTokenizerConfig, ImageTokenizer),
-    "audio_tokenizer": _Parts(AudioTokenizerConfig, AudioTokenizer),
-    "vocoder": _Parts(VocoderConfig, Vocoder),
+_KINDS: Mapping[type[nn.Module], tuple[str, type]] = {
+    ImageTokenizer: ("image_tokenizer", ImageTokenizerConfig),
+    AudioTokenizer: ("audio_tokenizer", AudioTokenizerConfig),
+    Vocoder: ("vocoder", VocoderConfig),
 }
+"""Class of a network -> the kind that its `config.json` names, and the class of its configuration."""
 
 
 def shipped_names() -> tuple[str, ...]:
@@ -62,7 +53,7 @@ def save_tokenizer(folder: Path, network: ImageTokenizer | AudioTokenizer | Voco
         WriteError: the disk is full, or the folder cannot be written.
         WeightsError: a number is not finite in float16.
     """
-    kind = next(name for name, parts in _KINDS.items() if parts.network is type(network))
+    kind, _ = _KINDS[type(network)]
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     if half:
         tensors = {name: tensor.half() for name, tensor in tensors.items()}
@@ -83,29 +74,21 @@ def load_image_tokenizer(place: str | Path) -> ImageTokenizer:
         ConfigError: nothing of that name ships and there is no such folder, or it holds another kind.
         WeightsError: a file is absent or damaged, or does not match its checksum.
     """
-    network = _load(place, "image_tokenizer")
-    if not isinstance(network, ImageTokenizer):
-        raise ConfigError(f"{place} holds no image tokeniser")
-    return network
+    return _load(place, ImageTokenizer)
 
 
 def load_audio_tokenizer(place: str | Path) -> AudioTokenizer:
     """An audio tokeniser; argument and errors as those of `load_image_tokenizer`."""
-    network = _load(place, "audio_tokenizer")
-    if not isinstance(network, AudioTokenizer):
-        raise ConfigError(f"{place} holds no audio tokeniser")
-    return network
+    return _load(place, AudioTokenizer)
 
 
 def load_saved_vocoder(place: str | Path) -> Vocoder:
     """A vocoder that `save_tokenizer` wrote; argument and errors as those of `load_image_tokenizer`."""
-    network = _load(place, "vocoder")
-    if not isinstance(network, Vocoder):
-        raise ConfigError(f"{place} holds no vocoder")
-    return network
+    return _load(place, Vocoder)
 
 
-def _load(place: str | Path, kind: Kind) -> nn.Module:
+def _load(place: str | Path, network: type[Network]) -> Network:
+    kind, config_class = _KINDS[network]
     folder = SHIPPED / place if str(place) in shipped_names() else Path(place)
     if not (folder / CONFIG).is_file():
         known = ", ".join(shipped_names()) or "none"
@@ -114,10 +97,10 @@ def _load(place: str | Path, kind: Kind) -> nn.Module:
     written = read_json(folder / CONFIG)
     if written.get("kind") != kind:
         raise ConfigError(f"{folder} holds a {written.get('kind')!r}; expected a {kind!r}")
-    config: Any = from_plain(_KINDS[kind].config, written.get("config"), kind)
+    config: Any = from_plain(config_class, written.get("config"), kind)
     with torch.device("meta"):
-        network = _KINDS[kind].network(config)
+        found = network(config)
     weights = open_weight_file(folder / WEIGHTS)
     widened: dict[str, Tensor] = {name: weights[name].float() for name in weights}
-    load_state(network, widened, assign=True)
-    return network.eval().requires_grad_(False)
+    load_state(found, widened, assign=True)
+    return found.eval().requires_grad_(False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,15 +16,13 @@ _SMALLEST = 1e-6  # metres from the centre of the scene
 Vector = npt.NDArray[np.float64]
 
 
-def movements(record: Record) -> list[tuple[int, int, CameraPose]]:
+def movements(record: Record) -> Iterator[tuple[int, int, CameraPose]]:
     """First view, second view and the movement between them, of all ordered pairs of different views that have one."""
-    found = []
     for i, first in enumerate(record.views):
         for j, second in enumerate(record.views):
             pose = movement(first, second) if i != j else None
             if pose is not None:
-                found.append((i, j, pose))
-    return found
+                yield i, j, pose
 
 
 def movement(first: View, second: View) -> CameraPose | None:

@@ -112,6 +112,13 @@ def one_of(items: Sequence[Item], generator: np.random.Generator) -> Item:
     return items[0] if len(items) == 1 else items[int(generator.integers(len(items)))]
 
 
+def one_by_rate(items: Sequence[Item], rates: Sequence[float], generator: np.random.Generator) -> Item:
+    """Draws one of some items by their rates, numbers up to a common factor, one of them above 0."""
+    ends = np.cumsum(rates)
+    drawn = int(np.searchsorted(ends, generator.random() * ends[-1], side="right"))
+    return items[min(drawn, len(items) - 1)]  # the product may be rounded up to the end
+
+
 def text_window(record: Record, text: str, room: int, vocabulary: Vocabulary, rng: np.random.Generator) -> list[int]:
     """The token ids of a text, or of a window at a random place if it has more than `room` tokens.
 

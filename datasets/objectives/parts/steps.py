@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import DatasetError, UnusableRecord
+from embodio.datasets.errors import DatasetError
 from embodio.datasets.objectives.objective import ObjectiveConfig, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, frame_slots
+from embodio.datasets.objectives.parts.material import unusable
 from embodio.datasets.records.record import Record, Trajectory
 from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.base.task_codec import TaskCodec
-from embodio.model.tasks.locations.spatial import POSITION_TOKENS, write_position
+from embodio.model.tasks.locations.spatial import POSITION, POSITION_TOKENS, write_position
 
 Numbers = npt.NDArray[np.floating[Any]]
 
@@ -73,8 +74,8 @@ def state_ids(record: Record, context: ObjectiveContext, step: int) -> list[int]
     if trajectory.state_limits is not None:
         return _between(record, values, trajectory.state_limits, context)
     codec = TaskCodec.of(context.config, context.vocabulary).locations
-    if not (np.abs(values) <= 50.0).all():
-        raise UnusableRecord(record.key, 0, f"the position {values} of step {step} is not within 50 m of the origin")
+    if not ((values >= POSITION.low) & (values <= POSITION.high)).all():
+        raise unusable(record, f"the position {values} of step {step} is not within 50 m of the origin")
     return [int(token) for token in write_position(codec, values)]
 
 
@@ -115,7 +116,7 @@ def _between(
 ) -> list[int]:
     """Numbers as value ids between their limits; those outside are clipped."""
     if not np.isfinite(values).all():
-        raise UnusableRecord(record.key, 0, "a state or an action is not finite")
+        raise unusable(record, "a state or an action is not finite")
     span = limits[1] - limits[0]
     shares = np.where(span > 0, (values - limits[0]) / np.where(span > 0, span, 1.0), 0.5)
     return [int(token) for token in context.vocabulary.values_to_ids(np.clip(shares, 0.0, 1.0))]

@@ -10,6 +10,7 @@ import numpy as np
 
 from embodio.datasets.errors import DatasetError, ExampleError, UnusableRecord
 from embodio.datasets.objectives.objective import ObjectiveContext, RecordObjective
+from embodio.datasets.objectives.parts.material import one_by_rate
 from embodio.datasets.records.record import Record, RecordSource
 from embodio.datasets.tasks.parts.record_task import Place
 from embodio.model.example import Example
@@ -111,6 +112,4 @@ class ObjectiveTask:
         if not suitable:
             names = ", ".join(one.name for one in self.objectives)
             raise UnusableRecord(self.source.name, index, f"{record.key!r} suits none of the objectives {names}")
-        ends = np.cumsum([one.rate for one in suitable])
-        drawn = int(np.searchsorted(ends, generator.random() * ends[-1], side="right"))
-        return suitable[min(drawn, len(suitable) - 1)]  # the product may be rounded up to the end
+        return one_by_rate(suitable, [one.rate for one in suitable], generator)

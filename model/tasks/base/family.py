@@ -20,7 +20,7 @@ from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import Rule
 from embodio.model.tasks.prompts.filling import Filling, Template, fill
-from embodio.model.tokens.vocabulary import Prompt
+from embodio.model.tokens.vocabulary import EOS_ID, Prompt
 
 Modality = Literal["text", "image", "audio"]
 
@@ -162,6 +162,12 @@ def joined(parts: Sequence[str | int]) -> list[str | int]:
 def token_ids(written: Output) -> list[int]:
     """The token ids of a text output."""
     return [int(token) for token in written]
+
+
+def ids_before_end(written: Output) -> list[int]:
+    """The token ids of a text output up to the first end of sequence, which is left out."""
+    ids = token_ids(written)
+    return ids[: ids.index(EOS_ID)] if EOS_ID in ids else ids
 
 
 def with_answer(asked: A, **answer: Any) -> A:

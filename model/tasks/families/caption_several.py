@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from embodio.model.generation import Constraint
-from embodio.model.tasks.base.family import Annotation, Family, Output, token_ids, with_answer
+from embodio.model.tasks.base.family import Annotation, Family, Output, ids_before_end, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.grammar import plain_text
 from embodio.model.tasks.parsers import parse_text
 from embodio.model.tasks.prompts.filling import Filling
-from embodio.model.tokens.vocabulary import EOS_ID, Vocabulary
+from embodio.model.tokens.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -78,8 +78,7 @@ class CaptionSeveral(Family[SeveralCaptions]):
 
     def read(self, written: Output, asked: SeveralCaptions, codec: TaskCodec) -> SeveralCaptions | AnswerError:
         """The captions, in the order of the images; an AnswerError where a reference is missing or repeated."""
-        ids = token_ids(written)
-        ids = ids[: ids.index(EOS_ID)] if EOS_ID in ids else ids
+        ids = ids_before_end(written)
         if asked.wanted is not None:
             return with_answer(asked, captions=(parse_text(codec.locations, ids),))
         known = self._references(asked, codec)

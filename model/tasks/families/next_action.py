@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from embodio.model.tasks.base.family import Family, Output, token_ids, with_answer
+from embodio.model.tasks.base.family import Family, Output, ids_before_end, with_answer
 from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.prompts.filling import Filling
-from embodio.model.tokens.vocabulary import EOS_ID
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,8 +45,7 @@ class NextActionFamily(Family[ActionAhead]):
 
     def read(self, written: Output, asked: ActionAhead, codec: TaskCodec) -> ActionAhead:
         """The token ids up to the end."""
-        ids = token_ids(written)
-        return with_answer(asked, action=ids[: ids.index(EOS_ID)] if EOS_ID in ids else ids)
+        return with_answer(asked, action=ids_before_end(written))
 
 
 FAMILY = NextActionFamily()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from embodio.model.tasks.base.family import Family, Output, token_ids, with_answer
+from embodio.model.tasks.base.family import Family, Output, ids_before_end, with_answer
 from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.prompts.filling import Filling
-from embodio.model.tokens.vocabulary import EOS_ID
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,8 +42,7 @@ class PlanFamily(Family[Planned]):
 
     def read(self, written: Output, asked: Planned, codec: TaskCodec) -> Planned:
         """The token ids up to the end; the robot's format decodes them to actions."""
-        ids = token_ids(written)
-        return with_answer(asked, actions=ids[: ids.index(EOS_ID)] if EOS_ID in ids else ids)
+        return with_answer(asked, actions=ids_before_end(written))
 
 
 FAMILY = PlanFamily()
