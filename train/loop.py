@@ -244,11 +244,13 @@ class Trainer(Generic[Network]):
     def _save(self) -> None:
         """Writes a checkpoint, unless this step has one."""
         if self._saved != self.run.step:
-            folder = Path(self.config.out) / CHECKPOINT
-            save_run(folder, self.run, self.bundle, self.config)
+            save_run(Path(self.config.out) / CHECKPOINT, self.run, self.bundle, self.config)
             self._saved = self.run.step
-            for observer in self.observers:
-                observer.on_checkpoint(self.run.step, folder)
+            self._report_checkpoint(self._saved)
+
+    def _report_checkpoint(self, step: int) -> None:
+        for observer in self.observers:
+            observer.on_checkpoint(step, Path(self.config.out) / CHECKPOINT)
 
     def _report_damage(self, damage: ExampleError) -> None:
         for observer in self.observers:

@@ -101,10 +101,9 @@ class ParallelTrainer(Trainer[Network]):
         if self._saved == self.run.step:
             return
         self._finish_writing()
-        folder, step = Path(self.config.out) / CHECKPOINT, self.run.step
         saved = SavedRun.of(self.run, self.bundle, self.config, self.world, self.shell, self.shared)
-        self._saved = step
-        self._writing = self._writer.submit(save_sharded, folder, saved, self.world)
+        self._saved = self.run.step
+        self._writing = self._writer.submit(save_sharded, Path(self.config.out) / CHECKPOINT, saved, self.world)
         if not self.config.parallel.asynchronous:
             self._finish_writing()
 
@@ -113,11 +112,7 @@ class ParallelTrainer(Trainer[Network]):
         if self._writing is not None:
             writing, self._writing = self._writing, None
             writing.result()
-            self._tell(self._saved or 0, Path(self.config.out) / CHECKPOINT)
-
-    def _tell(self, step: int, folder: Path) -> None:
-        for observer in self.observers:
-            observer.on_checkpoint(step, folder)
+            self._report_checkpoint(self._saved or 0)
 
     def train(self) -> bool:
         """As that of `Trainer`; the last checkpoint is complete when it returns."""
