@@ -151,21 +151,16 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
         TrainError: a setting names parts that the network does not have, or an optimiser that there is not.
     """
     from embodio.agent.planning.precision import usable_device
-    from embodio.train.checkpoints.run import Run
-    from embodio.train.identity import libraries
+    from embodio.train.checkpoints.run import first_run
     from embodio.train.loop import Trainer
     from embodio.train.network.lora import adapt
     from embodio.train.network.recomputation import recompute
     from embodio.train.observers.log_and_bar import LogAndBar
     from embodio.train.observers.report import Report
-    from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
 
     fixed = adapt(parts.network, config.lora, config.seed) if config.lora.rank else frozenset[str]()
     recompute(parts.network, config.recompute)
-    model = parts.network.to(usable_device(config.device))
-    average = WeightAverage(model, config.optimiser.ema, fixed) if config.optimiser.ema else None
-    identity = {**parts.identity, "libraries": libraries()}
-    run = Run(model, make_optimiser(model, config.optimiser), average, identity=identity, fixed=fixed)
+    run = first_run(parts.network.to(usable_device(config.device)), config, parts.identity, fixed)
     observers = (LogAndBar(), *parts.observers, Report(parts.samples))
     return Trainer(run, parts.batches, parts.objective, parts.bundle, parts.validators, config, observers=observers)
 

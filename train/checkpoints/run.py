@@ -20,10 +20,16 @@ from embodio.model.writing import WriteError, replacing_folder, write_json
 from embodio.train.bundles import Bundle
 from embodio.train.checkpoints.kept import SHARDS, STATE, TENSORS, damaged, place_of_older, prune, read_state, settle
 from embodio.train.errors import ResumeError, TrainError
-from embodio.train.identity import Identity, require_same_inputs, setting_differences
+from embodio.train.identity import Identity, libraries, require_same_inputs, setting_differences
 from embodio.train.network.lora import merged
 from embodio.train.objective import Network
-from embodio.train.optimisers.optimiser import State, WeightAverage, optimiser_state, restore_optimiser
+from embodio.train.optimisers.optimiser import (
+    State,
+    WeightAverage,
+    make_optimiser,
+    optimiser_state,
+    restore_optimiser,
+)
 from embodio.train.run_config import RunConfig
 
 BASE = "base.safetensors"
@@ -79,6 +85,25 @@ class Run(Generic[Network]):
         finally:
             if self.average is not None:
                 self.average.swap()
+
+
+def first_run(
+    model: Network, config: RunConfig, identity: Identity, fixed: frozenset[str] = frozenset()
+) -> Run[Network]:
+    """A run at step 0.
+
+    Args:
+        model: the network with its first weights, on its device.
+        config: settings of the run.
+        identity: of its inputs, without the libraries.
+        fixed: see `Run`.
+
+    Raises:
+        TrainError: as `make_optimiser`.
+    """
+    average = WeightAverage(model, config.optimiser.ema, fixed) if config.optimiser.ema else None
+    optimiser = make_optimiser(model, config.optimiser)
+    return Run(model, optimiser, average, identity={**identity, "libraries": libraries()}, fixed=fixed)
 
 
 def save_run(folder: Path, run: Run[Network], bundle: Bundle[Network], config: RunConfig) -> None:

@@ -16,17 +16,15 @@ from embodio.datasets.errors import ExampleError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.network.batch import Batch
 from embodio.train.checkpoints.kept import CHECKPOINT, fall_back
-from embodio.train.checkpoints.run import Run
+from embodio.train.checkpoints.run import first_run
 from embodio.train.errors import TrainError
 from embodio.train.experiment import Parts
-from embodio.train.identity import libraries
 from embodio.train.interruption import exit_code
 from embodio.train.loop import Trainer
 from embodio.train.network.recomputation import recompute
 from embodio.train.objective import Figure, Network, Outcome, WeightedObjective, loss_weights
 from embodio.train.observers.log_and_bar import LogAndBar
 from embodio.train.observers.report import Report
-from embodio.train.optimisers.optimiser import WeightAverage, make_optimiser
 from embodio.train.parallel.layers import SharedLayers, add_partial_gradients
 from embodio.train.parallel.sharded_run import SavedRun, restore_sharded, save_sharded
 from embodio.train.parallel.sharding import clip_global_norm, give_back, shard, shell_of
@@ -141,10 +139,7 @@ def parallel_trainer(parts: Parts[Any], config: RunConfig, world: TrainingWorld)
     shell = shell_of(model)
     recompute(model, config.recompute)
     shared = shard(model.to(world.device), world)
-    average = WeightAverage(model, config.optimiser.ema) if config.optimiser.ema else None
-    run = Run(
-        model, make_optimiser(model, config.optimiser), average, identity={**parts.identity, "libraries": libraries()}
-    )
+    run = first_run(model, config, parts.identity)
     share = getattr(parts.batches, "shared_out", None)
     if share is None:
         raise TrainError(f"parallel: {type(parts.batches).__name__} cannot make a part of a batch; use one process")
