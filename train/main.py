@@ -114,11 +114,12 @@ def begin(config: RunConfig, experiment: Experiment[Any] | None = None) -> Train
     from embodio.train.checkpoints.run import restore_run
 
     checkpoint = Path(config.out) / CHECKPOINT
-    if said := fall_back(checkpoint.parent):
-        _say(said)
+    newest = fall_back(checkpoint.parent)
+    if newest.said:
+        _say(newest.said)
     parts = build_parts(config, experiment)
     trainer = trainer_of(parts, config)
-    if restore_run(checkpoint, trainer.run, config, parts.older_identity):
+    if restore_run(checkpoint, trainer.run, config, parts.older_identity, verify=not newest.sound):
         _say(f"going on from step {trainer.run.step} of {checkpoint} to step {config.steps}")
     for note in parts.notes:
         _say(note)

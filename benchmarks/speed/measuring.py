@@ -16,10 +16,10 @@ from rich.table import Table
 
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.speed.machine import machine, versions
-from embodio.benchmarks.speed.memory import peak_memory
 from embodio.benchmarks.speed.suites import SUITES, BenchmarkConfig, Row, load_suite
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.progress import progress_bars
+from embodio.model.process_memory import peak_memory
 from embodio.model.writing import write_json
 
 RESULTS = "results.json"

@@ -215,11 +215,11 @@ def packed_rows(encoder: npt.ArrayLike, decoder: npt.ArrayLike, capacity: Capaci
         return found
     even = balanced(encoder, decoder, capacity, int(found.max()) + 1)
     lengths = np.stack([np.asarray(encoder), np.asarray(decoder)], axis=1)
-    return found if even is None or _positions(lengths, even) >= _positions(lengths, found) else even
+    return found if even is None or row_positions(lengths, even) >= row_positions(lengths, found) else even
 
 
-def _positions(lengths: Ints, rows: Ints) -> int:
-    """Positions of packed rows on both sides, padding included."""
+def row_positions(lengths: Ints, rows: Ints) -> int:
+    """Positions of packed rows of examples int64 [N, 2] on both sides, padding included."""
     longest = sum(int(np.bincount(rows, weights=side).max()) for side in lengths.T)
     return longest * (int(rows.max()) + 1)
 
@@ -276,7 +276,7 @@ def _target_lengths(modality: str, fields: Mapping[str, Tensor], config: ModelCo
 def padding(batch: Mapping[str, Tensor]) -> float:
     """The share of positions in the packed rows of a batch, of both sides, that hold no token."""
     rows, sizes = batch[ROWS].numpy(), [batch[key].numpy() for key in (INPUT_TOKENS, TARGET_TOKENS)]
-    return 1.0 - float(sum(side.sum() for side in sizes)) / _positions(np.stack(sizes, axis=1), rows)
+    return 1.0 - float(sum(side.sum() for side in sizes)) / row_positions(np.stack(sizes, axis=1), rows)
 
 
 def packed(batch: Batch, config: ModelConfig, capacity: Capacity) -> Batch:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from embodio.agent import Agent, AgentOptions, PolicyFormat
-from embodio.benchmarks.speed.memory import resident_memory
+from embodio.model.process_memory import resident_memory
 from tests.support.agent.policies import make_checkpoint
 from tests.support.agent.robots import continuous, hearing, observation_of, poses, words
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from embodio.model.errors import WeightsError
 from embodio.model.weights.checksums import check_sums, read_sums
@@ -92,7 +92,19 @@ def settle(out: Path) -> Path:
     return checkpoint
 
 
-def fall_back(out: Path) -> str:
+class Newest(NamedTuple):
+    """What `fall_back` found.
+
+    Attributes:
+        said: what was done, for the user; empty if nothing had to be.
+        sound: whether there is a newest checkpoint now whose files are what their checksums say.
+    """
+
+    said: str
+    sound: bool
+
+
+def fall_back(out: Path) -> Newest:
     """Puts the newest sound checkpoint of a run into the place of a damaged or missing newest one.
 
     A damaged one is put aside as `checkpoint.damaged`. Where none is sound, everything stays as it is.
@@ -100,16 +112,13 @@ def fall_back(out: Path) -> str:
     Args:
         out: folder of the run, whose sole user this process is.
 
-    Returns:
-        What was done, for the user; empty if nothing had to be.
-
     Raises:
         ResumeError: there is no newest one and none of the older ones is sound, so that the run would begin again.
     """
     newest = settle(out)
     problem = _problem(newest) if newest.is_dir() else f"{newest} is not there"
     if not problem:
-        return ""
+        return Newest("", sound=True)
     problems = list[str]()
     for step, folder in older_checkpoints(out).items():
         if found := _problem(folder):
@@ -121,27 +130,34 @@ def fall_back(out: Path) -> str:
             problem += f" It is {out / DAMAGED} now."
         folder.rename(newest)
         sync(out)
-        return f"{problem}\nFalling back to the checkpoint before it, of step {step}."
+        return Newest(f"{problem}\nFalling back to the checkpoint before it, of step {step}.", sound=True)
     if problems and not newest.is_dir():
         raise ResumeError(
             f"{problem}, and none of the older checkpoints is sound: {problems[0]}. Put back a copy as {newest}, or "
             f"delete {out / OLDER} to begin again at step 0"
         )
-    return ""
+    return Newest("", sound=False)
 
 
 def _problem(folder: Path) -> str:
     """Why a checkpoint cannot be resumed from; empty if it can."""
     try:
-        known = read_sums(folder)
-        if known is not None:
-            check_sums(folder, known)
+        check_files(folder)
+        if lost := [name for name in read_sums(folder) or () if not (folder / name).is_file()]:
+            return f"{folder} is damaged: {lost[0]} is not there"
         read_state(folder / STATE)
         if not (folder / SHARDS).is_dir():
             open_weight_file(folder / TENSORS)
     except (WeightsError, ResumeError, OSError) as error:
         return f"{folder} is damaged: {error}"
     return ""
+
+
+def check_files(folder: Path) -> None:
+    """Compares all files of a checkpoint with the checksums that were saved with them; raises ChecksumError."""
+    known = {TENSORS, STATE, *(read_sums(folder) or ())}
+    there = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    check_sums(folder, sorted(known & there))
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -14,11 +14,21 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from embodio.model.weights.checksums import check_sums, read_sums, sha256_of, write_sums
+from embodio.model.weights.checksums import sha256_of, write_sums
 from embodio.model.weights.weight_files import write_tensors
 from embodio.model.writing import WriteError, replacing_folder, write_json
 from embodio.train.bundles import Bundle
-from embodio.train.checkpoints.kept import SHARDS, STATE, TENSORS, damaged, place_of_older, prune, read_state, settle
+from embodio.train.checkpoints.kept import (
+    SHARDS,
+    STATE,
+    TENSORS,
+    check_files,
+    damaged,
+    place_of_older,
+    prune,
+    read_state,
+    settle,
+)
 from embodio.train.errors import ResumeError, TrainError
 from embodio.train.identity import Identity, libraries, require_same_inputs, setting_differences
 from embodio.train.network.lora import merged
@@ -200,6 +210,7 @@ def restore_run(
     *,
     read: Callable[[Path, Run[Network]], dict[str, torch.Tensor]] = read_whole,
     verify: bool = True,
+    tidy: bool = True,
 ) -> bool:
     """Continues from a checkpoint if there is one.
 
@@ -209,7 +220,8 @@ def restore_run(
         config: the requested settings.
         older: inputs as described by a checkpoint without identity.
         read: reads the tensors of its training state.
-        verify: compare its files with their checksums first, and prune the older ones; for one of several processes.
+        verify: compare its files with their checksums first; not needed if `fall_back` has just found it sound.
+        tidy: prune the older ones; for one of several processes.
 
     Returns:
         Whether there was one.
@@ -225,7 +237,7 @@ def restore_run(
     if not folder.exists():
         return False
     if verify:
-        _check_files(folder)
+        check_files(folder)
     state = read_state(folder / STATE)
     if "identity" not in state:
         warnings.warn(
@@ -240,15 +252,12 @@ def restore_run(
     if run.fixed:
         _read_base(folder.parent / BASE, run, state.get("base", ""))
     _copy_weights(tensors, run)
-    try:
-        restore_optimiser(run.optimiser, run.model, _optimiser_state(tensors, state))
-    except TrainError as error:
-        raise ResumeError(f"{folder / TENSORS}: {error}; choose another out=") from error
+    _restore_optimiser(folder, tensors, state, run)
     for name, saved in state.get("parts", {}).items():
         if name in run.parts:
             run.parts[name].load_state_dict(saved)
     run.step = state["step"]
-    if verify:  # the first process; a killed one may not have come to it
+    if tidy:  # a killed process may not have come to it
         prune(folder.parent, run.step, config.keep, config.keep_every)
     return True
 
@@ -264,19 +273,22 @@ def _copy_weights(tensors: Mapping[str, torch.Tensor], run: Run[Network]) -> Non
             value.copy_(tensors[f"average/{name}"])
 
 
-def _check_files(folder: Path) -> None:
-    """Compares all files of a checkpoint with the checksums that were saved with them."""
-    known = {TENSORS, STATE, *(read_sums(folder) or ())}
-    there = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
-    check_sums(folder, sorted(known & there))
-
-
 def _require_shapes(folder: Path, tensors: Mapping[str, torch.Tensor], run: Run[Network]) -> None:
     """Refuses a checkpoint unless network and average are all there, with the shapes of this network's."""
     expected = {name: tensor.shape for name, tensor in run_weights(run).items()}
     found = {name: one.shape for name, one in tensors.items() if not name.startswith((OPTIMISER, *_OLD_MOMENTS))}
     if found != expected:
         raise ResumeError(f"{folder}: its tensors are not those of this network; choose another out=")
+
+
+def _restore_optimiser(
+    folder: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any], run: Run[Network]
+) -> None:
+    """Gives the optimiser what that of a checkpoint kept."""
+    try:
+        restore_optimiser(run.optimiser, run.model, _optimiser_state(tensors, state))
+    except TrainError as error:
+        raise ResumeError(f"{folder / TENSORS}: {error}; choose another out=") from error
 
 
 def _optimiser_state(tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> State:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from typing import Any
 
 import torch
 
 from embodio.model.config.model import ModelConfig
+from embodio.model.process_memory import peak_memory
 from embodio.train.observers.example_sizes import batch_size
 from embodio.train.observers.observer import StepReport
 
@@ -105,5 +104,4 @@ def memory_mb(device: torch.device) -> float:
     """The largest memory so far: of the GPU, else of this process, in MB (2 ** 20 bytes)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / 2**20 if sys.platform == "darwin" else most / 2**10
+    return peak_memory() * 1e6 / 2**20

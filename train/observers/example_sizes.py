@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.stream.packing import row_positions
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.batch import Batch
 from embodio.model.network.counters import ExampleSize, network_cost
@@ -44,7 +45,7 @@ def batch_size(batch: Batch, config: ModelConfig) -> BatchSize:
     writes = np.array([one.decoder_tokens for one in examples])
     tokens = int(reads.sum() + writes.sum())
     if ROWS in batch:
-        places = sum(_packed(lengths, batch[ROWS].numpy()) for lengths in (reads, writes))
+        places = row_positions(np.stack([reads, writes], axis=1), batch[ROWS].numpy().astype(np.int64))
     else:
         places = len(examples) * (_input_places(batch, config) + _target_places(batch, config))
     return BatchSize(examples, tokens, max(places, tokens))
@@ -107,12 +108,6 @@ def _target_places(batch: Batch, config: ModelConfig) -> int:
         elif f"targets/{name}/{name}" in batch:
             places += getattr(config.lengths, f"decoder_{name}")
     return places
-
-
-def _packed(lengths: Ints, rows: npt.NDArray[Any]) -> int:
-    """Places of packed rows that are as long as the longest."""
-    totals = np.bincount(rows.astype(np.int64), weights=lengths)
-    return int(totals.max() * len(totals))
 
 
 @lru_cache(maxsize=4096)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -30,16 +31,7 @@ def make_optimiser(model: nn.Module, config: OptimiserConfig) -> torch.optim.Opt
             `config.rates` matches no parameter.
     """
     if config.name == "adafactor":
-        own = config.adafactor
-        return Adafactor(
-            _groups(model, config, None),
-            config.learning_rate,
-            beta1=own.beta1,
-            decay=own.decay,
-            clip=own.clip,
-            eps1=own.eps1,
-            eps2=own.eps2,
-        )
+        return Adafactor(_groups(model, config, None), config.learning_rate, **dataclasses.asdict(config.adafactor))
     if config.name == "adamw":
         betas = (config.beta1, config.beta2)
         groups = _groups(model, config, config.weight_decay)

@@ -140,10 +140,11 @@ def restore_sharded(
     older: Callable[[Path], Identity],
     world: TrainingWorld,
     shared: SharedLayers,
+    verify: bool,
 ) -> bool:
     """Goes on from a checkpoint if there is one, whatever number of processes wrote it; see `restore_run`."""
     read = functools.partial(_read, shared=shared)
-    return restore_run(folder, run, config, older, read=read, verify=world.is_first)
+    return restore_run(folder, run, config, older, read=read, verify=verify, tidy=world.is_first)
 
 
 def _groups(name: str, shared: SharedLayers) -> int:

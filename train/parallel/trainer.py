@@ -174,13 +174,15 @@ def train_together(config: RunConfig, parts_of: Callable[[RunConfig], Parts[Any]
             stack.enter_context(sole_user(Path(config.out), "training into", TrainError))
         world.meet()
         console = Console(highlight=False, quiet=not world.is_first)
-        if world.is_first and (said := fall_back(Path(config.out))):
-            console.print(said, markup=False)
+        newest = fall_back(Path(config.out)) if world.is_first else None
+        if newest and newest.said:
+            console.print(newest.said, markup=False)
         world.meet()
         parts = parts_of(config)
         trainer = parallel_trainer(parts, config, world)
         folder = Path(config.out) / CHECKPOINT
-        goes_on = restore_sharded(folder, trainer.run, config, parts.older_identity, world, trainer.shared)
+        verify = newest is not None and not newest.sound
+        goes_on = restore_sharded(folder, trainer.run, config, parts.older_identity, world, trainer.shared, verify)
         if goes_on:
             console.print(f"going on from step {trainer.run.step} of {folder} to step {config.steps}")
         for note in parts.notes:

@@ -18,9 +18,9 @@ from embodio.agent.errors import CheckpointError
 from embodio.agent.format.observation import blank_observation
 from embodio.agent.options import AgentOptions
 from embodio.benchmarks.speed import remote
-from embodio.benchmarks.speed.memory import resident_memory
 from embodio.benchmarks.speed.remote_drawing import during_a_drawing
 from embodio.benchmarks.speed.suites import BenchmarkConfig, Row, agent_large
+from embodio.model.process_memory import resident_memory
 
 ROWS = 8
 _NAME = "lift-nano"

@@ -20,7 +20,6 @@ from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.agent.options import AgentOptions
 from embodio.agent.policy_network import policy_network_config
-from embodio.benchmarks.speed.memory import peak_memory
 from embodio.benchmarks.speed.reference_like import ReferenceLike, ReferenceLikeDecoder
 from embodio.benchmarks.speed.suites import BenchmarkConfig, Row
 from embodio.benchmarks.speed.suites.model import fastest, random_network
@@ -30,6 +29,7 @@ from embodio.model.layers.layers import Linear, linear
 from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.network.targets import START_ID
+from embodio.model.process_memory import peak_memory
 from embodio.model.processing.processor import Processor
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary

@@ -21,16 +21,16 @@ from torch.nn import functional
 
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.speed.int8_error import golden_errors, logit_errors
-from embodio.benchmarks.speed.memory import peak_memory
 from embodio.benchmarks.speed.reference_like import ReferenceLike, ReferenceLikeDecoder
 from embodio.benchmarks.speed.suites import BenchmarkConfig, Row
 from embodio.model import ModelConfig, UnifiedIO2, load, prepare, quantise, save_weights
 from embodio.model.layers.layers import Linear, linear
+from embodio.model.process_memory import peak_memory
 
 TEXT_TOKENS, STEPS, LATE = 64, 4, 1000
 PLAIN = "reference: the plain network (published way of computing)"
 _LOAD = (
-    "import sys; from embodio.benchmarks.speed.memory import peak_memory; from embodio.model import load, prepare; "
+    "import sys; from embodio.model.process_memory import peak_memory; from embodio.model import load, prepare; "
     "before = peak_memory(); model = load(sys.argv[1]); loaded = peak_memory(); prepare(model); "
     "print(loaded - before, peak_memory() - before)"
 )

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from embodio.agent import Agent, AgentOptions, Checkpoint
-from embodio.benchmarks.speed.memory import peak_memory, resident_memory
 from embodio.benchmarks.speed.reference_like import ReferenceLike
 from embodio.benchmarks.speed.suites import agent_large
 from embodio.benchmarks.speed.suites.model import random_network
 from embodio.model.network.batch import collate
+from embodio.model.process_memory import peak_memory, resident_memory
 from embodio.model.processing.processor import Processor
 
 

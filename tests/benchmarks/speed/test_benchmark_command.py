@@ -13,8 +13,8 @@ import torch
 
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.speed import main as command
-from embodio.benchmarks.speed.memory import peak_memory
 from embodio.benchmarks.speed.suites import BenchmarkConfig, Row, load_suite
+from embodio.model.process_memory import peak_memory
 
 
 @pytest.fixture

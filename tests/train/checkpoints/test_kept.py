@@ -63,9 +63,9 @@ def test_those_of_a_run_that_went_back_are_removed(tmp_path: Path) -> None:
 def test_a_damaged_newest_one_falls_back_and_says_so(finished: Path, tmp_path: Path, name: str) -> None:
     out = tmp_path / "run"
     shutil.copytree(finished, out)
-    assert fall_back(out) == ""
+    assert fall_back(out) == ("", True)
     damage(out / "checkpoint", name)
-    said = fall_back(out)
+    said = fall_back(out).said
     assert said.startswith(f"{out / 'checkpoint'} is damaged: ") and name in said
     assert f"It is {out / DAMAGED} now" in said and said.endswith("the checkpoint before it, of step 5.")
     assert step_of(out / "checkpoint") == 5 and list(older_checkpoints(out)) == [4]
@@ -81,9 +81,9 @@ def test_several_damaged_ones_are_passed_over_and_a_missing_file_counts(finished
     shutil.copytree(finished, out)
     (out / "checkpoint" / "vocabulary.model").unlink()
     damage(out / "checkpoints" / "000005")
-    assert "of step 4" in fall_back(out) and step_of(out / "checkpoint") == 4
+    assert "of step 4" in fall_back(out).said and step_of(out / "checkpoint") == 4
     damage(out / "checkpoint")
-    assert fall_back(out) == "", "none is sound, so nothing is moved"
+    assert fall_back(out) == ("", False), "none is sound, so nothing is moved"
     assert step_of(out / "checkpoint") == 4
 
 
@@ -110,7 +110,7 @@ def test_a_process_killed_between_any_two_renames_loses_nothing(finished: Path, 
     assert list(older_checkpoints(out)) == [5, 4]
     out = fresh("a damaged one is put aside, and nothing in its place yet")
     (out / "checkpoint").rename(out / DAMAGED)
-    assert "is not there" in fall_back(out) and step_of(out / "checkpoint") == 5
+    assert "is not there" in fall_back(out).said and step_of(out / "checkpoint") == 5
 
 
 def test_a_run_whose_state_is_gone_does_not_begin_again_unasked(finished: Path, tmp_path: Path) -> None:
