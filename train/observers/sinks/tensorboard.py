@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from embodio.train.observers.sinks.sink import Sink, needed, numbers
@@ -16,6 +18,9 @@ class TensorBoardSink(Sink):
 
     def __init__(self, out: Path, settings: Mapping[str, Any], step: int) -> None:
         needed("tensorboard", "tensorboard")
+        # The presence of this module, even empty, is how TensorBoard is asked for its own stand-in for TensorFlow,
+        # which would take seconds to import and can end a process that has other libraries loaded.
+        sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(out / FOLDER), purge_step=step + 1 if step else None)  # type: ignore[no-untyped-call]
