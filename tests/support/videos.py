@@ -76,7 +76,7 @@ def write_video(
 
 @contextmanager
 def _same_priority() -> Iterator[None]:
-    """Gives this thread its scheduling back: SVT-AV1, opened by root, makes it a real-time one that starves all others."""
+    """Gives this thread its scheduling back: SVT-AV1, opened by root, makes it one that starves all others."""
     if not hasattr(os, "sched_getscheduler"):
         yield
         return
