@@ -10,7 +10,7 @@ from embodio.datasets.metrics.parts.metric import Combined, Doubles, Metric, giv
 from embodio.model.tasks.families.judge_action import ActionJudged
 
 
-class Judgement(Metric[ActionJudged]):
+class JudgementAccuracy(Metric[ActionJudged]):
     """Accuracy and balanced accuracy of judgements; chance is a half of the latter."""
 
     figures = higher("judgement_accuracy", "balanced_accuracy")
@@ -33,4 +33,4 @@ class Judgement(Metric[ActionJudged]):
         return np.array(measures, dtype=np.float64)[:, 0]
 
 
-METRIC = Judgement()
+METRIC = JudgementAccuracy()

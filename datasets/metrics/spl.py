@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from embodio.datasets.metrics.parts.episodes import Episode
+from embodio.datasets.metrics.parts.episodes import EpisodeOutcome
 from embodio.datasets.metrics.parts.metric import MeanMetric, MetricError, given, higher
 
 
-class Spl(MeanMetric[Episode]):
+class Spl(MeanMetric[EpisodeOutcome]):
     """Success weighted by path length (Anderson et al., arXiv 1807.06757, section 3.2)."""
 
     figures = higher("spl", "success")
     reads = ("success", "path", "shortest")
 
-    def measure(self, found: Episode | None, truth: Episode) -> dict[str, float]:
+    def measure(self, found: EpisodeOutcome | None, truth: EpisodeOutcome) -> dict[str, float]:
         """The weighted success of one episode.
 
         Raises:

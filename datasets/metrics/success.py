@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from embodio.datasets.metrics.parts.episodes import Episode
+from embodio.datasets.metrics.parts.episodes import EpisodeOutcome
 from embodio.datasets.metrics.parts.metric import MeanMetric, given, higher
 
 
-class Success(MeanMetric[Episode]):
+class Success(MeanMetric[EpisodeOutcome]):
     """The success rate; of the annotation nothing is read."""
 
     figures = higher("success")
     reads = ("success",)
 
-    def measure(self, found: Episode | None, truth: Episode) -> dict[str, float]:
+    def measure(self, found: EpisodeOutcome | None, truth: EpisodeOutcome) -> dict[str, float]:
         """1 or 0."""
         return {"success": float(found is not None and bool(given(found, "success")))}
 

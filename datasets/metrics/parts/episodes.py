@@ -22,7 +22,7 @@ class ActionSeries:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Episode:
+class EpisodeOutcome:
     """How an episode went.
 
     Attributes:

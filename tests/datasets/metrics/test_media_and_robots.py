@@ -12,7 +12,7 @@ import torch
 from embodio.datasets.metrics import tally
 from embodio.datasets.metrics.codebook_use import Coded, codebook_use, perplexity
 from embodio.datasets.metrics.log_spectral_distance import log_spectral_distance
-from embodio.datasets.metrics.parts.episodes import ActionSeries, Episode
+from embodio.datasets.metrics.parts.episodes import ActionSeries, EpisodeOutcome
 from embodio.datasets.metrics.parts.metric import MetricError
 from embodio.datasets.metrics.psnr import psnr
 from embodio.datasets.metrics.ssim import ssim
@@ -161,13 +161,16 @@ def test_actions() -> None:
 
 
 def test_episodes() -> None:
-    far = Episode(success=True, path=10.0, shortest=5.0)
-    direct, failed = Episode(success=True, path=5.0, shortest=5.0), Episode(success=False, path=9.0, shortest=5.0)
+    far = EpisodeOutcome(success=True, path=10.0, shortest=5.0)
+    direct, failed = (
+        EpisodeOutcome(success=True, path=5.0, shortest=5.0),
+        EpisodeOutcome(success=False, path=9.0, shortest=5.0),
+    )
     outcomes = [(one, one) for one in (far, direct, failed)]
     assert values("spl", *outcomes) == {"spl": pytest.approx(0.5), "success": pytest.approx(2 / 3)}
     assert values("success", *outcomes) == {"success": pytest.approx(2 / 3)}
     with pytest.raises(MetricError, match="expected a positive length"):
-        values("spl", (far, Episode(success=True, shortest=0.0)))
+        values("spl", (far, EpisodeOutcome(success=True, shortest=0.0)))
 
 
 def test_judgements_are_balanced() -> None:
