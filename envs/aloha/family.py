@@ -13,7 +13,7 @@ def entries() -> dict[str, EnvEntry]:
             gymnasium_id=f"embodio/aloha-{task}-v0",
             env="embodio.envs.aloha.env:AlohaEnv",
             kwargs={"task": task},
-            embodiment="embodio.envs.aloha.robot:two_arms",
+            embodiment="embodio.envs.aloha.env:two_arms",
             simulator=SIMULATOR,
         )
         for task in TASKS

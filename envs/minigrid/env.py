@@ -14,14 +14,31 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from embodio.envs.actions import action_box, checked_action
+from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
 from embodio.envs.errors import EnvError, UnknownEnv
 from embodio.envs.family import Simulator
 from embodio.envs.instruction_space import Instruction
-from embodio.envs.minigrid.robot import TILE, grid_agent
 from embodio.envs.minigrid.tasks import TASKS, minigrid_id
 
 Observation = dict[str, Any]
+WORDS = ("left", "right", "forward", "pick up", "drop", "toggle", "done")
+"""The actions, in the order of MiniGrid's numbers."""
+CELLS = 7  # cells that the agent sees, in width and in depth
+TILE = 16  # pixels of a cell
 SIMULATOR = Simulator("minigrid", "run `pip install minigrid`")
+
+
+def grid_agent() -> Embodiment:
+    """An agent that turns, walks, and handles the object in front of it, with a picture of the 7 by 7 cells it sees.
+
+    An action is one word. The state is the heading in quarter turns clockwise, 0 towards the right of the map. The
+    agent stands at the lower edge of its picture and looks up; what it carries is drawn on its own cell. Actions have
+    no duration, so the control frequency is nominal.
+    """
+    action = ActionSpec((Dimension.of_words("action", WORDS),), "delta", "agent", "none", "none", "grid")
+    state = (Dimension("heading", "quarter turn", 0.0, 3.0),)
+    view = Camera("view", CELLS * TILE, CELLS * TILE)
+    return Embodiment("minigrid/agent", action, state, (view,), microphone=None, control_hz=1.0)
 
 
 class MinigridEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
@@ -31,7 +48,7 @@ class MinigridEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         view: RGB image of the 7 by 7 cells in front of the agent, uint8 [112, 112, 3] (absent with `cameras=False`);
         state: float32 [1], the heading in quarter turns;
         instruction: the mission as text.
-    An action is float32 [1], the place of a word in `robot.WORDS`; numbers in between are rounded.
+    An action is float32 [1], the place of a word in `WORDS`; numbers in between are rounded.
 
     `terminated` means success (`info["success"]`) or failure (lava, or a wrong object for example); `truncated` that
     the horizon was reached. Rewards are 1 on success, else 0. The same seed yields the same mission and pixels.

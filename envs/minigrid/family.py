@@ -15,7 +15,7 @@ def entries() -> dict[str, EnvEntry]:
             env="embodio.envs.minigrid.env:MinigridEnv",
             kwargs={"task": task},
             expert="embodio.envs.minigrid.bot:GridBot" if task.startswith("babyai/") else None,
-            embodiment="embodio.envs.minigrid.robot:grid_agent",
+            embodiment="embodio.envs.minigrid.env:grid_agent",
             simulator=SIMULATOR,
         )
         for task in TASKS

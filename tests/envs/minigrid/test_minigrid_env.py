@@ -15,8 +15,7 @@ from gymnasium.utils.env_checker import check_env
 from embodio.datasets.opening import open_source
 from embodio.datasets.recording.collect import collect
 from embodio.envs import EnvError, InvalidAction, UnknownEnv, embodiment_of, known_envs, make_env, make_expert
-from embodio.envs.minigrid.env import MinigridEnv
-from embodio.envs.minigrid.robot import WORDS
+from embodio.envs.minigrid.env import WORDS, MinigridEnv
 from embodio.envs.minigrid.tasks import BOT_FAILS, TASKS, minigrid_id
 from embodio.envs.rollout import run_episode
 
