@@ -34,7 +34,7 @@ class DenoiseAudio(ConfiguredObjective[SoundSettings]):
         """Records with a sound, for networks that write it, and read it or something else of the record."""
         return "audio" in Choices.of(record, context).targets
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """What is kept, the paradigm and the hidden patches are drawn."""
         return patch_example(record, "audio", context, self.config, generator)
 

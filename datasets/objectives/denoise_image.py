@@ -33,7 +33,7 @@ class DenoiseImage(ConfiguredObjective[PatchSettings]):
         """Records with an image, for networks that write it, and read it or something else of the record."""
         return "image" in Choices.of(record, context).targets
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """What is kept, the paradigm and the hidden patches are drawn."""
         return patch_example(record, "image", context, self.config, generator)
 
