@@ -101,7 +101,7 @@ SEGMENT_SAMPLES = segment_samples(256)
 """Samples of one segment of the released models: 4.08 s."""
 
 SPARE_SAMPLES = SAMPLE_RATE // 10
-"""Samples (0.1 s) of a rest that do not count: it is a segment of its own if what is left of it fills more than half."""
+"""Samples (0.1 s) of a rest that do not count: without them it must fill more than half a segment to be one."""
 
 
 def count_segments(samples: int, segment: int = SEGMENT_SAMPLES) -> int:

@@ -14,6 +14,7 @@ from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.commands.data.schemas import (
+    CodesConfig,
     ConvertDataConfig,
     CorpusConfig,
     InspectConfig,
@@ -138,6 +139,12 @@ def verbs() -> dict[str, Verb]:
             "Build a corpus of text, pictures, sound and video from what is on this machine; resumable.",
             ("embodio-data corpus out=corpus", "embodio-data corpus out=corpus 'sources=[speech]' limit=500"),
         ),
+        "codes": Verb(
+            CodesConfig,
+            _codes,
+            "Make the codes of a corpus's images and sounds ahead of pre-training; resumable.",
+            ("embodio-data codes corpus image_tokenizer=runs/image audio_tokenizer=runs/audio workers=2",),
+        ),
         "visualise": Verb(
             VisualiseConfig,
             _visualise,
@@ -181,6 +188,12 @@ def _corpus(config: CorpusConfig) -> int:
     from embodio.train.commands.data.corpus import corpus
 
     return corpus(config)
+
+
+def _codes(config: CodesConfig) -> int:
+    from embodio.train.commands.data.codes import codes
+
+    return codes(config)
 
 
 def _visualise(config: VisualiseConfig) -> int:

@@ -223,6 +223,36 @@ class CorpusConfig:
             require_ranges(self, limit=AT_LEAST_ONE)
 
 
+@dataclass(frozen=True)
+class CodesConfig:
+    """Settings of `embodio-data codes`.
+
+    Attributes:
+        source: folder of the corpus, as in `embodio-train ... data=`; the codes are kept in it.
+        corpora: which of its sources: a config of the catalogue, such as nano or paper, or a YAML file.
+        image_tokenizer: folder or shipped name of the tokeniser of images; empty codes none.
+        audio_tokenizer: the same of sounds.
+        size: of the network that is to be trained, which says how long a segment of sound is.
+        workers: processes that make codes at the same time; the result does not depend on it.
+        engine: local, or ray for the machines of a Ray cluster (RAY_ADDRESS) that share the folder; the result does not
+            depend on it.
+    """
+
+    source: str
+    corpora: str = "nano"
+    image_tokenizer: str = ""
+    audio_tokenizer: str = ""
+    size: str = "nano_generalist"
+    workers: int = 1
+    engine: str = "local"
+
+    def __post_init__(self) -> None:
+        require_ranges(self, workers=AT_LEAST_ONE)
+        _require_engine(self.engine)
+        if not (self.image_tokenizer or self.audio_tokenizer):
+            raise UsageError("image_tokenizer, audio_tokenizer: give at least one; embodio-train makes them")
+
+
 def _require_engine(name: str) -> None:
     if name not in engine_names():
         raise UsageError(f"engine={name}: there are {', '.join(engine_names())}")
