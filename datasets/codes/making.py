@@ -133,7 +133,7 @@ def whole_targets(record: Record, context: ObjectiveContext) -> Iterator[tuple[s
 
 
 def _folders(plan: CodesPlan) -> dict[str, Path]:
-    found = _tokenizers(plan.tokenizers)
+    found = opened(plan.tokenizers)
     return {name: store_folder(plan.data, name, fingerprint(one)) for name, one in found.items()}
 
 
@@ -152,7 +152,7 @@ def _make_part(plan: CodesPlan, job: CodesJob) -> dict[str, int]:
             if modality not in prepared:
                 continue
             try:
-                features = processor(Example(text="", **{f"{modality}_target": content}))
+                features = processor(_asked(modality, content))
             except ModelError:  # nothing of it is left on the canvas
                 continue
             raw = features[f"targets/{modality}/{modality}"]
@@ -162,9 +162,13 @@ def _make_part(plan: CodesPlan, job: CodesJob) -> dict[str, int]:
     folders = _folders(plan)
     for modality, waiting in prepared.items():
         rows[modality] |= _coded(plan, modality, waiting)
-        length = dict(_tokenizers(plan.tokenizers))[modality].num_tokens
+        length = opened(plan.tokenizers)[modality].num_tokens
         write_part(folders[modality] / f"{job.name}.npy", rows[modality], length)
     return {modality: len(found) for modality, found in rows.items()}
+
+
+def _asked(modality: str, content: npt.NDArray[Any]) -> Example:
+    return Example(text="", image_target=content) if modality == "image" else Example(text="", audio_target=content)
 
 
 @torch.no_grad()
@@ -175,13 +179,13 @@ def _coded(
     if not waiting:
         return {}
     batch = torch.from_numpy(np.stack(list(waiting.values())))
-    codes = _tokenizers(plan.tokenizers)[modality].encode(batch).numpy().astype(np.int32)
+    codes = opened(plan.tokenizers)[modality].encode(batch).numpy().astype(np.int32)
     found = dict(zip(waiting, codes, strict=True))
     waiting.clear()
     return found
 
 
 @lru_cache(maxsize=1)
-def _tokenizers(places: tuple[tuple[str, str], ...]) -> dict[str, Tokenizer]:
-    """The tokenisers of this process."""
+def opened(places: tuple[tuple[str, str], ...]) -> dict[str, Tokenizer]:
+    """The tokenisers of this process, by modality; raises ConfigError or WeightsError if one cannot be read."""
     return {modality: _LOADERS[modality](place) for modality, place in places}

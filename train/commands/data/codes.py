@@ -6,13 +6,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from embodio.datasets.codes.making import CodesJob, CodesPlan, jobs_of, make_codes
+from embodio.datasets.codes.making import CodesJob, CodesPlan, jobs_of, make_codes, opened
 from embodio.datasets.engines import Crew, named_engine
 from embodio.datasets.errors import NoSuchFiles
 from embodio.datasets.progress import counted
 from embodio.datasets.records.corpora import Corpora
 from embodio.model.config.model import ModelConfig
-from embodio.model.tokenizers.files import load_audio_tokenizer, load_image_tokenizer
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.commands.data.schemas import CodesConfig
 from embodio.train.experiments.pretrain.network import with_tokenizers
@@ -22,11 +21,10 @@ def codes(config: CodesConfig) -> int:
     """Makes the codes that are missing and reports; returns the exit code, 1 if there is none of the sources."""
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     places = {"image": config.image_tokenizer, "audio": config.audio_tokenizer}
-    loaders = {"image": load_image_tokenizer, "audio": load_audio_tokenizer}
     given = {name: place for name, place in places.items() if place}
     vocabulary = Vocabulary.default()
     size = ModelConfig.named(config.size, vocab_size=vocabulary.padded_size)
-    network = with_tokenizers(size, {name: loaders[name](place) for name, place in given.items()})
+    network = with_tokenizers(size, opened(tuple(given.items())))
     plan = CodesPlan(Path(config.source), network, vocabulary, tuple(given.items()))
     jobs = _jobs(config, console)
     if not jobs:
