@@ -32,7 +32,7 @@ Codes = npt.NDArray[np.int32]
 
 
 def store_folder(data: Path, modality: str, tokenizer: str) -> Path:
-    """The folder of the codes of a tokeniser, given its SHA-256, beside a corpus."""
+    """The folder of the codes of a tokeniser, given its SHA-256, next to a corpus."""
     return data / SIDE_FOLDER / "codes" / f"{modality}-{tokenizer[:_SHOWN]}"
 
 
@@ -111,10 +111,10 @@ class CodeStore:
 
 
 def open_stores(data: str, tokenizers: Mapping[str, str]) -> dict[str, CodeStore]:
-    """The stores beside a corpus that belong to some tokenisers; modalities without one are left out.
+    """The stores next to a corpus that belong to some tokenisers; modalities without one are left out.
 
     Args:
-        data: folder of the corpus; beside a URL there are none.
+        data: folder of the corpus; next to a URL there are none.
         tokenizers: modality -> SHA-256 of its tokeniser.
 
     Raises:

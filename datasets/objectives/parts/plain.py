@@ -95,7 +95,7 @@ def run_of_segments(
 ) -> tuple[int, list[Waveform]]:
     """The segments of a sound, one after the other: all of it where it fits, the last one as long as what is left.
 
-    A rest of at most 0.1 s is no segment of its own.
+    A rest of at most 0.1 s is left out.
 
     Args:
         sound: float32 [samples].

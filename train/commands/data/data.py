@@ -89,6 +89,12 @@ def _quoted(argument: str) -> str:
     return argument if plain else "'" + argument.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+_INSPECT = (
+    "embodio-data inspect data/lift",
+    "embodio-data inspect data/mine out=mine.yaml",
+    "embodio-data inspect droid folder=gs://gresearch/robotics/droid/1.0.0",
+)
+_CODES = "embodio-data codes corpus image_tokenizer=runs/image audio_tokenizer=runs/audio workers=2"
 _PAGES = (
     "embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",
     "embodio-data visualise corpus/openclipart objective=all count=8 out=examples.html",
@@ -102,11 +108,7 @@ def verbs() -> dict[str, Verb]:
             InspectConfig,
             _inspect,
             "Show what a data set holds, and propose its YAML file.",
-            (
-                "embodio-data inspect data/lift",
-                "embodio-data inspect data/mine out=mine.yaml",
-                "embodio-data inspect droid folder=gs://gresearch/robotics/droid/1.0.0",
-            ),
+            _INSPECT,
         ),
         "records": Verb(
             RecordsConfig,
@@ -143,7 +145,7 @@ def verbs() -> dict[str, Verb]:
             CodesConfig,
             _codes,
             "Make the codes of a corpus's images and sounds ahead of pre-training; resumable.",
-            ("embodio-data codes corpus image_tokenizer=runs/image audio_tokenizer=runs/audio workers=2",),
+            (_CODES,),
         ),
         "visualise": Verb(
             VisualiseConfig,

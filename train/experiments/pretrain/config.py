@@ -57,7 +57,7 @@ class PretrainConfig(RunConfig):
         vocabulary: file of text pieces, or folder with a vocabulary.model; empty for those that ship.
         image_tokenizer: folder or shipped name of the frozen tokeniser of image targets.
         audio_tokenizer: the same for audio targets.
-        codes: use codes that `embodio-data codes` made ahead beside the corpus, where it has them; or ignore them.
+        codes: use codes that `embodio-data codes` made ahead next to the corpus, where it has them; or ignore them.
         init: initial weights of a new run instead of random ones, see embodio-train --help.
         patches: share of the patches of images and sounds that the encoders see in training; validation sees all.
         dynamic_masking: hide from the decoder what was hidden from the encoder (paper, section 3.3).
