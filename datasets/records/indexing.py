@@ -1,6 +1,6 @@
 """Indices of a corpus made ahead, a file at a time, by processes of this machine or the machines of a cluster.
 
-An index is the same whichever process makes it: opening the corpus finds those that are there, and makes the others itself.
+An index is the same whichever process makes it. Opening the corpus finds those that are there, and makes the others.
 """
 
 from __future__ import annotations
