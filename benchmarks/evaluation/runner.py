@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,8 +20,9 @@ from embodio.model.tasks.suppression import suppress
 class Runner(Protocol):
     """Answers annotations without answers, as `TaskRunner` does."""
 
-    def run(self, family: str, asked: Sequence[Any], **how: Any) -> Sequence[Any]:
-        """One annotation with its answer, or an AnswerError, for each that is asked."""
+    @property
+    def run(self) -> Callable[..., Sequence[Any]]:
+        """(family, asked, seeds=, ...) -> an annotation with its answer, or an AnswerError, for each that is asked."""
 
 
 def open_runner(model: str, vocabulary: str, device: str, rows: int) -> Runner:

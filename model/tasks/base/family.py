@@ -119,7 +119,7 @@ class Family(ABC, Generic[A]):
 
     def request(self, annotation: A) -> A:
         """The annotation without its answer."""
-        empty = {one.name: one.default for one in fields(annotation) if one.name in self.answer}
+        empty: dict[str, Any] = {one.name: one.default for one in fields(annotation) if one.name in self.answer}
         return replace(annotation, **empty)
 
     def prompt(self, annotation: A, wording: Template, codec: TaskCodec) -> list[str | int]:
