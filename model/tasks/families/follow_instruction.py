@@ -11,7 +11,7 @@ from embodio.model.tasks.prompts.filling import Filling
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Instruction(TextItem):
+class InstructionItem(TextItem):
     """An instruction and the answer to it.
 
     Attributes:
@@ -23,18 +23,18 @@ class Instruction(TextItem):
     context: str = ""
 
 
-class FollowInstruction(TextFamily[Instruction]):
+class FollowInstruction(TextFamily[InstructionItem]):
     """Instruction following (paper, appendices D.1 and D.5): instruction, and context or media, in; free text out."""
 
     name = "follow_instruction"
-    annotation = Instruction
+    annotation = InstructionItem
     metrics = ("rouge_l", "exact_match")
 
-    def group(self, annotation: Instruction) -> str:
+    def group(self, annotation: InstructionItem) -> str:
         """`context` or `plain`."""
         return "context" if annotation.context else "plain"
 
-    def slots(self, annotation: Instruction, codec: TaskCodec) -> Mapping[str, Filling]:
+    def slots(self, annotation: InstructionItem, codec: TaskCodec) -> Mapping[str, Filling]:
         """The instruction, and the context if there is one."""
         slots: dict[str, Filling] = {"instruction": annotation.instruction}
         return slots | {"context": annotation.context} if annotation.context else slots

@@ -33,7 +33,7 @@ from embodio.model.tasks.families.detect import Detected
 from embodio.model.tasks.families.draw import Drawn
 from embodio.model.tasks.families.draw_from import Controlled
 from embodio.model.tasks.families.edit import Edited
-from embodio.model.tasks.families.follow_instruction import Instruction
+from embodio.model.tasks.families.follow_instruction import InstructionItem
 from embodio.model.tasks.families.goal_image import Goal
 from embodio.model.tasks.families.inpaint import Inpainted
 from embodio.model.tasks.families.judge_action import ActionJudged
@@ -168,7 +168,7 @@ MAKE: dict[str, Callable[[Generator], Annotation]] = {
     ),
     "caption_several": several,
     "draw_from": lambda rng: Controlled(media=media(rng), text=words(rng), kind="edges", drawn=image(rng)),
-    "follow_instruction": lambda rng: Instruction(
+    "follow_instruction": lambda rng: InstructionItem(
         instruction=words(rng), context="" if rng.random() < 0.5 else "{a} text", text=words(rng)
     ),
     "multiple_choice": lambda rng: ChoiceQuestion(
