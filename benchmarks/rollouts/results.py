@@ -12,6 +12,7 @@ from typing import Any
 
 from embodio.benchmarks.errors import ResultsError
 from embodio.benchmarks.rollouts.latency import Latency
+from embodio.benchmarks.statistics.intervals import wilson_interval
 from embodio.model.writing import write_text
 
 STATUSES = ("success", "failure", "timeout", "error")
@@ -157,20 +158,6 @@ def summarise(rows: Sequence[EpisodeRow]) -> Summary:
         mean_steps=sum(lengths) / len(lengths) if lengths else None,
         seconds=sum(row.seconds for row in rows),
     )
-
-
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """The Wilson score interval of a success rate at 95 %; [0, 1] without trials.
-
-    Raises:
-        ValueError: there are more successes than trials, or a number is negative.
-    """
-    from scipy.stats import binomtest  # takes long to import, and `--help` needs no interval
-
-    if (successes, trials) == (0, 0):
-        return 0.0, 1.0
-    interval = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def another_video(results: Results, most: int) -> bool:
