@@ -15,6 +15,7 @@ import gymnasium
 
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import EnvError, UnknownEnv
+from embodio.envs.perturbing.perturbed_env import PerturbedEnv
 from embodio.envs.policy import Policy
 from embodio.envs.robosuite.tasks import TASKS as ROBOSUITE_TASKS
 from embodio.envs.vima.tasks import TASKS as VIMA_TASKS
@@ -93,17 +94,29 @@ def missing_simulator(name: str) -> str | None:
     return None if importlib.util.find_spec(module) else module
 
 
-def make_env(name: str = "robosuite/lift", **kwargs: Any) -> gymnasium.Env[Any, Any]:
+def make_env(
+    name: str = "robosuite/lift", *, perturb: str = "", randomise: str = "", **kwargs: Any
+) -> gymnasium.Env[Any, Any]:
     """Make an environment, without gymnasium's wrappers.
 
     Args:
         name: one of `known_envs()`, or "module:Class".
+        perturb: perturbations of every episode, with levels, such as "camera:3+light:2"; see `PerturbedEnv`.
+        randomise: perturbations whose levels are drawn for each episode, from 0 to those given.
         **kwargs: arguments of the environment's class, e.g. `horizon=100`.
 
     Raises:
         UnknownEnv: there is no such environment; names the nearest.
         EnvError: a custom class cannot be imported, does not take the arguments, or has no embodiment.
     """
+    env = _plain_env(name, kwargs)
+    if randomise:
+        env = PerturbedEnv(env, name, randomise, randomise=True)
+    return PerturbedEnv(env, name, perturb) if perturb else env
+
+
+def _plain_env(name: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
+    """An environment as it is."""
     if is_own(name):
         return _own_env(name, kwargs)
     entry = _entry(name)

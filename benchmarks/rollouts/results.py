@@ -17,10 +17,11 @@ from embodio.model.writing import write_text
 
 STATUSES = ("success", "failure", "timeout", "error")
 DEFINITION = (
-    "success_rate = success / (success + failure + timeout). An error is a breakdown of the simulator; "
-    "it says nothing about the policy and is counted separately."
+    "success_rate = success / (success + failure + timeout), where success means that the task is done at the last "
+    "step; any_step_rate counts the episodes in which it was done at any step (first_success). An error is a "
+    "breakdown of the simulator; it says nothing about the policy and is counted separately."
 )
-_VERSION = 1
+_VERSION = 2
 
 _VIDEO_RANK = {"failure": 0, "timeout": 0, "error": 1, "success": 2}
 """Statuses in the order in which videos are kept; a broken simulator tells less than a failed policy."""
@@ -37,6 +38,9 @@ class EpisodeRow:
         seconds: Wall-clock time.
         message: What the simulator said, for errors.
         video: File name of its video inside the folder `videos`, if it has one.
+        first_success: Actions after which the task was done for the first time, even if it was undone later; None if
+            it never was.
+        task: The task that the seed chose, in environments with several; "" in others.
     """
 
     seed: int
@@ -45,6 +49,8 @@ class EpisodeRow:
     seconds: float
     message: str = ""
     video: str | None = None
+    first_success: int | None = None
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Summary:
         counts: Status -> number of episodes.
         success_rate: Share of successes among the episodes that are not errors; None without any.
         wilson_95: 95 % Wilson interval of the success rate.
+        any_step_rate: Share of episodes in which the task was done at any step, of the same; None without any.
         mean_steps: Mean steps of the successful episodes; None without any.
         seconds: Wall-clock time of all episodes together.
     """
@@ -64,6 +71,7 @@ class Summary:
     counts: dict[str, int]
     success_rate: float | None
     wilson_95: tuple[float, float]
+    any_step_rate: float | None
     mean_steps: float | None
     seconds: float
 
@@ -149,12 +157,14 @@ def summarise(rows: Sequence[EpisodeRow]) -> Summary:
     tally = Counter(row.status for row in rows)
     counts = {status: tally[status] for status in STATUSES}
     judged = len(rows) - counts["error"]
+    ever = sum(row.first_success is not None for row in rows if row.status != "error")
     lengths = [row.steps for row in rows if row.status == "success"]
     return Summary(
         episodes=len(rows),
         counts=counts,
         success_rate=counts["success"] / judged if judged else None,
         wilson_95=wilson_interval(counts["success"], judged),
+        any_step_rate=ever / judged if judged else None,
         mean_steps=sum(lengths) / len(lengths) if lengths else None,
         seconds=sum(row.seconds for row in rows),
     )

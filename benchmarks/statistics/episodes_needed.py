@@ -44,7 +44,7 @@ def pairs_for_equality(table: PairedTable, margin: float, level: float = 0.95) -
         level: confidence of the interval.
 
     Returns:
-        The total number of pairs; None if the observed difference reaches the margin, or if more than `MOST` are needed.
+        The total number of pairs; None if the observed difference reaches the margin, or if it takes more than `MOST`.
     """
     if not table.pairs or abs(table.difference) >= margin:
         return None

@@ -51,9 +51,7 @@ class PairedTable:
     def scaled(self, pairs: float) -> PairedTable:
         """The table with the same shares and another number of pairs."""
         factor = pairs / self.pairs
-        return PairedTable(
-            self.both * factor, self.only_a * factor, self.only_b * factor, self.neither * factor
-        )
+        return PairedTable(self.both * factor, self.only_a * factor, self.only_b * factor, self.neither * factor)
 
     @property
     def pairs(self) -> float:

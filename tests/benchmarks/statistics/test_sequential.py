@@ -25,9 +25,7 @@ def test_by_hand() -> None:
 
 @given(st.integers(0, 60))
 def test_its_mean_is_one_under_the_null(discordant: int) -> None:
-    mean = sum(
-        math.comb(discordant, k) / 2**discordant * evidence(k, discordant - k) for k in range(discordant + 1)
-    )
+    mean = sum(math.comb(discordant, k) / 2**discordant * evidence(k, discordant - k) for k in range(discordant + 1))
     assert mean == pytest.approx(1)
 
 
