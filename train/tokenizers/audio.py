@@ -7,12 +7,12 @@ import math
 import torch
 from torch import Tensor
 
+from embodio.datasets.metrics.codebook_use import perplexity
 from embodio.model.config.parts import AudioTokenizerConfig
 from embodio.model.network.batch import Batch
 from embodio.model.processing.audio import TARGET_STD
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.train.objective import Outcome
-from embodio.train.tokenizers.codebook import perplexity
 from embodio.train.tokenizers.coded_training import CodedTraining, outcome
 from embodio.train.tokenizers.settings import AudioLossConfig, CodebookConfig
 

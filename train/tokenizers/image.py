@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from embodio.datasets.metrics.codebook_use import perplexity
 from embodio.model.config.parts import ImageTokenizerConfig
 from embodio.model.network.batch import Batch
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.train.objective import Outcome
-from embodio.train.tokenizers.codebook import perplexity
 from embodio.train.tokenizers.coded_training import CodedTraining, outcome
 from embodio.train.tokenizers.losses import FrozenFeatures, perceptual_distance
 from embodio.train.tokenizers.settings import CodebookConfig, ImageLossConfig
