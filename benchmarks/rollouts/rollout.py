@@ -13,7 +13,7 @@ from embodio.agent.errors import AgentError
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.datasets.engines import EngineError
 from embodio.datasets.errors import CollectionError
-from embodio.datasets.files.shards import Shard
+from embodio.datasets.files.shards import JobShard
 from embodio.envs.errors import EnvError
 from embodio.envs.perturbing.conditions import PerturbationError, conditions
 from embodio.model.errors import ModelError
@@ -97,7 +97,7 @@ class RolloutConfig:
     @property
     def seeds(self) -> list[int]:
         """The seeds of the episodes that this command plays."""
-        pieces = Shard.of(self.shard).indices(self.episodes) if self.shard else range(self.episodes)
+        pieces = JobShard.of(self.shard).indices(self.episodes) if self.shard else range(self.episodes)
         return [self.seed + index for index in pieces]
 
     @property
@@ -111,7 +111,7 @@ class RolloutConfig:
         return None if self.record is None else self._of_shard(self.record)
 
     def _of_shard(self, folder: Path) -> Path:
-        return folder / Shard.of(self.shard).folder if self.shard else folder
+        return folder / JobShard.of(self.shard).folder if self.shard else folder
 
     @property
     def command(self) -> str:

@@ -13,7 +13,7 @@ from embodio.benchmarks.rollouts.latency import Latency, append_times, read_time
 from embodio.benchmarks.rollouts.play import RESULTS, TIMES
 from embodio.benchmarks.rollouts.player import VIDEOS
 from embodio.benchmarks.rollouts.results import Results
-from embodio.datasets.files.shards import SHARDS, Shard, require_all
+from embodio.datasets.files.shards import SHARDS, JobShard, require_all
 from embodio.model.writing import write_errors
 
 
@@ -23,7 +23,7 @@ class _Part:
 
     folder: Path
     results: Results
-    shard: Shard
+    shard: JobShard
     episodes: int
 
 
@@ -78,7 +78,7 @@ def _read(folder: Path) -> _Part:
     results = Results.load(path)
     if not results.settings.get("shard"):
         raise ResultsError(f"{folder} is a whole rollout, not a shard of one: it was played without shard=i/n")
-    return _Part(folder, results, Shard.of(results.settings["shard"]), int(results.settings["episodes"]))
+    return _Part(folder, results, JobShard.of(results.settings["shard"]), int(results.settings["episodes"]))
 
 
 def _whole(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,12 @@ from collections.abc import Iterable
 
 
 def evidence(only_a: int, only_b: int) -> float:
-    """The mixture likelihood ratio E against equal success rates; 1 without discordant pairs."""
+    """The mixture likelihood ratio E against equal success rates; 1 without discordant pairs.
+
+    Args:
+        only_a: pairs in which only A succeeded so far.
+        only_b: pairs in which only B did.
+    """
     discordant = only_a + only_b
     return 2**discordant / ((discordant + 1) * math.comb(discordant, only_a))
 

@@ -12,7 +12,7 @@ SHARDS = "shards"
 
 
 @dataclass(frozen=True)
-class Shard:
+class JobShard:
     """One of several equal parts.
 
     Attributes:
@@ -24,7 +24,7 @@ class Shard:
     of_all: int
 
     @classmethod
-    def of(cls, text: str) -> Shard:
+    def of(cls, text: str) -> JobShard:
         """Reads "2/8".
 
         Raises:
@@ -53,7 +53,7 @@ class Shard:
         return range(self.number - 1, pieces, self.of_all)
 
 
-def require_all(shards: Mapping[Path, Shard], error: type[Exception]) -> None:
+def require_all(shards: Mapping[Path, JobShard], error: type[Exception]) -> None:
     """Makes sure that every shard of one job is there once.
 
     Args:

@@ -20,7 +20,7 @@ import gymnasium
 from embodio.datasets.engines import named_engine
 from embodio.datasets.errors import CollectionError
 from embodio.datasets.files.folder_lock import sole_user
-from embodio.datasets.files.shards import Shard
+from embodio.datasets.files.shards import JobShard
 from embodio.datasets.progress import progress_bars
 from embodio.datasets.recording.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
 from embodio.datasets.recording.demonstration import check_noise, record_demonstration
@@ -113,9 +113,8 @@ def collect(
 ) -> CollectionSummary:
     """Collects demonstrations into a folder that tfds, rlds and `RLDSReader` read.
 
-    Episode i plays the scene of seed + i; its executed actions carry noise of level noise[i % len(noise)]. The
-    result does not depend on the number of workers. A run that was interrupted or killed loses no finished episode:
-    call again with the same arguments to resume, or with more episodes to extend the data set.
+    Episode i plays the scene of seed + i; its executed actions carry noise of level noise[i % len(noise)], whoever
+    plays. A run that was interrupted loses no finished episode: call again to resume, or with more to extend it.
 
     Args:
         env_name: name of the environment.
@@ -123,12 +122,12 @@ def collect(
         seed: of episode 0.
         out: folder of the data set.
         noise: levels, as fractions of half the range of each continuous action dimension.
-        workers: processes.
+        workers: number of processes.
         keep_failures: whether to keep episodes in which the expert fails.
         env_options: further arguments of the environment.
         source: builds environment and expert; by default those registered under `env_name`.
         progress: whether to draw a progress bar on the terminal.
-        engine: who plays, see `embodio.datasets.engines`: "local" in processes of this machine, "ray" on a cluster.
+        engine: who plays, "local" in processes of this machine or "ray" on a cluster.
         shard: the part of the episodes to collect, such as "2/8", in a folder of its own inside `out`; "" for all.
 
     Returns:
@@ -141,28 +140,38 @@ def collect(
         EngineError: there is no such engine, or its machines died.
         KeyboardInterrupt: Ctrl-C; the episodes that were being played are finished first.
     """
-    if episodes < 1 or workers < 1 or seed < 0:
-        raise CollectionError(f"episodes={episodes}, workers={workers}, seed={seed}: need at least 1, 1 and 0")
+    _check(episodes, workers, seed)
     begin = time.monotonic()
     source = source or RegisteredSource(env_name, dict(env_options or {}))
     settings = _settings(source, env_name, seed, noise, keep_failures, env_options)
-    folder, indices = Path(out), range(episodes)
-    if shard:
-        part = Shard.of(shard)
-        settings = replace(settings, shard=part.text, episodes=episodes)
-        folder, indices = folder / part.folder, part.indices(episodes)
+    settings, folder, indices = _of_shard(settings, Path(out), episodes, shard)
     with sole_user(folder, "collecting into", CollectionError):
         store = CollectionStore(folder, settings)
         done = {row.index for row in [*store.published(), *store.staged()]}
-        pending = [index for index in indices if index not in done]
         work = partial(_play_one, source, settings, store.staging.absolute())
-        errors, messages = _play(pending, work, Players(engine, workers), len(done), progress)
+        errors, messages = _play(sorted({*indices} - done), work, Players(engine, workers), len(done), progress)
         store.assemble()
         rows = store.published()
     if not rows:
         raise CollectionError(f"no episode was finished. {messages[0] if messages else ''}")
     statuses = Counter(row.status for row in [*rows, *errors])
     return _summary(folder, rows, statuses, len(done), time.monotonic() - begin, messages)
+
+
+def _check(episodes: int, workers: int, seed: int) -> None:
+    """Refuses numbers out of range; raises CollectionError."""
+    if episodes < 1 or workers < 1 or seed < 0:
+        raise CollectionError(f"episodes={episodes}, workers={workers}, seed={seed}: need at least 1, 1 and 0")
+
+
+def _of_shard(
+    settings: CollectionSettings, out: Path, episodes: int, shard: str
+) -> tuple[CollectionSettings, Path, range]:
+    """Settings, folder and numbers of the episodes of a shard, or of all."""
+    if not shard:
+        return settings, out, range(episodes)
+    part = JobShard.of(shard)
+    return replace(settings, shard=part.text, episodes=episodes), out / part.folder, part.indices(episodes)
 
 
 def _settings(

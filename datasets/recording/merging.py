@@ -10,7 +10,7 @@ from typing import Any
 
 from embodio.datasets.errors import CollectionError, CollectionMismatch
 from embodio.datasets.files.folder_lock import sole_user
-from embodio.datasets.files.shards import SHARDS, Shard, require_all
+from embodio.datasets.files.shards import SHARDS, JobShard, require_all
 from embodio.datasets.recording.collection_store import (
     INDEX,
     CollectedEpisode,
@@ -28,7 +28,7 @@ class _Part:
     """One shard: its folder, its number, the settings of all, and its episodes."""
 
     folder: Path
-    shard: Shard
+    shard: JobShard
     settings: Mapping[str, Any]
     rows: list[CollectedEpisode]
 
@@ -76,7 +76,7 @@ def _read(folder: Path) -> _Part:
         raise CollectionError(f"{folder} is not a shard of a collection ({error}). Name folders of shards") from error
     if "shard" not in settings:
         raise CollectionError(f"{folder} is a whole collection, not a shard of one: it was made without shard=i/n")
-    shard = Shard.of(settings["shard"])
+    shard = JobShard.of(settings["shard"])
     return _Part(folder, shard, {name: value for name, value in settings.items() if name != "shard"}, rows)
 
 

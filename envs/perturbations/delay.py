@@ -7,14 +7,14 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from embodio.envs.perturbing.perturbation import Episode, Perturbation
+from embodio.envs.perturbing.perturbation import Perturbation, PerturbedEpisode
 from embodio.envs.perturbing.still import still_action
 
 
 class DelayedActions(Perturbation):
     """1, 2, 3, 4 or 5 steps; until the first action arrives, the robot keeps still."""
 
-    def __init__(self, episode: Episode) -> None:
+    def __init__(self, episode: PerturbedEpisode) -> None:
         """Begins with nothing on its way."""
         super().__init__(episode)
         self._waiting: deque[NDArray[np.float32]] = deque()

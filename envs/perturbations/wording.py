@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from embodio.envs.perturbing.perturbation import Episode, Perturbation
+from embodio.envs.perturbing.perturbation import Perturbation, PerturbedEpisode
 from embodio.envs.perturbing.wordings import wordings_of
 
 TRAINING = 2
@@ -14,7 +14,7 @@ class OtherWords(Perturbation):
 
     training_levels = TRAINING
 
-    def __init__(self, episode: Episode) -> None:
+    def __init__(self, episode: PerturbedEpisode) -> None:
         """Draws which of the wordings it is."""
         super().__init__(episode)
         self._drawn = int(episode.random.integers(2**20))

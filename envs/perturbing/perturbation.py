@@ -19,7 +19,7 @@ Step = Callable[[NDArray[np.float32]], Any]
 
 
 @dataclass(frozen=True)
-class Episode:
+class PerturbedEpisode:
     """What a perturbation knows about its episode.
 
     Attributes:
@@ -50,7 +50,7 @@ class Perturbation:
     needs_mujoco: ClassVar[bool] = False
     training_levels: ClassVar[int] = 5
 
-    def __init__(self, episode: Episode) -> None:
+    def __init__(self, episode: PerturbedEpisode) -> None:
         """Draws whatever is fixed for the episode.
 
         Raises:

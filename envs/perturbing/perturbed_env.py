@@ -15,7 +15,7 @@ from embodio.envs.errors import EnvError
 from embodio.envs.perturbations import PERTURBATIONS
 from embodio.envs.perturbing.conditions import PerturbationError, levels
 from embodio.envs.perturbing.mujoco_world import HasMujocoWorld, MujocoWorld, Nominal
-from embodio.envs.perturbing.perturbation import Episode, Perturbation
+from embodio.envs.perturbing.perturbation import Perturbation, PerturbedEpisode
 
 _LEVEL_STREAM = 2  # part of the seed of the levels of domain randomisation
 
@@ -35,7 +35,7 @@ class PerturbedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
             env: what is perturbed.
             name: its name.
             condition: perturbations that are applied together, with levels, such as "camera:3+light:3".
-            randomise: draw the level of each perturbation anew for every episode, from 0 (none) to that given, for
+            randomise: draw the level of each perturbation for every episode, from 0 (none) to that given, for
                 training; what is held out for evaluation is never drawn.
 
         Raises:
@@ -93,7 +93,7 @@ class PerturbedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
                 level = int(generator.integers(0, min(highest, kind.training_levels) + 1))
             if level:
                 random = np.random.default_rng([seed, stream])
-                made.append(kind(Episode(self._name, embodiment, seed, level, random)))
+                made.append(kind(PerturbedEpisode(self._name, embodiment, seed, level, random)))
         return made
 
     def _world(self) -> MujocoWorld | None:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 _MODEL_SEED = 0
 GEOM_GROUPS = (False, True, True, True, True, True)
 """Which of MuJoCo's groups of geoms robosuite draws: not the first, which holds shapes for collisions."""
-# Warnings after which MuJoCo resets its own state in the middle of an episode.
-_DIVERGED = ("mjWARN_BADQPOS", "mjWARN_BADQVEL", "mjWARN_BADQACC", "mjWARN_BADCTRL")
 
 
 def start(class_name: str, offscreen: bool) -> ManipulationEnv:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from embodio.datasets.files.shards import Shard
+from embodio.datasets.files.shards import JobShard
 from embodio.train.command_line.schema import UsageError
 
 
@@ -69,9 +69,9 @@ def require_ranges(config: object, prefix: str = "", **ranges: Range) -> None:
                 raise UsageError(f"{prefix}{name}: got {value}, expected {allowed}")
 
 
-def require_shard(text: str) -> Shard:
+def require_shard(text: str) -> JobShard:
     """Reads the setting `shard`, such as "2/8"; raises UsageError if it is not one."""
     try:
-        return Shard.of(text)
+        return JobShard.of(text)
     except ValueError as error:
         raise UsageError(str(error)) from error
