@@ -113,8 +113,8 @@ def collect(
 ) -> CollectionSummary:
     """Collects demonstrations into a folder that tfds, rlds and `RLDSReader` read.
 
-    Episode i plays the scene of seed + i; its executed actions carry noise of level noise[i % len(noise)], on any engine and
-    with any number of workers. An interrupted run loses no finished episode: call again to resume or to extend it.
+    Episode i plays the scene of seed + i, with noise of level noise[i % len(noise)], on any engine and with any number
+    of workers. An interrupted run loses no finished episode: call again to resume or to extend it.
 
     Args:
         env_name: name of the environment.
