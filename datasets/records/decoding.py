@@ -129,7 +129,7 @@ def decoded_sound(data: bytes, origin: Origin, settings: RecordSettings) -> Wave
 
 def checked_sound(samples: npt.NDArray[Any], rate: float, origin: Origin, settings: RecordSettings) -> Waveform:
     """A sound that is stored as numbers, [samples] or [samples, channels]; raises CorruptRecordError."""
-    if int(rate) not in _RATES or len(samples) > settings.longest_sound * rate:
+    if not np.isfinite(rate) or int(rate) not in _RATES or len(samples) > settings.longest_sound * rate:
         refuse(origin, f"a sound of {len(samples)} samples at {rate} Hz, longer than longest_sound or of an odd rate")
     if samples.dtype == np.float64:
         samples = samples.astype(np.float32)
