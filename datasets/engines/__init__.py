@@ -54,7 +54,7 @@ class Crew(NamedTuple):
     workers: int
 
 
-def _here(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[tuple[int, Any]]:
+def _here(work: Callable[[Any], Any], jobs: Iterable[Any], workers: int) -> Iterator[tuple[int, Any]]:
     return enumerate(map(work, jobs))
 
 
