@@ -175,12 +175,13 @@ def _verify(new: Path, folder: Path, tensors: Mapping[str, torch.Tensor]) -> Non
     except (SafetensorError, OSError) as error:
         raise WriteError(errno.EIO, f"{TENSORS} cannot be read back ({error})", str(folder)) from error
     for name, tensor in tensors.items():
-        if name not in found or not torch.equal(_bytes(found[name]), _bytes(tensor)):
+        if name not in found or not same_bytes(found[name], tensor):
             raise WriteError(errno.EIO, f"{name} is not what was written when it is read back", str(folder))
 
 
-def _bytes(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.reshape(-1).view(torch.uint8)
+def same_bytes(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors hold the same bits, NaN included."""
+    return torch.equal(*(tensor.reshape(-1).view(torch.uint8) for tensor in (one, other)))
 
 
 def read_whole(folder: Path, run: Run[Network]) -> dict[str, torch.Tensor]:

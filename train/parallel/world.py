@@ -78,7 +78,6 @@ class TrainingWorld:
         return next(filter(None, gathered(failure)), None)
 
 
-
 def gathered(value: Any, group: dist.ProcessGroup | None = None) -> list[Any]:
     """A value of each process, by rank; all of them call it.
 

@@ -65,5 +65,3 @@ def _destination(args: Iterable[Any], named: Mapping[str, Any]) -> torch.device 
         if isinstance(one, str | torch.device):
             return torch.device(one)
     return None
-
-
