@@ -1,81 +1,33 @@
 """The registry of environments: creates environments, their scripted experts and embodiments by name.
 
-Environments of this package have names such as "robosuite/lift". Custom ones are named "module:Class", for any module
-that Python can import; their instances have an `embodiment`, and a method `expert()` to collect demonstrations.
+Environments of this package have names such as "robosuite/lift"; a folder with a module `family` lists those of its
+family (see `embodio.envs.family`). Custom ones are named "module:Class", for any module that Python can import; their
+instances have an `embodiment`, and a method `expert()` to collect demonstrations.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from dataclasses import dataclass
+import pkgutil
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import EnvError, UnknownEnv
+from embodio.envs.family import EnvEntry, Simulator
 from embodio.envs.policy import Policy
-from embodio.envs.robosuite.tasks import TASKS as ROBOSUITE_TASKS
-from embodio.envs.vima.tasks import TASKS as VIMA_TASKS
-from embodio.envs.vima.tasks import default_level
-
-
-@dataclass(frozen=True)
-class EnvEntry:
-    """One known environment. Classes and functions are "module:name", imported on demand.
-
-    Attributes:
-        gymnasium_id: its id for `gymnasium.make`.
-        env: class of the environment.
-        kwargs: arguments of the class.
-        expert: class or function that creates its scripted expert, called with the environment.
-        embodiment: function that returns its embodiment, called without arguments.
-        simulator: module of the simulator that it needs.
-    """
-
-    gymnasium_id: str
-    env: str
-    kwargs: dict[str, Any]
-    expert: str
-    embodiment: str
-    simulator: str
-
-
-def _robosuite_entries() -> dict[str, EnvEntry]:
-    """Entries of robosuite, named robosuite/TASK."""
-    return {
-        f"robosuite/{task}": EnvEntry(
-            gymnasium_id=f"embodio/robosuite-{task}-v0",
-            env="embodio.envs.robosuite.env:RobosuiteEnv",
-            kwargs={"task": task},
-            expert="embodio.envs.robosuite.tasks:expert_of",
-            embodiment="embodio.envs.robosuite.panda:panda_osc_pose",
-            simulator="robosuite",
-        )
-        for task in ROBOSUITE_TASKS
-    }
-
-
-def _vima_entries() -> dict[str, EnvEntry]:
-    """Entries of VIMA: vima/TASK at the task's first level, and vima/TASK/LEVEL for each of its levels."""
-    entries: dict[str, EnvEntry] = {}
-    for task, about in VIMA_TASKS.items():
-        for level in (None, *about.levels):
-            entries[f"vima/{task}/{level}" if level else f"vima/{task}"] = EnvEntry(
-                gymnasium_id=f"embodio/vima-{task}{f'-{level}' if level else ''}-v0",
-                env="embodio.envs.vima.env:VimaEnv",
-                kwargs={"task": task, "level": level or default_level(task)},
-                expert="embodio.envs.vima.oracle:VimaOracle",
-                embodiment="embodio.envs.vima.robot:vima_pick_place",
-                simulator="vima_bench",
-            )
-    return entries
 
 
 def _envs() -> dict[str, EnvEntry]:
-    """Name -> entry of every environment; tasks are listed on every call."""
-    return _robosuite_entries() | _vima_entries()
+    """Name -> entry of every environment; families and their tasks are listed on every call."""
+    found: dict[str, EnvEntry] = {}
+    for folder in pkgutil.iter_modules([str(Path(__file__).parent)], "embodio.envs."):
+        if folder.ispkg and importlib.util.find_spec(f"{folder.name}.family") is not None:
+            found |= importlib.import_module(f"{folder.name}.family").entries()
+    return found
 
 
 def known_envs() -> tuple[str, ...]:
@@ -83,14 +35,13 @@ def known_envs() -> tuple[str, ...]:
     return tuple(sorted(_envs()))
 
 
-def missing_simulator(name: str) -> str | None:
-    """The simulator module that an environment needs but that is not installed; None if it is installed.
+def simulator_of(name: str) -> Simulator:
+    """The simulator that an environment needs, installed or not.
 
     Raises:
         UnknownEnv: there is no such environment; names the nearest.
     """
-    module = _entry(name).simulator
-    return None if importlib.util.find_spec(module) else module
+    return _entry(name).simulator
 
 
 def make_env(name: str = "robosuite/lift", **kwargs: Any) -> gymnasium.Env[Any, Any]:
@@ -102,7 +53,8 @@ def make_env(name: str = "robosuite/lift", **kwargs: Any) -> gymnasium.Env[Any, 
 
     Raises:
         UnknownEnv: there is no such environment; names the nearest.
-        EnvError: a custom class cannot be imported, does not take the arguments, or has no embodiment.
+        EnvError: its simulator is not installed, with the command that installs it; or a custom class cannot be
+            imported, does not take the arguments, or has no embodiment.
     """
     if is_own(name):
         return _own_env(name, kwargs)
@@ -116,14 +68,17 @@ def make_expert(name: str, env: gymnasium.Env[Any, Any]) -> Policy:
 
     Raises:
         UnknownEnv: there is no such environment; names the nearest.
-        EnvError: a custom environment has no method `expert`.
+        EnvError: the environment has no expert, or a custom one no method `expert`.
     """
     if is_own(name):
         if not hasattr(env.unwrapped, "expert"):
             raise EnvError(f"{name}: it has no expert; give the class a method `expert()` that returns a policy")
         own: Policy = env.unwrapped.expert()
         return own
-    expert: Policy = _load(_entry(name).expert)(env.unwrapped)
+    made_by = _entry(name).expert
+    if made_by is None:
+        raise EnvError(f"{name} has no scripted expert; demonstrations for it come from elsewhere")
+    expert: Policy = _load(made_by)(env.unwrapped)
     return expert
 
 

@@ -8,8 +8,9 @@ It does nothing if everything is installed already.
 
 It differs from a plain `pip install -c constraints.txt -e .` in two things:
 * Without a GPU it takes the CPU build of torch, which is 3 GB smaller than the CUDA build.
-* It installs robosuite without the dependencies that only its input devices and one of its controllers use. One of
-  them, evdev, needs a C compiler. `pip check` therefore names them as missing.
+* It installs some simulators without their dependencies: robosuite, as its input devices and one of its controllers
+  use some that need a C compiler; Meta-World, PushT and ALOHA, as they ask for another MuJoCo or another pygame than
+  the one that all of them run with. `pip check` therefore names them.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parent.parent
 CONSTRAINTS = REPO / "constraints.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+# Packages that are installed without their dependencies; their extras name what they really need.
+BARE = ("robosuite", "metaworld", "gym-pusht", "gym-aloha")
 # What robosuite imports when it simulates, besides what embodio needs anyway.
 ROBOSUITE_NEEDS = ("numba", "termcolor")
 EXTRAS = {
     "base": (),
     "vima": ("vima",),
     "all": (
+        *("metaworld", "minigrid", "pusht"),
         *("tf", "vima", "hdf5", "zarr", "umi", "lerobot", "array-record", "remote", "hub", "records", "corpus"),
         *("tensorboard", "dev"),
     ),
@@ -105,13 +109,28 @@ def require_right_torch() -> None:
         )
 
 
-def requirements(extras: tuple[str, ...]) -> list[str]:
-    """The dependencies in pyproject.toml, with robosuite replaced by what it really needs."""
+def listed(extras: tuple[str, ...]) -> list[str]:
+    """The dependencies in pyproject.toml."""
     project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
-    listed = list(project["dependencies"])
+    lines = list(project["dependencies"])
     for extra in extras:
-        listed += project["optional-dependencies"][extra]
-    return [line for line in listed if not line.startswith("robosuite")] + list(ROBOSUITE_NEEDS)
+        lines += project["optional-dependencies"][extra]
+    return lines
+
+
+def name_of(line: str) -> str:
+    """The package that a line of dependencies names."""
+    return re.split(r"[^\w.-]", line, maxsplit=1)[0]
+
+
+def requirements(extras: tuple[str, ...]) -> list[str]:
+    """The dependencies in pyproject.toml without `BARE`, and what robosuite really needs."""
+    return [line for line in listed(extras) if name_of(line) not in BARE] + list(ROBOSUITE_NEEDS)
+
+
+def bare(extras: tuple[str, ...]) -> list[str]:
+    """Those of `BARE` that pyproject.toml asks for, pinned."""
+    return [pinned(name) for name in map(name_of, listed(extras)) if name in BARE]
 
 
 def fingerprint(name: str) -> str:
@@ -145,7 +164,7 @@ def install(name: str) -> None:
     print(f"Installing {steps} into {sys.prefix}; this takes a few minutes.", flush=True)
     install_torch()
     need(*requirements(EXTRAS[name]))
-    need("--no-deps", pinned("robosuite"))
+    need("--no-deps", *bare(EXTRAS[name]))
     need("--no-deps", "-e", str(REPO))
     require_right_torch()
     stamp(name).write_text(fingerprint(name))

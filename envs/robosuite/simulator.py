@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embodio.envs import headless_mujoco
 from embodio.envs.errors import SimulatorError
+from embodio.envs.headless_mujoco import GL_REMEDY, prefer_headless
 from embodio.envs.robosuite.panda import CONTROL_HZ
 
 if TYPE_CHECKING:
     from robosuite.environments.manipulation.manipulation_env import ManipulationEnv
 
-_GL_REMEDY = (
-    "Off-screen rendering needs EGL: on Debian and Ubuntu run `apt-get install libegl1 libgl1-mesa-dri`, or set "
-    "MUJOCO_GL=osmesa after `apt-get install libosmesa6`."
-)
 # The model itself (e.g. the size of the cube) is sampled once from this seed, so that all simulators are identical and
 # only the seed given to `reset` determines an episode.
 _MODEL_SEED = 0
-# Warnings after which MuJoCo resets its own state in the middle of an episode.
-_DIVERGED = ("mjWARN_BADQPOS", "mjWARN_BADQVEL", "mjWARN_BADQACC", "mjWARN_BADCTRL")
 
 
 def start(class_name: str, offscreen: bool) -> ManipulationEnv:
@@ -63,20 +56,11 @@ def start(class_name: str, offscreen: bool) -> ManipulationEnv:
     return simulator
 
 
-def prefer_headless() -> None:
-    """Have MuJoCo render without a display, unless the user says otherwise; call it before MuJoCo is first imported."""
-    if sys.platform.startswith("linux"):
-        os.environ.setdefault("MUJOCO_GL", "egl")
-    # Mesa's software renderer uses its own threads, for which a forked worker would wait forever. Without them frames
-    # cost the same, as most of the time goes into geometry, which is single-threaded anyway.
-    os.environ.setdefault("LP_NUM_THREADS", "0")
-
-
 def _build(task_class: type[ManipulationEnv], **settings: Any) -> ManipulationEnv:
     try:
         return task_class(**settings)
     except (ImportError, RuntimeError) as error:  # robosuite's words for a machine without OpenGL
-        raise SimulatorError(f"the simulator cannot be started: {error}. {_GL_REMEDY}") from error
+        raise SimulatorError(f"the simulator cannot be started: {error}. {GL_REMEDY}") from error
 
 
 def seed(simulator: ManipulationEnv, generator: np.random.Generator) -> None:
@@ -105,36 +89,15 @@ def stop(simulator: ManipulationEnv) -> None:
 
 
 def require_healthy(simulator: ManipulationEnv) -> None:
-    """Raise SimulatorError if the physics diverged (MuJoCo only warns, resets its state and continues)."""
-    import mujoco
-
-    data = simulator.sim.data
-    for name in _DIVERGED:
-        if data.warning[getattr(mujoco.mjtWarning, name)].number:
-            raise SimulatorError(f"the physics diverged ({name}); reset the environment to continue")
-    if not (np.isfinite(data.qpos).all() and np.isfinite(data.qvel).all()):
-        raise SimulatorError("the physics diverged (positions or velocities are not finite); reset to continue")
+    """Raise SimulatorError if the physics diverged."""
+    headless_mujoco.require_healthy(simulator.sim.data)
 
 
-@contextlib.contextmanager
-def errors_as_simulator_error(doing: str) -> Iterator[None]:
+def errors_as_simulator_error(doing: str) -> contextlib.AbstractContextManager[None]:
     """Turn every exception type with which MuJoCo, robosuite and OpenGL report a failure into SimulatorError."""
-    import mujoco
     from robosuite.utils.errors import robosuiteError
 
-    failures: list[type[BaseException]] = [
-        mujoco.FatalError,
-        mujoco.UnexpectedError,
-        robosuiteError,
-        np.linalg.LinAlgError,
-        FloatingPointError,
-    ]
-    if "OpenGL.error" in sys.modules:
-        failures.append(sys.modules["OpenGL.error"].Error)
-    try:
-        yield
-    except tuple(failures) as error:
-        raise SimulatorError(f"{doing} failed: {type(error).__name__}: {error}") from error
+    return headless_mujoco.errors_as_simulator_error(doing, robosuiteError)
 
 
 def _make_current(simulator: ManipulationEnv) -> None:
@@ -161,7 +124,7 @@ def _import_robosuite() -> Any:
         import robosuite
         import robosuite.environments.base
     except (ImportError, AttributeError) as error:
-        raise SimulatorError(f"robosuite cannot be imported: {error}. {_GL_REMEDY}") from error
+        raise SimulatorError(f"robosuite cannot be imported: {error}. {GL_REMEDY}") from error
     return robosuite
 
 

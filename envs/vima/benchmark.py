@@ -13,17 +13,14 @@ from typing import Any, Protocol
 
 import gymnasium
 
-from embodio.envs.errors import EnvError, SimulatorError
+from embodio.envs.errors import SimulatorError
+from embodio.envs.vima.family import SIMULATOR
 from embodio.envs.vima.isolation import World, isolate
 from embodio.envs.vima.native_output import silenced
 from embodio.envs.vima.tasks import PARTITIONS, TRAIN
 
 LOG = logging.getLogger("embodio.envs.vima")
 
-REMEDY = (
-    "get it with `git clone https://github.com/vimalabs/VIMABench`, put that folder on PYTHONPATH, and `pip install "
-    "pybullet==3.2.7 transforms3d kornia kornia-rs opencv-python matplotlib einops importlib_resources`"
-)
 NO_SCENE = (ValueError, AssertionError, LookupError, TypeError, ArithmeticError)
 """Errors of the benchmark when the objects of a seed do not fit; another seed may work."""
 _BREAKDOWNS = (RuntimeError, AttributeError, OSError)
@@ -52,19 +49,13 @@ class Benchmark(Protocol):
         """Disconnects the physics."""
 
 
-def require_benchmark() -> None:
-    """Raises EnvError unless the package `vima_bench` can be found; does not import it."""
-    if sys.modules.get("vima_bench") is None and importlib.util.find_spec("vima_bench") is None:
-        raise EnvError(f"VIMA's benchmark (vima_bench) is not installed; it is not on PyPI: {REMEDY}")
-
-
 def start(task: str, level: str) -> Benchmark:
     """Creates the benchmark's environment of a task at a level, in its own `World`.
 
     Raises:
         SimulatorError: it cannot be imported or started.
     """
-    require_benchmark()
+    SIMULATOR.require()
     with contextlib.ExitStack() as undo, errors_as_simulator_error("starting the benchmark"):
         vima_bench = _import()
         specs = vima_bench.PARTITION_TO_SPECS
@@ -121,6 +112,6 @@ def _import() -> Any:
         with silenced():
             found = importlib.import_module("vima_bench")
     except ImportError as error:
-        raise SimulatorError(f"vima_bench cannot be imported: {error}; {REMEDY}") from error
+        raise SimulatorError(f"vima_bench cannot be imported: {error}; {SIMULATOR.install}") from error
     isolate("vima_bench")
     return found

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from embodio.envs.actions import action_box
 from embodio.envs.errors import EnvError, SimulatorError, UnknownEnv
 from embodio.envs.interleaved_prompt import InterleavedPrompt, PromptSpace, interleave
-from embodio.envs.vima.benchmark import NO_SCENE, Benchmark, errors_as_simulator_error, require_benchmark, start
+from embodio.envs.vima.benchmark import NO_SCENE, Benchmark, errors_as_simulator_error, start
+from embodio.envs.vima.family import SIMULATOR
 from embodio.envs.vima.isolation import MOTION_STEPS
 from embodio.envs.vima.robot import HEIGHT, VIEWS, WIDTH, from_action, vima_pick_place
 from embodio.envs.vima.tasks import TASKS, default_level
@@ -81,7 +82,7 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             raise EnvError(f"horizon must be at least 1 step, got {horizon}")
         if prompt_view not in VIEWS or render_mode not in (None, *self.metadata["render_modes"]):
             raise EnvError(f"prompt_view must be one of {VIEWS} and render_mode None or 'rgb_array'")
-        require_benchmark()
+        SIMULATOR.require()
         self.horizon = horizon or TASKS[task].oracle_steps + _EXTRA_STEPS
         self.cameras, self.prompt_view, self.render_mode = cameras, prompt_view, render_mode
         self.oracle_goals = oracle_goals

@@ -92,8 +92,9 @@ def test_base_is_free_of_tensorflow() -> None:
     base = " ".join(PROJECT["project"]["dependencies"])
     assert not re.search(r"tensorflow|rlds|tfds", base)
     extras = set(PROJECT["project"]["optional-dependencies"])
-    services = {"wandb", "trackio", "ray"}  # tests have stand-ins for the first two; those of Ray are slow
-    assert extras - services == set(script("install").EXTRAS["all"]), "`make test` installs all other extras"
+    # Tests have stand-ins for the first two; those of Ray are slow; ALOHA brings 130 MB for two environments.
+    aside = {"wandb", "trackio", "ray", "aloha"}
+    assert extras - aside == set(script("install").EXTRAS["all"]), "`make test` installs all other extras"
 
 
 @pytest.fixture
@@ -184,6 +185,17 @@ def test_base_requirements_leave_out_what_needs_a_compiler(installer: types.Modu
     assert not {"evdev", "pynput", "tensorflow-cpu", "pytest"} & base
     assert {"torch", "gymnasium", "numba"} <= base
     assert "tensorflow-datasets" in {Requirement(line).name for line in installer.requirements(("tf",))}
+
+
+def test_simulators_that_ask_for_another_mujoco_come_without_their_dependencies(installer: types.ModuleType) -> None:
+    extras = ("metaworld", "pusht", "aloha")
+    assert not {"metaworld", "gym-pusht", "gym-aloha"} & {
+        Requirement(line).name for line in installer.requirements(extras)
+    }
+    versions = pins()
+    names = ("robosuite", "metaworld", "gym-pusht", "gym-aloha")
+    assert installer.bare(extras) == [f"{name}=={versions[name]}" for name in names]
+    assert installer.bare(()) == [f"robosuite=={versions['robosuite']}"]
 
 
 def test_missing_graphics_without_root(

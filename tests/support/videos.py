@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,7 +62,7 @@ def write_video(
         container: options of the container.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w", container_options=container or {}) as out:
+    with _same_priority(), av.open(str(path), "w", container_options=container or {}) as out:
         stream = out.add_stream(codec, rate=10, options=_QUIET.get(codec, {}) | (options or {}))
         stream.height, stream.width, stream.pix_fmt = size[0], size[1], pixels
         stream.codec_context.time_base = unit
@@ -70,6 +72,19 @@ def write_video(
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return path
+
+
+@contextmanager
+def _same_priority() -> Iterator[None]:
+    """Gives this thread its scheduling back: SVT-AV1, opened by root, makes it one that starves all others."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def _frame(number: int, pixels: str, size: tuple[int, int]) -> av.VideoFrame:

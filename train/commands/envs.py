@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from embodio.envs import embodiment_of, known_envs
 from embodio.envs.errors import EnvError
-from embodio.envs.registry import missing_simulator
+from embodio.envs.registry import simulator_of
 from embodio.train.command_line.cli import run as run_command
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.padding import Padding
 
 
 @dataclass(frozen=True)
@@ -40,28 +41,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def show(config: EnvsConfig, console: Console | None = None) -> int:
-    """Prints the table; returns the exit code, 1 if no name matches."""
-    from rich.box import SIMPLE_HEAD
+    """Prints the families and their environments; returns the exit code, 1 if no name matches."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
     console = console or Console(highlight=False)
     rows = {name: variants for name, variants in grouped(known_envs()).items() if _matches(name, variants, config)}
     if not rows:
         console.print(f"no environment matches {config.match!r}; embodio-envs lists them all", markup=False)
         return 1
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("env", no_wrap=True)
-    for column in ("variants", "robot", "cameras"):
-        table.add_column(column, overflow="fold")
-    for name, variants in rows.items():
-        robot = embodiment_of(name)
+    for family, names in _families(rows).items():
+        robot = embodiment_of(names[0])
         cameras = ", ".join(camera.name for camera in robot.cameras)
-        table.add_row(name, " ".join(f"/{variant}" for variant in variants), robot.name, cameras)
-    console.print(table)
-    for module in sorted({missing for name in rows if (missing := missing_simulator(name))}):
-        families = sorted({name.split("/")[0] for name in rows if missing_simulator(name) == module})
-        console.print(f"{module} is not installed, which {', '.join(families)}/... needs.", markup=False)
+        console.print(Text(f"{family}/", style="bold"))
+        console.print(f"  robot {robot.name}; cameras {cameras}", markup=False)
+        for tasks, variants in _alike(names, rows).items():
+            console.print(_indented(tasks))
+            if variants:
+                console.print(_indented((f"each also with {' '.join(f'/{variant}' for variant in variants)}",)))
+        simulator = simulator_of(names[0])
+        if not simulator.installed:
+            console.print(f"  {simulator.module} is not installed: {simulator.install}", markup=False)
+    console.print("A name is FAMILY/TASK or FAMILY/TASK/VARIANT, such as env=robosuite/lift.", markup=False)
     console.print("One of your own: env=module:Class, a gymnasium environment with an `embodiment`.", markup=False)
     return 0
 
@@ -73,6 +74,30 @@ def grouped(names: Sequence[str]) -> dict[str, list[str]]:
         family, task, *variant = name.split("/", 2)
         groups.setdefault(f"{family}/{task}", []).extend(variant)
     return groups
+
+
+def _families(names: Iterable[str]) -> dict[str, list[str]]:
+    """Family -> its names; all of a family have the same robot."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(name.split("/")[0], []).append(name)
+    return found
+
+
+def _alike(names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Tasks -> the variants that each of them has."""
+    by_variants: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        by_variants.setdefault(tuple(rows[name]), []).append(name.split("/")[1])
+    return {tuple(tasks): variants for variants, tasks in by_variants.items()}
+
+
+def _indented(words: Sequence[str]) -> Padding:
+    """Words in lines as wide as the terminal, indented."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    return Padding(Text("  ".join(words), overflow="fold"), (0, 0, 0, 4))
 
 
 def _matches(name: str, variants: Sequence[str], config: EnvsConfig) -> bool:

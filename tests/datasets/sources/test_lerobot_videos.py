@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,13 @@ def test_right_frames(tmp_path: Path, codec: str, name: str) -> None:
     else:
         write_video(folder / VIDEO, range(TOTAL), times, codec=codec)
     assert shown(folder) == RIGHT
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux tells the scheduling of a thread")
+def test_written_videos_leave_the_priority_of_the_tests_alone(tmp_path: Path) -> None:
+    before = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    write_video(tmp_path / "video.mp4", range(3), [0.0, 0.1, 0.2], codec="libsvtav1")
+    assert (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority) == before
 
 
 def test_a_gap_is_an_error_and_the_frames_around_it_are_right(tmp_path: Path) -> None:
