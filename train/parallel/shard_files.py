@@ -23,8 +23,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 
 from embodio.model.writing import WriteError
 from embodio.train.checkpoints.kept import damaged
-from embodio.train.checkpoints.run import same_bytes
-from embodio.train.optimisers.sharded_tensors import local
+from embodio.train.optimisers.sharded_tensors import same_bits
 
 
 def write_shards(folder: Path, tensors: Mapping[str, Tensor], group: dist.ProcessGroup | None = None) -> None:
@@ -77,7 +76,7 @@ def verify_shards(folder: Path, tensors: Mapping[str, Tensor], group: dist.Proce
     found = {name: torch.zeros_like(tensor) for name, tensor in tensors.items()}
     read_shards(folder, found, group)
     for name, tensor in tensors.items():
-        if not same_bytes(local(found[name]), local(tensor)):
+        if not same_bits(found[name], tensor):
             raise WriteError(errno.EIO, f"{name} is not what was written when it is read back", str(folder))
 
 
