@@ -14,7 +14,7 @@ from embodio.datasets.pages.pictures import on_canvas, picture, sound, spectrogr
 from embodio.datasets.pages.token_text import Piece, pieces
 from embodio.model.example import Example, Image, Sound
 from embodio.model.processing.audio import spectrogram_to_patches
-from embodio.model.processing.audio_features import FLOOR, SAMPLE_RATE, Spectrogram, log_mel
+from embodio.model.processing.audio_features import SAMPLE_RATE, Spectrogram, filled_log_mel
 from embodio.model.processing.hidden_codes import seen_patches
 from embodio.model.processing.image import ImageFit
 from embodio.model.processing.processor import Features, Processor, segment_spectrogram
@@ -138,7 +138,7 @@ class _Shown:
         mask = spectrogram_to_patches(found, size, self._config.audio_patch_size)[1]
         valid = mask.reshape(self._config.patch_grids[modality]) != 0
         covered, left_out, note = self._patches(modality, slot, valid, hidden)
-        pixels = with_patches(spectrogram(_log_mel(found)), covered.T[::-1], left_out.T[::-1])
+        pixels = with_patches(spectrogram(filled_log_mel(found.power)), covered.T[::-1], left_out.T[::-1])
         return ShownPart(name, media=[picture(pixels), *_playable(heard)], note=note)
 
     def _patches(self, modality: str, slot: int | None, valid: Bools, hidden: Bools | None) -> tuple[Bools, Bools, str]:
@@ -157,15 +157,12 @@ class _Shown:
         return f"{int(valid.sum())} codes" + (f", {count} of them where patches are hidden" if count else "")
 
 
-def _log_mel(found: Spectrogram) -> npt.NDArray[np.float32]:
-    """The logarithm, [T, M]; of silence where there is no sound."""
-    values, present = log_mel(found.power)
-    return np.where(present, values, np.float32(np.log(FLOOR)))
-
-
 def _playable(heard: Sound) -> list[Medium]:
     return [] if isinstance(heard, Spectrogram) else [sound(heard, SAMPLE_RATE)]
 
 
 def _heard(heard: Sound, size: tuple[int, int]) -> list[Medium]:
-    return [picture(spectrogram(_log_mel(segment_spectrogram(heard, size, "audio_target")))), *_playable(heard)]
+    return [
+        picture(spectrogram(filled_log_mel(segment_spectrogram(heard, size, "audio_target").power))),
+        *_playable(heard),
+    ]

@@ -25,6 +25,8 @@ HOP = 256
 """Number of samples between frames."""
 FLOOR, CEILING = 1e-5, 1e5
 """Mel power is clipped to this range before the logarithm."""
+SILENCE = np.float32(np.log(FLOOR))
+"""The logarithm of mel power without sound."""
 
 # Slaney's mel scale: 200 / 3 Hz for one mel up to 1000 Hz, above it 27 mel for a factor of 6.4.
 _HERTZ_PER_MEL = 200 / 3
@@ -128,6 +130,12 @@ def log_mel(power: npt.NDArray[np.floating]) -> tuple[Floats, npt.NDArray[np.boo
     present = power != 0
     logarithm = np.log(np.clip(power.astype(np.float32, copy=False), np.float32(FLOOR), np.float32(CEILING)))
     return np.where(present, logarithm, np.float32(0)), present
+
+
+def filled_log_mel(power: npt.NDArray[np.floating]) -> Floats:
+    """The natural logarithm of mel power float [..., M], that of silence in cells without sound; float32."""
+    logarithm, present = log_mel(power)
+    return np.where(present, logarithm, SILENCE)
 
 
 @lru_cache(maxsize=8)

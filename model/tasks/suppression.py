@@ -39,11 +39,17 @@ def suppress(boxes: npt.ArrayLike, overlap: float, labels: Sequence[str] | None 
     return np.array(kept, dtype=np.intp)
 
 
-def intersection_over_union(boxes: Doubles) -> Doubles:
-    """Pairwise overlap float64 [N, N] of boxes float64 [N, 4]; 0 where neither has an area."""
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+def intersection_over_union(boxes: Doubles, others: Doubles | None = None) -> Doubles:
+    """Pairwise overlap float64 [N, M] of boxes float64 [N, 4] with others [M, 4]; 0 where neither has an area.
+
+    Args:
+        boxes: as (y1, x1, y2, x2), or with x and y in turn.
+        others: the same; None for the boxes themselves.
+    """
+    right = boxes if others is None else others
+    low = np.maximum(boxes[:, None, :2], right[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], right[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=-1)
-    areas = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=-1)
-    union = areas[:, None] + areas[None, :] - shared
+    areas, other_areas = (np.clip(some[:, 2:] - some[:, :2], 0, None).prod(axis=-1) for some in (boxes, right))
+    union = areas[:, None] + other_areas[None, :] - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)

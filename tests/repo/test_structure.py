@@ -15,6 +15,7 @@ PLUG_INS = {
     "families",
     "tasks",
     "annotations",
+    "metrics",
     "suites",
     "commands",
     "catalogue",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from embodio.datasets.metrics.log_spectral_distance import DECIBELS
 from embodio.model.config.parts import AudioTokenizerConfig
 from embodio.model.network.batch import Batch
 from embodio.model.processing.audio import TARGET_STD
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.train.objective import Outcome
 from embodio.train.tokenizers.coded_training import CodedTraining
-from embodio.train.tokenizers.figures import DECIBELS
 from embodio.train.tokenizers.settings import CodebookConfig, CodedLossConfig
 
 

@@ -112,9 +112,3 @@ class Codebook(nn.Module):
         self.uses[which] = 1.0
         self.sums[which] = drawn
         self.idle[which] = 0
-
-
-def perplexity(counts: Tensor) -> Tensor:
-    """The number of equally frequent codes with the same entropy as codes with these counts [K]; a scalar."""
-    shares = counts.double() / counts.sum().clamp(min=1)
-    return torch.exp(-(shares * shares.clamp(min=1e-30).log()).sum()).float()

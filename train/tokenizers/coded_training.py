@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from embodio.datasets.metrics.codebook_use import perplexity
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.train.errors import TrainError
 from embodio.train.objective import Figure, Outcome
-from embodio.train.tokenizers.codebook import Codebook, Quantised, perplexity
+from embodio.train.tokenizers.codebook import Codebook, Quantised
 from embodio.train.tokenizers.discriminators import (
     PatchDiscriminator,
     hinge_loss,

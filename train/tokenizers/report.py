@@ -14,6 +14,10 @@ from torch import Tensor, nn
 
 from embodio.datasets.codecs.image_codec import encode_image
 from embodio.datasets.errors import ExampleError
+from embodio.datasets.metrics.codebook_use import codebook_use
+from embodio.datasets.metrics.log_spectral_distance import log_spectral_distance
+from embodio.datasets.metrics.psnr import psnr
+from embodio.datasets.metrics.ssim import ssim
 from embodio.datasets.pages.html_page import html_page
 from embodio.datasets.pages.pictures import sound as sound_medium
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
@@ -24,7 +28,6 @@ from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.model.tokenizers.vocoder import Vocoder, spectrogram_to_waveform
 from embodio.model.writing import write_bytes
 from embodio.train.observers.observer import Observer
-from embodio.train.tokenizers.figures import codebook_use, log_spectral_distance, psnr, ssim
 from embodio.train.tokenizers.media import CorpusMedia
 from embodio.train.tokenizers.pictures import held_out_pictures
 from embodio.train.tokenizers.sounds import held_out_sounds, silent_log_mel, spectrogram_batch

@@ -13,13 +13,11 @@ from embodio.datasets.stream.numbered_batches import NumberedBatches
 from embodio.datasets.stream.order import generator_at
 from embodio.model.network.batch import Allocate, Batch
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD, fit_length
-from embodio.model.processing.audio_features import FLOOR, HOP, log_mel, mel_power
+from embodio.model.processing.audio_features import HOP, SILENCE, filled_log_mel, log_mel, mel_power
 from embodio.train.tokenizers.media import CorpusMedia, held_out
 from embodio.train.validation import HeldOutBatches
 
 Floats = npt.NDArray[np.float32]
-SILENCE = np.float32(np.log(FLOOR))
-"""Log-mel energy of a cell without sound, as the vocoder reads it."""
 _GAIN = (0.3, 1.0)
 """Range of the factor by which training sounds are made quieter."""
 
@@ -90,8 +88,7 @@ def piece_batch(waves: list[Floats], frames: int, bands: int, allocate: Allocate
 
 def silent_log_mel(wave: Floats, bands: int) -> Floats:
     """Log-mel energies of a waveform, float32 [1 + samples // 256, M]; cells without sound are silent."""
-    logarithm, present = log_mel(mel_power(wave, bands))
-    return np.where(present, logarithm, SILENCE)
+    return filled_log_mel(mel_power(wave, bands))
 
 
 def held_out_sounds(media: CorpusMedia, samples: int, count: int) -> Iterator[Floats | ExampleError]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from embodio.datasets.metrics.log_spectral_distance import DECIBELS
 from embodio.model.network.batch import Batch
 from embodio.model.processing.audio_features import FLOOR, HOP, SAMPLE_RATE, WINDOW, hann_window, mel_filters
 from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig
@@ -12,7 +13,6 @@ from embodio.train.errors import TrainError
 from embodio.train.objective import Outcome
 from embodio.train.tokenizers.coded_training import outcome
 from embodio.train.tokenizers.discriminators import judged_without_learning, zero_gradients
-from embodio.train.tokenizers.figures import DECIBELS
 from embodio.train.tokenizers.settings import VocoderLossConfig
 from embodio.train.tokenizers.sound_discriminators import (
     SoundDiscriminators,

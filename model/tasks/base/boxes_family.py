@@ -28,11 +28,13 @@ class BoxesItem(Annotation):
         boxes: float32 [N, 4] as (y1, x1, y2, x2) in pixels of the image; None in a request.
         labels: the name of each box; empty texts where names are not written.
         skipped: in an answer, text that is not a box.
+        scores: in an answer, how certain each box is; None where only the order says so, the most certain first.
     """
 
     boxes: npt.NDArray[np.float32] | None = None
     labels: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    scores: tuple[float, ...] | None = None
 
 
 B = TypeVar("B", bound=BoxesItem)

@@ -62,6 +62,8 @@ class Family(ABC, Generic[A]):
         modality: modality of the answer.
         tokens: default limit of tokens of an answer, including the end; None for the network's limit.
         top_p: default top-p for sampling images and sounds (paper, appendix D).
+        metrics: names of the metrics by which answers are judged, see `embodio.datasets.metrics`; the first is the
+            main one.
     """
 
     name: ClassVar[str]
@@ -69,6 +71,7 @@ class Family(ABC, Generic[A]):
     modality: ClassVar[Modality] = "text"
     tokens: ClassVar[int | None] = None
     top_p: ClassVar[float] = 0.95
+    metrics: ClassVar[tuple[str, ...]] = ()
 
     def group(self, annotation: A) -> str:
         """The group of wordings that ask for this annotation."""

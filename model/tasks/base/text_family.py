@@ -20,9 +20,12 @@ class TextItem(Annotation):
 
     Attributes:
         text: the answer; None in a request.
+        references: all right answers, such as those of several people, by which an answer is judged; empty where
+            `text` is the only one.
     """
 
     text: str | None = None
+    references: tuple[str, ...] = ()
 
 
 T = TypeVar("T", bound=TextItem)

@@ -29,6 +29,7 @@ class AnswerQuestion(TextFamily[Question]):
     name = "answer_question"
     annotation = Question
     tokens = 32
+    metrics = ("vqa_accuracy", "exact_match")
 
     def slots(self, annotation: Question, codec: TaskCodec) -> Mapping[str, Filling]:
         """The question."""

@@ -31,6 +31,7 @@ class EstimatePose(Family[Movement]):
     name = "camera_pose"
     annotation = Movement
     tokens = POSE_TOKENS + 1
+    metrics = ("pose_error",)
 
     def target(self, annotation: Movement, codec: TaskCodec) -> list[int] | None:
         """The pose as four value tokens."""

@@ -11,6 +11,7 @@ class Caption(TextFamily[TextItem]):
     name = "caption"
     annotation = TextItem
     tokens = 64
+    metrics = ("cider_d", "bleu", "rouge_l")
 
     def group(self, annotation: TextItem) -> str:
         """`image`, `video` or `sound`."""

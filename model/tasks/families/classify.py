@@ -32,6 +32,7 @@ class Classify(TextFamily[Category]):
     name = "classify"
     annotation = Category
     tokens = 16
+    metrics = ("exact_match",)
 
     def group(self, annotation: Category) -> str:
         """`image` or `box`."""

@@ -34,6 +34,7 @@ class Depth(Family[DepthItem]):
     name = "depth"
     annotation = DepthItem
     modality = "image"
+    metrics = ("depth_errors",)
 
     def target(self, annotation: DepthItem, codec: TaskCodec) -> Image | None:
         """The depth as grey."""

@@ -11,6 +11,7 @@ class DescribeTask(TextFamily[TextItem]):
     name = "describe_task"
     annotation = TextItem
     tokens = 64
+    metrics = ("exact_match", "rouge_l")
 
 
 FAMILY = DescribeTask()

@@ -26,6 +26,7 @@ class Detect(BoxesFamily[Detected]):
 
     name = "detect"
     annotation = Detected
+    metrics = ("box_ap", "grit_localisation")
 
     def form(self, asked: Sequence[Detected], codec: TaskCodec, longest: int) -> Sequence[Rule]:
         """Boxes, each with one of the names."""

@@ -26,6 +26,7 @@ class Draw(ImageFamily[Drawn]):
 
     name = "draw"
     annotation = Drawn
+    metrics = ("psnr", "ssim")
 
     def slots(self, annotation: Drawn, codec: TaskCodec) -> Mapping[str, Filling]:
         """The text."""

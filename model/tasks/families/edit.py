@@ -26,6 +26,7 @@ class Edit(ImageFamily[Edited]):
 
     name = "edit"
     annotation = Edited
+    metrics = ("psnr", "ssim")
 
     def slots(self, annotation: Edited, codec: TaskCodec) -> Mapping[str, Filling]:
         """The change."""

@@ -27,6 +27,7 @@ class GoalImageFamily(ImageFamily[Goal]):
 
     name = "goal_image"
     annotation = Goal
+    metrics = ("psnr", "ssim")
 
     def group(self, annotation: Goal) -> str:
         """`goal` or `sub_goal`."""

@@ -33,6 +33,7 @@ class Inpaint(ImageFamily[Inpainted]):
 
     name = "inpaint"
     annotation = Inpainted
+    metrics = ("psnr", "ssim")
 
     def slots(self, annotation: Inpainted, codec: TaskCodec) -> Mapping[str, Filling]:
         """The region and the name."""

@@ -34,6 +34,7 @@ class JudgeAction(Family[ActionJudged]):
     name = "judge_action"
     annotation = ActionJudged
     tokens = 4
+    metrics = ("judgement",)
 
     def slots(self, annotation: ActionJudged, codec: TaskCodec) -> Mapping[str, Filling]:
         """The instruction and the action."""

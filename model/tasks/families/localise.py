@@ -31,6 +31,7 @@ class Localise(BoxesFamily[Localised]):
 
     name = "localise"
     annotation = Localised
+    metrics = ("grit_localisation", "box_ap")
 
     def group(self, annotation: Localised) -> str:
         """`named` or `unnamed`: whether names follow the boxes."""

@@ -34,6 +34,7 @@ class MakeSound(Family[SoundItem]):
     name = "make_sound"
     annotation = SoundItem
     modality = "audio"
+    metrics = ("log_spectral_distance",)
 
     def slots(self, annotation: SoundItem, codec: TaskCodec) -> Mapping[str, Filling]:
         """The text."""

@@ -29,6 +29,7 @@ class NextFrameFamily(ImageFamily[FrameAhead]):
 
     name = "next_frame"
     annotation = FrameAhead
+    metrics = ("psnr", "ssim")
 
     def group(self, annotation: FrameAhead) -> str:
         """`film`, `robot` for one frame of a robot, or `robot_sheet` for several."""

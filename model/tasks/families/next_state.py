@@ -31,6 +31,7 @@ class NextStateFamily(Family[StateAhead]):
 
     name = "next_state"
     annotation = StateAhead
+    metrics = ("state_error",)
 
     def slots(self, annotation: StateAhead, codec: TaskCodec) -> Mapping[str, Filling]:
         """The instruction and the number of steps."""

@@ -34,6 +34,7 @@ class SurfaceNormals(Family[NormalsItem]):
     name = "normals"
     annotation = NormalsItem
     modality = "image"
+    metrics = ("normal_angles", "grit_normals")
 
     def target(self, annotation: NormalsItem, codec: TaskCodec) -> Image | None:
         """Red, green and blue from 0 to 1 encode x, y and z from -1 to 1."""

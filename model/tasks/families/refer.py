@@ -35,6 +35,7 @@ class Refer(Family[Reference]):
     name = "refer"
     annotation = Reference
     tokens = BOX_VALUES + 1
+    metrics = ("box_accuracy",)
 
     def slots(self, annotation: Reference, codec: TaskCodec) -> Mapping[str, Filling]:
         """The text."""

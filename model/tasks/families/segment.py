@@ -44,6 +44,7 @@ class Segment(Family[Segmented]):
     annotation = Segmented
     modality = "image"
     top_p = 0.97
+    metrics = ("mask_iou", "boundary_iou", "grit_segmentation")
 
     def group(self, annotation: Segmented) -> str:
         """`name`, `box` for a name in a region, `region` for a region alone, or `point`."""

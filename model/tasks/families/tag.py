@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from embodio.model.tasks.base.text_family import TextFamily, TextItem, media_kind
@@ -13,9 +14,11 @@ class Tagged(TextItem):
 
     Attributes:
         choices: the possible tags; empty for free text.
+        scores: in an answer, how likely each tag is; None where tags are not scored.
     """
 
     choices: tuple[str, ...] = ()
+    scores: Mapping[str, float] | None = None
 
 
 class Tag(TextFamily[Tagged]):
@@ -24,6 +27,7 @@ class Tag(TextFamily[Tagged]):
     name = "tag"
     annotation = Tagged
     tokens = 16
+    metrics = ("exact_match",)
 
     def group(self, annotation: Tagged) -> str:
         """`video` or `sound`."""

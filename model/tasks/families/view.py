@@ -27,6 +27,7 @@ class SynthesiseView(ImageFamily[Viewed]):
 
     name = "view"
     annotation = Viewed
+    metrics = ("psnr", "ssim")
 
     def slots(self, annotation: Viewed, codec: TaskCodec) -> Mapping[str, Filling]:
         """The movement as four value tokens."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from embodio.train.tokenizers.codebook import Codebook, perplexity
+from embodio.train.tokenizers.codebook import Codebook
 from embodio.train.tokenizers.settings import CodebookConfig
 
 
@@ -81,11 +80,6 @@ def test_nothing_moves_in_evaluation() -> None:
     assert torch.equal(table.detach(), kept)
     assert all(torch.equal(value, before[name]) for name, value in trained.state_dict().items())
     assert torch.equal(found.vectors, kept[found.codes])
-
-
-def test_perplexity_counts_codes_that_are_used_alike() -> None:
-    assert perplexity(torch.tensor([3, 3, 0, 3])).item() == pytest.approx(3.0)
-    assert perplexity(torch.tensor([9, 0, 0])).item() == pytest.approx(1.0)
 
 
 def test_latents_that_are_not_finite_move_nothing() -> None:

@@ -1,9 +1,8 @@
-"""Figures of merit by their definitions, and reports that hold pictures and sounds of held-out items."""
+"""Reports that hold pictures and sounds of held-out items."""
 
 from __future__ import annotations
 
 import io
-import math
 import wave
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,6 @@ from embodio.model.processing.audio_features import log_mel, mel_power
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig
-from embodio.train.tokenizers.figures import codebook_use, log_spectral_distance, psnr, ssim
 from embodio.train.tokenizers.media import CorpusMedia
 from embodio.train.tokenizers.report import audio_findings, image_findings, vocoder_findings, wav_file
 from embodio.train.tokenizers.vocoder import MelSpectrogram
@@ -29,38 +27,6 @@ from tests.support.train.other_device import AWAY, OtherDevice, moved_away
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_media_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-def test_psnr_is_20_db_for_a_tenth() -> None:
-    original = torch.full((2, 4, 4, 3), 0.5)
-    assert psnr(original, original + 0.1).tolist() == pytest.approx([20.0, 20.0], abs=1e-3)
-
-
-def test_ssim_is_that_of_its_formula() -> None:
-    generator = torch.Generator().manual_seed(0)
-    one, other = (torch.rand(1, 11, 11, 1, generator=generator, dtype=torch.float64) for _ in range(2))
-    line = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
-    weights = np.outer(line, line)[None, :, :, None] / line.sum() ** 2
-    a, b = one.numpy(), other.numpy()
-    mean_a, mean_b = (weights * a).sum(), (weights * b).sum()
-    var_a, var_b = (weights * (a - mean_a) ** 2).sum(), (weights * (b - mean_b) ** 2).sum()
-    both = (weights * (a - mean_a) * (b - mean_b)).sum()
-    low, high = 0.01**2, 0.03**2
-    expected = (2 * mean_a * mean_b + low) * (2 * both + high)
-    expected /= (mean_a**2 + mean_b**2 + low) * (var_a + var_b + high)
-    assert ssim(one, other).item() == pytest.approx(expected, abs=1e-9)
-    assert ssim(one, one).item() == pytest.approx(1.0)
-
-
-def test_ten_times_the_power_is_10_db_away() -> None:
-    spectrum = torch.randn(2, 5, 8)
-    distance = log_spectral_distance(spectrum, spectrum + math.log(10.0))
-    assert distance.tolist() == pytest.approx([10.0, 10.0], abs=1e-4)
-
-
-def test_use_of_codes() -> None:
-    use, perplexity = codebook_use(torch.tensor([[0, 1], [1, 0]]), 8)
-    assert use == 0.25 and perplexity == pytest.approx(2.0)
 
 
 def test_the_differentiable_spectrogram_equals_the_one_of_the_processor() -> None:

@@ -1,30 +1,31 @@
-"""Figures of merit of reconstructions: PSNR and SSIM of pictures, log-spectral distance of sounds, use of codes."""
+"""SSIM: structural similarity of a picture in local brightness, contrast and structure."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from embodio.train.tokenizers.codebook import perplexity
+from embodio.datasets.metrics.parts.metric import MeanMetric, MetricError, higher
+from embodio.datasets.metrics.parts.pictures import picture_pair
+from embodio.model.tasks.base.image_family import ImageItem
 
 _WINDOW, _SIGMA = 11, 1.5
 _STABILISERS = (0.01**2, 0.03**2)
-DECIBELS = 10.0 / math.log(10.0)
-"""Decibels of power for 1 in a natural logarithm of power."""
 
 
-def psnr(original: Tensor, found: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB of each picture, float [B]; at most 100.
+class Ssim(MeanMetric[ImageItem]):
+    """The mean over pictures; an unreadable answer has 0."""
 
-    Args:
-        original: float [B, H, W, C] in [0, 1].
-        found: the same; values outside are clipped.
-    """
-    errors = (original - found.clamp(0, 1)).square().flatten(1).mean(dim=1)
-    return -10.0 * torch.log10(errors.clamp(min=1e-10))
+    figures = higher("ssim")
+    reads = ("drawn",)
+
+    def measure(self, found: ImageItem | None, truth: ImageItem) -> dict[str, float]:
+        """The similarity of one picture; raises MetricError for one smaller than the window of 11 pixels."""
+        pair = picture_pair(found, truth)
+        if pair is not None and min(pair[0].shape[1:3]) < _WINDOW:
+            raise MetricError(f"drawn: {tuple(pair[0].shape[1:3])} pixels, SSIM needs at least {_WINDOW} a side")
+        return {"ssim": 0.0 if pair is None else float(ssim(*pair))}
 
 
 def ssim(original: Tensor, found: Tensor) -> Tensor:
@@ -53,17 +54,4 @@ def ssim(original: Tensor, found: Tensor) -> Tensor:
     return similarity.flatten(1).mean(dim=1).view(len(original), -1).mean(dim=1)
 
 
-def log_spectral_distance(one: Tensor, other: Tensor) -> Tensor:
-    """Root mean square difference over the mel bands in dB, averaged over time, float [B].
-
-    Args:
-        one: log-mel energies, natural logarithms of power, float [B, T, M].
-        other: the same.
-    """
-    return (one - other).square().mean(dim=2).sqrt().mean(dim=1) * DECIBELS
-
-
-def codebook_use(codes: Tensor, num_codes: int) -> tuple[float, float]:
-    """The share of a codebook that occurs in codes [...], and their perplexity."""
-    counts = torch.bincount(codes.flatten(), minlength=num_codes)
-    return float((counts > 0).double().mean()), float(perplexity(counts))
+METRIC = Ssim()

@@ -1,0 +1,1 @@
+"""What the metrics share: the interface, intervals, words, overlaps."""
