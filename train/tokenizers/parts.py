@@ -1,4 +1,4 @@
-"""The parts of a training on a corpus: media of both splits, a validator, and the report of reconstructions."""
+"""The parts of a training on a corpus: media of both splits, a validator, report of reconstructions, and bundle."""
 
 from __future__ import annotations
 
@@ -6,15 +6,35 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
+from embodio.model.tokenizers.files import save_tokenizer
+from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
+from embodio.model.tokenizers.vocoder import Vocoder
 from embodio.train.experiment import Parts
 from embodio.train.objective import Objective
-from embodio.train.tokenizers.bundle import TokenizerBundle
 from embodio.train.tokenizers.media import CorpusMedia
 from embodio.train.tokenizers.report import Findings, TokenizerReport
 from embodio.train.tokenizers.run_settings import CorpusRun
 from embodio.train.validation import HeldOutBatches, Validator
+
+
+class Trained(Protocol):
+    """A network in training around the one that is used later."""
+
+    @property
+    def tokenizer(self) -> ImageTokenizer | AudioTokenizer | Vocoder:
+        """What is used later."""
+
+
+@dataclass(frozen=True)
+class TokenizerBundle:
+    """Writes the tokeniser alone, as `load_image_tokenizer` and its siblings read it."""
+
+    def write(self, folder: Path, model: Trained) -> None:
+        """Writes weights, config and checksums."""
+        save_tokenizer(folder, model.tokenizer)
 
 
 @dataclass(frozen=True)
