@@ -47,12 +47,12 @@ def build(config: AudioTokenizerRun) -> Parts[AudioTraining]:
     from embodio.model.processing.audio_features import segment_samples
     from embodio.model.tokenizers.files import load_audio_tokenizer, load_saved_vocoder
     from embodio.train.tokenizers.audio import AudioObjective, AudioTraining
-    from embodio.train.tokenizers.parts import Media
+    from embodio.train.tokenizers.parts import MediaSplits
     from embodio.train.tokenizers.report import audio_findings
     from embodio.train.tokenizers.sounds import SoundBatches, held_out_batches, spectrogram_batch
 
     bands, frames = config.tokenizer.spectrogram_size
-    media, samples = Media.of(config, "sounds"), segment_samples(frames)
+    media, samples = MediaSplits.of(config, "sounds"), segment_samples(frames)
     network = AudioTraining(config.tokenizer, config.loss, config.codebook)
     if config.init:
         network.start_from(load_audio_tokenizer(config.init))

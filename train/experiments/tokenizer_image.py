@@ -49,11 +49,11 @@ def build(config: ImageTokenizerRun) -> Parts[ImageTraining]:
     """The network, its pictures, and a validator of held-out ones; raises DatasetError if there are none."""
     from embodio.model.tokenizers.files import load_image_tokenizer
     from embodio.train.tokenizers.image import ImageObjective, ImageTraining
-    from embodio.train.tokenizers.parts import Media
+    from embodio.train.tokenizers.parts import MediaSplits
     from embodio.train.tokenizers.pictures import PictureBatches, held_out_batches
     from embodio.train.tokenizers.report import image_findings
 
-    canvas, media = config.tokenizer.image_size, Media.of(config, "pictures")
+    canvas, media = config.tokenizer.image_size, MediaSplits.of(config, "pictures")
     network = ImageTraining(config.tokenizer, config.loss, config.codebook)
     if config.init:
         network.start_from(load_image_tokenizer(config.init))

@@ -46,12 +46,12 @@ def build(config: VocoderRun) -> Parts[VocoderTraining]:
     from embodio.model.processing.audio_features import HOP
     from embodio.model.tokenizers.files import load_saved_vocoder
     from embodio.model.tokenizers.vocoder import VocoderConfig
-    from embodio.train.tokenizers.parts import Media
+    from embodio.train.tokenizers.parts import MediaSplits
     from embodio.train.tokenizers.report import vocoder_findings
     from embodio.train.tokenizers.sounds import SoundBatches, held_out_batches, piece_batch
     from embodio.train.tokenizers.vocoder import VocoderObjective, VocoderTraining
 
-    architecture, media = VocoderConfig.named(config.size), Media.of(config, "sounds")
+    architecture, media = VocoderConfig.named(config.size), MediaSplits.of(config, "sounds")
     if config.channels:
         architecture = replace(architecture, channels=config.channels)
     network = VocoderTraining(architecture, config.loss)

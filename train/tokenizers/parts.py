@@ -38,7 +38,7 @@ class TokenizerBundle:
 
 
 @dataclass(frozen=True)
-class Media:
+class MediaSplits:
     """What a run trains on and what it holds out.
 
     Attributes:
@@ -52,7 +52,7 @@ class Media:
     validation: CorpusMedia
 
     @classmethod
-    def of(cls, config: CorpusRun, kind: Literal["pictures", "sounds"]) -> Media:
+    def of(cls, config: CorpusRun, kind: Literal["pictures", "sounds"]) -> MediaSplits:
         """Those of the sources of a run."""
         return cls(kind, *(CorpusMedia(Path(config.data), config.sources, split) for split in ("train", "validation")))
 
