@@ -7,7 +7,7 @@ its process may be killed, and the job run once more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.plug_ins import PlugIns
@@ -45,3 +45,18 @@ def named_engine(name: str) -> WorkEngine:
     """An engine by its name, which is that of its module; raises EngineError that lists the names."""
     run: WorkEngine = _ENGINES.named(name)
     return run
+
+
+class Crew(NamedTuple):
+    """Who does the work: an engine, and the number of processes that it may start."""
+
+    engine: WorkEngine
+    workers: int
+
+
+def _here(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[tuple[int, Any]]:
+    return enumerate(map(work, jobs))
+
+
+ALONE = Crew(_here, 1)
+"""This process, without others."""

@@ -24,7 +24,7 @@ from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.record import Record, RecordSource
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry, checked_weight
 from embodio.datasets.stream.mixture_config import MixtureConfig
-from embodio.datasets.tasks.parts.objective_task import ObjectiveRate, ObjectiveTask
+from embodio.datasets.tasks.parts.objective_task import ObjectiveRate, ObjectiveTask, rates_of
 from embodio.datasets.tasks.parts.record_task import Place, spread
 
 FOLDER = Path(__file__).resolve().parents[1] / "catalogue" / "corpora"
@@ -315,15 +315,12 @@ def corpora_names() -> tuple[str, ...]:
 
 
 def _rates(source: Corpus, configured: Mapping[str, ConfiguredObjective[Any]]) -> list[ObjectiveRate]:
-    """The objectives of a source; raises DatasetError if the weights of all are 0."""
-    found = []
+    """The objectives of a source; errors as `rates_of`."""
+    found = dict[str, tuple[ConfiguredObjective[Any], float]]()
     for name, rate in source.objectives.items():
         objective = configured[name] if name in configured else named_objective(name)()
-        if rate * objective.config.weight > 0:
-            found.append(ObjectiveRate(name, objective, rate * objective.config.weight))
-    if not found:
-        raise DatasetError(f"{source.name}: it has no objectives, or their weights are 0; leave the source out instead")
-    return found
+        found[name] = objective, rate * objective.config.weight
+    return rates_of(source.name, found)
 
 
 def _suits(task: ObjectiveTask) -> bool:

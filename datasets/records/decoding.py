@@ -135,7 +135,7 @@ def decoded_sound(data: bytes, origin: Origin, settings: RecordSettings) -> Wave
 
 def checked_sound(samples: npt.NDArray[Any], rate: float, origin: Origin, settings: RecordSettings) -> Waveform:
     """A sound that is stored as numbers, [samples] or [samples, channels]; errors as those of a sound file."""
-    if int(rate) not in _RATES:
+    if not np.isfinite(rate) or int(rate) not in _RATES:
         refuse(origin, f"a sound of {rate} Hz")
     if len(samples) > settings.longest_sound * rate:
         leave_out(origin, f"a sound of more than longest_sound={settings.longest_sound:g} s")

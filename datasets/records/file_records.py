@@ -7,7 +7,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from embodio.datasets.records.settings import Origin, RecordSettings, leave_out,
 from embodio.datasets.tasks.parts.record_task import Place
 
 _OPEN = 128  # files at a time
+_BLOCK = 1 << 24  # bytes
 
 
 class FileRecords(ABC):
@@ -150,3 +151,10 @@ def hash_of(parts: Iterable[bytes]) -> int:
     for part in parts:
         total.update(part)
     return int.from_bytes(total.digest(), "little", signed=True)
+
+
+def content(file: ByteFile, spans: Sequence[Sequence[int]]) -> Iterator[bytes]:
+    """The bytes of parts of a file (offset, size), however large, a block at a time."""
+    for start, size in spans:
+        for place in range(start, start + size, _BLOCK):
+            yield file.read(place, min(_BLOCK, start + size - place))

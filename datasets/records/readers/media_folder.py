@@ -117,12 +117,21 @@ class MediaFolder:
             file.close()
             text = text_of(data, Origin(f"{self.files.root}/{table}", 0, "at byte 0"))
             folder = table.rpartition("/")[0]
-            for row in csv.DictReader(io.StringIO(text)) if table.endswith(".csv") else _json_rows(text, table):
+            for row in (_csv_rows if table.endswith(".csv") else _json_rows)(text, table):
                 named = row.get("file_name")
                 if isinstance(named, str) and named:
                     name = f"{folder}/{named}" if folder else named
                     told = {column: value for column, value in row.items() if column not in _NAMES}
                     yield name, {**told, _kind(named): name}
+
+
+def _csv_rows(text: str, table: str) -> Iterator[Mapping[str, Any]]:
+    rows = csv.DictReader(io.StringIO(text))
+    try:
+        yield from rows
+    except csv.Error as error:
+        problem = f"{table}, line {rows.line_num}: {error}"
+        raise DatasetError(f"{problem}. Mend it, or put longer texts into metadata.jsonl") from error
 
 
 def _json_rows(text: str, table: str) -> Iterator[Mapping[str, Any]]:

@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 from embodio.datasets.errors import DatasetError, NoSuchFiles
-from embodio.datasets.objectives import objective_names
+from embodio.datasets.objectives import named_objective, objective_names
+from embodio.datasets.objectives.multimodal import MultimodalConfig
 from embodio.datasets.objectives.objective import ObjectiveContext
+from embodio.datasets.objectives.parts.settings import TextSettings
 from embodio.datasets.records.corpora import Corpora, HeldOut, corpora_names
 from embodio.datasets.records.opening import record_readers
 from embodio.datasets.records.record import Record
@@ -181,3 +183,12 @@ def test_another_division_has_another_digest() -> None:
     records = RecordList([Record(key=str(number)) for number in range(20)])
     digests = {HeldOut(records, every, split).digest for every in (5, 10) for split in ("train", "validation")}
     assert len(digests) == 4
+
+
+def test_an_objective_that_another_one_makes_too_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a", "train", 5)
+    twice = config(a=source("text", "a", objectives={"multimodal": 1, "denoise_text": 1}), b=source("more", "a"))
+    with pytest.raises(DatasetError, match=r"a: multimodal makes the examples of denoise_text too.*text\.weight=0"):
+        load(tmp_path, twice).mixture(tmp_path, CONTEXT)
+    without = {"multimodal": named_objective("multimodal")(MultimodalConfig(text=TextSettings(weight=0.0)))}
+    assert load(tmp_path, twice).mixture(tmp_path, CONTEXT, objectives=without).entries

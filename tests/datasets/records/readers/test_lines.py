@@ -166,3 +166,9 @@ def test_odd_files(tmp_path: Path) -> None:
     write(tmp_path / "bom ä'\".jsonl", b'\xef\xbb\xbf{"text": "yes"}\r\n"bare"')
     source = open_records(tmp_path)
     assert [source.record(index).text for index in range(len(source))] == ["yes", "bare"]
+
+
+def test_records_beyond_16_mib_are_duplicates_only_if_all_of_them_is_equal(tmp_path: Path) -> None:
+    long = b"a" * (1 << 24)
+    (tmp_path / "long.txt").write_bytes(b"\n".join([long + b"1", long + b"2", long + b"1"]))
+    assert len(open_records(tmp_path / "long.txt", unit="line", duplicates="drop")) == 2
