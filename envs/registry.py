@@ -8,8 +8,6 @@ instances have an `embodiment`, and a method `expert()` to collect demonstration
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import pkgutil
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +22,8 @@ from embodio.envs.policy import Policy
 def _envs() -> dict[str, EnvEntry]:
     """Name -> entry of every environment; families and their tasks are listed on every call."""
     found: dict[str, EnvEntry] = {}
-    for folder in pkgutil.iter_modules([str(Path(__file__).parent)], "embodio.envs."):
-        if folder.ispkg and importlib.util.find_spec(f"{folder.name}.family") is not None:
-            found |= importlib.import_module(f"{folder.name}.family").entries()
+    for file in sorted(Path(__file__).parent.glob("*/family.py")):
+        found |= importlib.import_module(f"embodio.envs.{file.parent.name}.family").entries()
     return found
 
 
