@@ -176,6 +176,11 @@ class RunConfig:
             raise UsageError(
                 f"packing.block: got {self.packing.block}, expected a divisor of batch_size={self.batch_size}"
             )
+        if self.compile and self.packing.enabled and self.device == "cpu":
+            raise UsageError(
+                "compile: packed examples have other lengths in each batch, for which a CPU would compile each time; "
+                "leave out compile or packing"
+            )
         unknown = sorted(set(self.sinks) - set(sink_names()))
         if unknown:
             raise UsageError(f"sinks: there is no {', '.join(unknown)}; there are {', '.join(sink_names())}")

@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from torch import Tensor, nn
 
+from embodio.agent.planning.precision import require_compiler
 from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.network.batch import Batch
@@ -243,6 +244,7 @@ def train_together(config: RunConfig, parts_of: Callable[[RunConfig], Parts[Any]
         if parts.samples is not None:
             console.print("report.html has no samples: the network is in parts; one process makes them")
         if config.compile:
+            require_compiler()
             trainer.run.model.compile()
         done = trainer.train()
         console.print(f"{'finished' if done else 'stopped'} at step {trainer.run.step}: {folder}")

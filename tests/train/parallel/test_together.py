@@ -255,6 +255,20 @@ def test_adafactor_without_an_average_and_checkpoints_written_meanwhile(tmp_path
     assert [path.name for path in (two / "checkpoints").iterdir()] == ["000003"]
 
 
+def compiled_run(config: ToyConfig) -> int:
+    """With torch's compiler in front, but no compiled kernels behind it, which take longer to make."""
+    whole = torch.nn.Module.compile
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.nn.Module, "compile", lambda model: whole(model, backend="eager"))
+        return train_together(config, parts)
+
+
+@pytest.mark.slow
+def test_compiled_processes_have_the_losses_of_one(plain: Path, tmp_path: Path) -> None:
+    assert together(2, compiled_run, settings(tmp_path, compile=True)) == [0, 0]
+    require_same(tmp_path, plain)
+
+
 @pytest.mark.slow
 def test_accumulated_batches_are_one(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
