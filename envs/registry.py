@@ -16,6 +16,7 @@ import gymnasium
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import EnvError, UnknownEnv
 from embodio.envs.family import EnvEntry, Simulator
+from embodio.envs.perturbing.perturbed_env import PerturbedEnv
 from embodio.envs.policy import Policy
 
 
@@ -41,11 +42,15 @@ def simulator_of(name: str) -> Simulator:
     return _entry(name).simulator
 
 
-def make_env(name: str = "robosuite/lift", **kwargs: Any) -> gymnasium.Env[Any, Any]:
+def make_env(
+    name: str = "robosuite/lift", *, perturb: str = "", randomise: str = "", **kwargs: Any
+) -> gymnasium.Env[Any, Any]:
     """Make an environment, without gymnasium's wrappers.
 
     Args:
         name: one of `known_envs()`, or "module:Class".
+        perturb: perturbations of every episode, with levels, such as "camera:3+light:2"; see `PerturbedEnv`.
+        randomise: perturbations whose levels are drawn for each episode, from 0 to those given.
         **kwargs: arguments of the environment's class, e.g. `horizon=100`.
 
     Raises:
@@ -53,6 +58,14 @@ def make_env(name: str = "robosuite/lift", **kwargs: Any) -> gymnasium.Env[Any, 
         EnvError: its simulator is not installed, with the command that installs it; or a custom class cannot be
             imported, does not take the arguments, or has no embodiment.
     """
+    env = _plain_env(name, kwargs)
+    if randomise:
+        env = PerturbedEnv(env, name, randomise, randomise=True)
+    return PerturbedEnv(env, name, perturb) if perturb else env
+
+
+def _plain_env(name: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
+    """An environment as it is."""
     if is_own(name):
         return _own_env(name, kwargs)
     entry = _entry(name)

@@ -121,7 +121,7 @@ def whole_targets(record: Record, context: ObjectiveContext) -> Iterator[tuple[s
     for picture in pictures:
         try:
             yield "image", picture.load()
-        except CorruptRecordError:
+        except (CorruptRecordError, UnusableRecord):
             continue
     if record.sound is not None and record.video is None:
         try:
@@ -146,7 +146,7 @@ def _make_part(plan: CodesPlan, job: CodesJob) -> dict[str, int]:
     for number in job.numbers:
         try:
             targets = list(whole_targets(records.record(number), context))
-        except CorruptRecordError:
+        except (CorruptRecordError, UnusableRecord):
             continue
         for modality, content in targets:
             if modality not in prepared:

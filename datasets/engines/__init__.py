@@ -1,4 +1,4 @@
-"""Engines that run independent jobs of preparing data, found by listing this folder.
+"""Engines that run independent jobs, such as shards of a corpus or episodes, found by listing this folder.
 
 An engine is one module with a function `run`, a `WorkEngine`. What a job leaves on disk must be complete or absent, as
 its process may be killed, and the job run once more.
@@ -6,7 +6,7 @@ its process may be killed, and the job run once more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from embodio.datasets.errors import DatasetError
@@ -20,12 +20,12 @@ class EngineError(DatasetError):
 class WorkEngine(Protocol):
     """Runs jobs in any order, in other processes or on other machines."""
 
-    def __call__(self, work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[tuple[int, Any]]:
+    def __call__(self, work: Callable[[Any], Any], jobs: Iterable[Any], workers: int) -> Iterator[tuple[int, Any]]:
         """Yields the number of each job and its result, when it is done.
 
         Args:
             work: is called with one job; it is pickled, as are jobs and results.
-            jobs: to be done.
+            jobs: to be done; each is taken only shortly before it is handed out.
             workers: processes of this machine; engines that have machines of their own ignore it.
 
         Raises:
@@ -54,7 +54,7 @@ class Crew(NamedTuple):
     workers: int
 
 
-def _here(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[tuple[int, Any]]:
+def _here(work: Callable[[Any], Any], jobs: Iterable[Any], workers: int) -> Iterator[tuple[int, Any]]:
     return enumerate(map(work, jobs))
 
 

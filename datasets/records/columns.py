@@ -29,7 +29,7 @@ from embodio.datasets.records.file_records import FileRecords
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.members import document_of
 from embodio.datasets.records.record import Media, Record
-from embodio.datasets.records.settings import FIELDS, Origin, RecordSettings, refuse
+from embodio.datasets.records.settings import FIELDS, Origin, RecordSettings, leave_out, refuse
 from embodio.model.example import Image, Waveform
 
 GUESSES: Mapping[str, tuple[str, ...]] = {
@@ -185,7 +185,7 @@ class Columns:
             except DatasetError as error:
                 refuse(origin, str(error), error)
             if size > self.settings.largest_record:
-                refuse(origin, f"{name} has {size} bytes, more than largest_record={self.settings.largest_record}")
+                leave_out(origin, f"{name} has {size} bytes, more than largest_record={self.settings.largest_record}")
             try:
                 return file.read(0, size)
             except DatasetError as error:  # such as that of a folder

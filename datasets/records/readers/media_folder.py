@@ -21,7 +21,7 @@ from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.members import Member, is_member, record_of_members, split_name, text_of
 from embodio.datasets.records.opening import RecordFormat
 from embodio.datasets.records.record import Record
-from embodio.datasets.records.settings import Origin, RecordSettings, refuse
+from embodio.datasets.records.settings import Origin, RecordSettings, leave_out
 from embodio.datasets.tasks.parts.record_task import Place
 
 _TABLES = ("metadata.csv", "metadata.jsonl")
@@ -102,7 +102,7 @@ class MediaFolder:
             file = self.files.named(name)
             size = file.stamp()[0]
             if size > self.settings.largest_record:
-                refuse(origin, f"{size} bytes, more than largest_record={self.settings.largest_record}")
+                leave_out(origin, f"{size} bytes, more than largest_record={self.settings.largest_record}")
             data = file.read(0, size)
             file.close()
             return data

@@ -143,6 +143,11 @@ def test_damage_is_an_error_even_if_what_is_missing_is_skipped(tmp_path: Path) -
         ({"rate": -1}, r"weight of 'a': got -1"),
         ({"colour": "red"}, r"sources.a: .*colour"),
         ({"held_out": 1}, r"a.held_out: got 1"),
+        ({"rate": "much"}, r"sources.a.rate: got 'much', expected a number"),
+        ({"rate": [1]}, r"sources.a.rate: got \[1\], expected a number"),
+        ({"objectives": {"read_text": "often"}}, r"sources.a.objectives.read_text: got 'often', expected a number"),
+        ({"objectives": "read_text"}, r"sources.a.objectives must have named values, found str"),
+        ({"settings": "read_text"}, r"sources.a.settings must have named values, found str"),
     ],
 )
 def test_wrong_configs_are_named(tmp_path: Path, change: dict[str, Any], problem: str) -> None:
@@ -152,6 +157,16 @@ def test_wrong_configs_are_named(tmp_path: Path, change: dict[str, Any], problem
         load(tmp_path, config(a=source("text", "a")))
     with pytest.raises(DatasetError, match="is neither a file nor one of nano, paper"):
         Corpora.load("papers")
+
+
+@pytest.mark.parametrize("rate", ["much", True, None, [1]])
+def test_a_rate_of_a_group_that_is_not_a_number_is_named(tmp_path: Path, rate: Any) -> None:
+    content = config(a=source("text", "a"), c=source("more", "c"))
+    content["groups"]["text"]["rate"] = rate
+    with pytest.raises(DatasetError, match=r"groups.text.rate: got .*, expected a number"):
+        load(tmp_path, content)
+    content["groups"]["text"]["rate"] = "1e-3"  # a word to YAML
+    assert load(tmp_path, content).groups["text"] == 0.001
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 95])

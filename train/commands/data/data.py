@@ -12,6 +12,7 @@ from embodio.datasets.catalogue import catalogue_names
 from embodio.datasets.errors import DatasetError
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 from embodio.model.errors import ModelError
+from embodio.train.command_line.arguments import quoted
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.commands.data.schemas import (
     CodesConfig,
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not action:
         return _overview(known, arguments)
     if arguments and _is_place(arguments[0]):
-        arguments[0] = f"source={_quoted(arguments[0])}"
+        arguments[0] = f"source={quoted(arguments[0])}"
     verb = known[action]
     return run_command(
         verb.schema,
@@ -81,12 +82,6 @@ def _overview(verbs: Mapping[str, Verb], arguments: Sequence[str]) -> int:
 def _is_place(argument: str) -> bool:
     """Whether this is a name or a path rather than `key=value`."""
     return not argument.startswith("-") and ("=" not in argument or "://" in argument.partition("=")[0])
-
-
-def _quoted(argument: str) -> str:
-    """Text as a hydra literal, whatever it contains."""
-    plain = all(letter.isalnum() or letter in "/._-" for letter in argument)
-    return argument if plain else "'" + argument.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 _INSPECT = (

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from embodio.datasets.engines import Crew, named_engine
-from embodio.datasets.errors import CorruptRecordError
+from embodio.datasets.errors import CorruptRecordError, UnusableRecord
 from embodio.datasets.progress import counted
 from embodio.datasets.records.columns import RowRecords
 from embodio.datasets.records.files.file_set import file_set
@@ -47,7 +47,7 @@ def records(config: RecordsConfig) -> int:
         table.add_row(name, str(count), origins.get(name, ""), Text(seen.examples[name]))
     console.print(table)
     for fault in seen.faults[:_FAULTS]:
-        console.print(Text(f"cannot be read: {fault}", style="red"))
+        console.print(Text(fault, style="red"))
     if len(seen.faults) > _FAULTS:
         console.print(f"and {len(seen.faults) - _FAULTS} others")
     return 1 if seen.count and len(seen.faults) == seen.count else 0
@@ -59,5 +59,5 @@ def _origins(source: RecordSource) -> Mapping[str, str]:
         return {}
     try:
         return source.columns.found(source.row(0))
-    except CorruptRecordError:
+    except (CorruptRecordError, UnusableRecord):
         return {}
