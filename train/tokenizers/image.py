@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from embodio.datasets.metrics.codebook_use import perplexity
 from embodio.model.config.parts import ImageTokenizerConfig
@@ -13,6 +14,9 @@ from embodio.train.objective import Outcome
 from embodio.train.tokenizers.coded_training import CodedTraining, outcome
 from embodio.train.tokenizers.losses import FrozenFeatures, perceptual_distance
 from embodio.train.tokenizers.settings import CodebookConfig, ImageLossConfig
+
+_BLOCK = 8
+"""Side in pixels of blocks whose mean colours are compared; single pixels judge edges more than colours."""
 
 
 class ImageTraining(CodedTraining):
@@ -38,10 +42,12 @@ class ImageTraining(CodedTraining):
         vectors = quantised.vectors.to(latents.dtype).permute(0, 3, 1, 2)
         found = self.tokenizer.decoder(self.tokenizer.after_codes(vectors)).float()
         absolute, squared = (pixels - found).abs().mean(), (pixels - found).square().mean()
+        colour = avg_pool2d(pixels - found, _BLOCK).abs().mean()
         perceptual = perceptual_distance(self.features, pixels, found)
-        rebuilt = weights.absolute * absolute + weights.squared * squared + weights.perceptual * perceptual
+        rebuilt = weights.absolute * absolute + weights.squared * squared
+        rebuilt = rebuilt + weights.colour * colour + weights.perceptual * perceptual
         loss = rebuilt + self.codebook.config.commitment * quantised.commitment
-        figures = {"absolute": absolute, "perceptual": perceptual, "commitment": quantised.commitment}
+        figures = {"absolute": absolute, "colour": colour, "perceptual": perceptual, "commitment": quantised.commitment}
         if self.training:
             loss = loss + self.adversarial(pixels, found, rebuilt, self.tokenizer.decoder.last.weight, figures)
             self.steps += 1

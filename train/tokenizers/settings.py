@@ -33,6 +33,7 @@ class ImageLossConfig:
     Attributes:
         absolute: of the mean absolute difference of pixels.
         squared: of the mean squared difference.
+        colour: of the mean absolute difference of the mean colours of blocks of 8 x 8 pixels.
         perceptual: of the distance between features of a frozen random network.
         adversarial: of the discriminator's judgement, on top of the adaptive weight.
         adversarial_from: steps before the discriminator begins to learn and to judge.
@@ -42,6 +43,7 @@ class ImageLossConfig:
 
     absolute: float = 1.0
     squared: float = 1.0
+    colour: float = 1.0
     perceptual: float = 0.5
     adversarial: float = 0.1
     adversarial_from: int = 5000
@@ -49,7 +51,7 @@ class ImageLossConfig:
     discriminator_width: int = 32
 
     def __post_init__(self) -> None:
-        names = ("absolute", "squared", "perceptual", "adversarial", "largest_weight")
+        names = ("absolute", "squared", "colour", "perceptual", "adversarial", "largest_weight")
         require_ranges(self, "loss.", adversarial_from=COUNT, **dict.fromkeys(names, NOT_NEGATIVE))
 
 
