@@ -9,7 +9,3 @@ class BenchmarkError(Exception):
 
 class ResultsError(BenchmarkError):
     """The results in a folder are damaged, or belong to another run; the message says which field and what to do."""
-
-
-class WorkerDied(BenchmarkError):
-    """A worker process ended without an answer, for example because the machine ran out of memory."""

@@ -43,7 +43,7 @@ class CorruptRecordError(_Detailed):
 
 
 class UnusableRecord(_Detailed):
-    """A record is intact, but there is nothing in it to learn: it is skipped and counted as a damaged one is.
+    """A record is intact, but there is nothing in it to learn, or it is beyond a limit of the settings: it is skipped.
 
     Attributes:
         source: name of the data set.
@@ -130,6 +130,18 @@ class ExampleError(_Detailed):
         self.episode = episode
         self.step = step
         self._arguments = (dataset, episode, step, problem)
+
+
+class SkippedRecord(ExampleError):
+    """No Example is made of a record, and any other may be taken in its place."""
+
+
+class DamagedRecord(SkippedRecord):
+    """The record is damaged; a loader counts such records up to its limit."""
+
+
+class NothingToLearn(SkippedRecord):
+    """The record is intact, but gives no Example."""
 
 
 class TooMuchDamage(DatasetError):

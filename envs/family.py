@@ -29,7 +29,7 @@ class Simulator:
     @property
     def installed(self) -> bool:
         """Whether the package can be found; it is not imported."""
-        return self.module in sys.modules or importlib.util.find_spec(self.module) is not None
+        return sys.modules.get(self.module) is not None or importlib.util.find_spec(self.module) is not None
 
     def require(self) -> None:
         """Raises EnvError with the command that installs the package, unless it is installed."""

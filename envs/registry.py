@@ -8,8 +8,6 @@ instances have an `embodiment`, and a method `expert()` to collect demonstration
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import pkgutil
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +16,15 @@ import gymnasium
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import EnvError, UnknownEnv
 from embodio.envs.family import EnvEntry, Simulator
+from embodio.envs.perturbing.perturbed_env import PerturbedEnv
 from embodio.envs.policy import Policy
 
 
 def _envs() -> dict[str, EnvEntry]:
     """Name -> entry of every environment; families and their tasks are listed on every call."""
     found: dict[str, EnvEntry] = {}
-    for folder in pkgutil.iter_modules([str(Path(__file__).parent)], "embodio.envs."):
-        if folder.ispkg and importlib.util.find_spec(f"{folder.name}.family") is not None:
-            found |= importlib.import_module(f"{folder.name}.family").entries()
+    for file in sorted(Path(__file__).parent.glob("*/family.py")):
+        found |= importlib.import_module(f"embodio.envs.{file.parent.name}.family").entries()
     return found
 
 
@@ -44,11 +42,15 @@ def simulator_of(name: str) -> Simulator:
     return _entry(name).simulator
 
 
-def make_env(name: str = "robosuite/lift", **kwargs: Any) -> gymnasium.Env[Any, Any]:
+def make_env(
+    name: str = "robosuite/lift", *, perturb: str = "", randomise: str = "", **kwargs: Any
+) -> gymnasium.Env[Any, Any]:
     """Make an environment, without gymnasium's wrappers.
 
     Args:
         name: one of `known_envs()`, or "module:Class".
+        perturb: perturbations of every episode, with levels, such as "camera:3+light:2"; see `PerturbedEnv`.
+        randomise: perturbations whose levels are drawn for each episode, from 0 to those given.
         **kwargs: arguments of the environment's class, e.g. `horizon=100`.
 
     Raises:
@@ -56,6 +58,14 @@ def make_env(name: str = "robosuite/lift", **kwargs: Any) -> gymnasium.Env[Any, 
         EnvError: its simulator is not installed, with the command that installs it; or a custom class cannot be
             imported, does not take the arguments, or has no embodiment.
     """
+    env = _plain_env(name, kwargs)
+    if randomise:
+        env = PerturbedEnv(env, name, randomise, randomise=True)
+    return PerturbedEnv(env, name, perturb) if perturb else env
+
+
+def _plain_env(name: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
+    """An environment as it is."""
     if is_own(name):
         return _own_env(name, kwargs)
     entry = _entry(name)

@@ -54,6 +54,9 @@ class EpisodeResult:
         steps: number of actions executed.
         seconds: wall-clock time of the episode.
         message: the simulator's error, for "error".
+        first_success: number of actions after which the task was done for the first time, even if it was undone later;
+            None if it never was.
+        task: name of the task that the seed chose, for environments with several; "" for others.
     """
 
     seed: int
@@ -61,6 +64,8 @@ class EpisodeResult:
     steps: int
     seconds: float
     message: str = ""
+    first_success: int | None = None
+    task: str = ""
 
 
 def run_episode(
@@ -69,7 +74,8 @@ def run_episode(
     """Play one episode.
 
     Args:
-        env: its observation may hold "instruction", which is given to `policy.reset`; its info holds "success".
+        env: its observation may hold "instruction", which is given to `policy.reset`; its info holds "success", and
+            that of `reset` may hold "task", the name of the task that the seed chose.
         policy: anything with `reset(instruction=...)` and `act(observation)`.
         seed: seed of the episode.
         on_step: called after every step, e.g. to record it.
@@ -77,14 +83,18 @@ def run_episode(
     Returns:
         The result. A SimulatorError becomes status "error"; any other exception is a bug and is raised.
     """
-    start, steps, message = time.perf_counter(), 0, ""
+    start, steps, message, task = time.perf_counter(), 0, "", ""
+    first_success: int | None = None
     try:
-        observation, _ = env.reset(seed=seed)
+        observation, info = env.reset(seed=seed)
+        task = str(info.get("task", ""))
         policy.reset(instruction=observation.get("instruction"))
         while True:
             action = policy.act(observation)
             next_observation, reward, terminated, truncated, info = env.step(action)
             steps += 1
+            if first_success is None and info.get("success", False):
+                first_success = steps
             if on_step is not None:
                 step = (observation, action, float(reward), bool(terminated), bool(truncated), info, next_observation)
                 on_step(StepRecord(*step))
@@ -94,7 +104,7 @@ def run_episode(
                 break
     except SimulatorError as error:
         status, message = "error", str(error)
-    return EpisodeResult(seed, status, steps, time.perf_counter() - start, message)
+    return EpisodeResult(seed, status, steps, time.perf_counter() - start, message, first_success, task)
 
 
 def rollout(

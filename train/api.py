@@ -13,6 +13,7 @@ from embodio.train.errors import TrainError
 from embodio.train.experiment import Experiment
 from embodio.train.experiments import experiment_named
 from embodio.train.main import CONFIGS, GROUP, USUAL, begin
+from embodio.train.parallel.config import is_parallel
 from embodio.train.run_config import RunConfig
 
 if TYPE_CHECKING:
@@ -57,9 +58,14 @@ def run(
 
     Raises:
         UsageError: as `settings`.
-        TrainError: another process trains into the folder, or holds another run, or as `Trainer.train`.
+        TrainError: torchrun started this process as one of several, another process trains into the folder, or holds
+            another run, or as `Trainer.train`.
     """
     config = settings(experiment, recipe=recipe, **values)
+    if is_parallel():
+        raise TrainError(
+            "train.run is for one process; torchrun starts the command: torchrun -m embodio.train.main ..."
+        )
     with sole_user(Path(config.out), "training into", TrainError):
         trainer = begin(config, _found(experiment))
         trainer.observers = (*trainer.observers, *observers)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.stream.loader import BatchMaker, LoaderConfig
 from embodio.datasets.stream.stream import batches
-from embodio.model.network.batch import Batch
+from embodio.model.network.batch import Batch, positions_of
 from embodio.model.network.packing import on_device
 from embodio.model.writing import WriteError
 from embodio.train.bundles import Bundle
@@ -84,6 +84,16 @@ class Trainer(Generic[Network]):
         self.run.parts |= {"scaler": self._scaler, "guard": self.judge}
 
     @property
+    def parts(self) -> int:
+        """Parts of a batch, each made and computed by processes of its own."""
+        return 1
+
+    @property
+    def processes(self) -> int:
+        """Processes of the run."""
+        return 1
+
+    @property
     def last_step(self) -> int:
         """Steps that will be done when `train` returns, if no signal comes before."""
         config = self.config
@@ -121,7 +131,7 @@ class Trainer(Generic[Network]):
         norm, updated = self._update(batches, outcome)
         run.step += 1
         clock.lap("update")
-        return StepReport(run.step, batches, outcome, norm, rate, updated, clock.seconds)
+        return StepReport(run.step, batches, outcome, norm, rate, updated, clock.seconds, positions_of(batches))
 
     def _update(self, batches: Sequence[Batch], outcome: Outcome) -> tuple[float, bool]:
         """Clips the gradient and changes the weights; the gradient's norm, and whether they were changed."""

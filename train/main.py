@@ -109,7 +109,9 @@ def begin(config: RunConfig, experiment: Experiment[Any] | None = None) -> Train
 
     Raises:
         TrainError: the checkpoint is damaged or of another run, or as `build_parts` and `trainer_of`.
+        PrecisionError: there is no compiler for `compile`.
     """
+    from embodio.agent.planning.precision import require_compiler
     from embodio.train.checkpoints.kept import CHECKPOINT, fall_back
     from embodio.train.checkpoints.run import restore_run
 
@@ -124,6 +126,7 @@ def begin(config: RunConfig, experiment: Experiment[Any] | None = None) -> Train
     for note in parts.notes:
         _say(note)
     if config.compile:
+        require_compiler()
         trainer.run.model.compile()
     return trainer
 

@@ -100,7 +100,8 @@ class RunConfig:
         threads: of the matrix products; 0 takes OMP_NUM_THREADS, or 2.
         workers: processes that make batches ahead of time.
         loader_memory_mb: shared memory for batches that workers have ready, all of them together.
-        damaged_limit: damaged episodes that are skipped; one more stops the run.
+        damaged_limit: damaged episodes and records that are skipped; one more stops the run. Intact ones that give no
+            example, such as a picture of 6 x 3 pixels, are skipped without a limit.
         compile: compile the network (needs a C++ compiler on a CPU); results are then not bit-identical to eager ones.
         log_every: steps between lines of the log.
         validate_every: steps between validations.
@@ -174,6 +175,11 @@ class RunConfig:
         if self.packing.block and self.batch_size % self.packing.block:
             raise UsageError(
                 f"packing.block: got {self.packing.block}, expected a divisor of batch_size={self.batch_size}"
+            )
+        if self.compile and self.packing.enabled and self.device == "cpu":
+            raise UsageError(
+                "compile: packed examples have other lengths in each batch, for which a CPU would compile each time; "
+                "leave out compile or packing"
             )
         unknown = sorted(set(self.sinks) - set(sink_names()))
         if unknown:

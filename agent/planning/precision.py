@@ -51,6 +51,12 @@ def usable_device(device: str | torch.device) -> torch.device:
     return found
 
 
+def require_compiler() -> None:
+    """Raises PrecisionError unless there is what `torch.compile` needs."""
+    if not any(shutil.which(name) for name in ("c++", "g++", "clang++", "cl")):
+        raise PrecisionError("compile: torch.compile needs a C++ compiler, which is not installed; install g++")
+
+
 def convert(model: UnifiedIO2, options: AgentOptions) -> FastModel:
     """The network in the precision of the options; only `prepare` changes the given network.
 
@@ -70,7 +76,6 @@ def convert(model: UnifiedIO2, options: AgentOptions) -> FastModel:
         product = Int8Product
     encoder: Callable[..., Any] = model.encoder
     if options.compile:
-        if not any(shutil.which(name) for name in ("c++", "g++", "clang++", "cl")):
-            raise PrecisionError("compile: torch.compile needs a C++ compiler, which is not installed; install g++")
+        require_compiler()
         encoder = torch.compile(model.encoder)
     return FastModel(model, encoder, product)

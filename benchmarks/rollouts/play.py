@@ -36,7 +36,7 @@ def player_config(config: RolloutConfig) -> PlayerConfig:
     """The part of the config that a worker needs."""
     shared_out = max(1, usable_cores() // config.workers)
     return PlayerConfig(
-        agent=config.agent,
+        agent=str(Path(config.agent).absolute()) if Path(config.agent).is_dir() else config.agent,
         env=config.env,
         horizon=config.horizon,
         replan=config.replan,
@@ -44,8 +44,9 @@ def player_config(config: RolloutConfig) -> PlayerConfig:
         threads=threads(config.threads, usual=shared_out),
         seed=config.seed,
         video=config.video > 0,
-        folder=config.out,
-        staging=None if config.record is None else config.record / STAGING,
+        folder=config.folder.absolute(),
+        staging=None if config.record_folder is None else config.record_folder.absolute() / STAGING,
+        perturb=config.condition,
     )
 
 
@@ -64,21 +65,21 @@ def rollout(config: RolloutConfig, console: Console | None = None) -> Results:
         AgentError: There is no such agent.
         ResultsError: The folder holds another run.
         BenchmarkError: Another process plays into the folder.
-        WorkerDied: A worker process died.
+        EngineError: A worker process or a machine died, or there is no such engine.
         CollectionError: The folder to record into holds something else, or is in use.
     """
     console = console or Console(stderr=True)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(sole_user(config.out, "playing into", BenchmarkError))
+        stack.enter_context(sole_user(config.folder, "playing into", BenchmarkError))
         if config.restart:
-            _clear(config.out)
+            _clear(config.folder)
         player = Player(player_config(config))
         stack.callback(player.close)
         results = _open(config, player)
-        if config.record is not None:
-            if config.record.resolve() != config.out.resolve():
-                stack.enter_context(sole_user(config.record, "recording into", CollectionError))
-            given = (config.record, config.identity, player, results.agent, console)
+        if config.record_folder is not None:
+            if config.record_folder.resolve() != config.folder.resolve():
+                stack.enter_context(sole_user(config.record_folder, "recording into", CollectionError))
+            given = (config.record_folder, config.identity, player, results.agent, console)
             stack.enter_context(recording(*given))
         _play_missing(results, player, config, console)
     return results
@@ -86,14 +87,14 @@ def rollout(config: RolloutConfig, console: Console | None = None) -> Results:
 
 def _play_missing(results: Results, player: Player, config: RolloutConfig, console: Console) -> None:
     """Plays the episodes that are missing from the results."""
-    seeds = [config.seed + index for index in range(config.episodes)]
+    seeds = config.seeds
     wanted = functools.partial(another_video, results, config.video)
     missing = [seed for seed in seeds if seed not in {row.seed for row in results.rows}]
     if len(missing) < len(seeds):
-        console.print(f"{len(seeds) - len(missing)} of {len(seeds)} episodes are already there, in {config.out}")
-    if config.workers > 1:
+        console.print(f"{len(seeds) - len(missing)} of {len(seeds)} episodes are already there, in {config.folder}")
+    if config.in_workers:
         player.close()
-        played = play_in_workers(player_config(config), missing, min(config.workers, max(1, len(missing))), wanted)
+        played = play_in_workers(player_config(config), missing, config.workers, wanted, config.engine)
     else:
         played = play_here(player, missing, wanted)
     try:
@@ -112,12 +113,12 @@ def _clear(folder: Path) -> None:
 
 def _open(config: RolloutConfig, player: Player) -> Results:
     """The results in the folder if it holds this run, fresh ones if it holds none."""
-    path = config.out / RESULTS
+    path = config.folder / RESULTS
     agent = {"name": config.agent, **player.info}
     if not path.exists():
         return Results(dict(config.identity), agent, versions(), machine())
     results = Results.load(path)
-    results.require_same(config.identity, agent, config.out)
+    results.require_same(config.identity, agent, config.folder)
     return results
 
 
@@ -126,11 +127,11 @@ def _collect(results: Results, played: Iterable[Played], total: int, config: Rol
     with Interruption() as interruption, progress_bars(console, visible=True) as progress:
         task = progress.add_task(f"{config.agent} on {config.env}", total=total)
         for episode in played:
-            append_times(config.out / TIMES, episode.row.seed, episode.milliseconds)
+            append_times(config.folder / TIMES, episode.row.seed, episode.milliseconds)
             results.add(episode.row)
-            keep_videos(results, config.video, config.out / VIDEOS)
-            results.latency = _latency(results, config.out)
-            results.save(config.out / RESULTS)
+            keep_videos(results, config.video, config.folder / VIDEOS)
+            results.latency = _latency(results, config.folder)
+            results.save(config.folder / RESULTS)
             rate = results.summary.success_rate
             progress.update(task, advance=1, note="" if rate is None else f"success {rate:.0%}")
             interruption.check()
@@ -143,13 +144,13 @@ def _latency(results: Results, folder: Path) -> Latency | None:
 
 def _finish(results: Results, config: RolloutConfig, console: Console) -> None:
     """Writes results and report, shows the table, and says where to look."""
-    results.save(config.out / RESULTS)
-    for unfinished in (config.out / VIDEOS).glob(".*.mp4"):
+    results.save(config.folder / RESULTS)
+    for unfinished in (config.folder / VIDEOS).glob(".*.mp4"):
         unfinished.unlink()
-    report = (config.out / REPORT).resolve()
-    write_report(results, report, config.out / VIDEOS, config.command)
+    report = (config.folder / REPORT).resolve()
+    write_report(results, report, config.folder / VIDEOS, config.command)
     console.print(table(results))
-    console.print(f"Results: {(config.out / RESULTS).resolve()}\nReport:  {report.as_uri()}", soft_wrap=True)
+    console.print(f"Results: {(config.folder / RESULTS).resolve()}\nReport:  {report.as_uri()}", soft_wrap=True)
 
 
 def table(results: Results) -> Table:
@@ -163,6 +164,8 @@ def table(results: Results) -> Table:
     for status in STATUSES:
         note = "  (simulator; not in the success rate)" if status == "error" else ""
         shown.add_row(f"  {status}", f"{summary.counts[status]}{note}")
+    if summary.any_step_rate != summary.success_rate:
+        shown.add_row("success at any step", f"{summary.any_step_rate:.1%}")
     if summary.mean_steps is not None:
         shown.add_row("steps to success", f"{summary.mean_steps:.1f} (mean)")
     if latency is not None:

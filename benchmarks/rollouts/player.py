@@ -42,6 +42,7 @@ class PlayerConfig:
         video: Whether episodes may be filmed.
         folder: Where the folder of videos is.
         staging: Where recorded episodes wait to become a data set; None records none.
+        perturb: Perturbations of every episode, in full; "" for none.
     """
 
     agent: str
@@ -54,6 +55,7 @@ class PlayerConfig:
     video: bool
     folder: Path
     staging: Path | None = None
+    perturb: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class Player:
             options["cameras"] = False
         if config.video:
             options["render_mode"] = "rgb_array"
+        if config.perturb:
+            options["perturb"] = config.perturb
         self._env = make_env(config.env, **options)
         self._untimed, self.info = self._load()
         self._policy = TimedPolicy(self._untimed)
@@ -112,7 +116,16 @@ class Player:
             name = None if video is None else video.finish(result.status)
         if recorder is not None and result.status != "error":
             self._stage(result, recorder)
-        row = EpisodeRow(seed, result.status, result.steps, round(result.seconds, 3), result.message, name)
+        row = EpisodeRow(
+            seed,
+            result.status,
+            result.steps,
+            round(result.seconds, 3),
+            result.message,
+            name,
+            result.first_success,
+            result.task,
+        )
         return Played(row, self._policy.milliseconds)
 
     def _recorder(self) -> EpisodeRecorder | None:

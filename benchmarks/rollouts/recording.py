@@ -31,7 +31,8 @@ def recording(
         CollectionMismatch: The folder holds a recording with other settings or of another agent.
         CollectionError: It holds something else.
     """
-    options = {name: value for name, value in identity.items() if name not in ("env", "agent", "seed")}
+    own = ("env", "agent", "seed", "shard", "episodes")
+    options = {name: value for name, value in identity.items() if name not in own}
     options["weights"] = dict(agent.get("sha256") or {})
     settings = RecordingSettings(
         environment=str(identity["env"]),
@@ -40,6 +41,8 @@ def recording(
         options=options,
         embodiment=player.embodiment.to_dict(),
         prompts=player.prompts,
+        shard=str(identity.get("shard", "")),
+        episodes=int(identity.get("episodes") or 0),
     )
     store = CollectionStore(folder, settings)
     try:

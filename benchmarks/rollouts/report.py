@@ -56,6 +56,8 @@ def _tiles(results: Results) -> dict[str, str]:
     summary, latency = results.summary, results.latency
     tiles = {f"{SIGNS[status]} {status}": str(summary.counts[status]) for status in STATUSES[1:]}
     tiles["steps to success, mean"] = "n/a" if summary.mean_steps is None else f"{summary.mean_steps:.1f}"
+    if summary.any_step_rate != summary.success_rate:
+        tiles["success at any step"] = f"{summary.any_step_rate:.1%}"
     if latency is not None:
         tiles["ms to act, p50 / p95 / p99"] = f"{latency.p50:.1f} / {latency.p95:.1f} / {latency.p99:.1f}"
     return tiles

@@ -12,14 +12,16 @@ from typing import Any
 
 from embodio.benchmarks.errors import ResultsError
 from embodio.benchmarks.rollouts.latency import Latency
+from embodio.benchmarks.statistics.intervals import wilson_interval
 from embodio.model.writing import write_text
 
 STATUSES = ("success", "failure", "timeout", "error")
 DEFINITION = (
-    "success_rate = success / (success + failure + timeout). An error is a breakdown of the simulator; "
-    "it says nothing about the policy and is counted separately."
+    "success_rate = success / (success + failure + timeout), where success means that the task is done at the last "
+    "step; any_step_rate counts the episodes in which it was done at any step (first_success). An error is a "
+    "breakdown of the simulator; it says nothing about the policy and is counted separately."
 )
-_VERSION = 1
+_VERSION = 2
 
 _VIDEO_RANK = {"failure": 0, "timeout": 0, "error": 1, "success": 2}
 """Statuses in the order in which videos are kept; a broken simulator tells less than a failed policy."""
@@ -36,6 +38,9 @@ class EpisodeRow:
         seconds: Wall-clock time.
         message: What the simulator said, for errors.
         video: File name of its video inside the folder `videos`, if it has one.
+        first_success: Actions after which the task was done for the first time, even if it was undone later; None if
+            it never was.
+        task: The task that the seed chose, in environments with several; "" in others.
     """
 
     seed: int
@@ -44,6 +49,8 @@ class EpisodeRow:
     seconds: float
     message: str = ""
     video: str | None = None
+    first_success: int | None = None
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ class Summary:
         counts: Status -> number of episodes.
         success_rate: Share of successes among the episodes that are not errors; None without any.
         wilson_95: 95 % Wilson interval of the success rate.
+        any_step_rate: Share of episodes in which the task was done at any step, of the same; None without any.
         mean_steps: Mean steps of the successful episodes; None without any.
         seconds: Wall-clock time of all episodes together.
     """
@@ -63,6 +71,7 @@ class Summary:
     counts: dict[str, int]
     success_rate: float | None
     wilson_95: tuple[float, float]
+    any_step_rate: float | None
     mean_steps: float | None
     seconds: float
 
@@ -148,29 +157,17 @@ def summarise(rows: Sequence[EpisodeRow]) -> Summary:
     tally = Counter(row.status for row in rows)
     counts = {status: tally[status] for status in STATUSES}
     judged = len(rows) - counts["error"]
+    ever = sum(row.first_success is not None for row in rows if row.status != "error")
     lengths = [row.steps for row in rows if row.status == "success"]
     return Summary(
         episodes=len(rows),
         counts=counts,
         success_rate=counts["success"] / judged if judged else None,
         wilson_95=wilson_interval(counts["success"], judged),
+        any_step_rate=ever / judged if judged else None,
         mean_steps=sum(lengths) / len(lengths) if lengths else None,
         seconds=sum(row.seconds for row in rows),
     )
-
-
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """The Wilson score interval of a success rate at 95 %; [0, 1] without trials.
-
-    Raises:
-        ValueError: there are more successes than trials, or a number is negative.
-    """
-    from scipy.stats import binomtest  # takes long to import, and `--help` needs no interval
-
-    if (successes, trials) == (0, 0):
-        return 0.0, 1.0
-    interval = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def another_video(results: Results, most: int) -> bool:

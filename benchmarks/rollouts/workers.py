@@ -1,14 +1,12 @@
-"""Episodes of several seeds, played in turn or spread over worker processes; results arrive as they are ready."""
+"""Episodes of several seeds, played in turn here or by an engine; results arrive as they are ready."""
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import Connection, wait
+from functools import partial
 
-from embodio.benchmarks.errors import WorkerDied
 from embodio.benchmarks.rollouts.player import Played, Player, PlayerConfig
-from embodio.datasets.stream.worker_process import follow_parent, start_worker
+from embodio.datasets.engines import named_engine
 
 
 def play_here(player: Player, seeds: Sequence[int], film: Callable[[], bool]) -> Iterator[Played]:
@@ -18,60 +16,42 @@ def play_here(player: Player, seeds: Sequence[int], film: Callable[[], bool]) ->
 
 
 def play_in_workers(
-    config: PlayerConfig, seeds: Sequence[int], workers: int, film: Callable[[], bool]
+    config: PlayerConfig, seeds: Sequence[int], workers: int, film: Callable[[], bool], engine: str = "local"
 ) -> Iterator[Played]:
     """Plays the seeds in several processes, each with a simulator and a policy of its own.
 
-    `film` decides before each of them whether to film it. A worker gets its next seed when it finishes the previous
-    one. When the caller stops early, running episodes are abandoned.
+    When the caller stops early, running episodes are abandoned.
+
+    Args:
+        config: what decides how an episode goes; on other machines, its folders must be shared.
+        seeds: of the episodes.
+        workers: processes of this machine.
+        film: decides, when a seed is handed out, whether to film it.
+        engine: who plays, see `embodio.datasets.engines`.
 
     Raises:
-        WorkerDied: A process ended without an answer.
+        EngineError: a process or a machine died without an answer, or there is no such engine.
     """
-    context = multiprocessing.get_context("spawn")
-    waiting = list(reversed(seeds))
-    processes, busy = [], []
+    jobs = ((seed, film()) for seed in seeds)
     try:
-        for _ in range(min(workers, len(waiting))):
-            here, there = context.Pipe()
-            process = context.Process(target=_work, args=(config, there), daemon=True)
-            start_worker(process)
-            there.close()  # so that the death of the process is noticed here
-            here.send((waiting.pop(), film()))
-            processes.append(process)
-            busy.append(here)
-        while busy:
-            for connection in wait(busy):
-                if not isinstance(connection, Connection):
-                    continue
-                yield _receive(connection)
-                if waiting:
-                    connection.send((waiting.pop(), film()))
-                else:
-                    connection.send(None)
-                    busy.remove(connection)
+        for _, played in named_engine(engine)(partial(_play, config), jobs, workers):
+            yield played
     finally:
-        for process in processes:
-            if busy:
-                process.kill()
-            process.join()
+        _close_players()
 
 
-def _receive(connection: Connection) -> Played:
-    try:
-        played: Played = connection.recv()
-    except EOFError as error:
-        raise WorkerDied(
-            "A worker process died. If nothing above says why, memory ran out: run the same command again with fewer "
-            "workers; it resumes with the missing episodes."
-        ) from error
-    return played
+_players: dict[PlayerConfig, Player] = {}
+"""The player of this process; it takes seconds to make, so it is kept for the next episode."""
 
 
-def _work(config: PlayerConfig, connection: Connection) -> None:
-    """The main function of a worker: plays each seed it receives, filmed or not, until it receives None."""
-    follow_parent()
-    player = Player(config)
-    while (job := connection.recv()) is not None:
-        connection.send(player.play(*job))
-    player.close()
+def _play(config: PlayerConfig, job: tuple[int, bool]) -> Played:
+    """Plays one seed, filmed or not."""
+    if config not in _players:
+        _close_players()  # of another run, on a cluster that outlives it
+        _players[config] = Player(config)
+    return _players[config].play(*job)
+
+
+def _close_players() -> None:
+    while _players:
+        _players.popitem()[1].close()

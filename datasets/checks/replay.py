@@ -126,7 +126,7 @@ def _environment(envs: dict[tuple[str, bool], Any], name: str, episode: EpisodeV
         name = f"vima/{task}/train"
     oracle = expert and name.startswith("vima/")
     if (name, oracle) not in envs:
-        envs[name, oracle] = make_env(name, **({"oracle_goals": True} if oracle else {}))
+        envs[name, oracle] = make_env(name, oracle_goals=True) if oracle else make_env(name)
     return envs[name, oracle]
 
 

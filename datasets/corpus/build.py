@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from embodio.datasets.corpus.shards import ShardReceipt, finished, jobs_of, make_shard, remove_others
 from embodio.datasets.corpus.source import (
@@ -23,7 +23,7 @@ from embodio.datasets.corpus.source import (
 )
 from embodio.datasets.corpus.sources import source_names
 from embodio.datasets.corpus.trajectories import Trajectories
-from embodio.datasets.engines import WorkEngine, named_engine
+from embodio.datasets.engines import Crew, named_engine
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.writing import write_json
 
@@ -44,13 +44,6 @@ class SourceSummary:
     name: str
     entry: Mapping[str, Any] = field(default_factory=dict)
     absent: str = ""
-
-
-class Crew(NamedTuple):
-    """Who does the work: an engine, and the number of processes that it may start."""
-
-    engine: WorkEngine
-    workers: int
 
 
 AnySource = CorpusSource | Trajectories

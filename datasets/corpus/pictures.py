@@ -10,8 +10,12 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
+from embodio.datasets.corpus.source import LeftOut
+from embodio.datasets.records.settings import RecordSettings
 from embodio.model.example import Image
 
+SMALLEST_SIDE = RecordSettings.smallest_side
+"""Pixels; smaller pictures are damaged records to the readers."""
 _MOST_PIXELS = 40_000_000
 
 
@@ -45,6 +49,21 @@ def on_white(path: Path, longest_side: int) -> Image | None:
     flat.thumbnail((longest_side, longest_side), Pillow.Resampling.LANCZOS)
     pixels = np.asarray(flat)
     return pixels if pixels.min() < pixels.max() else None
+
+
+def described_picture(path: Path, longest_side: int) -> Image:
+    """A picture that goes into the corpus, as `on_white` makes it.
+
+    Raises:
+        LeftOut: the file is damaged, shows nothing, or is smaller than readers of records take.
+        SvgError: as `on_white`.
+    """
+    picture = on_white(path, longest_side)
+    if picture is None:
+        raise LeftOut("pictures that cannot be decoded, or show nothing")
+    if min(picture.shape[:2]) < SMALLEST_SIDE:
+        raise LeftOut(f"pictures of less than {SMALLEST_SIDE} pixels a side")
+    return picture
 
 
 def _drawn(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Engines that run independent jobs of preparing data, found by listing this folder.
+"""Engines that run independent jobs, such as shards of a corpus or episodes, found by listing this folder.
 
 An engine is one module with a function `run`, a `WorkEngine`. What a job leaves on disk must be complete or absent, as
 its process may be killed, and the job run once more.
@@ -6,8 +6,8 @@ its process may be killed, and the job run once more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, Protocol
 
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.plug_ins import PlugIns
@@ -20,12 +20,12 @@ class EngineError(DatasetError):
 class WorkEngine(Protocol):
     """Runs jobs in any order, in other processes or on other machines."""
 
-    def __call__(self, work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[tuple[int, Any]]:
+    def __call__(self, work: Callable[[Any], Any], jobs: Iterable[Any], workers: int) -> Iterator[tuple[int, Any]]:
         """Yields the number of each job and its result, when it is done.
 
         Args:
             work: is called with one job; it is pickled, as are jobs and results.
-            jobs: to be done.
+            jobs: to be done; each is taken only shortly before it is handed out.
             workers: processes of this machine; engines that have machines of their own ignore it.
 
         Raises:
@@ -45,3 +45,18 @@ def named_engine(name: str) -> WorkEngine:
     """An engine by its name, which is that of its module; raises EngineError that lists the names."""
     run: WorkEngine = _ENGINES.named(name)
     return run
+
+
+class Crew(NamedTuple):
+    """Who does the work: an engine, and the number of processes that it may start."""
+
+    engine: WorkEngine
+    workers: int
+
+
+def _here(work: Callable[[Any], Any], jobs: Iterable[Any], workers: int) -> Iterator[tuple[int, Any]]:
+    return enumerate(map(work, jobs))
+
+
+ALONE = Crew(_here, 1)
+"""This process, without others."""

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
 from typing import Any
 
 from embodio.datasets.engines import EngineError
 from embodio.datasets.stream.worker_process import follow_parent, starting_workers
 
+_AHEAD = 2  # jobs handed out for each worker, so that none waits for the next
 
-def run(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[tuple[int, Any]]:
+
+def run(work: Callable[[Any], Any], jobs: Iterable[Any], workers: int) -> Iterator[tuple[int, Any]]:
     """Runs jobs in worker processes, in this one if one worker is asked for; see `WorkEngine`."""
-    if workers == 1 or len(jobs) < 2:
-        for number, job in enumerate(jobs):
+    given = iter(jobs)
+    first = list(islice(given, 2))
+    waiting = enumerate(chain(first, given))
+    if workers == 1 or len(first) < 2:
+        for number, job in waiting:
             yield number, work(job)
         return
     completed, others = False, set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"), initializer=_start
-    )
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+    running: dict[Future[Any], int] = {}
     try:
-        with starting_workers():
-            futures = {pool.submit(work, job): number for number, job in enumerate(jobs)}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        while True:
+            with starting_workers():
+                for number, job in islice(waiting, _AHEAD * workers - len(running)):
+                    running[pool.submit(work, job)] = number
+            if not running:
+                break
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield running.pop(future), future.result()
         completed = True
     except BrokenProcessPool as error:
         raise EngineError(

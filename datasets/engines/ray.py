@@ -5,7 +5,8 @@ The cluster is that of RAY_ADDRESS; without it, Ray starts one on this machine. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from embodio.datasets.engines import EngineError
@@ -15,7 +16,7 @@ _RETRIES = 5
 _AHEAD = 4  # jobs handed out for each processor, so that the others take no memory yet
 
 
-def run(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[tuple[int, Any]]:
+def run(work: Callable[[Any], Any], jobs: Iterable[Any], workers: int) -> Iterator[tuple[int, Any]]:
     """Runs jobs on a cluster; those of a machine that dies run again on others; see `WorkEngine`."""
     try:
         import ray
@@ -27,13 +28,14 @@ def run(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterat
     try:
         task = ray.remote(max_retries=_RETRIES)(_finished)
         shared = ray.put(work)
-        waiting = list(enumerate(jobs))[::-1]
+        waiting = enumerate(jobs)
         running: dict[Any, int] = {}
-        while waiting or running:
+        while True:
             limit = _AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
-            while waiting and len(running) < limit:
-                number, job = waiting.pop()
+            for number, job in islice(waiting, max(0, limit - len(running))):
                 running[task.remote(shared, job)] = number
+            if not running:
+                break
             done, _ = ray.wait(list(running), num_returns=1)
             for reference in done:
                 yield running.pop(reference), _result(reference)

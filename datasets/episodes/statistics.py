@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.engines import ALONE, Crew
 from embodio.datasets.episodes.dimension_names import dimension_names
 from embodio.datasets.episodes.features import TensorFeature
 from embodio.datasets.episodes.fields import as_rows
@@ -24,7 +26,8 @@ from embodio.model.tokens.statistics import DatasetStatistics, FieldStatistics, 
 
 _ACTION_FIELDS = ("action", "expert_action")
 _STATE_FIELD = "state"
-_KIND, _REVISION = "statistics", 3
+_KIND, _REVISION = "statistics", 4
+_PART = 32  # episodes that are accumulated together, and then merged in their order
 _LISTED = 8
 
 
@@ -126,6 +129,7 @@ def compute_statistics(
     episodes: int = 0,
     rules: StepRules | None = None,
     done: Callable[[int], None] = lambda count: None,
+    crew: Crew = ALONE,
 ) -> DatasetStatistics:
     """Computes the statistics of the actions and of the state of a data set, or reads those kept with the data.
 
@@ -140,12 +144,14 @@ def compute_statistics(
         episodes: of each data set only this many, from the start, are read; 0 reads all.
         rules: other steps to leave out; None for none.
         done: called after each with the number of episodes done so far.
+        crew: reads the episodes, in parts that are always the same; so the result does not depend on it.
 
     Returns:
         Statistics of each field.
 
     Raises:
         DatasetError: a data set lacks a field, or nothing is left to compute.
+        EngineError: the engine fails.
     """
     readers = (reader, *others)
     names = {field: _names(readers, field) for field in fields or _usual_fields(reader)}
@@ -156,20 +162,21 @@ def compute_statistics(
     known = _load(reader, key)
     if known is not None:
         return known
-    left_out = _LeftOut()
-    accumulators = {field: FieldAccumulator() for field in names}
-    count = 0
-    for one in readers:
-        for _ in _accumulate(one, accumulators, left_out, episodes, rules):
+    total, count = _Sums(tuple(names)), 0
+    filters = [StepFilter(one, tuple(names), rules) for one in readers]
+    for part in _in_order(crew, partial(_sums, readers, filters, tuple(names)), _parts(readers, episodes)):
+        total.merge(part)
+        for _ in range(part.episodes):
             count += 1
             done(count)
+    left_out = total.left_out
     if count and not left_out.kept:
         raise DatasetError(
             f"{reader.name}: in {count} episodes there is no step to compute statistics of{left_out}. "
             "`embodio-data verify` says what is wrong with them"
         )
     source = _described(readers, episodes) + str(left_out)
-    computed = DatasetStatistics({f: a.finish(names[f]) for f, a in accumulators.items()}, source=source)
+    computed = DatasetStatistics({f: a.finish(names[f]) for f, a in total.accumulators.items()}, source=source)
     save_side_file(reader, _KIND, key, computed.to_dict())
     return computed
 
@@ -185,6 +192,11 @@ class _LeftOut:
     def count(self, reasons: npt.NDArray[np.uint8]) -> None:
         self._steps += np.bincount(reasons, minlength=len(self._steps))
         self.kept = int(self._steps[0])
+
+    def merge(self, other: _LeftOut) -> None:
+        self.kept += other.kept
+        self.episodes += other.episodes
+        self._steps += other._steps
 
     def __str__(self) -> str:
         """Readable text to append to the description of what was read."""
@@ -248,30 +260,69 @@ def _load(source: EpisodeSource, key: str | None) -> DatasetStatistics | None:
         return None
 
 
-def _accumulate(
-    source: EpisodeSource,
-    accumulators: Mapping[str, FieldAccumulator],
-    left_out: _LeftOut,
-    episodes: int,
-    rules: StepRules,
-) -> Iterator[None]:
-    """Adds the episodes of a data set one by one, and what is unusable to `left_out`."""
-    index = index_episodes(source)
-    steps = StepFilter(source, tuple(accumulators), rules)
-    for number in range(min(len(source), episodes or len(source))):
-        if not index.lengths[number] and number not in index.damaged:
-            yield
+class _Part(NamedTuple):
+    """Some episodes of one data set, the lengths of all and what is wrong with damaged ones, by their numbers."""
+
+    source: int
+    numbers: range
+    lengths: npt.NDArray[np.int64]
+    damaged: Mapping[int, str]
+
+
+class _Sums:
+    """What is accumulated of some episodes: statistics of each field, what was left out, and how many there were."""
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        self.accumulators = {field: FieldAccumulator() for field in fields}
+        self.left_out, self.episodes = _LeftOut(), 0
+
+    def merge(self, other: _Sums) -> None:
+        for field, accumulator in self.accumulators.items():
+            accumulator.merge(other.accumulators[field])
+        self.left_out.merge(other.left_out)
+        self.episodes += other.episodes
+
+
+def _parts(readers: Sequence[EpisodeSource], episodes: int) -> list[_Part]:
+    """The episodes of all data sets in parts of a fixed size."""
+    parts = []
+    for place, reader in enumerate(readers):
+        index = index_episodes(reader)
+        count = min(len(reader), episodes or len(reader))
+        for first in range(0, count, _PART):
+            numbers = range(first, min(first + _PART, count))
+            damaged = {number: index.damaged[number] for number in numbers if number in index.damaged}
+            parts.append(_Part(place, numbers, index.lengths[numbers.start : numbers.stop], damaged))
+    return parts
+
+
+def _sums(readers: Sequence[EpisodeSource], filters: Sequence[StepFilter], fields: Sequence[str], part: _Part) -> _Sums:
+    """Accumulates one part."""
+    source, steps, sums = readers[part.source], filters[part.source], _Sums(fields)
+    for number, length in zip(part.numbers, part.lengths.tolist(), strict=True):
+        sums.episodes += 1
+        if not length and number not in part.damaged:
             continue
         try:
-            if number in index.damaged:
-                raise FeatureError(index.damaged[number])
+            if number in part.damaged:
+                raise FeatureError(part.damaged[number])
             episode = source.episode(number)
-            arrays = {field: episode.array(field) for field in accumulators}
+            arrays = {field: episode.array(field) for field in fields}
             reasons = steps.reasons(episode)
         except (CorruptRecordError, FeatureError):
-            left_out.episodes.append(f"{source.name} {number}")
+            sums.left_out.episodes.append(f"{source.name} {number}")
         else:
-            left_out.count(reasons)
+            sums.left_out.count(reasons)
             for field, values in arrays.items():
-                accumulators[field].update(as_rows(values)[reasons == 0])
-        yield
+                sums.accumulators[field].update(as_rows(values)[reasons == 0])
+    return sums
+
+
+def _in_order(crew: Crew, work: Callable[[_Part], _Sums], parts: Sequence[_Part]) -> Iterator[_Sums]:
+    """The results of a crew in the order of the parts."""
+    waiting, following = dict[int, _Sums](), 0
+    for number, sums in crew.engine(work, parts, crew.workers):
+        waiting[number] = sums
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1

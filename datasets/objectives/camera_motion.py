@@ -30,7 +30,7 @@ class CameraMotion(ConfiguredObjective[ObjectiveConfig]):
         seen = len(record.views) > 1 and frame_slots(context) > 0 and able(context, ["image"])
         return seen and any(movements(record))
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """An ordered pair of views is drawn, then the wording."""
         pairs = list(movements(record))
         if not pairs:

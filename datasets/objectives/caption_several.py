@@ -71,7 +71,7 @@ class CaptionSeveralImages(ConfiguredObjective[CaptionSeveralConfig]):
             context.partner is not None and _captioned(record) and frame_slots(context) > 0 and able(context, ["image"])
         )
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """Partners are drawn, then captions, then what is asked.
 
         Raises:

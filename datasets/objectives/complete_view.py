@@ -20,6 +20,7 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveConfig, ObjectiveContext
 from embodio.datasets.objectives.parts.asking import able, frame_slots
 from embodio.datasets.objectives.parts.hidden_patches import hidden_in_image
+from embodio.datasets.objectives.parts.material import unusable
 from embodio.datasets.records.record import Record
 from embodio.model.example import Example
 
@@ -50,22 +51,24 @@ class CompleteView(ConfiguredObjective[CompleteViewConfig]):
         """Records with two views, for networks with an image history that write images."""
         return len(record.views) > 1 and frame_slots(context) > 0 and able(context, ["image"], "image")
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """Two views are drawn, then the patches that are hidden, of those that show something.
 
         Raises:
-            UnusableRecord: there are fewer than two such patches.
+            UnusableRecord: there are fewer than two such patches, or both views are the same picture.
         """
         if len(record.views) < 2:
             raise DatasetError(f"{record.key!r} has no two views; ask `suits` before")
         first, second = (int(number) for number in generator.choice(len(record.views), 2, replace=False))
-        image = record.views[second].image.load()
+        context_view, image = (record.views[number].image.load() for number in (first, second))
+        if np.array_equal(context_view, image):
+            raise unusable(record, "the two views are one picture, so nothing is hidden")
         hidden = hidden_in_image(record, image, self.config.hidden, context, generator)
         return Example(
             text=[context.vocabulary.prefix_id("image", "R")],
             image=image,
             image_hidden=hidden,
-            image_history=[record.views[first].image.load()],
+            image_history=[context_view],
             image_target=image,
         )
 

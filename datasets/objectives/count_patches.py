@@ -59,7 +59,7 @@ class CountPatches(ConfiguredObjective[CountPatchesConfig]):
         """Records with an image, for networks that read images and write text."""
         return record.image is not None and able(context, ["image"])
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """Patches are drawn, then question and wording."""
         found = pasted(record, context, self.config, generator)
         question = self.config.questions[int(generator.integers(len(self.config.questions)))]

@@ -16,27 +16,14 @@ bands, three of which are hidden:
 
 from __future__ import annotations
 
-import numpy as np
-
-from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveContext
-from embodio.datasets.objectives.parts.five_steps import Choices, patch_example
+from embodio.datasets.objectives.parts.denoised import DenoisePatches
 from embodio.datasets.objectives.parts.settings import SoundSettings
-from embodio.datasets.records.record import Record
-from embodio.model.example import Example
 
 
-class DenoiseAudio(ConfiguredObjective[SoundSettings]):
+class DenoiseAudio(DenoisePatches[SoundSettings]):
     """A sound without some parts, or a description, in; the sound out."""
 
-    settings = SoundSettings
-
-    def suits(self, record: Record, context: ObjectiveContext) -> bool:
-        """Records with a sound, for networks that write it, and read it or something else of the record."""
-        return "audio" in Choices.of(record, context).targets
-
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
-        """What is kept, the paradigm and the hidden patches are drawn."""
-        return patch_example(record, "audio", context, self.config, generator)
+    settings, target = SoundSettings, "audio"
 
 
 OBJECTIVE = DenoiseAudio

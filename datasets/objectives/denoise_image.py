@@ -15,27 +15,14 @@ marked, so that the decoder sees none of them either (dynamic masking). Of 2 x 2
 
 from __future__ import annotations
 
-import numpy as np
-
-from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveContext
-from embodio.datasets.objectives.parts.five_steps import Choices, patch_example
+from embodio.datasets.objectives.parts.denoised import DenoisePatches
 from embodio.datasets.objectives.parts.settings import PatchSettings
-from embodio.datasets.records.record import Record
-from embodio.model.example import Example
 
 
-class DenoiseImage(ConfiguredObjective[PatchSettings]):
+class DenoiseImage(DenoisePatches[PatchSettings]):
     """An image without some patches, or a description, in; the image out."""
 
-    settings = PatchSettings
-
-    def suits(self, record: Record, context: ObjectiveContext) -> bool:
-        """Records with an image, for networks that write it, and read it or something else of the record."""
-        return "image" in Choices.of(record, context).targets
-
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
-        """What is kept, the paradigm and the hidden patches are drawn."""
-        return patch_example(record, "image", context, self.config, generator)
+    settings, target = PatchSettings, "image"
 
 
 OBJECTIVE = DenoiseImage

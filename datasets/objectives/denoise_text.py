@@ -31,7 +31,7 @@ class DenoiseText(ConfiguredObjective[TextSettings]):
         """Records with text, for networks that write it."""
         return "text" in Choices.of(record, context).targets
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """One of the texts, one of the denoisers and the spans are drawn."""
         return text_example(record, context, self.config, generator)
 

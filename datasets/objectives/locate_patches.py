@@ -30,7 +30,7 @@ class LocatePatches(ConfiguredObjective[PatchConfig]):
         """Records with an image, for networks that read images and write text."""
         return record.image is not None and able(context, ["image"])
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """Patches are drawn, then the wording."""
         found = pasted(record, context, self.config, generator)
         item = Localised(media=InputMedia(image=found.image), name=NAME, named=False, boxes=found.boxes)

@@ -51,12 +51,17 @@ class Multimodal(ConfiguredObjective[MultimodalConfig]):
 
     settings = MultimodalConfig
 
+    @property
+    def includes(self) -> frozenset[str]:
+        """The objectives with a fixed target, of those that have a weight."""
+        return frozenset(f"denoise_{target}" for target, weight in self.config.weights().items() if weight > 0.0)
+
     def suits(self, record: Record, context: ObjectiveContext) -> bool:
         """Records with a modality that the network writes, and that has a weight."""
         weights = self.config.weights()
         return any(weights[target] > 0.0 for target in Choices.of(record, context).targets)
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """The target is drawn, then all that its own objective draws."""
         record, missing = opened(record)
         possible, weights = Choices.of(record, context, missing).targets, self.config.weights()

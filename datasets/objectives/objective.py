@@ -9,7 +9,8 @@ from typing import ClassVar, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import DatasetError, UnusableRecord
+from embodio.datasets.objectives.parts.perceived import fault_of
 from embodio.datasets.records.record import Record
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
@@ -79,6 +80,11 @@ class ConfiguredObjective(ABC, Generic[Config]):
         """Keeps the settings, the defaults if None."""
         self.config: Config = cast("Config", self.settings()) if config is None else config
 
+    @property
+    def includes(self) -> frozenset[str]:
+        """The names of other objectives whose examples this one makes too."""
+        return frozenset()
+
     @abstractmethod
     def suits(self, record: Record, context: ObjectiveContext) -> bool:
         """Whether the record has the parts, and the network the modalities, that the objective needs.
@@ -86,11 +92,19 @@ class ConfiguredObjective(ABC, Generic[Config]):
         Decodes no media, so that it is cheap.
         """
 
-    @abstractmethod
     def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """Makes an Example of a record that suits; all random draws come from the generator.
 
         Raises:
             CorruptRecordError: media of the record cannot be decoded.
+            UnusableRecord: they can, but leave nothing to hide, or nothing of an image or a sound is perceived.
             DatasetError: the record does not suit.
         """
+        example = self.make(record, context, generator)
+        if fault := fault_of(example, context.config):
+            raise UnusableRecord(record.key, 0, fault)
+        return example
+
+    @abstractmethod
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+        """The Example of `example`, of which it need not check that images and sounds are perceived."""

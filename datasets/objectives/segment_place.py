@@ -63,7 +63,7 @@ class SegmentPlace(ConfiguredObjective[SegmentPlaceConfig]):
         """Records with an image and masks, for networks that read and write images."""
         return record.image is not None and MASKS in record.facts and able(context, ["image"], "image")
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """An object is drawn, then point or box, then the wording.
 
         Raises:

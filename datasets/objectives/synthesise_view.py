@@ -29,7 +29,7 @@ class SynthesiseViewOfScene(ConfiguredObjective[ObjectiveConfig]):
         """Records with two views whose cameras look at one point."""
         return len(record.views) > 1 and able(context, ["image"], "image") and any(movements(record))
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """An ordered pair of views is drawn, then the wording."""
         pairs = list(movements(record))
         if not pairs:

@@ -57,7 +57,7 @@ class TrajectoryAction(ConfiguredObjective[TrajectoryActionConfig]):
         """Records with a trajectory whose actions can be written."""
         return has_steps(record, context, self.config.ahead) and has_actions(steps_of(record)) and able(context)
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """A step is drawn, then the wording."""
         trajectory, ahead = steps_of(record), self.config.ahead
         step = int(generator.integers(len(trajectory.images) - ahead + 1))

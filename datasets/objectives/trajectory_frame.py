@@ -29,7 +29,7 @@ class TrajectoryFrame(ConfiguredObjective[StepsConfig]):
         """Records with a trajectory, for networks that read and write images."""
         return has_steps(record, context, self.config.ahead + 1) and able(context, writes="image")
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """A step is drawn, then the wording."""
         trajectory, ahead = steps_of(record), self.config.ahead
         step = int(generator.integers(len(trajectory.images) - ahead))

@@ -37,7 +37,7 @@ class TrajectoryState(ConfiguredObjective[StepsConfig]):
         """Records with a trajectory whose states can be written."""
         return has_steps(record, context, self.config.ahead + 1) and has_states(steps_of(record)) and able(context)
 
-    def example(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
+    def make(self, record: Record, context: ObjectiveContext, generator: np.random.Generator) -> Example:
         """A step is drawn, then the wording."""
         trajectory, ahead = steps_of(record), self.config.ahead
         step = int(generator.integers(len(trajectory.images) - ahead))

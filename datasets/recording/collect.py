@@ -8,16 +8,19 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import gymnasium
 
+from embodio.datasets.engines import named_engine
 from embodio.datasets.errors import CollectionError
 from embodio.datasets.files.folder_lock import sole_user
+from embodio.datasets.files.shards import JobShard
 from embodio.datasets.progress import progress_bars
 from embodio.datasets.recording.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
 from embodio.datasets.recording.demonstration import check_noise, record_demonstration
@@ -105,12 +108,13 @@ def collect(
     env_options: Mapping[str, Any] | None = None,
     source: DemonstrationSource | None = None,
     progress: bool = True,
+    engine: str = "local",
+    shard: str = "",
 ) -> CollectionSummary:
     """Collects demonstrations into a folder that tfds, rlds and `RLDSReader` read.
 
-    Episode i plays the scene of seed + i; its executed actions carry noise of level noise[i % len(noise)]. The
-    result does not depend on the number of workers. A run that was interrupted or killed loses no finished episode:
-    call again with the same arguments to resume, or with more episodes to extend the data set.
+    Episode i plays the scene of seed + i, with noise of level noise[i % len(noise)], on any engine and with any number
+    of workers. An interrupted run loses no finished episode: call again to resume or to extend it.
 
     Args:
         env_name: name of the environment.
@@ -118,38 +122,56 @@ def collect(
         seed: of episode 0.
         out: folder of the data set.
         noise: levels, as fractions of half the range of each continuous action dimension.
-        workers: processes.
+        workers: number of processes.
         keep_failures: whether to keep episodes in which the expert fails.
         env_options: further arguments of the environment.
         source: builds environment and expert; by default those registered under `env_name`.
         progress: whether to draw a progress bar on the terminal.
+        engine: who plays, "local" in processes of this machine or "ray" on a cluster.
+        shard: the part of the episodes to collect, such as "2/8", in a folder of its own inside `out`; "" for all.
 
     Returns:
-        What the collection holds now.
+        What the collection, or the shard, holds now.
 
     Raises:
         CollectionMismatch: the folder holds a collection with other settings.
         CollectionError: an argument is out of range, the folder is in use, a worker process died, the simulator fails
             every time, or no episode can be kept.
+        EngineError: there is no such engine, or its machines died.
         KeyboardInterrupt: Ctrl-C; the episodes that were being played are finished first.
     """
-    if episodes < 1 or workers < 1 or seed < 0:
-        raise CollectionError(f"episodes={episodes}, workers={workers}, seed={seed}: need at least 1, 1 and 0")
+    _check(episodes, workers, seed)
     begin = time.monotonic()
     source = source or RegisteredSource(env_name, dict(env_options or {}))
     settings = _settings(source, env_name, seed, noise, keep_failures, env_options)
-    folder = Path(out)
+    settings, folder, indices = _of_shard(settings, Path(out), episodes, shard)
     with sole_user(folder, "collecting into", CollectionError):
         store = CollectionStore(folder, settings)
         done = {row.index for row in [*store.published(), *store.staged()]}
-        pending = [index for index in range(episodes) if index not in done]
-        errors, messages = _play(pending, source, settings, store.staging, workers, len(done), progress)
+        work = partial(_play_one, source, settings, store.staging.absolute())
+        errors, messages = _play(sorted({*indices} - done), work, Players(engine, workers), len(done), progress)
         store.assemble()
         rows = store.published()
     if not rows:
         raise CollectionError(f"no episode was finished. {messages[0] if messages else ''}")
     statuses = Counter(row.status for row in [*rows, *errors])
     return _summary(folder, rows, statuses, len(done), time.monotonic() - begin, messages)
+
+
+def _check(episodes: int, workers: int, seed: int) -> None:
+    """Refuses numbers out of range; raises CollectionError."""
+    if episodes < 1 or workers < 1 or seed < 0:
+        raise CollectionError(f"episodes={episodes}, workers={workers}, seed={seed}: need at least 1, 1 and 0")
+
+
+def _of_shard(
+    settings: CollectionSettings, out: Path, episodes: int, shard: str
+) -> tuple[CollectionSettings, Path, range]:
+    """Settings, folder and numbers of the episodes of a shard, or of all."""
+    if not shard:
+        return settings, out, range(episodes)
+    part = JobShard.of(shard)
+    return replace(settings, shard=part.text, episodes=episodes), out / part.folder, part.indices(episodes)
 
 
 def _settings(
@@ -193,41 +215,56 @@ def _summary(
     )
 
 
+Outcome = tuple[CollectedEpisode, str]
+"""The row of an episode, and the simulator's error or ""."""
+
+
+class Players(NamedTuple):
+    """Who plays: the name of an engine, and the number of processes of this machine."""
+
+    engine: str
+    workers: int
+
+
 def _play(
-    pending: Sequence[int],
-    source: DemonstrationSource,
-    settings: CollectionSettings,
-    staging: Path,
-    workers: int,
-    done: int,
-    progress: bool,
+    pending: Sequence[int], work: Callable[[int], Outcome], players: Players, done: int, progress: bool
 ) -> tuple[list[CollectedEpisode], list[str]]:
-    """Plays episodes in worker processes; returns those that ended in a simulator error, and their messages."""
+    """Plays episodes in workers; returns those that ended in a simulator error, and their messages."""
     errors: list[CollectedEpisode] = []
     messages: list[str] = []
-    if not pending:
-        return errors, messages
     finished = 0
+    with (
+        _bar(done + len(pending), done, progress and bool(pending)) as report,
+        _outcomes(pending, work, players) as rows,
+    ):
+        for row, message in rows:
+            report(row.status)
+            if row.status == "error":
+                errors.append(row)
+                messages.append(f"episode {row.index} (seed {row.seed}): {message}")
+            finished += row.status != "error"
+            if not finished and len(errors) >= _HOPELESS:
+                raise CollectionError(f"every episode ended in a simulator error. {messages[0]}")
+    return errors, messages
+
+
+@contextlib.contextmanager
+def _outcomes(pending: Sequence[int], work: Callable[[int], Outcome], players: Players) -> Iterator[Iterator[Outcome]]:
+    """The outcomes of episodes as they end; on leaving, episodes that are being played here are finished first."""
+    if players.engine != "local":
+        yield (outcome for _, outcome in named_engine(players.engine)(work, pending, players.workers))
+        return
     variables = _WORKER_ENVIRONMENT | {"MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl")}
-    with _environment(variables), _bar(done + len(pending), done, progress) as report:
+    with _environment(variables):
         pool = ProcessPoolExecutor(
-            min(workers, len(pending)),
+            max(1, min(players.workers, len(pending))),
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(source, settings, staging),
+            initializer=follow_parent,
         )
         try:
             with starting_workers():
-                futures: list[Future[tuple[CollectedEpisode, str]]] = [pool.submit(_play_one, i) for i in pending]
-            for future in as_completed(futures):
-                row, message = future.result()
-                report(row.status)
-                if row.status == "error":
-                    errors.append(row)
-                    messages.append(f"episode {row.index} (seed {row.seed}): {message}")
-                finished += row.status != "error"
-                if not finished and len(errors) >= _HOPELESS:
-                    raise CollectionError(f"every episode ended in a simulator error. {messages[0]}")
+                futures = [pool.submit(work, index) for index in pending]
+            yield (future.result() for future in as_completed(futures))
         except BrokenProcessPool as error:
             raise CollectionError(
                 "a worker process died, perhaps for lack of memory. All finished episodes are safe: "
@@ -235,7 +272,6 @@ def _play(
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-    return errors, messages
 
 
 class _Worker:
@@ -246,7 +282,11 @@ class _Worker:
         self._embodiment = source.embodiment
         self._built: tuple[gymnasium.Env[Any, Any], Policy] | None = None
 
-    def play(self, index: int) -> tuple[CollectedEpisode, str]:
+    def does(self, *job: object) -> bool:
+        """Whether it was made for this source, these settings and this staging folder."""
+        return job == (self._source, self._settings, self._staging)
+
+    def play(self, index: int) -> Outcome:
         """Plays one episode and puts it into the staging folder, unless the simulator broke down."""
         self._built = self._built or self._source.build()  # built here, so that its errors reach the parent
         env, expert = self._built
@@ -261,20 +301,23 @@ class _Worker:
             stage(self._staging, row, record if kept else None)
         return row, result.message
 
+    def close(self) -> None:
+        """Stops the simulator."""
+        if self._built is not None:
+            self._built[0].close()
+
 
 _worker: _Worker | None = None
+"""The worker of this process; its environment takes seconds to make, so it is kept for the next episode."""
 
 
-def _start_worker(source: DemonstrationSource, settings: CollectionSettings, staging: Path) -> None:
-    """Prepares a worker process."""
+def _play_one(source: DemonstrationSource, settings: CollectionSettings, staging: Path, index: int) -> Outcome:
+    """Plays one episode in a worker process."""
     global _worker
-    follow_parent()
-    _worker = _Worker(source, settings, staging)
-
-
-def _play_one(index: int) -> tuple[CollectedEpisode, str]:
-    if _worker is None:
-        raise CollectionError("the worker process was not started by collect()")
+    if _worker is None or not _worker.does(source, settings, staging):
+        if _worker is not None:  # of another collection, on a cluster that outlives it
+            _worker.close()
+        _worker = _Worker(source, settings, staging)
     return _worker.play(index)
 
 

@@ -23,6 +23,7 @@ from embodio.datasets.episodes.features import EpisodeFeatures, features_of
 from embodio.datasets.errors import CollectionError, CollectionMismatch
 from embodio.datasets.files.byte_files import LocalFile
 from embodio.datasets.files.folder_lock import HOLDER
+from embodio.datasets.files.shards import SHARDS
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.rlds.tfrecord import frame, read_payload, scan
 from embodio.datasets.rlds.writer import SHARD_BYTES, write_dataset
@@ -42,11 +43,15 @@ class StoreSettings(ABC):
         environment: name of the environment.
         seed: of episode 0; episode i has seed + i.
         embodiment: of the robot, as `Embodiment.to_dict` gives it.
+        shard: the part of the episodes that this folder holds, such as "2/8"; "" for all of them.
+        episodes: number in all shards together; 0 where there are none.
     """
 
     environment: str
     seed: int
     embodiment: Mapping[str, Any]
+    shard: str = ""
+    episodes: int = 0
 
     @property
     @abstractmethod
@@ -59,9 +64,9 @@ class StoreSettings(ABC):
         """A one-line description for readers."""
 
     def to_json(self) -> dict[str, Any]:
-        """Returns plain JSON values of all settings."""
+        """Returns plain JSON values of all settings; those of shards only where there are some."""
         data: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
-        return data
+        return {name: value for name, value in data.items() if name not in ("shard", "episodes") or value}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +232,7 @@ class CollectionStore:
 
     def _require_own(self) -> None:
         """Refuses a folder that held something else before the collection began."""
-        own = {self._index.name, self.staging.name, HOLDER}
+        own = {self._index.name, self.staging.name, HOLDER, SHARDS}
         others = sorted(
             path.name for path in self.folder.iterdir() if path.name not in own and not is_partial(path.name)
         )

@@ -29,7 +29,8 @@ from embodio.datasets.records.file_records import FileRecords
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.members import document_of
 from embodio.datasets.records.record import Media, Record
-from embodio.datasets.records.settings import FIELDS, Origin, RecordSettings, refuse
+from embodio.datasets.records.settings import FIELDS, Origin, RecordSettings, leave_out, refuse
+from embodio.model.example import Image, Waveform
 
 GUESSES: Mapping[str, tuple[str, ...]] = {
     "key": ("__key__", "key", "id", "uid", "uuid", "file_name", "filename", "url"),
@@ -55,6 +56,7 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
 
 _MEDIA = ("image", "sound", "video")
 _LAYOUTS = 256  # of rows, that are remembered
+_WHITE, _MOST_CHANNELS = 255, 64
 _MAKE: Mapping[str, Callable[..., Media[Any]]] = {"image": image_media, "sound": sound_media, "video": video_media}
 
 
@@ -142,8 +144,7 @@ class Columns:
         if isinstance(value, Mapping) and value.get("bytes") is not None:
             value = value["bytes"]
         elif isinstance(value, Mapping) and value.get("array") is not None:
-            samples, rate = np.asarray(value["array"]), float(value.get("sampling_rate") or 0)
-            return Media(lambda: checked_sound(samples, rate, origin, self.settings))
+            return Media(lambda: self._of_numbers(part, value, origin))
         elif isinstance(value, Mapping):
             value = value.get("path")
         if isinstance(value, np.ndarray):
@@ -155,6 +156,21 @@ class Columns:
             content = value
             return _MAKE[part](lambda: content, origin, self.settings)
         return None
+
+    def _of_numbers(self, part: str, value: Mapping[str, Any], origin: Origin) -> Image | Waveform:
+        """A sound or an image that a row holds as numbers; raises CorruptRecordError."""
+        try:
+            numbers, rate = np.asarray(value["array"]), float(value.get("sampling_rate") or 0)
+        except (ValueError, TypeError, OverflowError) as error:
+            refuse(origin, f"the {part} is not an array of numbers with a sampling rate ({error})", error)
+        if numbers.dtype.kind not in "biuf" or part == "video":
+            refuse(origin, f"the {part} is an array of {numbers.dtype} {numbers.shape}, which is not such media")
+        if part == "image":
+            fits = numbers.dtype.kind in "iu" and numbers.size and numbers.min() >= 0 and numbers.max() <= _WHITE
+            return checked_pixels(numbers.astype(np.uint8) if fits else numbers, origin, self.settings)
+        if numbers.ndim == 2 and len(numbers) <= _MOST_CHANNELS < numbers.shape[1]:  # channels first
+            numbers = numbers.T
+        return checked_sound(numbers, rate, origin, self.settings)
 
     def _file(self, name: str, origin: Origin) -> Callable[[], bytes]:
         """Reads a file that a row names."""
@@ -169,7 +185,7 @@ class Columns:
             except DatasetError as error:
                 refuse(origin, str(error), error)
             if size > self.settings.largest_record:
-                refuse(origin, f"{name} has {size} bytes, more than largest_record={self.settings.largest_record}")
+                leave_out(origin, f"{name} has {size} bytes, more than largest_record={self.settings.largest_record}")
             try:
                 return file.read(0, size)
             except DatasetError as error:  # such as that of a folder

@@ -24,7 +24,7 @@ from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.record import Record, RecordSource
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry, checked_weight
 from embodio.datasets.stream.mixture_config import MixtureConfig
-from embodio.datasets.tasks.parts.objective_task import ObjectiveRate, ObjectiveTask
+from embodio.datasets.tasks.parts.objective_task import ObjectiveRate, ObjectiveTask, rates_of
 from embodio.datasets.tasks.parts.record_task import Place, spread
 
 FOLDER = Path(__file__).resolve().parents[1] / "catalogue" / "corpora"
@@ -193,7 +193,11 @@ class Corpora:
             group = values.get("group")
             if group not in groups:
                 raise DatasetError(f"{path}: sources.{name}.group: got {group!r}, expected one of {', '.join(groups)}")
-            values["objectives"] = values.get("objectives") or groups[str(group)].get("objectives") or {}
+            objectives = values.get("objectives") or groups[str(group)].get("objectives") or {}
+            values["objectives"] = _numbers(objectives, path, f"sources.{name}.objectives")
+            if "rate" in values:
+                values["rate"] = _number(values["rate"], path, f"sources.{name}.rate")
+            values["settings"] = _mapping(values.get("settings") or {}, path, f"sources.{name}.settings", None)
             try:
                 sources.append(Corpus(name=name, **values))
             except TypeError as error:
@@ -201,7 +205,8 @@ class Corpora:
         empty = sorted(set(groups) - {source.group for source in sources})
         if empty:
             raise DatasetError(f"{path}: groups without sources: {', '.join(empty)}")
-        rates = {name: checked_weight(f"groups.{name}", float(group.get("rate", 0))) for name, group in groups.items()}
+        given = {name: _number(group.get("rate", 0), path, f"groups.{name}.rate") for name, group in groups.items()}
+        rates = {name: checked_weight(f"groups.{name}", rate) for name, rate in given.items()}
         title = str(content.get("title", ""))
         return cls(name=str(content.get("name", path.stem)), title=title, groups=rates, sources=tuple(sources))
 
@@ -310,15 +315,12 @@ def corpora_names() -> tuple[str, ...]:
 
 
 def _rates(source: Corpus, configured: Mapping[str, ConfiguredObjective[Any]]) -> list[ObjectiveRate]:
-    """The objectives of a source; raises DatasetError if the weights of all are 0."""
-    found = []
+    """The objectives of a source; errors as `rates_of`."""
+    found = dict[str, tuple[ConfiguredObjective[Any], float]]()
     for name, rate in source.objectives.items():
         objective = configured[name] if name in configured else named_objective(name)()
-        if rate * objective.config.weight > 0:
-            found.append(ObjectiveRate(name, objective, rate * objective.config.weight))
-    if not found:
-        raise DatasetError(f"{source.name}: it has no objectives, or their weights are 0; leave the source out instead")
-    return found
+        found[name] = objective, rate * objective.config.weight
+    return rates_of(source.name, found)
 
 
 def _suits(task: ObjectiveTask) -> bool:
@@ -333,6 +335,21 @@ def _suits(task: ObjectiveTask) -> bool:
             return True
         return True
     return False
+
+
+def _number(value: Any, path: Path, where: str) -> float:
+    """A number of a config; YAML takes 1e-3 for a word, which counts as the number that it is."""
+    try:
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            return float(value)
+    except ValueError:
+        pass
+    raise DatasetError(f"{path}: {where}: got {value!r}, expected a number")
+
+
+def _numbers(value: Any, path: Path, where: str) -> dict[str, float]:
+    named = _mapping(value, path, where, None)
+    return {str(name): _number(one, path, f"{where}.{name}") for name, one in named.items()}
 
 
 def _mapping(value: Any, path: Path, where: str, keys: set[str] | None) -> Mapping[str, Any]:

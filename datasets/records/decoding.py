@@ -16,12 +16,12 @@ from PIL import ImageOps, UnidentifiedImageError
 from embodio.datasets.codecs.image_codec import decode_image
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.records.record import Media, Video
-from embodio.datasets.records.settings import Origin, RecordSettings, refuse
+from embodio.datasets.records.settings import Origin, RecordSettings, leave_out, refuse
 from embodio.model.errors import ModelError
 from embodio.model.example import Image, Waveform
 from embodio.model.processing.audio import resample, to_mono
 from embodio.model.processing.media_files import MediaError, open_media, unreadable
-from embodio.model.processing.sound_files import read_sound
+from embodio.model.processing.sound_files import SoundTooLong, read_sound
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -55,7 +55,7 @@ def video_media(read: Read, origin: Origin, settings: RecordSettings) -> Media[V
 
 
 def decoded_image(data: bytes, origin: Origin, settings: RecordSettings) -> npt.NDArray[np.uint8]:
-    """Decodes an image; raises CorruptRecordError if it is damaged or beyond a limit of the settings."""
+    """Decodes an image; raises CorruptRecordError if it is damaged, UnusableRecord beyond a limit of the settings."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow's own limit, and of odd metadata
@@ -68,7 +68,9 @@ def decoded_image(data: bytes, origin: Origin, settings: RecordSettings) -> npt.
                     picture.load()  # raises where the others fill in grey
                     return np.asarray(picture)
                 return _upright(picture)
-    except (*_FAULTS, FeatureError, Pictures.DecompressionBombError) as error:
+    except Pictures.DecompressionBombError as error:
+        leave_out(origin, f"an image that Pillow takes for a decompression bomb ({error})")
+    except (*_FAULTS, FeatureError) as error:
         refuse(origin, f"the image cannot be decoded ({error})", error)
 
 
@@ -80,7 +82,9 @@ def numbers_of_image(data: bytes, origin: Origin, settings: RecordSettings) -> n
             with Pictures.open(io.BytesIO(data), formats=_FORMATS) as picture:
                 _require_size(picture.width, picture.height, origin, settings)
                 return np.asarray(picture)
-    except (*_FAULTS, Pictures.DecompressionBombError) as error:
+    except Pictures.DecompressionBombError as error:
+        leave_out(origin, f"an image that Pillow takes for a decompression bomb ({error})")
+    except _FAULTS as error:
         refuse(origin, f"the image cannot be decoded ({error})", error)
 
 
@@ -100,16 +104,16 @@ def _upright(picture: Pictures.Image) -> npt.NDArray[np.uint8]:
 
 def _require_size(width: int, height: int, origin: Origin, settings: RecordSettings) -> None:
     if width * height > settings.largest_image:
-        refuse(origin, f"an image of {width} x {height} pixels, more than largest_image={settings.largest_image}")
+        leave_out(origin, f"an image of {width} x {height} pixels, more than largest_image={settings.largest_image}")
     if min(width, height) < settings.smallest_side:
-        refuse(origin, f"an image of {width} x {height} pixels, less than smallest_side={settings.smallest_side}")
+        leave_out(origin, f"an image of {width} x {height} pixels, less than smallest_side={settings.smallest_side}")
     if max(width, height) > settings.most_elongated * min(width, height):
         limit = f"most_elongated={settings.most_elongated:g}"
-        refuse(origin, f"an image of {width} x {height} pixels, thinner than {limit}")
+        leave_out(origin, f"an image of {width} x {height} pixels, thinner than {limit}")
 
 
 def checked_pixels(pixels: npt.NDArray[Any], origin: Origin, settings: RecordSettings) -> npt.NDArray[np.uint8]:
-    """An image that is stored as numbers, uint8 [H, W, 3], [H, W, 1] or [H, W]; raises CorruptRecordError."""
+    """An image that is stored as numbers, uint8 [H, W, 3], [H, W, 1] or [H, W]; errors as those of an image file."""
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or pixels.dtype != np.uint8:
@@ -119,18 +123,22 @@ def checked_pixels(pixels: npt.NDArray[Any], origin: Origin, settings: RecordSet
 
 
 def decoded_sound(data: bytes, origin: Origin, settings: RecordSettings) -> Waveform:
-    """Decodes a sound; raises CorruptRecordError if it is damaged, empty, undefined or too long."""
+    """Decodes a sound; raises CorruptRecordError if it is damaged or undefined, UnusableRecord if empty or too long."""
     try:
         sound = read_sound(origin.path, data, settings.longest_sound)
+    except SoundTooLong:
+        leave_out(origin, f"a sound of more than longest_sound={settings.longest_sound:g} s")
     except (ModelError, ValueError, OSError) as error:
         refuse(origin, f"the sound cannot be decoded ({error})", error)
     return _sane(sound, origin)
 
 
 def checked_sound(samples: npt.NDArray[Any], rate: float, origin: Origin, settings: RecordSettings) -> Waveform:
-    """A sound that is stored as numbers, [samples] or [samples, channels]; raises CorruptRecordError."""
-    if int(rate) not in _RATES or len(samples) > settings.longest_sound * rate:
-        refuse(origin, f"a sound of {len(samples)} samples at {rate} Hz, longer than longest_sound or of an odd rate")
+    """A sound that is stored as numbers, [samples] or [samples, channels]; errors as those of a sound file."""
+    if not np.isfinite(rate) or int(rate) not in _RATES:
+        refuse(origin, f"a sound of {rate} Hz")
+    if len(samples) > settings.longest_sound * rate:
+        leave_out(origin, f"a sound of more than longest_sound={settings.longest_sound:g} s")
     if samples.dtype == np.float64:
         samples = samples.astype(np.float32)
     try:
@@ -141,7 +149,7 @@ def checked_sound(samples: npt.NDArray[Any], rate: float, origin: Origin, settin
 
 def _sane(sound: Waveform, origin: Origin) -> Waveform:
     if not len(sound):
-        refuse(origin, "the sound has no samples")
+        leave_out(origin, "the sound has no samples")
     if not np.isfinite(sound).all():
         refuse(origin, "the sound has samples that are not numbers")
     return np.clip(sound, -1.0, 1.0)
@@ -151,7 +159,8 @@ def decoded_video(data: bytes, origin: Origin, settings: RecordSettings) -> Vide
     """Decodes a video; of more frames than the limit every second, fourth, ... is kept.
 
     Raises:
-        CorruptRecordError: it is damaged, has no frames, or its pixels are beyond the limit.
+        CorruptRecordError: it is damaged, or has no frames.
+        UnusableRecord: it has no pictures, or their pixels are beyond the limit.
     """
     import av
     from av.video.reformatter import VideoReformatter
@@ -162,7 +171,7 @@ def decoded_video(data: bytes, origin: Origin, settings: RecordSettings) -> Vide
         refuse(origin, f"the video cannot be opened ({error})", error)
     try:
         if not container.streams.video:
-            refuse(origin, "the video has no pictures")
+            leave_out(origin, "the video has no pictures")
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
         _require_size(stream.codec_context.width, stream.codec_context.height, origin, settings)

@@ -7,21 +7,22 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError
+from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.files.byte_files import ByteFile
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Table, Tables
 from embodio.datasets.records.record import Record
-from embodio.datasets.records.settings import Origin, RecordSettings, refuse
+from embodio.datasets.records.settings import Origin, RecordSettings, leave_out, refuse
 from embodio.datasets.tasks.parts.record_task import Place
 
 _OPEN = 128  # files at a time
+_BLOCK = 1 << 24  # bytes
 
 
 class FileRecords(ABC):
@@ -111,10 +112,9 @@ class FileRecords(ABC):
         return file
 
     def _bytes(self, number: int, origin: Origin, start: int, size: int) -> bytes:
-        """A part of a file; raises CorruptRecordError if it is larger than a record may be, or the file ends in it."""
+        """A part of a file; raises CorruptRecordError if the file ends in it, UnusableRecord if it is too large."""
         if size > self.settings.largest_record:
-            problem = f"{origin.place}: {size} bytes, more than largest_record={self.settings.largest_record}"
-            raise CorruptRecordError(origin.path, origin.record, problem, "Raise it if that is meant")
+            leave_out(origin, f"{size} bytes, more than largest_record={self.settings.largest_record}")
         data = self._opened(number).read(start, size)
         if len(data) < size:
             refuse(origin, "the file ends inside the record")
@@ -151,3 +151,10 @@ def hash_of(parts: Iterable[bytes]) -> int:
     for part in parts:
         total.update(part)
     return int.from_bytes(total.digest(), "little", signed=True)
+
+
+def content(file: ByteFile, spans: Sequence[Sequence[int]]) -> Iterator[bytes]:
+    """The bytes of parts of a file (offset, size), however large, a block at a time."""
+    for start, size in spans:
+        for place in range(start, start + size, _BLOCK):
+            yield file.read(place, min(_BLOCK, start + size - place))

@@ -10,13 +10,12 @@ import numpy.typing as npt
 
 from embodio.datasets.errors import CorruptRecordError
 from embodio.datasets.files.byte_files import ByteFile
-from embodio.datasets.records.file_records import FileRecords, hash_of
+from embodio.datasets.records.file_records import FileRecords, content, hash_of
 from embodio.datasets.records.files.tables import Table
 from embodio.datasets.records.files.unpacked import blocks, plain_file
 
 Ints = npt.NDArray[np.int64]
 _BOM = b"\xef\xbb\xbf"
-_HASHED_AT_ONCE = 1 << 24
 
 
 class LineRecords(FileRecords):
@@ -28,9 +27,7 @@ class LineRecords(FileRecords):
         spans = self._spans(file, total)
         arrays: dict[str, npt.NDArray[np.int64]] = {"spans": spans}
         if self.settings.duplicates == "drop":
-            arrays["hashes"] = np.array(
-                [hash_of([file.read(start, min(size, _HASHED_AT_ONCE))]) for start, size in spans.tolist()], np.int64
-            )
+            arrays["hashes"] = np.array([hash_of(content(file, [span])) for span in spans.tolist()], np.int64)
         return Table(arrays, total.hexdigest(), len(spans), problem)
 
     def _spans(self, file: ByteFile, total: hashlib._Hash) -> Ints:

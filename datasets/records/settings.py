@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, UnusableRecord
 
 FIELDS = ("key", "text", "document", "captions", "image", "sound", "transcript", "video")
 """Parts of a record that columns may be mapped to."""
@@ -16,7 +16,7 @@ _MEGABYTE = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class RecordSettings:
-    """How records are read. What is beyond a limit is a damaged record: it is skipped and counted.
+    """How records are read. What is beyond a limit is intact but left out (UnusableRecord).
 
     Attributes:
         reader: name of the reader; "" for the one that recognises the files.
@@ -98,3 +98,8 @@ REMEDY = "Fetch the file again, or leave the record out"
 def refuse(origin: Origin, problem: str, cause: Exception | None = None) -> NoReturn:
     """Raises CorruptRecordError about a part of a record."""
     raise CorruptRecordError(origin.path, origin.record, f"{origin.place}: {problem}", REMEDY) from cause
+
+
+def leave_out(origin: Origin, problem: str) -> NoReturn:
+    """Raises UnusableRecord about a part of a record that is intact, but empty or beyond a limit of the settings."""
+    raise UnusableRecord(origin.path, origin.record, f"{origin.place}: {problem}")

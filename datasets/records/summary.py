@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from embodio.datasets.errors import CorruptRecordError
+from embodio.datasets.errors import CorruptRecordError, UnusableRecord
 from embodio.datasets.records.record import Media, Record, RecordSource, Video
 from embodio.datasets.tasks.parts.record_task import spread
 from embodio.model.processing.audio_features import SAMPLE_RATE
@@ -25,7 +25,7 @@ class RecordsSeen:
         count: records that were looked at.
         parts: part, or "fact: NAME" -> how many records have it.
         examples: the same -> what it is in the first of them.
-        faults: what is wrong with those that cannot be read.
+        faults: what is wrong with those that cannot be read or are left out.
     """
 
     count: int = 0
@@ -47,7 +47,10 @@ def look_at(source: RecordSource, count: int) -> RecordsSeen:
         try:
             found = {name: described(value) for name, value in _values(source.record(index)).items()}
         except CorruptRecordError as error:
-            seen.faults.append(str(error))
+            seen.faults.append(f"cannot be read: {error}")
+            continue
+        except UnusableRecord as error:
+            seen.faults.append(f"left out: {error}")
             continue
         seen.parts.update(list(found))
         seen.examples = found | seen.examples
@@ -55,7 +58,7 @@ def look_at(source: RecordSource, count: int) -> RecordsSeen:
 
 
 def described(value: Any) -> str:
-    """One line about a part of a record; media are decoded, which raises CorruptRecordError where they are damaged."""
+    """One line about a part of a record; media are decoded, which may raise CorruptRecordError or UnusableRecord."""
     content = value.load() if isinstance(value, Media) else value
     if isinstance(content, Video):
         sound = "with sound" if content.sound is not None else "silent"

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from embodio.datasets.errors import DatasetError, ExampleError, LoaderError, TooMuchDamage
+from embodio.datasets.errors import DatasetError, ExampleError, LoaderError, NothingToLearn, TooMuchDamage
 from embodio.datasets.stream.maker_thread import MakerThread
 from embodio.datasets.stream.shared_memory import ALIGNMENT, SharedBlock
 from embodio.datasets.stream.worker import Failure, Made, run_worker
@@ -26,6 +26,7 @@ from embodio.datasets.stream.worker_process import start_worker
 from embodio.model.network.batch import Allocate, Batch
 
 _REPORTED = 5  # damaged episodes that are listed in an error
+_MOST_TOLD = 100  # intact records without an example that are told of, one by one
 _MEGABYTE = 1 << 20
 
 
@@ -55,7 +56,8 @@ class LoaderConfig:
         memory_mb: memory for batches that are made, ready, or in use, of all workers or threads together. Where it is
             not enough, what is in use is copied, and what is ready waits.
         timeout: seconds without a sign of life, after which a worker or thread whose batch is due counts as stuck.
-        damaged_limit: damaged episodes that are skipped; one more stops the run.
+        damaged_limit: damaged episodes and records that are skipped; one more stops the run. Intact records that give
+            no example are skipped without a limit.
     """
 
     workers: int = 0
@@ -88,7 +90,8 @@ class Loader(Iterator[Batch]):
         start: first batch.
         stop: one past the last batch.
         config: number of processes, prefetching, memory.
-        on_damage: called once for each damaged episode, when the first batch without it is handed out.
+        on_damage: called once for each damaged episode, when the first batch without it is handed out, and for the
+            first hundred intact records that give no example, with NothingToLearn.
 
     Raises:
         ExampleError: an example cannot be made, for a reason other than a damaged record.
@@ -106,7 +109,7 @@ class Loader(Iterator[Batch]):
     ) -> None:
         self._maker, self._config, self._on_damage = maker, config, on_damage
         self._start, self._step, self._stop = start, start, stop
-        self._damaged: dict[tuple[str, int], ExampleError] = {}
+        self._damaged, self._empty = dict[tuple[str, int], ExampleError](), set[tuple[str, int]]()
         self._workers: list[_Worker | MakerThread] = []
         self._count(maker.damaged)
         count = min(config.workers or config.threads, max(0, stop - start))
@@ -171,9 +174,14 @@ class Loader(Iterator[Batch]):
     def _count(self, damage: tuple[ExampleError, ...]) -> None:
         for error in damage:
             place = (error.dataset, error.episode)
-            if place in self._damaged:
+            if place in self._damaged or place in self._empty:
                 continue
-            self._damaged[place] = error
+            if not isinstance(error, NothingToLearn):
+                self._damaged[place] = error
+            elif len(self._empty) < _MOST_TOLD:
+                self._empty.add(place)
+            else:
+                continue
             if self._on_damage is not None:
                 self._on_damage(error)
         if len(self._damaged) > self._config.damaged_limit:

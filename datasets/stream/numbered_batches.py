@@ -9,7 +9,17 @@ from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from embodio.datasets.errors import WHOLE, CorruptRecordError, DatasetError, ExampleError, FeatureError, UnusableRecord
+from embodio.datasets.errors import (
+    WHOLE,
+    CorruptRecordError,
+    DamagedRecord,
+    DatasetError,
+    ExampleError,
+    FeatureError,
+    NothingToLearn,
+    SkippedRecord,
+    UnusableRecord,
+)
 from embodio.datasets.stream.mixture import Mixture
 from embodio.datasets.stream.order import record_at, spare_record_at
 from embodio.datasets.tasks.parts.record_task import Place
@@ -18,9 +28,10 @@ from embodio.model.network.batch import Allocate, Batch
 from embodio.model.processing.image import GeometryError
 
 SPARES = 16
-"""Records that are tried in place of a damaged one, each a new draw."""
+"""Records that are tried in place of one that gives no Example, each a new draw."""
 
-_DAMAGE = (CorruptRecordError, UnusableRecord, FeatureError, UnicodeDecodeError, GeometryError)
+_DAMAGE = (CorruptRecordError, FeatureError, UnicodeDecodeError)
+_NOTHING = (UnusableRecord, GeometryError)
 PROBLEMS = (DatasetError, ModelError, ValueError, LookupError, OSError)
 """Errors that making an example may raise; anything else is a bug."""
 
@@ -38,10 +49,6 @@ class NumberedRecords(Protocol):
         """Where record `index` comes from, for messages."""
 
 
-class DamagedRecord(ExampleError):
-    """The record of an Example is damaged; any other may be taken in its place."""
-
-
 Task = TypeVar("Task", bound=NumberedRecords)
 Made = TypeVar("Made")
 
@@ -49,7 +56,7 @@ Made = TypeVar("Made")
 class NumberedBatches(ABC, Generic[Task]):
     """Batches by number; reading changes nothing, so any worker may make any batch.
 
-    A record that is damaged is replaced by another one of its task, which is drawn from (seed, position) too. With
+    A record that gives no Example is replaced by another one of its task, drawn from (seed, position) too. With
     several ranks each makes its own part of every batch; the parts in the order of the ranks are the whole batch.
 
     Args:
@@ -87,7 +94,7 @@ class NumberedBatches(ABC, Generic[Task]):
             allocate: allocates the memory of its tensors.
 
         Raises:
-            ExampleError: an example cannot be made although its record is intact, or all spare records are damaged.
+            ExampleError: an example cannot be made although its record is intact, or no spare record gives one.
         """
 
     def shared_out(self, rank: int, ranks: int) -> Self:
@@ -134,7 +141,7 @@ class NumberedBatches(ABC, Generic[Task]):
         return f"position {position}: {f'{name}, ' if name else ''}{place.dataset}, {inside}"
 
     def _first_whole(self, position: int, damage: list[ExampleError], make: Callable[[Task, int, int], Made]) -> Made:
-        """The result of `make` for the first undamaged record for this place.
+        """The result of `make` for the first record for this place that gives one.
 
         Args:
             position: the place in the stream.
@@ -145,7 +152,7 @@ class NumberedBatches(ABC, Generic[Task]):
             task, record = self.draw(position, attempt)
             try:
                 return made(task, record, lambda index, task=task: make(task, index, position))  # type: ignore[misc]
-            except DamagedRecord as error:
+            except SkippedRecord as error:
                 damage.append(error)
         raise damage[-1]
 
@@ -161,14 +168,18 @@ def made(task: NumberedRecords, record: int, make: Callable[[int], Made]) -> Mad
     """The result of `make` for a record.
 
     Raises:
-        DamagedRecord: the record is damaged.
-        ExampleError: it is intact, but making fails; both say where it is.
+        SkippedRecord: the record is damaged, or intact with nothing to learn.
+        ExampleError: making fails; all say where it is.
     """
     try:
         return make(record)
     except PROBLEMS as error:
         place = task.place(record)
-        kind = DamagedRecord if isinstance(error, _DAMAGE) else ExampleError
+        kind = ExampleError
+        if isinstance(error, _DAMAGE):
+            kind = DamagedRecord
+        elif isinstance(error, _NOTHING):
+            kind = NothingToLearn
         raise kind(place.dataset, place.episode, place.step, _text(error)) from error
 
 

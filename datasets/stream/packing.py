@@ -214,7 +214,7 @@ def packed_rows(encoder: npt.ArrayLike, decoder: npt.ArrayLike, capacity: Capaci
     if not len(found):
         return found
     even = balanced(encoder, decoder, capacity, int(found.max()) + 1)
-    lengths = np.stack([np.asarray(encoder), np.asarray(decoder)], axis=1)
+    lengths, _ = _checked(encoder, decoder, capacity)
     return found if even is None or row_positions(lengths, even) >= row_positions(lengths, found) else even
 
 

@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from embodio.datasets.errors import ExampleError
+from embodio.datasets.errors import ExampleError, SkippedRecord
 from embodio.datasets.stream.loader import BatchMaker, Loader, LoaderConfig
 from embodio.datasets.stream.mixture import Mixture
-from embodio.datasets.stream.numbered_batches import DamagedRecord, NumberedBatches, made
+from embodio.datasets.stream.numbered_batches import NumberedBatches, made
 from embodio.datasets.stream.order import generator_at, mask_generator_at
 from embodio.datasets.stream.packing import Capacity, packed
 from embodio.datasets.tasks.parts.record_task import RecordTask, spread
@@ -95,7 +95,7 @@ def batches(
         stop: one past the last batch.
         workers: processes that make batches ahead of time; 0 makes them in this process. Not read if `config` is given.
         config: all settings of the loader.
-        on_damage: called once for each damaged episode.
+        on_damage: called once for each episode or record that is left out.
 
     Raises:
         ExampleError, TooMuchDamage, LoaderError: as `embodio.datasets.stream.loader.Loader` says.
@@ -119,7 +119,7 @@ def evaluation_batches(
         processor: Example -> Features; where it looks at some patches only, at the same ones in each evaluation.
         records: the maximum number.
         batch_size: Examples in a batch, at most.
-        on_damage: called for each damaged record, which is left out.
+        on_damage: called for each record that is left out, as it is damaged or has nothing to learn.
         packing: as in `BatchStream`.
 
     Raises:
@@ -131,7 +131,7 @@ def evaluation_batches(
         for index in chosen[first : first + batch_size]:
             try:
                 rows.append(made(task, index, lambda i: processor(task.example(i), mask_generator_at(0, i))))
-            except DamagedRecord as error:
+            except SkippedRecord as error:
                 on_damage(error)
         if rows:
             batch = collate(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from embodio.envs.actions import action_box, checked_action
 from embodio.envs.errors import EnvError, SimulatorError, UnknownEnv
 from embodio.envs.instruction_space import Instruction
+from embodio.envs.perturbing.mujoco_world import Decoration, MujocoWorld
 from embodio.envs.robosuite import simulator as sim_tools
 from embodio.envs.robosuite.panda import CONTROL_HZ, SIMULATOR_CAMERAS, panda_osc_pose
 from embodio.envs.robosuite.tasks import TASKS
@@ -89,6 +91,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._simulator: ManipulationEnv | None = None
         self._stop: Callable[[], object] | None = None
         self._steps = 0
+        self._decorations: list[Decoration] = []
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -149,7 +152,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """The scene as uint8 [256, 256, 3] if `render_mode` is "rgb_array", else None."""
         if self.render_mode is None:
             return None
-        return sim_tools.render(self._running(), SIMULATOR_CAMERAS["agentview"], _RENDER_SIZE)
+        return sim_tools.render(self._running(), SIMULATOR_CAMERAS["agentview"], _RENDER_SIZE, self._decorations)
 
     def close(self) -> None:
         """Stop the simulator and free its memory; `reset` would start it again."""
@@ -173,6 +176,23 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         data = simulator.sim.data
         return np.array(data.body_xpos[index]), np.array(data.body_xmat[index]).reshape(3, 3)
 
+    def mujoco_world(self) -> MujocoWorld:
+        """The present simulation, for perturbations.
+
+        Raises:
+            EnvError: the environment was not reset.
+        """
+        sim = self._running().sim
+        return MujocoWorld(
+            model=sim.model._model,
+            data=sim.data._data,
+            cameras=SIMULATOR_CAMERAS if self.cameras else {},
+            groups=sim_tools.GEOM_GROUPS,
+            upload=partial(sim_tools.upload_texture, self._running()),
+            observe=self._observe,
+            decorations=self._decorations,
+        )
+
     def _observation_space(self) -> spaces.Dict:
         items: dict[str, spaces.Space[Any]] = {}
         for camera in self.embodiment.cameras if self.cameras else ():
@@ -185,7 +205,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     def _observe(self) -> Observation:
         simulator = self._running()
         observation: Observation = {
-            camera.name: sim_tools.render(simulator, SIMULATOR_CAMERAS[camera.name], camera.height)
+            camera.name: sim_tools.render(simulator, SIMULATOR_CAMERAS[camera.name], camera.height, self._decorations)
             for camera in (self.embodiment.cameras if self.cameras else ())
         }
         observation["state"] = self._state(simulator)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from embodio.envs import headless_mujoco
 from embodio.envs.errors import SimulatorError
 from embodio.envs.headless_mujoco import GL_REMEDY, prefer_headless
+from embodio.envs.perturbing.mujoco_world import Decoration
 from embodio.envs.robosuite.panda import CONTROL_HZ
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 # The model itself (e.g. the size of the cube) is sampled once from this seed, so that all simulators are identical and
 # only the seed given to `reset` determines an episode.
 _MODEL_SEED = 0
+GEOM_GROUPS = (False, True, True, True, True, True)
+"""Which of MuJoCo's groups of geoms robosuite draws: not the first, which holds shapes for collisions."""
 
 
 def start(class_name: str, offscreen: bool) -> ManipulationEnv:
@@ -73,12 +77,36 @@ def seed(simulator: ManipulationEnv, generator: np.random.Generator) -> None:
         pending.extend(getattr(sampler, "samplers", {}).values())
 
 
-def render(simulator: ManipulationEnv, camera: str, size: int) -> NDArray[np.uint8]:
-    """One upright RGB image, uint8 [size, size, 3], from robosuite's camera `camera`."""
+def render(
+    simulator: ManipulationEnv, camera: str, size: int, decorations: Sequence[Decoration] = ()
+) -> NDArray[np.uint8]:
+    """One upright RGB image, uint8 [size, size, 3], from robosuite's camera, with shapes that are only seen."""
     with errors_as_simulator_error(f"rendering camera {camera!r}"):
         _make_current(simulator)
         upside_down = simulator.sim.render(size, size, camera_name=camera)
+        if decorations:
+            upside_down = _decorated(simulator, size, decorations)
     return np.ascontiguousarray(upside_down[::-1])
+
+
+def _decorated(simulator: ManipulationEnv, size: int, decorations: Sequence[Decoration]) -> NDArray[np.uint8]:
+    """The image that was rendered last, upside down, once more with decorations."""
+    import mujoco
+
+    context = simulator.sim._render_context_offscreen
+    for decoration in decorations:
+        decoration.draw(context.scn)
+    mujoco.mjr_render(mujoco.MjrRect(0, 0, size, size), context.scn, context.con)
+    image: NDArray[np.uint8] = context.read_pixels(size, size)
+    return image
+
+
+def upload_texture(simulator: ManipulationEnv, number: int) -> None:
+    """Gives the renderer a texture that was changed in the model; does nothing without rendering."""
+    context = simulator.sim._render_context_offscreen
+    if context is not None:
+        with errors_as_simulator_error("changing a texture"):
+            context.upload_texture(number)
 
 
 def stop(simulator: ManipulationEnv) -> None:

@@ -15,6 +15,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 RMS_EPSILON = 1e-6
+_OPPOSITE = "_embodio_opposite"
+"""The attribute of a tensor of rotary factors that holds their conjugates."""
 
 
 def _at_least_float32(x: Tensor) -> Tensor:
@@ -56,13 +58,20 @@ class _RMSNorm(torch.autograd.Function):
         return grad_x.to(normal.dtype), grad_scale
 
 
-def _rms_backward(grad: Tensor, normal: Tensor, scale: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradients of `scale * normal` where `normal = x * inverse`: those of x [..., D] and of the scale [D]."""
+def _rms_backward(grad: Tensor, normal: Tensor, scale: Tensor, inverse: Tensor, out: Tensor | None = None) -> Any:
+    """Gradients of `scale * normal` where `normal = x * inverse`: those of x [..., D] and of the scale [D].
+
+    With `out`, of the shape of x and any dtype and strides, the first is written there and the second returned alone.
+    """
     product = grad * normal
     rows = product.flatten(0, -2)
     grad_scale = rows.sum(0).to(scale.dtype)
     mean = torch.mv(rows, scale.to(rows.dtype)).view_as(inverse).div_(-rows.shape[-1])
-    return torch.mul(grad, scale, out=product).addcmul_(normal, mean).mul_(inverse), grad_scale
+    grad_x = torch.mul(grad, scale, out=product).addcmul_(normal, mean)
+    if out is None:
+        return grad_x.mul_(inverse), grad_scale
+    torch.mul(grad_x, inverse, out=out)
+    return grad_scale
 
 
 def rms_norm(x: Tensor, scale: Tensor) -> Tensor:
@@ -96,21 +105,24 @@ class _NormRotate(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, scale: Tensor, rotary: Tensor | None) -> tuple[Tensor, ...]:
         count = scale.shape[0]
         changed, saved = [], []
+        wide = x.dtype if x.dtype == torch.float64 else torch.float32
         for part, part_scale in zip(x.unbind(2)[:count], scale, strict=True):
-            inner = _at_least_float32(part)
-            inverse = _inverse_rms(inner)
-            normal = inner * inverse
+            # together in memory first: what follows passes over it several times
+            normal = part.to(wide, copy=True, memory_format=torch.contiguous_format)
+            inverse = _inverse_rms(normal)
+            normal.mul_(inverse)
             changed.append(_rotate_(normal * part_scale, rotary).to(x.dtype))
             saved += [normal, inverse]
-        ctx.save_for_backward(scale, rotary, *saved)
+        ctx.save_for_backward(scale, *saved)
+        ctx.rotary = rotary
         ctx.shape, ctx.dtype = x.shape, x.dtype
         return *changed, *x.unbind(2)[count:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
-        scale, rotary, *saved = ctx.saved_tensors
-        back = None if rotary is None else rotary.conj_physical()
+        scale, *saved = ctx.saved_tensors
+        back = None if ctx.rotary is None else _conjugated(ctx.rotary)
         grad_x = torch.empty(ctx.shape, dtype=ctx.dtype, device=scale.device)
         grad_scale = torch.empty_like(scale)
         for index, grad in enumerate(grads):
@@ -122,8 +134,17 @@ class _NormRotate(torch.autograd.Function):
                 rotated = torch.view_as_complex(rotated.contiguous().unflatten(-1, (-1, 2))) * back
                 rotated = torch.view_as_real(rotated).flatten(-2)
             normal, inverse = saved[2 * index : 2 * index + 2]
-            grad_x[:, :, index], grad_scale[index] = _rms_backward(rotated, normal, scale[index], inverse)
+            grad_scale[index] = _rms_backward(rotated, normal, scale[index], inverse, out=grad_x[:, :, index])
         return grad_x, grad_scale, None
+
+
+def _conjugated(rotary: Tensor) -> Tensor:
+    """The factors of the opposite rotation, computed once for all layers that share a tensor of factors."""
+    found: Tensor | None = getattr(rotary, _OPPOSITE, None)
+    if found is None:
+        found = rotary.conj_physical()
+        setattr(rotary, _OPPOSITE, found)
+    return found
 
 
 def _rotate_(x: Tensor, rotary: Tensor | None) -> Tensor:

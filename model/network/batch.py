@@ -20,6 +20,14 @@ Batch = Mapping[str, Tensor]
 POSITIONS = "stream/positions"
 """The key of the place of each example in the training stream, int64 [B]; networks ignore it."""
 
+
+def positions_of(batches: Sequence[Batch]) -> tuple[int, ...]:
+    """The places in the training stream of the examples of several batches; empty where one of them does not say."""
+    if not all(POSITIONS in batch for batch in batches):
+        return ()
+    return tuple(position for batch in batches for position in batch[POSITIONS].tolist())
+
+
 _Array = npt.NDArray[np.generic]
 Allocate = Callable[[tuple[int, ...], np.dtype[np.generic]], _Array]
 """Returns an uninitialised array of a shape and dtype."""

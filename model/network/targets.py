@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -121,9 +122,10 @@ class CodeTarget(nn.Module):
 
         Args:
             fields: "tokens" int [B, L], codes plus 2; or, for a model with tokenisers, the raw target in its place:
-                "image" [B, H, W, 3] in [-1, 1], or "audio" [B, T, M, 1]. If both are given the tokens count. Optional:
-                "mask" [B, L] (valid; default all), "loss_mask" [B, L] (trained; default the mask), "task_mask" [B, L]
-                (which parts were hidden in the input; matters only with `ModelConfig.dynamic_masking`).
+                "image" [B, H, W, 3] in [-1, 1], or "audio" [B, T, M, 1]. If both are given the tokens count, but in
+                rows where all are 0, which stand for no codes. Optional: "mask" [B, L] (valid; default all),
+                "loss_mask" [B, L] (trained; default the mask), "task_mask" [B, L] (which parts were hidden in the
+                input; matters only with `ModelConfig.dynamic_masking`).
             table: the embedding table [V, D] of the codes.
             tokenizer: turns raw targets into codes, without gradients.
 
@@ -133,15 +135,16 @@ class CodeTarget(nn.Module):
         mask = bool_mask(fields)
         loss_mask = bool_mask(fields, "loss_mask") if "loss_mask" in fields else mask
         raw = fields.get(self.modality)
-        if "tokens" in fields or raw is None:
-            ids = require(fields, "tokens", self.where, 2).long()
+        known = require(fields, "tokens", self.where, 2).long() if "tokens" in fields or raw is None else None
+        if raw is None or (known is not None and tokenizer is None):
+            ids = cast(Tensor, known)
         elif tokenizer is None:
             raise BatchError(
                 f"{self.where} was given raw but this model has no tokeniser; load it with tokenizers=True, "
                 f"or give {self.where}/tokens (codes + 2)"
             )
         else:
-            ids = _tokenise(tokenizer, raw, mask, loss_mask)
+            ids = _tokenise(tokenizer, raw, mask, loss_mask, known)
         rotary = pick_rotary(self.rotary(ids.device), None, ids.shape[1], self.where)
         placement = self.placement(ids.shape[1], ids.device, fields.get("task_mask"))
         tokens = TokenSequence(self.embed(shift_right(ids), table), rotary, mask, placement=placement)
@@ -162,12 +165,17 @@ class CodeTarget(nn.Module):
 
 
 @torch.no_grad()
-def _tokenise(tokenizer: Tokenizer, raw: Tensor, mask: Tensor | None, loss_mask: Tensor | None) -> Tensor:
-    """Target ids int64 [B, L] of raw targets; fully masked rows are not encoded and get zeros."""
-    if mask is None or loss_mask is None:
+def _tokenise(
+    tokenizer: Tokenizer, raw: Tensor, mask: Tensor | None, loss_mask: Tensor | None, known: Tensor | None = None
+) -> Tensor:
+    """Target ids int64 [B, L] of raw targets; known ones are kept, fully masked rows are not encoded and get zeros."""
+    if known is None and (mask is None or loss_mask is None):
         return tokenizer.encode(raw) + CODE_OFFSET
-    used = (mask | loss_mask).any(dim=1)
-    ids = raw.new_zeros(raw.shape[0], tokenizer.num_tokens, dtype=torch.int64)
+    used = torch.ones(raw.shape[0], dtype=torch.bool, device=raw.device)
+    if mask is not None and loss_mask is not None:
+        used = (mask | loss_mask).any(dim=1)
+    ids = raw.new_zeros(raw.shape[0], tokenizer.num_tokens, dtype=torch.int64) if known is None else known.clone()
+    used &= ~ids.any(dim=1)
     if bool(used.any()):
         ids[used] = tokenizer.encode(raw[used]) + CODE_OFFSET
     return ids

@@ -100,8 +100,8 @@ def _filters(up: int, down: int) -> tuple[int, Floats]:
 SEGMENT_SAMPLES = segment_samples(256)
 """Samples of one segment of the released models: 4.08 s."""
 
-# A rest of a recording is a segment of its own if what is left of it after these samples (0.1 s) fills more than half.
-_SPARE_SAMPLES = SAMPLE_RATE // 10
+SPARE_SAMPLES = SAMPLE_RATE // 10
+"""Samples (0.1 s) of a rest that do not count: without them it must fill more than half a segment to be one."""
 
 
 def count_segments(samples: int, segment: int = SEGMENT_SAMPLES) -> int:
@@ -119,7 +119,7 @@ def count_segments(samples: int, segment: int = SEGMENT_SAMPLES) -> int:
     if samples < 1:
         raise AudioError("the sound has no samples; leave it out")
     full, rest = divmod(samples, segment)
-    return max(1, full + (2 * (rest - _SPARE_SAMPLES) > segment))
+    return max(1, full + (2 * (rest - SPARE_SAMPLES) > segment))
 
 
 def cut_segments(waveform: Floats, segment: int = SEGMENT_SAMPLES) -> list[Floats]:

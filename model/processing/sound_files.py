@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 
+class SoundTooLong(MediaError):
+    """A sound is intact, but longer than it may be."""
+
+
 def read_sound(path: str | Path, data: bytes | None = None, longest: float = math.inf) -> Floats:
     """Reads a sound file, or the sound of a video file.
 
@@ -34,7 +38,8 @@ def read_sound(path: str | Path, data: bytes | None = None, longest: float = mat
         float32 [samples] in [-1, 1] at 16 kHz, the mean of the channels.
 
     Raises:
-        MediaError: the file is absent or damaged, has no sound, or too much of it.
+        MediaError: the file is absent or damaged, or has no sound.
+        SoundTooLong: it has too much of it.
     """
     source = str(require_file(path)) if data is None else io.BytesIO(data)
     try:
@@ -64,7 +69,7 @@ def _samples(reader: wave.Wave_read) -> npt.NDArray[np.generic]:
 
 def _require_length(path: str | Path, seconds: float, longest: float) -> None:
     if seconds > longest:
-        raise MediaError(f"{path}: the sound lasts longer than {longest:g} s")
+        raise SoundTooLong(f"{path}: the sound lasts longer than {longest:g} s")
 
 
 def _read_with_av(path: str | Path, data: bytes | None, longest: float) -> Floats:

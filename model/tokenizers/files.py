@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,6 +63,14 @@ def save_tokenizer(folder: Path, network: ImageTokenizer | AudioTokenizer | Voco
     write_tensors(folder / WEIGHTS, tensors)
     write_json(folder / CONFIG, {"kind": kind, "config": to_plain(network.config)}, indent=2)
     write_sums(folder, (WEIGHTS, CONFIG))
+
+
+def fingerprint(network: nn.Module) -> str:
+    """SHA-256 of the weights of a tokeniser, in hex."""
+    total = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        total.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()
 
 
 def load_image_tokenizer(place: str | Path) -> ImageTokenizer:

@@ -17,7 +17,7 @@ class Countdown(gymnasium.Env):
 
     observation_space = spaces.Dict({"n": spaces.Discrete(10)})
     action_space = spaces.Box(-1, 1, (1,), np.float32)
-    ENDINGS = ("success", "failure", "timeout", "error in step", "error in reset", "bug")
+    ENDINGS = ("success", "failure", "timeout", "error in step", "error in reset", "bug", "undone")
 
     def __init__(self) -> None:
         self.closed, self.broken = False, False
@@ -30,7 +30,7 @@ class Countdown(gymnasium.Env):
         if self.ending == "error in reset":
             self.broken = True
             raise SimulatorError("no start")
-        return {"n": 0, "instruction": f"do {seed}"}, {}
+        return {"n": 0, "instruction": f"do {seed}"}, {"task": "count"} if self.ending == "undone" else {}
 
     def step(self, action: np.ndarray) -> tuple[dict, float, bool, bool, dict]:
         self.n += 1
@@ -40,10 +40,10 @@ class Countdown(gymnasium.Env):
             raise SimulatorError("exploded")
         if over and self.ending == "bug":
             raise ZeroDivisionError
-        success = over and self.ending == "success"
-        terminated = success or (over and self.ending == "failure")
+        success = (over and self.ending == "success") or (self.n == 2 and self.ending == "undone")
+        terminated = over and self.ending in ("success", "failure")
         observation = {"n": self.n, "instruction": "do"}
-        return observation, float(success), terminated, over and self.ending == "timeout", {"success": success}
+        return observation, float(success), terminated, over and not terminated, {"success": success}
 
     def close(self) -> None:
         self.closed = True
@@ -123,3 +123,14 @@ def test_given_env_is_neither_replaced_nor_closed():
     results = list(rollout(env, Constant(), [3, 0]))
     assert [result.status for result in results] == ["error", "error"]
     assert not env.closed
+
+
+def test_success_at_any_step_and_at_the_last_are_both_recorded() -> None:
+    env = Countdown()
+    results = [run_episode(env, Constant(), seed) for seed in (0, 1, env.ENDINGS.index("undone"))]
+    assert [(result.status, result.first_success) for result in results] == [
+        ("success", 3),
+        ("failure", None),
+        ("timeout", 2),
+    ]
+    assert [result.task for result in results] == ["", "", "count"]

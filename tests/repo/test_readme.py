@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from embodio.benchmarks.rollouts.rollout import RolloutConfig
+from embodio.benchmarks.rollouts.rollout import VERBS, RolloutConfig
+from embodio.benchmarks.rollouts.rollout import main as rollout_command
 from embodio.train.command_line.cli import compose
 from embodio.train.commands.collect import CollectConfig
 from embodio.train.config import TrainConfig
@@ -18,7 +19,7 @@ from tests.support.rooms import REPO
 
 PAGES = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("agent", "architecture", "decisions", "data", "model", "training")),
+    *(f"docs/{name}.md" for name in ("agent", "architecture", "decisions", "data", "model", "results", "training")),
 )
 SCHEMAS = {"embodio-rollout": RolloutConfig, "embodio-collect": CollectConfig, "embodio-train": TrainConfig}
 
@@ -50,6 +51,8 @@ def test_commands_exist(page: str) -> None:
         words = shlex.split(line, comments=True)
         if words[:1] == ["make"]:
             assert words[1] in targets
+        elif words[:1] == ["embodio-rollout"] and words[1] in VERBS:
+            assert rollout_command([*words[1:], "--show"]) == 0
         elif words and Path(words[0]).name in SCHEMAS:
             compose(SCHEMAS[Path(words[0]).name], words[1:], config_dir=REPO / "train" / "configs")
 

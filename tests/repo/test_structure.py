@@ -23,6 +23,7 @@ PLUG_INS = {
     "experiments",
     "objectives",
     "readers",
+    "perturbations",
 }
 """Folders that are found by listing them: a file more is one thing more that the house can do."""
 

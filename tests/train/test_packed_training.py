@@ -62,6 +62,12 @@ def test_wrong_settings_are_named(data: Path, tmp_path: Path) -> None:
         trainer.batches.make(0)
 
 
+def test_packing_is_not_compiled_on_a_cpu(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="compile: packed examples have other lengths in each batch"):
+        settings(data, tmp_path, compile=True, packing=PackingConfig(enabled=True))
+    assert settings(data, tmp_path, compile=True, device="cuda", packing=PackingConfig(enabled=True)).compile
+
+
 def test_a_stage_that_cannot_pack_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="packing: this stage has no transformer"):
         ImageTokenizerRun(str(tmp_path), packing=PackingConfig(enabled=True))

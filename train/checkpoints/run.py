@@ -40,6 +40,7 @@ from embodio.train.optimisers.optimiser import (
     optimiser_state,
     restore_optimiser,
 )
+from embodio.train.optimisers.sharded_tensors import same_bits
 from embodio.train.run_config import RunConfig
 
 BASE = "base.safetensors"
@@ -175,12 +176,8 @@ def _verify(new: Path, folder: Path, tensors: Mapping[str, torch.Tensor]) -> Non
     except (SafetensorError, OSError) as error:
         raise WriteError(errno.EIO, f"{TENSORS} cannot be read back ({error})", str(folder)) from error
     for name, tensor in tensors.items():
-        if name not in found or not torch.equal(_bytes(found[name]), _bytes(tensor)):
+        if name not in found or not same_bits(found[name], tensor):
             raise WriteError(errno.EIO, f"{name} is not what was written when it is read back", str(folder))
-
-
-def _bytes(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.reshape(-1).view(torch.uint8)
 
 
 def read_whole(folder: Path, run: Run[Network]) -> dict[str, torch.Tensor]:

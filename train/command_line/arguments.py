@@ -118,3 +118,25 @@ def hint(guess: str | None, form: str = "", value: str = "", *, known: str = "",
     if known:
         text += f"{'' if text else '.'} Known: {known}."
     return text
+
+
+def quoted(argument: str) -> str:
+    """Text as a hydra literal, whatever it contains."""
+    plain = all(letter.isalnum() or letter in "/._-" for letter in argument)
+    return argument if plain else "'" + argument.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def with_names(arguments: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The arguments, the first ones without a key taken as the values of `names`, which are texts."""
+    left, found = list(names), []
+    for argument in arguments:
+        plain = bool(left) and "=" not in argument and not argument.startswith("-")
+        found.append(f"{left.pop(0)}={argument}" if plain else argument)
+    return found
+
+
+def with_list(arguments: Sequence[str], name: str) -> list[str]:
+    """The arguments, all those without a key taken as the list that is the value of `name`."""
+    plain = [argument for argument in arguments if "=" not in argument and not argument.startswith("-")]
+    others = [argument for argument in arguments if argument not in plain]
+    return others + ([f"{name}=[{','.join(map(quoted, plain))}]"] if plain else [])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embodio.datasets.errors import DatasetError
 from embodio.envs.errors import EnvError
+from embodio.envs.perturbing.conditions import PerturbationError, conditions
+from embodio.train.command_line.arguments import with_list
 from embodio.train.command_line.cli import run as run_command
-from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, require_ranges
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, require_ranges, require_shard
+from embodio.train.command_line.schema import UsageError
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,12 @@ class CollectConfig:
             episodes take them in turn.
         workers: processes that record at the same time.
         keep_failures: keep episodes in which the expert failed.
+        randomise: perturbations for domain randomisation, such as camera,light,wording, each drawn for every episode
+            from none up to its level; all randomises everything. "" randomises nothing.
+        level: highest level, 1 to 5, of perturbations without one of their own, as in camera:5,light.
+        engine: who plays, local (processes of this machine) or ray (a cluster, which shares the folder).
+        shard: part of the episodes that this command records, such as 2/8 for every eighth from the second on, in a
+            folder inside `out`; `embodio-collect merge` makes one data set of all. "" records all.
     """
 
     out: str
@@ -33,20 +43,63 @@ class CollectConfig:
     noise: tuple[float, ...] = (0.0, 0.2, 0.4)
     workers: int = 2
     keep_failures: bool = False
+    randomise: str = ""
+    level: int = 3
+    engine: str = "local"
+    shard: str = ""
 
     def __post_init__(self) -> None:
         require_ranges(self, episodes=AT_LEAST_ONE, seed=COUNT, noise=NOT_NEGATIVE, workers=AT_LEAST_ONE)
+        if self.shard:
+            require_shard(self.shard)
+        try:
+            conditions(self.randomise, self.level)
+        except PerturbationError as error:
+            raise UsageError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class MergeDataConfig:
+    """Settings of `embodio-collect merge`.
+
+    Attributes:
+        folders: the folder out=... that all shards share, or the folders of the shards.
+        out: where the whole data set goes; null for the folder, where there is one.
+    """
+
+    folders: tuple[str, ...]
+    out: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.out is None and len(self.folders) != 1:
+            raise UsageError("'out' must be given where several folders are merged: out=data/whole")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `embodio-collect`; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["merge"]:
+        return run_command(
+            MergeDataConfig,
+            merge,
+            with_list(arguments[1:], "folders"),
+            prog="embodio-collect merge",
+            description="Makes one data set of its shards; one that is missing, unfinished or there twice is named.",
+            examples=("embodio-collect merge data/lift", "embodio-collect merge data/here data/there out=data/whole"),
+            user_errors=(DatasetError,),
+        )
     return run_command(
         CollectConfig,
         record,
-        argv,
+        arguments,
         prog="embodio-collect",
         description="Record demonstrations of a scripted expert as RLDS. Run it again to resume after an interrupt.",
-        examples=("embodio-collect env=robosuite/lift episodes=200 seed=0 out=data/lift",),
+        examples=(
+            "embodio-collect env=robosuite/lift episodes=200 seed=0 out=data/lift",
+            "embodio-collect episodes=600 randomise=camera,light,wording level=3 out=data/lift_varied",
+            "embodio-collect episodes=2000 shard=$SLURM_ARRAY_TASK_ID/8 out=data/lift",
+            "embodio-collect merge data/lift",
+        ),
         user_errors=(DatasetError, EnvError),
     )
 
@@ -57,6 +110,7 @@ def record(config: CollectConfig) -> int:
 
     from embodio.datasets.recording.collect import collect
 
+    randomise = "+".join(conditions(config.randomise, config.level))
     summary = collect(
         config.env,
         config.episodes,
@@ -65,6 +119,9 @@ def record(config: CollectConfig) -> int:
         noise=config.noise,
         workers=config.workers,
         keep_failures=config.keep_failures,
+        env_options={"randomise": randomise} if randomise else None,
+        engine=config.engine,
+        shard=config.shard,
     )
     console = Console(highlight=False)
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.items())
@@ -72,4 +129,18 @@ def record(config: CollectConfig) -> int:
     console.print(f"{summary.folder}: {held}, out of {summary.attempted} that were played ({counts})", markup=False)
     for message in summary.errors:
         console.print(f"simulator error, to be tried again by the next run: {message}", markup=False)
+    return 0
+
+
+def merge(config: MergeDataConfig) -> int:
+    """Makes one data set of shards; returns the exit code."""
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from embodio.datasets.recording.merging import merge_collections
+
+    out = Path(config.folders[0] if config.out is None else config.out)
+    episodes = merge_collections([Path(folder) for folder in config.folders], out)
+    Console(highlight=False).print(f"{out}: {episodes} episodes", markup=False)
     return 0

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from embodio.model.config.parts import ImageTokenizerConfig
 from embodio.model.config.sizes import NANO_IMAGE_TOKENIZER
-from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
+from embodio.train.command_line.ranges import COUNT, require_ranges
 from embodio.train.command_line.schema import UsageError
 from embodio.train.experiment import Experiment, Parts
-from embodio.train.run_config import RunConfig
+from embodio.train.tokenizers.run_settings import CorpusRun
 from embodio.train.tokenizers.settings import CodebookConfig, ImageLossConfig
 
 if TYPE_CHECKING:
@@ -20,37 +19,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ImageTokenizerRun(RunConfig):
+class ImageTokenizerRun(CorpusRun):
     """Training of an image tokeniser.
 
     Attributes:
-        data: folder of a corpus, as `embodio-data corpus` makes it.
-        sources: sources of the corpus whose pictures are used.
         tokenizer: architecture; tokenizer.image_size and tokenizer.patch_size give the grid of codes.
         loss: weights of the losses.
         codebook: how the codebook is trained.
         crop: side in pixels of random parts of pictures that are seen instead of whole ones, which is cheaper; 0 for
             whole pictures.
-        init: folder of a tokeniser, or the name of one that ships, whose weights a new run begins with.
-        holdout: pictures of the validation split that are measured.
     """
 
-    free_on_resume: ClassVar[tuple[str, ...]] = (*RunConfig.free_on_resume, "data", "holdout", "init")
-
-    data: str = ""
     sources: tuple[str, ...] = ("openclipart",)
     tokenizer: ImageTokenizerConfig = field(default_factory=lambda: NANO_IMAGE_TOKENIZER)
     loss: ImageLossConfig = field(default_factory=ImageLossConfig)
     codebook: CodebookConfig = field(default_factory=CodebookConfig)
     crop: int = 0
-    init: str = ""
     holdout: int = 128
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_ranges(self, crop=COUNT, holdout=AT_LEAST_ONE)
-        if not self.data:
-            raise UsageError("data: give the folder of a corpus; embodio-data corpus out=DIR makes one")
+        require_ranges(self, crop=COUNT)
         patch, side = self.tokenizer.patch_size[0], min(self.tokenizer.image_size)
         if self.crop and (self.crop % patch or self.crop > side):
             raise UsageError(f"crop: got {self.crop}, expected a multiple of {patch} up to {side}")
@@ -59,27 +48,21 @@ class ImageTokenizerRun(RunConfig):
 def build(config: ImageTokenizerRun) -> Parts[ImageTraining]:
     """The network, its pictures, and a validator of held-out ones; raises DatasetError if there are none."""
     from embodio.model.tokenizers.files import load_image_tokenizer
-    from embodio.train.tokenizers.bundle import TokenizerBundle
     from embodio.train.tokenizers.image import ImageObjective, ImageTraining
-    from embodio.train.tokenizers.media import CorpusMedia
+    from embodio.train.tokenizers.parts import MediaSplits
     from embodio.train.tokenizers.pictures import PictureBatches, held_out_batches
-    from embodio.train.tokenizers.report import TokenizerReport, image_findings
-    from embodio.train.validation import Validator
+    from embodio.train.tokenizers.report import image_findings
 
-    canvas = config.tokenizer.image_size
-    train, validation = (CorpusMedia(Path(config.data), config.sources, split) for split in ("train", "validation"))
+    canvas, media = config.tokenizer.image_size, MediaSplits.of(config, "pictures")
     network = ImageTraining(config.tokenizer, config.loss, config.codebook)
     if config.init:
         network.start_from(load_image_tokenizer(config.init))
-    return Parts(
-        network=network,
-        batches=PictureBatches(train, config.seed, config.batch_size, canvas, crop=config.crop),
-        objective=ImageObjective(),
-        bundle=TokenizerBundle(),
-        validators={"pictures": Validator(held_out_batches(validation, canvas, config.batch_size, config.holdout))},
-        identity={"pictures": {"train": train.digest, "validation": validation.digest}},
-        notes=[f"{len(train)} pictures to train on, {len(validation)} held out"],
-        observers=[TokenizerReport(partial(image_findings, media=validation, measured=config.holdout))],
+    return media.parts(
+        network,
+        PictureBatches(media.train, config.seed, config.batch_size, canvas, crop=config.crop),
+        ImageObjective(),
+        held_out_batches(media.validation, canvas, config.batch_size, config.holdout),
+        partial(image_findings, measured=config.holdout),
     )
 
 

@@ -65,6 +65,9 @@ def perform(config: TextTokenizerRun) -> int:
         lines = (
             sampled(corpus_lines(corpus, config.sources, "train"), config.sentences, config.seed) if config.data else []
         )
+        held_out = (  # before anything is written
+            sampled(corpus_lines(corpus, config.sources, "validation"), _MEASURED, 0) if config.data else patterns
+        )
         console.print(f"{len(lines)} lines of the corpus, {len(patterns)} sentences about robots")
         try:
             model = text.train(config.pieces, [*patterns, *lines])
@@ -75,9 +78,6 @@ def perform(config: TextTokenizerRun) -> int:
         vocabulary = Vocabulary(model)
         write_bytes(folder / VOCABULARY, model)
         console.print(f"{vocabulary.text_size} pieces, {vocabulary.size} ids with special ones: {folder}")
-        held_out = (
-            sampled(corpus_lines(corpus, config.sources, "validation"), _MEASURED, 0) if config.data else patterns
-        )
         for name, one in (("these pieces", vocabulary), ("the pieces that ship", Vocabulary.default())):
             sizes = [(len(line.encode()), len(one.encode(line))) for line in held_out]
             bytes_, tokens = (sum(column) for column in zip(*sizes, strict=True))

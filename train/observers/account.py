@@ -26,9 +26,14 @@ class Account:
         network: what is trained; tokens and operations are counted for ours only.
         device: where it computes.
         precision: "float32", "bfloat16" or "float16".
+        parts: parts of a batch, of which this process computes one; the others are taken to be as large.
+        processes: that compute all of them.
     """
 
-    def __init__(self, network: Any, device: torch.device, precision: str) -> None:
+    def __init__(
+        self, network: Any, device: torch.device, precision: str, *, parts: int = 1, processes: int = 1
+    ) -> None:
+        self._parts, self._processes = parts, processes
         config = getattr(network, "config", None)
         self._config = config if isinstance(config, ModelConfig) else None
         self._device, self._precision = device, precision
@@ -77,9 +82,10 @@ class Account:
                 self._peak = peak_operations(self._device, self._precision)
             computing = sum(self._seconds[phase] for phase in ("forward", "backward", "update"))
             found |= {
-                "tokens_per_second": self._tokens / whole,
+                "tokens_per_second": self._tokens * self._parts / whole,
                 "padding": 1.0 - self._tokens / self._places,
-                "mfu": self._operations_per_token * self._tokens / max(1e-9, computing) / self._peak,
+                "mfu": self._operations_per_token
+                * (self._tokens * self._parts / self._processes / max(1e-9, computing) / self._peak),
             }
         found["memory_mb"] = memory_mb(self._device)
         self.restart()

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 
 from embodio.datasets.stream.loader import BatchMaker
-from embodio.model.network.batch import POSITIONS, Batch
+from embodio.model.network.batch import Batch, positions_of
 from embodio.train.errors import Diverged
 from embodio.train.objective import Outcome
 from embodio.train.observers.config import GuardConfig
@@ -98,9 +98,9 @@ class LossGuard:
     def _records(self, batches: Sequence[Batch], outcome: Outcome) -> str:
         """The records of the batches, those with the largest loss first; "" where they are not known."""
         origin = getattr(self._batches, "origin", None)
-        if origin is None or not all(POSITIONS in batch for batch in batches):
+        positions = positions_of(batches)
+        if origin is None or not positions:
             return ""
-        positions = torch.cat([batch[POSITIONS] for batch in batches]).tolist()
         losses = _losses_of(outcome, len(positions))
         order = sorted(range(len(positions)), key=lambda row: (not math.isnan(losses[row]), -losses[row]))
         named = [f"{origin(positions[row])} (loss {losses[row]:.3g})" for row in order[:_NAMED]]

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embodio.datasets.errors import ExampleError
+from embodio.datasets.errors import ExampleError, NothingToLearn
 from embodio.train.log import Meter, RunLog, plot_log
 from embodio.train.observers.account import Account
 from embodio.train.observers.observer import Observer, StepReport
@@ -28,7 +28,8 @@ class LogAndBar(Observer):
     """Writes `log.jsonl` and `loss.png` into the folder of a run, and shows the same figures on the terminal.
 
     Kinds of lines: "train" since the line before, of all tasks and of each; "validation"; "damaged" for a record that
-    was left out; "guard" for a step that did not change the weights. The sinks of the run get the same lines.
+    was left out, "unusable" for an intact one that gives no example; "guard" for a step that did not change the
+    weights. The sinks of the run get the same lines.
     """
 
     def on_start(self, trainer: Trainer[Any]) -> None:
@@ -38,7 +39,8 @@ class LogAndBar(Observer):
         self._last, self._guard, self._told = trainer.last_step, trainer.judge, ""
         self._log, self._meter = RunLog(self._out / LOG, first), Meter()
         self._tasks = TaskSums(trainer.batches)
-        self._account = Account(trainer.run.model, trainer.device, self._config.precision)
+        shared = {"parts": trainer.parts, "processes": trainer.processes}
+        self._account = Account(trainer.run.model, trainer.device, self._config.precision, **shared)
         settings = dataclasses.asdict(self._config)
         self._open = ExitStack()
         self._sinks = [named_sink(name)(self._out, settings, first) for name in self._config.sinks]
@@ -82,8 +84,9 @@ class LogAndBar(Observer):
 
     def on_damage(self, step: int, error: ExampleError) -> None:
         """A line that names the record."""
-        self._write(kind="damaged", step=step, what=str(error))
-        self._progress.damaged(error)
+        kind = "unusable" if isinstance(error, NothingToLearn) else "damaged"
+        self._write(kind=kind, step=step, what=str(error))
+        self._progress.left_out(error)
 
     def on_end(self, step: int, *, failed: bool) -> None:
         """Takes the bar away and draws the plot."""

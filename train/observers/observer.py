@@ -31,6 +31,7 @@ class StepReport:
         updated: False if the guard, or an overflow in float16, left the weights as they were.
         seconds: what took how long: "forward", "backward" and "update", and "batch", the waiting before the step. On a
             GPU, which is waited for only at the end, the first ones are too short and "update" too long.
+        positions: places in the stream of the examples of `outcome.rows`; empty where batches do not say.
     """
 
     step: int
@@ -40,6 +41,7 @@ class StepReport:
     rate: float
     updated: bool
     seconds: dict[str, float]
+    positions: tuple[int, ...] = ()
 
     @property
     def loss(self) -> Tensor:
@@ -51,7 +53,8 @@ class Observer:
     """Told of what happens in a run; these methods do nothing, and a subclass writes those that it needs.
 
     An observer may read everything and change nothing of it. It may draw random numbers, as each step seeds its own.
-    What it raises ends the run: an OSError after a checkpoint of the steps that are done.
+    What it raises ends the run: an OSError after a checkpoint of the steps that are done. Of several processes the
+    first has observers; its network is in parts, which an observer may not run.
     """
 
     def on_start(self, trainer: Trainer[Any]) -> None:
@@ -67,7 +70,10 @@ class Observer:
         """A checkpoint was written after `step` steps."""
 
     def on_damage(self, step: int, error: ExampleError) -> None:
-        """A damaged record was left out, and another one taken in its place; once for each episode."""
+        """A record was left out, and another one taken in its place; once for each episode.
+
+        Of intact records that give no example (NothingToLearn) the first hundred are told.
+        """
 
     def on_end(self, step: int, *, failed: bool) -> None:
         """Training ended after `step` steps: at its end, by a signal, or `failed` with an exception that follows."""

@@ -45,7 +45,7 @@ class Samples:
     Attributes:
         examples: title -> example with one or several targets.
         processor: of the network.
-        vocoder: makes sounds of spectrograms; None takes Griffin-Lim.
+        vocoder: makes sounds of spectrograms, on the CPU; None takes Griffin-Lim.
         facts: about all examples.
     """
 
@@ -82,10 +82,10 @@ class Samples:
     def _shown(self, network: UnifiedIO2, modality: str, ids: Tensor) -> ShownPart:
         if modality == "text":
             return ShownPart("text", pieces(self.processor.vocabulary, ids[0].tolist()))
-        drawn = network.render(ids, modality, clip=True).float()
+        drawn = network.render(ids, modality, clip=True).float().cpu()  # where the vocoder is
         if modality == "image":
-            return ShownPart("image", media=[picture(drawn[0].cpu().numpy())])
-        waveform = spectrogram_to_waveform(drawn, self.vocoder)[0].float().cpu().numpy()
+            return ShownPart("image", media=[picture(drawn[0].numpy())])
+        waveform = spectrogram_to_waveform(drawn, self.vocoder)[0].float().numpy()
         rate = SAMPLE_RATE if self.vocoder is None else self.vocoder.config.sample_rate
-        media = [picture(spectrogram(drawn[0, :, :, 0].cpu().numpy())), sound(waveform, rate)]
+        media = [picture(spectrogram(drawn[0, :, :, 0].numpy())), sound(waveform, rate)]
         return ShownPart("sound", media=media)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import torch
 
 from embodio.datasets.stream.loader import BatchMaker
-from embodio.model.network.batch import POSITIONS
 from embodio.train.observers.observer import StepReport
 from embodio.train.observers.token_sums import TokenSums
 
@@ -29,11 +28,9 @@ class TaskSums:
 
     def add(self, report: StepReport) -> None:
         """Adds a step."""
-        known = all(POSITIONS in batch for batch in report.batches)
-        if self._task_at is None or not known:
+        if self._task_at is None:
             return
-        positions = torch.cat([batch[POSITIONS] for batch in report.batches]).tolist()
-        names = [self._task_at(position) for position in positions]
+        names = [self._task_at(position) for position in report.positions]
         self._examples.update(names)
         rows = {name: torch.tensor([other == name for other in names]) for name in dict.fromkeys(names) if name}
         for modality, found in report.outcome.rows.items():

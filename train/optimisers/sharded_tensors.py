@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import torch
 from torch import Tensor
 
 _MODULE = "torch.distributed.tensor"
@@ -31,6 +32,11 @@ def local(tensor: Tensor) -> Tensor:
     sharded = _sharded(tensor)
     found: Tensor = tensor if sharded is None else sharded.to_local()
     return found
+
+
+def same_bits(one: Tensor, other: Tensor) -> bool:
+    """Whether the parts of two tensors that are in this process hold the same bits, NaN included."""
+    return torch.equal(*(local(tensor).reshape(-1).view(torch.uint8) for tensor in (one, other)))
 
 
 def spread_like(tensor: Tensor, other: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ The rest of the folder is that of any run (`embodio.train.checkpoints.run`).
 from __future__ import annotations
 
 import contextlib
+import errno
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,7 +21,9 @@ from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, Hu
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
+from embodio.model.writing import WriteError
 from embodio.train.checkpoints.kept import damaged
+from embodio.train.optimisers.sharded_tensors import same_bits
 
 
 def write_shards(folder: Path, tensors: Mapping[str, Tensor], group: dist.ProcessGroup | None = None) -> None:
@@ -46,12 +49,13 @@ def sharded_shapes(folder: Path) -> dict[str, torch.Size]:
     return {name: one.size for name, one in metadata.state_dict_metadata.items() if hasattr(one, "size")}
 
 
-def read_shards(folder: Path, tensors: Mapping[str, Tensor]) -> None:
+def read_shards(folder: Path, tensors: Mapping[str, Tensor], group: dist.ProcessGroup | None = None) -> None:
     """Fills tensors, whichever way they are sharded here; without other processes if there are none.
 
     Args:
         folder: of the parts.
         tensors: name -> what is filled, of the shapes of `sharded_shapes`.
+        group: of the processes, which all call it; None for all.
 
     Raises:
         ResumeError: a part is missing or damaged.
@@ -59,7 +63,21 @@ def read_shards(folder: Path, tensors: Mapping[str, Tensor]) -> None:
     reader, alone = HuggingFaceStorageReader(str(folder)), not dist.is_initialized()
     with _damage_named(folder), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
-        load(dict(tensors), storage_reader=reader, no_dist=alone)
+        load(dict(tensors), storage_reader=reader, process_group=group, no_dist=alone)
+
+
+def verify_shards(folder: Path, tensors: Mapping[str, Tensor], group: dist.ProcessGroup | None = None) -> None:
+    """Reads back what `write_shards` wrote, each process its own part; takes the memory of that part once more.
+
+    Raises:
+        ResumeError: a part cannot be read.
+        WriteError: a tensor is not what was written.
+    """
+    found = {name: torch.zeros_like(tensor) for name, tensor in tensors.items()}
+    read_shards(folder, found, group)
+    for name, tensor in tensors.items():
+        if not same_bits(found[name], tensor):
+            raise WriteError(errno.EIO, f"{name} is not what was written when it is read back", str(folder))
 
 
 @contextlib.contextmanager

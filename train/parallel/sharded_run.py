@@ -12,6 +12,7 @@ from typing import Any, Generic
 
 import torch
 import torch.distributed as dist
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.tensor import DTensor, distribute_tensor
@@ -30,13 +31,14 @@ from embodio.train.checkpoints.run import (
     run_tensors,
     run_weights,
 )
+from embodio.train.errors import TrainError
 from embodio.train.identity import Identity
 from embodio.train.objective import Network
 from embodio.train.optimisers.optimiser import optimiser_state
 from embodio.train.optimisers.sharded_tensors import whole
 from embodio.train.parallel.layers import SharedLayers, in_order, out_of_order
-from embodio.train.parallel.shard_files import read_shards, sharded_shapes, write_shards
-from embodio.train.parallel.world import TrainingWorld
+from embodio.train.parallel.shard_files import read_shards, sharded_shapes, verify_shards, write_shards
+from embodio.train.parallel.world import TrainingWorld, gathered
 from embodio.train.run_config import RunConfig
 
 
@@ -105,32 +107,40 @@ def save_sharded(folder: Path, saved: SavedRun[Network], world: TrainingWorld) -
         world: the processes.
 
     Raises:
-        WriteError: the disk is full or cannot be written, for one of the processes; the previous checkpoint stays.
+        WriteError: for one of the processes the disk is full, cannot be written, or reads back differently; in all of
+            them, and the previous checkpoint stays.
     """
+    first, group = world.is_first, saved.group
     with ExitStack() as stack:
-        new = None
-        if world.is_first:
-            keeps = saved.config.keep > 1 or saved.config.keep_every
-            former = place_of_older(folder, folder.parent, saved.numbers["step"]) if keeps else None
-            new = stack.enter_context(replacing_folder(folder, former))
-            (new / SHARDS).mkdir()
-        box = [new]
-        dist.broadcast_object_list(box, src=0, group=saved.group)
-        place = box[0] or folder
-        failure = _failure_of(lambda: write_shards(place / SHARDS, saved.tensors, saved.group))
-        if new is not None and saved.network is not None and not failure:
-            network = saved.network
-            failure = _failure_of(lambda: saved.bundle.write(new, network))
-            write_json(new / STATE, saved.numbers, indent=2)
-            parts = [f"{SHARDS}/{file.name}" for file in sorted((new / SHARDS).iterdir())]
-            write_sums(new, (STATE, *parts))
-        failures: list[str] = [""] * dist.get_world_size()
-        dist.all_gather_object(failures, failure, group=saved.group)
-        if any(failures):
-            raise WriteError(errno.EIO, next(filter(None, failures)), str(folder))
-    if world.is_first:
-        prune(folder.parent, saved.numbers["step"], saved.config.keep, saved.config.keep_every)
-    dist.barrier(group=saved.group)  # the folder is in its place for all
+        new, *_ = _agreed(folder, group, lambda: _begun(folder, saved, stack) if first else None)
+        _agreed(folder, group, lambda: _write_part(new / SHARDS, saved))
+        _agreed(folder, group, lambda: _finish(folder, new, saved, stack) if first else None)
+
+
+def _begun(folder: Path, saved: SavedRun[Network], stack: ExitStack) -> Path:
+    """The folder that is written, which takes its place when the stack is closed."""
+    keeps = saved.config.keep > 1 or saved.config.keep_every
+    former = place_of_older(folder, folder.parent, saved.numbers["step"]) if keeps else None
+    new = stack.enter_context(replacing_folder(folder, former))
+    (new / SHARDS).mkdir()
+    return new
+
+
+def _write_part(folder: Path, saved: SavedRun[Network]) -> None:
+    """Writes the part of this process, and reads it back."""
+    write_shards(folder, saved.tensors, saved.group)
+    verify_shards(folder, saved.tensors, saved.group)
+
+
+def _finish(folder: Path, new: Path, saved: SavedRun[Network], stack: ExitStack) -> None:
+    """Writes what the first process alone writes, and puts the folder into its place."""
+    if saved.network is not None:
+        saved.bundle.write(new, saved.network)
+    write_json(new / STATE, saved.numbers, indent=2)
+    parts = [f"{SHARDS}/{file.name}" for file in sorted((new / SHARDS).iterdir())]
+    write_sums(new, (STATE, *parts))
+    stack.close()
+    prune(folder.parent, saved.numbers["step"], saved.config.keep, saved.config.keep_every)
 
 
 def restore_sharded(
@@ -201,10 +211,33 @@ def _like(tensor: Tensor, template: Tensor) -> Tensor:
     return distribute_tensor(moved, template.device_mesh, template.placements, src_data_rank=None)
 
 
-def _failure_of(write: Callable[[], None]) -> str:
-    """What went wrong, as text that can be sent to the other processes; "" if nothing did."""
+def _agreed(folder: Path, group: dist.ProcessGroup, work: Callable[[], Any]) -> list[Any]:
+    """The results of some work in all processes, by rank; where it fails in one, all raise the same WriteError.
+
+    Args:
+        folder: what is written.
+        group: of the processes.
+        work: what this one does; its result is sent to the others.
+    """
+    result, failure = None, None
     try:
-        write()
-    except (OSError, RuntimeError, ValueError, TypeError, ModelError, CheckpointException) as error:
-        return f"{type(error).__name__}: {error}".splitlines()[0]
-    return ""
+        result = work()
+    except (OSError, RuntimeError, ValueError, TypeError, ModelError, TrainError, SafetensorError) as error:
+        failure = _write_error(folder, error)
+    except CheckpointException as error:  # of one of the processes, in all
+        failure = _write_error(folder, next((one for one, _ in error.failures.values()), error))
+    outcomes = gathered((result, failure), group)
+    for _, found in outcomes:
+        if found is not None:
+            raise found
+    return [value for value, _ in outcomes]
+
+
+def _write_error(folder: Path, error: BaseException) -> WriteError:
+    """An error as one about the checkpoint that can be sent to the other processes."""
+    if isinstance(error, WriteError):
+        return WriteError(error.errno, error.strerror, str(folder))
+    if isinstance(error, OSError):
+        return WriteError.of(folder, error)
+    said = str(error).strip().partition("\n")[0]
+    return WriteError(errno.EIO, f"{type(error).__name__}: {said}", str(folder))

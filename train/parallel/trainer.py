@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -12,7 +13,8 @@ from typing import Any
 from rich.console import Console
 from torch import Tensor, nn
 
-from embodio.datasets.errors import ExampleError
+from embodio.agent.planning.precision import require_compiler
+from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.network.batch import Batch
 from embodio.train.checkpoints.kept import CHECKPOINT, fall_back
@@ -24,13 +26,18 @@ from embodio.train.loop import Trainer
 from embodio.train.network.recomputation import recompute
 from embodio.train.objective import Figure, Network, Outcome, WeightedObjective, loss_weights
 from embodio.train.observers.log_and_bar import LogAndBar
+from embodio.train.observers.observer import StepReport
 from embodio.train.observers.report import Report
 from embodio.train.parallel.layers import SharedLayers, add_partial_gradients
+from embodio.train.parallel.observing import KeptFailure, rows_of_all
 from embodio.train.parallel.sharded_run import SavedRun, restore_sharded, save_sharded
 from embodio.train.parallel.sharding import clip_global_norm, give_back, shard, shell_of
 from embodio.train.parallel.world import TENSOR, TrainingWorld, joined_world
 from embodio.train.run_config import RunConfig
 from embodio.train.validation import Line
+
+_FAILED = 1 << 16
+"""In place of the number of a signal: a process has failed."""
 
 
 @dataclass
@@ -45,13 +52,36 @@ class ParallelTrainer(Trainer[Network]):
         world: the processes.
         shell: the network without memory, in which the first process writes its bundle.
         shared: how layers are divided among the processes that share them.
+        told: the observers of this process.
     """
 
     world: TrainingWorld = field(kw_only=True)
     shell: Network = field(kw_only=True)
     shared: SharedLayers = field(kw_only=True)
+    told: KeptFailure = field(init=False)
     _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "checkpoint"), init=False)
     _writing: Future[None] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.told = KeptFailure(self.observers)
+        self.observers = (self.told,)
+
+    @property
+    def parts(self) -> int:
+        """Parts of a batch."""
+        return self.world.ranks
+
+    @property
+    def processes(self) -> int:
+        """Processes of the run."""
+        return self.world.mesh.size()
+
+    def step(self, *batches: Batch) -> StepReport:
+        """As that of `Trainer`; the report is of all parts, but for `batches`."""
+        report = super().step(*batches)
+        rows, positions = rows_of_all(self.world, report.outcome.rows, report.positions)
+        return dataclasses.replace(report, outcome=report.outcome._replace(rows=rows), positions=positions)
 
     def _weights(self, batches: Sequence[Batch]) -> Mapping[str, Tensor] | None:
         """Counts over the parts of all processes."""
@@ -66,7 +96,7 @@ class ParallelTrainer(Trainer[Network]):
         found = self.world.summed(values)
         names = [name.removeprefix("total/") for name in found if name.startswith("total/")]
         figures = {name: Figure(found[f"total/{name}"], found[f"divisor/{name}"]) for name in names}
-        return Outcome(found["loss"], found["weight"], figures)
+        return Outcome(found["loss"], found["weight"], figures, own.rows)
 
     def _part(self, part: int) -> int:
         """Other numbers for the dropout of each process."""
@@ -78,18 +108,40 @@ class ParallelTrainer(Trainer[Network]):
         return clip_global_norm(self.run.model.parameters(), self.config.optimiser.clip)
 
     def _until_signal(self, stream: Iterator[Batch]) -> Iterator[Batch]:
-        """The batches until any of the processes has a signal; all of them stop at the same one."""
-        for batch in stream:
-            if number := self.world.largest(self.interruption.number or 0):
-                self.interruption.number = number
+        """The batches until any of the processes has a signal or fails; all of them stop at the same one.
+
+        Raises:
+            DatasetError, OSError: what one of them, or an observer of the first, has raised; the same in all.
+        """
+        while True:
+            batch: Batch | None = None
+            failure: DatasetError | OSError | None = self.told.failure
+            try:
+                batch = next(stream, None)
+            except (DatasetError, OSError) as error:
+                failure = failure or error
+            found = self.world.largest(_FAILED if failure is not None else self.interruption.number or 0)
+            if found == _FAILED:
+                self._end_together(failure)
+            if found:
+                self.interruption.number = found
+                return
+            if batch is None:
                 return
             yield batch
 
+    def _end_together(self, failure: Exception | None) -> None:
+        """Raises the first failure of any process in all of them, once."""
+        self.told.failure = None
+        if (found := self.world.failed(failure)) is not None:
+            raise found
+
     def validate(self, on_damage: Callable[[ExampleError], None] = lambda error: None) -> dict[str, Line]:
         """As that of `Trainer`; every process computes the same."""
-        lines = super().validate(on_damage)
-        give_back(self.run.model)
-        return lines
+        try:
+            return super().validate(on_damage)
+        finally:
+            give_back(self.run.model)
 
     def _save(self) -> None:
         """Writes a checkpoint, unless this step has one; goes on meanwhile if the settings say so."""
@@ -113,6 +165,7 @@ class ParallelTrainer(Trainer[Network]):
         """As that of `Trainer`; the last checkpoint is complete when it returns."""
         done = super().train()
         self._finish_writing()
+        self._end_together(self.told.failure)
         return done
 
 
@@ -147,7 +200,7 @@ def parallel_trainer(parts: Parts[Any], config: RunConfig, world: TrainingWorld)
         parts.bundle,
         parts.validators,
         config,
-        observers=(LogAndBar(), Report()) if world.is_first else (),
+        observers=(LogAndBar(), *parts.observers, Report()) if world.is_first else (),
         world=world,
         shell=shell,
         shared=shared,
@@ -188,7 +241,10 @@ def train_together(config: RunConfig, parts_of: Callable[[RunConfig], Parts[Any]
         for note in parts.notes:
             console.print(note, markup=False)
         console.print(f"{world.ranks} parts of a batch, {world.mesh}")
+        if parts.samples is not None:
+            console.print("report.html has no samples: the network is in parts; one process makes them")
         if config.compile:
+            require_compiler()
             trainer.run.model.compile()
         done = trainer.train()
         console.print(f"{'finished' if done else 'stopped'} at step {trainer.run.step}: {folder}")

@@ -53,7 +53,7 @@ class TrainingWorld:
 
     def summed(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Scalars added over all parts of a batch; a name that only some processes have counts as 0 in the others."""
-        names = sorted(set().union(*self._gathered(sorted(values))))
+        names = sorted(set().union(*gathered(sorted(values))))
         if not names:
             return {}
         zero = torch.zeros((), dtype=torch.float64)
@@ -73,10 +73,21 @@ class TrainingWorld:
         dist.all_reduce(found, op=dist.ReduceOp.MAX)
         return int(found)
 
-    def _gathered(self, value: Any) -> list[Any]:
-        found: list[Any] = [None] * dist.get_world_size()
-        dist.all_gather_object(found, value)
-        return found
+    def failed(self, failure: Exception | None) -> Exception | None:
+        """The first failure of any process, the same in all; None if none has one."""
+        return next(filter(None, gathered(failure)), None)
+
+
+def gathered(value: Any, group: dist.ProcessGroup | None = None) -> list[Any]:
+    """A value of each process, by rank; all of them call it.
+
+    Args:
+        value: of this one; it is pickled.
+        group: all processes, by another way than training; None for that of training.
+    """
+    found: list[Any] = [None] * dist.get_world_size(group)
+    dist.all_gather_object(found, value, group=group)
+    return found
 
 
 @contextlib.contextmanager

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from embodio.datasets.metrics.codebook_use import perplexity
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.train.errors import TrainError
 from embodio.train.objective import Figure, Outcome
-from embodio.train.tokenizers.codebook import Codebook
+from embodio.train.tokenizers.codebook import Codebook, Quantised
 from embodio.train.tokenizers.discriminators import (
     PatchDiscriminator,
     hinge_loss,
@@ -19,7 +20,7 @@ from embodio.train.tokenizers.discriminators import (
     zero_gradients,
 )
 from embodio.train.tokenizers.losses import adaptive_weight
-from embodio.train.tokenizers.settings import AudioLossConfig, CodebookConfig, ImageLossConfig
+from embodio.train.tokenizers.settings import CodebookConfig, CodedLossConfig
 
 
 class CodedTraining(nn.Module):
@@ -40,13 +41,13 @@ class CodedTraining(nn.Module):
     """
 
     tokenizer: ImageTokenizer | AudioTokenizer
-    weights: ImageLossConfig | AudioLossConfig
+    weights: CodedLossConfig
     steps: Tensor
 
     def __init__(
         self,
         tokenizer: ImageTokenizer | AudioTokenizer,
-        loss: ImageLossConfig | AudioLossConfig,
+        loss: CodedLossConfig,
         codebook: CodebookConfig,
         *,
         channels: int = 3,
@@ -69,6 +70,40 @@ class CodedTraining(nn.Module):
             raise TrainError("init: that tokeniser has another architecture than tokenizer.* says; give its settings")
         self.tokenizer.load_state_dict(tokenizer.state_dict())
         self.codebook.adopt(self.tokenizer.codebook)
+
+    def measured(
+        self,
+        wanted: Tensor,
+        found: Tensor,
+        quantised: Quantised,
+        last: Tensor,
+        *,
+        besides: Mapping[str, tuple[float, Tensor]],
+        figures: Mapping[str, Tensor],
+    ) -> Outcome:
+        """The outcome of a batch; in training mode it counts as a step, and the discriminator has its say.
+
+        Args:
+            wanted: originals [B, C, H, W], as the discriminator sees them.
+            found: their reconstructions.
+            quantised: what the codebook made of the latents.
+            last: weight of the tokeniser's last layer.
+            besides: name -> weight and value of losses of the reconstructions besides those of single cells.
+            figures: shown next to the losses.
+        """
+        weights = self.weights
+        absolute, squared = (wanted - found).abs().mean(), (wanted - found).square().mean()
+        rebuilt = weights.absolute * absolute + weights.squared * squared
+        for weight, value in besides.values():
+            rebuilt = rebuilt + weight * value
+        loss = rebuilt + self.codebook.config.commitment * quantised.commitment
+        shown = {"absolute": absolute, **{name: value for name, (_, value) in besides.items()}}
+        shown["commitment"] = quantised.commitment
+        if self.training:
+            loss = loss + self.adversarial(wanted, found, rebuilt, last, shown)
+            self.steps += 1
+        counts = torch.bincount(quantised.codes.flatten(), minlength=len(self.tokenizer.codebook))
+        return outcome(loss, shown | {**figures, "perplexity": perplexity(counts)}, len(wanted))
 
     def adversarial(
         self, wanted: Tensor, found: Tensor, rebuilt: Tensor, last: Tensor, figures: dict[str, Tensor]

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from embodio.datasets.metrics.codebook_use import perplexity
 from embodio.model.config.parts import ImageTokenizerConfig
 from embodio.model.network.batch import Batch
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.train.objective import Outcome
-from embodio.train.tokenizers.coded_training import CodedTraining, outcome
+from embodio.train.tokenizers.coded_training import CodedTraining
 from embodio.train.tokenizers.losses import FrozenFeatures, perceptual_distance
 from embodio.train.tokenizers.settings import CodebookConfig, ImageLossConfig
 
@@ -35,29 +34,19 @@ class ImageTraining(CodedTraining):
 
     def forward(self, images: Tensor) -> Outcome:
         """Loss and figures of pictures [B, H, W, 3] in [-1, 1], of any size that the patches divide."""
-        weights = self.weights
         pixels = images.permute(0, 3, 1, 2)
         latents = self.tokenizer.before_codes(self.tokenizer.encoder(pixels)).permute(0, 2, 3, 1)
         quantised = self.codebook(latents, self.tokenizer.codebook)
         vectors = quantised.vectors.to(latents.dtype).permute(0, 3, 1, 2)
         found = self.tokenizer.decoder(self.tokenizer.after_codes(vectors)).float()
-        absolute, squared = (pixels - found).abs().mean(), (pixels - found).square().mean()
-        colour = avg_pool2d(pixels - found, _BLOCK).abs().mean()
-        perceptual = perceptual_distance(self.features, pixels, found)
-        rebuilt = weights.absolute * absolute + weights.squared * squared
-        rebuilt = rebuilt + weights.colour * colour + weights.perceptual * perceptual
-        loss = rebuilt + self.codebook.config.commitment * quantised.commitment
-        figures = {"absolute": absolute, "colour": colour, "perceptual": perceptual, "commitment": quantised.commitment}
-        if self.training:
-            loss = loss + self.adversarial(pixels, found, rebuilt, self.tokenizer.decoder.last.weight, figures)
-            self.steps += 1
-        counts = torch.bincount(quantised.codes.flatten(), minlength=len(self.tokenizer.codebook))
-        clipped = (pixels - found.clamp(-1, 1)).square().mean(dim=(1, 2, 3))
-        figures |= {
-            "psnr": (10.0 * torch.log10(4.0 / clipped.clamp(min=1e-10))).mean(),
-            "perplexity": perplexity(counts),
+        besides = {
+            "colour": (self.weights.colour, avg_pool2d(pixels - found, _BLOCK).abs().mean()),
+            "perceptual": (self.weights.perceptual, perceptual_distance(self.features, pixels, found)),
         }
-        return outcome(loss, figures, len(images))
+        clipped = (pixels - found.clamp(-1, 1)).square().mean(dim=(1, 2, 3))
+        psnr = (10.0 * torch.log10(4.0 / clipped.clamp(min=1e-10))).mean()
+        last = self.tokenizer.decoder.last.weight
+        return self.measured(pixels, found, quantised, last, besides=besides, figures={"psnr": psnr})
 
 
 class ImageObjective:

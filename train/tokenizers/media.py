@@ -14,9 +14,10 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, ExampleError, UnusableRecord
+from embodio.datasets.errors import DatasetError, ExampleError, SkippedRecord, UnusableRecord
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.record import Record, RecordSource
+from embodio.datasets.stream.numbered_batches import made
 from embodio.datasets.tasks.parts.record_task import Place
 
 Split = Literal["train", "validation"]
@@ -108,12 +109,15 @@ def held_out(media: CorpusMedia, count: int, load: Callable[[int], Made]) -> Ite
 
     Yields:
         The number of a record, and what `load` makes of it; the error of one that is damaged or has no such part.
+
+    Raises:
+        ExampleError: `load` fails for another reason.
     """
     for number in np.unique(np.linspace(0, len(media) - 1, min(count, len(media))).round().astype(int)).tolist():
         try:
-            yield number, load(number)
-        except (CorruptRecordError, UnusableRecord) as error:
-            yield number, ExampleError(*media.place(number), str(error))
+            yield number, made(media, number, load)
+        except SkippedRecord as error:
+            yield number, error
 
 
 def opened_source(corpus: Path, name: str, split: Split) -> RecordSource:
@@ -139,7 +143,10 @@ def corpus_lines(corpus: Path, names: tuple[str, ...], split: Split) -> Iterator
     for name in names:
         source, count = opened_source(corpus, name, split), 0
         for index in range(len(source)):
-            record = source.record(index)
+            try:
+                record = source.record(index)
+            except UnusableRecord:  # beyond a limit
+                continue
             for text in (record.text, *record.captions, record.transcript):
                 for line in filter(None, (" ".join(one.split()) for one in text.splitlines())):
                     count += 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from embodio.datasets.codecs.image_codec import encode_image
 from embodio.datasets.errors import ExampleError
@@ -94,7 +94,9 @@ class TokenizerReport(Observer):
         self._trainer = trainer
 
     def on_validation(self, step: int, lines: Mapping[str, Line]) -> None:
-        """Writes the report of the weights after `step` steps."""
+        """Writes the report of the weights after `step` steps, if anything could be measured."""
+        if not lines:
+            return
         run = self._trainer.run
         run.model.eval()
         with run.averaged():
@@ -109,12 +111,13 @@ def image_findings(tokenizer: ImageTokenizer, media: CorpusMedia, measured: int,
     quality: list[tuple[float, float]] = []
     codes: list[Tensor] = []
     items: list[Item] = []
+    device = device_of(tokenizer)
     for number, picture in held_out_pictures(media, tokenizer.config.image_size, measured):
         if isinstance(picture, ExampleError):
             continue
         original = torch.from_numpy(picture)[None].float() / 255.0
-        found_codes = tokenizer.encode(original * 2.0 - 1.0)
-        found = (tokenizer.decode(found_codes) + 1.0).clamp(0, 2) / 2.0
+        found_codes = tokenizer.encode(original.to(device) * 2.0 - 1.0)
+        found = (tokenizer.decode(found_codes).cpu() + 1.0).clamp(0, 2) / 2.0
         quality.append((float(psnr(original, found)), float(ssim(original, found))))
         codes.append(found_codes)
         if len(items) < shown:
@@ -140,6 +143,7 @@ def audio_findings(
 ) -> Findings:
     """Reconstructions of `measured` held-out sounds, of which `shown` are on the page; `vocoder` makes them audible."""
     bands, frames = tokenizer.config.spectrogram_size
+    device = device_of(tokenizer)
     distances: list[float] = []
     codes: list[Tensor] = []
     items: list[Item] = []
@@ -147,8 +151,8 @@ def audio_findings(
         if isinstance(wave_form, ExampleError):
             continue
         batch = spectrogram_batch([wave_form], bands)
-        found_codes = tokenizer.encode(batch["spectrograms"])
-        found = tokenizer.decode(found_codes)
+        found_codes = tokenizer.encode(batch["spectrograms"].to(device))
+        found = tokenizer.decode(found_codes).cpu()
         wanted_log, found_log = (_log_mel(cells) for cells in (batch["targets"], found))
         distances.append(float(log_spectral_distance(wanted_log, found_log)))
         codes.append(found_codes)
@@ -172,7 +176,7 @@ def audio_findings(
 @torch.no_grad()
 def vocoder_findings(vocoder: Vocoder, media: CorpusMedia, measured: int, shown: int = 8) -> Findings:
     """Sounds made again from the spectrograms of `measured` held-out ones, by the vocoder and by Griffin-Lim."""
-    bands = vocoder.config.num_mels
+    bands, device = vocoder.config.num_mels, device_of(vocoder)
     distances: dict[str, list[float]] = {"vocoder": [], "Griffin-Lim": []}
     items: list[Item] = []
     for number, wave_form in enumerate(held_out_sounds(media, segment_samples(256), measured)):
@@ -180,7 +184,8 @@ def vocoder_findings(vocoder: Vocoder, media: CorpusMedia, measured: int, shown:
             continue
         spectrum = silent_log_mel(wave_form, bands)
         wanted = torch.from_numpy(spectrum)[None]
-        made = {"vocoder": vocoder(wanted)[0].numpy(), "Griffin-Lim": griffin_lim(wanted)[0].numpy()}
+        spoken = vocoder(wanted.to(device))[0].cpu().numpy()
+        made = {"vocoder": spoken, "Griffin-Lim": griffin_lim(wanted)[0].numpy()}
         pictures = [spectrogram_png(spectrum)]
         for name, sound in made.items():
             again = silent_log_mel(sound[: len(wave_form)], bands)
@@ -204,6 +209,11 @@ def spectrogram_png(log_mel: Floats) -> bytes:
     """A PNG of log-mel energies [T, M]: time to the right, low bands below, loud cells dark."""
     shade = np.clip((_LOUDEST - log_mel.T[::-1]) / (_LOUDEST - _QUIETEST), 0, 1)
     return encode_image(np.repeat((shade * 255).astype(np.uint8)[..., None], 3, axis=2), "png")
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network computes."""
+    return next(network.parameters()).device
 
 
 def _log_mel(target: Tensor) -> Tensor:

@@ -27,40 +27,11 @@ class CodebookConfig:
 
 
 @dataclass(frozen=True)
-class ImageLossConfig:
-    """Weights of the losses.
+class CodedLossConfig:
+    """Weights of the losses of a tokeniser, whose pictures or spectrograms are compared cell by cell.
 
     Attributes:
-        absolute: of the mean absolute difference of pixels.
-        squared: of the mean squared difference.
-        colour: of the mean absolute difference of the mean colours of blocks of 8 x 8 pixels.
-        perceptual: of the distance between features of a frozen random network.
-        adversarial: of the discriminator's judgement, on top of the adaptive weight.
-        adversarial_from: steps before the discriminator begins to learn and to judge.
-        largest_weight: bound of the adaptive weight.
-        discriminator_width: channels of the discriminator's first layer.
-    """
-
-    absolute: float = 1.0
-    squared: float = 1.0
-    colour: float = 1.0
-    perceptual: float = 0.5
-    adversarial: float = 0.1
-    adversarial_from: int = 5000
-    largest_weight: float = 10.0
-    discriminator_width: int = 32
-
-    def __post_init__(self) -> None:
-        names = ("absolute", "squared", "colour", "perceptual", "adversarial", "largest_weight")
-        require_ranges(self, "loss.", adversarial_from=COUNT, **dict.fromkeys(names, NOT_NEGATIVE))
-
-
-@dataclass(frozen=True)
-class AudioLossConfig:
-    """Weights of the losses of spectrograms.
-
-    Attributes:
-        absolute: of the mean absolute difference of normalised cells.
+        absolute: of the mean absolute difference of pixels or of normalised cells.
         squared: of the mean squared difference.
         adversarial: of the discriminator's judgement, on top of the adaptive weight.
         adversarial_from: steps before the discriminator begins to learn and to judge.
@@ -78,6 +49,26 @@ class AudioLossConfig:
     def __post_init__(self) -> None:
         names = ("absolute", "squared", "adversarial", "largest_weight")
         require_ranges(self, "loss.", adversarial_from=COUNT, **dict.fromkeys(names, NOT_NEGATIVE))
+        if self.discriminator_width < 4 or self.discriminator_width % 4:
+            raise UsageError(f"loss.discriminator_width: got {self.discriminator_width}, expected a multiple of 4")
+
+
+@dataclass(frozen=True)
+class ImageLossConfig(CodedLossConfig):
+    """Weights of the losses of pictures.
+
+    Attributes:
+        colour: of the mean absolute difference of the mean colours of blocks of 8 x 8 pixels.
+        perceptual: of the distance between features of a frozen random network.
+    """
+
+    colour: float = 1.0
+    perceptual: float = 0.5
+    discriminator_width: int = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_ranges(self, "loss.", colour=NOT_NEGATIVE, perceptual=NOT_NEGATIVE)
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,7 @@ from embodio.datasets.stream.numbered_batches import NumberedBatches
 from embodio.datasets.stream.order import generator_at
 from embodio.model.network.batch import Allocate, Batch
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD, fit_length
-from embodio.model.processing.audio_features import (
-    HOP,
-    SILENCE,
-    filled_log_mel,
-    log_mel,
-    mel_power,
-    segment_samples,
-)
+from embodio.model.processing.audio_features import HOP, SILENCE, filled_log_mel, log_mel, mel_power
 from embodio.train.tokenizers.media import CorpusMedia, held_out
 from embodio.train.validation import HeldOutBatches
 
@@ -29,57 +22,31 @@ _GAIN = (0.3, 1.0)
 """Range of the factor by which training sounds are made quieter."""
 
 
-class SpectrogramBatches(NumberedBatches[CorpusMedia]):
-    """Batches for the audio tokeniser: "spectrograms", what it reads, and "targets", what it must give back.
-
-    Both are float32 [B, T, M, 1], normalised as targets of the network. Cells without sound are 0 before they are
-    normalised in the first, as the processor makes them, and silent in the second.
-
-    Args:
-        media: sounds of the training split.
-        seed: of the order and of all draws.
-        batch_size: segments in a batch.
-        frames: T of a segment.
-        bands: M.
-    """
-
-    def __init__(self, media: CorpusMedia, seed: int, batch_size: int, frames: int, bands: int) -> None:
-        super().__init__(media, seed, batch_size)
-        self._frames, self._bands = frames, bands
-
-    def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
-        """Batch number `step`, and what was wrong with the sounds that were replaced in it."""
-        damage: list[ExampleError] = []
-        waves = [self._first_whole(position, damage, self._segment) for position in self.positions(step)]
-        return spectrogram_batch(waves, self._bands, allocate), tuple(damage)
-
-    def _segment(self, media: CorpusMedia, record: int, position: int) -> Floats:
-        return drawn_piece(media.sound(record), segment_samples(self._frames), generator_at(self._seed, position))
-
-
-class PieceBatches(NumberedBatches[CorpusMedia]):
-    """Batches for the vocoder: "log_mel", float32 [B, T, M], and the "waveforms" of those frames, float32 [B, T * 256].
+class SoundBatches(NumberedBatches[CorpusMedia]):
+    """Batches of random pieces of sounds.
 
     Args:
         media: sounds of the training split.
         seed: of the order and of all draws.
         batch_size: pieces in a batch.
-        frames: T of a piece.
-        bands: M.
+        samples: of a piece.
+        collate: makes a batch of them: `spectrogram_batch` or `piece_batch`.
     """
 
-    def __init__(self, media: CorpusMedia, seed: int, batch_size: int, frames: int, bands: int) -> None:
+    def __init__(
+        self, media: CorpusMedia, seed: int, batch_size: int, samples: int, collate: Callable[..., Batch]
+    ) -> None:
         super().__init__(media, seed, batch_size)
-        self._frames, self._bands = frames, bands
+        self._samples, self._collate = samples, collate
 
     def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
         """Batch number `step`, and what was wrong with the sounds that were replaced in it."""
         damage: list[ExampleError] = []
         pieces = [self._first_whole(position, damage, self._piece) for position in self.positions(step)]
-        return piece_batch(pieces, self._frames, self._bands, allocate), tuple(damage)
+        return self._collate(pieces, allocate=allocate), tuple(damage)
 
     def _piece(self, media: CorpusMedia, record: int, position: int) -> Floats:
-        return drawn_piece(media.sound(record), self._frames * HOP, generator_at(self._seed, position))
+        return drawn_piece(media.sound(record), self._samples, generator_at(self._seed, position))
 
 
 def drawn_piece(sound: Floats, samples: int, generator: np.random.Generator) -> Floats:
@@ -90,7 +57,13 @@ def drawn_piece(sound: Floats, samples: int, generator: np.random.Generator) -> 
 
 
 def spectrogram_batch(waves: list[Floats], bands: int, allocate: Allocate = np.empty) -> Batch:
-    """Segments of sound, float32 [samples] each, as a batch for the audio tokeniser."""
+    """Segments of sound, float32 [samples] each, as a batch for the audio tokeniser.
+
+    Returns:
+        "spectrograms", what it reads, and "targets", what it must give back: float32 [B, T, M, 1], normalised as
+        targets of the network. Cells without sound are 0 before they are normalised in the first, as the processor
+        makes them, and silent in the second.
+    """
     cells = [log_mel(mel_power(wave, bands)) for wave in waves]
     shape = (len(cells), *cells[0][0].shape, 1)
     seen, wanted = (allocate(shape, np.dtype(np.float32)) for _ in range(2))
@@ -101,7 +74,11 @@ def spectrogram_batch(waves: list[Floats], bands: int, allocate: Allocate = np.e
 
 
 def piece_batch(waves: list[Floats], frames: int, bands: int, allocate: Allocate = np.empty) -> Batch:
-    """Pieces of sound, float32 [frames * 256] each, as a batch for the vocoder."""
+    """Pieces of sound, float32 [T * 256] each, as a batch for the vocoder.
+
+    Returns:
+        "log_mel", float32 [B, T, M], and the "waveforms" of those frames, float32 [B, T * 256].
+    """
     spectra = allocate((len(waves), frames, bands), np.dtype(np.float32))
     sound = allocate((len(waves), frames * HOP), np.dtype(np.float32))
     for row, wave in enumerate(waves):

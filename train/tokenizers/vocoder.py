@@ -110,7 +110,7 @@ class VocoderTraining(nn.Module):
 
 
 class VocoderObjective:
-    """The loss of a batch of `PieceBatches`."""
+    """The loss of a batch of pieces of sound."""
 
     def __call__(self, model: VocoderTraining, batch: Batch) -> Outcome:
         """The outcome of a batch."""

@@ -39,7 +39,7 @@ def _lines(name: str) -> list[tuple[str, ...]]:
         return [(), ("--help",), *helps]
     more: dict[str, list[tuple[str, ...]]] = {
         "embodio-envs": [()],
-        "embodio-rollout": [("list",), ("episodes=many", "out=x")],
+        "embodio-rollout": [("list",), ("episodes=many", "out=x"), ("compare", "--help")],
         "embodio-train": [("steps=many", "out=x"), ("experiment=lift", "--help")],
     }
     return [("--help",), ("--version",), ("no_such_key=1",), *more.get(name, [])]

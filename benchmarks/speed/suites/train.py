@@ -33,6 +33,7 @@ from embodio.train.optimisers.optimiser import make_optimiser
 
 _MATRIX = (640, 1024, 2816)
 _CLIP = 1.0
+_COPIED = 1 << 24  # float32 numbers, more than caches hold
 
 
 def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
@@ -176,15 +177,22 @@ def _floor(name: str, step: Callable[[], None], config: BenchmarkConfig, threads
     high, wide, deep = _MATRIX
     left, right = torch.randn(high, wide), torch.randn(wide, deep)
     bare = recording.bare()
-    times = fastest({"step": step, "bare": bare, "peak": lambda: left @ right}, config.repeats, threads)
+    source, target = torch.zeros(_COPIED), torch.empty(_COPIED)
+    work = {"step": step, "bare": bare, "peak": lambda: left @ right, "copy": lambda: target.copy_(source)}
+    times = fastest(work, config.repeats, threads)
     peak = 2.0 * high * wide * deep / times["peak"] / 1e6
     reached = recording.flops / times["step"] / 1e6
     bound = recording.flops / times["bare"] / 1e6 / peak
     account = ", ".join(f"{kind} {share:.0%}" for kind, share in shares(step).items())
     goal = "<= 1.25" if name.startswith("packed") else ""
+    rate = 8.0 * _COPIED / times["copy"] / 1e6  # GB/s, read and written
+    moving = recording.moved / rate / 1e6  # ms
     return [
         Row(name, times["step"], "ms", times["bare"], times["step"] / times["bare"], goal,
             f"reference: its bare products and attention; of its time: {account}"),
+        Row(f"bound, {name}", times["bare"] + moving, "ms", times["bare"], 1 + moving / times["bare"], "",
+            f"what stays without fused kernels: {recording.moved / 1e9:.2f} GB that all other calls (norms, rotary, "
+            f"sums, activations, loss, optimiser) read and write, at the {rate:.1f} GB/s of a copy"),
         Row(f"MFU, {name}", reached / peak, "", note=f"of a measured peak of {peak:.0f} GFLOP/s in float32; the bare "
             f"products and attention alone reach {bound:.2f}, which no step of these shapes exceeds"),
     ]  # fmt: skip

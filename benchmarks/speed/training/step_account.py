@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 _aten = torch.ops.aten
 _PRODUCTS = (_aten.mm.default, _aten.addmm.default, _aten.bmm.default, _aten.convolution.default)
@@ -22,6 +23,9 @@ _FORWARD = _aten._scaled_dot_product_flash_attention_for_cpu.default
 _BACKWARD = _aten._scaled_dot_product_flash_attention_for_cpu_backward.default
 _BUFFERS = 1 << 26
 """Random numbers that stand for the content of all tensors: 256 MB, much more than caches hold."""
+
+_ALLOCATIONS = ("aten::empty", "aten::new_empty", "aten::detach", "aten::set_")
+"""Beginnings of the names of calls that move no memory, besides views."""
 
 _ALIGNED = 16
 """Tensors begin at multiples of 64 bytes."""
@@ -42,17 +46,18 @@ class _Layout(NamedTuple):
 
 
 class Recording(TorchDispatchMode):
-    """While it is on, notes the products and attentions that are computed.
+    """While it is on, notes the products and attentions that are computed, and what all other calls move.
 
     Attributes:
         calls: in their order.
         flops: floating-point operations of them.
+        moved: bytes of the tensors that other calls read, and of those that they write.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[Call] = []
-        self.flops = 0.0
+        self.flops, self.moved = 0.0, 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Notes the call, and makes it."""
@@ -60,7 +65,12 @@ class Recording(TorchDispatchMode):
             settings = {name: _layout(value) for name, value in (kwargs or {}).items()}
             self.calls.append(Call(func, tuple(map(_layout, args)), settings))
             self.flops += _flops(func, args)
-        return func(*args, **(kwargs or {}))
+            return func(*args, **(kwargs or {}))
+        result = func(*args, **(kwargs or {}))
+        if not func.is_view and not func.name().startswith(_ALLOCATIONS):
+            tensors = [one for one in tree_leaves((args, result)) if isinstance(one, Tensor)]
+            self.moved += sum(one.numel() * one.element_size() for one in tensors)
+        return result
 
     def bare(self) -> Callable[[], None]:
         """Runs the recorded calls on other content; nothing else is computed."""

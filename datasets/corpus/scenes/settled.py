@@ -23,12 +23,12 @@ def settled_scene(generator: np.random.Generator) -> TableWorld:
         world = make_world(things, around)
         for _ in range(int(_SETTLING / TIME_STEP)):
             world.step()
+        if world.is_sane():
+            kept = [index for index, position in enumerate(world.positions()) if position[2] > 0]
+            return world if len(kept) == len(things) else _only(world, kept)
     except PhysicsError:
-        return make_world(things[:1], around)
-    if not world.is_sane():
-        return make_world(things[:1], around)
-    kept = [index for index, position in enumerate(world.positions()) if position[2] > 0]
-    return world if len(kept) == len(things) else _only(world, kept)
+        pass
+    return make_world(things[:1], around)
 
 
 def on_top(world: TableWorld) -> list[tuple[int, int]]:
@@ -83,11 +83,9 @@ def _reach(thing: Thing) -> float:
 
 
 def _only(world: TableWorld, kept: list[int]) -> TableWorld:
-    """The same world without the other things."""
-    import mujoco
-
+    """The same world without the other things; raises PhysicsError."""
     smaller = make_world([world.things[index] for index in kept], world.surroundings)
     for new, old in enumerate(kept):
         smaller.data.qpos[7 * new : 7 * new + 7] = world.data.qpos[7 * old : 7 * old + 7]
-    mujoco.mj_forward(smaller.model, smaller.data)
+    smaller.forward()
     return smaller

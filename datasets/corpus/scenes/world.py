@@ -98,6 +98,13 @@ class TableWorld:
         with _physics_errors():
             mujoco.mj_step(self.model, self.data)
 
+    def forward(self) -> None:
+        """Computes all that follows from the positions of the things; raises PhysicsError."""
+        import mujoco
+
+        with _physics_errors():
+            mujoco.mj_forward(self.model, self.data)
+
     def positions(self) -> npt.NDArray[np.float64]:
         """Centres of the things, float64 [things, 3], m."""
         found: npt.NDArray[np.float64] = self.data.geom_xpos[list(self.geoms)].copy()
@@ -117,11 +124,11 @@ def make_world(things: Sequence[Thing], surroundings: Surroundings) -> TableWorl
     data = mujoco.MjData(model)
     for index, thing in enumerate(things):
         data.qvel[6 * index : 6 * index + 3] = thing.velocity
-    with _physics_errors():
-        mujoco.mj_forward(model, data)
     geoms = tuple(model.geom(f"thing{index}").id for index in range(len(things)))
     table = tuple(model.geom(name).id for name in (("table",) if surroundings.is_round else ("table", "top")))
-    return TableWorld(model, data, tuple(things), surroundings, geoms, table)
+    world = TableWorld(model, data, tuple(things), surroundings, geoms, table)
+    world.forward()
+    return world
 
 
 def xml(things: Sequence[Thing], surroundings: Surroundings) -> str:

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from embodio.datasets.corpus.encoding import facts, jpeg
-from embodio.datasets.corpus.pictures import on_white
+from embodio.datasets.corpus.pictures import described_picture
 from embodio.datasets.corpus.source import (
     CorpusItem,
     CorpusPlan,
     CorpusRequest,
-    LeftOut,
     SourceAbsent,
     generator_of,
     shuffled,
@@ -60,7 +59,7 @@ class OpenClipart:
     packages: tuple[str, ...] = ("openclipart-png", "openclipart-svg")
     layout: Literal["webdataset", "jsonl"] = "webdataset"
     shard_records: int = 500
-    version: int = 1
+    version: int = 2
 
     def plan(self, request: CorpusRequest) -> CorpusPlan:
         """Lists the pictures that are described; raises SourceAbsent if a package is not installed."""
@@ -80,9 +79,7 @@ class OpenClipart:
     def make(self, item: CorpusItem, seed: int) -> Mapping[str, bytes | str]:
         """The picture on white, captions in several forms, and the metadata."""
         data = item.data
-        picture = on_white(self.folder / "png" / f"{data['path']}.png", _LONGEST_SIDE)
-        if picture is None:
-            raise LeftOut("pictures that cannot be decoded, or show nothing")
+        picture = described_picture(self.folder / "png" / f"{data['path']}.png", _LONGEST_SIDE)
         row = {"title": _subject(data), "keywords": _keywords(data), "category": _category(data)}
         return {"jpg": jpeg(picture), "txt": "\n".join(self.captions(item, seed)), "json": facts(row)}
 

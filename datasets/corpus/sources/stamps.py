@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from embodio.datasets.corpus.encoding import facts, flac, jpeg
-from embodio.datasets.corpus.pictures import SvgError, on_white
+from embodio.datasets.corpus.pictures import SvgError, described_picture
 from embodio.datasets.corpus.source import (
     CorpusItem,
     CorpusPlan,
@@ -41,7 +41,7 @@ class Stamps:
     packages: tuple[str, ...] = ("tuxpaint-stamps-default",)
     layout: Literal["webdataset", "jsonl"] = "webdataset"
     shard_records: int = 500
-    version: int = 1
+    version: int = 2
 
     def plan(self, request: CorpusRequest) -> CorpusPlan:
         """Lists pictures and sounds; raises SourceAbsent if the package is not installed."""
@@ -55,11 +55,9 @@ class Stamps:
         """A picture with its captions; for a sound, the sound, its picture and what is said."""
         picture, sound = item.data["picture"], item.data.get("sound")
         try:
-            image = on_white(self.folder / picture, _LONGEST_SIDE)
+            image = described_picture(self.folder / picture, _LONGEST_SIDE)
         except SvgError as error:
             raise LeftOut("pictures in SVG, as the extra `corpus` is not installed") from error
-        if image is None:
-            raise LeftOut("pictures that cannot be decoded, or show nothing")
         captions = read_captions(self.folder / item.data["text"])
         row = {"category": picture.split("/")[0], "kind": "picture", "licence": self.licence}
         sample: dict[str, bytes | str] = {"jpg": jpeg(image)}

@@ -65,14 +65,15 @@ class DocumentReader:
         else:
             place = one_of(images, generator)
             slots = slots - 1 if plan.denoise else min(slots, MOST_EARLIER)
-        earlier = [one for one in images if one < place]
-        inputs = earlier[-slots:] if slots > 0 else []
-        inputs = [*inputs, place] if plan.target == "image" and plan.denoise else inputs
-        before = _before(record, place, inputs, context)
-        loaded = [_image(record, one) for one in inputs]
-        material = Material(before=before, image=loaded[-1] if loaded else None, image_history=loaded[:-1])
-        if plan.target == "image":
-            return replace(material, image_target=loaded[-1] if plan.denoise else _image(record, place))
+        written = _image(record, place) if plan.target == "image" else None
+        loaded = _earlier(record, [one for one in images if one < place], slots, written)
+        if written is not None and plan.denoise:
+            loaded[place] = written
+        shown = list(loaded.values())
+        before = _before(record, place, list(loaded), context)
+        material = Material(before=before, image=shown[-1] if shown else None, image_history=shown[:-1])
+        if written is not None:
+            return replace(material, image_target=written)
         return replace(
             material, text=text_window(record, str(record.document[place]), plan.room, vocabulary, generator)
         )
@@ -80,6 +81,12 @@ class DocumentReader:
 
 def _paragraphs(record: Record) -> list[int]:
     return [place for place, part in enumerate(record.document) if isinstance(part, str) and part.strip()]
+
+
+def _words(record: Record, place: int) -> list[str]:
+    """The words of a paragraph; none of an image."""
+    part = record.document[place]
+    return part.split() if isinstance(part, str) else []
 
 
 def _images(record: Record) -> list[int]:
@@ -93,16 +100,29 @@ def _image(record: Record, place: int) -> Image:
     return part.load()
 
 
+def _earlier(record: Record, places: Sequence[int], most: int, written: Image | None) -> dict[int, Image]:
+    """The last images before a place, by their places; those that are the one to be written again are left out."""
+    found = dict[int, Image]()
+    for place in reversed(places):
+        if len(found) >= most:
+            break
+        image = _image(record, place)
+        if written is None or not np.array_equal(image, written):
+            found[place] = image
+    return dict(reversed(found.items()))
+
+
 def _before(record: Record, place: int, inputs: Sequence[int], context: ObjectiveContext) -> list[int]:
     """The text before a place, with references to the inputs; the text after an image if there is none before it.
 
-    As much of the end as the network may take is encoded.
+    As much of the end as the network may take is encoded. Paragraphs that are the one to be written again are left out.
     """
     vocabulary, longest = context.vocabulary, context.config.lengths.encoder_text
     names = [vocabulary.image_history_id(number + 1) for number in range(len(inputs) - 1)]
     refers = dict(zip(inputs, [*names, vocabulary.image_input_id], strict=False))
     paragraphs = _paragraphs(record)
-    places = [one for one in paragraphs if one < place]
+    written = _words(record, place)
+    places = [one for one in paragraphs if one < place and (not written or _words(record, one) != written)]
     if not places and place not in paragraphs:
         places = [one for one in paragraphs if one > place][:1]
     found, texts = list[list[int]](), 0

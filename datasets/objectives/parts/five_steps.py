@@ -110,7 +110,7 @@ def text_example(
     """Text as the target: some of it, or all of it with the other parts kept."""
     record, missing = opened(record)
     choices = Choices.of(record, context, missing)
-    kept = _kept(choices, "text", settings.keep, generator)
+    kept, all_given = _kept(choices, "text", settings.keep, generator), frozenset(choices.given["text"])
     denoiser = choose_denoiser(tuple(settings.denoisers.values()), generator)
     whole = denoiser.paradigm == "S" and bool(kept) and (choices.together or generator.random() < settings.whole)
     lengths = context.config.lengths
@@ -118,12 +118,14 @@ def text_example(
     if not whole:
         splits = 0 if record.video is None else _SPLITS
         room = longest_text(denoiser, lengths.encoder_text - _ENDS - _REFERENCES - splits, room - splits)
-    material = reader_of(record).read(record, Draft("text", kept, room=room), context, generator)
+    drafts = [Draft("text", one, room=room) for one in (kept, all_given)]
+    material, _ = _material(record, drafts, context, generator)
+    if whole and not (material.shows or len(material.before)):  # what was kept is absent: a beginning is given
+        whole, fits = False, longest_text(denoiser, lengths.encoder_text - _ENDS, lengths.decoder_text - 1)
+        material = replace(material, text=material.text[:fits])
     ids = np.asarray(material.text, dtype=np.int64)
     refers = references(ids, context.vocabulary)
     free = int(np.count_nonzero(~refers))
-    if not free:
-        raise unusable(record, "the text has no tokens")
     if free == 1 or whole:
         denoiser, hidden = replace(denoiser, paradigm="S"), np.ones(free, dtype=np.bool_)
     else:
@@ -151,7 +153,11 @@ def patch_example(
         denoise = not others
         kept = frozenset([one_of(others, generator)] if others else ())
     room = context.config.lengths.encoder_text - _ENDS - _REFERENCES
-    material = reader_of(record).read(record, Draft(target, kept, denoise, room), context, generator)
+    drafts = [Draft(target, kept, denoise, room), Draft(target, frozenset(choices.given[target]), denoise, room)]
+    if target in choices.denoised:
+        drafts.append(Draft(target, kept, True, room))
+    material, draft = _material(record, drafts, context, generator)
+    kept, denoise = draft.kept, draft.denoise
     written = material.image_target if target == "image" else material.audio_target
     if written is None:
         raise unusable(record, f"there is no {target} in it")
@@ -165,6 +171,25 @@ def patch_example(
         prefix = context.vocabulary.prefix_id(target, paradigm)
         return Example(text=[prefix, NEUTRAL_PROMPTS[target]], **fields)
     return _example(material, target, paradigm, material.text, context, **fields)
+
+
+def _material(
+    record: Record, drafts: Sequence[Draft], context: ObjectiveContext, generator: np.random.Generator
+) -> tuple[Material, Draft]:
+    """The material of the first draft with which something is given besides what is to be written.
+
+    Raises:
+        CorruptRecordError, UnusableRecord: as `MaterialReader.read`; the latter too if no draft gives anything.
+    """
+    reader = reader_of(record)
+    for draft in drafts:
+        material = reader.read(record, draft, context, generator)
+        free = int(np.count_nonzero(~references(material.text, context.vocabulary)))
+        if draft.target == "text" and not free:
+            raise unusable(record, "the text has no tokens")
+        if material.shows or len(material.before) or free > (draft.target == "text"):
+            return material, draft
+    raise unusable(record, "nothing is given to write it from")
 
 
 def _kept(choices: Choices, target: Modality, keep: float, generator: np.random.Generator) -> frozenset[Modality]:

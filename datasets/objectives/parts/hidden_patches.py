@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.objectives.parts.material import unusable
+from embodio.datasets.objectives.parts.perceived import Bools, heard_in_input, seen_patches
 from embodio.datasets.records.record import Record
 from embodio.model.example import Image, Waveform
-from embodio.model.processing.audio import fit_length
-from embodio.model.processing.audio_features import mel_power, segment_samples
-from embodio.model.processing.image import GeometryError, ImageFit
-
-Bools = npt.NDArray[np.bool_]
 
 
 def draw_hidden(valid: Bools, share: float, most: int, generator: np.random.Generator) -> Bools:
@@ -40,22 +35,16 @@ def hidden_in_image(
 ) -> Bools:
     """The hidden patches of an image, bool [rows, columns]; raises UnusableRecord if there is only one to see."""
     config = context.config
-    try:
-        valid = ImageFit.of((image.shape[0], image.shape[1]), config.image_size).patch_mask(config.image_patch_size)
-    except GeometryError as error:
-        raise unusable(record, str(error)) from error
-    grid = valid.astype(np.bool_).reshape(config.patch_grids["image"])
-    return _drawn(record, grid, share, config.sampling.image_patches, generator)
+    seen = seen_patches(image, config.image_size, config.image_patch_size)
+    return _drawn(record, seen, share, config.sampling.image_patches, generator)
 
 
 def hidden_in_sound(
     record: Record, sound: Waveform, share: float, context: ObjectiveContext, generator: np.random.Generator
 ) -> Bools:
     """The hidden patches of a segment, bool [rows, columns]; raises UnusableRecord if there is only one to hear."""
-    size, patch = context.config.audio_size, context.config.audio_patch_size
-    middles = slice(patch // 2, None, patch)  # a patch shows something where its middle does
-    power = mel_power(fit_length(sound, segment_samples(size[0])), size[1], middles)
-    return _drawn(record, power[:, middles] != 0, share, context.config.sampling.audio_patches, generator)
+    config = context.config
+    return _drawn(record, heard_in_input(sound, config), share, config.sampling.audio_patches, generator)
 
 
 def _drawn(record: Record, valid: Bools, share: float, most: int, generator: np.random.Generator) -> Bools:

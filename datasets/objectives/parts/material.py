@@ -73,6 +73,13 @@ class Material:
     audio_history: Sequence[Waveform] = ()
     audio_target: Waveform | None = None
 
+    @property
+    def shows(self) -> bool:
+        """Whether an image or a sound is given."""
+        return any(one is not None for one in (self.image, self.audio)) or bool(
+            self.image_history or self.audio_history
+        )
+
 
 class MaterialReader(Protocol):
     """A kind of record: what it offers, and how an example's material is read from it."""
@@ -144,6 +151,18 @@ def whole_words(text: str, start: int, end: int) -> str:
     first = text.find(" ", start, middle) + 1 if start else 0
     last = text.rfind(" ", middle, end) if end < len(text) else end
     return text[max(first, start) : last if last > 0 else end]
+
+
+def spoken_part(text: str, start: int, end: int, length: int) -> str:
+    """The words of a stretch of a sound or video, as if they were spoken evenly; all of them if none are whole.
+
+    Args:
+        text: what is said in all of it.
+        start: where the stretch begins, in frames or samples.
+        end: where it ends.
+        length: of all of it.
+    """
+    return whole_words(text, *(len(text) * place // length for place in (start, end))).strip() or text
 
 
 def encoded(record: Record, text: str, vocabulary: Vocabulary) -> list[int]:

@@ -11,11 +11,13 @@ from embodio.datasets.objectives.parts.material import (
     Modality,
     history_slots,
     one_of,
+    spoken_part,
     text_window,
     unusable,
 )
 from embodio.datasets.records.record import Record
 from embodio.model.example import Waveform
+from embodio.model.processing.audio import SPARE_SAMPLES
 from embodio.model.processing.audio_features import AudioError, require_waveform, segment_samples
 
 
@@ -40,18 +42,22 @@ class PlainRecordReader:
         return frozenset()
 
     def read(self, record: Record, plan: Draft, context: ObjectiveContext, generator: np.random.Generator) -> Material:
-        """One of the texts, the image, and a part of the sound."""
-        text, image, audio = [], None, list[Waveform]()
+        """One of the texts, the image, and the sound or a part of it; of a transcript, what is said in that part."""
+        text, image, audio = "", None, list[Waveform]()
         if "text" in plan.reads:
-            text = text_window(record, one_of(texts_of(record), generator), plan.room, context.vocabulary, generator)
+            text = one_of(texts_of(record), generator)
         if "image" in plan.reads and record.image is not None:
             image = record.image.load()
         if "audio" in plan.reads and record.sound is not None:
+            sound = heard(record, record.sound.load())
             most = 1 if plan.target == "audio" else 1 + history_slots(context, "audio")
-            audio = run_of_segments(record, record.sound.load(), most, context, generator)
+            start, audio = run_of_segments(sound, most, segment_length(context), generator)
+            end = start + sum(map(len, audio))
+            if text is record.transcript and len(sound) - (end - start) > SPARE_SAMPLES:
+                text = spoken_part(text, start, end, len(sound))
         last = audio[-1] if audio else None
         return Material(
-            text=text,
+            text=text_window(record, text, plan.room, context.vocabulary, generator) if text else (),
             image=image if plan.target != "image" or plan.denoise else None,
             image_target=image if plan.target == "image" else None,
             audio=last if plan.target != "audio" or plan.denoise else None,
@@ -85,12 +91,25 @@ def heard(record: Record, sound: Waveform) -> Waveform:
 
 
 def run_of_segments(
-    record: Record, sound: Waveform, most: int, context: ObjectiveContext, generator: np.random.Generator
-) -> list[Waveform]:
-    """Up to `most` segments of a sound, one after the other, from a random place on; a short sound is one as it is."""
-    waveform, segment = heard(record, sound), segment_length(context)
-    count = min(most, len(waveform) // segment)
-    if count < 1:
-        return [waveform]
-    start = int(generator.integers(0, len(waveform) - count * segment, endpoint=True))
-    return list(waveform[start : start + count * segment].reshape(count, segment))
+    sound: Waveform, most: int, segment: int, generator: np.random.Generator
+) -> tuple[int, list[Waveform]]:
+    """The segments of a sound, one after the other: all of it where it fits, the last one as long as what is left.
+
+    A rest of at most 0.1 s is left out.
+
+    Args:
+        sound: float32 [samples].
+        most: segments, at most; of a longer sound they begin at a random place.
+        segment: samples of a segment.
+        generator: of the draw.
+
+    Returns:
+        The sample with which the first one begins, and the segments.
+    """
+    length, start = len(sound), 0
+    count = -(-max(1, length - SPARE_SAMPLES) // segment)
+    if count > most:
+        count = most
+        start = int(generator.integers(0, length - count * segment, endpoint=True))
+    ends = range(start + segment, start + count * segment + 1, segment)
+    return start, [sound[end - segment : end] for end in ends]

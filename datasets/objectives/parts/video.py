@@ -23,9 +23,9 @@ from embodio.datasets.objectives.parts.material import (
     Modality,
     history_slots,
     one_of,
+    spoken_part,
     text_window,
     unusable,
-    whole_words,
 )
 from embodio.datasets.objectives.parts.plain import heard, segment_length, texts_of
 from embodio.datasets.records.record import Record, Video
@@ -58,26 +58,41 @@ class VideoReader:
         video = record.video.load()
         if not len(video.frames) or not video.rate > 0:
             raise unusable(record, "the video has no frames, or no rate")
+        text = one_of(texts_of(record), generator) if "text" in plan.reads else ""
+        spoken = bool(text) and text is record.transcript
         most = 1 + min(MOST_EARLIER, max(history_slots(context, "image"), history_slots(context, "audio")))
         count = min(most, len(video.frames))
-        length = int(generator.integers(max(count, len(video.frames) // 2), len(video.frames), endpoint=True))
-        start = int(generator.integers(0, len(video.frames) - length, endpoint=True))
+        heard_too = spoken and "audio" in plan.reads and video.sound is not None
+        start, length = _stretch(video, count, segment_length(context) if heard_too else None, generator)
         middles = [start + (2 * part + 1) * length // (2 * count) for part in range(count)]
         images = [video.frames[middle] for middle in middles] if "image" in plan.reads else []
         sounds = _sounds(record, video, start, length, count, context) if "audio" in plan.reads else []
         material = _divided(plan, images, sounds, context)
-        if "text" not in plan.reads:
+        if not text:
             return material
-        text = one_of(texts_of(record), generator)
-        spoken = text is record.transcript
-        if spoken:  # the words of the stretch, as if they were spoken evenly
-            ends = (len(text) * frame // len(video.frames) for frame in (start, start + length))
-            text = whole_words(text, *ends).strip() or text
+        if spoken:
+            text = spoken_part(text, start, start + length, len(video.frames))
         ids = text_window(record, text, plan.room, context.vocabulary, generator)
         parts = _references(material, count, context.vocabulary)
         if spoken:
             return replace(material, text=_between(ids, parts, context.vocabulary))
         return replace(material, text=[*(token for part in parts for token in part), *ids])
+
+
+def _stretch(video: Video, count: int, segment: int | None, generator: np.random.Generator) -> tuple[int, int]:
+    """First frame and number of frames of a stretch at a random place, at least half the video if it is not too long.
+
+    Args:
+        video: of at least `count` frames.
+        count: parts of the stretch.
+        segment: samples that are heard of each part, where all that is said in the stretch is to be heard.
+        generator: of the draws.
+    """
+    frames = longest = len(video.frames)
+    if segment is not None:
+        longest = min(frames, max(count, int(count * segment / SAMPLE_RATE * video.rate)))
+    length = int(generator.integers(max(count, min(longest, frames // 2)), longest, endpoint=True))
+    return int(generator.integers(0, frames - length, endpoint=True)), length
 
 
 def _sounds(
@@ -103,7 +118,9 @@ def _divided(plan: Draft, images: list[Image], sounds: list[Waveform], context: 
         if plan.target != modality or plan.denoise:
             given[modality] = frames[-1]
         slots = history_slots(context, modality) if modality in plan.kept else 0
-        histories[f"{modality}_history"] = frames[:-1][-slots:] if slots else []
+        earlier = frames[:-1][-slots:] if slots else []
+        still = plan.target == modality and any(np.array_equal(one, frames[-1]) for one in earlier)
+        histories[f"{modality}_history"] = [] if still else earlier  # which would show what is to be written
     return Material(**given, **written, **histories)
 
 

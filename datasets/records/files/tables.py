@@ -37,6 +37,7 @@ _TYPES: dict[str, np.dtype[Any]] = {"I64": np.dtype("<i8"), "U8": np.dtype("u1")
 _PATIENCE = 2.0  # seconds without a bar
 _OPEN = 4096  # tables that are mapped at a time
 _REVISION = "1"  # of what readers put into tables
+_FACTS = "facts"  # the key of all that is not an array
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,13 +160,13 @@ def _remove_old(folder: Path, ending: str) -> None:
 
 
 def _saved(table: Table) -> bytes:
-    """A safetensors file with the arrays, and the rest as its metadata."""
+    """A safetensors file with the arrays, and the rest as its metadata; the same bytes for the same table."""
     arrays = {name: np.ascontiguousarray(array) for name, array in table.arrays.items()}
     crc = 0
     for name in sorted(arrays):
         crc = google_crc32c.extend(crc, arrays[name].tobytes())
     facts = {"digest": table.digest, "count": str(table.count), "problem": table.problem, "crc": str(crc)}
-    return save(arrays, metadata=facts)
+    return save(arrays, metadata={_FACTS: json.dumps(facts)})  # one entry, as their order is not fixed
 
 
 def _loaded(path: Path) -> Table | None:
@@ -174,7 +175,7 @@ def _loaded(path: Path) -> Table | None:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(size)) if size < path.stat().st_size else {}
-        facts = header.pop("__metadata__")
+        facts = json.loads(header.pop("__metadata__")[_FACTS])
         arrays, crc = dict[str, Array](), 0
         for name in sorted(header):
             first, last = header[name]["data_offsets"]

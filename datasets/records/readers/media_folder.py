@@ -21,7 +21,7 @@ from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.members import Member, is_member, record_of_members, split_name, text_of
 from embodio.datasets.records.opening import RecordFormat
 from embodio.datasets.records.record import Record
-from embodio.datasets.records.settings import Origin, RecordSettings, refuse
+from embodio.datasets.records.settings import Origin, RecordSettings, leave_out
 from embodio.datasets.tasks.parts.record_task import Place
 
 _TABLES = ("metadata.csv", "metadata.jsonl")
@@ -102,7 +102,7 @@ class MediaFolder:
             file = self.files.named(name)
             size = file.stamp()[0]
             if size > self.settings.largest_record:
-                refuse(origin, f"{size} bytes, more than largest_record={self.settings.largest_record}")
+                leave_out(origin, f"{size} bytes, more than largest_record={self.settings.largest_record}")
             data = file.read(0, size)
             file.close()
             return data
@@ -117,12 +117,21 @@ class MediaFolder:
             file.close()
             text = text_of(data, Origin(f"{self.files.root}/{table}", 0, "at byte 0"))
             folder = table.rpartition("/")[0]
-            for row in csv.DictReader(io.StringIO(text)) if table.endswith(".csv") else _json_rows(text, table):
+            for row in (_csv_rows if table.endswith(".csv") else _json_rows)(text, table):
                 named = row.get("file_name")
                 if isinstance(named, str) and named:
                     name = f"{folder}/{named}" if folder else named
                     told = {column: value for column, value in row.items() if column not in _NAMES}
                     yield name, {**told, _kind(named): name}
+
+
+def _csv_rows(text: str, table: str) -> Iterator[Mapping[str, Any]]:
+    rows = csv.DictReader(io.StringIO(text))
+    try:
+        yield from rows
+    except csv.Error as error:
+        problem = f"{table}, line {rows.line_num}: {error}"
+        raise DatasetError(f"{problem}. Mend it, or put longer texts into metadata.jsonl") from error
 
 
 def _json_rows(text: str, table: str) -> Iterator[Mapping[str, Any]]:

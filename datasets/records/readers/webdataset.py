@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterator
 
 import numpy as np
 
 from embodio.datasets.files.byte_files import ByteFile
-from embodio.datasets.records.file_records import FileRecords, hash_of
+from embodio.datasets.records.file_records import FileRecords, content, hash_of
 from embodio.datasets.records.files.file_set import FileSet
 from embodio.datasets.records.files.tables import Array, Table, content_digest
 from embodio.datasets.records.files.unpacked import ByteStream, plain_file
@@ -21,7 +20,6 @@ from embodio.datasets.records.settings import RecordSettings, refuse
 _SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.zst")
 _BLOCK = 512  # bytes, of a tar
 _HEADERS = 1 << 15  # bytes that are read for a header; small members lie within them
-_HASHED_AT_ONCE = 1 << 24
 
 
 class TarRecords(FileRecords):
@@ -53,7 +51,9 @@ class TarRecords(FileRecords):
         if self.settings.duplicates == "drop":
             ends = [*firsts[1:], len(spans)] if firsts else []
             ranges = zip(firsts, ends, strict=True)
-            arrays["hashes"] = np.array([hash_of(_content(file, spans[a:b])) for a, b in ranges], dtype=np.int64)
+            arrays["hashes"] = np.array(
+                [hash_of(content(file, [span[:2] for span in spans[a:b]])) for a, b in ranges], dtype=np.int64
+            )
         return Table(arrays, content_digest(self.files.file(number)), len(firsts), problem)
 
     def _file(self, number: int) -> ByteFile:
@@ -98,13 +98,6 @@ def _scan(file: ByteFile, members: list[tuple[str, int, int]]) -> str:
         return f"not a tar, or damaged ({error})"
     rest = file.read(end, _BLOCK)
     return "" if not rest.strip(b"\0") else f"there is no header of a tar at byte {end}; what follows is not read"
-
-
-def _content(file: ByteFile, spans: list[tuple[int, int, int, int]]) -> Iterator[bytes]:
-    """The bytes of members."""
-    for offset, size, _, _ in spans:
-        for place in range(offset, offset + size, _HASHED_AT_ONCE):
-            yield file.read(place, min(_HASHED_AT_ONCE, offset + size - place))
 
 
 def _holds(files: FileSet) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from embodio.datasets.errors import DatasetError, ExampleError, UnusableRecord
-from embodio.datasets.objectives.objective import ObjectiveContext, RecordObjective
+from embodio.datasets.objectives.objective import ConfiguredObjective, ObjectiveContext, RecordObjective
 from embodio.datasets.objectives.parts.material import one_by_rate
 from embodio.datasets.records.record import Record, RecordSource
 from embodio.datasets.tasks.parts.record_task import Place
@@ -32,6 +33,26 @@ class ObjectiveRate:
     name: str
     objective: RecordObjective
     rate: float = 1.0
+
+
+def rates_of(source: str, objectives: Mapping[str, tuple[ConfiguredObjective[Any], float]]) -> list[ObjectiveRate]:
+    """The objectives of a source by name, each with its rate; those of rate 0 are left out.
+
+    Raises:
+        DatasetError: nothing is left, or one of them makes the examples of another one too, so that they would come
+            more often than their rate says.
+    """
+    drawn = {name: objective for name, (objective, rate) in objectives.items() if rate > 0}
+    if not drawn:
+        raise DatasetError(f"{source}: it has no objectives, or their weights are 0; leave the source out instead")
+    for name, objective in drawn.items():
+        twice = sorted(objective.includes & drawn.keys())
+        if twice:
+            raise DatasetError(
+                f"objectives of {source}: {name} makes the examples of {', '.join(twice)} too. Leave one of them out, "
+                f"or let {name} do without, such as {name}.{twice[0].removeprefix('denoise_')}.weight=0"
+            )
+    return [ObjectiveRate(name, objective, objectives[name][1]) for name, objective in drawn.items()]
 
 
 class ObjectiveTask:

@@ -55,8 +55,11 @@ def film(folder: Path, frames: int, outcome: str = "success") -> str | None:
 
 def example(video: str | None = None) -> Results:
     statuses = ["success", "timeout", "error", "success", "failure"]
-    rows = [EpisodeRow(100 + i, status, 30 + i, 1.25, "", None) for i, status in enumerate(statuses)]
-    rows[0] = EpisodeRow(100, "success", 30, 1.0, "", video)
+    rows = [
+        EpisodeRow(100 + i, status, 30 + i, 1.25, first_success=30 + i if status == "success" else None)
+        for i, status in enumerate(statuses)
+    ]
+    rows[0] = EpisodeRow(100, "success", 30, 1.0, "", video, first_success=30)
     rows[2] = EpisodeRow(102, "error", 3, 1.0, "<script>alert('x')</script> & more", "gone.mp4")
     agent = {"name": "a<b", "sha256": {"model.safetensors": "ab" * 32}}
     settings = {"agent": "a<b", "env": "robosuite/lift", "seed": 100, "replan": None}
@@ -119,6 +122,13 @@ def test_the_page_is_that_of_data_report_html(tmp_path: Path) -> None:
     page = report_html(example("v.mp4"), tmp_path, "embodio-rollout agent='a<b'")
     expected = (Path(__file__).parent / "data" / "report.html").read_bytes()
     assert html_events(page) == html_events(expected)
+
+
+def test_success_at_any_step_is_shown_where_it_differs() -> None:
+    results = example()
+    assert b"success at any step" not in report_html(results, Path("nowhere"), "")
+    results.rows[1] = EpisodeRow(101, "timeout", 31, 1.25, first_success=7)
+    assert b"success at any step" in report_html(results, Path("nowhere"), "")
 
 
 def test_page_without_episodes() -> None:

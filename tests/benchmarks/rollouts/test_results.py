@@ -16,7 +16,10 @@ AGENT = {"name": "a", "sha256": {"model.safetensors": "00"}}
 
 
 def rows_of(*statuses: str) -> list[EpisodeRow]:
-    return [EpisodeRow(seed, status, 10 + seed, 1.5) for seed, status in enumerate(statuses)]
+    return [
+        EpisodeRow(seed, status, 10 + seed, 1.5, first_success=9 if status == "success" else None)
+        for seed, status in enumerate(statuses)
+    ]
 
 
 def results_of(*statuses: str) -> Results:
@@ -32,9 +35,16 @@ def test_errors_are_no_failures() -> None:
     assert summary.episodes == 5
 
 
+def test_done_at_any_step_is_more_than_done_at_the_last() -> None:
+    undone = [*rows_of("success", "failure", "error"), EpisodeRow(3, "timeout", 90, 1.0, first_success=40)]
+    undone.append(EpisodeRow(4, "error", 90, 1.0, first_success=40))
+    summary = summarise(undone)
+    assert (summary.success_rate, summary.any_step_rate) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+
+
 def test_without_episodes_there_is_no_rate() -> None:
     for summary in (summarise([]), summarise(rows_of("error"))):
-        assert summary.success_rate is None
+        assert summary.success_rate is None and summary.any_step_rate is None
         assert summary.wilson_95 == (0.0, 1.0)
 
 

@@ -81,6 +81,10 @@ def test_a_recording_counts_products_and_attention() -> None:
     assert recording.flops == 2 * product + (2 + 5) * attention / 2
     assert len(recording.calls) == 4
     recording.bare()()
+    with Recording() as recording:
+        (left.detach() + 1.0).t().mul_(2.0)  # two calls, each reads and writes all of it
+        torch.empty(1000)
+    assert recording.moved == 4 * (6 * 5 * 4) and recording.calls == []
     assert sum(shares(lambda: left @ right).values()) == pytest.approx(1)
 
 

@@ -15,10 +15,17 @@ import pytest
 from embodio.datasets.corpus.build import build_corpus
 from embodio.datasets.corpus.source import CorpusRequest
 from embodio.datasets.corpus.sources.openclipart import OpenClipart
-from embodio.datasets.engines import EngineError, engine_names, named_engine
+from embodio.datasets.engines import Crew, EngineError, engine_names, named_engine
+from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import FeatureError
+from embodio.datasets.records.files.file_set import file_set
+from embodio.datasets.records.indexing import make_indices
+from embodio.datasets.records.opening import open_records
+from embodio.datasets.records.settings import RecordSettings
+from embodio.datasets.rlds import RLDSReader
 from tests.support.datasets.built_folders import content, unseen
 from tests.support.datasets.debian_files import write_clipart
+from tests.support.datasets.toy import write_toy_dataset
 
 
 def square(number: int) -> int:
@@ -80,6 +87,49 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(EngineError, match=r"embodio\[ray\]"):
         list(named_engine("ray")(square, range(3), 1))
+
+
+def write_texts(folder: Path) -> Path:
+    for number in range(5):
+        (folder / "train").mkdir(parents=True, exist_ok=True)
+        lines = "".join(f'{{"text": "line {line} of {number}"}}\n' for line in range(number + 1))
+        (folder / "train" / f"{number}.jsonl").write_text(lines)
+    (folder / "corpus.json").write_text("{}")
+    return folder
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    """Indices by the names of what they describe, without the part that depends on the time of the last change."""
+    return {path.name.partition("-")[0]: path.read_bytes() for path in (folder / ".embodio").rglob("*.table")}
+
+
+def crew(name: str) -> Crew:
+    return Crew(named_engine(name), 2)
+
+
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.slow)])
+def test_indices_are_the_same_whoever_makes_them(engine: str, tmp_path: Path) -> None:
+    if engine == "ray":
+        pytest.importorskip("ray")
+    here, there = (write_texts(tmp_path / name / "corpus") for name in ("here", "there"))
+    source = open_records(here, split="train")
+    settings, counted = RecordSettings(split="train"), list[int]()
+    assert make_indices(file_set(there), settings, crew(engine), counted.append) == 5 and counted == [1, 2, 3, 4, 5]
+    made = tables(there)
+    assert made == tables(here) and len(made) == 5
+    again = open_records(there, split="train")
+    assert again.digest == source.digest and len(again) == 15
+    assert tables(there) == made, "opening made nothing of its own"
+
+
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.slow)])
+def test_statistics_are_the_same_bits_whoever_computes_them(engine: str, tmp_path: Path) -> None:
+    if engine == "ray":
+        pytest.importorskip("ray")
+    here, there = (RLDSReader(write_toy_dataset(tmp_path / name, 70, 3)) for name in ("here", "there"))
+    alone, counted = compute_statistics(here), list[int]()
+    assert compute_statistics(there, crew=crew(engine), done=counted.append).to_dict() == alone.to_dict()
+    assert counted == list(range(1, 71))
 
 
 @pytest.mark.slow

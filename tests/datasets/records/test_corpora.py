@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 from embodio.datasets.errors import DatasetError, NoSuchFiles
-from embodio.datasets.objectives import objective_names
+from embodio.datasets.objectives import named_objective, objective_names
+from embodio.datasets.objectives.multimodal import MultimodalConfig
 from embodio.datasets.objectives.objective import ObjectiveContext
+from embodio.datasets.objectives.parts.settings import TextSettings
 from embodio.datasets.records.corpora import Corpora, HeldOut, corpora_names
 from embodio.datasets.records.opening import record_readers
 from embodio.datasets.records.record import Record
@@ -141,6 +143,11 @@ def test_damage_is_an_error_even_if_what_is_missing_is_skipped(tmp_path: Path) -
         ({"rate": -1}, r"weight of 'a': got -1"),
         ({"colour": "red"}, r"sources.a: .*colour"),
         ({"held_out": 1}, r"a.held_out: got 1"),
+        ({"rate": "much"}, r"sources.a.rate: got 'much', expected a number"),
+        ({"rate": [1]}, r"sources.a.rate: got \[1\], expected a number"),
+        ({"objectives": {"read_text": "often"}}, r"sources.a.objectives.read_text: got 'often', expected a number"),
+        ({"objectives": "read_text"}, r"sources.a.objectives must have named values, found str"),
+        ({"settings": "read_text"}, r"sources.a.settings must have named values, found str"),
     ],
 )
 def test_wrong_configs_are_named(tmp_path: Path, change: dict[str, Any], problem: str) -> None:
@@ -150,6 +157,16 @@ def test_wrong_configs_are_named(tmp_path: Path, change: dict[str, Any], problem
         load(tmp_path, config(a=source("text", "a")))
     with pytest.raises(DatasetError, match="is neither a file nor one of nano, paper"):
         Corpora.load("papers")
+
+
+@pytest.mark.parametrize("rate", ["much", True, None, [1]])
+def test_a_rate_of_a_group_that_is_not_a_number_is_named(tmp_path: Path, rate: Any) -> None:
+    content = config(a=source("text", "a"), c=source("more", "c"))
+    content["groups"]["text"]["rate"] = rate
+    with pytest.raises(DatasetError, match=r"groups.text.rate: got .*, expected a number"):
+        load(tmp_path, content)
+    content["groups"]["text"]["rate"] = "1e-3"  # a word to YAML
+    assert load(tmp_path, content).groups["text"] == 0.001
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 95])
@@ -166,3 +183,12 @@ def test_another_division_has_another_digest() -> None:
     records = RecordList([Record(key=str(number)) for number in range(20)])
     digests = {HeldOut(records, every, split).digest for every in (5, 10) for split in ("train", "validation")}
     assert len(digests) == 4
+
+
+def test_an_objective_that_another_one_makes_too_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a", "train", 5)
+    twice = config(a=source("text", "a", objectives={"multimodal": 1, "denoise_text": 1}), b=source("more", "a"))
+    with pytest.raises(DatasetError, match=r"a: multimodal makes the examples of denoise_text too.*text\.weight=0"):
+        load(tmp_path, twice).mixture(tmp_path, CONTEXT)
+    without = {"multimodal": named_objective("multimodal")(MultimodalConfig(text=TextSettings(weight=0.0)))}
+    assert load(tmp_path, twice).mixture(tmp_path, CONTEXT, objectives=without).entries

@@ -38,3 +38,13 @@ class MovingPolicy(FakePolicy):
     def act(self, observation: Any) -> np.ndarray:
         self.calls += 1
         return np.array([self.calls, -1], np.float32) / 100
+
+
+class ExpertEnv(SeeingEnv):
+    """The same with an expert of its own, so that other processes can play it by its name."""
+
+    def expert(self) -> MovingPolicy:
+        return MovingPolicy()
+
+
+EXPERT_ENV = f"{__name__}:{ExpertEnv.__name__}"

@@ -49,6 +49,17 @@ def test_it_begins_with_the_outputs_of_the_network_and_only_the_changes_learn(tm
     assert changed.run.average is not None and set(changed.run.average.values) == expected
 
 
+@pytest.mark.slow
+def test_compiled_it_learns_the_same_and_is_merged_for_checkpoints(tmp_path: Path) -> None:
+    """With torch's compiler in front, but no compiled kernels behind it, which take longer to make."""
+    for name in ("plain", "compiled"):
+        run = trainer(tmp_path / name, steps=2)
+        if name == "compiled":
+            run.run.model.compile(backend="eager")
+        assert run.train()
+    assert same_files(tmp_path / "plain" / "checkpoint", tmp_path / "compiled" / "checkpoint")
+
+
 def test_merged_it_is_a_plain_network_of_equal_outputs_and_the_run_is_as_before(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     run.step(run.batches.make(0)[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from safetensors.torch import load_file
 from embodio.datasets.pages.example_page import ExampleCard, ShownPart
 from embodio.model.example import Example
 from embodio.model.processing.processor import Processor
+from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig
 from embodio.train.log import read_log
 from embodio.train.loop import Trainer
 from embodio.train.main import trainer_of
@@ -24,6 +26,7 @@ from embodio.train.observers.report import Report, report_html
 from embodio.train.observers.samples import Sample, Samples
 from tests.support.model.small import CONFIG, VOCABULARY, model
 from tests.support.toy_experiment import ToyConfig, build
+from tests.support.train.other_device import OtherDevice, moved_away
 
 
 def lines() -> list[dict[str, object]]:
@@ -73,6 +76,15 @@ def test_samples_are_written_by_the_network_the_same_each_time() -> None:
     assert [part.name for part in first.card.writes] == ["text", "image", "sound"]
     bare = dataclasses.replace(samples, examples={"text": Example(text="say", text_target="a")})
     assert [part.name for part in bare(model())[0].made] == ["text"]
+
+
+def test_samples_of_a_network_on_another_device_are_those_of_the_cpu() -> None:
+    example = Example(text="draw it", text_target="a", audio_target=np.zeros(6000, np.float32))
+    vocoder = Vocoder(VocoderConfig(channels=16, num_mels=CONFIG.audio_tokenizer.spectrogram_size[0]))
+    samples = Samples({"one": example}, Processor(CONFIG, VOCABULARY), vocoder)
+    expected = samples(model())[0].made
+    with OtherDevice():
+        assert samples(moved_away(copy.deepcopy(model())))[0].made == expected
 
 
 def test_the_account_covers_all_of_the_time(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from embodio.model.example import Example
-from embodio.model.network.batch import POSITIONS, collate
+from embodio.model.network.batch import POSITIONS, collate, positions_of
 from embodio.model.network.loss import compute_loss
 from embodio.model.network.packing import ROWS
 from embodio.model.processing.processor import Processor
@@ -110,7 +110,7 @@ class Batches:
 def test_tasks_have_their_shares_and_their_own_bits(measured: tuple[Any, Outcome]) -> None:
     made, outcome = measured
     tasks = TaskSums(Batches())  # type: ignore[arg-type]
-    tasks.add(StepReport(1, [made], outcome, 1.0, 0.1, True, {}))
+    tasks.add(StepReport(1, [made], outcome, 1.0, 0.1, True, {}, positions_of([made])))
     lines = tasks.lines()
     assert {name: line["share"] for name, line in lines.items()} == {"even": 0.5, "odd": 0.5}
     text, sound = outcome.rows["text"].sums, outcome.rows["audio"].sums
@@ -118,7 +118,7 @@ def test_tasks_have_their_shares_and_their_own_bits(measured: tuple[Any, Outcome
     assert lines["odd"]["bits_audio"] == pytest.approx(float(sound[3, 0] / sound[3, 1]) / math.log(2), rel=1e-5)
     assert "bits_image" not in lines["odd"] and tasks.lines() == {}
     other = TaskSums(Batches())  # type: ignore[arg-type]
-    other.add(StepReport(1, [{"x": torch.ones(2)}], outcome, 1.0, 0.1, True, {}))
+    other.add(StepReport(1, [{}], outcome, 1.0, 0.1, True, {}, positions_of([{"x": torch.ones(2)}])))
     assert other.lines() == {}, "batches that do not say where they are from"
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import json
+import os
 import subprocess
 import sys
 import time
@@ -12,15 +15,21 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
 
-from embodio.datasets.errors import ExampleError
-from embodio.model.network.batch import Batch
+from embodio.datasets.errors import WHOLE, DatasetError, ExampleError
+from embodio.model.network.batch import POSITIONS, Batch
+from embodio.model.writing import WriteError
+from embodio.train.bundles import NetworkBundle
 from embodio.train.checkpoints.run import restore_run
 from embodio.train.errors import TrainError
-from embodio.train.log import read_log
+from embodio.train.log import RunLog, read_log
 from embodio.train.main import trainer_of
 from embodio.train.optimisers.config import OptimiserConfig
+from embodio.train.parallel import sharded_run
 from embodio.train.parallel.config import ParallelConfig
+from embodio.train.parallel.shard_files import write_shards
+from embodio.train.parallel.sharded_run import SavedRun, save_sharded
 from embodio.train.parallel.trainer import parallel_trainer, refuse_unshareable, train_together
 from embodio.train.parallel.world import joined_world
 from embodio.train.run_config import LoraConfig
@@ -43,9 +52,23 @@ class SharedText(RandomText):
         batch = dict(super().make(step)[0])
         mask = torch.arange(self.length) <= torch.arange(self.rows)[:, None] % self.length
         batch["targets/text/mask"] = mask.int()
+        batch[POSITIONS] = step * self.rows + torch.arange(self.rows)
         share = self.rows // self.ranks
         time.sleep(self.pause)
         return {key: value[self.rank * share : (self.rank + 1) * share] for key, value in batch.items()}, ()
+
+    def task_at(self, position: int) -> str:
+        return "first" if position % self.rows == 0 else "others"
+
+
+@dataclasses.dataclass(frozen=True)
+class DamagedPart(SharedText):
+    """The second process finds a damaged record in the third batch."""
+
+    def make(self, step: int, allocate: Any = None) -> tuple[Batch, tuple[ExampleError, ...]]:
+        if step == 2 and self.rank == 1:
+            raise ExampleError("words", 7, WHOLE, "is torn")
+        return super().make(step)
 
 
 def parts(config: ToyConfig, pause: float = 0.0) -> Any:
@@ -82,8 +105,12 @@ def alone(config: ToyConfig) -> None:
     trainer.train()
 
 
+def lines(out: Path, task: str | None = None) -> list[dict[str, Any]]:
+    return [line for line in read_log(out / "log.jsonl") if line["kind"] == "train" and line.get("task") == task]
+
+
 def losses(out: Path) -> list[float]:
-    return [line["loss"] for line in read_log(out / "log.jsonl") if line["kind"] == "train"]
+    return [line["loss"] for line in lines(out)]
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
@@ -112,6 +139,83 @@ def test_two_processes_have_the_losses_of_one_and_their_checkpoint_goes_on_with_
     assert (tmp_path / "checkpoint" / "training").is_dir()
     alone(settings(tmp_path))
     require_same(tmp_path, plain)
+    for task in (None, "first", "others"):  # the log of the two is that of all parts of a batch
+        for mine, other in zip(lines(tmp_path, task)[:2], lines(plain, task)[:2], strict=True):
+            keys = ["bits_text", "accuracy_text", "tokens_text", *(["unigram_text"] if task is None else ["share"])]
+            assert [mine[key] for key in keys] == pytest.approx([other[key] for key in keys], abs=1e-4)
+
+
+def failing_saves(config: ToyConfig) -> list[str]:
+    """What `save_sharded` raises in this process for faults of one process or the other, and then the steps kept."""
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def torn(folder: Path, *rest: Any) -> None:
+        write_shards(folder, *rest)
+        if world.is_first:
+            [path, *_] = sorted(folder.iterdir())
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+    found = list[str]()
+    folder = Path(config.out) / "checkpoint"
+    with joined_world(config.parallel, "cpu") as world:
+        trainer = parallel_trainer(parts(config), config, world)
+        for place, name, fault, rank in (
+            (sharded_run, "replacing_folder", fails, 0),
+            (HuggingFaceStorageWriter, "write_data", fails, 1),
+            (sharded_run, "write_shards", torn, None),
+            (NetworkBundle, "write", fails, 0),
+            (sharded_run, "write_json", fails, 0),
+            (sharded_run, "prune", fails, 0),
+        ):
+            saved = SavedRun.of(trainer.run, trainer.bundle, config, world, trainer.shell, trainer.shared)
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(WriteError) as caught:
+                if rank in (None, int(os.environ["RANK"])):
+                    patch.setattr(place, name, fault)
+                save_sharded(folder, saved, world)
+            found.append(str(caught.value))
+            assert name == "prune" or not folder.exists()
+        save_sharded(folder, saved, world)
+    return [*found, str(folder.exists())]
+
+
+def test_a_disk_that_is_full_for_one_process_ends_all_with_the_same_error(tmp_path: Path) -> None:
+    one, two = together(2, failing_saves, settings(tmp_path))
+    full = f"{tmp_path / 'checkpoint'} cannot be written: No space left on device. Free some space"
+    assert one == two and one[-1] == "True"
+    assert [found.startswith(full) for found in one[:-1]] == [True, True, False, True, True, True]
+    assert "is not what was written when it is read back" in one[2]
+
+
+def damaged_parts(config: ToyConfig) -> Any:
+    found = parts(config)
+    found.batches = DamagedPart(config.seed, config.batch_size, config.length)
+    return found
+
+
+def failing_run(config: ToyConfig, log: bool) -> str:
+    """What a run raises whose first process cannot write the log, or whose second finds a damaged record."""
+
+    def full(self: RunLog, **line: Any) -> None:
+        if line["step"] == 3:
+            raise WriteError(errno.ENOSPC, os.strerror(errno.ENOSPC), "log.jsonl")
+
+    with pytest.MonkeyPatch.context() as patch:
+        if log:
+            patch.setattr(RunLog, "write", full)
+        with pytest.raises((DatasetError, OSError)) as caught:
+            train_together(config, parts if log else damaged_parts)
+    return f"{type(caught.value).__name__}: {caught.value}"
+
+
+@pytest.mark.parametrize(("log", "said", "step"), [(True, "WriteError: log.jsonl", 3), (False, "ExampleError: wo", 2)])
+def test_what_goes_wrong_in_one_process_ends_all_with_a_checkpoint(
+    tmp_path: Path, log: bool, said: str, step: int
+) -> None:
+    found = together(2, failing_run, settings(tmp_path, checkpoint_every=100, validate_every=100), log)
+    assert found[0] == found[1] and found[0].startswith(said)
+    assert json.loads((tmp_path / "checkpoint" / "training.json").read_text())["step"] == step
 
 
 @pytest.mark.slow
@@ -149,6 +253,20 @@ def test_adafactor_without_an_average_and_checkpoints_written_meanwhile(tmp_path
         assert together(2, train_together, config, parts) == [0, 0]
     require_same(two, one)
     assert [path.name for path in (two / "checkpoints").iterdir()] == ["000003"]
+
+
+def compiled_run(config: ToyConfig) -> int:
+    """With torch's compiler in front, but no compiled kernels behind it, which take longer to make."""
+    whole = torch.nn.Module.compile
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.nn.Module, "compile", lambda model: whole(model, backend="eager"))
+        return train_together(config, parts)
+
+
+@pytest.mark.slow
+def test_compiled_processes_have_the_losses_of_one(plain: Path, tmp_path: Path) -> None:
+    assert together(2, compiled_run, settings(tmp_path, compile=True)) == [0, 0]
+    require_same(tmp_path, plain)
 
 
 @pytest.mark.slow

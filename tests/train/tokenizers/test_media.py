@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,4 +57,7 @@ def test_the_command_writes_a_vocabulary_of_the_wanted_size(data: Path, tmp_path
     assert main(["experiment=tokenizer/text", *arguments]) == 0
     vocabulary = Vocabulary.from_file(tmp_path / "out" / "vocabulary.model")
     assert vocabulary.text_size == 420
+    shutil.rmtree(data / "words" / "validation")
+    assert main(["experiment=tokenizer/text", *arguments[:2], f"out={tmp_path / 'none'}", *arguments[3:]]) == 1
+    assert not (tmp_path / "none" / "vocabulary.model").exists(), "what cannot be measured is not written"
     assert vocabulary.decode(vocabulary.encode("lift the caption ☃")) == "lift the caption ☃"

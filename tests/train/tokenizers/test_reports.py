@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import wave
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from embodio.train.tokenizers.media import CorpusMedia
 from embodio.train.tokenizers.report import audio_findings, image_findings, vocoder_findings, wav_file
 from embodio.train.tokenizers.vocoder import MelSpectrogram
 from tests.support.train.media_corpus import SMALL_AUDIO, SMALL_IMAGE, write_media_corpus
+from tests.support.train.other_device import AWAY, OtherDevice, moved_away
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,33 @@ def test_reports_hold_pictures_and_sounds(data: Path) -> None:
         assert media in page and any(wanted in name for name in found.figures)
         assert "http" not in page
     assert [len(found.items) for found in findings] == [2, 1, 1]
+
+
+def test_reports_are_those_of_the_cpu_for_networks_on_another_device(data: Path) -> None:
+    """A device of its own would refuse tensors of the CPU, and arrays of what it computes."""
+    pictures = CorpusMedia(data, ("drawings",), "validation")
+    sounds = CorpusMedia(data, ("tones",), "validation")
+    vocoder = Vocoder(VocoderConfig(channels=16, num_mels=32))
+    makers: list[tuple[Any, Any]] = [
+        (ImageTokenizer(SMALL_IMAGE), partial(image_findings, media=pictures, measured=2)),
+        (AudioTokenizer(SMALL_AUDIO), partial(audio_findings, vocoder=vocoder, media=sounds, measured=1)),
+        (Vocoder(VocoderConfig(channels=16)), partial(vocoder_findings, media=sounds, measured=1)),
+    ]
+    for network, find in makers:
+        expected = find(network)
+        with OtherDevice():
+            assert find(moved_away(network)) == expected
+
+
+def test_the_other_device_of_tests_refuses_what_a_gpu_refuses() -> None:
+    with OtherDevice():
+        away = torch.ones(2, device=AWAY)
+        assert away.device == AWAY and (away + 1).device == AWAY and (away * torch.tensor(2.0)).device == AWAY
+        with pytest.raises(RuntimeError, match="same device"):
+            away + torch.ones(2)
+        with pytest.raises(TypeError, match="numpy"):
+            away.numpy()
+        assert (away.cpu() + torch.ones(2).to(AWAY).to("cpu")).numpy().tolist() == [2.0, 2.0]
 
 
 def test_a_wav_file_holds_16_bit_mono_at_16_khz() -> None:

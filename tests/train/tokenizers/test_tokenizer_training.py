@@ -20,6 +20,7 @@ from embodio.model.tokenizers.files import load_audio_tokenizer, load_image_toke
 from embodio.model.weights.checksums import ChecksumError
 from embodio.train.command_line.arguments import stage_of
 from embodio.train.command_line.cli import compose
+from embodio.train.command_line.schema import UsageError
 from embodio.train.errors import ResumeError, TrainError
 from embodio.train.experiments import experiment_named
 from embodio.train.experiments.tokenizer_audio import AudioTokenizerRun
@@ -28,8 +29,8 @@ from embodio.train.experiments.vocoder import VocoderRun
 from embodio.train.log import read_log
 from embodio.train.main import CONFIGS, make_trainer, train
 from embodio.train.optimisers.config import OptimiserConfig
-from embodio.train.run_config import RunConfig
-from embodio.train.tokenizers.settings import AudioLossConfig, CodebookConfig, ImageLossConfig, VocoderLossConfig
+from embodio.train.run_config import LoraConfig, PackingConfig, RunConfig
+from embodio.train.tokenizers.settings import CodebookConfig, CodedLossConfig, ImageLossConfig, VocoderLossConfig
 from tests.support.train.media_corpus import SMALL_AUDIO, SMALL_IMAGE, write_media_corpus
 from tests.support.train.runs import same_files
 
@@ -61,7 +62,7 @@ def settings(kind: str, data: Path, out: Path, **changes: Any) -> RunConfig:
         loss = ImageLossConfig(adversarial_from=3, discriminator_width=8)
         config = ImageTokenizerRun(**common, sources=("drawings",), tokenizer=SMALL_IMAGE, loss=loss, codebook=codebook)
     elif kind == "audio":
-        sound_loss = AudioLossConfig(adversarial_from=3, discriminator_width=8)
+        sound_loss = CodedLossConfig(adversarial_from=3, discriminator_width=8)
         config = AudioTokenizerRun(
             **common, sources=("tones",), tokenizer=SMALL_AUDIO, loss=sound_loss, codebook=codebook
         )
@@ -178,6 +179,25 @@ def test_missing_sources_and_other_data_are_told(data: Path, finished: dict[str,
     other = write_media_corpus(tmp_path / "other", train=7)
     with pytest.raises(ResumeError, match="pictures"):
         train(settings("image", other, finished["image"]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_settings_that_tokenisers_cannot_carry_out_are_refused_at_once(kind: str, data: Path, tmp_path: Path) -> None:
+    for name, change in (
+        ("lora.rank", {"lora": LoraConfig(rank=2)}),
+        ("recompute", {"recompute": ("tokenizer.encoder.*",)}),
+        ("accumulate", {"accumulate": 2}),
+        ("packing", {"packing": PackingConfig(enabled=True)}),
+    ):
+        with pytest.raises(UsageError, match=name):
+            settings(kind, data, tmp_path, **change)
+
+
+def test_a_vocoder_that_reads_other_spectrograms_is_refused_before_training(
+    finished: dict[str, Path], data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="vocoder: it reads 128 mel bands; the spectrograms have 32"):
+        make_trainer(settings("audio", data, tmp_path, vocoder=str(finished["vocoder"] / "checkpoint")))
 
 
 def test_damaged_and_foreign_files_are_refused(finished: dict[str, Path], tmp_path: Path) -> None:

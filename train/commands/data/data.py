@@ -12,8 +12,10 @@ from embodio.datasets.catalogue import catalogue_names
 from embodio.datasets.errors import DatasetError
 from embodio.envs.errors import EmbodimentError, EmbodimentMismatch
 from embodio.model.errors import ModelError
+from embodio.train.command_line.arguments import quoted
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.commands.data.schemas import (
+    CodesConfig,
     ConvertDataConfig,
     CorpusConfig,
     InspectConfig,
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not action:
         return _overview(known, arguments)
     if arguments and _is_place(arguments[0]):
-        arguments[0] = f"source={_quoted(arguments[0])}"
+        arguments[0] = f"source={quoted(arguments[0])}"
     verb = known[action]
     return run_command(
         verb.schema,
@@ -82,12 +84,12 @@ def _is_place(argument: str) -> bool:
     return not argument.startswith("-") and ("=" not in argument or "://" in argument.partition("=")[0])
 
 
-def _quoted(argument: str) -> str:
-    """Text as a hydra literal, whatever it contains."""
-    plain = all(letter.isalnum() or letter in "/._-" for letter in argument)
-    return argument if plain else "'" + argument.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
+_INSPECT = (
+    "embodio-data inspect data/lift",
+    "embodio-data inspect data/mine out=mine.yaml",
+    "embodio-data inspect droid folder=gs://gresearch/robotics/droid/1.0.0",
+)
+_CODES = "embodio-data codes corpus image_tokenizer=runs/image audio_tokenizer=runs/audio workers=2"
 _PAGES = (
     "embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",
     "embodio-data visualise corpus/openclipart objective=all count=8 out=examples.html",
@@ -101,11 +103,7 @@ def verbs() -> dict[str, Verb]:
             InspectConfig,
             _inspect,
             "Show what a data set holds, and propose its YAML file.",
-            (
-                "embodio-data inspect data/lift",
-                "embodio-data inspect data/mine out=mine.yaml",
-                "embodio-data inspect droid folder=gs://gresearch/robotics/droid/1.0.0",
-            ),
+            _INSPECT,
         ),
         "records": Verb(
             RecordsConfig,
@@ -137,6 +135,12 @@ def verbs() -> dict[str, Verb]:
             _corpus,
             "Build a corpus of text, pictures, sound and video from what is on this machine; resumable.",
             ("embodio-data corpus out=corpus", "embodio-data corpus out=corpus 'sources=[speech]' limit=500"),
+        ),
+        "codes": Verb(
+            CodesConfig,
+            _codes,
+            "Make the codes of a corpus's images and sounds ahead of pre-training; resumable.",
+            (_CODES,),
         ),
         "visualise": Verb(
             VisualiseConfig,
@@ -181,6 +185,12 @@ def _corpus(config: CorpusConfig) -> int:
     from embodio.train.commands.data.corpus import corpus
 
     return corpus(config)
+
+
+def _codes(config: CodesConfig) -> int:
+    from embodio.train.commands.data.codes import codes
+
+    return codes(config)
 
 
 def _visualise(config: VisualiseConfig) -> int:

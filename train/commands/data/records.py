@@ -8,9 +8,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from embodio.datasets.errors import CorruptRecordError
+from embodio.datasets.engines import Crew, named_engine
+from embodio.datasets.errors import CorruptRecordError, UnusableRecord
+from embodio.datasets.progress import counted
 from embodio.datasets.records.columns import RowRecords
 from embodio.datasets.records.files.file_set import file_set
+from embodio.datasets.records.indexing import indexed_files, make_indices
 from embodio.datasets.records.opening import reader_of
 from embodio.datasets.records.record import RecordSource
 from embodio.datasets.records.settings import RecordSettings
@@ -28,6 +31,10 @@ def records(config: RecordsConfig) -> int:
     settings = RecordSettings.of({**chosen, "duplicates": config.duplicates})
     files = file_set(config.source)
     reader = reader_of(files, settings)
+    if config.engine != "local" or config.workers > 1:
+        crew, number = Crew(named_engine(config.engine), config.workers), len(indexed_files(files, reader, settings))
+        with counted("indices", number, Console(stderr=True, highlight=False)) as done:
+            make_indices(files, settings, crew, done)
     source = reader.source(files, settings)
     console.print(f"{source.name}: {len(source)} records, read by {reader.kind}")
     console.print(f"digest {source.digest}")
@@ -40,7 +47,7 @@ def records(config: RecordsConfig) -> int:
         table.add_row(name, str(count), origins.get(name, ""), Text(seen.examples[name]))
     console.print(table)
     for fault in seen.faults[:_FAULTS]:
-        console.print(Text(f"cannot be read: {fault}", style="red"))
+        console.print(Text(fault, style="red"))
     if len(seen.faults) > _FAULTS:
         console.print(f"and {len(seen.faults) - _FAULTS} others")
     return 1 if seen.count and len(seen.faults) == seen.count else 0
@@ -52,5 +59,5 @@ def _origins(source: RecordSource) -> Mapping[str, str]:
         return {}
     try:
         return source.columns.found(source.row(0))
-    except CorruptRecordError:
+    except (CorruptRecordError, UnusableRecord):
         return {}

@@ -41,6 +41,8 @@ class RecordsConfig:
         unit: what is one record of a plain text: line, file or piece.
         duplicates: keep, or drop records that were there before.
         look: how many records, from across the corpus, are read and decoded.
+        workers: processes that make indices of files at the same time.
+        engine: local, or ray for the machines of a Ray cluster (RAY_ADDRESS) that share the folder.
     """
 
     source: str
@@ -50,9 +52,12 @@ class RecordsConfig:
     unit: str = "piece"
     duplicates: str = "keep"
     look: int = 32
+    workers: int = 1
+    engine: str = "local"
 
     def __post_init__(self) -> None:
-        require_ranges(self, look=AT_LEAST_ONE)
+        require_ranges(self, look=AT_LEAST_ONE, workers=AT_LEAST_ONE)
+        _require_engine(self.engine)
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,9 @@ class StatsConfig:
         fields: numeric fields of a step; empty takes those of action, expert_action and state that exist.
         episodes: how many episodes to read; 0 reads all.
         out: JSON file to write them to; null only shows them.
+        workers: processes that read episodes at the same time; the result does not depend on it.
+        engine: local, or ray for the machines of a Ray cluster (RAY_ADDRESS) that share the data; the result does not
+            depend on it.
     """
 
     source: str
@@ -74,9 +82,12 @@ class StatsConfig:
     fields: tuple[str, ...] = ()
     episodes: int = 0
     out: Path | None = None
+    workers: int = 1
+    engine: str = "local"
 
     def __post_init__(self) -> None:
-        require_ranges(self, episodes=COUNT)
+        require_ranges(self, episodes=COUNT, workers=AT_LEAST_ONE)
+        _require_engine(self.engine)
 
 
 @dataclass(frozen=True)
@@ -207,7 +218,41 @@ class CorpusConfig:
 
     def __post_init__(self) -> None:
         require_ranges(self, workers=AT_LEAST_ONE, seed=COUNT)
-        if self.engine not in engine_names():
-            raise UsageError(f"engine={self.engine}: there are {', '.join(engine_names())}")
+        _require_engine(self.engine)
         if self.limit is not None:
             require_ranges(self, limit=AT_LEAST_ONE)
+
+
+@dataclass(frozen=True)
+class CodesConfig:
+    """Settings of `embodio-data codes`.
+
+    Attributes:
+        source: folder of the corpus, as in `embodio-train ... data=`; the codes are kept in it.
+        corpora: which of its sources: a config of the catalogue, such as nano or paper, or a YAML file.
+        image_tokenizer: folder or shipped name of the tokeniser of images; empty codes none.
+        audio_tokenizer: the same of sounds.
+        size: of the network that is to be trained, which says how long a segment of sound is.
+        workers: processes that make codes at the same time; the result does not depend on it.
+        engine: local, or ray for the machines of a Ray cluster (RAY_ADDRESS) that share the folder; the result does not
+            depend on it.
+    """
+
+    source: str
+    corpora: str = "nano"
+    image_tokenizer: str = ""
+    audio_tokenizer: str = ""
+    size: str = "nano_generalist"
+    workers: int = 1
+    engine: str = "local"
+
+    def __post_init__(self) -> None:
+        require_ranges(self, workers=AT_LEAST_ONE)
+        _require_engine(self.engine)
+        if not (self.image_tokenizer or self.audio_tokenizer):
+            raise UsageError("image_tokenizer, audio_tokenizer: give at least one; embodio-train makes them")
+
+
+def _require_engine(name: str) -> None:
+    if name not in engine_names():
+        raise UsageError(f"engine={name}: there are {', '.join(engine_names())}")

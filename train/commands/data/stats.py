@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from embodio.datasets.engines import Crew, named_engine
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import DatasetError
@@ -29,7 +30,8 @@ def stats(config: StatsConfig) -> int:
     source = open_source(config.source, folder=config.folder, split=config.split)
     progress_console = Console(stderr=True, highlight=False)
     with counted("episodes", min(len(source), config.episodes or len(source)), progress_console) as done:
-        found = compute_statistics(source, fields=config.fields, episodes=config.episodes, done=done)
+        crew = Crew(named_engine(config.engine), config.workers)
+        found = compute_statistics(source, fields=config.fields, episodes=config.episodes, done=done, crew=crew)
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _WIDTH

@@ -57,6 +57,7 @@ class PretrainConfig(RunConfig):
         vocabulary: file of text pieces, or folder with a vocabulary.model; empty for those that ship.
         image_tokenizer: folder or shipped name of the frozen tokeniser of image targets.
         audio_tokenizer: the same for audio targets.
+        codes: use codes that `embodio-data codes` made ahead next to the corpus, where it has them; or ignore them.
         init: initial weights of a new run instead of random ones, see embodio-train --help.
         patches: share of the patches of images and sounds that the encoders see in training; validation sees all.
         dynamic_masking: hide from the decoder what was hidden from the encoder (paper, section 3.3).
@@ -70,7 +71,7 @@ class PretrainConfig(RunConfig):
     free_on_resume: ClassVar[tuple[str, ...]] = (
         *RunConfig.free_on_resume,
         *("data", "init", "holdout", "samples", "vocabulary", "image_tokenizer", "audio_tokenizer", "sources.*.place"),
-        "missing",
+        *("missing", "codes"),
     )
     """What paths refer to is compared instead, by content."""
 
@@ -88,6 +89,7 @@ class PretrainConfig(RunConfig):
     vocabulary: str = ""
     image_tokenizer: str = ""
     audio_tokenizer: str = ""
+    codes: str = "use"
     init: str = ""
     patches: float = 0.5
     dynamic_masking: bool = True
@@ -104,6 +106,8 @@ class PretrainConfig(RunConfig):
             raise UsageError("sources: give at least one, such as sources.wordnet.weight=1, or corpora=nano, not both")
         if self.missing not in ("error", "skip"):
             raise UsageError(f"missing: got {self.missing!r}, expected error or skip")
+        if self.codes not in ("use", "ignore"):
+            raise UsageError(f"codes: got {self.codes!r}, expected use or ignore")
         if not self.targets or not set(self.targets) <= set(TARGETS):
             raise UsageError(f"targets: got {list(self.targets)}, expected some of {', '.join(TARGETS)}")
         for name in ("image", "audio"):

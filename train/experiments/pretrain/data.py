@@ -12,7 +12,7 @@ from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.records.corpora import Corpora
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry
-from embodio.datasets.tasks.parts.objective_task import ObjectiveRate, ObjectiveTask
+from embodio.datasets.tasks.parts.objective_task import ObjectiveTask, rates_of
 from embodio.train.experiments.pretrain.config import PretrainConfig
 
 
@@ -88,9 +88,6 @@ def _task(
 ) -> ObjectiveTask:
     """The records of a split of a source, with the objectives that are drawn for them."""
     wanted = config.sources[name].objectives or tuple(config.objectives)
-    rates = [
-        ObjectiveRate(one, named_objective(one)(config.objectives[one]), config.objectives[one].weight)
-        for one in wanted
-        if config.objectives[one].weight > 0
-    ]
+    settings = {one: config.objectives[one] for one in wanted}
+    rates = rates_of(name, {one: (named_objective(one)(own), own.weight) for one, own in settings.items()})
     return ObjectiveTask(open_records(config.place(name), split=split), rates, context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 from embodio.agent.checkpoint import VOCABULARY
@@ -46,20 +47,23 @@ def network_config(config: PretrainConfig, vocabulary: Vocabulary, tokenizers: d
     Raises:
         ConfigError: there is no such size.
     """
-    size = ModelConfig.named(config.size, vocab_size=vocabulary.padded_size)
+    size = with_tokenizers(ModelConfig.named(config.size, vocab_size=vocabulary.padded_size), tokenizers)
+    return size.replace(
+        target_modalities=tuple(name for name in size.target_modalities if name in config.targets),
+        dynamic_masking=config.dynamic_masking,
+        sparse_decoding=config.sparse_decoding,
+    )
+
+
+def with_tokenizers(size: ModelConfig, tokenizers: Mapping[str, Tokenizer]) -> ModelConfig:
+    """A size with tables and lengths for the codes of some tokenisers."""
     lengths, changes = size.lengths, dict[str, object]()
     for name, tokenizer in tokenizers.items():
         codes = tokenizer.config
         lengths = dataclasses.replace(lengths, **{f"decoder_{name}": tokenizer.num_tokens})
         changes[f"{name}_tokenizer"] = codes
         changes[f"{name}_vocab_size"] = code_rows(codes.num_codes)
-    return size.replace(
-        target_modalities=tuple(name for name in size.target_modalities if name in config.targets),
-        lengths=lengths,
-        dynamic_masking=config.dynamic_masking,
-        sparse_decoding=config.sparse_decoding,
-        **changes,
-    )
+    return size.replace(lengths=lengths, **changes)
 
 
 def seen_in_training(config: ModelConfig, share: float) -> ModelConfig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,15 +11,17 @@ import torch
 from rich.console import RenderableType
 
 from embodio.agent.checkpoint import VOCABULARY
+from embodio.datasets.codes.store import CodedTargets, open_stores
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.stream.packing import Capacity
-from embodio.datasets.stream.stream import BatchStream, evaluation_batches
+from embodio.datasets.stream.stream import BatchStream, FeatureMaker, evaluation_batches
 from embodio.datasets.tasks.parts.record_task import RecordTask
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.batch import Batch
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
+from embodio.model.tokenizers.files import fingerprint
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import check_sums
 from embodio.model.writing import recover_folder
@@ -41,7 +42,7 @@ from embodio.train.objective import TokenLoss
 from embodio.train.starting_weights import Start, digest_if_here, load_start, open_start, report
 from embodio.train.validation import Validator
 
-EXAMPLES_REVISION = 1
+EXAMPLES_REVISION = 2
 """Increased whenever the same records and settings give different examples."""
 
 
@@ -66,21 +67,26 @@ def pretrain_parts(config: PretrainConfig) -> Parts[UnifiedIO2]:
     if start is not None:
         notes.append(report(load_start(model, start, vocabulary), start))
     packing = config.packing.of_network(sizes)
+    shas = {name: fingerprint(one) for name, one in tokenizers.items()}
+    stores = open_stores(config.data, shas) if config.codes == "use" else {}
+    notes += [f"{name}: {len(store)} codes made ahead are used" for name, store in stores.items()]
     processor, whole = Processor(seen, vocabulary), Processor(sizes, vocabulary)
     weights = start.sha256 if start is not None else digest_if_here(config.init)
     identity = {
         "sources": data.identity,
         "vocabulary": vocabulary.fingerprint,
-        "tokenizers": {name: _fingerprint(one) for name, one in tokenizers.items()},
+        "tokenizers": shas,
         "examples": EXAMPLES_REVISION,
         "init": weights,
     }
     return Parts(
         network=model,
-        batches=BatchStream(data.training, processor, config.seed, config.batch_size, packing=packing),
+        batches=BatchStream(
+            data.training, CodedTargets(processor, stores), config.seed, config.batch_size, packing=packing
+        ),
         objective=TokenLoss(config.z_loss),
         bundle=NetworkBundle(vocabulary),
-        validators=_validators(config, data, whole, packing),
+        validators=_validators(config, data, CodedTargets(whole, stores), packing),
         identity=json.loads(json.dumps(identity)),
         notes=notes,
         samples=HeldOutSamples(data.held_out, whole, config.samples),
@@ -98,7 +104,7 @@ def _vocabulary(config: PretrainConfig, checkpoint: Path | None, start: Start | 
 
 
 def _validators(
-    config: PretrainConfig, data: PretrainData, processor: Processor, packing: tuple[ModelConfig, Capacity] | None
+    config: PretrainConfig, data: PretrainData, processor: FeatureMaker, packing: tuple[ModelConfig, Capacity] | None
 ) -> Mapping[str, Validator]:
     """A validator for each source with a validation split."""
 
@@ -108,11 +114,3 @@ def _validators(
     return {
         name: Validator(functools.partial(held_out, task), data.rates[name]) for name, task in data.held_out.items()
     }
-
-
-def _fingerprint(tokenizer: torch.nn.Module) -> str:
-    """SHA-256 of a tokeniser's weights, in hex."""
-    total = hashlib.sha256()
-    for name, tensor in sorted(tokenizer.state_dict().items()):
-        total.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-    return total.hexdigest()

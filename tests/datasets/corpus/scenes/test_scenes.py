@@ -13,6 +13,7 @@ from embodio.datasets.corpus.scenes import wording
 from embodio.datasets.corpus.scenes.camera import Viewpoint, depth_to_points, draw_camera, surface_normals
 from embodio.datasets.corpus.scenes.settled import settled_scene
 from embodio.datasets.corpus.scenes.things import Thing, draw_surroundings, draw_thing
+from embodio.datasets.corpus.scenes.world import TableWorld
 from embodio.datasets.corpus.source import CorpusItem
 from embodio.datasets.corpus.sources.scenes import MadeUpScenes
 
@@ -99,6 +100,28 @@ def test_settled_things_are_at_rest_on_the_table() -> None:
         assert (world.positions()[:, 2] > 0).all() and world.is_sane()
         again = settled_scene(np.random.default_rng(seed))
         assert np.array_equal(world.positions(), again.positions())
+
+
+@pytest.mark.parametrize("call", ["mj_step", "mj_forward"])
+def test_a_scene_at_which_the_physics_gives_up_shows_one_thing(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mujoco
+
+    real, models = getattr(mujoco, call), list[object]()
+
+    def failing(model: object, data: object) -> None:
+        """Fails for the first world that is stepped, or for the one without what fell off."""
+        if model not in models:
+            models.append(model)
+        if len(models) == (1 if call == "mj_step" else 2):
+            raise mujoco.FatalError("two boxes touch")
+        real(model, data)
+
+    monkeypatch.setattr(mujoco, call, failing)
+    monkeypatch.setattr(
+        TableWorld, "positions", lambda self: np.array([[0, 0, -1.0]] + [[0, 0, 1.0]] * 7)[: len(self.things)]
+    )
+    world = settled_scene(np.random.default_rng(0))
+    assert len(world.things) == 1 and world.model is not models[0]
 
 
 @pytest.mark.sim

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from embodio.datasets.corpus.source import CorpusRequest, LeftOut, SourceAbsent
 from embodio.datasets.corpus.sources.openclipart import OpenClipart
@@ -61,3 +62,16 @@ def test_the_missing_package_is_named(tmp_path: Path) -> None:
     drawn(tmp_path / "png/food/pear.png")
     with pytest.raises(SourceAbsent, match="openclipart-svg"):
         OpenClipart(tmp_path).plan(CorpusRequest(0))
+
+
+def test_pictures_that_readers_refuse_as_too_small_are_left_out(tmp_path: Path) -> None:
+    sizes = {"narrow": (7, 30), "long": (900, 20), "small": (8, 8)}
+    for name, size in sizes.items():
+        add_clipart(tmp_path, f"food/{name}", name)
+        Image.effect_noise(size, 90).convert("RGBA").save(tmp_path / f"png/food/{name}.png")
+    source = OpenClipart(tmp_path)
+    items = {item.key: item for item in source.plan(CorpusRequest(0)).items}
+    for name in ("narrow", "long"):
+        with pytest.raises(LeftOut, match="less than 8 pixels"):
+            source.make(items[f"food/{name}"], 0)
+    assert source.make(items["food/small"], 0)["jpg"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from embodio.datasets.corpus import voices
 from embodio.datasets.corpus.source import CorpusRequest, SourceAbsent
 from embodio.datasets.corpus.sources.openclipart import OpenClipart
-from embodio.datasets.corpus.sources.speech import Speech
+from embodio.datasets.corpus.sources.speech import Speech, _made
 from embodio.datasets.corpus.sources.wordnet import WordNet
 from embodio.model.processing.sound_files import read_sound
 from tests.support.datasets.debian_files import write_clipart, write_wordnet
@@ -82,3 +83,33 @@ def test_every_voice_is_one_of_the_program() -> None:
     assert {*voices.SPEAKERS, *voices.HELD_OUT_SPEAKERS} <= files
     english = subprocess.run([voices.PROGRAM, "--voices=en"], capture_output=True, text=True, check=True).stdout
     assert {*voices.ACCENTS, *voices.HELD_OUT_ACCENTS} <= set(english.split())
+
+
+def words(text: str) -> str:
+    return "".join(letter for letter in text.lower() if letter.isalnum() or letter == " ")
+
+
+def test_no_sentence_of_training_is_written_or_heard_in_validation(speech: Speech) -> None:
+    plan = speech.plan(CorpusRequest(0))
+    heard = {
+        side: {words(item.data["text"]) for item in plan.items if item.split == side}
+        for side in ("train", "validation")
+    }
+    assert all(heard.values()) and not heard["train"] & heard["validation"]
+    assert len(heard["train"]) + len(heard["validation"]) == len(plan.items), "each sentence is read aloud once"
+    pictures = speech.clipart.plan(CorpusRequest(0)).items
+    written = {words(text) for one in pictures if one.split == "validation" for text in speech.clipart.captions(one, 0)}
+    assert written and not written & heard["train"]
+
+
+def test_sentences_of_both_sides_are_left_out_and_counted(speech: Speech, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OpenClipart, "captions", lambda self, item, seed: ["one and the same", "One, and the same!"])
+    plan = speech.plan(CorpusRequest(0))
+    assert not any(words(item.data["text"]) == "one and the same" for item in plan.items)
+    assert dict(plan.left_out) == {"caption records whose sentences are in training and in validation": 40}
+
+
+def test_kinds_of_sentences_are_drawn_apart_although_their_names_are_equally_long() -> None:
+    names = ("description", "illustrates")  # both by the grammar of descriptions
+    made = [[item.data["text"] for item in islice(_made(kind, 0, {}), 5)] for kind in names]
+    assert made[0] != made[1]

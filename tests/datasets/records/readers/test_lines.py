@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, UnusableRecord
 from embodio.datasets.records.lines import line_spans
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.readers.text import piece_end
@@ -94,10 +94,11 @@ def test_damage_is_named_with_file_and_byte(tmp_path: Path) -> None:
         (1, r"a.jsonl, record 1: at byte 30: not text in UTF-8"),
         (2, r"record 2: at byte 34: not JSON"),
         (3, r"record 3: at byte 44: a list, where named values"),
-        (4, r"record 4: at byte 51: 111 bytes, more than largest_record=64"),
     ):
         with pytest.raises(CorruptRecordError, match=problem):
             source.record(index)
+    with pytest.raises(UnusableRecord, match=r"record 4: at byte 51: 111 bytes, more than largest_record=64"):
+        source.record(4)
     with pytest.raises(DatasetError, match="record 5 of"):
         source.record(5)
 
@@ -165,3 +166,9 @@ def test_odd_files(tmp_path: Path) -> None:
     write(tmp_path / "bom ä'\".jsonl", b'\xef\xbb\xbf{"text": "yes"}\r\n"bare"')
     source = open_records(tmp_path)
     assert [source.record(index).text for index in range(len(source))] == ["yes", "bare"]
+
+
+def test_records_beyond_16_mib_are_duplicates_only_if_all_of_them_is_equal(tmp_path: Path) -> None:
+    long = b"a" * (1 << 24)
+    (tmp_path / "long.txt").write_bytes(b"\n".join([long + b"1", long + b"2", long + b"1"]))
+    assert len(open_records(tmp_path / "long.txt", unit="line", duplicates="drop")) == 2

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from embodio.datasets.errors import CorruptRecordError
+from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.datasets.records.opening import open_records
 
 
@@ -69,3 +69,10 @@ def test_damage_and_digest(tmp_path: Path) -> None:
     assert open_records(tmp_path).digest == before
     (tmp_path / "a.json").write_text("3")
     assert open_records(tmp_path).digest != before
+
+
+def test_a_table_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "metadata.csv").write_text(f'file_name,text\n"{"x" * 200_000}",y\n')
+    with pytest.raises(DatasetError, match=r"metadata\.csv, line \d: .*metadata\.jsonl"):
+        open_records(tmp_path)

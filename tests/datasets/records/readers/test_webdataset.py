@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from embodio.datasets.codecs.image_codec import encode_image
-from embodio.datasets.errors import CorruptRecordError, DatasetError
+from embodio.datasets.errors import CorruptRecordError, DatasetError, UnusableRecord
 from embodio.datasets.records.opening import open_records
 
 PICTURE = np.arange(16 * 24 * 3, dtype=np.uint8).reshape(16, 24, 3)
@@ -159,7 +159,7 @@ def test_limits_braces_splits_and_duplicates(tmp_path: Path) -> None:
         open_records(tmp_path, split="test")
     braces = open_records(f"{tmp_path}/train/{{00000..00001}}.tar", duplicates="drop", largest_record=500)
     assert [braces.record(0).text, len(braces)] == ["same", 2]
-    with pytest.raises(CorruptRecordError, match="900 bytes, more than largest_record=500"):
+    with pytest.raises(UnusableRecord, match="900 bytes, more than largest_record=500"):
         braces.record(1)
     with pytest.raises(DatasetError, match=r"1 of 3 files are missing, the first is .*00002.tar"):
         open_records(f"{tmp_path}/train/{{00000..00002}}.tar")

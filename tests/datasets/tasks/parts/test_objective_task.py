@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embodio.datasets.errors import DatasetError, TooMuchDamage, UnusableRecord
+from embodio.datasets.errors import DatasetError, ExampleError, TooMuchDamage, UnusableRecord
 from embodio.datasets.objectives import named_objective
 from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.record import Media, Record
-from embodio.datasets.stream.loader import LoaderConfig
+from embodio.datasets.stream.loader import Loader, LoaderConfig
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry
 from embodio.datasets.stream.mixture_config import MixtureConfig
 from embodio.datasets.stream.stream import BatchStream, batches, evaluation_batches
@@ -77,6 +77,14 @@ def test_records_that_cannot_be_read_or_used_are_replaced_and_reported() -> None
     assert any("list, record 4: list.jsonl, record 4: at byte 400: flipped bits" in line for line in seen)
     assert any("list, record 0: list, record 0: 'r0' suits none of the objectives a" in line for line in seen)
     assert len(seen) == len(set(seen)) == 20 + 2, "each once: every third is empty, and two are broken"
+
+
+def test_records_without_an_example_do_not_count_as_damaged() -> None:
+    made = task(ObjectiveRate("a", Copies("a", lambda record: len(record.text) > 0)), broken=frozenset({4, 5}))
+    seen: list[ExampleError] = []
+    with Loader(stream(made), 0, 30, LoaderConfig(damaged_limit=2), seen.append) as loader:
+        assert len(list(loader)) == 30 and len(loader.damaged) == 2
+    assert {type(error).__name__ for error in seen} == {"NothingToLearn", "DamagedRecord"}
 
 
 def test_the_limit_of_skipped_records_holds() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embodio.benchmarks.rollouts.results import wilson_interval
+from embodio.benchmarks.statistics.intervals import wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,13 @@ def test_its_limits_are_where_the_score_test_turns(trials: int, data: st.DataObj
     for limit in (low, high):
         if 0 < limit < 1:
             assert abs(share - limit) == pytest.approx(1.959964 * math.sqrt(limit * (1 - limit) / trials), rel=1e-4)
+
+
+@given(st.integers(1, 500), st.floats(0.5, 0.999), st.data())
+def test_it_is_that_of_scipy(trials: int, level: float, data: st.DataObject) -> None:
+    successes = data.draw(st.integers(0, trials))
+    theirs = scipy.stats.binomtest(successes, trials).proportion_ci(level, method="wilson")
+    assert wilson_interval(successes, trials, level) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
 
 
 def test_without_trials_nothing_is_known() -> None:

@@ -1,0 +1,1 @@
+"""MiniGrid and BabyAI: grid worlds with missions in words, as gymnasium environments."""

@@ -1,0 +1,1 @@
+"""Perturbed environments: other light, other words, other noise, from the seed of the episode."""

@@ -1,0 +1,51 @@
+"""Wordings of instructions: other ways of saying the same, some of them held out from training."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from embodio.envs.errors import EnvError
+
+_FOLDER = Path(__file__).parent.parent / "prompts"
+_KINDS = {2: "training", 3: "near", 4: "far", 5: "long"}
+"""Level -> the key of its wordings in the files."""
+
+
+def wordings_of(text: str, level: int) -> tuple[str, ...]:
+    """The wordings of an instruction at a level.
+
+    Args:
+        text: the instruction as the environment words it.
+        level: 1: the same words, written differently; 2: wordings that may be trained on; 3 to 5: held-out ones, see
+            the files in `envs/prompts`.
+
+    Raises:
+        EnvError: the files do not have this instruction.
+    """
+    if level == 1:
+        capital = text[:1].upper() + text[1:]
+        return (capital, f"{capital}.", f"{text}.", f"{text}!")
+    known = _files()
+    if text not in known:
+        raise EnvError(
+            f"wording: there are no other wordings of {text!r}. Add them to a file in envs/prompts, or take wording:1"
+        )
+    return known[text][_KINDS[level]]
+
+
+@cache
+def _files() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Instruction -> kind -> wordings, from all files."""
+    import yaml
+
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for path in sorted(_FOLDER.glob("*.yaml")):
+        for text, kinds in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+            held_out = kinds.get("held_out", {})
+            given = {"training": kinds.get("training"), **held_out}
+            for kind in _KINDS.values():
+                if not given.get(kind):
+                    raise EnvError(f"{path}: {text!r} has no {kind} wordings")
+            found[text] = {kind: tuple(given[kind]) for kind in _KINDS.values()}
+    return found
