@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from embodio.envs.robosuite.panda import METRES_PER_UNIT, RADIANS_PER_UNIT
+from embodio.envs.robosuite.pick_place import heading, pointing_down, yaw_to_hold
 from embodio.envs.robosuite.task import ObjectPoses, RobosuiteTask
 
 _OPEN, _CLOSE = -1.0, 1.0
@@ -90,10 +91,10 @@ class LiftExpert:
         cube_position, cube_rotation = self._env.body_pose("cube")
         to_cube = cube_position - state[:3]
         gripper = Rotation.from_quat(state[3:7])
-        yaw_error = _yaw_error(gripper, cube_rotation)
+        yaw_error = yaw_to_hold(gripper, cube_rotation, _QUARTER_TURN)
         opening = state[7] - state[8]
 
-        turn = (_pointing_down(_heading(gripper) + yaw_error) * gripper.inv()).as_rotvec()
+        turn = (pointing_down(heading(gripper) + yaw_error) * gripper.inv()).as_rotvec()
 
         may_close = self._may_close(to_cube, yaw_error, opening)
         if may_close and opening < settings.held:
@@ -131,26 +132,6 @@ class LiftExpert:
             and abs(to_cube[2]) < settings.near_height
             and abs(yaw_error) < slack * settings.near_turned
         )
-
-
-def _heading(gripper: Rotation) -> float:
-    """Direction (rad) of the gripper's x axis, seen from above."""
-    x, y, _ = gripper.apply([1.0, 0.0, 0.0])
-    return float(np.arctan2(y, x))
-
-
-def _yaw_error(gripper: Rotation, cube: NDArray[np.float64]) -> float:
-    """The smallest rotation about the vertical (rad, at most an eighth of a turn) that aligns gripper and cube."""
-    # The upward face varies, so the most horizontal axis of the cube is its heading.
-    flattest = int(np.argmin(np.abs(cube[2])))
-    heading = float(np.arctan2(cube[1, flattest], cube[0, flattest]))
-    error = heading - _heading(gripper)
-    return float((error + _QUARTER_TURN / 2) % _QUARTER_TURN - _QUARTER_TURN / 2)
-
-
-def _pointing_down(heading: float) -> Rotation:
-    """The rotation that points straight down, with its x axis in the direction `heading` (rad)."""
-    return Rotation.from_euler("ZX", [heading, np.pi])
 
 
 TASK = RobosuiteTask(class_name="Lift", instruction="lift the red cube", expert=LiftExpert)

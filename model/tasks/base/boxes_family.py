@@ -44,6 +44,7 @@ class BoxesFamily(Family[B]):
     """A family whose answer is boxes: four value tokens each, with or without a name."""
 
     tokens = PLACES_TOKENS
+    answer = ("boxes", "labels")
 
     def named(self, annotation: B) -> bool:
         """Whether a name follows each box."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
@@ -62,6 +62,7 @@ class Family(ABC, Generic[A]):
         modality: modality of the answer.
         tokens: default limit of tokens of an answer, including the end; None for the network's limit.
         top_p: default top-p for sampling images and sounds (paper, appendix D).
+        answer: the fields of the annotation that are the answer; a request has their defaults.
         metrics: names of the metrics by which answers are judged, see `embodio.datasets.metrics`; the first is the
             main one.
     """
@@ -71,6 +72,7 @@ class Family(ABC, Generic[A]):
     modality: ClassVar[Modality] = "text"
     tokens: ClassVar[int | None] = None
     top_p: ClassVar[float] = 0.95
+    answer: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]] = ()
 
     def group(self, annotation: A) -> str:
@@ -114,6 +116,11 @@ class Family(ABC, Generic[A]):
             longest: largest number of tokens of an answer, including the end.
         """
         return None
+
+    def request(self, annotation: A) -> A:
+        """The annotation without its answer."""
+        empty: dict[str, Any] = {one.name: one.default for one in fields(annotation) if one.name in self.answer}
+        return replace(annotation, **empty)
 
     def prompt(self, annotation: A, wording: Template, codec: TaskCodec) -> list[str | int]:
         """The prefix of the modality, the wording with its slots filled, and the clauses that follow.

@@ -36,6 +36,7 @@ class ImageFamily(Family[I]):
     """A family whose answer is an image, of the size of the input image if there is one, or of the network's size."""
 
     modality = "image"
+    answer = ("drawn",)
 
     def target(self, annotation: I, codec: TaskCodec) -> Image | None:
         """The image."""

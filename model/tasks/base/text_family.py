@@ -34,6 +34,8 @@ T = TypeVar("T", bound=TextItem)
 class TextFamily(Family[T]):
     """A family whose answer is a text."""
 
+    answer = ("text", "references")
+
     def target(self, annotation: T, codec: TaskCodec) -> str | None:
         """The text."""
         return annotation.text

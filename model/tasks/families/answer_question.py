@@ -1,4 +1,4 @@
-"""Questions about an image, answered in a few words or by one of several given answers."""
+"""Questions about an image, a video or a sound, answered in a few words or by one of several given answers."""
 
 from __future__ import annotations
 
@@ -24,12 +24,19 @@ class Question(TextItem):
 
 
 class AnswerQuestion(TextFamily[Question]):
-    """Visual question answering (paper, appendix D.5): image and question in, a few words out."""
+    """Question answering (paper, appendices D.5 and D.8): image, video or sound and question in, a few words out."""
 
     name = "answer_question"
     annotation = Question
     tokens = 32
     metrics = ("vqa_accuracy", "exact_match")
+
+    def group(self, annotation: Question) -> str:
+        """`video` for several images, `sound` for a sound alone, otherwise `plain`."""
+        media = annotation.media
+        if media.image_history:
+            return "video"
+        return "sound" if media.image is None and media.audio is not None else "plain"
 
     def slots(self, annotation: Question, codec: TaskCodec) -> Mapping[str, Filling]:
         """The question."""

@@ -38,6 +38,7 @@ class CaptionSeveral(Family[SeveralCaptions]):
 
     name = "caption_several"
     annotation = SeveralCaptions
+    answer = ("captions",)
     tokens = 256
 
     def group(self, annotation: SeveralCaptions) -> str:

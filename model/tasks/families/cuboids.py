@@ -35,6 +35,7 @@ class FindCuboids(Family[Objects3D]):
 
     name = "cuboids"
     annotation = Objects3D
+    answer = ("cuboids",)
     tokens = PLACES_TOKENS
 
     def slots(self, annotation: Objects3D, codec: TaskCodec) -> Mapping[str, Filling]:

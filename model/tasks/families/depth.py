@@ -33,6 +33,7 @@ class Depth(Family[DepthItem]):
 
     name = "depth"
     annotation = DepthItem
+    answer = ("depth", "drawn")
     modality = "image"
     metrics = ("depth_errors",)
 

@@ -33,6 +33,7 @@ class JudgeAction(Family[ActionJudged]):
 
     name = "judge_action"
     annotation = ActionJudged
+    answer = ("right",)
     tokens = 4
     metrics = ("judgement",)
 

@@ -39,6 +39,7 @@ class FindKeypoints(Family[Person]):
 
     name = "keypoints"
     annotation = Person
+    answer = ("keypoints",)
     metrics = ("grit_keypoints",)
 
     def slots(self, annotation: Person, codec: TaskCodec) -> Mapping[str, Filling]:

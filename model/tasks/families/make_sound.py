@@ -33,6 +33,7 @@ class MakeSound(Family[SoundItem]):
 
     name = "make_sound"
     annotation = SoundItem
+    answer = ("sound",)
     modality = "audio"
     metrics = ("log_spectral_distance",)
 

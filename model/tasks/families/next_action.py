@@ -30,6 +30,7 @@ class NextActionFamily(Family[ActionAhead]):
 
     name = "next_action"
     annotation = ActionAhead
+    answer = ("action",)
     metrics = ("next_tokens",)
 
     def slots(self, annotation: ActionAhead, codec: TaskCodec) -> Mapping[str, Filling]:

@@ -31,6 +31,7 @@ class NextStateFamily(Family[StateAhead]):
 
     name = "next_state"
     annotation = StateAhead
+    answer = ("later",)
     metrics = ("state_error",)
 
     def slots(self, annotation: StateAhead, codec: TaskCodec) -> Mapping[str, Filling]:

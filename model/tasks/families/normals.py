@@ -33,6 +33,7 @@ class SurfaceNormals(Family[NormalsItem]):
 
     name = "normals"
     annotation = NormalsItem
+    answer = ("normals", "drawn")
     modality = "image"
     metrics = ("normal_angles", "grit_normals")
 

@@ -27,6 +27,7 @@ class PlanFamily(Family[Planned]):
 
     name = "plan"
     annotation = Planned
+    answer = ("actions",)
     metrics = ("next_tokens",)
 
     def slots(self, annotation: Planned, codec: TaskCodec) -> Mapping[str, Filling]:

@@ -34,6 +34,7 @@ class Refer(Family[Reference]):
 
     name = "refer"
     annotation = Reference
+    answer = ("box",)
     tokens = BOX_VALUES + 1
     metrics = ("box_accuracy",)
 

@@ -42,6 +42,7 @@ class Segment(Family[Segmented]):
 
     name = "segment"
     annotation = Segmented
+    answer = ("mask", "drawn")
     modality = "image"
     top_p = 0.97
     metrics = ("mask_iou", "boundary_iou", "grit_segmentation")

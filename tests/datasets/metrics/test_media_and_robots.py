@@ -21,6 +21,7 @@ from embodio.model.tasks.base.image_family import ImageItem
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.families.judge_action import ActionJudged
 from embodio.model.tasks.families.make_sound import SoundItem
+from embodio.model.tasks.families.multiple_choice import ChoiceQuestion
 from embodio.model.tasks.families.next_action import ActionAhead
 from embodio.model.tasks.families.next_state import StateAhead
 from embodio.model.tasks.families.tag import Tagged
@@ -177,6 +178,12 @@ def test_judgements_are_balanced() -> None:
     yes, no = ActionJudged(right=True), ActionJudged(right=False)
     found = values("judgement", (yes, yes), (yes, yes), (yes, yes), (yes, no), (UNREADABLE, no))
     assert found == {"judgement_accuracy": pytest.approx(0.6), "balanced_accuracy": pytest.approx(0.5)}
+
+
+def test_choices_above_chance() -> None:
+    truth = [ChoiceQuestion(question="", options=tuple("abcd"[:count]), chosen=0) for count in (2, 4)]
+    found = values("choice_accuracy", (truth[0], truth[0]), (UNREADABLE, truth[1]))
+    assert found == {"choice_accuracy": 0.5, "above_chance": pytest.approx((1 - 1 / 3) / 2)}
 
 
 def test_token_ids() -> None:

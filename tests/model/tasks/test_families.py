@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from embodio.model import Vocabulary
 from embodio.model.example import Example
 from embodio.model.tasks import AnswerError, PromptError, Prompts, TaskError, families
+from embodio.model.tasks.base.boxes_family import BoxesItem
 from embodio.model.tasks.base.family import Annotation, Family, InputMedia
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.base.text_family import TextItem
@@ -23,25 +24,30 @@ from embodio.model.tasks.families import families as all_families
 from embodio.model.tasks.families import family_named
 from embodio.model.tasks.families.answer_question import Question
 from embodio.model.tasks.families.camera_pose import Movement
+from embodio.model.tasks.families.caption_region import Region
 from embodio.model.tasks.families.caption_several import SeveralCaptions
 from embodio.model.tasks.families.classify import Category
 from embodio.model.tasks.families.cuboids import Objects3D
 from embodio.model.tasks.families.depth import DepthItem
 from embodio.model.tasks.families.detect import Detected
 from embodio.model.tasks.families.draw import Drawn
+from embodio.model.tasks.families.draw_from import Controlled
 from embodio.model.tasks.families.edit import Edited
+from embodio.model.tasks.families.follow_instruction import InstructionItem
 from embodio.model.tasks.families.goal_image import Goal
 from embodio.model.tasks.families.inpaint import Inpainted
 from embodio.model.tasks.families.judge_action import ActionJudged
 from embodio.model.tasks.families.keypoints import Person
 from embodio.model.tasks.families.localise import Localised
 from embodio.model.tasks.families.make_sound import SoundItem
+from embodio.model.tasks.families.multiple_choice import ChoiceQuestion
 from embodio.model.tasks.families.next_action import ActionAhead
 from embodio.model.tasks.families.next_frame import FrameAhead
 from embodio.model.tasks.families.next_state import StateAhead
 from embodio.model.tasks.families.normals import NormalsItem
 from embodio.model.tasks.families.plan import Planned
 from embodio.model.tasks.families.refer import Reference
+from embodio.model.tasks.families.relate import Relationship
 from embodio.model.tasks.families.segment import Segmented
 from embodio.model.tasks.families.tag import Tagged
 from embodio.model.tasks.families.view import Viewed
@@ -157,7 +163,20 @@ def with_image(
 
 MAKE: dict[str, Callable[[Generator], Annotation]] = {
     "caption": lambda rng: TextItem(media=media(rng), text=words(rng)),
+    "caption_region": lambda rng: dataclasses.replace(
+        with_image(partial(Region, text=words(rng)), rng, box, "box"), references=(words(rng),)
+    ),
     "caption_several": several,
+    "draw_from": lambda rng: Controlled(media=media(rng), text=words(rng), kind="edges", drawn=image(rng)),
+    "follow_instruction": lambda rng: InstructionItem(
+        instruction=words(rng), context="" if rng.random() < 0.5 else "{a} text", text=words(rng)
+    ),
+    "multiple_choice": lambda rng: ChoiceQuestion(
+        media=media(rng), question="which one?", options=NAMES, chosen=int(rng.integers(len(NAMES)))
+    ),
+    "read_text": lambda rng: read_text(rng),
+    "relate": lambda rng: related(rng),
+    "transcribe": lambda rng: TextItem(media=media(rng), text=words(rng)),
     "tag": lambda rng: Tagged(media=media(rng), text=words(rng), choices=NAMES),
     "answer_question": lambda rng: Question(media=media(rng), question="what is {it}?", text=words(rng)),
     "classify": lambda rng: dataclasses.replace(with_image(Category, rng, box, "box"), text=words(rng)),
@@ -198,6 +217,18 @@ def objects(rng: Generator) -> Objects3D:
     size = np.asarray(shown.image).shape
     found = tuple(cuboid(rng, size) for _ in range(int(rng.integers(1, 4))))
     return Objects3D(media=shown, name=words(rng), cuboids=found)
+
+
+def read_text(rng: Generator) -> BoxesItem:
+    shown = media(rng)
+    found = boxes(rng, shown)
+    return BoxesItem(media=shown, boxes=found, labels=tuple(words(rng) for _ in found))
+
+
+def related(rng: Generator) -> Relationship:
+    shown = media(rng)
+    size = np.asarray(shown.image).shape
+    return Relationship(media=shown, subject=box(rng, size), object=box(rng, size), text=words(rng))
 
 
 def inpainted(rng: Generator) -> Inpainted:
@@ -243,7 +274,7 @@ def test_what_is_written_is_read_back_within_a_bin(name: str, seed: int) -> None
 
 
 def close(found: Any, wanted: Any, field: str, shown: InputMedia) -> None:
-    if field in ("media", "skipped", "interpolation") or (field == "drawn" and wanted is None):
+    if field in ("media", "skipped", "interpolation", "references") or (field == "drawn" and wanted is None):
         return
     if wanted is None:
         assert found is None
@@ -274,6 +305,32 @@ def close(found: Any, wanted: Any, field: str, shown: InputMedia) -> None:
         assert list(found) == list(wanted)
     else:
         assert found == wanted
+
+
+@pytest.mark.parametrize("name", sorted(MAKE))
+def test_a_request_asks_alike_and_has_no_answer(name: str) -> None:
+    family, annotation = family_named(name), MAKE[name](np.random.default_rng(5))
+    request, template = family.request(annotation), Prompts()[f"{name}.{family.group(annotation)}"].draw()
+    assert family.target(annotation, CODEC) is not None and family.target(request, CODEC) is None
+    asked = family.write(annotation, template, CODEC, answered=False)
+    assert family.write(request, template, CODEC).text == asked.text
+    assert all(getattr(request, field) in (None, ()) for field in family.answer)
+
+
+@pytest.mark.parametrize(("text", "chosen"), [("B", 1), ("(b)", 1), ("c.", 2), ("left hand", 2), ("A cup", None)])
+def test_a_choice_is_a_letter_or_an_option(text: str, chosen: int | None) -> None:
+    asked = ChoiceQuestion(question="which one?", options=NAMES)
+    found = family_named("multiple_choice").read([*VOCABULARY.encode(text), EOS_ID], asked, CODEC)
+    assert getattr(found, "chosen", None) == chosen
+    assert (chosen is None) == isinstance(found, AnswerError)
+
+
+def test_questions_are_worded_for_what_they_are_about() -> None:
+    sound = np.zeros(800, dtype=np.float32)
+    group = family_named("answer_question").group
+    picture = np.zeros((8, 8, 3), dtype=np.uint8)
+    about = (InputMedia(), InputMedia(image=picture), InputMedia(audio=sound), InputMedia(image_history=[picture]))
+    assert [group(Question(media=one, question="what?")) for one in about] == ["plain", "plain", "sound", "video"]
 
 
 def test_every_family_is_tried() -> None:

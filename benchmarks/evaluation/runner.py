@@ -1,0 +1,82 @@
+"""Runners: what is evaluated, a network by its folder or any object with the verb `run` of `TaskRunner`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from embodio.benchmarks.errors import BenchmarkError
+from embodio.benchmarks.evaluation.suite import SuiteTask
+from embodio.model.tasks.base.boxes_family import BoxesItem
+from embodio.model.tasks.errors import AnswerError
+from embodio.model.tasks.suppression import suppress
+
+
+class Runner(Protocol):
+    """Answers annotations without answers, as `TaskRunner` does."""
+
+    @property
+    def run(self) -> Callable[..., Sequence[Any]]:
+        """(family, asked, seeds=, ...) -> an annotation with its answer, or an AnswerError, for each that is asked."""
+
+
+def open_runner(model: str, vocabulary: str, device: str, rows: int) -> Runner:
+    """The runner that a setting names.
+
+    Args:
+        model: folder of a network, its name on the hub, or `module:function`, which returns any object with `run`.
+        vocabulary: folder or file of the vocabulary; empty for the one in the network's folder, or else the default.
+        device: where the network goes.
+        rows: largest number of rows computed at once.
+
+    Raises:
+        BenchmarkError: there is no such function, or what it returns has no `run`.
+        ModelError, TrainError: the network or the vocabulary cannot be read.
+    """
+    module, _, name = model.partition(":")
+    if name and not Path(model).exists():
+        try:
+            made = getattr(importlib.import_module(module), name)()
+        except (ImportError, AttributeError) as error:
+            raise BenchmarkError(f"model: {model!r}: {error}; expected module:function that can be imported") from error
+        if not callable(getattr(made, "run", None)):
+            raise BenchmarkError(f"model: {model!r} returns a {type(made).__name__}, which has no run")
+        runner: Runner = made
+        return runner
+    from embodio.agent.checkpoint import VOCABULARY
+    from embodio.model import TaskRunner, load
+    from embodio.train.experiments.pretrain.network import opened_vocabulary
+
+    place = vocabulary or (model if (Path(model) / VOCABULARY).is_file() else "")
+    return TaskRunner(load(model, device=device), opened_vocabulary(place), rows_at_once=rows)
+
+
+def answers_of(runner: Runner, task: SuiteTask, truths: Sequence[Any], seeds: Sequence[int]) -> list[Any]:
+    """The answers to annotations, whose own answers are hidden.
+
+    Raises:
+        BenchmarkError: the runner does not return one answer for each.
+    """
+    asked = [task.kind.request(truth) for truth in truths]
+    how: dict[str, Any] = dict(task.options or {})
+    if task.wording:
+        how["wording"] = task.wording
+    found = list(runner.run(task.family, asked, seeds=list(seeds), **how))
+    if len(found) != len(asked):
+        raise BenchmarkError(f"{task.name}: the model gave {len(found)} answers to {len(asked)} items")
+    return [_without_overlaps(one, task.overlap) for one in found]
+
+
+def _without_overlaps(found: Any, overlap: float) -> Any:
+    """Boxes without those that overlap an earlier one too much."""
+    if isinstance(found, AnswerError) or not isinstance(found, BoxesItem) or found.boxes is None or overlap >= 1:
+        return found
+    kept = suppress(found.boxes, overlap)
+    labels = tuple(np.array(found.labels, dtype=object)[kept]) if found.labels else ()
+    scores = None if found.scores is None else tuple(np.array(found.scores)[kept].tolist())
+    return replace(found, boxes=found.boxes[kept], labels=labels, scores=scores)

@@ -1,0 +1,101 @@
+"""Suites: YAML files that list tasks, each a family, a file of annotations, and the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from embodio.benchmarks.errors import BenchmarkError
+from embodio.datasets.annotations import annotation_formats, annotation_reader
+from embodio.datasets.annotations.parts.item import AnnotatedItem
+from embodio.datasets.metrics import named_metric
+from embodio.model.tasks.base.family import Family
+from embodio.model.tasks.families import family_named
+
+SHIPPED = Path(__file__).resolve().parent / "suites"
+
+
+@dataclass(frozen=True)
+class SuiteTask:
+    """One task of a suite.
+
+    Attributes:
+        name: its name in tables.
+        family: name of the family.
+        file: of annotations, relative to the folder of the data.
+        format: of the file, see `embodio.datasets.annotations`.
+        media: folder of pictures and sounds, relative to the folder of the data.
+        metrics: names of metrics; empty for those of the family.
+        wording: replaces the family's own wording, with the same slots; empty keeps it.
+        options: further arguments of `TaskRunner.run`, such as `threshold`.
+        overlap: boxes that overlap an earlier one more than this are dropped; 1 keeps all.
+    """
+
+    name: str
+    family: str
+    file: str
+    format: str = "jsonl"
+    media: str = "."
+    metrics: tuple[str, ...] = ()
+    wording: str = ""
+    options: Mapping[str, Any] | None = None
+    overlap: float = 1.0
+
+    @property
+    def kind(self) -> Family[Any]:
+        """The family."""
+        return family_named(self.family)
+
+    @property
+    def measured_by(self) -> tuple[str, ...]:
+        """The metrics."""
+        return self.metrics or self.kind.metrics
+
+    def items(self, folder: Path) -> Sequence[AnnotatedItem]:
+        """The items of the file; raises AnnotationError."""
+        return annotation_reader(self.format)(folder / self.file, folder / self.media, self.kind)
+
+
+def read_suite(name: str) -> tuple[Path, list[SuiteTask]]:
+    """The folder of a suite and its tasks.
+
+    Args:
+        name: of a shipped suite, or path of a YAML file.
+
+    Raises:
+        BenchmarkError: there is no such suite, or it is not one; the message names the task and the key.
+        TaskError, UnknownMetricError, UnknownAnnotationFormatError: an unknown family, metric or format.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else SHIPPED / f"{name}.yaml"
+    if not path.is_file():
+        shipped = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.yaml")))
+        raise BenchmarkError(f"suite: there is no {name!r}; there are {shipped}, or give the path of a YAML file")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise BenchmarkError(f"{path}: not YAML: {error}") from error
+    tasks = content.get("tasks") if isinstance(content, dict) else None
+    if not isinstance(tasks, dict) or not tasks:
+        raise BenchmarkError(f"{path}: expected the key tasks with at least one task")
+    return path.parent, [_task(str(task), values, path) for task, values in tasks.items()]
+
+
+def _task(name: str, values: Any, path: Path) -> SuiteTask:
+    known = {one.name for one in fields(SuiteTask)} - {"name"}
+    if not isinstance(values, dict) or not {"family", "file"} <= set(values) <= known:
+        raise BenchmarkError(f"{path}: tasks.{name}: expected family, file and perhaps {', '.join(sorted(known))}")
+    task = SuiteTask(name, **(values | {"metrics": tuple(values.get("metrics") or ())}))
+    if not task.measured_by:
+        raise BenchmarkError(f"{path}: tasks.{name}: the family {task.family} has no metric; give metrics")
+    fields_there = {one.name for one in fields(task.kind.annotation)}
+    for metric in task.measured_by:
+        missing = set(named_metric(metric).reads) - fields_there
+        if missing:
+            raise BenchmarkError(f"{path}: tasks.{name}: {metric} reads {sorted(missing)}, which {task.family} lacks")
+    if task.format not in annotation_formats():
+        annotation_reader(task.format)
+    return task

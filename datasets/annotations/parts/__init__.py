@@ -1,0 +1,1 @@
+"""What formats of annotated files share: items, values and media."""

@@ -1,0 +1,159 @@
+"""Annotations from plain values: numbers, texts and names of media files become the fields of an annotation."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.annotations.parts.item import AnnotationError
+from embodio.datasets.codecs.image_codec import decode_image
+from embodio.datasets.errors import DatasetError
+from embodio.model.example import Image
+from embodio.model.processing.media_files import MediaError
+from embodio.model.processing.sound_files import read_sound
+from embodio.model.tasks.base.family import Annotation, Family, InputMedia
+from embodio.model.tasks.locations.labelled import BODY_PARTS, Keypoints
+from embodio.model.tasks.locations.spatial import CameraPose
+
+MEDIA = ("image", "image_history", "audio", "audio_history")
+_BOXES = ("box", "boxes", "subject", "object")
+_TEXTS = ("text", "references", "question", "instruction", "expression")
+
+Floats = npt.NDArray[np.float32]
+
+
+def annotation_of(family: Family[Any], values: Mapping[str, Any], folder: Path, where: str) -> Annotation:
+    """An annotation of a family.
+
+    Args:
+        family: the family.
+        values: field -> value. Media, masks and pictures are names of files; boxes are lists (y1, x1, y2, x2) in pixels
+            of the image, points (y, x), keypoints 17 lists (y, x, visible), a pose (theta, phi, radius).
+        folder: of the files.
+        where: the place, for messages.
+
+    Raises:
+        AnnotationError: an unknown or missing field, an empty text, a box outside the image, a file that is missing.
+    """
+    known = {one.name for one in dataclasses.fields(family.annotation)} - {"media"}
+    for name in values:
+        if name not in known and name not in MEDIA:
+            near = difflib.get_close_matches(name, [*known, *MEDIA], n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted({*known, *MEDIA}))}"
+            raise AnnotationError(f"{where}: {family.name} has no field {name!r}; {hint}")
+    media = InputMedia(**{name: _read(name, values[name], folder, where) for name in MEDIA if name in values})
+    fields = {name: _read(name, value, folder, where) for name, value in values.items() if name in known}
+    for name in set(_BOXES) & set(fields):
+        _require_inside(fields[name], media.image, f"{where}: {name}")
+    try:
+        return family.annotation(media=media, **fields)
+    except TypeError as error:
+        raise AnnotationError(f"{where}: {family.name}: {error}") from error
+
+
+def _read(name: str, value: Any, folder: Path, where: str) -> Any:
+    """A field in the type that annotations have."""
+    if name in _TEXTS and not all(isinstance(one, str) and one.strip() for one in _as_list(value)):
+        raise AnnotationError(f"{where}: {name}: expected text that is not empty, found {value!r}")
+    reader = _READERS.get(name)
+    try:
+        if reader is not None:
+            return reader(value, folder)
+        return tuple(value) if isinstance(value, list) else value
+    except (DatasetError, MediaError, OSError, TypeError, ValueError) as error:
+        raise AnnotationError(f"{where}: {name}: {error}") from error
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def read_image(name: str, folder: Path) -> Image:
+    """A picture file in RGB, uint8 [H, W, 3]; raises OSError, ValueError or DatasetError."""
+    return decode_image((folder / name).read_bytes())
+
+
+def _numbers(shape: tuple[int, ...], value: Any, folder: Path) -> Floats:
+    """An array of a shape, in which -1 is any size."""
+    found = np.asarray(value, dtype=np.float32)
+    if found.size == 0:
+        found = found.reshape([max(side, 0) for side in shape])
+    if found.ndim != len(shape) or any(side not in (-1, real) for side, real in zip(shape, found.shape, strict=True)):
+        raise ValueError(f"expected numbers of the shape {shape}, found {found.shape}")
+    if not np.isfinite(found).all():
+        raise ValueError("a number is undefined")
+    return found
+
+
+def _array_file(name: str, folder: Path) -> Floats | None:
+    """The content of a .npy file; None for another one."""
+    return np.load(folder / name, allow_pickle=False).astype(np.float32) if name.endswith(".npy") else None
+
+
+def _mask(name: str, folder: Path) -> npt.NDArray[np.bool_]:
+    return np.asarray(read_image(name, folder).max(axis=2) > 127)
+
+
+def _depth(name: str, folder: Path) -> Floats:
+    found = _array_file(name, folder)
+    return (read_image(name, folder).mean(axis=2) / 255).astype(np.float32) if found is None else found
+
+
+def _normals(name: str, folder: Path) -> Floats:
+    """Of a picture, red, green and blue are x, y and z from -1 to 1; black is unknown."""
+    found = _array_file(name, folder)
+    if found is not None:
+        return found
+    pixels = read_image(name, folder)
+    vectors = pixels.astype(np.float32) / 127.5 - 1
+    lengths = np.maximum(np.linalg.norm(vectors, axis=2, keepdims=True), 1e-6)
+    return np.where(pixels.any(axis=2, keepdims=True), vectors / lengths, 0).astype(np.float32)
+
+
+def _keypoints(value: Any, folder: Path) -> Keypoints:
+    rows = _numbers((len(BODY_PARTS), 3), value, folder)
+    return Keypoints(rows[:, :2], rows[:, 2] > 0)
+
+
+def _sound(name: str, folder: Path) -> Floats:
+    return read_sound(folder / name)
+
+
+def _several(read: Callable[[str, Path], Any], names: Any, folder: Path) -> list[Any]:
+    return [read(name, folder) for name in names]
+
+
+_READERS: Mapping[str, Callable[[Any, Path], Any]] = {
+    "image": read_image,
+    "image_history": partial(_several, read_image),
+    "audio": _sound,
+    "audio_history": partial(_several, _sound),
+    "drawn": read_image,
+    "sound": _sound,
+    "mask": _mask,
+    "depth": _depth,
+    "normals": _normals,
+    "keypoints": _keypoints,
+    "pose": lambda value, folder: CameraPose(*(float(one) for one in value)),
+    "point": partial(_numbers, (2,)),
+    "boxes": partial(_numbers, (-1, 4)),
+    **{name: partial(_numbers, (4,)) for name in ("box", "subject", "object")},
+}
+
+
+def _require_inside(boxes: Floats, image: Image | None, where: str) -> None:
+    """Raises AnnotationError for boxes without an image, without an area, or outside their image."""
+    if image is None:
+        raise AnnotationError(f"{where}: there is not an image that it lies in")
+    limits = np.array([*image.shape[:2]] * 2, dtype=np.float32)
+    for box in boxes.reshape(-1, 4):
+        if (box < -1).any() or (box > limits + 1).any() or (box[2:] <= box[:2]).any():
+            size = f"{image.shape[0]} x {image.shape[1]} pixels"
+            raise AnnotationError(f"{where}: {box.tolist()} (y1, x1, y2, x2) is not a box inside an image of {size}")

@@ -1,0 +1,107 @@
+"""Annotated files: values become annotations, formats are read, and mistakes are named with their place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embodio.datasets.annotations import UnknownAnnotationFormatError, annotation_formats, annotation_reader
+from embodio.datasets.annotations.parts.item import AnnotationError
+from embodio.datasets.annotations.parts.values import annotation_of
+from embodio.datasets.codecs.image_codec import encode_image
+from embodio.model.tasks.families import family_named
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
+    (tmp_path / "photo.png").write_bytes(encode_image(pixels, "png"))
+    mask = np.zeros((40, 60, 3), dtype=np.uint8)
+    mask[:10] = 255
+    (tmp_path / "mask.png").write_bytes(encode_image(mask, "png"))
+    np.save(tmp_path / "depth.npy", np.full((40, 60), 0.5, dtype=np.float32))
+    return tmp_path
+
+
+def made(family: str, folder: Path, **values: Any) -> Any:
+    return annotation_of(family_named(family), values, folder, "here")
+
+
+def test_fields_have_the_types_of_annotations(folder: Path) -> None:
+    asked = made("answer_question", folder, image="photo.png", question="what?", text="cup", references=["cup", "mug"])
+    assert asked.media.image.shape == (40, 60, 3) and asked.references == ("cup", "mug")
+    assert made("refer", folder, image="photo.png", expression="it", box=[1, 2, 30, 50]).box.dtype == np.float32
+    assert made("segment", folder, image="photo.png", name="sky", mask="mask.png").mask.sum() == 600
+    assert made("depth", folder, image="photo.png", depth="depth.npy").depth.max() == 0.5
+    normals = made("normals", folder, image="photo.png", normals="mask.png").normals
+    assert np.allclose(normals[0, 0], 3**-0.5, atol=1e-3) and not normals[-1].any()
+    points = [[y, 2 * y, y % 3] for y in range(17)]
+    assert (
+        made("keypoints", folder, image="photo.png", box=[0, 0, 9, 9], keypoints=points).keypoints.visible.sum() == 11
+    )
+    assert made("localise", folder, image="photo.png", name="cup", boxes=[]).boxes.shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"image": "photo.png", "expression": "it", "box": [1, 2, 30, 90]}, r"not a box inside an image of 40 x 60"),
+        ({"image": "photo.png", "expression": "it", "box": [9, 2, 9, 20]}, r"box: .* is not a box inside"),
+        ({"image": "photo.png", "expression": "it", "box": [9, 2]}, r"box: expected numbers of the shape \(4,\)"),
+        ({"expression": "it", "box": [1, 2, 30, 50]}, "there is not an image"),
+        ({"image": "lost.png", "expression": "it"}, "image: .*lost.png"),
+        ({"image": "photo.png", "expression": " "}, "expression: expected text that is not empty"),
+        ({"image": "photo.png", "expresion": "it"}, "no field 'expresion'; did you mean 'expression'"),
+        ({"image": "photo.png"}, "expression"),
+    ],
+)
+def test_mistakes_are_named_with_their_place(folder: Path, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(AnnotationError, match=f"^here: .*{message}|^here: {message}"):
+        made("refer", folder, **values)
+
+
+def test_lines_of_json(folder: Path) -> None:
+    rows = [{"image": "photo.png", "question": "what?", "text": "cup"}, {"key": "b", "question": "why?", "text": "so"}]
+    file = folder / "rows.jsonl"
+    file.write_text("\n\n".join(json.dumps(row) for row in rows))
+    items = annotation_reader("jsonl")(file, folder, family_named("answer_question"))
+    assert [(item.key, item.group) for item in items] == [("1", "photo.png"), ("b", "b")]
+    assert items[1].make().question == "why?"  # type: ignore[attr-defined]
+    for text, message in (("[1]", "expected an object"), ("{", "line 1: not JSON"), ("", "not one item")):
+        file.write_text(text)
+        with pytest.raises(AnnotationError, match=message):
+            annotation_reader("jsonl")(file, folder, family_named("answer_question"))
+    file.write_text('{"key": "a"}\n{"key": "a"}')
+    with pytest.raises(AnnotationError, match="two items have the key 'a'"):
+        annotation_reader("jsonl")(file, folder, family_named("answer_question"))
+
+
+def grit(folder: Path, family: str, asked: dict[str, Any], output: dict[str, Any]) -> list[Any]:
+    file = folder / "grit.json"
+    file.write_text(json.dumps([{"input": {"example_id": "e", "image_id": "photo.png"} | asked, "output": output}]))
+    return [item.make() for item in annotation_reader("grit")(file, folder, family_named(family))]
+
+
+def test_samples_of_grit_have_x_before_y(folder: Path) -> None:
+    (place,) = grit(folder, "localise", {"task_query": "cup"}, {"bboxes": [[2, 1, 50, 30]]})
+    assert place.name == "cup" and place.boxes.tolist() == [[1, 2, 30, 50]]
+    (word,) = grit(folder, "classify", {"bbox": [2, 1, 50, 30], "output_options": ["a", "b"]}, {"words": ["a"]})
+    assert word.box.tolist() == [1, 2, 30, 50] and word.choices == ("a", "b") and word.text == "a"
+    (question,) = grit(folder, "answer_question", {"task_query": "what?"}, {"words": ["a", "b"]})
+    assert question.references == ("a", "b")
+    people = grit(folder, "keypoints", {}, {"bboxes": [[2, 1, 50, 30]] * 2, "points": [[5, 7, 2] * 17, [0, 0, 0] * 17]})
+    assert people[0].keypoints.points[0].tolist() == [7, 5] and not people[1].keypoints.visible.any()
+    with pytest.raises(AnnotationError, match="sample 0: it lacks 'task_query'"):
+        grit(folder, "refer", {}, {"bboxes": [[2, 1, 50, 30]]})
+    with pytest.raises(AnnotationError, match="no task of the family 'draw'"):
+        grit(folder, "draw", {}, {})
+
+
+def test_formats_are_listed() -> None:
+    assert annotation_formats() == ["grit", "jsonl"]
+    with pytest.raises(UnknownAnnotationFormatError, match="did you mean 'jsonl'"):
+        annotation_reader("json")
