@@ -48,9 +48,9 @@ NANO_AUDIO_TOKENIZER = AudioTokenizerConfig(
     decoder_mlp_dim=768,
     decoder_heads=6,
     decoder_head_dim=32,
-    patch_size=(16, 16),
+    patch_size=(16, 8),
 )
-"""The audio tokeniser of small networks: 4.08 s, 256 x 128 cells, 16 x 8 codes, 2.6 M parameters."""
+"""The audio tokeniser of small networks: 4.08 s, 256 x 128 cells, 32 x 8 codes, 2.6 M parameters."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _nano_generalist(vocab_size: int | None) -> dict[str, Any]:
             encoder_audio=128,
             decoder_text=256,
             decoder_image=144,
-            decoder_audio=128,
+            decoder_audio=256,
         ),
         "sampling": SamplingConfig(
             image_patches=72, image_history_patches=72, audio_patches=128, audio_history_patches=128

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from embodio.model.config.parts import ImageTokenizerConfig
 from embodio.model.network.batch import Batch
@@ -12,6 +13,9 @@ from embodio.train.objective import Outcome
 from embodio.train.tokenizers.coded_training import CodedTraining
 from embodio.train.tokenizers.losses import FrozenFeatures, perceptual_distance
 from embodio.train.tokenizers.settings import CodebookConfig, ImageLossConfig
+
+_BLOCK = 8
+"""Side in pixels of blocks whose mean colours are compared; single pixels judge edges more than colours."""
 
 
 class ImageTraining(CodedTraining):
@@ -35,11 +39,14 @@ class ImageTraining(CodedTraining):
         quantised = self.codebook(latents, self.tokenizer.codebook)
         vectors = quantised.vectors.to(latents.dtype).permute(0, 3, 1, 2)
         found = self.tokenizer.decoder(self.tokenizer.after_codes(vectors)).float()
-        perceptual = self.weights.perceptual, perceptual_distance(self.features, pixels, found)
+        besides = {
+            "colour": (self.weights.colour, avg_pool2d(pixels - found, _BLOCK).abs().mean()),
+            "perceptual": (self.weights.perceptual, perceptual_distance(self.features, pixels, found)),
+        }
         clipped = (pixels - found.clamp(-1, 1)).square().mean(dim=(1, 2, 3))
         psnr = (10.0 * torch.log10(4.0 / clipped.clamp(min=1e-10))).mean()
         last = self.tokenizer.decoder.last.weight
-        return self.measured(pixels, found, quantised, last, besides={"perceptual": perceptual}, figures={"psnr": psnr})
+        return self.measured(pixels, found, quantised, last, besides=besides, figures={"psnr": psnr})
 
 
 class ImageObjective:

@@ -22,6 +22,8 @@ Picture = npt.NDArray[np.uint8]
 _WHOLE = 0.5
 """Share of training pictures that are fitted onto the canvas; the others are square parts of at least 0.4 a side."""
 _SMALLEST = 0.4
+_RECOLOURED = 0.5
+"""Share of training pictures whose channels are shuffled, so that rare colours are known as well as frequent ones."""
 
 
 class PictureBatches(NumberedBatches[CorpusMedia]):
@@ -52,7 +54,7 @@ class PictureBatches(NumberedBatches[CorpusMedia]):
 
 
 def drawn(picture: Picture, canvas: Size, crop: int, generator: np.random.Generator) -> Picture:
-    """A training view of a picture: fitted or a part of it, mirrored or not, and of that a crop; uint8 [H, W, 3]."""
+    """A training view of a picture, whole or in part, maybe mirrored and recoloured, cropped; uint8 [H, W, 3]."""
     if generator.random() < _WHOLE:
         shown = pixels_on_canvas(picture, canvas)
     else:
@@ -63,6 +65,8 @@ def drawn(picture: Picture, canvas: Size, crop: int, generator: np.random.Genera
         shown = pixels_on_canvas(picture[top : top + part, left : left + part], canvas)
     if generator.random() < 0.5:
         shown = shown[:, ::-1]
+    if generator.random() < _RECOLOURED:
+        shown = shown[..., generator.permutation(3)]
     if crop:
         top, left = (int(generator.integers(length - crop + 1)) for length in canvas)
         shown = shown[top : top + crop, left : left + crop]

@@ -58,15 +58,17 @@ class ImageLossConfig(CodedLossConfig):
     """Weights of the losses of pictures.
 
     Attributes:
+        colour: of the mean absolute difference of the mean colours of blocks of 8 x 8 pixels.
         perceptual: of the distance between features of a frozen random network.
     """
 
+    colour: float = 1.0
     perceptual: float = 0.5
     discriminator_width: int = 32
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_ranges(self, "loss.", perceptual=NOT_NEGATIVE)
+        require_ranges(self, "loss.", colour=NOT_NEGATIVE, perceptual=NOT_NEGATIVE)
 
 
 @dataclass(frozen=True)

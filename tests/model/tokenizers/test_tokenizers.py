@@ -178,4 +178,4 @@ def test_the_small_tokenisers_have_the_grids_of_small_networks() -> None:
     codes = image.encode(torch.rand(1, 96, 96, 3))
     assert codes.shape == (1, 144) and image.decode(codes).shape == (1, 96, 96, 3)
     codes = audio.encode(torch.rand(1, 256, 128, 1))
-    assert codes.shape == (1, 128) and audio.decode(codes).shape == (1, 256, 128, 1)
+    assert codes.shape == (1, 256) and audio.decode(codes).shape == (1, 256, 128, 1)
