@@ -13,6 +13,7 @@ overrides. A group that has the name of a nested dataclass sets that one only, a
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -72,10 +73,12 @@ def run(
     try:
         if set(_ASKED) & set(arguments):
             _show(schema, arguments, prog, description, examples, config_dir)
+            sys.stdout.flush()
             return 0
         with Interruption() as interruption:
             code = execute(compose(schema, arguments, config_dir=config_dir)) or 0
             interruption.check()
+            sys.stdout.flush()
             return code
     except UsageError as error:
         _complain(f"{prog}: {error}\nAll keys: {prog} --help")
@@ -89,11 +92,21 @@ def run(
         with suppress(OSError):  # perhaps nothing can be printed any more
             shown = f"{error.filename}: {error.strerror or error}" if error.filename else WriteError.of("output", error)
             _complain(f"{prog}: {shown}")
+        _forget_output()
         return EXIT_FAILED
     except KeyboardInterrupt as error:
         ended = isinstance(error, Terminated)
         _complain(f"\n{prog}: {'terminated' if ended else 'interrupted'}")
         return EXIT_TERMINATED if ended else EXIT_INTERRUPTED
+
+
+def _forget_output() -> None:
+    """Drops what could not be printed, which Python would otherwise try once more, and complain, when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(text: str) -> None:
