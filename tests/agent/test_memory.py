@@ -32,7 +32,15 @@ def grown(agent: Agent, observations: list[dict[str, object]], steps: int) -> in
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("make", [continuous, words, poses, lambda: hearing(microphone=True, chunk=3)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(continuous, marks=pytest.mark.slow),
+        words,
+        pytest.param(poses, marks=pytest.mark.slow),
+        lambda: hearing(microphone=True, chunk=3),
+    ],
+)
 def test_memory_does_not_grow(make: Callable[[], PolicyFormat]) -> None:
     policy_format = make()
     agent = Agent(make_checkpoint(policy_format), options=AgentOptions(replan=policy_format.chunk))

@@ -17,10 +17,14 @@ COMMANDS = (
     "embodio.benchmarks.rollouts.rollout",
 )
 LOOK = """
-import os, sys
-sys.meta_path.insert(0, type("Watch", (), {"find_spec": staticmethod(
-    lambda name, *rest: name == "torch" and print("torch with", os.environ.get("OMP_WAIT_POLICY")) or None)}))
-import importlib
+import importlib, os, sys
+
+def find_spec(name, *rest):
+    if name == "torch":
+        print("torch with", os.environ.get("OMP_WAIT_POLICY"), flush=True)
+        os._exit(0)  # torch itself takes seconds
+
+sys.meta_path.insert(0, type("Watch", (), {"find_spec": staticmethod(find_spec)}))
 importlib.import_module(sys.argv[1])
 import torch
 """

@@ -113,7 +113,7 @@ def test_a_guard_can_leave_out_a_step_and_what_it_remembers_is_saved(tmp_path: P
     assert again.judge.state_dict() == {"seen": 4}
 
 
-@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+@pytest.mark.parametrize("precision", [pytest.param("float16", marks=pytest.mark.slow), "bfloat16"])
 def test_lower_precision_learns_and_resumes_to_the_bit(tmp_path: Path, precision: str) -> None:
     """In float16 the first steps overflow and lower the scale, which is part of the state."""
     changes = {"precision": precision, "dropout_rate": 0.0, "steps": 8, "checkpoint_every": 8, "validate_every": 8}
