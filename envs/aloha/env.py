@@ -7,7 +7,6 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from embodio.envs.actions import action_box, checked_action
@@ -15,7 +14,7 @@ from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
 from embodio.envs.errors import EnvError, SimulatorError, UnknownEnv
 from embodio.envs.family import Simulator
 from embodio.envs.headless_mujoco import GL_REMEDY, errors_as_simulator_error, prefer_headless
-from embodio.envs.instruction_space import Instruction
+from embodio.envs.observation_space import RENDER_MODES, observation_space, require_settings
 
 Observation = dict[str, Any]
 CONTROL_HZ = 50.0
@@ -69,7 +68,7 @@ class AlohaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     on success, else 0, and `info["stage"]` is gym-aloha's own reward from 0 to 4. The same seed yields the same pixels.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": int(CONTROL_HZ)}  # noqa: RUF012
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": int(CONTROL_HZ)}  # noqa: RUF012
 
     def __init__(
         self,
@@ -94,21 +93,12 @@ class AlohaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """
         if task not in TASKS:
             raise UnknownEnv(task, TASKS)
-        if horizon < 1:
-            raise EnvError(f"horizon must be at least 1 step, got {horizon}")
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise EnvError(f"render_mode {render_mode!r} is not known; use None or 'rgb_array'")
+        require_settings(horizon, render_mode)
         SIMULATOR.require()
         self.task, self.horizon, self.cameras, self.render_mode = task, horizon, cameras, render_mode
         self.embodiment = two_arms(image_height)
         self.action_space = action_box(self.embodiment.action.dimensions)
-        items: dict[str, spaces.Space[Any]] = {}
-        for camera in self.embodiment.cameras if cameras else ():
-            items[camera.name] = spaces.Box(0, 255, (camera.height, camera.width, camera.channels), np.uint8)
-        # Physical limits are soft in simulation, so the box is open; `embodiment.state` holds the nominal ones.
-        items["state"] = spaces.Box(-np.inf, np.inf, (len(self.embodiment.state),), np.float32)
-        items["instruction"] = Instruction()
-        self.observation_space = spaces.Dict(items)
+        self.observation_space = observation_space(self.embodiment, cameras)
         self._arms: Any = None
         self._steps = 0
 

@@ -6,15 +6,14 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from embodio.envs.actions import action_box, checked_action
 from embodio.envs.errors import EnvError, SimulatorError, UnknownEnv
-from embodio.envs.instruction_space import Instruction
 from embodio.envs.metaworld.robot import CAMERAS, CONTROL_HZ, STATE_SIZE, sawyer_xyz
 from embodio.envs.metaworld.simulator import SIMULATOR, TaskSimulator
 from embodio.envs.metaworld.tasks import SUITES, TASKS, WORDINGS, instruction_of
+from embodio.envs.observation_space import RENDER_MODES, observation_space, require_settings
 
 Observation = dict[str, Any]
 HORIZON = 500
@@ -39,7 +38,7 @@ class MetaworldEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (declared so by gymnasium)
-        "render_modes": ["rgb_array"],
+        "render_modes": RENDER_MODES,
         "render_fps": int(CONTROL_HZ),
     }
 
@@ -69,18 +68,15 @@ class MetaworldEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """
         if task not in TASKS and task not in SUITES:
             raise UnknownEnv(task, {*TASKS, *SUITES})
-        if horizon < 1:
-            raise EnvError(f"horizon must be at least 1 step, got {horizon}")
+        require_settings(horizon, render_mode)
         if wording not in WORDINGS:
             raise EnvError(f"wording {wording!r} is not known; use one of {', '.join(WORDINGS)}")
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise EnvError(f"render_mode {render_mode!r} is not known; use None or 'rgb_array'")
         SIMULATOR.require()
         self.tasks = SUITES.get(task, (task,))
         self.horizon, self.cameras, self.wording, self.render_mode = horizon, cameras, wording, render_mode
         self.embodiment = sawyer_xyz(image_size)
         self.action_space = action_box(self.embodiment.action.dimensions)
-        self.observation_space = self._observation_space()
+        self.observation_space = observation_space(self.embodiment, cameras)
         self._simulators: dict[str, TaskSimulator] = {}
         self._present: tuple[str, TaskSimulator] | None = None
         self._instruction = ""
@@ -186,15 +182,6 @@ class MetaworldEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             simulator.close()
         if self._present is not None and self._present[0] == task:
             self._present = None
-
-    def _observation_space(self) -> spaces.Dict:
-        items: dict[str, spaces.Space[Any]] = {}
-        for camera in self.embodiment.cameras if self.cameras else ():
-            items[camera.name] = spaces.Box(0, 255, (camera.height, camera.width, camera.channels), np.uint8)
-        # Physical limits are soft in simulation, so the box is open; `embodiment.state` holds the nominal ones.
-        items["state"] = spaces.Box(-np.inf, np.inf, (len(self.embodiment.state),), np.float32)
-        items["instruction"] = Instruction()
-        return spaces.Dict(items)
 
     def _observe(self) -> Observation:
         simulator = self.simulator

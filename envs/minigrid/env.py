@@ -17,8 +17,8 @@ from embodio.envs.actions import action_box, checked_action
 from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
 from embodio.envs.errors import EnvError, UnknownEnv
 from embodio.envs.family import Simulator
-from embodio.envs.instruction_space import Instruction
 from embodio.envs.minigrid.tasks import TASKS, minigrid_id
+from embodio.envs.observation_space import RENDER_MODES, observation_space, require_settings
 
 Observation = dict[str, Any]
 WORDS = ("left", "right", "forward", "pick up", "drop", "toggle", "done")
@@ -57,7 +57,7 @@ class MinigridEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         last_word: number of the word that was executed last in this episode, for experts; None at its beginning.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 4}  # noqa: RUF012 (as gymnasium has it)
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 4}  # noqa: RUF012 (as gymnasium has it)
 
     def __init__(
         self,
@@ -81,15 +81,12 @@ class MinigridEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """
         if task not in TASKS:
             raise UnknownEnv(task, TASKS)
-        if horizon is not None and horizon < 1:
-            raise EnvError(f"horizon must be at least 1 step, got {horizon}")
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise EnvError(f"render_mode {render_mode!r} is not known; use None or 'rgb_array'")
+        require_settings(horizon, render_mode)
         SIMULATOR.require()
         self.task, self.horizon, self.cameras, self.render_mode = task, horizon, cameras, render_mode
         self.embodiment = grid_agent()
         self.action_space = action_box(self.embodiment.action.dimensions)
-        self.observation_space = self._observation_space()
+        self.observation_space = observation_space(self.embodiment, cameras, spaces.Box(0.0, 3.0, (1,), np.float32))
         self._grid: Any = None
         self._seen: dict[str, Any] = {}
         self.last_word: int | None = None
@@ -153,14 +150,6 @@ class MinigridEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         if self._grid is None:
             raise EnvError("the environment is not running; call reset() first")
         return self._grid
-
-    def _observation_space(self) -> spaces.Dict:
-        items: dict[str, spaces.Space[Any]] = {}
-        for camera in self.embodiment.cameras if self.cameras else ():
-            items[camera.name] = spaces.Box(0, 255, (camera.height, camera.width, camera.channels), np.uint8)
-        items["state"] = spaces.Box(0.0, 3.0, (1,), np.float32)
-        items["instruction"] = Instruction()
-        return spaces.Dict(items)
 
     def _observe(self) -> Observation:
         observation: Observation = {}

@@ -41,12 +41,10 @@ class Perturbation:
     """One perturbation of one episode; each method that is not overridden changes nothing.
 
     Attributes:
-        name: of its module.
         needs_mujoco: whether it changes a MuJoCo scene, so that the environment must give one.
         training_levels: highest level that is drawn for domain randomisation; what is above is held out.
     """
 
-    name: ClassVar[str]
     needs_mujoco: ClassVar[bool] = False
     training_levels: ClassVar[int] = 5
 

@@ -8,14 +8,13 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from embodio.envs.actions import action_box, checked_action
 from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
 from embodio.envs.errors import EnvError
 from embodio.envs.family import Simulator
-from embodio.envs.instruction_space import Instruction
+from embodio.envs.observation_space import RENDER_MODES, observation_space, require_settings
 
 Observation = dict[str, Any]
 SIMULATOR = Simulator(
@@ -50,7 +49,7 @@ class PushtEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     how much. `truncated` means that `horizon` steps have passed. The same seed yields the same pixels.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": int(CONTROL_HZ)}  # noqa: RUF012
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": int(CONTROL_HZ)}  # noqa: RUF012
 
     def __init__(
         self, horizon: int = 300, cameras: bool = True, image_size: int = 96, render_mode: str | None = None
@@ -66,21 +65,13 @@ class PushtEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         Raises:
             EnvError: gym-pusht is not installed, `horizon` is not positive or `render_mode` is unknown.
         """
-        if horizon < 1:
-            raise EnvError(f"horizon must be at least 1 step, got {horizon}")
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise EnvError(f"render_mode {render_mode!r} is not known; use None or 'rgb_array'")
+        require_settings(horizon, render_mode)
         SIMULATOR.require()
         self.horizon, self.cameras, self.render_mode = horizon, cameras, render_mode
         self.embodiment = pushing_finger(image_size)
         self.action_space = action_box(self.embodiment.action.dimensions)
-        items: dict[str, spaces.Space[Any]] = {}
-        for camera in self.embodiment.cameras if cameras else ():
-            items[camera.name] = spaces.Box(0, 255, (camera.height, camera.width, camera.channels), np.uint8)
-        # A finger that is pushed against the wall may leave the board a little, so the box is open.
-        items["state"] = spaces.Box(-np.inf, np.inf, (2,), np.float32)
-        items["instruction"] = Instruction()
-        self.observation_space = spaces.Dict(items)
+        # A finger that is pushed against the wall may leave the board a little, so the box of states is open.
+        self.observation_space = observation_space(self.embodiment, cameras)
         self._game: Any = None
         self._steps = 0
 

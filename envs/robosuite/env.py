@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from embodio.envs.actions import action_box, checked_action
 from embodio.envs.errors import EnvError, SimulatorError, UnknownEnv
-from embodio.envs.instruction_space import Instruction
+from embodio.envs.observation_space import RENDER_MODES, observation_space, require_settings
 from embodio.envs.perturbing.mujoco_world import Decoration, MujocoWorld
 from embodio.envs.robosuite import simulator as sim_tools
 from embodio.envs.robosuite.panda import CONTROL_HZ, SIMULATOR_CAMERAS, panda_osc_pose
@@ -50,7 +49,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (declared so by gymnasium)
-        "render_modes": ["rgb_array"],
+        "render_modes": RENDER_MODES,
         "render_fps": int(CONTROL_HZ),
     }
 
@@ -77,17 +76,14 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """
         if task not in TASKS:
             raise UnknownEnv(task, TASKS)
-        if horizon < 1:
-            raise EnvError(f"horizon must be at least 1 step, got {horizon}")
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise EnvError(f"render_mode {render_mode!r} is not known; use None or 'rgb_array'")
+        require_settings(horizon, render_mode)
         self.task = TASKS[task]
         self.horizon = horizon
         self.cameras = cameras
         self.render_mode = render_mode
         self.embodiment = panda_osc_pose(image_size)
         self.action_space = action_box(self.embodiment.action.dimensions)
-        self.observation_space = self._observation_space()
+        self.observation_space = observation_space(self.embodiment, cameras)
         self._simulator: ManipulationEnv | None = None
         self._stop: Callable[[], object] | None = None
         self._steps = 0
@@ -192,15 +188,6 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             observe=self._observe,
             decorations=self._decorations,
         )
-
-    def _observation_space(self) -> spaces.Dict:
-        items: dict[str, spaces.Space[Any]] = {}
-        for camera in self.embodiment.cameras if self.cameras else ():
-            items[camera.name] = spaces.Box(0, 255, (camera.height, camera.width, camera.channels), np.uint8)
-        # Physical limits are soft in simulation, so the box is open; `embodiment.state` holds the nominal ones.
-        items["state"] = spaces.Box(-np.inf, np.inf, (len(self.embodiment.state),), np.float32)
-        items["instruction"] = Instruction()
-        return spaces.Dict(items)
 
     def _observe(self) -> Observation:
         simulator = self._running()

@@ -14,11 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from embodio.envs.robosuite.panda import METRES_PER_UNIT, RADIANS_PER_UNIT
+from embodio.envs.robosuite.reaching import ReachSettings, Vector, yaw_to_hold
 from embodio.envs.robosuite.task import ObjectPoses
-
-_OPEN, _CLOSE = -1.0, 1.0
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -41,36 +38,18 @@ class Grasp:
 
 
 @dataclass(frozen=True)
-class PlaceSettings:
-    """Gains and tolerances of `PickPlaceExpert`; lengths in metres, angles in radians.
+class PlaceSettings(ReachSettings):
+    """Gains and tolerances of `PickPlaceExpert`; lengths in metres.
 
     Attributes:
-        position_gain, rotation_gain: commanded motion per motion that is left.
-        hover: height above the grasp at which the gripper waits to be aligned.
-        aligned, turned: horizontal and yaw error within which the gripper descends fully.
-        funnel, funnel_turn: height kept per metre and per radian beyond them.
-        near, near_turned, near_height: horizontal, yaw and vertical error within which the fingers close.
-        slack: factor by which these widen once the fingers have begun to close.
-        open: finger distance below which the fingers have begun to close.
         grip: distance beyond the width of the object up to which the fingers hold it, and below it down to which they
             are not empty.
         clearance: height above the goal at which an object is carried.
         over: horizontal error within which a carried object is lowered.
-        placed, placed_height: horizontal error, and vertical error, within which the object is let go.
+        placed: horizontal error within which the object is let go.
+        placed_height: vertical error within which the object is let go.
     """
 
-    position_gain: float = 1.0
-    rotation_gain: float = 1.5
-    hover: float = 0.08
-    aligned: float = 0.01
-    turned: float = 0.12
-    funnel: float = 2.0
-    funnel_turn: float = 0.15
-    near: float = 0.02
-    near_turned: float = 0.25
-    near_height: float = 0.022
-    slack: float = 2.0
-    open: float = 0.075
     grip: float = 0.006
     clearance: float = 0.08
     over: float = 0.01
@@ -126,18 +105,14 @@ class PickPlaceExpert:
                 [0.0, 0.0, settings.clearance if opening > self._grasp.width + 2 * settings.grip else 0.0]
             )
             yaw = 0.0
-        elif self._may_close(to_grasp, yaw, opening):
+        elif settings.may_close(to_grasp, yaw, opening, self._grasp.width - settings.grip):
             close = True
             held = opening < self._grasp.width + settings.grip
             motion = self._carry(left) if held else to_grasp
             yaw = 0.0 if held else yaw
         else:
-            motion = to_grasp + np.array([0.0, 0.0, self._height(to_grasp, abs(yaw), opening)])
-        turn = (pointing_down(heading(gripper) + yaw) * gripper.inv()).as_rotvec()
-        arm = np.concatenate(
-            [settings.position_gain / METRES_PER_UNIT * motion, settings.rotation_gain / RADIANS_PER_UNIT * turn]
-        )
-        return np.append(np.clip(arm, -1.0, 1.0), _CLOSE if close else _OPEN).astype(np.float32)
+            motion = to_grasp + np.array([0.0, 0.0, settings.height(to_grasp, abs(yaw), opening)])
+        return settings.command(motion, gripper, yaw, close)
 
     def _is_placed(self, left: Vector) -> bool:
         settings = self._settings
@@ -151,56 +126,3 @@ class PickPlaceExpert:
         rise = left[2] + height
         free = np.clip(1.0 - rise / (0.5 * settings.clearance), 0.0, 1.0) if across > settings.over else 1.0
         return np.array([*(free * left[:2]), rise])
-
-    def _height(self, to_grasp: Vector, yaw_error: float, opening: float) -> float:
-        """Height above the grasp to strive for (m): a funnel that lets the gripper down as it becomes aligned."""
-        settings = self._settings
-        above = -to_grasp[2]
-        if opening < settings.open and above > settings.near_height:
-            return settings.hover
-        tolerance = settings.slack * settings.near if above < settings.near_height else settings.aligned
-        astray = settings.funnel * max(0.0, float(np.hypot(*to_grasp[:2])) - tolerance)
-        twisted = settings.funnel_turn * max(0.0, yaw_error - settings.turned)
-        return min(settings.hover, astray + twisted)
-
-    def _may_close(self, to_grasp: Vector, yaw_error: float, opening: float) -> bool:
-        """Whether the object is between the fingers, judged more leniently once they have begun to close."""
-        settings = self._settings
-        slack = settings.slack if opening < settings.open else 1.0
-        return bool(
-            opening > self._grasp.width - settings.grip
-            and np.hypot(*to_grasp[:2]) < slack * settings.near
-            and abs(to_grasp[2]) < settings.near_height
-            and abs(yaw_error) < slack * settings.near_turned
-        )
-
-
-def heading(gripper: Rotation) -> float:
-    """Direction (rad) of the gripper's x axis, seen from above."""
-    x, y, _ = gripper.apply([1.0, 0.0, 0.0])
-    return float(np.arctan2(y, x))
-
-
-def yaw_to_hold(gripper: Rotation, rotation: NDArray[np.float64], symmetry: float, axis: int | None = None) -> float:
-    """The smallest rotation about the vertical after which a gripper can hold an object.
-
-    Args:
-        gripper: the rotation of the gripper.
-        rotation: the rotation matrix [3, 3] of the object.
-        symmetry: angle (rad) after which the object can be held again; 0 if at every angle.
-        axis: the axis of the object that the x axis of the gripper shall be parallel to; None for the most horizontal
-            one, as a cube may lie on any side.
-
-    Returns:
-        The angle in radians, at most half of `symmetry`.
-    """
-    if symmetry == 0.0:
-        return 0.0
-    flattest = int(np.argmin(np.abs(rotation[2]))) if axis is None else axis
-    error = float(np.arctan2(rotation[1, flattest], rotation[0, flattest])) - heading(gripper)
-    return float((error + symmetry / 2) % symmetry - symmetry / 2)
-
-
-def pointing_down(heading: float) -> Rotation:
-    """The rotation that points straight down, with its x axis in the direction `heading` (rad)."""
-    return Rotation.from_euler("ZX", [heading, np.pi])

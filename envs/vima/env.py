@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from embodio.envs.actions import action_box
 from embodio.envs.errors import EnvError, SimulatorError, UnknownEnv
 from embodio.envs.interleaved_prompt import InterleavedPrompt, PromptSpace, interleave
+from embodio.envs.observation_space import RENDER_MODES, require_settings
 from embodio.envs.vima.benchmark import NO_SCENE, Benchmark, errors_as_simulator_error, start
 from embodio.envs.vima.family import SIMULATOR
 from embodio.envs.vima.isolation import MOTION_STEPS
@@ -45,7 +46,7 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     as the published evaluation does, and says so in its info.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 1}  # noqa: RUF012 (as gymnasium has it)
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 1}  # noqa: RUF012 (as gymnasium has it)
 
     def __init__(
         self,
@@ -78,10 +79,9 @@ class VimaEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.task, self.level = task, level or default_level(task)
         if self.level not in TASKS[task].levels:
             raise EnvError(f"level {self.level!r}: {task} occurs at {', '.join(TASKS[task].levels)}")
-        if horizon is not None and horizon < 1:
-            raise EnvError(f"horizon must be at least 1 step, got {horizon}")
-        if prompt_view not in VIEWS or render_mode not in (None, *self.metadata["render_modes"]):
-            raise EnvError(f"prompt_view must be one of {VIEWS} and render_mode None or 'rgb_array'")
+        require_settings(horizon, render_mode)
+        if prompt_view not in VIEWS:
+            raise EnvError(f"prompt_view must be one of {VIEWS}, got {prompt_view!r}")
         SIMULATOR.require()
         self.horizon = horizon or TASKS[task].oracle_steps + _EXTRA_STEPS
         self.cameras, self.prompt_view, self.render_mode = cameras, prompt_view, render_mode

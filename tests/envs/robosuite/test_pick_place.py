@@ -9,7 +9,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from embodio.envs import make_env, make_expert, run_episode
-from embodio.envs.robosuite.pick_place import Grasp, PickPlaceExpert, heading, pointing_down, yaw_to_hold
+from embodio.envs.robosuite.pick_place import Grasp, PickPlaceExpert
+from embodio.envs.robosuite.reaching import heading, pointing_down, yaw_to_hold
 
 DOWN = Rotation.from_quat([np.sqrt(0.5), np.sqrt(0.5), 0, 0])
 OPEN, HELD = 0.08, 0.041
