@@ -75,6 +75,7 @@ def answer_missing(
     missing = [(number, item) for number, item in enumerate(items) if item.key not in found]
     known = len(items) - len(missing)
     done(known)
+    cut = "\n" if path.exists() and not path.read_bytes().endswith(b"\n") else ""  # after a half-written line
     for start in range(0, len(missing), batch):
         part = missing[start : start + batch]
         truths = [item.make() for _, item in part]
@@ -82,8 +83,8 @@ def answer_missing(
         rows = [
             measured(task, item, answer, truth) for (_, item), answer, truth in zip(part, answers, truths, strict=True)
         ]
-        cut = "\n" if path.exists() and not path.read_bytes().endswith(b"\n") else ""
         append(path, (cut + "".join(f"{json.dumps(asdict(row))}\n" for row in rows)).encode())
+        cut = ""
         found |= {row.key: row for row in rows}
         done(known + start + len(part))
     return {item.key: found[item.key] for item in items}

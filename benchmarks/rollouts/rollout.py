@@ -15,11 +15,11 @@ from embodio.datasets.engines import EngineError
 from embodio.datasets.errors import CollectionError
 from embodio.datasets.files.shards import JobShard
 from embodio.envs.errors import EnvError
-from embodio.envs.perturbing.conditions import PerturbationError, conditions
+from embodio.envs.perturbing.conditions import conditions
 from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run
-from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges, require_shard
-from embodio.train.command_line.schema import UsageError
+from embodio.train.command_line.job_settings import require_conditions, require_shard
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,7 @@ class RolloutConfig:
         require_ranges(self, replan=AT_LEAST_ONE, horizon=AT_LEAST_ONE)
         if self.shard:
             require_shard(self.shard)
-        try:
-            conditions(self.perturb, self.level)
-        except PerturbationError as error:
-            raise UsageError(str(error)) from error
+        require_conditions(self.perturb, self.level)
 
     @property
     def in_workers(self) -> bool:

@@ -13,7 +13,7 @@ from embodio.benchmarks.rollouts.latency import Latency, append_times, read_time
 from embodio.benchmarks.rollouts.play import RESULTS, TIMES
 from embodio.benchmarks.rollouts.player import VIDEOS
 from embodio.benchmarks.rollouts.results import Results
-from embodio.datasets.files.shards import SHARDS, JobShard, require_all
+from embodio.datasets.files.shards import JobShard, require_all, require_finished, shard_folders
 from embodio.model.writing import write_errors
 
 
@@ -25,15 +25,6 @@ class _Part:
     results: Results
     shard: JobShard
     episodes: int
-
-
-def shard_folders(places: Sequence[Path]) -> list[Path]:
-    """The folders of shards: the given ones, or the shards inside them."""
-    found: list[Path] = []
-    for place in places:
-        inside = sorted(path.parent for path in (place / SHARDS).glob(f"*/{RESULTS}"))
-        found += inside or [place]
-    return found
 
 
 def merge(places: Sequence[Path], out: Path) -> Results:
@@ -49,7 +40,7 @@ def merge(places: Sequence[Path], out: Path) -> Results:
     Raises:
         ResultsError: a shard is missing, not finished or there twice, or they are not of one rollout; names the folder.
     """
-    parts = [_read(folder) for folder in shard_folders(places)]
+    parts = [_read(folder) for folder in shard_folders(places, RESULTS)]
     require_all({part.folder: part.shard for part in parts}, ResultsError)
     first = parts[0]
     whole = _whole(first.results.settings)
@@ -88,12 +79,8 @@ def _whole(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _require_finished(part: _Part) -> None:
     wanted = {int(part.results.settings["seed"]) + index for index in part.shard.indices(part.episodes)}
-    missing = sorted(wanted - {row.seed for row in part.results.rows})
-    if missing:
-        raise ResultsError(
-            f"{part.folder} (shard {part.shard.text}) lacks {len(missing)} of {len(wanted)} episodes, such as seed "
-            f"{missing[0]}. Run its command again; it resumes"
-        )
+    done = {row.seed for row in part.results.rows}
+    require_finished(part.folder, part.shard, wanted, done, "seed", ResultsError)
 
 
 def _take_files(part: _Part, out: Path) -> None:

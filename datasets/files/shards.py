@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,20 @@ class JobShard:
         return range(self.number - 1, pieces, self.of_all)
 
 
+def shard_folders(places: Sequence[Path], file: str) -> list[Path]:
+    """The folders of shards: the given ones, or the shards inside them.
+
+    Args:
+        places: folders of shards, or folders that hold shards.
+        file: name of the file that every shard has.
+    """
+    found: list[Path] = []
+    for place in places:
+        inside = sorted(path.parent for path in (place / SHARDS).glob(f"*/{file}"))
+        found += inside or [place]
+    return found
+
+
 def require_all(shards: Mapping[Path, JobShard], error: type[Exception]) -> None:
     """Makes sure that every shard of one job is there once.
 
@@ -80,3 +94,24 @@ def require_all(shards: Mapping[Path, JobShard], error: type[Exception]) -> None
     if missing:
         named = ", ".join(f"{number}/{first.of_all}" for number in missing)
         raise error(f"shards are missing: {named}. Run their commands, then merge again")
+
+
+def require_finished(
+    folder: Path, shard: JobShard, wanted: Set[int], done: Set[int], called: str, error: type[Exception]
+) -> None:
+    """Makes sure that a shard has all its episodes.
+
+    Args:
+        folder: of the shard.
+        shard: which one it is.
+        wanted: its episodes.
+        done: those that it has.
+        called: what the number of an episode is, such as "seed".
+        error: raised if some are missing; the message names the first one.
+    """
+    missing = sorted(wanted - done)
+    if missing:
+        raise error(
+            f"{folder} (shard {shard.text}) lacks {len(missing)} of {len(wanted)} episodes, such as {called} "
+            f"{missing[0]}. Run its command again; it resumes"
+        )

@@ -10,7 +10,7 @@ from typing import Any
 
 from embodio.datasets.errors import CollectionError, CollectionMismatch
 from embodio.datasets.files.folder_lock import sole_user
-from embodio.datasets.files.shards import SHARDS, JobShard, require_all
+from embodio.datasets.files.shards import JobShard, require_all, require_finished, shard_folders
 from embodio.datasets.recording.collection_store import (
     INDEX,
     CollectedEpisode,
@@ -47,7 +47,7 @@ def merge_collections(places: Sequence[Path], out: Path) -> int:
         CollectionError: a shard is missing, not finished or there twice; names it.
         CollectionMismatch: a shard has other settings than the first; names the field.
     """
-    parts = [_read(folder) for place in places for folder in _folders(place)]
+    parts = [_read(folder) for folder in shard_folders(places, INDEX)]
     require_all({part.folder: part.shard for part in parts}, CollectionError)
     for part in parts:
         for name in {**parts[0].settings, **part.settings}:
@@ -62,10 +62,6 @@ def merge_collections(places: Sequence[Path], out: Path) -> int:
             _take(part, store, published)
         store.assemble()
         return sum(row.kept for row in store.published())
-
-
-def _folders(place: Path) -> list[Path]:
-    return sorted(path.parent for path in (place / SHARDS).glob(f"*/{INDEX}")) or [place]
 
 
 def _read(folder: Path) -> _Part:
@@ -90,12 +86,8 @@ def _whole(settings: Mapping[str, Any]) -> StoreSettings:
 
 def _require_finished(part: _Part) -> None:
     wanted = set(part.shard.indices(int(part.settings["episodes"])))
-    missing = sorted(wanted - {row.index for row in part.rows})
-    if missing:
-        raise CollectionError(
-            f"{part.folder} (shard {part.shard.text}) lacks {len(missing)} of {len(wanted)} episodes, such as number "
-            f"{missing[0]}. Run its command again; it resumes"
-        )
+    done = {row.index for row in part.rows}
+    require_finished(part.folder, part.shard, wanted, done, "number", CollectionError)
 
 
 def _take(part: _Part, store: CollectionStore, published: set[int]) -> None:

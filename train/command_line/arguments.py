@@ -121,9 +121,9 @@ def hint(guess: str | None, form: str = "", value: str = "", *, known: str = "",
 
 
 def quoted(argument: str) -> str:
-    """Text as a hydra literal, whatever it contains."""
-    plain = all(letter.isalnum() or letter in "/._-" for letter in argument)
-    return argument if plain else "'" + argument.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    """Text as a hydra string literal, so that nothing in it means anything."""
+    escaped = re.sub(r"(\\*)('|$)", lambda m: m.group(1) * 2 + ("\\'" if m.group(2) else ""), argument)
+    return f"'{escaped}'"
 
 
 def with_names(arguments: Sequence[str], names: Sequence[str]) -> list[str]:

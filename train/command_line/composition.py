@@ -22,7 +22,15 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from embodio.train.command_line.arguments import STAGE, annotation_of, groups_of, inside_named, mistyped, split
+from embodio.train.command_line.arguments import (
+    STAGE,
+    annotation_of,
+    groups_of,
+    inside_named,
+    mistyped,
+    quoted,
+    split,
+)
 from embodio.train.command_line.building import SettingError, checked, plain_defaults, to_plain
 from embodio.train.command_line.schema import Key, UsageError, keys_of, plain_type
 
@@ -107,7 +115,7 @@ def _override(name: str, value: str, keys: Mapping[str, Key]) -> Override:
     """A setting in hydra's grammar, in which text and paths are taken literally."""
     annotation = annotation_of(name, keys)
     literal = plain_type(annotation) in (str, Path) and value != "null"
-    line = f"++{name}={_quoted(value) if literal else value}"
+    line = f"++{name}={value if _is_quoted(value) or not literal else quoted(value)}"
     try:
         override = OverridesParser.create().parse_override(line)
     except HydraException as error:
@@ -117,12 +125,8 @@ def _override(name: str, value: str, keys: Mapping[str, Key]) -> Override:
     return override
 
 
-def _quoted(value: str) -> str:
-    """Text as a hydra string literal, so that commas and brackets in it mean nothing; kept if quoted already."""
-    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
-        return value
-    escaped = re.sub(r"(\\*)('|$)", lambda m: m.group(1) * 2 + ("\\'" if m.group(2) else ""), value)
-    return f"'{escaped}'"
+def _is_quoted(value: str) -> bool:
+    return len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
 
 
 def _place(name: str, chosen: Mapping[str, str], nested: set[str], folder: Path) -> str:

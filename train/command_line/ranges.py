@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from embodio.datasets.files.shards import JobShard
 from embodio.train.command_line.schema import UsageError
 
 
@@ -67,11 +66,3 @@ def require_ranges(config: object, prefix: str = "", **ranges: Range) -> None:
         for value in values:
             if value not in allowed:
                 raise UsageError(f"{prefix}{name}: got {value}, expected {allowed}")
-
-
-def require_shard(text: str) -> JobShard:
-    """Reads the setting `shard`, such as "2/8"; raises UsageError if it is not one."""
-    try:
-        return JobShard.of(text)
-    except ValueError as error:
-        raise UsageError(str(error)) from error

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from embodio.datasets.errors import DatasetError
 from embodio.envs.errors import EnvError
-from embodio.envs.perturbing.conditions import PerturbationError, conditions
+from embodio.envs.perturbing.conditions import conditions
 from embodio.train.command_line.arguments import with_list
 from embodio.train.command_line.cli import run as run_command
-from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, require_ranges, require_shard
+from embodio.train.command_line.job_settings import require_conditions, require_shard
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, require_ranges
 from embodio.train.command_line.schema import UsageError
 
 
@@ -52,10 +53,7 @@ class CollectConfig:
         require_ranges(self, episodes=AT_LEAST_ONE, seed=COUNT, noise=NOT_NEGATIVE, workers=AT_LEAST_ONE)
         if self.shard:
             require_shard(self.shard)
-        try:
-            conditions(self.randomise, self.level)
-        except PerturbationError as error:
-            raise UsageError(str(error)) from error
+        require_conditions(self.randomise, self.level)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from embodio.agent.errors import AgentError
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.datasets.engines import EngineError
 from embodio.envs.errors import EnvError
-from embodio.envs.perturbing.conditions import PerturbationError, conditions
 from embodio.model.errors import ModelError
 from embodio.train.command_line.arguments import with_names
 from embodio.train.command_line.cli import run
+from embodio.train.command_line.job_settings import require_conditions
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, Range, require_ranges
 from embodio.train.command_line.schema import UsageError
 
@@ -72,11 +72,7 @@ class CompareConfig:
         require_ranges(self, alpha=INSIDE, power=INSIDE, margin=Range(0, 1, below=True), look=AT_LEAST_ONE, seed=COUNT)
         require_ranges(self, episodes=AT_LEAST_ONE, workers=AT_LEAST_ONE, threads=COUNT)
         require_ranges(self, replan=AT_LEAST_ONE, horizon=AT_LEAST_ONE)
-        try:
-            several = len(conditions(self.perturb, 3)) > 1
-        except PerturbationError as error:
-            raise UsageError(str(error)) from error
-        if several:
+        if len(require_conditions(self.perturb, 3)) > 1:
             raise UsageError(f"perturb: {self.perturb!r} are several; join what is applied together with '+'")
         if self.env and self.out is None:
             raise UsageError("'out' must be given where agents are played: out=runs/comparison")
