@@ -1,11 +1,10 @@
-"""Families: what is written and tokenised is read back within a bin; one is added as two files; training asks alike."""
+"""Families: what is written and tokenised is read back within a bin, and training asks alike."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from embodio.model import Vocabulary
 from embodio.model.example import Example
-from embodio.model.tasks import AnswerError, PromptError, Prompts, TaskError, families
+from embodio.model.tasks import AnswerError, Prompts
 from embodio.model.tasks.base.boxes_family import BoxesItem
 from embodio.model.tasks.base.family import Annotation, Family, InputMedia
 from embodio.model.tasks.base.task_codec import TaskCodec
@@ -53,7 +52,6 @@ from embodio.model.tasks.families.tag import Tagged
 from embodio.model.tasks.families.view import Viewed
 from embodio.model.tasks.locations.labelled import Keypoints
 from embodio.model.tasks.locations.spatial import CameraPose, Cuboid
-from embodio.model.tasks.prompts import wording as wordings
 from embodio.model.tokens.vocabulary import EOS_ID
 
 VOCABULARY = Vocabulary.default()
@@ -337,11 +335,6 @@ def test_every_family_is_tried() -> None:
     assert set(MAKE) == set(all_families())
 
 
-def test_a_family_that_is_not_there_is_named() -> None:
-    with pytest.raises(TaskError, match="did you mean 'refer'"):
-        family_named("refr")
-
-
 @pytest.mark.parametrize(
     ("name", "ids", "message"),
     [
@@ -354,56 +347,3 @@ def test_a_family_that_is_not_there_is_named() -> None:
 def test_what_cannot_be_read_is_an_answer_error(name: str, ids: list[int], message: str) -> None:
     found = family_named(name).read(ids, MAKE[name](np.random.default_rng(0)), CODEC)
     assert isinstance(found, AnswerError) and message in found.reason
-
-
-TOY = """
-from dataclasses import dataclass
-from embodio.model.tasks.base.text_family import TextFamily, TextItem
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Rhyme(TextItem):
-    word: str
-
-class FindRhyme(TextFamily[Rhyme]):
-    name = "toy_rhyme"
-    annotation = Rhyme
-
-    def slots(self, annotation, codec):
-        return {"word": annotation.word}
-
-FAMILY = FindRhyme()
-"""
-
-
-def test_a_family_is_added_by_one_module_and_one_file_of_wordings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "toy_rhyme.py").write_text(TOY)
-    (tmp_path / "toy_rhyme.yaml").write_text("plain:\n  wordings: ['What rhymes with {word}?']\n")
-    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
-    monkeypatch.setattr(wordings, "FOLDERS", [*wordings.FOLDERS, tmp_path])
-    all_families.cache_clear()
-    wordings.shipped_wordings.cache_clear()
-    try:
-        family = family_named("toy_rhyme")
-        annotation = family.annotation(word="house", text="mouse")  # type: ignore[call-arg]
-        example = family.write(annotation, Prompts()["toy_rhyme.plain"].draw(), CODEC)
-        assert example.text[1:] == ["What rhymes with house?"] and example.text_target == "mouse"
-    finally:
-        all_families.cache_clear()
-        wordings.shipped_wordings.cache_clear()
-
-
-def test_a_module_without_a_family_and_a_family_without_wordings_say_what_to_add(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "toy_bare.py").write_text('"""Nothing yet."""')
-    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
-    all_families.cache_clear()
-    try:
-        with pytest.raises(TaskError, match=r"toy_bare\.py: a module of families needs FAMILY"):
-            all_families()
-    finally:
-        all_families.cache_clear()
-    with pytest.raises(PromptError, match=r"add toy_bare\.yaml, with the group 'plain'"):
-        Prompts()["toy_bare.plain"]
