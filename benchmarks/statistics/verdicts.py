@@ -75,8 +75,8 @@ def figure_verdict(found: FigureDifference, p_value: float, rule: Rule, tests: i
     """The verdict on A compared with B by one figure.
 
     A and B are equal if t standard errors around the difference lie inside the margin (Student's t for the number of
-    clusters; for measures of 0 and 1 Newcombe's interval), and if so many clusters were seen that hardly any others
-    can differ wholly: with K clusters their share may be up to 1 - (alpha / 2)^(1 / K).
+    clusters; for measures of 0 and 1 Newcombe's interval), and if enough clusters were seen to know that hardly any
+    others differ wholly: with K clusters their share may be up to 1 - (alpha / 2)^(1 / K).
 
     Args:
         found: the difference.

@@ -85,7 +85,7 @@ class ComparedFigure:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """The comparison of A and B.
 
     Attributes:
@@ -133,7 +133,7 @@ def read_evaluated(place: Path) -> Evaluated:
     return Evaluated(str(identity.model["model"]), place, identity, answers)
 
 
-def compare(a: Evaluated, b: Evaluated, rule: Rule, judge: Judge = "main", draws: int = 2000) -> Comparison:
+def compare(a: Evaluated, b: Evaluated, rule: Rule, judge: Judge = "main", draws: int = 2000) -> ModelComparison:
     """Compares two models on all tasks that both were evaluated on.
 
     Args:
@@ -162,7 +162,7 @@ def compare(a: Evaluated, b: Evaluated, rule: Rule, judge: Judge = "main", draws
         rows += [ComparedFigure(name, one, *counts) for one in found]
     only = [name for name in a.answers if name not in b.answers], [name for name in b.answers if name not in a.answers]
     labels = (a.model, b.model) if a.model != b.model else (str(a.place), str(b.place))
-    return Comparison(*labels, rule, judge, _judged(rows, rule, judge), _pooled(mains, rows, rule, draws), only)
+    return ModelComparison(*labels, rule, judge, _judged(rows, rule, judge), _pooled(mains, rows, rule, draws), only)
 
 
 def _shared(name: str, a: Evaluated, b: Evaluated) -> list[str]:

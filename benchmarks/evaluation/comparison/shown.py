@@ -10,7 +10,7 @@ from rich.table import Table
 from embodio.benchmarks.comparing.intervals_svg import Bar
 from embodio.benchmarks.comparing.page import ComparisonPage
 from embodio.benchmarks.comparing.words import in_words, p_in_words
-from embodio.benchmarks.evaluation.comparison.comparison import DEFINITION, ComparedFigure, Comparison
+from embodio.benchmarks.evaluation.comparison.comparison import DEFINITION, ComparedFigure, ModelComparison
 from embodio.benchmarks.evaluation.figures import arrow, number
 
 HEADINGS = (
@@ -18,7 +18,7 @@ HEADINGS = (
 )  # fmt: skip
 
 
-def table(comparison: Comparison) -> Table:
+def table(comparison: ModelComparison) -> Table:
     """The comparison for the terminal."""
     shown = Table(title=f"A: {comparison.a}   B: {comparison.b}", caption=caption(comparison), box=SIMPLE_HEAD)
     for name in HEADINGS:
@@ -29,7 +29,7 @@ def table(comparison: Comparison) -> Table:
     return shown
 
 
-def cells(row: ComparedFigure, comparison: Comparison) -> list[str]:
+def cells(row: ComparedFigure, comparison: ModelComparison) -> list[str]:
     """The texts of a row."""
     found = row.found
     ends = "" if found.interval is None else f" ({_signed(found.interval[0])} to {_signed(found.interval[1])})"
@@ -47,7 +47,7 @@ def cells(row: ComparedFigure, comparison: Comparison) -> list[str]:
     ]
 
 
-def caption(comparison: Comparison) -> str:
+def caption(comparison: ModelComparison) -> str:
     """How it was compared, and what was left out."""
     judged = "main figure of each task" if comparison.judge == "main" else "figures"
     text = f"Paired by item; judged by the {judged}, with Holm's correction."
@@ -59,7 +59,7 @@ def caption(comparison: Comparison) -> str:
     return text
 
 
-def page_of(comparison: Comparison, command: str) -> ComparisonPage:
+def page_of(comparison: ModelComparison, command: str) -> ComparisonPage:
     """The page."""
     rows = [*comparison.rows, *([comparison.pooled] if comparison.pooled else [])]
     main = comparison.pooled or rows[0]
@@ -91,7 +91,7 @@ def _bar(row: ComparedFigure) -> Bar | None:
     return Bar(f"{row.task}: {found.figure} {arrow(found.better)}", *values)
 
 
-def _verdict(row: ComparedFigure, comparison: Comparison) -> str:
+def _verdict(row: ComparedFigure, comparison: ModelComparison) -> str:
     if row.verdict is None:
         return ""
     margin = comparison.rule.margin

@@ -10,7 +10,7 @@ import pytest
 
 from embodio.benchmarks.comparing.page import COMPARISON, PAGE
 from embodio.benchmarks.errors import ComparisonError
-from embodio.benchmarks.evaluation.comparison.comparison import Comparison, compare, read_evaluated
+from embodio.benchmarks.evaluation.comparison.comparison import ModelComparison, compare, read_evaluated
 from embodio.benchmarks.evaluation.evaluate import main
 from embodio.benchmarks.evaluation.evaluation import evaluate
 from embodio.benchmarks.statistics.paired import PairedTable
@@ -40,7 +40,7 @@ def answered(suite: Path, model: str, word: str = "cup", **changes: Any) -> Path
     return out
 
 
-def of(a: Path, b: Path, **how: Any) -> Comparison:
+def of(a: Path, b: Path, **how: Any) -> ModelComparison:
     return compare(read_evaluated(a), read_evaluated(b), Rule(), draws=200, **how)
 
 
