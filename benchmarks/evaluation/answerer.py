@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from embodio.benchmarks.evaluation.answers import AnsweredItem
-from embodio.benchmarks.evaluation.runner import Runner, answers_of, open_runner
-from embodio.benchmarks.evaluation.suite import SuiteTask, read_suite
+from embodio.benchmarks.evaluation.runner import Runner, answers_of, function_of, open_runner
+from embodio.benchmarks.evaluation.suite import read_suite
 from embodio.datasets.annotations.parts.item import AnnotatedItem
 from embodio.datasets.engines import named_engine
 from embodio.datasets.metrics import named_metric
+from embodio.datasets.metrics.parts.embedding import EmbeddingMetric
+from embodio.datasets.metrics.parts.metric import Metric
 from embodio.model.tasks.errors import AnswerError
 
 Job = tuple[str, Sequence[int]]
@@ -30,6 +32,7 @@ class AnswererConfig:
         model: see `open_runner`.
         vocabulary: see `open_runner`.
         device: where the network runs.
+        embed: module:function that gives the features of media; empty for none.
         batch: items answered at once.
         seed: of the first item; item i is sampled with seed + i.
         threads: of the network.
@@ -40,6 +43,7 @@ class AnswererConfig:
     model: str
     vocabulary: str
     device: str
+    embed: str
     batch: int
     seed: int
     threads: int
@@ -53,14 +57,15 @@ class Answerer:
         runner: what answers; None opens the model of the config when it is needed.
 
     Raises:
-        BenchmarkError: the suite is not there.
+        BenchmarkError: the suite, or the function `embed`, is not there.
     """
 
     def __init__(self, config: AnswererConfig, runner: Runner | None = None) -> None:
         self._config, self._runner = config, runner
-        home, tasks = read_suite(config.suite)
-        self._folder = home if config.data is None else config.data
-        self.tasks = {task.name: task for task in tasks}
+        self.suite = read_suite(config.suite)
+        self._folder = self.suite.folder if config.data is None else config.data
+        self.tasks = {task.name: task for task in self.suite.tasks}
+        self._embed = function_of("embed", config.embed) if config.embed else None
         self._items: dict[str, Sequence[AnnotatedItem]] = {}
 
     def file(self, task: str) -> Path:
@@ -93,10 +98,21 @@ class Answerer:
         items = [self.items(task)[number] for number in numbers]
         truths = [item.make() for item in items]
         answers = self.answers(task, numbers, truths)
-        return [
-            _measured(self.tasks[task], item, answer, truth)
-            for item, answer, truth in zip(items, answers, truths, strict=True)
-        ]
+        return [self._measured(task, *one) for one in zip(items, answers, truths, strict=True)]
+
+    def _measured(self, task: str, item: AnnotatedItem, answer: Any, truth: Any) -> AnsweredItem:
+        """One answer, measured by all metrics of the task."""
+        wrong = answer if isinstance(answer, AnswerError) else None
+        own = None if wrong is not None else answer
+        measures = {name: self._metric(name).measure(own, truth) for name in self.tasks[task].measured_by}
+        unreadable = "" if wrong is None else str(wrong)
+        return AnsweredItem(item.key, item.group, item.digest(), measures, unreadable, item.parts)
+
+    def _metric(self, name: str) -> Metric[Any]:
+        metric = named_metric(name)
+        if isinstance(metric, EmbeddingMetric) and self._embed is not None:
+            return metric.using(self._embed)
+        return metric
 
     def _opened(self) -> Runner:
         import torch
@@ -104,15 +120,6 @@ class Answerer:
         config = self._config
         torch.set_num_threads(config.threads)
         return open_runner(config.model, config.vocabulary, config.device, config.batch)
-
-
-def _measured(task: SuiteTask, item: AnnotatedItem, answer: Any, truth: Any) -> AnsweredItem:
-    """One answer, measured by all metrics of the task."""
-    wrong = answer if isinstance(answer, AnswerError) else None
-    own = None if wrong is not None else answer
-    measures = {name: named_metric(name).measure(own, truth) for name in task.measured_by}
-    unreadable = "" if wrong is None else str(wrong)
-    return AnsweredItem(item.key, item.group, item.digest(), measures, unreadable, item.parts)
 
 
 def answer_jobs(answerer: Answerer, jobs: Sequence[Job]) -> Iterator[tuple[str, list[AnsweredItem]]]:

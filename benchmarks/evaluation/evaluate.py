@@ -30,6 +30,8 @@ class EvaluateConfig:
         tasks: Names of the tasks to evaluate; empty for all.
         limit: At most this many items of each task, the first ones; 0 for all.
         vocabulary: Folder or file of the vocabulary; empty for the one in the folder of the network.
+        embed: module:function that turns a picture (uint8, height x width x 3) or a sound (float32, 16 kHz) into
+            features, for the metrics picture_distance (FID, KID) and sound_distance (FAD).
         batch: Items answered at once.
         examples: Worst examples of each task on the page, and as many random ones.
         resamples: Draws of the bootstrap that intervals come from.
@@ -50,6 +52,7 @@ class EvaluateConfig:
     tasks: tuple[str, ...] = ()
     limit: int = 0
     vocabulary: str = ""
+    embed: str = ""
     batch: int = 16
     examples: int = 6
     resamples: int = 1000

@@ -29,6 +29,7 @@ from embodio.benchmarks.evaluation.figures import TaskFigures, plain, table
 from embodio.benchmarks.evaluation.identity import SETTINGS, Identity
 from embodio.benchmarks.evaluation.page import TaskPart, evaluation_page, example_of
 from embodio.benchmarks.evaluation.runner import Runner
+from embodio.benchmarks.evaluation.score import suite_score
 from embodio.benchmarks.speed.machine import usable_cores
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.metrics.parts.tally import Tally
@@ -69,16 +70,18 @@ def evaluate(config: EvaluateConfig, runner: Runner | None = None, console: Cons
         wanted = {name: numbers for name, numbers in every.items() if numbers}  # a shard may have none of few items
         _answer_missing(answerer, wanted, config, console)
         outcomes: dict[str, TaskFigures] = {}
+        items: dict[str, list[AnsweredItem]] = {}
         parts = []
         for name, numbers in wanted.items():
             answered = read_answers(answers_file(config.folder, name))
-            own = [answered[answerer.items(name)[number].key] for number in numbers]
+            own = items[name] = [answered[answerer.items(name)[number].key] for number in numbers]
             counts = tallies(answerer.tasks[name].measured_by, own)
             outcomes[name] = TaskFigures.of(answerer.tasks[name], own, config.resamples)
             parts.append(_part(answerer, name, numbers, own, counts, outcomes[name], config))
-        write_json(config.folder / RESULTS, plain(config, outcomes))
+        score = suite_score(answerer.suite, items, config.resamples)
+        write_json(config.folder / RESULTS, plain(config, outcomes, score))
         write_bytes(config.folder / REPORT, evaluation_page(config.suite, config.model, parts))
-    console.print(table(config, outcomes))
+    console.print(table(config, outcomes, score))
     report = (config.folder / REPORT).resolve()
     console.print(f"Results: {(config.folder / RESULTS).resolve()}\nReport:  {report.as_uri()}", soft_wrap=True)
     return outcomes
@@ -94,6 +97,7 @@ def answerer_config(config: EvaluateConfig) -> AnswererConfig:
         model=str(Path(config.model).absolute()) if Path(config.model).exists() else config.model,
         vocabulary=str(Path(config.vocabulary).absolute()) if config.vocabulary else "",
         device=config.device,
+        embed=config.embed,
         batch=config.batch,
         seed=config.seed,
         threads=threads(config.threads, usual=shared_out),

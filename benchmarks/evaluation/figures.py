@@ -27,11 +27,13 @@ class TaskFigures:
 
     Attributes:
         family: of the task.
+        main: the metric and its figure by which the task is scored.
         metrics: over all items.
         parts: name of a part of the file -> the figures over its items, where items have parts.
     """
 
     family: str
+    main: tuple[str, str]
     metrics: Metrics
     parts: Mapping[str, Metrics]
 
@@ -42,6 +44,7 @@ class TaskFigures:
         parts = {name: [item for item in answered if name in item.parts] for name in sorted(names)}
         return cls(
             task.family,
+            task.main,
             _figures(task, answered, resamples),
             {name: _figures(task, own, resamples) for name, own in parts.items()},
         )
@@ -52,7 +55,7 @@ def _figures(task: SuiteTask, answered: Sequence[AnsweredItem], resamples: int) 
     return {name: one.result(resamples=resamples) for name, one in counts.items()}
 
 
-def table(config: EvaluateConfig, outcomes: Mapping[str, TaskFigures]) -> Table:
+def table(config: EvaluateConfig, outcomes: Mapping[str, TaskFigures], score: Estimate | None = None) -> Table:
     """The figures as a table for the terminal; of parts of files the main figure only."""
     shown = Table(title=f"{config.model} on {config.suite}")
     for name in ("task", "figure"):
@@ -64,9 +67,11 @@ def table(config: EvaluateConfig, outcomes: Mapping[str, TaskFigures]) -> Table:
             for name in figures.estimates:
                 shown.add_row(task, *_cells(figures, name))
         for part, metrics in found.parts.items():
-            figures = next(iter(metrics.values()))
-            shown.add_row(f"  {part}", *_cells(figures, next(iter(figures.estimates))))
+            shown.add_row(f"  {part}", *_cells(metrics[found.main[0]], found.main[1]))
         shown.add_section()
+    if score is not None:
+        items = str(sum(next(iter(found.metrics.values())).items for found in outcomes.values()))
+        shown.add_row("score", "mean over tasks \u2191", number(score.value), interval(score), items, "")
     return shown
 
 
@@ -91,13 +96,14 @@ def number(value: float) -> str:
     return "n/a" if math.isnan(value) else f"{value:.4g}"
 
 
-def plain(config: EvaluateConfig, outcomes: Mapping[str, TaskFigures]) -> dict[str, Any]:
+def plain(config: EvaluateConfig, outcomes: Mapping[str, TaskFigures], score: Estimate | None = None) -> dict[str, Any]:
     """The results as plain values for JSON; undefined figures are null."""
     tasks = {}
     for name, found in outcomes.items():
         parts = {"parts": {part: _plain(metrics) for part, metrics in found.parts.items()}} if found.parts else {}
         tasks[name] = {"family": found.family, **_plain(found.metrics), **parts}
-    return {"suite": config.suite, "model": config.model, "seed": config.seed, "level": 0.95, "tasks": tasks}
+    about = {"suite": config.suite, "model": config.model, "seed": config.seed, "level": 0.95}
+    return about | ({} if score is None else {"score": _defined(score)}) | {"tasks": tasks}
 
 
 def _plain(metrics: Metrics) -> dict[str, Any]:

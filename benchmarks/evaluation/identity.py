@@ -38,7 +38,7 @@ class Identity:
     @classmethod
     def of(cls, config: EvaluateConfig, files: Mapping[str, tuple[SuiteTask, Path]]) -> Identity:
         """The identity of an evaluation of tasks: name -> task and its file of annotations."""
-        names = ("suite", "model", "vocabulary", "seed", "shard")
+        names = ("suite", "model", "vocabulary", "embed", "seed", "shard")
         data = "" if config.data is None else str(config.data)
         sums = Path(config.model) / SUMS_FILE
         weights = sums.read_text(encoding="utf-8") if sums.is_file() else ""

@@ -158,6 +158,7 @@ def _whole(config: MergeEvaluationsConfig, identity: Identity) -> EvaluateConfig
         tasks=tuple(scope["tasks"]),
         limit=scope["limit"],
         vocabulary=own["vocabulary"],
+        embed=own["embed"],
         batch=config.batch,
         examples=config.examples,
         resamples=config.resamples,

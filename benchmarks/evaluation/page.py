@@ -101,6 +101,11 @@ def _field(name: str, value: Any, image: Image | None) -> ShownField:
         return ShownField(name, media=[picture(_as_picture(name, value))])
     if name == "sound":
         return ShownField(name, media=_heard(value))
+    if name == "masks":
+        return ShownField(name, text=f"{len(value)}", media=[picture(_as_picture("mask", one)) for one in value])
+    if name == "people" and image is not None:
+        points = [one.points[one.visible] for one in value]
+        return ShownField(name, media=[picture(_with_points(image, np.concatenate(points)))])
     if name in ("box", "boxes", "subject", "object") and image is not None:
         return ShownField(name, text=_rounded(value), media=[picture(_with_boxes(image, value))])
     if name == "keypoints" and image is not None:

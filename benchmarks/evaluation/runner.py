@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from embodio.benchmarks.errors import BenchmarkError
+from embodio.benchmarks.evaluation.procedures.parts.procedure import Procedure
 from embodio.benchmarks.evaluation.suite import SuiteTask
 from embodio.model.tasks.base.boxes_family import BoxesItem
 from embodio.model.tasks.errors import AnswerError
@@ -38,12 +39,8 @@ def open_runner(model: str, vocabulary: str, device: str, rows: int) -> Runner:
         BenchmarkError: there is no such function, or what it returns has no `run`.
         ModelError, TrainError: the network or the vocabulary cannot be read.
     """
-    module, _, name = model.partition(":")
-    if name and not Path(model).exists():
-        try:
-            made = getattr(importlib.import_module(module), name)()
-        except (ImportError, AttributeError) as error:
-            raise BenchmarkError(f"model: {model!r}: {error}; expected module:function that can be imported") from error
+    if ":" in model and not Path(model).exists():
+        made = function_of("model", model)()
         if not callable(getattr(made, "run", None)):
             raise BenchmarkError(f"model: {model!r} returns a {type(made).__name__}, which has no run")
         runner: Runner = made
@@ -56,13 +53,27 @@ def open_runner(model: str, vocabulary: str, device: str, rows: int) -> Runner:
     return TaskRunner(load(model, device=device), opened_vocabulary(place), rows_at_once=rows)
 
 
+def function_of(setting: str, name: str) -> Callable[..., Any]:
+    """The function that a setting names as module:function; raises BenchmarkError if it cannot be imported."""
+    module, _, function = name.partition(":")
+    try:
+        found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        message = f"{setting}: {name!r}: {error}; expected module:function that can be imported"
+        raise BenchmarkError(message) from error
+    return found
+
+
 def answers_of(runner: Runner, task: SuiteTask, truths: Sequence[Any], seeds: Sequence[int]) -> list[Any]:
     """The answers to annotations, whose own answers are hidden.
 
     Raises:
         BenchmarkError: the runner does not return one answer for each.
     """
-    asked = [task.kind.request(truth) for truth in truths]
+    kind = task.kind
+    asked = [kind.request(truth) for truth in truths]
+    if isinstance(kind, Procedure):
+        return kind.ask(runner.run, asked, seeds, task.options or {})
     how: dict[str, Any] = dict(task.options or {})
     if task.wording:
         how["wording"] = task.wording

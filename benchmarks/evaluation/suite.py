@@ -1,15 +1,17 @@
-"""Suites: YAML files that list tasks, each a family, a file of annotations, and the metrics."""
+"""Suites: YAML files that list tasks, each a family or a procedure, a file of annotations, and the metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from embodio.benchmarks.errors import BenchmarkError
+from embodio.benchmarks.evaluation.procedures import named_procedure, procedure_names
+from embodio.benchmarks.evaluation.procedures.parts.procedure import Procedure
 from embodio.datasets.annotations import annotation_formats, annotation_reader
 from embodio.datasets.annotations.parts.item import AnnotatedItem
 from embodio.datasets.metrics import named_metric
@@ -25,13 +27,14 @@ class SuiteTask:
 
     Attributes:
         name: its name in tables.
-        family: name of the family.
+        family: name of the family, or of a procedure, see `embodio.benchmarks.evaluation.procedures`.
         file: of annotations, relative to the folder of the data.
         format: of the file, see `embodio.datasets.annotations`.
         media: folder of pictures and sounds, relative to the folder of the data.
         metrics: names of metrics; empty for those of the family.
+        figure: the figure by which the task is scored and judged; empty for the first one of the first metric.
         wording: replaces the family's own wording, with the same slots; empty keeps it.
-        options: further arguments of `TaskRunner.run`, such as `threshold`.
+        options: further arguments of `TaskRunner.run`, such as `threshold`; of a procedure, those for each question.
         overlap: boxes that overlap an earlier one more than this are dropped; 1 keeps all.
     """
 
@@ -41,14 +44,15 @@ class SuiteTask:
     format: str = "jsonl"
     media: str = "."
     metrics: tuple[str, ...] = ()
+    figure: str = ""
     wording: str = ""
     options: Mapping[str, Any] | None = None
     overlap: float = 1.0
 
     @property
-    def kind(self) -> Family[Any]:
-        """The family."""
-        return family_named(self.family)
+    def kind(self) -> Family[Any] | Procedure:
+        """The family or the procedure."""
+        return named_procedure(self.family) if self.family in procedure_names() else family_named(self.family)
 
     @property
     def measured_by(self) -> tuple[str, ...]:
@@ -56,19 +60,40 @@ class SuiteTask:
         return self.metrics or self.kind.metrics
 
     @property
+    def main(self) -> tuple[str, str]:
+        """The metric and its figure by which the task is scored and judged."""
+        named = [(metric, figure) for metric in self.measured_by for figure in named_metric(metric).figures]
+        return next(pair for pair in named if self.figure in ("", pair[1]))
+
+    @property
     def definition(self) -> dict[str, Any]:
         """What is asked and how it is measured, as plain values; not where the files are."""
         names = ("family", "format", "wording", "overlap")
         own = {name: getattr(self, name) for name in names}
-        return own | {"metrics": list(self.measured_by), "options": dict(self.options or {})}
+        return own | {"metrics": list(self.measured_by), "main": list(self.main), "options": dict(self.options or {})}
 
     def items(self, folder: Path) -> Sequence[AnnotatedItem]:
         """The items of the file; raises AnnotationError."""
         return annotation_reader(self.format)(folder / self.file, folder / self.media, self.kind)
 
 
-def read_suite(name: str) -> tuple[Path, list[SuiteTask]]:
-    """The folder of a suite and its tasks.
+class Suite(NamedTuple):
+    """A suite.
+
+    Attributes:
+        folder: of its file.
+        tasks: its tasks.
+        balanced: parts of the files, of which each task's score is the mean, so that the score of the suite is the mean
+            over tasks of the mean over these parts; empty for a suite without a score.
+    """
+
+    folder: Path
+    tasks: list[SuiteTask]
+    balanced: tuple[str, ...] = ()
+
+
+def read_suite(name: str) -> Suite:
+    """The suite of a name.
 
     Args:
         name: of a shipped suite, or path of a YAML file.
@@ -88,7 +113,11 @@ def read_suite(name: str) -> tuple[Path, list[SuiteTask]]:
     tasks = content.get("tasks") if isinstance(content, dict) else None
     if not isinstance(tasks, dict) or not tasks:
         raise BenchmarkError(f"{path}: expected the key tasks with at least one task")
-    return path.parent, [_task(str(task), values, path) for task, values in tasks.items()]
+    balanced = content.get("balanced") or []
+    if not isinstance(balanced, list) or set(content) - {"tasks", "balanced"}:
+        raise BenchmarkError(f"{path}: expected the keys tasks and perhaps balanced, a list of parts of the files")
+    made = [_task(str(task), values, path) for task, values in tasks.items()]
+    return Suite(path.parent, made, tuple(map(str, balanced)))
 
 
 def _task(name: str, values: Any, path: Path) -> SuiteTask:
@@ -98,6 +127,9 @@ def _task(name: str, values: Any, path: Path) -> SuiteTask:
     task = SuiteTask(name, **(values | {"metrics": tuple(values.get("metrics") or ())}))
     if not task.measured_by:
         raise BenchmarkError(f"{path}: tasks.{name}: the family {task.family} has no metric; give metrics")
+    known_figures = [figure for metric in task.measured_by for figure in named_metric(metric).figures]
+    if task.figure and task.figure not in known_figures:
+        raise BenchmarkError(f"{path}: tasks.{name}: there is no figure {task.figure!r}; there are {known_figures}")
     fields_there = {one.name for one in fields(task.kind.annotation)}
     for metric in task.measured_by:
         missing = set(named_metric(metric).reads) - fields_there

@@ -16,7 +16,7 @@ from embodio.datasets.metrics.parts.metric import Better, Combined, Doubles, Mea
 
 Bools = npt.NDArray[np.bool_]
 _MEAN = "mean over tasks"
-Test = Literal["exact McNemar", "randomisation", "exact randomisation"]
+Test = Literal["exact McNemar", "randomisation", "exact randomisation", "none"]
 
 
 class Paired(Protocol):
@@ -33,6 +33,10 @@ class Paired(Protocol):
     @property
     def unbounded(self) -> Sequence[str]:
         """The figures that do not lie between 0 and 1."""
+
+    @property
+    def resampled(self) -> bool:
+        """Whether there are intervals and tests."""
 
     def of_side(self, side: int, weights: Doubles) -> Combined:
         """The figures of A (side 0) or B (side 1), with weights float64 [R, N] of the items."""
@@ -74,6 +78,11 @@ class MeasuredPairs:
         """Those of the metric."""
         return self.metric.unbounded
 
+    @property
+    def resampled(self) -> bool:
+        """As the metric says."""
+        return self.metric.resampled
+
     def of_side(self, side: int, weights: Doubles) -> Combined:
         """The figures of A or B."""
         return self.metric.combine(self.b if side else self.a, weights)
@@ -101,9 +110,11 @@ class PooledPairs:
 
     Attributes:
         parts: the pairs of each task; items of several tasks may have one group, such as an image.
+        mains: the main figure of each task.
     """
 
     parts: Sequence[MeasuredPairs]
+    mains: Sequence[str]
 
     @property
     def figures(self) -> Mapping[str, Better]:
@@ -114,6 +125,11 @@ class PooledPairs:
     def unbounded(self) -> Sequence[str]:
         """None: it lies between 0 and 1."""
         return ()
+
+    @property
+    def resampled(self) -> bool:
+        """Whether all tasks are."""
+        return all(part.resampled for part in self.parts)
 
     @property
     def groups(self) -> Sequence[Hashable]:
@@ -127,12 +143,12 @@ class PooledPairs:
             none = own.sum(axis=1, keepdims=True) == 0
             drawn = part.of_side(side, np.where(none, 1.0, own))
             found.append({name: np.where(none[:, 0], np.nan, values) for name, values in drawn.items()})
-        return _mean(found, self.parts)
+        return _mean(found, self.mains)
 
     def swapped(self, swaps: Bools) -> tuple[Combined, Combined]:
         """The means with items exchanged."""
         found = [part.swapped(own) for part, own in self._sliced(swaps)]
-        return _mean([a for a, _ in found], self.parts), _mean([b for _, b in found], self.parts)
+        return _mean([a for a, _ in found], self.mains), _mean([b for _, b in found], self.mains)
 
     def outcomes(self, figure: str) -> None:
         """None: the items of several tasks do not weigh the same."""
@@ -142,9 +158,8 @@ class PooledPairs:
         return list(zip(self.parts, np.split(table, ends, axis=1), strict=True))
 
 
-def _mean(found: Sequence[Combined], parts: Sequence[MeasuredPairs]) -> Combined:
-    mains = [one[next(iter(part.figures))] for one, part in zip(found, parts, strict=True)]
-    return {_MEAN: np.mean(mains, axis=0)}
+def _mean(found: Sequence[Combined], mains: Sequence[str]) -> Combined:
+    return {_MEAN: np.mean([one[main] for one, main in zip(found, mains, strict=True)], axis=0)}
 
 
 @dataclass(frozen=True)
@@ -157,9 +172,9 @@ class FigureDifference:
         bounded: whether it lies between 0 and 1.
         a: A's value; NaN where it is undefined.
         b: B's.
-        interval: of A minus B; None with fewer than two clusters.
-        error: standard error of A minus B; NaN with fewer than two clusters.
-        p_value: of A and B being equally good.
+        interval: of A minus B; None with fewer than two clusters, or where the metric has no intervals.
+        error: standard error of A minus B; NaN where there is no interval.
+        p_value: of A and B being equally good; 1 without a test.
         test: which test it is from.
         items: number of pairs.
         clusters: groups of items that were drawn together.
@@ -208,8 +223,8 @@ def figure_differences(pairs: Paired, *, draws: int, seed: int = 0, level: float
     clusters = Clusters.of(pairs.groups)
     everything = np.ones((1, len(pairs.groups)))
     sides = [pairs.of_side(side, everything) for side in (0, 1)]
-    spread = _bootstrap(pairs, clusters, draws, seed) if clusters.count > 1 else {}
-    p_values = _randomisation(pairs, clusters, draws, seed)
+    spread = _bootstrap(pairs, clusters, draws, seed) if clusters.count > 1 and pairs.resampled else {}
+    p_values = _randomisation(pairs, clusters, draws, seed) if pairs.resampled else dict.fromkeys(pairs.figures, 1.0)
     found = []
     for name, better in pairs.figures.items():
         drawn = spread.get(name, np.array([]))
@@ -222,6 +237,7 @@ def figure_differences(pairs: Paired, *, draws: int, seed: int = 0, level: float
         interval = None if ends is None else (ends[0], ends[1])
         p_value: float = p_values[name]
         test: Test = "exact randomisation" if clusters.all_ways(draws) else "randomisation"
+        test = test if pairs.resampled else "none"
         if table is not None:
             interval, test = newcombe_interval(table, level), "exact McNemar"
             p_value = mcnemar_exact(int(table.only_a), int(table.only_b))

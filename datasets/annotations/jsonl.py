@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from embodio.datasets.annotations.parts.item import (
     AnnotatedItem,
     AnnotationError,
+    Kind,
     file_text,
     parsed,
     require_distinct,
 )
 from embodio.datasets.annotations.parts.values import annotated_item
-from embodio.model.tasks.base.family import Family
 
 
-def read_jsonl(file: Path, folder: Path, family: Family[Any]) -> Sequence[AnnotatedItem]:
+def read_jsonl(file: Path, folder: Path, kind: Kind) -> Sequence[AnnotatedItem]:
     """The items of a file.
 
     Each line is an object of the family's fields, see `annotation_of`, and perhaps a "key" and a "group"; without them
@@ -36,7 +35,7 @@ def read_jsonl(file: Path, folder: Path, family: Family[Any]) -> Sequence[Annota
             raise AnnotationError(f"{where}: expected an object, found {type(values).__name__}")
         key = str(values.pop("key", number))
         group = str(values.pop("group", values.get("image") or values.get("audio") or key))
-        found.append(annotated_item(family, values, folder, where, key, group))
+        found.append(annotated_item(kind, values, folder, where, key, group))
     return require_distinct(found, file)
 
 

@@ -93,7 +93,7 @@ class ModelComparison:
         b: B's name.
         rule: how verdicts are reached.
         judge: which figures are judged, the main one of each task or all.
-        rows: each figure of each task, the main figure of a task first.
+        rows: each figure of each task.
         pooled: the mean over the tasks' main figures; None with one task, or where not all of these lie between 0 and
             1 and are better if higher.
         only: tasks that only A was evaluated on, and only B.
@@ -152,28 +152,33 @@ def compare(a: Evaluated, b: Evaluated, rule: Rule, judge: Judge = "main", draws
     if not shared:
         raise ComparisonError(f"A and B share no item: A has {_described(a)}; B has {_described(b)}")
     rows: list[ComparedFigure] = []
-    mains: list[MeasuredPairs] = []
+    mains: dict[str, tuple[MeasuredPairs, str]] = {}
     for name, keys in shared.items():
-        metrics = a.identity.tasks[name]["metrics"]
-        pairs = [_pairs(metric, name, keys, a, b) for metric in metrics]
-        mains.append(pairs[0])
+        task = a.identity.tasks[name]
+        pairs = {metric: _pairs(metric, name, keys, a, b) for metric in task["metrics"]}
+        mains[name] = pairs[task["main"][0]], task["main"][1]
         counts = _unreadable(name, keys, a, b), (len(a.answers[name]) - len(keys), len(b.answers[name]) - len(keys))
-        found = [one for own in pairs for one in figure_differences(own, draws=draws)]
+        found = [one for own in pairs.values() for one in figure_differences(own, draws=draws)]
         rows += [ComparedFigure(name, one, *counts) for one in found]
     only = [name for name in a.answers if name not in b.answers], [name for name in b.answers if name not in a.answers]
     labels = (a.model, b.model) if a.model != b.model else (str(a.place), str(b.place))
-    return ModelComparison(*labels, rule, judge, _judged(rows, rule, judge), _pooled(mains, rows, rule, draws), only)
+    return ModelComparison(
+        *labels, rule, judge, _judged(rows, mains, rule, judge), _pooled(mains, rows, rule, draws), only
+    )
 
 
 def _shared(name: str, a: Evaluated, b: Evaluated) -> list[str]:
     """The keys of the items of a task that both answered."""
     tasks = [one.identity.tasks[name] for one in (a, b)]
-    for field in ("family", "format", "metrics", "wording", "options", "overlap"):
+    for field in ("family", "format", "metrics", "main", "wording", "options", "overlap"):
         if tasks[0].get(field) != tasks[1].get(field):
             raise ComparisonError(
                 f"{name}: {field} is {tasks[0].get(field)!r} in {a.place} and {tasks[1].get(field)!r} in {b.place}: "
                 "these are different suites. Evaluate one of them again"
             )
+    embeds = [one.identity.model.get("embed") for one in (a, b)]
+    if embeds[0] != embeds[1] and any(not named_metric(metric).resampled for metric in tasks[0]["metrics"]):
+        raise ComparisonError(f"{name}: embed is {embeds[0]!r} in {a.place} and {embeds[1]!r} in {b.place}")
     keys = [key for key in a.answers[name] if key in b.answers[name]]
     for key in keys:
         if a.answers[name][key].digest != b.answers[name][key].digest:
@@ -195,10 +200,13 @@ def _unreadable(name: str, keys: Sequence[str], a: Evaluated, b: Evaluated) -> t
     return counts[0], counts[1]
 
 
-def _judged(rows: Sequence[ComparedFigure], rule: Rule, judge: Judge) -> list[ComparedFigure]:
+Mains = Mapping[str, tuple[MeasuredPairs, str]]
+"""Task -> the pairs of its main metric, and its main figure."""
+
+
+def _judged(rows: Sequence[ComparedFigure], mains: Mains, rule: Rule, judge: Judge) -> list[ComparedFigure]:
     """The rows with corrected p-values and verdicts for those that are judged."""
-    first = {row.task: place for place, row in reversed(list(enumerate(rows)))}
-    places = sorted(first.values()) if judge == "main" else list(range(len(rows)))
+    places = [place for place, row in enumerate(rows) if judge == "all" or row.found.figure == mains[row.task][1]]
     corrected = holm([rows[place].found.p_value for place in places])
     found = list(rows)
     for place, p_corrected in zip(places, corrected, strict=True):
@@ -207,16 +215,16 @@ def _judged(rows: Sequence[ComparedFigure], rule: Rule, judge: Judge) -> list[Co
     return found
 
 
-def _pooled(
-    mains: Sequence[MeasuredPairs], rows: Sequence[ComparedFigure], rule: Rule, draws: int
-) -> ComparedFigure | None:
+def _pooled(mains: Mains, rows: Sequence[ComparedFigure], rule: Rule, draws: int) -> ComparedFigure | None:
     """The mean over the tasks' main figures."""
     usable = all(
-        next(iter(one.figures.items()))[1] == "higher" and next(iter(one.figures)) not in one.unbounded for one in mains
+        pairs.figures[main] == "higher" and main not in pairs.unbounded and pairs.resampled
+        for pairs, main in mains.values()
     )
     if len(mains) < 2 or not usable:
         return None
-    (found,) = figure_differences(PooledPairs(mains), draws=draws)
+    both = PooledPairs([pairs for pairs, _ in mains.values()], [main for _, main in mains.values()])
+    (found,) = figure_differences(both, draws=draws)
     by_task = {row.task: row for row in rows}.values()
     unreadable, alone = (
         [sum(getattr(row, field)[side] for row in by_task) for side in (0, 1)] for field in ("unreadable", "alone")

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from embodio.datasets.errors import DatasetError
-from embodio.model.tasks.base.family import Annotation, Family
+from embodio.model.tasks.base.family import Annotation
 
 
 class AnnotationError(DatasetError):
@@ -36,8 +36,20 @@ class AnnotatedItem:
     parts: tuple[str, ...] = ()
 
 
-Read = Callable[[Path, Path, Family[Any]], Sequence[AnnotatedItem]]
-"""(file, folder of media, family) -> items."""
+class Kind(Protocol):
+    """A kind of task that annotations are of: a family, or one that takes several questions to a model."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def annotation(self) -> type[Annotation]:
+        """The class of its annotations."""
+
+
+Read = Callable[[Path, Path, Kind], Sequence[AnnotatedItem]]
+"""(file, folder of media, kind of task) -> items."""
 
 
 def file_text(file: Path) -> str:

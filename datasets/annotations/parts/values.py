@@ -14,55 +14,57 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.annotations.parts.item import AnnotatedItem, AnnotationError
+from embodio.datasets.annotations.parts.item import AnnotatedItem, AnnotationError, Kind
 from embodio.datasets.codecs.image_codec import decode_image
+from embodio.datasets.codecs.run_lengths import mask_of_runs
 from embodio.datasets.errors import DatasetError
 from embodio.model.example import Image
 from embodio.model.processing.media_files import MediaError
 from embodio.model.processing.sound_files import read_sound
-from embodio.model.tasks.base.family import Annotation, Family, InputMedia
+from embodio.model.tasks.base.family import Annotation, InputMedia
 from embodio.model.tasks.locations.labelled import BODY_PARTS, Keypoints
-from embodio.model.tasks.locations.spatial import CameraPose
+from embodio.model.tasks.locations.spatial import CameraPose, Cuboid
 
 MEDIA = ("image", "image_history", "audio", "audio_history")
-_FILES = (*MEDIA, "drawn", "sound", "mask", "depth", "normals")
+_FILES = (*MEDIA, "drawn", "sound", "mask", "masks", "depth", "normals")
 _BOXES = ("box", "boxes", "subject", "object")
 _TEXTS = ("text", "references", "question", "instruction", "expression")
 
 Floats = npt.NDArray[np.float32]
 
 
-def annotation_of(family: Family[Any], values: Mapping[str, Any], folder: Path, where: str) -> Annotation:
-    """An annotation of a family.
+def annotation_of(kind: Kind, values: Mapping[str, Any], folder: Path, where: str) -> Annotation:
+    """An annotation of a kind of task.
 
     Args:
-        family: the family.
+        kind: the family, or another kind of task.
         values: field -> value. Media, masks and pictures are names of files; boxes are lists (y1, x1, y2, x2) in pixels
-            of the image, points (y, x), keypoints 17 lists (y, x, visible), a pose (theta, phi, radius).
+            of the image, points (y, x), keypoints 17 lists (y, x, visible), a pose (theta, phi, radius); masks may also
+            be run lengths as of COCO, cuboids are mappings with the fields of `Cuboid`.
         folder: of the files.
         where: the place, for messages.
 
     Raises:
         AnnotationError: an unknown or missing field, an empty text, a box outside the image, a file that is missing.
     """
-    known = {one.name for one in dataclasses.fields(family.annotation)} - {"media"}
+    known = {one.name for one in dataclasses.fields(kind.annotation)} - {"media"}
     for name in values:
         if name not in known and name not in MEDIA:
             near = difflib.get_close_matches(name, [*known, *MEDIA], n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted({*known, *MEDIA}))}"
-            raise AnnotationError(f"{where}: {family.name} has no field {name!r}; {hint}")
+            raise AnnotationError(f"{where}: {kind.name} has no field {name!r}; {hint}")
     media = InputMedia(**{name: _read(name, values[name], folder, where) for name in MEDIA if name in values})
     fields = {name: _read(name, value, folder, where) for name, value in values.items() if name in known}
     for name in set(_BOXES) & set(fields):
         _require_inside(fields[name], media.image, f"{where}: {name}")
     try:
-        return family.annotation(media=media, **fields)
+        return kind.annotation(media=media, **fields)
     except TypeError as error:
-        raise AnnotationError(f"{where}: {family.name}: {error}") from error
+        raise AnnotationError(f"{where}: {kind.name}: {error}") from error
 
 
 def annotated_item(
-    family: Family[Any],
+    kind: Kind,
     values: Mapping[str, Any],
     folder: Path,
     where: str,
@@ -71,7 +73,7 @@ def annotated_item(
     parts: tuple[str, ...] = (),
 ) -> AnnotatedItem:
     """An item of these values, see `annotation_of` and `AnnotatedItem`; nothing is read yet."""
-    make = partial(annotation_of, family, values, folder, where)
+    make = partial(annotation_of, kind, values, folder, where)
     return AnnotatedItem(key, group, make, partial(content_digest, values, folder, where), parts)
 
 
@@ -126,8 +128,10 @@ def _array_file(name: str, folder: Path) -> Floats | None:
     return np.load(folder / name, allow_pickle=False).astype(np.float32) if name.endswith(".npy") else None
 
 
-def _mask(name: str, folder: Path) -> npt.NDArray[np.bool_]:
-    return np.asarray(read_image(name, folder).max(axis=2) > 127)
+def _mask(value: Any, folder: Path) -> npt.NDArray[np.bool_]:
+    if isinstance(value, Mapping):
+        return mask_of_runs(value)
+    return np.asarray(read_image(value, folder).max(axis=2) > 127)
 
 
 def _depth(name: str, folder: Path) -> Floats:
@@ -151,12 +155,22 @@ def _keypoints(value: Any, folder: Path) -> Keypoints:
     return Keypoints(rows[:, :2], rows[:, 2] > 0)
 
 
+def _cuboid(value: Mapping[str, Any], folder: Path) -> Cuboid:
+    names = {one.name for one in dataclasses.fields(Cuboid)}
+    if not isinstance(value, Mapping) or set(value) != names:
+        raise ValueError(f"expected a mapping with {', '.join(sorted(names))}, found {value!r}")
+    u, v = (float(one) for one in value["centre"])
+    width, height, length = (float(one) for one in value["size"])
+    rotation = _numbers((3, 3), value["rotation"], folder).astype(np.float64)
+    return Cuboid((u, v), float(value["depth"]), (width, height, length), rotation)
+
+
 def _sound(name: str, folder: Path) -> Floats:
     return read_sound(folder / name)
 
 
-def _several(read: Callable[[str, Path], Any], names: Any, folder: Path) -> list[Any]:
-    return [read(name, folder) for name in names]
+def _several(read: Callable[[Any, Path], Any], values: Any, folder: Path) -> tuple[Any, ...]:
+    return tuple(read(value, folder) for value in values)
 
 
 _READERS: Mapping[str, Callable[[Any, Path], Any]] = {
@@ -167,6 +181,9 @@ _READERS: Mapping[str, Callable[[Any, Path], Any]] = {
     "drawn": read_image,
     "sound": _sound,
     "mask": _mask,
+    "masks": partial(_several, _mask),
+    "people": partial(_several, _keypoints),
+    "cuboids": partial(_several, _cuboid),
     "depth": _depth,
     "normals": _normals,
     "keypoints": _keypoints,

@@ -43,11 +43,13 @@ class Metric(ABC, Generic[A]):
     Attributes:
         figures: name of each figure -> which values are better; the first one is the main figure.
         reads: the fields of annotations that are compared.
+        resampled: whether figures of items drawn again and again make sense, so that there are intervals and tests.
         unbounded: the figures that do not lie between 0 and 1, such as those in degrees or decibels.
     """
 
     figures: ClassVar[Mapping[str, Better]]
     reads: ClassVar[tuple[str, ...]]
+    resampled: ClassVar[bool] = True
     unbounded: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

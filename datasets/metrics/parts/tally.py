@@ -21,7 +21,7 @@ class Estimate:
 
     Attributes:
         value: over all items; NaN where it is undefined.
-        low: lower end of the interval; None where there are fewer than two clusters.
+        low: lower end of the interval; None with fewer than two clusters, or where the metric has no intervals.
         high: upper end.
         better: whether higher or lower values are better.
     """
@@ -114,7 +114,7 @@ class Tally(Generic[A]):
         self._require_some()
         values = self.metric.combine(self.measures, np.ones((1, len(self.measures))))
         clusters = Clusters.of(self._groups)
-        drawn = self._drawn(clusters, resamples, seed) if clusters.count > 1 else {}
+        drawn = self._drawn(clusters, resamples, seed) if clusters.count > 1 and self.metric.resampled else {}
         tail = (1 - level) / 2
         estimates = {}
         for name, better in self.metric.figures.items():

@@ -40,6 +40,7 @@ class CaptionSeveral(Family[SeveralCaptions]):
     annotation = SeveralCaptions
     answer = ("captions",)
     tokens = 256
+    metrics = ("captions_each",)
 
     def group(self, annotation: SeveralCaptions) -> str:
         """`one` or `all`."""

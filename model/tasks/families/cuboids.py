@@ -37,6 +37,7 @@ class FindCuboids(Family[Objects3D]):
     annotation = Objects3D
     answer = ("cuboids",)
     tokens = PLACES_TOKENS
+    metrics = ("cuboid_overlap",)
 
     def slots(self, annotation: Objects3D, codec: TaskCodec) -> Mapping[str, Filling]:
         """The name."""

@@ -14,7 +14,7 @@ class ReadText(BoxesFamily[BoxesItem]):
 
     name = "read_text"
     annotation = BoxesItem
-    metrics = ("box_ap", "grit_localisation")
+    metrics = ("text_spotting", "grit_localisation")
 
     def form(self, asked: Sequence[BoxesItem], codec: TaskCodec, longest: int) -> Sequence[Rule]:
         """Boxes, each with any text."""

@@ -34,7 +34,7 @@ class Relate(TextFamily[Relationship]):
     name = "relate"
     annotation = Relationship
     tokens = 16
-    metrics = ("exact_match",)
+    metrics = ("exact_match", "mean_recall")
 
     def slots(self, annotation: Relationship, codec: TaskCodec) -> Mapping[str, Filling]:
         """Both regions."""

@@ -28,7 +28,7 @@ def test_the_snippets_run(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_suite_and_the_command_of_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine.yaml").write_text(blocks("yaml")[0])
-    _, tasks = read_suite(str(tmp_path / "mine.yaml"))
+    tasks = read_suite(str(tmp_path / "mine.yaml")).tasks
     assert [task.name for task in tasks] == ["questions", "places"]
     words = shlex.split(blocks("sh")[0])
     assert main([*words[1:], "--show"]) == 0 and "runs/mine" in capsys.readouterr().out

@@ -81,7 +81,8 @@ def test_the_command(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("tasks: [", "not YAML"),
         ("tasks: {a: {family: refer}}", r"tasks\.a: expected family, file"),
         ("tasks: {a: {family: refer, file: x, metrics: [wer]}}", r"tasks\.a: wer reads \['text'\], which refer lacks"),
-        ("tasks: {a: {family: cuboids, file: x}}", "cuboids has no metric"),
+        ("tasks: {a: {family: refer, file: x, figure: wer}}", "no figure 'wer'; there are .'accuracy_50'"),
+        ("tasks: {a: {family: refer, file: x}}\nparts: [a]", "expected the keys tasks and perhaps balanced"),
     ],
 )
 def test_mistakes_in_a_suite_are_named(tmp_path: Path, text: str, message: str) -> None:
@@ -92,6 +93,6 @@ def test_mistakes_in_a_suite_are_named(tmp_path: Path, text: str, message: str) 
 
 def test_shipped_suites_can_be_read() -> None:
     for path in SHIPPED.glob("*.yaml"):
-        assert read_suite(path.stem)[1]
+        assert read_suite(path.stem).tasks
     with pytest.raises(BenchmarkError, match="there are grit"):
         read_suite("none")

@@ -89,14 +89,13 @@ def test_the_mean_over_tasks_draws_shared_images_together() -> None:
     generator = np.random.default_rng(2)
     values = generator.random((4, 30))
     groups = [f"image {place}" for place in range(30)]
-    same = only(PooledPairs([pairs(values[0].tolist(), values[1].tolist(), [*groups])] * 2))
+    same = only(PooledPairs([pairs(values[0].tolist(), values[1].tolist(), [*groups])] * 2, ["rouge_l"] * 2))
     one = only(pairs(values[0].tolist(), values[1].tolist(), [*groups]))
     assert same.difference == pytest.approx(one.difference) and same.clusters == 30 and same.items == 60
     assert same.interval == pytest.approx(one.interval) and same.p_value == one.p_value
-    others = [pairs(values[0].tolist(), values[1].tolist()), pairs(values[2].tolist(), values[3].tolist())]
-    assert only(PooledPairs(others)).difference == pytest.approx(
-        (values[0] - values[1] + values[2] - values[3]).mean() / 2
-    )
+    parts = [pairs(values[0].tolist(), values[1].tolist()), pairs(values[2].tolist(), values[3].tolist())]
+    others = only(PooledPairs(parts, ["rouge_l"] * 2))
+    assert others.difference == pytest.approx((values[0] - values[1] + values[2] - values[3]).mean() / 2)
 
 
 def test_nothing_is_an_error() -> None:

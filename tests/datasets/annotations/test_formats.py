@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from embodio.datasets.annotations import UnknownAnnotationFormatError, annotation_formats, annotation_reader
-from embodio.datasets.annotations.parts.item import AnnotationError
-from embodio.datasets.annotations.parts.values import annotation_of
+from embodio.datasets.annotations.parts.item import AnnotatedItem, AnnotationError
+from embodio.datasets.annotations.parts.values import annotation_of, content_digest
 from embodio.datasets.codecs.image_codec import encode_image
+from embodio.datasets.metrics.parts.instances import Instances, PeoplePoses
 from embodio.model.tasks.families import family_named
 
 
@@ -80,25 +81,90 @@ def test_lines_of_json(folder: Path) -> None:
         annotation_reader("jsonl")(file, folder, family_named("answer_question"))
 
 
-def grit(folder: Path, family: str, asked: dict[str, Any], output: dict[str, Any]) -> list[Any]:
-    file = folder / "grit.json"
-    file.write_text(json.dumps([{"input": {"example_id": "e", "image_id": "photo.png"} | asked, "output": output}]))
-    return [item.make() for item in annotation_reader("grit")(file, folder, family_named(family))]
+def grit(folder: Path, kind: Any, *samples: dict[str, Any]) -> list[AnnotatedItem]:
+    rows = []
+    for place, sample in enumerate(samples):
+        asked = {"example_id": f"e{place}", "image_id": "photo.png"} | sample.get("input", {})
+        rows.append({"input": asked, "output": sample.get("output", {}), "meta": sample.get("meta", {})})
+    file = folder / "samples" / "ablation" / "task.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(rows))
+    return list(annotation_reader("grit")(file, folder, family_named(kind) if isinstance(kind, str) else kind))
+
+
+def of_grit(folder: Path, kind: Any, asked: dict[str, Any], output: dict[str, Any]) -> Any:
+    (item,) = grit(folder, kind, {"input": asked, "output": output})
+    return item.make()
 
 
 def test_samples_of_grit_have_x_before_y(folder: Path) -> None:
-    (place,) = grit(folder, "localise", {"task_query": "cup"}, {"bboxes": [[2, 1, 50, 30]]})
+    place = of_grit(folder, "localise", {"task_query": "cup"}, {"bboxes": [[2, 1, 50, 30]]})
     assert place.name == "cup" and place.boxes.tolist() == [[1, 2, 30, 50]]
-    (word,) = grit(folder, "classify", {"bbox": [2, 1, 50, 30], "output_options": ["a", "b"]}, {"words": ["a"]})
+    (folder / "output_options").mkdir()
+    (folder / "output_options" / "few.json").write_text('["a", "b"]')
+    word = of_grit(folder, "classify", {"task_bbox": [2, 1, 50, 30], "output_options": "few"}, {"words": ["a"]})
     assert word.box.tolist() == [1, 2, 30, 50] and word.choices == ("a", "b") and word.text == "a"
-    (question,) = grit(folder, "answer_question", {"task_query": "what?"}, {"words": ["a", "b"]})
+    with pytest.raises(AnnotationError, match=r"output_options: there is no file .*many.json"):
+        of_grit(folder, "classify", {"output_options": "many"}, {"words": ["a"]})
+    question = of_grit(folder, "answer_question", {"task_query": "what?"}, {"words": ["a", "b"]})
     assert question.references == ("a", "b")
-    people = grit(folder, "keypoints", {}, {"bboxes": [[2, 1, 50, 30]] * 2, "points": [[5, 7, 2] * 17, [0, 0, 0] * 17]})
-    assert people[0].keypoints.points[0].tolist() == [7, 5] and not people[1].keypoints.visible.any()
     with pytest.raises(AnnotationError, match="sample 0: it lacks 'task_query'"):
-        grit(folder, "refer", {}, {"bboxes": [[2, 1, 50, 30]]})
+        of_grit(folder, "refer", {}, {"bboxes": [[2, 1, 50, 30]]})
     with pytest.raises(AnnotationError, match="no task of the family 'draw'"):
-        grit(folder, "draw", {}, {})
+        of_grit(folder, "draw", {}, {})
+
+
+class Whole(NamedTuple):
+    """A task of whole images."""
+
+    name: str
+    annotation: type[Any]
+
+
+def test_samples_of_grit_of_all_things_and_all_people(folder: Path) -> None:
+    runs = [{"size": [40, 60], "counts": [0, 40, 2360]}, {"size": [40, 60], "counts": [2360, 40]}]
+    things = of_grit(folder, Whole("segment_each", Instances), {"task_query": "cup"}, {"masks": runs})
+    assert things.name == "cup" and not things.stuff and [one.sum() for one in things.masks] == [40, 40]
+    assert things.masks[0][:, 0].all()
+    stuff = of_grit(folder, Whole("segment_each", Instances), {"task_query": "grass (Stuff)"}, {"masks": runs[:1]})
+    assert stuff.name == "grass" and stuff.stuff
+    with pytest.raises(AnnotationError, match="masks: the run lengths fill 3 of 40 x 60 pixels"):
+        wrong = {"masks": [{"size": [40, 60], "counts": [3]}]}
+        of_grit(folder, Whole("segment_each", Instances), {"task_query": "cup"}, wrong)
+    points = {"points": [[5, 7, 2] * 17, [0, 0, 0] * 17]}
+    poses = of_grit(folder, Whole("keypoints_each", PeoplePoses), {"task_query": "person"}, points)
+    assert poses.people[0].points[0].tolist() == [7, 5] and not poses.people[1].visible.any()
+
+
+def test_parts_of_grit(folder: Path) -> None:
+    plain = {"data_source": "nyuv2_loc", "is_new_source": True, "has_new_concept": False, "is_distorted": False}
+    sample = {"input": {"task_query": "cup"}, "output": {"bboxes": []}, "meta": plain}
+    blurred = sample | {"input": {"task_query": "cup", "example_id": "e0_dist"}, "meta": plain | {"is_distorted": True}}
+    items = grit(folder, "localise", sample, blurred, sample | {"meta": {}})
+    assert [item.parts for item in items] == [
+        ("nyuv2_loc", "newSrc", "sameCpt", "undist"), ("nyuv2_loc", "dist"), (),
+    ]  # fmt: skip
+
+
+def test_an_item_is_known_by_its_values_and_the_content_of_its_files(folder: Path) -> None:
+    def digest(**values: Any) -> str:
+        return content_digest({"image": "photo.png", "name": "sky", "mask": "mask.png"} | values, folder, "here")
+
+    before = digest()
+    assert digest() == before and digest(name="cloud") != before
+    (folder / "mask.png").write_bytes((folder / "photo.png").read_bytes())
+    assert digest() != before
+    assert digest(mask={"size": [1, 1], "counts": [1]}) == digest(mask={"counts": [1], "size": [1, 1]})
+    with pytest.raises(AnnotationError, match=r"here: .*lost.png"):
+        digest(image="lost.png")
+
+
+def test_cuboids_of_values(folder: Path) -> None:
+    values = {"centre": [1, 2], "depth": 3, "size": [4, 5, 6], "rotation": np.eye(3).tolist()}
+    (one,) = made("cuboids", folder, image="photo.png", name="box", cuboids=[values]).cuboids
+    assert one.centre == (1.0, 2.0) and one.size == (4.0, 5.0, 6.0) and one.rotation.shape == (3, 3)
+    with pytest.raises(AnnotationError, match="cuboids: expected a mapping with centre, depth, rotation, size"):
+        made("cuboids", folder, image="photo.png", name="box", cuboids=[{"depth": 3}])
 
 
 def test_formats_are_listed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from embodio.datasets.metrics import tally
 from embodio.datasets.metrics.grit_keypoints import SIGMAS, keypoints_score
 from embodio.datasets.metrics.grit_normals import normals_score
 from embodio.datasets.metrics.grit_segmentation import segmentation_score
+from embodio.datasets.metrics.parts.instances import Instances, PeoplePoses
 from embodio.datasets.metrics.parts.metric import MetricError
 from embodio.datasets.metrics.parts.overlap import assigned_score, boundary, box_overlaps
 from embodio.model.tasks.base.boxes_family import BoxesItem
@@ -246,3 +248,29 @@ def test_pose_errors_turn_the_short_way() -> None:
     assert found["polar_error"] == pytest.approx(np.degrees(0.1))
     assert found["azimuth_error"] == pytest.approx(np.degrees(2 * np.pi - 6.2))
     assert found["radius_error"] == pytest.approx(0.1)
+
+
+def test_words_in_images_are_right_by_box_and_writing() -> None:
+    """Of three words two are boxed and one is read; four boxes are found. The second item has no word."""
+    there = item([[0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10]], ("Exit", "no", "way"))
+    found = item([[0, 0, 10, 9], [0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 45, 10]], ("EXIT", "Exit", "on", "way"))
+    figures = values("text_spotting", (found, there), (item([]), item([])))
+    assert figures["spotting_precision"] == 1 / 4 and figures["spotting_recall"] == 1 / 3
+    assert figures["spotting_f"] == pytest.approx(2 / 7) and figures["detection_f"] == pytest.approx(4 / 7)
+    figures = values("text_spotting", (found, there), (UNREADABLE, there))
+    assert figures["spotting_recall"] == 1 / 6 and figures["spotting_precision"] == 1 / 4
+
+
+def test_instances_and_people_of_grit() -> None:
+    one, other = mask(slice(0, 5), slice(0, 10)), mask(slice(5, 10), slice(0, 10))
+    truth = Instances(name="cup", masks=(one, other))
+    assert values("grit_instances", (Instances(name="cup", masks=(other,)), truth)) == {"grit_instances": 0.5}
+    whole = Instances(name="grass", stuff=True, masks=(one | other,))
+    assert values("grit_instances", (whole, replace(truth, stuff=True))) == {"grit_instances": 1.0}
+    assert values("grit_instances", (UNREADABLE, replace(truth, masks=()))) == {"grit_instances": 0.0}
+    person = Keypoints(np.arange(34, dtype=np.float32).reshape(17, 2), np.arange(17) < 9)
+    unseen = replace(person, visible=np.zeros(17, dtype=bool))
+    both = PeoplePoses(people=(person, unseen))
+    assert values("grit_people", (PeoplePoses(people=(person,)), both)) == {"grit_people": 1.0}
+    assert values("grit_people", (PeoplePoses(people=(person, person)), both)) == {"grit_people": 0.5}
+    assert values("grit_people", (UNREADABLE, both)) == {"grit_people": 0.0}
