@@ -19,6 +19,7 @@ from embodio.train.commands.data.schemas import (
     ConvertDataConfig,
     CorpusConfig,
     InspectConfig,
+    PromptsConfig,
     RecordsConfig,
     StatsConfig,
     VerifyConfig,
@@ -105,6 +106,12 @@ def verbs() -> dict[str, Verb]:
             "Show what a data set holds, and propose its YAML file.",
             _INSPECT,
         ),
+        "prompts": Verb(
+            PromptsConfig,
+            _prompts,
+            "Show the wordings of every family of tasks, filled in, and check them or your own.",
+            ("embodio-data prompts", "embodio-data prompts family=refer", "embodio-data prompts my_prompts/refer.yaml"),
+        ),
         "records": Verb(
             RecordsConfig,
             _records,
@@ -161,6 +168,12 @@ def _inspect(config: InspectConfig) -> int:
     from embodio.train.commands.data.inspect import inspect
 
     return inspect(config)
+
+
+def _prompts(config: PromptsConfig) -> int:
+    from embodio.train.commands.data.prompts import prompts
+
+    return prompts(config)
 
 
 def _records(config: RecordsConfig) -> int:
