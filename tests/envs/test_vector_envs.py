@@ -35,7 +35,7 @@ def single() -> list[list[dict]]:
     "build",
     [
         pytest.param(lambda: gymnasium.make_vec(ID, 2, "sync", **OPTIONS), id="sync-by-id"),
-        pytest.param(lambda: gymnasium.vector.AsyncVectorEnv([make, make]), id="async"),
+        pytest.param(lambda: gymnasium.vector.AsyncVectorEnv([make, make]), id="async", marks=pytest.mark.slow),
         pytest.param(lambda: gymnasium.vector.AsyncVectorEnv([make, make], context="spawn"), id="async-spawn"),
     ],
 )

@@ -54,7 +54,10 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[Any]) -> N
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("number", "code", "workers"), [(signal.SIGTERM, 143, 2), (signal.SIGINT, 130, 0)])
+@pytest.mark.parametrize(
+    ("number", "code", "workers"),
+    [(signal.SIGTERM, 143, 2), pytest.param(signal.SIGINT, 130, 0, marks=pytest.mark.slow)],
+)
 def test_a_signal_to_the_group_while_training_waits_for_a_batch_loses_no_step(
     data: Path, finished: Path, tmp_path: Path, number: signal.Signals, code: int, workers: int
 ) -> None:

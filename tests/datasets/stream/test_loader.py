@@ -135,7 +135,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("how", ["kill", "raise"])
+@pytest.mark.parametrize("how", ["kill", pytest.param("raise", marks=pytest.mark.slow)])
 def test_no_worker_outlives_its_parent(how: str, tmp_path: Path) -> None:
     """Even one that is stuck in the middle of a batch, and no shared memory stays."""
     script = tmp_path / "program.py"
