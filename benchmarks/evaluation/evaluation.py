@@ -32,6 +32,8 @@ from embodio.benchmarks.evaluation.runner import Runner
 from embodio.benchmarks.evaluation.score import suite_score
 from embodio.benchmarks.speed.machine import usable_cores
 from embodio.datasets.files.folder_lock import sole_user
+from embodio.datasets.metrics import named_metric
+from embodio.datasets.metrics.parts.embedding import EmbeddingMetric
 from embodio.datasets.metrics.parts.tally import Tally
 from embodio.datasets.progress import progress_bars
 from embodio.model.writing import write_bytes, write_json
@@ -109,7 +111,15 @@ def _chosen(answerer: Answerer, config: EvaluateConfig) -> list[str]:
     for name in config.tasks:
         if name not in names:
             raise BenchmarkError(f"tasks: {config.suite} has no task {name!r}; it has {', '.join(names)}")
-    return [name for name in names if not config.tasks or name in config.tasks]
+    chosen = [name for name in names if not config.tasks or name in config.tasks]
+    for name in chosen:
+        embedding = [one for one in answerer.tasks[name].measured_by if isinstance(named_metric(one), EmbeddingMetric)]
+        if embedding and not config.embed:
+            raise BenchmarkError(
+                f"embed: {embedding[0]} of the task {name} needs a network that turns media into features: give "
+                "embed=module:function"
+            )
+    return chosen
 
 
 def _require_same(config: EvaluateConfig, answerer: Answerer, chosen: Sequence[str]) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from embodio.benchmarks.errors import BenchmarkError, ResultsError
+from embodio.benchmarks.errors import BenchmarkError, ComparisonError, ResultsError
+from embodio.benchmarks.evaluation.comparison.comparison import compare, read_evaluated
 from embodio.benchmarks.evaluation.evaluate import main
 from embodio.benchmarks.evaluation.evaluation import evaluate
 from embodio.benchmarks.evaluation.suite import SHIPPED, read_suite
-from tests.support.benchmarks.evaluations import Known, known, quiet, write_suite
+from embodio.benchmarks.statistics.verdicts import Rule, Verdict
+from tests.support.benchmarks.evaluations import Known, known, mean_colour, quiet, write_suite
 from tests.support.benchmarks.evaluations import evaluate_config as config
 from tests.support.model import small
 
@@ -72,6 +74,28 @@ def test_the_command(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for wrong, message in (("json:nothing", "can be imported"), ("collections:Counter", "has no run")):
         assert main([*arguments, f"model={wrong}", f"out={suite.parent / wrong[:4]}"]) == 1
         assert message in capsys.readouterr().err
+
+
+def test_sets_of_pictures_are_compared_by_a_network_of_the_user(suite: Path) -> None:
+    own = suite.parent / "drawn.yaml"
+    own.write_text("tasks: {drawn: {family: draw, file: drawn.jsonl, metrics: [picture_distance]}}")
+    rows = [{"text": "a picture", "drawn": f"{number}.png"} for number in range(3)]
+    (suite.parent / "drawn.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    embed = f"{mean_colour.__module__}:mean_colour"
+    folders = [suite.parent / name for name in ("with", "again", "other")]
+    found = evaluate(config(own, embed=embed, out=folders[0]), Known(), quiet())
+    distance = found["drawn"].metrics["picture_distance"].estimates["frechet_distance"]
+    assert distance.value > 100 and distance.low is None
+    with pytest.raises(BenchmarkError, match="picture_distance of the task drawn needs a network"):
+        evaluate(config(own, out=folders[1]), Known(), quiet())
+    with pytest.raises(BenchmarkError, match="embed: 'json:nothing'"):
+        evaluate(config(own, embed="json:nothing", out=folders[1]), Known(), quiet())
+    evaluate(config(own, embed=embed, out=folders[1]), Known(), quiet())
+    rows_of = compare(*(read_evaluated(folder) for folder in folders[:2]), Rule(), draws=50).rows
+    assert rows_of[0].found.test == "none" and rows_of[0].verdict == Verdict("cannot tell")
+    evaluate(config(own, embed="numpy:ravel", out=folders[2]), Known(), quiet())
+    with pytest.raises(ComparisonError, match="drawn: embed is"):
+        compare(*(read_evaluated(folder) for folder in folders[::2]), Rule())
 
 
 @pytest.mark.parametrize(

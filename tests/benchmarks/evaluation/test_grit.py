@@ -91,9 +91,8 @@ def data(tmp_path: Path) -> Path:
 
 
 def config(data: Path, **changes: Any) -> EvaluateConfig:
-    return EvaluateConfig(
-        "grit", "known", **{"out": data / "out", "data": data, "examples": 1, "resamples": 50} | changes
-    )
+    usual = {"out": data / "out", "data": data, "examples": 1, "resamples": 50}
+    return EvaluateConfig("grit", "known", **(usual | changes))
 
 
 def test_whoever_knows_all_has_the_full_score(data: Path) -> None:
