@@ -12,6 +12,7 @@ from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks import named_task, task_settings, task_summaries
 from embodio.datasets.tasks.parts.task_config import TaskConfig
+from embodio.envs.embodiment import Embodiment
 from embodio.train.command_line.ranges import COUNT, NOT_NEGATIVE, require_ranges
 from embodio.train.command_line.schema import NamedElements, UsageError
 from embodio.train.run_config import RunConfig
@@ -46,10 +47,10 @@ class TrainConfig(RunConfig):
             shows its settings.
         task: settings that all tasks share.
         mixture: how data sets and tasks share the stream.
-        robot: with sources, the one whose robot an agent of the checkpoint acts for by default. The checkpoint holds the
-            robots of all sources; if there are several and this is empty, `Agent.load` asks which. With data, a robot of
-            the released weights (vima, bridge, ...): the policy takes its format, except where policy.* differs from its
-            defaults, and the network the shape of init.
+        robot: with sources, the one whose robot an agent of the checkpoint acts for by default. The checkpoint holds
+            the robots of all sources; if there are several and this is empty, `Agent.load` asks which. With data, a
+            robot of the released weights (vima, bridge, ...): the policy takes its format, except where policy.*
+            differs from its defaults, and the network the shape of init.
         image_tokenizer: folder or hub name of a network whose frozen image tokeniser makes the targets of tasks that
             draw; only with such tasks.
         prompt_tokens: capacity for the prompt; 0 takes that of the size. A longer text is an error, never cut.
