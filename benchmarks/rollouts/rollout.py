@@ -29,8 +29,6 @@ class RolloutConfig:
     Attributes:
         agent: Name (lift-nano) or folder of a checkpoint, folder or name of released weights with `robot`, or "expert"
             for the environment's scripted expert.
-        robot: The robot of released weights to act as (vima, ...), or of a checkpoint by its name; "" picks by the
-            environment.
         env: Name of the environment, or module:Class for one of your own.
         episodes: Number of episodes; asking for more later adds to the existing ones.
         seed: Seed of the first episode; episode i uses seed + i.
@@ -49,11 +47,12 @@ class RolloutConfig:
         shard: Part of the episodes that this command plays, such as 2/8 for every eighth from the second on, in a
             folder inside `out`; `embodio-rollout merge` makes one rollout of all. "" plays all.
         restart: Discard what the folder holds instead of resuming it.
+        robot: The robot of released weights to act as (vima, ...), or of a checkpoint by its name; "" picks by the
+            environment.
     """
 
     out: Path
     agent: str = "lift-nano"
-    robot: str = ""
     env: str = "robosuite/lift"
     episodes: int = 100
     seed: int = 10000
@@ -69,6 +68,7 @@ class RolloutConfig:
     level: int = 3
     shard: str = ""
     restart: bool = False
+    robot: str = ""
 
     def __post_init__(self) -> None:
         require_ranges(self, episodes=AT_LEAST_ONE, seed=COUNT, video=COUNT, workers=AT_LEAST_ONE, threads=COUNT)
