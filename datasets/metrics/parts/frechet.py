@@ -69,7 +69,7 @@ def frechet_distance(one: Doubles, other: Doubles) -> float:
 
 def _factor(table: Doubles) -> npt.NDArray[np.float64]:
     """A matrix F [K, D] with F'F = X'X of X [N, D] and K at most D."""
-    return table if len(table) <= table.shape[1] else np.linalg.qr(table, mode="r")
+    return table if len(table) <= table.shape[1] else np.linalg.qr(table).R
 
 
 def kernel_distance(one: Doubles, other: Doubles) -> float:
