@@ -112,10 +112,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="embodio-evaluate",
         description="Evaluates a network on annotated files and reports figures with 95% intervals and examples.",
         examples=(
-            "embodio-evaluate suite=grit data=data/grit/ablation model=allenai/uio2-large out=runs/grit",
+            "embodio-evaluate suite=grit data=data/GRIT model=allenai/uio2-large out=runs/grit",
             "embodio-evaluate suite=mine.yaml model=runs/instruct/last out=runs/mine limit=200",
             "embodio-evaluate suite=mine.yaml model=my_package.my_module:my_model out=runs/other",
             "embodio-evaluate compare runs/mine runs/other",
+            "embodio-evaluate merge runs/mine",
         ),
         user_errors=(BenchmarkError, DatasetError, ModelError, TrainError),
     )

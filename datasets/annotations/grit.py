@@ -45,7 +45,7 @@ def read_grit(file: Path, folder: Path, kind: Kind) -> Sequence[AnnotatedItem]:
         try:
             asked, output = sample["input"], sample["output"]
             key, image = str(asked["example_id"]), str(asked["image_id"])
-            values = {"image": image} | _FIELDS[kind.name](asked, output)
+            values: Values = {"image": image} | _FIELDS[kind.name](asked, output)
         except (KeyError, TypeError, IndexError) as error:
             raise AnnotationError(f"{where}: it lacks {error}; expected input and output of a GRIT sample") from error
         if "choices" in values:
