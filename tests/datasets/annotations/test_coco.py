@@ -68,7 +68,8 @@ def test_boxes_have_y_first_and_end_at_the_far_edge(folder: Path) -> None:
     assert [one.text for one in made("coco", file, "classify")] == ["person", "person", "traffic light"]
     (hidden, *_) = made("coco", file, "inpaint")
     assert hidden.box.tolist() == [4, 5, 24, 15] and hidden.drawn.shape == (HEIGHT, WIDTH, 3)
-    assert [(item.key, item.group) for item in items("coco", file, "classify")][0] == ("10", "1.jpg")
+    first_item = items("coco", file, "classify")[0]
+    assert (first_item.key, first_item.group) == ("10", "1.jpg")
 
 
 def test_masks_of_objects_and_of_names(folder: Path) -> None:
@@ -82,9 +83,9 @@ def test_masks_of_objects_and_of_names(folder: Path) -> None:
 
 
 def test_keypoints_of_people(folder: Path) -> None:
-    seen = [[7, 9, 2]] + [[8, 10, 1]] + [[0, 0, 0]] * 15
+    seen = [7, 9, 2, 8, 10, 1, *[0] * 45]
     rows = instances()["annotations"][:2]
-    rows[0] |= {"keypoints": sum(seen, []), "num_keypoints": 2}
+    rows[0] |= {"keypoints": seen, "num_keypoints": 2}
     rows[1] |= {"keypoints": [0] * 51, "num_keypoints": 0}
     file = write_json(folder, "person_keypoints.json", instances(annotations=rows))
     (person,) = made("coco", file, "keypoints")
