@@ -64,9 +64,13 @@ def read_annotations(
     reader, known = annotation_reader(name), families_of_format(name)
     if known and family.name not in known:
         raise AnnotationError(f"{file}: {name} has nothing for the family {family.name!r}; it opens {', '.join(known)}")
-    settings = [one.name for one in inspect.signature(reader).parameters.values() if one.kind is one.KEYWORD_ONLY]
+    parameters = inspect.signature(reader).parameters.values()
+    settings = {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
     for setting in reading or {}:
         if setting not in settings:
             listed = f"it has {', '.join(settings)}" if settings else "it has none"
             raise AnnotationError(f"{file}: {name} has no setting {setting!r}; {listed}")
+    for setting, default in settings.items():
+        if default is inspect.Parameter.empty and setting not in (reading or {}):
+            raise AnnotationError(f"{file}: {name} needs the setting {setting!r}")
     return reader(file, folder, family, **(reading or {}))

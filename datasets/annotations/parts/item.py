@@ -39,7 +39,7 @@ Read = Callable[..., Sequence[AnnotatedItem]]
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Omission:
     """Items that a file names and that cannot be used.
 
     Attributes:
@@ -63,7 +63,7 @@ class AnnotatedItems(Sequence[AnnotatedItem]):
     """
 
     items: tuple[AnnotatedItem, ...]
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[Omission, ...] = ()
 
     def __len__(self) -> int:
         """The number of items."""
@@ -116,7 +116,7 @@ class ItemList:
         Raises:
             AnnotationError: there is not one item, or two have one key.
         """
-        left = tuple(LeftOut(reason, count, first) for reason, (count, first) in self._left.items())
+        left = tuple(Omission(reason, count, first) for reason, (count, first) in self._left.items())
         for one in left:
             _log.warning("%s: %d left out: %s; the first one is %s", self.file, one.count, one.reason, one.first)
         if not self._items and left:

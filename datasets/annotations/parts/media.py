@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image as Pictures
 
 from embodio.datasets.files.names import inside
 from embodio.datasets.records.decoding import IMAGES, SOUNDS, VIDEOS, checked_sound, decoded_image, numbers_of_image
@@ -23,7 +24,9 @@ Floats = npt.NDArray[np.float32]
 
 FRAMES = 5
 """Frames of a video that the released networks see: the main image and four before it."""
-HEARD = FRAMES * SEGMENT_SAMPLES / SAMPLE_RATE
+SEGMENT = SEGMENT_SAMPLES / SAMPLE_RATE
+"""Seconds of a sound that the released networks make at once: 4.08."""
+HEARD = FRAMES * SEGMENT
 """Seconds of a sound that the released networks hear: 20.4."""
 _SETTINGS = RecordSettings(smallest_side=1, most_elongated=1e9)
 _KINDS: Mapping[str, tuple[str, ...]] = {"image": IMAGES, "sound": SOUNDS, "video": VIDEOS}
@@ -31,19 +34,17 @@ _KINDS: Mapping[str, tuple[str, ...]] = {"image": IMAGES, "sound": SOUNDS, "vide
 
 @dataclass(frozen=True)
 class SoundPart:
-    """A sound in the folder of media, or a part of it.
+    """A sound in the folder of media, or the beginning of it.
 
     Attributes:
         source: name of a sound or a video, or the mapping of a table, see `read_image`.
-        longest: seconds, from the beginning of the part; what comes later is cut off.
-        start: second at which the part begins.
-        end: second at which it ends; None for the end of the sound.
+        longest: seconds, from the beginning; what comes later is cut off.
+        whole: whether a longer sound is an error instead.
     """
 
     source: Any
     longest: float = HEARD
-    start: float = 0.0
-    end: float | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,17 +92,20 @@ def read_numbers(source: Any, folder: Path) -> npt.NDArray[Any]:
     return numbers_of_image(data, Origin(name, 0, "the picture"), _SETTINGS)
 
 
+def image_size(name: str, folder: Path) -> tuple[int, int]:
+    """(height, width) of a picture, of which nothing but the head is read; errors of `read_image`."""
+    with Pictures.open(inside(folder, name, folder)) as picture:
+        return picture.height, picture.width
+
+
 def read_part(part: Any, folder: Path) -> Floats:
     """A sound, float32 [samples] at 16 kHz; `part` is a SoundPart or what may be its source."""
     if not isinstance(part, SoundPart):
         return _sound(part, folder)
-    whole = _sound(part.source, folder)
-    begin = round(part.start * SAMPLE_RATE)
-    end = len(whole) if part.end is None else round(part.end * SAMPLE_RATE)
-    found = whole[begin : min(end, begin + round(part.longest * SAMPLE_RATE))]
-    if not found.size:
-        raise ValueError(f"the sound of {len(whole) / SAMPLE_RATE:.1f} s has nothing from {part.start} to {part.end} s")
-    return found
+    found, most = _sound(part.source, folder), round(part.longest * SAMPLE_RATE)
+    if part.whole and len(found) > most:
+        raise ValueError(f"the sound lasts {len(found) / SAMPLE_RATE:.1f} s, longer than {part.longest:.3g} s")
+    return found[:most]
 
 
 def _sound(source: Any, folder: Path) -> Floats:

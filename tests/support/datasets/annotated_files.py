@@ -16,6 +16,7 @@ from embodio.model.tasks.base.family import Annotation
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.families import family_named
 from tests.support.model import small
+from tests.support.videos import write_video
 
 HEIGHT, WIDTH = 40, 60
 CODEC = TaskCodec.of(small.CONFIG, small.VOCABULARY)
@@ -39,6 +40,13 @@ def sing(folder: Path, *names: str, seconds: float = 1.0, rate: int = 16_000) ->
             file.setsampwidth(2)
             file.setframerate(rate)
             file.writeframes((samples * 32767).astype("<i2").tobytes())
+
+
+def film(folder: Path, *names: str) -> None:
+    """Writes a video of ten pictures for each name."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_video(folder / name, range(10), [number / 10 for number in range(10)], codec="mpeg4")
 
 
 def write_json(folder: Path, name: str, content: object) -> Path:
