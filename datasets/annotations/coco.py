@@ -10,7 +10,7 @@ Reads the files `instances_*.json`, `stuff_*.json`, `person_keypoints_*.json` an
 
 Polygons and run lengths become masks when they are needed. What has an image or a category that is not in the file, a
 box without an area or outside its image, or an empty caption is left out and counted; crowds are left out but for masks
-of all objects of a name. All of the file is held in memory, as Python objects about eight times its size.
+of all objects of a name. All of the file is held in memory, as Python objects about five times its size.
 """
 
 from __future__ import annotations

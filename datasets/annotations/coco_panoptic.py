@@ -8,7 +8,7 @@ Cityscapes as exported by panopticapi):
     categories   {"id", "name", "isthing"}
 
 The PNGs lie in the folder with the name of the file, such as panoptic_train2017; the id of a pixel is red + 256 green
-+ 65536 blue. All of the file is held in memory, as Python objects about eight times its size.
++ 65536 blue. All of the file is held in memory, as Python objects about five times its size.
 """
 
 from __future__ import annotations

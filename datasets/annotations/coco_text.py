@@ -6,7 +6,7 @@
 
 Words that nobody could read, "" or "." in the file, are left out and counted, and so are boxes outside their image. A
 picture is its file_name, or the last part of it in whatever folder. The file is held in memory, as Python objects about
-eight times its size.
+five times its size.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Three public forms, told apart by what they hold:
     rows of lmms-lab/RefCOCO and its like, one for each object:
         {"question_id", "image", "answer": [text, ...], "bbox": [x, y, width, height], "segmentation"}
 
-Each expression is an item. JSON is held in memory, as Python objects about eight times its size; of tables only the
+Each expression is an item. JSON is held in memory, as Python objects about five times its size; of tables only the
 expressions are.
 """
 

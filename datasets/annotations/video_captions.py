@@ -8,7 +8,7 @@
 
 A video is found by its name or id, whatever its ending; the ids of VATEX, which end with start and end of the clip, are
 its names. Videos that are not in the folder are left out and counted. Frames are the middles of equal parts of the
-whole file. JSON and CSV are held in memory, as Python objects about eight times their size.
+whole file. JSON and CSV are held in memory, as Python objects about five times their size.
 """
 
 from __future__ import annotations

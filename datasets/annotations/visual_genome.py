@@ -10,7 +10,7 @@ Reads the files of version 1.2 and 1.4 (homes.cs.washington.edu/~ranjay/visualge
 
 Pictures are found by their id, in whatever folder: VG_100K/2.jpg. Boxes stick out of their pictures at times and are
 cut at the edge; one that lies outside altogether is an error of its item. All of the file is held in memory, as Python
-objects about eight times its size.
+objects about five times its size.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from embodio.model.errors import ModelError
 from embodio.train.command_line.arguments import quoted
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.commands.data.schemas import (
+    AnnotationsConfig,
     CodesConfig,
     ConvertDataConfig,
     CorpusConfig,
@@ -114,6 +115,15 @@ def verbs() -> dict[str, Verb]:
                 "embodio-data records laion.parquet 'columns={captions: TEXT}'",
             ),
         ),
+        "annotations": Verb(
+            AnnotationsConfig,
+            _annotations,
+            "Show what a file of annotations holds for a family of tasks, and a page of examples.",
+            (
+                "embodio-data annotations instances_val2017.json format=coco family=detect media=val2017",
+                "embodio-data annotations val.csv format=audio_captions family=caption media=wav out=page.html",
+            ),
+        ),
         "stats": Verb(
             StatsConfig,
             _stats,
@@ -167,6 +177,12 @@ def _records(config: RecordsConfig) -> int:
     from embodio.train.commands.data.records import records
 
     return records(config)
+
+
+def _annotations(config: AnnotationsConfig) -> int:
+    from embodio.train.commands.data.annotations import show_annotations
+
+    return show_annotations(config)
 
 
 def _stats(config: StatsConfig) -> int:
