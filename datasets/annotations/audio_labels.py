@@ -21,7 +21,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from embodio.datasets.annotations.audio_captions import sound_names
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import HEARD, MediaIndex, SoundPart
 from embodio.datasets.annotations.parts.rows import one_of, open_rows
 from embodio.datasets.errors import AnnotationError

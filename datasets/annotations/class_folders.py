@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, file_text
+from embodio.datasets.annotations.parts.item import AnnotatedItems, file_text
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import FRAMES, HEARD, SoundPart, VideoPart
 from embodio.datasets.errors import AnnotationError
 from embodio.datasets.records.decoding import IMAGES, SOUNDS, VIDEOS

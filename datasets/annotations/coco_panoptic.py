@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.annotations.coco import images_of, names_of
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting, parsed_file
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import read_numbers
 from embodio.model.tasks.base.family import Family
 

@@ -6,9 +6,9 @@ Reads the folder Annotations of VOC 2007 and 2012 (host.robots.ox.ac.uk/pascal/V
       <object><name>person</name><difficult>0</difficult>
         <bndbox><xmin>174</xmin><ymin>101</ymin><xmax>349</xmax><ymax>351</ymax></bndbox></object></annotation>
 
-The annotations are the folder, or a list of names such as ImageSets/Main/val.txt with Annotations next to ImageSets.
-The first pixel is 1, and the last one belongs to the box, so a box is (ymin - 1, xmin - 1, ymax, xmax). Objects
-that are marked as difficult are left out and counted. The boxes of all files are held in memory.
+The annotations are the folder, at any depth, or a list such as ImageSets/Main/val.txt, with Annotations next to
+ImageSets. The first pixel is 1, and the last one belongs to the box, so a box is (ymin - 1, xmin - 1, ymax, xmax).
+Objects that are marked as difficult are left out and counted. The boxes of all files are held in memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting, file_text
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, file_text
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex
 from embodio.datasets.annotations.parts.places import fault_of_box
 from embodio.datasets.errors import AnnotationError
@@ -76,7 +77,7 @@ def _add(found: ItemList, key: str, image: str, objects: Found) -> None:
 
 def _files(file: Path) -> Iterator[Path]:
     if file.is_dir():
-        yield from sorted(file.glob("*.xml"))
+        yield from sorted(file.rglob("*.xml"))
         return
     home = next((one / "Annotations" for one in file.parents if (one / "Annotations").is_dir()), None)
     if home is None:

@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex
 from embodio.datasets.annotations.parts.rows import one_of, open_rows
 from embodio.model.tasks.base.family import Family
@@ -41,7 +42,9 @@ def read_vizwiz(file: Path, folder: Path, family: Family[Any]) -> AnnotatedItems
     for number in range(len(rows)):
         row, place = rows.row(number), rows.place(number)
         with expecting(f"{file}, {place}", _ROW):
-            name = index.find(PurePosixPath(str(one_of(row, "image_id", "image", "file_path"))).stem)
+            name = index.find(
+                PurePosixPath(str(one_of(row, "image_id", "image", "image_local_name", "file_path"))).stem
+            )
             texts = _captions(row) if family.name == "caption" else _answers(row)
             question = str(row.get("question") or "").strip()
         if name is None:
