@@ -105,6 +105,11 @@ _CONVERT = (
     "embodio-data convert data/lift out=data/lift_lerobot to=lerobot",
     "embodio-data convert tfds:bridge_dataset folder=~/tensorflow_datasets out=data/bridge",
 )
+_ABOUT = "Show what a file of annotations holds for a family of tasks, and a page of examples."
+_ANNOTATIONS = (
+    "embodio-data annotations instances_val2017.json format=coco family=detect media=val2017",
+    "embodio-data annotations val.csv format=audio_captions family=caption media=wav out=page.html",
+)
 _CODES = "embodio-data codes corpus image_tokenizer=runs/image audio_tokenizer=runs/audio workers=2"
 _PAGES = (
     "embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",
@@ -133,15 +138,7 @@ def verbs() -> dict[str, Verb]:
             "Show what a corpus holds: its records, the columns they come from, and what is damaged.",
             _RECORDS,
         ),
-        "annotations": Verb(
-            AnnotationsConfig,
-            _annotations,
-            "Show what a file of annotations holds for a family of tasks, and a page of examples.",
-            (
-                "embodio-data annotations instances_val2017.json format=coco family=detect media=val2017",
-                "embodio-data annotations val.csv format=audio_captions family=caption media=wav out=page.html",
-            ),
-        ),
+        "annotations": Verb(AnnotationsConfig, _annotations, _ABOUT, _ANNOTATIONS),
         "stats": Verb(
             StatsConfig,
             _stats,
