@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from embodio.model.tasks.errors import PromptError
 
@@ -13,7 +13,18 @@ Template = str | Sequence[str | int]
 Filling = str | Sequence[str | int]
 """The content of a slot: text, token ids such as those of a box, or both in sequence."""
 
+BOX = "[y1 x1 y2 x2]"
+"""What is shown to people for the four value tokens of a box."""
+
+Groups = Mapping[str, Mapping[str, str]]
+"""Group of wordings -> its slots, each with a text that may fill it, as an example for people."""
+
 _SLOT = re.compile(r"\{(\w+)\}")
+
+
+def groups_of(**groups: Mapping[str, str]) -> Groups:
+    """Groups by name, each with its slots and their examples."""
+    return groups
 
 
 def fill(template: Template, **slots: Filling) -> list[str | int]:
@@ -36,15 +47,19 @@ def fill(template: Template, **slots: Filling) -> list[str | int]:
     if sorted(found) != sorted(slots):
         wanted = " ".join(f"{{{name}}}" for name in sorted(slots)) or "no slots"
         raise PromptError(f"prompt {template!r}: this task fills {wanted}, each once; found {found}")
+    return joined(piece for part in parts for piece in _pieces(part, slots))
+
+
+def joined(parts: Iterable[str | int]) -> list[str | int]:
+    """Joins neighbouring texts, and strips the spaces around ids; the text after an id begins a new word."""
     prompt: list[str | int] = []
     text = ""
-    for part in parts:
-        for piece in _pieces(part, slots):
-            if isinstance(piece, str):
-                text += piece
-            else:
-                prompt += [text.strip(), piece] if text.strip() else [piece]
-                text = ""
+    for piece in parts:
+        if isinstance(piece, str):
+            text += piece
+        else:
+            prompt += [text.strip(), piece] if text.strip() else [piece]
+            text = ""
     return [*prompt, text.strip()] if text.strip() else prompt
 
 
