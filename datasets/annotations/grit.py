@@ -8,13 +8,13 @@ from typing import Any
 
 from embodio.datasets.annotations.parts.item import (
     AnnotatedItem,
-    AnnotationError,
     Kind,
     file_text,
     parsed,
     require_distinct,
 )
 from embodio.datasets.annotations.parts.values import annotated_item
+from embodio.datasets.errors import AnnotationError
 
 _DISTORTED, _STUFF = "_dist", "(Stuff)"
 
@@ -138,3 +138,4 @@ _FIELDS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Values]] 
 }
 
 READ = read_grit
+FAMILIES = tuple(_FIELDS)

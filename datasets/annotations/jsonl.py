@@ -7,13 +7,13 @@ from pathlib import Path
 
 from embodio.datasets.annotations.parts.item import (
     AnnotatedItem,
-    AnnotationError,
     Kind,
     file_text,
     parsed,
     require_distinct,
 )
 from embodio.datasets.annotations.parts.values import annotated_item
+from embodio.datasets.errors import AnnotationError
 
 
 def read_jsonl(file: Path, folder: Path, kind: Kind) -> Sequence[AnnotatedItem]:
@@ -40,3 +40,4 @@ def read_jsonl(file: Path, folder: Path, kind: Kind) -> Sequence[AnnotatedItem]:
 
 
 READ = read_jsonl
+FAMILIES = ()

@@ -9,12 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from embodio.datasets.annotations import UnknownAnnotationFormatError, annotation_formats, annotation_reader
+from embodio.benchmarks.evaluation.procedures import procedure_names
+from embodio.datasets.annotations import (
+    UnknownAnnotationFormatError,
+    annotation_formats,
+    annotation_reader,
+    families_of_format,
+)
 from embodio.datasets.annotations.parts.item import AnnotatedItem, AnnotationError
-from embodio.datasets.annotations.parts.values import annotation_of, content_digest
+from embodio.datasets.annotations.parts.values import annotated_item, annotation_of
 from embodio.datasets.codecs.image_codec import encode_image
 from embodio.datasets.metrics.parts.instances import Instances, PeoplePoses
-from embodio.model.tasks.families import family_named
+from embodio.model.tasks.families import families, family_named
 
 
 @pytest.fixture
@@ -128,7 +134,7 @@ def test_samples_of_grit_of_all_things_and_all_people(folder: Path) -> None:
     assert things.masks[0][:, 0].all()
     stuff = of_grit(folder, Whole("segment_each", Instances), {"task_query": "grass (Stuff)"}, {"masks": runs[:1]})
     assert stuff.name == "grass" and stuff.stuff
-    with pytest.raises(AnnotationError, match="masks: the run lengths fill 3 of 40 x 60 pixels"):
+    with pytest.raises(AnnotationError, match="masks: run lengths over 3 pixels, where the image has 2400"):
         wrong = {"masks": [{"size": [40, 60], "counts": [3]}]}
         of_grit(folder, Whole("segment_each", Instances), {"task_query": "cup"}, wrong)
     points = {"points": [[5, 7, 2] * 17, [0, 0, 0] * 17]}
@@ -148,13 +154,14 @@ def test_parts_of_grit(folder: Path) -> None:
 
 def test_an_item_is_known_by_its_values_and_the_content_of_its_files(folder: Path) -> None:
     def digest(**values: Any) -> str:
-        return content_digest({"image": "photo.png", "name": "sky", "mask": "mask.png"} | values, folder, "here")
+        given = {"image": "photo.png", "name": "sky", "mask": "mask.png"} | values
+        return annotated_item(family_named("segment"), given, folder, "here", "a", "b").digest()
 
     before = digest()
     assert digest() == before and digest(name="cloud") != before
     (folder / "mask.png").write_bytes((folder / "photo.png").read_bytes())
     assert digest() != before
-    assert digest(mask={"size": [1, 1], "counts": [1]}) == digest(mask={"counts": [1], "size": [1, 1]})
+    assert digest(mask={"size": [40, 60], "counts": [2400]}) == digest(mask={"counts": "P[2", "size": [40, 60]})
     with pytest.raises(AnnotationError, match=r"here: .*lost.png"):
         digest(image="lost.png")
 
@@ -168,6 +175,9 @@ def test_cuboids_of_values(folder: Path) -> None:
 
 
 def test_formats_are_listed() -> None:
-    assert annotation_formats() == ["grit", "jsonl"]
+    assert {"coco", "grit", "jsonl"} <= set(annotation_formats())
+    kinds = {*families(), *procedure_names()}
+    for name in annotation_formats():
+        assert set(families_of_format(name)) <= kinds
     with pytest.raises(UnknownAnnotationFormatError, match="did you mean 'jsonl'"):
-        annotation_reader("json")
+        annotation_reader("jsonll")
