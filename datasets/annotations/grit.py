@@ -58,7 +58,7 @@ def read_grit(file: Path, folder: Path, kind: Kind) -> Sequence[AnnotatedItem]:
 
 
 def _parts(meta: Mapping[str, Any], has_distorted_copy: bool) -> tuple[str, ...]:
-    """The parts of GRIT's tables that a sample belongs to, as far as its file says."""
+    """The parts of GRIT's tables that a sample belongs to, those that its file tells of."""
     distorted = bool(meta.get("is_distorted"))
     found = [str(meta["data_source"])] if "data_source" in meta else []
     if not distorted:
