@@ -55,6 +55,13 @@ class SuiteTask:
         """The metrics."""
         return self.metrics or self.kind.metrics
 
+    @property
+    def definition(self) -> dict[str, Any]:
+        """What is asked and how it is measured, as plain values; not where the files are."""
+        names = ("family", "format", "wording", "overlap")
+        own = {name: getattr(self, name) for name in names}
+        return own | {"metrics": list(self.measured_by), "options": dict(self.options or {})}
+
     def items(self, folder: Path) -> Sequence[AnnotatedItem]:
         """The items of the file; raises AnnotationError."""
         return annotation_reader(self.format)(folder / self.file, folder / self.media, self.kind)

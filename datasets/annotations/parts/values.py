@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.annotations.parts.item import AnnotationError
+from embodio.datasets.annotations.parts.item import AnnotatedItem, AnnotationError
 from embodio.datasets.codecs.image_codec import decode_image
 from embodio.datasets.errors import DatasetError
 from embodio.model.example import Image
@@ -23,6 +25,7 @@ from embodio.model.tasks.locations.labelled import BODY_PARTS, Keypoints
 from embodio.model.tasks.locations.spatial import CameraPose
 
 MEDIA = ("image", "image_history", "audio", "audio_history")
+_FILES = (*MEDIA, "drawn", "sound", "mask", "depth", "normals")
 _BOXES = ("box", "boxes", "subject", "object")
 _TEXTS = ("text", "references", "question", "instruction", "expression")
 
@@ -56,6 +59,32 @@ def annotation_of(family: Family[Any], values: Mapping[str, Any], folder: Path, 
         return family.annotation(media=media, **fields)
     except TypeError as error:
         raise AnnotationError(f"{where}: {family.name}: {error}") from error
+
+
+def annotated_item(
+    family: Family[Any],
+    values: Mapping[str, Any],
+    folder: Path,
+    where: str,
+    key: str,
+    group: str,
+    parts: tuple[str, ...] = (),
+) -> AnnotatedItem:
+    """An item of these values, see `annotation_of` and `AnnotatedItem`; nothing is read yet."""
+    make = partial(annotation_of, family, values, folder, where)
+    return AnnotatedItem(key, group, make, partial(content_digest, values, folder, where), parts)
+
+
+def content_digest(values: Mapping[str, Any], folder: Path, where: str) -> str:
+    """Hash of values and of the files that they name; raises AnnotationError for one that cannot be read."""
+    found = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
+    names = [name for field in _FILES if field in values for name in _as_list(values[field]) if isinstance(name, str)]
+    for name in names:
+        try:
+            found.update(hashlib.sha256((folder / name).read_bytes()).digest())
+        except OSError as error:
+            raise AnnotationError(f"{where}: {error}") from error
+    return found.hexdigest()[:32]
 
 
 def _read(name: str, value: Any, folder: Path, where: str) -> Any:
