@@ -62,12 +62,13 @@ def test_a_policy_on_ones_own_data_of_a_robot_takes_its_statistics(released: Pat
     np.testing.assert_allclose(form.statistics.field("action").min[0], data.episode(0).array("action")[:, 0].min())
 
 
-def test_navigation_learns_words_and_states(tmp_path: Path) -> None:
-    """The paper's two tasks on walks that the expert recorded, in a small network of ours."""
-    collect("pointnav/Empty-8x8", 3, 0, tmp_path / "walks", noise=(0.0,), workers=1, progress=False)
+def test_navigation_learns_words_and_states(released: Path, tmp_path: Path) -> None:
+    """The paper's two tasks on walks that the expert recorded."""
+    collect("pointnav/Empty-8x8", 2, 0, tmp_path / "walks", noise=(0.0,), workers=1, progress=False)
     out, env = tmp_path / "run", make_env("pointnav/FourRooms")
     tasks = ("tasks.next_action=0.5", "tasks.next_state=0.5", "task.inputs.state=true")
-    assert main([f"data={tmp_path / 'walks'}", "robot=pointnav", f"out={out}", *tasks, "steps=2", *FEW[1:]]) == 0
+    run = (f"data={tmp_path / 'walks'}", f"init={released}", "robot=pointnav", f"out={out}", *FEW)
+    assert main([*run, *tasks, "steps=2"]) == 0
     assert {"next_action", "next_state"} <= {
         row.get("task") for row in map(json.loads, (out / "log.jsonl").read_text().splitlines())
     }
