@@ -195,6 +195,9 @@ def test_coco_text_and_textocr(folder: Path) -> None:
     file = write_json(folder, "cocotext.v2.json", content)
     (words,) = made("coco_text", file, "read_text", split="train")
     assert words.labels == ("the", "CUP") and words.boxes.tolist() == [[2, 1, 8, 9], [14, 5, 20, 15]]
+    cup = made("coco_text", file, "localise", split="train")[1]
+    assert cup.name == "CUP" and cup.boxes.tolist() == [[14, 5, 20, 15]]
+    assert [one.text for one in made("coco_text", file, "caption_region", split="train")] == ["the", "CUP"]
     assert left_out(items("coco_text", file, "read_text", split="train")) == {
         "a word that nobody could read": 1,
         "a box outside its image": 1,
