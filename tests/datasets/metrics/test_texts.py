@@ -15,7 +15,6 @@ from embodio.datasets.metrics.vqa_accuracy import normalised
 from embodio.datasets.metrics.wer import spoken
 from embodio.model.tasks.base.text_family import TextItem
 from embodio.model.tasks.errors import AnswerError
-from embodio.model.tasks.families.caption_several import SeveralCaptions
 
 _PHRASES = "a the red blue cat dog on mat runs sits two cups with it's don't near old man's car , . ! 3.5 can't"
 WORDS = _PHRASES.split()
@@ -167,28 +166,6 @@ def test_an_unreadable_text_is_wrong(name: str) -> None:
 def test_an_annotation_without_an_answer_is_an_error(name: str) -> None:
     with pytest.raises(MetricError, match=r"TextItem.text is not set"):
         tally(name).update(TextItem(text="cup"), TextItem())
-
-
-def test_captions_of_several_images_count_one_by_one() -> None:
-    """CIDEr-D and ROUGE-L of three captions, in items of two and of one, are those of three items."""
-    right = ("a red cup on a table", "two dogs run in the snow", "a man rides a horse")
-    found = ("a red cup on the table", "two cats sit", "a man rides a horse")
-    several, one = tally("captions_each"), [tally("cider_d"), tally("rouge_l")]
-    several.update(SeveralCaptions(captions=found[:2]), SeveralCaptions(captions=right[:2]))
-    several.update(SeveralCaptions(captions=found[2:]), SeveralCaptions(captions=right[2:]))
-    for scores in one:
-        for pair in zip(found, right, strict=True):
-            scores.update(*(TextItem(text=text) for text in pair))
-    values = [scores.result(resamples=2).estimates for scores in one]
-    estimates = several.result(resamples=2).estimates
-    assert estimates["captions_cider_d"].value == pytest.approx(values[0]["cider_d"].value, abs=1e-12)
-    assert estimates["captions_rouge_l"].value == pytest.approx(values[1]["rouge_l"].value, abs=1e-12)
-    singly = one[0].scores()
-    assert several.scores() == pytest.approx([singly[:2].mean(), singly[2]])
-    several.update(AnswerError("a caption of each", ""), SeveralCaptions(captions=right[:1]))
-    assert several.scores()[2] == 0.0
-    with pytest.raises(MetricError, match="the answer has 1, the annotation 2"):
-        several.update(SeveralCaptions(captions=("a",)), SeveralCaptions(captions=right[:2]))
 
 
 def test_mean_recall_counts_rare_answers_as_much() -> None:
