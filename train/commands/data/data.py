@@ -21,6 +21,7 @@ from embodio.train.commands.data.schemas import (
     InspectConfig,
     RecordsConfig,
     StatsConfig,
+    TasksConfig,
     VerifyConfig,
     VisualiseConfig,
 )
@@ -120,6 +121,17 @@ def verbs() -> dict[str, Verb]:
             "Compute minimum, maximum, mean, deviation and quantiles of a data set's numbers.",
             ("embodio-data stats data/lift 'fields=[action,state]'",),
         ),
+        "tasks": Verb(
+            TasksConfig,
+            _tasks,
+            "List the tasks of instruction tuning: sources, licences, shares, and which can be read here.",
+            (
+                "embodio-data tasks data=~/data",
+                "embodio-data tasks category=audio 'licence=CC BY'",
+                "embodio-data tasks vqa_v2",
+                "embodio-data tasks family=refer out=refer.json",
+            ),
+        ),
         "convert": Verb(
             ConvertDataConfig,
             _convert,
@@ -173,6 +185,12 @@ def _stats(config: StatsConfig) -> int:
     from embodio.train.commands.data.stats import stats
 
     return stats(config)
+
+
+def _tasks(config: TasksConfig) -> int:
+    from embodio.train.commands.data.tasks import tasks
+
+    return tasks(config)
 
 
 def _convert(config: ConvertDataConfig) -> int:
