@@ -17,7 +17,6 @@ from embodio.model.example import Example
 from embodio.model.tasks import AnswerError, Prompts
 from embodio.model.tasks.base.boxes_family import BoxesItem
 from embodio.model.tasks.base.family import Annotation, Family, InputMedia
-from embodio.model.tasks.base.image_family import ImageItem
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.base.text_family import TextItem
 from embodio.model.tasks.families import families as all_families
@@ -39,7 +38,6 @@ from embodio.model.tasks.families.inpaint import Inpainted
 from embodio.model.tasks.families.judge_action import ActionJudged
 from embodio.model.tasks.families.keypoints import Person
 from embodio.model.tasks.families.localise import Localised
-from embodio.model.tasks.families.locate_action import ActionSought
 from embodio.model.tasks.families.make_sound import SoundItem
 from embodio.model.tasks.families.multiple_choice import ChoiceQuestion
 from embodio.model.tasks.families.next_action import ActionAhead
@@ -51,7 +49,6 @@ from embodio.model.tasks.families.refer import Reference
 from embodio.model.tasks.families.relate import Relationship
 from embodio.model.tasks.families.segment import Segmented
 from embodio.model.tasks.families.tag import Tagged
-from embodio.model.tasks.families.track import Tracked
 from embodio.model.tasks.families.view import Viewed
 from embodio.model.tasks.locations.labelled import Keypoints
 from embodio.model.tasks.locations.spatial import CameraPose, Cuboid
@@ -203,26 +200,8 @@ MAKE: dict[str, Callable[[Generator], Annotation]] = {
     "next_state": lambda rng: StateAhead(**robot(rng), later=values(rng, int(rng.integers(1, 9)))),
     "describe_task": lambda rng: TextItem(media=media(rng), text=words(rng)),
     "judge_action": lambda rng: ActionJudged(**robot(rng), actions=values(rng, 7), right=bool(rng.random() < 0.5)),
-    "flow": lambda rng: with_image(ImageItem, rng, lambda r, size: r.integers(0, 256, size).astype(np.uint8), "drawn"),
-    "localise_sound": lambda rng: unnamed(rng),
-    "locate_action": lambda rng: ActionSought(media=media(rng), action=words(rng), text="frames 2 to 4"),
-    "track": lambda rng: tracked(rng),
     "plan": lambda rng: Planned(**robot(rng), actions=values(rng, int(rng.integers(1, 30)))),
 }
-
-
-def unnamed(rng: Generator) -> BoxesItem:
-    shown = media(rng)
-    found = boxes(rng, shown)
-    return BoxesItem(media=shown, boxes=found, labels=("",) * len(found))
-
-
-def tracked(rng: Generator) -> Tracked:
-    shown = InputMedia(image=image(rng), image_history=[image(rng)])
-    first, last = (np.asarray(one).shape for one in (shown.image_history[0], shown.image))
-    if rng.random() < 0.5:
-        return Tracked(media=shown, start=box(rng, first), box=box(rng, last))
-    return Tracked(media=shown, start=box(rng, first)[:2], point=box(rng, last)[:2])
 
 
 def person(rng: Generator) -> Person:
@@ -297,7 +276,7 @@ def close(found: Any, wanted: Any, field: str, shown: InputMedia) -> None:
         return
     if wanted is None:
         assert found is None
-    elif field in ("box", "boxes", "point"):
+    elif field in ("box", "boxes"):
         np.testing.assert_allclose(found, wanted, atol=tolerance(shown))
     elif isinstance(wanted, Keypoints):
         np.testing.assert_array_equal(found.visible, wanted.visible)
