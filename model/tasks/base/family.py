@@ -19,7 +19,7 @@ from embodio.model.generation import Constraint
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import Rule
-from embodio.model.tasks.prompts.filling import Filling, Template, fill
+from embodio.model.tasks.prompts.filling import Filling, Groups, Template, fill, groups_of
 from embodio.model.tokens.vocabulary import EOS_ID, Prompt
 
 Modality = Literal["text", "image", "audio"]
@@ -59,20 +59,25 @@ class Family(ABC, Generic[A]):
     Attributes:
         name: name of the family, its module and its file of wordings.
         annotation: the class of its annotations.
+        groups: each group of wordings -> its slots, each with a text that may fill it, as an example for people; value
+            tokens in square brackets.
         modality: modality of the answer.
         tokens: default limit of tokens of an answer, including the end; None for the network's limit.
         top_p: default top-p for sampling images and sounds (paper, appendix D).
         answer: the fields of the annotation that are the answer; a request has their defaults.
+        fixed_answers: the texts of the answer, where these are always the same, such as "yes" and "no".
         metrics: names of the metrics by which answers are judged, see `embodio.datasets.metrics`; the first is the
             main one.
     """
 
     name: ClassVar[str]
     annotation: ClassVar[type[Annotation]]
+    groups: ClassVar[Groups] = groups_of(plain={})
     modality: ClassVar[Modality] = "text"
     tokens: ClassVar[int | None] = None
     top_p: ClassVar[float] = 0.95
     answer: ClassVar[tuple[str, ...]]
+    fixed_answers: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ()
 
     def group(self, annotation: A) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.base.text_family import TextFamily, TextItem
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -28,6 +28,11 @@ class AnswerQuestion(TextFamily[Question]):
 
     name = "answer_question"
     annotation = Question
+    groups = groups_of(
+        plain={"question": "what is on the table?"},
+        video={"question": "what does the man do?"},
+        sound={"question": "what is heard?"},
+    )
     tokens = 32
     metrics = ("vqa_accuracy", "exact_match")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from embodio.model.tasks.base.text_family import TextFamily, TextItem, media_kind
+from embodio.model.tasks.prompts.filling import groups_of
 
 
 class Caption(TextFamily[TextItem]):
@@ -10,6 +11,7 @@ class Caption(TextFamily[TextItem]):
 
     name = "caption"
     annotation = TextItem
+    groups = groups_of(image={}, video={}, sound={})
     tokens = 64
     metrics = ("cider_d", "bleu", "rouge_l")
 

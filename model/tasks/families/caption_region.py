@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.base.text_family import TextFamily, TextItem
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,6 +29,7 @@ class CaptionRegion(TextFamily[Region]):
 
     name = "caption_region"
     annotation = Region
+    groups = groups_of(plain={"box": BOX})
     tokens = 48
     metrics = ("cider_d", "rouge_l")
 

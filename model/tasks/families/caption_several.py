@@ -11,7 +11,7 @@ from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.grammar import plain_text
 from embodio.model.tasks.parsers import parse_text
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 from embodio.model.tokens.vocabulary import Vocabulary
 
 
@@ -38,6 +38,7 @@ class CaptionSeveral(Family[SeveralCaptions]):
 
     name = "caption_several"
     annotation = SeveralCaptions
+    groups = groups_of(one={"image": "<the second image>"}, all={})
     answer = ("captions",)
     tokens = 256
 

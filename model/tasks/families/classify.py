@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.base.text_family import TextFamily, TextItem
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,6 +31,7 @@ class Classify(TextFamily[Category]):
 
     name = "classify"
     annotation = Category
+    groups = groups_of(image={}, box={"box": BOX})
     tokens = 16
     metrics = ("exact_match",)
 

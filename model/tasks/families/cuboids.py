@@ -12,7 +12,7 @@ from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import ItemsRule, Rule
 from embodio.model.tasks.locations.spatial import CUBOID_TOKENS, Cuboid, write_cuboid
 from embodio.model.tasks.parsers import parse_cuboids
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -35,6 +35,7 @@ class FindCuboids(Family[Objects3D]):
 
     name = "cuboids"
     annotation = Objects3D
+    groups = groups_of(plain={"name": "chair"})
     answer = ("cuboids",)
     tokens = PLACES_TOKENS
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from embodio.model.tasks.base.image_family import ImageFamily, ImageItem
 from embodio.model.tasks.base.task_codec import TaskCodec
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,6 +26,7 @@ class Draw(ImageFamily[Drawn]):
 
     name = "draw"
     annotation = Drawn
+    groups = groups_of(plain={"text": "a red cup on a table"})
     metrics = ("psnr", "ssim")
 
     def slots(self, annotation: Drawn, codec: TaskCodec) -> Mapping[str, Filling]:

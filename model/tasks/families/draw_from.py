@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from embodio.model.tasks.base.image_family import ImageFamily, ImageItem
 from embodio.model.tasks.base.task_codec import TaskCodec
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -28,6 +28,7 @@ class DrawFrom(ImageFamily[Controlled]):
 
     name = "draw_from"
     annotation = Controlled
+    groups = groups_of(plain={"text": "a red cup on a table", "kind": "depth"})
     metrics = ("psnr", "ssim")
 
     def slots(self, annotation: Controlled, codec: TaskCodec) -> Mapping[str, Filling]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from embodio.model.tasks.base.image_family import ImageFamily, ImageItem
 from embodio.model.tasks.base.task_codec import TaskCodec
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,6 +26,7 @@ class Edit(ImageFamily[Edited]):
 
     name = "edit"
     annotation = Edited
+    groups = groups_of(plain={"instruction": "make the cup blue"})
     metrics = ("psnr", "ssim")
 
     def slots(self, annotation: Edited, codec: TaskCodec) -> Mapping[str, Filling]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.base.text_family import TextFamily, TextItem
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -28,6 +28,10 @@ class FollowInstruction(TextFamily[InstructionItem]):
 
     name = "follow_instruction"
     annotation = InstructionItem
+    groups = groups_of(
+        plain={"instruction": "name three fruits"},
+        context={"instruction": "who is it about?", "context": "Ada wrote a program."},
+    )
     metrics = ("rouge_l", "exact_match")
 
     def group(self, annotation: InstructionItem) -> str:

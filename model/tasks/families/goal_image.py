@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from embodio.model.tasks.base.image_family import ImageFamily, ImageItem
 from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,6 +27,7 @@ class GoalImageFamily(ImageFamily[Goal]):
 
     name = "goal_image"
     annotation = Goal
+    groups = groups_of(goal={"instruction": "lift the cube"}, sub_goal={"instruction": "lift the cube"})
     metrics = ("psnr", "ssim")
 
     def group(self, annotation: Goal) -> str:

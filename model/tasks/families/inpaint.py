@@ -12,7 +12,7 @@ from embodio.model.tasks.base.family import InputMedia, Output, with_answer
 from embodio.model.tasks.base.image_family import ImageFamily, ImageItem, on_image, region, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,6 +33,7 @@ class Inpaint(ImageFamily[Inpainted]):
 
     name = "inpaint"
     annotation = Inpainted
+    groups = groups_of(plain={"box": BOX, "name": "cup"})
     metrics = ("psnr", "ssim")
 
     def slots(self, annotation: Inpainted, codec: TaskCodec) -> Mapping[str, Filling]:

@@ -10,7 +10,7 @@ from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.parsers import parse_text
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 YES, NO = "yes", "no"
 
@@ -33,8 +33,10 @@ class JudgeAction(Family[ActionJudged]):
 
     name = "judge_action"
     annotation = ActionJudged
+    groups = groups_of(plain={"instruction": "lift the cube", "actions": "[values]"})
     answer = ("right",)
     tokens = 4
+    fixed_answers = (YES, NO)
     metrics = ("judgement",)
 
     def slots(self, annotation: ActionJudged, codec: TaskCodec) -> Mapping[str, Filling]:
@@ -51,7 +53,7 @@ class JudgeAction(Family[ActionJudged]):
 
     def choices(self, annotation: ActionJudged) -> tuple[str, ...]:
         """Both words."""
-        return (YES, NO)
+        return self.fixed_answers
 
     def read(self, written: Output, asked: ActionJudged, codec: TaskCodec) -> ActionJudged | AnswerError:
         """Whether the word is "yes"."""

@@ -15,7 +15,7 @@ from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import keypoint_steps
 from embodio.model.tasks.locations.labelled import Keypoints, write_keypoints
 from embodio.model.tasks.parsers import parse_keypoints
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
 from embodio.model.tokens.vocabulary import Prompt
 
 
@@ -39,6 +39,7 @@ class FindKeypoints(Family[Person]):
 
     name = "keypoints"
     annotation = Person
+    groups = groups_of(plain={"box": BOX})
     answer = ("keypoints",)
     metrics = ("grit_keypoints",)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from embodio.model.tasks.base.boxes_family import BoxesFamily, BoxesItem, name_ids
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.grammar import ItemsRule, Rule
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,6 +31,7 @@ class Localise(BoxesFamily[Localised]):
 
     name = "localise"
     annotation = Localised
+    groups = groups_of(named={"name": "cup"}, unnamed={"name": "cup"})
     metrics = ("grit_localisation", "box_ap")
 
     def group(self, annotation: Localised) -> str:

@@ -12,7 +12,7 @@ from embodio.model.processing.audio import target_to_power
 from embodio.model.processing.audio_features import Spectrogram
 from embodio.model.tasks.base.family import Annotation, Family, Output, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,6 +33,7 @@ class MakeSound(Family[SoundItem]):
 
     name = "make_sound"
     annotation = SoundItem
+    groups = groups_of(plain={"text": "rain on a roof"})
     answer = ("sound",)
     modality = "audio"
     metrics = ("log_spectral_distance",)

@@ -12,7 +12,7 @@ from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.grammar import plain_text
 from embodio.model.tasks.parsers import parse_text
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 LETTERS = string.ascii_uppercase
 
@@ -37,6 +37,7 @@ class MultipleChoice(Family[ChoiceQuestion]):
 
     name = "multiple_choice"
     annotation = ChoiceQuestion
+    groups = groups_of(plain={"question": "what is it?", "options": "(A) a cup (B) a dog"})
     answer = ("chosen",)
     tokens = 4
     metrics = ("choice_accuracy",)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from embodio.model.tasks.base.image_family import ImageFamily, ImageItem
 from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,6 +29,9 @@ class NextFrameFamily(ImageFamily[FrameAhead]):
 
     name = "next_frame"
     annotation = FrameAhead
+    groups = groups_of(
+        film={}, robot={"instruction": "lift the cube"}, robot_sheet={"instruction": "lift the cube", "count": "4"}
+    )
     metrics = ("psnr", "ssim")
 
     def group(self, annotation: FrameAhead) -> str:

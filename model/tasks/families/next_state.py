@@ -10,7 +10,7 @@ from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.parsers import parse_text
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,6 +31,7 @@ class NextStateFamily(Family[StateAhead]):
 
     name = "next_state"
     annotation = StateAhead
+    groups = groups_of(plain={"instruction": "lift the cube", "count": "4"})
     answer = ("later",)
     metrics = ("state_error",)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from embodio.model.tasks.base.family import Family, Output, ids_before_end, with_answer
 from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,6 +27,7 @@ class PlanFamily(Family[Planned]):
 
     name = "plan"
     annotation = Planned
+    groups = groups_of(plain={"instruction": "lift the cube"})
     answer = ("actions",)
     metrics = ("next_tokens",)
 

@@ -13,7 +13,7 @@ from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import BOX_VALUES, ItemsRule, Rule
 from embodio.model.tasks.parsers import parse_box
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -34,6 +34,7 @@ class Refer(Family[Reference]):
 
     name = "refer"
     annotation = Reference
+    groups = groups_of(plain={"expression": "the cup on the left"})
     answer = ("box",)
     tokens = BOX_VALUES + 1
     metrics = ("box_accuracy",)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.base.text_family import TextFamily, TextItem
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,6 +33,7 @@ class Relate(TextFamily[Relationship]):
 
     name = "relate"
     annotation = Relationship
+    groups = groups_of(plain={"subject": BOX, "object": BOX})
     tokens = 16
     metrics = ("exact_match",)
 

@@ -13,7 +13,7 @@ from embodio.model.processing.image import Interpolation
 from embodio.model.tasks.base.family import Annotation, Family, Output, with_answer
 from embodio.model.tasks.base.image_family import Pixels, on_image, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -42,6 +42,9 @@ class Segment(Family[Segmented]):
 
     name = "segment"
     annotation = Segmented
+    groups = groups_of(
+        name={"name": "cup"}, box={"name": "cup", "box": BOX}, region={"box": BOX}, point={"point": "[y x]"}
+    )
     answer = ("mask", "drawn")
     modality = "image"
     top_p = 0.97

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from embodio.model.tasks.base.text_family import TextFamily, TextItem, media_kind
+from embodio.model.tasks.prompts.filling import groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,6 +27,7 @@ class Tag(TextFamily[Tagged]):
 
     name = "tag"
     annotation = Tagged
+    groups = groups_of(video={}, sound={})
     tokens = 16
     metrics = ("exact_match",)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from embodio.model.tasks.base.text_family import TextFamily, TextItem, media_kind
+from embodio.model.tasks.prompts.filling import groups_of
 
 
 class Transcribe(TextFamily[TextItem]):
@@ -10,6 +11,7 @@ class Transcribe(TextFamily[TextItem]):
 
     name = "transcribe"
     annotation = TextItem
+    groups = groups_of(sound={}, video={})
     tokens = 128
     metrics = ("wer",)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from embodio.model.tasks.base.image_family import ImageFamily, ImageItem
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.locations.spatial import CameraPose, write_pose
-from embodio.model.tasks.prompts.filling import Filling
+from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,6 +27,7 @@ class SynthesiseView(ImageFamily[Viewed]):
 
     name = "view"
     annotation = Viewed
+    groups = groups_of(plain={"pose": "[theta sin cos r]"})
     metrics = ("psnr", "ssim")
 
     def slots(self, annotation: Viewed, codec: TaskCodec) -> Mapping[str, Filling]:

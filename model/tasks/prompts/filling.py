@@ -13,7 +13,18 @@ Template = str | Sequence[str | int]
 Filling = str | Sequence[str | int]
 """The content of a slot: text, token ids such as those of a box, or both in sequence."""
 
+BOX = "[y1 x1 y2 x2]"
+"""What is shown to people for the four value tokens of a box."""
+
+Groups = Mapping[str, Mapping[str, str]]
+"""Group of wordings -> its slots, each with a text that may fill it, as an example for people."""
+
 _SLOT = re.compile(r"\{(\w+)\}")
+
+
+def groups_of(**groups: Mapping[str, str]) -> Groups:
+    """Groups by name, each with its slots and their examples."""
+    return groups
 
 
 def fill(template: Template, **slots: Filling) -> list[str | int]:

@@ -6,7 +6,8 @@ A file `prompts/<family>.yaml` maps each group of a family to its wordings:
       wordings: ["What does the image show?", ...]
       held_out: ["Describe the picture.", ...]
 
-The first wording is the default where none is drawn. Held-out paraphrases are for evaluation only.
+The first wording is the default where none is drawn. Held-out paraphrases are for evaluation only. A group
+"image/alt_text" is a style of the group "image", for data sets with other answers, such as texts of web pages.
 """
 
 from __future__ import annotations
@@ -107,6 +108,19 @@ class Prompts:
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(self._groups))}"
             raise PromptError(f"no wordings {name!r}; {hint}")
         return self._groups[name]
+
+    def styled(self, name: str, style: str = "") -> Wordings:
+        """The wordings of "family.group" in a style; the plain ones for "".
+
+        Raises:
+            PromptError: the group does not have the style.
+        """
+        if not style:
+            return self[name]
+        styles = [known.partition("/")[2] for known in self._groups if known.startswith(f"{self[name].name}/")]
+        if style not in styles:
+            raise PromptError(f"{name}: there is no style {style!r}; there are {', '.join(styles) or 'none'}")
+        return self[f"{name}/{style}"]
 
     def __iter__(self) -> Iterator[str]:
         """The names, "family.group"."""

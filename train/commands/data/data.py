@@ -19,6 +19,7 @@ from embodio.train.commands.data.schemas import (
     ConvertDataConfig,
     CorpusConfig,
     InspectConfig,
+    PromptsConfig,
     RecordsConfig,
     StatsConfig,
     TasksConfig,
@@ -90,6 +91,20 @@ _INSPECT = (
     "embodio-data inspect data/mine out=mine.yaml",
     "embodio-data inspect droid folder=gs://gresearch/robotics/droid/1.0.0",
 )
+_PROMPTS = (
+    "embodio-data prompts",
+    "embodio-data prompts family=refer",
+    "embodio-data prompts my_prompts/refer.yaml",
+)
+_RECORDS = (
+    "embodio-data records corpus/openclipart split=train",
+    "embodio-data records laion.parquet 'columns={captions: TEXT}'",
+)
+_CONVERT = (
+    "embodio-data convert lift.hdf5 out=data/lift name=lift",
+    "embodio-data convert data/lift out=data/lift_lerobot to=lerobot",
+    "embodio-data convert tfds:bridge_dataset folder=~/tensorflow_datasets out=data/bridge",
+)
 _CODES = "embodio-data codes corpus image_tokenizer=runs/image audio_tokenizer=runs/audio workers=2"
 _PAGES = (
     "embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",
@@ -106,14 +121,17 @@ def verbs() -> dict[str, Verb]:
             "Show what a data set holds, and propose its YAML file.",
             _INSPECT,
         ),
+        "prompts": Verb(
+            PromptsConfig,
+            _prompts,
+            "Show the wordings of every family of tasks, filled in, and check them or your own.",
+            _PROMPTS,
+        ),
         "records": Verb(
             RecordsConfig,
             _records,
             "Show what a corpus holds: its records, the columns they come from, and what is damaged.",
-            (
-                "embodio-data records corpus/openclipart split=train",
-                "embodio-data records laion.parquet 'columns={captions: TEXT}'",
-            ),
+            _RECORDS,
         ),
         "stats": Verb(
             StatsConfig,
@@ -136,11 +154,7 @@ def verbs() -> dict[str, Verb]:
             ConvertDataConfig,
             _convert,
             "Write any data set as RLDS or LeRobot v3; the same command resumes after an interrupt.",
-            (
-                "embodio-data convert lift.hdf5 out=data/lift name=lift",
-                "embodio-data convert data/lift out=data/lift_lerobot to=lerobot",
-                "embodio-data convert tfds:bridge_dataset folder=~/tensorflow_datasets out=data/bridge",
-            ),
+            _CONVERT,
         ),
         "corpus": Verb(
             CorpusConfig,
@@ -173,6 +187,12 @@ def _inspect(config: InspectConfig) -> int:
     from embodio.train.commands.data.inspect import inspect
 
     return inspect(config)
+
+
+def _prompts(config: PromptsConfig) -> int:
+    from embodio.train.commands.data.prompts import prompts
+
+    return prompts(config)
 
 
 def _records(config: RecordsConfig) -> int:

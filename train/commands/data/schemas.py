@@ -31,6 +31,25 @@ class InspectConfig:
 
 
 @dataclass(frozen=True)
+class PromptsConfig:
+    """Settings of `embodio-data prompts`.
+
+    Attributes:
+        source: YAML file of wordings, named after its family, or a folder of such files; null takes the package's own.
+        family: shows only this family, with all its wordings.
+        examples: how many wordings of each group are shown; null shows one, or all of `family`.
+    """
+
+    source: Path | None = None
+    family: str | None = None
+    examples: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.examples is not None:
+            require_ranges(self, examples=AT_LEAST_ONE)
+
+
+@dataclass(frozen=True)
 class RecordsConfig:
     """Settings of `embodio-data records`.
 

@@ -1,5 +1,6 @@
 """Prompts: slots are filled once, ids stay ids, braces in what fills a slot are only braces."""
 
+import ast
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from embodio.model.tasks.families import families
 from embodio.model.tasks.prompts import fill
 from embodio.model.tasks.prompts.wording import read_wordings
 from tests.support.model.small import VOCABULARY
+from tests.support.rooms import sources
 
 
 def test_ids_stand_between_texts() -> None:
@@ -79,3 +81,28 @@ def test_changed_wordings_keep_their_slots() -> None:
         Prompts({"refer.plain": "{name}?"})
     with pytest.raises(PromptError, match=r"did you mean 'refer\.plain'"):
         Prompts({"refer.plane": "{expression}?"})
+
+
+def test_a_style_has_wordings_of_its_own() -> None:
+    known = Prompts()
+    assert known.styled("caption.image", "alt_text").training != known.styled("caption.image").training
+    with pytest.raises(PromptError, match="no style 'rhyme'; there are alt_text, reading"):
+        known.styled("caption.image", "rhyme")
+
+
+def test_a_draw_for_training_is_never_a_held_out_wording() -> None:
+    for name in Prompts():
+        words, rng = Prompts()[name], np.random.default_rng(0)
+        drawn = {words.draw(rng) for _ in range(100)}
+        assert drawn == set(words.training) and not drawn & set(words.held_out)
+
+
+def test_no_source_but_an_evaluation_draws_what_is_held_out() -> None:
+    asked = [
+        source.path
+        for source in sources()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "draw"
+        if any(keyword.arg == "held_out" for keyword in node.keywords)
+    ]
+    assert [path for path in asked if path.startswith(("datasets/", "train/"))] == []
