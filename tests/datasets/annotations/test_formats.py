@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embodio.datasets.annotations import UnknownAnnotationFormatError, annotation_formats, annotation_reader
+from embodio.datasets.annotations import (
+    UnknownAnnotationFormatError,
+    annotation_formats,
+    annotation_reader,
+    families_of_format,
+)
 from embodio.datasets.annotations.parts.item import AnnotationError
 from embodio.datasets.annotations.parts.values import annotation_of
 from embodio.datasets.codecs.image_codec import encode_image
-from embodio.model.tasks.families import family_named
+from embodio.model.tasks.families import families, family_named
 
 
 @pytest.fixture
@@ -102,6 +107,8 @@ def test_samples_of_grit_have_x_before_y(folder: Path) -> None:
 
 
 def test_formats_are_listed() -> None:
-    assert annotation_formats() == ["grit", "jsonl"]
+    assert {"coco", "grit", "jsonl"} <= set(annotation_formats())
+    for name in annotation_formats():
+        assert set(families_of_format(name)) <= set(families())
     with pytest.raises(UnknownAnnotationFormatError, match="did you mean 'jsonl'"):
-        annotation_reader("json")
+        annotation_reader("jsonll")
