@@ -24,7 +24,8 @@ from typing import Any
 
 import yaml
 
-from embodio.datasets.annotations import annotation_formats
+from embodio.datasets.annotations import annotation_formats, families_of_format
+from embodio.datasets.augment.tasks import named_task_augmentation
 from embodio.datasets.catalogue.kinds import KINDS, MODALITIES
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.metrics import metric_names
@@ -66,6 +67,8 @@ class TaskRow:
         split: that is trained on, or measured with.
         size: items of the split; None where no number was found.
         kind: one of KINDS.
+        augmentation: of `embodio.datasets.augment.tasks` that makes annotations of the family out of those that are
+            read; empty for none.
         rate: factor by which it is drawn more or less often than the square root of its size says.
         cap: largest size that counts, for noisy data; None for no limit.
         trains: whether it is part of the mixture; rows that do not are only measured.
@@ -92,6 +95,7 @@ class TaskRow:
     settings: Mapping[str, Any] = field(default_factory=dict)
     size: int | None = None
     kind: str = "prompted"
+    augmentation: str = ""
     rate: float = 1.0
     cap: int | None = None
     trains: bool = True
@@ -101,9 +105,19 @@ class TaskRow:
     note: str = ""
 
     @property
+    def read_as(self) -> str:
+        """The family of the annotations in its files: its own, or the one that its augmentation takes."""
+        return named_task_augmentation(self.augmentation).takes[0] if self.augmentation else self.family
+
+    @property
     def opens(self) -> bool:
-        """Whether there is a reader of its format."""
-        return self.format in (annotation_formats() if self.family else _record_formats())
+        """Whether there is a reader of its format, for its family."""
+        if not self.family:
+            return True
+        if self.format not in annotation_formats():
+            return False
+        families = families_of_format(self.format)
+        return not families or self.read_as in families
 
     def files(self, root: str | Path) -> list[Path]:
         """The files or folders that `path` names below a root; empty where there are none."""
@@ -115,7 +129,7 @@ class TaskRow:
     def missing(self, root: str | Path) -> str:
         """Why the row cannot be read below a root; empty where it can."""
         if not self.opens:
-            return f"there is no reader of the format {self.format} yet"
+            return f"there is no reader of {self.format} for {self.read_as} yet"
         return "" if self.files(root) else f"{Path(root) / self.path} does not exist"
 
 
@@ -246,6 +260,8 @@ def _check_names(row: TaskRow, where: str) -> None:
         checks += [("prompts", lambda: Prompts()[f"{row.family}.{row.prompts}"])]
         for metric in row.metrics:
             _require_known(metric, _metrics(), f"{where}.metrics")
+        if row.augmentation:
+            checks += [("augmentation", lambda: _require_made(row))]
         if not row.format.isidentifier():
             raise CatalogueError(f"{where}.format: got {row.format!r}, expected the name of a module, such as coco")
     else:
@@ -256,6 +272,13 @@ def _check_names(row: TaskRow, where: str) -> None:
             check()
         except (DatasetError, ModelError) as error:
             raise CatalogueError(f"{where}.{key}: {error}") from error
+
+
+def _require_made(row: TaskRow) -> None:
+    """Raises DatasetError unless the augmentation of a row makes annotations of its family."""
+    found = named_task_augmentation(row.augmentation)
+    if (found.gives or row.read_as) != row.family:
+        raise CatalogueError(f"it makes annotations of {found.gives or row.read_as}, not of {row.family}")
 
 
 @cache

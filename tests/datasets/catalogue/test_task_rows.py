@@ -73,7 +73,7 @@ def test_a_row_of_ones_own_is_one_entry(tmp_path: Path) -> None:
 
 def test_a_format_without_a_reader_is_allowed_and_said(tmp_path: Path) -> None:
     row = read_category(write(tmp_path, CATEGORY | {"tasks": {"mine": ROW | {"format": "my_format"}}})).rows[0]
-    assert not row.opens and "no reader of the format my_format" in row.missing(tmp_path)
+    assert not row.opens and "no reader of my_format for answer_question" in row.missing(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,8 @@ def test_a_format_without_a_reader_is_allowed_and_said(tmp_path: Path) -> None:
         ({"metrics": "vqa_accuracy"}, "metrics: got 'vqa_accuracy', expected a list"),
         ({"format": "a b"}, "format: got 'a b', expected the name of a module"),
         ({"kind": "chat"}, "kind: got 'chat', expected one of prompted"),
+        ({"augmentation": "ask"}, "augmentation: .*no task augmentation 'ask'"),
+        ({"augmentation": "segment_union"}, "augmentation: it makes annotations of segment, not of answer_question"),
         ({"inputs": ["smell"]}, "inputs: got 'smell', expected one of text"),
         ({"size": 0}, "size: got 0, expected a whole number of items"),
         ({"size": "many"}, "size: got 'many'"),
