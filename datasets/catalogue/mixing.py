@@ -10,7 +10,7 @@ from typing import Literal
 from embodio.datasets.annotations import read_annotations
 from embodio.datasets.augment.tasks import named_task_augmentation
 from embodio.datasets.catalogue.rates import PAPER_KINDS, Rates, rates, trained_rows
-from embodio.datasets.catalogue.rows import CatalogueError, Category, TaskRow
+from embodio.datasets.catalogue.rows import CatalogueError, TaskCategory, TaskRow
 from embodio.datasets.errors import NoSuchFiles
 from embodio.datasets.objectives import named_objective
 from embodio.datasets.objectives.objective import ObjectiveContext
@@ -52,7 +52,7 @@ class InstructionData:
 
 
 def open_tasks(
-    categories: Sequence[Category],
+    categories: Sequence[TaskCategory],
     root: str | Path,
     trained: ObjectiveContext,
     measured: ObjectiveContext,
@@ -97,7 +97,7 @@ def open_tasks(
     return InstructionData(Mixture(entries, MixtureConfig()), tasks, held_out, found, absent, lost)
 
 
-def wanted_rows(categories: Sequence[Category], names: Sequence[str]) -> list[TaskRow]:
+def wanted_rows(categories: Sequence[TaskCategory], names: Sequence[str]) -> list[TaskRow]:
     """The rows that train and that are named, or whose category is; all for no names. Raises CatalogueError."""
     rows = trained_rows(categories)
     known = {row.name for row in rows} | {row.category for row in rows}

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.catalogue.kinds import KINDS
-from embodio.datasets.catalogue.rows import CatalogueError, Category, TaskRow
+from embodio.datasets.catalogue.rows import CatalogueError, TaskCategory, TaskRow
 
 PAPER_KINDS: Mapping[str, float] = {"prompted": 60.0, "pretraining": 30.0, "augmentation": 6.0, "free_form": 4.0}
 """Kind of rows -> its share in percent (paper, section 4.2)."""
@@ -41,13 +41,13 @@ class Rates:
     sizes: Mapping[str, float] = field(default_factory=dict)
 
 
-def trained_rows(categories: Iterable[Category]) -> list[TaskRow]:
+def trained_rows(categories: Iterable[TaskCategory]) -> list[TaskRow]:
     """The rows that are part of the mixture."""
     return [row for category in categories for row in category.rows if row.trains]
 
 
 def rates(
-    categories: Sequence[Category],
+    categories: Sequence[TaskCategory],
     names: Iterable[str] | None = None,
     *,
     kinds: Mapping[str, float] = PAPER_KINDS,

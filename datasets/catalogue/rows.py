@@ -134,7 +134,7 @@ class TaskRow:
 
 
 @dataclass(frozen=True)
-class Category:
+class TaskCategory:
     """A category of tasks, one file.
 
     Attributes:
@@ -153,7 +153,7 @@ class Category:
 
 
 @lru_cache(maxsize=4)
-def read_catalogue(folder: Path = TASKS) -> tuple[Category, ...]:
+def read_catalogue(folder: Path = TASKS) -> tuple[TaskCategory, ...]:
     """The categories of a folder; groups with larger shares first, and categories of a group likewise.
 
     Raises:
@@ -175,7 +175,7 @@ def read_catalogue(folder: Path = TASKS) -> tuple[Category, ...]:
     return tuple(sorted(found, key=lambda one: (-groups[one.group], one.group, -one.share, one.name)))
 
 
-def find_row(categories: Sequence[Category], name: str) -> TaskRow:
+def find_row(categories: Sequence[TaskCategory], name: str) -> TaskRow:
     """The row of a name; raises CatalogueError with the nearest names."""
     known = {row.name: row for category in categories for row in category.rows}
     if name not in known:
@@ -185,7 +185,7 @@ def find_row(categories: Sequence[Category], name: str) -> TaskRow:
     return known[name]
 
 
-def read_category(file: Path) -> Category:
+def read_category(file: Path) -> TaskCategory:
     """The category of one file; raises CatalogueError."""
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)
@@ -199,7 +199,7 @@ def read_category(file: Path) -> Category:
         raise CatalogueError(f"{file}: tasks: expected at least one row, found {tasks!r}")
     shared = {key: content[key] for key in ("inputs", "outputs")}
     rows = tuple(_row(str(name), values, shared, file) for name, values in tasks.items())
-    return Category(file.stem, str(content["title"]), str(content["group"]), float(share), rows)
+    return TaskCategory(file.stem, str(content["title"]), str(content["group"]), float(share), rows)
 
 
 def _require_keys(values: Any, expected: set[str], where: str, optional: frozenset[str] = frozenset()) -> None:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from embodio.datasets.catalogue.rates import PAPER_KINDS, Rates, rates, trained_rows
-from embodio.datasets.catalogue.rows import CatalogueError, Category, TaskRow, read_catalogue
+from embodio.datasets.catalogue.rows import CatalogueError, TaskCategory, TaskRow, read_catalogue
 
 TABLE_11 = {  # paper, appendix: group -> share, and category -> share, in percent as printed
     "image generation": ("17.6", {
@@ -48,8 +48,8 @@ def row(name: str, category: str, **more: object) -> TaskRow:
     return TaskRow(name=name, category=category, source=("chosen",), family="caption", **{**values, **more})  # type: ignore[arg-type]
 
 
-def category(name: str, share: float, *members: TaskRow) -> Category:
-    return Category(name, name, name, share, members)
+def category(name: str, share: float, *members: TaskRow) -> TaskCategory:
+    return TaskCategory(name, name, name, share, members)
 
 
 def test_shares_are_those_of_table_11_to_the_printed_digit() -> None:

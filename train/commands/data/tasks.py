@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from embodio.datasets.catalogue.rates import Rates, rates
-from embodio.datasets.catalogue.rows import TASKS, Category, TaskRow, find_row, read_catalogue
+from embodio.datasets.catalogue.rows import TASKS, TaskCategory, TaskRow, find_row, read_catalogue
 from embodio.model.writing import write_json
 from embodio.train.commands.data.schemas import TasksConfig
 
@@ -46,7 +46,7 @@ def tasks(config: TasksConfig) -> int:
     return 0
 
 
-def _wanted(row: TaskRow, category: Category, config: TasksConfig) -> bool:
+def _wanted(row: TaskRow, category: TaskCategory, config: TasksConfig) -> bool:
     """Whether a row passes all filters."""
     return (
         (not config.match or config.match.lower() in f"{row.name} {row.title}".lower())
@@ -74,7 +74,9 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3f}"
 
 
-def _category_table(kept: Sequence[tuple[Category, Sequence[TaskRow]]], shares: Rates, config: TasksConfig) -> Table:
+def _category_table(
+    kept: Sequence[tuple[TaskCategory, Sequence[TaskRow]]], shares: Rates, config: TasksConfig
+) -> Table:
     table = Table("category", "what", "tasks", "%", *(["readable here"] if config.data is not None else []))
     group = ""
     for category, rows in kept:
@@ -90,7 +92,7 @@ def _category_table(kept: Sequence[tuple[Category, Sequence[TaskRow]]], shares: 
     return table
 
 
-def _row_table(kept: Sequence[tuple[Category, Sequence[TaskRow]]], shares: Rates, config: TasksConfig) -> Table:
+def _row_table(kept: Sequence[tuple[TaskCategory, Sequence[TaskRow]]], shares: Rates, config: TasksConfig) -> Table:
     table = Table()
     table.add_column("task", no_wrap=True)
     for name in ("family", "format"):
@@ -153,7 +155,9 @@ def _values(row: TaskRow, shares: Rates, config: TasksConfig) -> dict[str, Any]:
     return found
 
 
-def _as_json(kept: Sequence[tuple[Category, Sequence[TaskRow]]], shares: Rates, config: TasksConfig) -> dict[str, Any]:
+def _as_json(
+    kept: Sequence[tuple[TaskCategory, Sequence[TaskRow]]], shares: Rates, config: TasksConfig
+) -> dict[str, Any]:
     return {
         "data": None if config.data is None else str(Path(config.data)),
         "kinds": dict(shares.kinds),
