@@ -10,9 +10,9 @@ The path of an observation through `act`, file by file:
     grammar      legal answers                                action_text, codec   actions <-> text <-> levels
     result       distributions of a plan; `answers`           ensemble      averages several plans for one step
 
-Further modules: `checkpoint` (the folder), `robot_formats` and `robot_files` (the robots of one network), `precision`
-(int8 and the like), `beyond_acting` and `imagined_goals` (the other verbs), `contract` (`check_agent`), `serving` and
-`client` (the same over a network).
+Further modules: `checkpoint` (the folder), `robot_formats` and `robot_files` (the robots of one network), `released`
+(public weights as agents), `precision` (int8 and the like), `beyond_acting` and `imagined_goals` (the other verbs),
+`contract` (`check_agent`), `serving` and `client` (the same over a network).
 
 Names are imported when first used, so `embodio.agent.client` can be imported without torch.
 """

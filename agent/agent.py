@@ -32,6 +32,7 @@ from embodio.agent.planning.precision import usable_device
 from embodio.agent.planning.result import ActionPlan, Distributions
 from embodio.agent.planning.runtime import Runtime
 from embodio.agent.planning.session import Session
+from embodio.agent.released.loading import load_robot
 from embodio.envs.embodiment import Embodiment
 from embodio.model.example import Example
 
@@ -110,8 +111,10 @@ class Agent(BeyondActing):
         replan: int | None = None,
         device: str | torch.device = "cpu",
         options: AgentOptions | None = None,
+        *,
+        robot: str | None = None,
     ) -> Agent:
-        """Loads a checkpoint folder, or one that ships with the package such as "lift-nano".
+        """Loads a checkpoint folder, one that ships with the package such as "lift-nano", or released weights.
 
         Args:
             name_or_path: folder, or name.
@@ -119,12 +122,16 @@ class Agent(BeyondActing):
             replan: see the class.
             device: see the class.
             options: see the class.
+            robot: name of a robot of the checkpoint; for released weights, such as "allenai/uio2-large", which of their
+                robots to act for: "vima", "language_table", "bridge", "franka_kitchen" or "pointnav". See `load_robot`.
 
         Raises:
-            CheckpointError: if the checkpoint does not exist or is damaged.
+            CheckpointError: if the checkpoint does not exist or is damaged, or has no such robot.
             EmbodimentMismatch: if it was made for other robots.
         """
-        return cls(load_checkpoint(name_or_path, embodiment), embodiment, replan, device, options)
+        if robot is None:
+            return cls(load_checkpoint(name_or_path, embodiment), embodiment, replan, device, options)
+        return cls(load_robot(name_or_path, robot, embodiment), robot, replan, device, options)
 
     @property
     def embodiment(self) -> Embodiment:

@@ -33,6 +33,7 @@ from embodio.model.weights.checksums import (
     sums_command,
     write_sums,
 )
+from embodio.model.weights.weight_files import weight_file_names
 from embodio.model.weights.weights import CONFIG_FILE, WEIGHTS_FILE, load_weights, save_weights
 from embodio.model.writing import recover_folder, replacing_folder, write_bytes
 
@@ -73,11 +74,15 @@ class Checkpoint:
         return self.robots[self.robots.pick()]
 
     def hashes(self, robot: str | None = None) -> dict[str, str]:
-        """sha256 of the weights and of a robot's statistics (None: the only or default robot), for reports."""
+        """sha256 of the weights and of a robot's statistics (None: the only or default robot), for reports.
+
+        Released weights have no statistics.
+        """
         if self.folder is None:
             raise CheckpointError("hashes: this checkpoint was never saved; call save_checkpoint first")
         folder = robot_folder(Path(), self.robots.pick(robot) if self.robots.named else "")
-        names = (WEIGHTS, (folder / STATISTICS).as_posix())
+        own = (folder / STATISTICS).as_posix()  # released weights have no robot files
+        names = [*weight_file_names(self.folder), *([own] if (self.folder / own).exists() else [])]
         return {name: self.sha256.get(name) or sha256_of(self.folder / name) for name in names}
 
 
@@ -175,8 +180,10 @@ def _checked(folder: Path) -> Mapping[str, str]:
         missing = [name for name in names if not (folder / name).is_file()]
         if missing:
             inside = [name for name in (str(folder / "checkpoint"),) if (Path(name) / MODEL).is_file()]
-            whole = f"a checkpoint of one robot consists of {', '.join(FILES)}"
-            hint = f"did you mean {inside[0]}?" if inside else whole
+            hint = f"a checkpoint of one robot consists of {', '.join(FILES)}"
+            if (folder / MODEL).is_file() and not any((folder / name).exists() for name in ROBOT_FILES):
+                hint += ". This is a network without a robot; for released weights say which, such as robot='vima'"
+            hint = f"did you mean {inside[0]}?" if inside else hint
             raise CheckpointError(f"{folder}: {', '.join(missing)} missing; {hint}")
         sha256 = check_sums(folder, names)
     except ChecksumError as error:
@@ -202,8 +209,10 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     shipped = shipped_checkpoints()
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]
+    missing = f"{name_or_path}: no such folder, and not among the checkpoints that ship: {', '.join(shipped) or 'none'}"
+    on_hub = str(name_or_path).count("/") == 1 and not path.is_absolute()
     raise CheckpointError(
-        f"{name_or_path}: no such folder, and not among the checkpoints that ship: {', '.join(shipped) or 'none'}"
+        f"{missing}; for released weights say which robot, such as robot='vima'" if on_hub else missing
     )
 
 

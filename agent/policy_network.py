@@ -17,17 +17,17 @@ _NANO_AUDIO_HISTORY = ResamplerConfig(
 )
 
 
-def policy_network_config(size: str, *formats: PolicyFormat) -> ModelConfig:
+def policy_network_config(size: str | ModelConfig, *formats: PolicyFormat) -> ModelConfig:
     """Adapts a named size to policies: rows for their vocabulary, only the inputs that they read, only text targets.
 
     Args:
-        size: see `ModelConfig.named`.
+        size: see `ModelConfig.named`; or the config of another network to adapt.
         formats: the formats of one or more robots, with one vocabulary.
 
     Raises:
         ConfigError: if there is no such size.
     """
-    config = ModelConfig.named(size)
+    config = ModelConfig.named(size) if isinstance(size, str) else size
     policies = [one.config for one in formats]
     frames, sounds = (max(policy.image_slots for policy in policies), max(policy.sound_slots for policy in policies))
     sees = any(policy.cameras for policy in policies) or frames

@@ -9,3 +9,7 @@ class BenchmarkError(Exception):
 
 class ResultsError(BenchmarkError):
     """The results in a folder are damaged, or belong to another run; the message says which field and what to do."""
+
+
+class ComparisonError(BenchmarkError):
+    """Results that cannot be compared; the message names the folder and what to do."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 from embodio.agent.format.policy_config import PolicyConfig
+from embodio.agent.released.robots import ROBOTS
 from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks import named_task, task_settings, task_summaries
 from embodio.datasets.tasks.parts.task_config import TaskConfig
+from embodio.envs.embodiment import Embodiment
 from embodio.train.command_line.ranges import COUNT, NOT_NEGATIVE, require_ranges
 from embodio.train.command_line.schema import NamedElements, UsageError
 from embodio.train.run_config import RunConfig
@@ -45,8 +47,10 @@ class TrainConfig(RunConfig):
             shows its settings.
         task: settings that all tasks share.
         mixture: how data sets and tasks share the stream.
-        robot: the source whose robot an agent of the checkpoint acts for by default. The checkpoint holds the robots of
-            all sources; if there are several and this is empty, `Agent.load` asks which.
+        robot: with sources, the one whose robot an agent of the checkpoint acts for by default. The checkpoint holds
+            the robots of all sources; if there are several and this is empty, `Agent.load` asks which. With data, a
+            robot of the released weights (vima, bridge, ...): the policy takes its format, except where policy.*
+            differs from its defaults, and the network the shape of init.
         image_tokenizer: folder or hub name of a network whose frozen image tokeniser makes the targets of tasks that
             draw; only with such tasks.
         prompt_tokens: capacity for the prompt; 0 takes that of the size. A longer text is an error, never cut.
@@ -92,8 +96,12 @@ class TrainConfig(RunConfig):
         super().__post_init__()
         if bool(self.data) == bool(self.sources):
             raise UsageError("data: give data=... for one data set, or sources.<name>.data=... for each of several")
-        if self.robot and self.robot not in self.sources:
+        if self.robot and self.sources and self.robot not in self.sources:
             raise UsageError(f"robot: got {self.robot!r}, expected one of the sources: {', '.join(self.sources)}")
+        if self.released and self.robot not in ROBOTS:
+            raise UsageError(
+                f"robot: got {self.robot!r}, expected one that the released weights know: {', '.join(ROBOTS)}"
+            )
         drawing = [name for name in self.tasks if named_task(name).draws()]
         if bool(self.image_tokenizer) != bool(drawing):
             given = f"got {self.image_tokenizer!r}" if self.image_tokenizer else "none is given"
@@ -103,6 +111,25 @@ class TrainConfig(RunConfig):
         require_ranges(self, value_smoothness=NOT_NEGATIVE, z_loss=NOT_NEGATIVE)
         if self.policy.view not in (1.0, self.augment.view):
             raise UsageError(f"policy.view: it follows from augment.crop, as {self.augment.view:g}; leave it out")
+
+    @property
+    def released(self) -> bool:
+        """Whether `robot` is one of the released weights rather than one of the sources."""
+        return bool(self.robot) and not self.sources
+
+    def policy_for(self, robot: Embodiment) -> PolicyConfig:
+        """The policy's format for a robot: that of the released robot, if one is named, with the changes of `policy`.
+
+        Raises:
+            CheckpointError: the result contradicts itself.
+        """
+        if not self.released:
+            return self.policy
+        plain, known = PolicyConfig(cameras=ALL_CAMERAS), ROBOTS[self.robot]
+        given = {field.name: getattr(self.policy, field.name) for field in fields(PolicyConfig)}
+        changes = {name: value for name, value in given.items() if value != getattr(plain, name)}
+        named = [name for name in known.cameras if name in {camera.name for camera in robot.cameras}][:1]
+        return replace(known.policy, **({"cameras": tuple(named) or ALL_CAMERAS} | changes))
 
     @classmethod
     def upgraded(cls, saved: Mapping[str, Any]) -> dict[str, Any]:

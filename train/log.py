@@ -66,8 +66,11 @@ def plot_log(path: Path, out: Path) -> None:
 
     lines = read_log(path)
     shown = [key for key in ("loss", "accuracy") if key == "loss" or any(key in line for line in lines)]
-    figure = Figure(figsize=(5 * len(shown), 4), layout="constrained")
+    inches = 5 * len(shown)
+    figure = Figure(figsize=(inches, 4))
     FigureCanvasAgg(figure)
+    # A layout that is found by drawing costs as much again as the picture.
+    figure.subplots_adjust(left=0.75 / inches, right=1 - 0.15 / inches, bottom=0.13, top=0.96, wspace=0.2)
     for place, key in enumerate(shown, start=1):
         axes = figure.add_subplot(1, len(shown), place)
         for kind, width in (("train", 1.0), ("validation", 2.0)):

@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from embodio.agent.checkpoint import (
-    VOCABULARY,
     Checkpoint,
     checkpoint_files,
     find_checkpoint,
@@ -24,6 +23,7 @@ from embodio.agent.checkpoint import (
 )
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.agent.format.robot_formats import RobotFormats
+from embodio.agent.released.loading import TOKENIZER, vocabulary_in
 from embodio.model.config.model import ModelConfig
 from embodio.model.config.sizes import SIZES
 from embodio.model.network.network import UnifiedIO2
@@ -33,8 +33,6 @@ from embodio.model.weights.pretrained import load, weights_folder
 from embodio.model.weights.weight_files import weight_file_names
 from embodio.train.errors import TrainError
 
-TOKENIZER = "tokenizer.model"
-"""Name of LLaMA's SentencePiece file in a folder of released weights, where users put it."""
 _TABLE = "text_embedding.weight"
 _POSITIONS = "towers.image.positions"
 _SPECIAL = Vocabulary.default().size - Vocabulary.default().text_size
@@ -87,9 +85,8 @@ def open_start(name: str) -> Start:
     if all((folder / file).is_file() for file in checkpoint_files(folder)):
         agent = load_checkpoint(folder)
         return Start(name, folder, start_digest(folder), agent.model, agent.robots.vocabulary, agent)
-    own = [folder / file for file in (VOCABULARY, TOKENIZER) if (folder / file).is_file()]
-    vocabulary = Vocabulary.from_file(own[0]) if own else None
-    return Start(name, folder, start_digest(folder), load(folder, tokenizers=False), vocabulary, None)
+    vocabulary, model = vocabulary_in(folder), load(folder, tokenizers=False)
+    return Start(name, folder, start_digest(folder), model, vocabulary, None)
 
 
 def start_folder(name: str) -> Path:

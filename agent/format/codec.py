@@ -12,6 +12,7 @@ from embodio.model.tokens.statistics import Normaliser
 from embodio.model.tokens.vocabulary import Vocabulary
 
 NUM_VALUE_BINS = 1000
+_TRUNCATED = 1e-3  # of a bin: a decoded level that was rounded to float32 keeps its level
 
 Ints = npt.NDArray[np.int64]
 
@@ -35,12 +36,24 @@ class ActionCodec:
         normaliser: maps actions [..., A] to [0, 1] and back (kind "limits" is the embodiment's own range).
         vocabulary: gives the ids of the 1000 value tokens, and the pieces of words.
         bins: number of levels of a continuous dimension, 2 to 1000.
+        rounding: "nearest", or "trunc" for the level below, as the released weights were trained; an action then
+            differs from its decoded level by up to one bin.
+        denominator: 999 decodes the highest level as the upper end of the range; 1000, for 1000 bins, leaves it one bin
+            below, as the reference reads VIMA's plans.
 
     Raises:
         ActionError: if `bins` is out of range, or the tokens of one word are a prefix of another's.
     """
 
-    def __init__(self, action: ActionSpec, normaliser: Normaliser, vocabulary: Vocabulary, bins: int = 201) -> None:
+    def __init__(
+        self,
+        action: ActionSpec,
+        normaliser: Normaliser,
+        vocabulary: Vocabulary,
+        bins: int = 201,
+        rounding: str = "nearest",
+        denominator: int = 999,
+    ) -> None:
         if not 2 <= bins <= NUM_VALUE_BINS:
             raise ActionError(f"bins: got {bins}, but a dimension can have 2 to {NUM_VALUE_BINS} levels")
         self.action = action
@@ -60,6 +73,8 @@ class ActionCodec:
         )
         """For each dimension the tokens of its levels from low to high: int64 [n], or the tokens of each of n words."""
         self._last = np.array([len(spelled) - 1 for spelled in self.spellings])
+        self._scale = self._last + np.where(self._discrete, 0, int(denominator == NUM_VALUE_BINS))
+        self._rounded = np.where(self._discrete, 0.5, _TRUNCATED if rounding == "trunc" else 0.5)
         self._level_of = [
             {int(token): level for level, token in enumerate(ids)} if isinstance(ids, np.ndarray) else {}
             for ids in self.spellings
@@ -86,7 +101,7 @@ class ActionCodec:
     def resolution(self) -> npt.NDArray[np.float64]:
         """The distance between neighbouring levels [A], in the units of each dimension."""
         ends = self._denormalise(np.stack([np.zeros(self.size), np.ones(self.size)]))
-        return np.asarray((ends[1] - ends[0]) / self._last)
+        return np.asarray((ends[1] - ends[0]) / self._scale)
 
     def levels(self, actions: npt.ArrayLike) -> Ints:
         """Actions [..., A] in the embodiment's units -> levels int64 [..., A]; values out of range are clipped.
@@ -102,7 +117,7 @@ class ActionCodec:
         no_word = (rows != np.rint(rows)) | (rows < self._low) | (rows > self._high)
         self._refuse(no_word.any(axis=0) & self._words, "is the place of none of its words")
         unit = np.clip(self._normalise(values), 0.0, 1.0)
-        return np.asarray(np.floor(unit * self._last + 0.5), dtype=np.int64)
+        return np.minimum(np.floor(unit * self._scale + self._rounded), self._last).astype(np.int64)
 
     def units(self, actions: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """The levels of actions [..., A] scaled to [0, 1], lowest to highest; raises as `levels`."""
@@ -119,7 +134,7 @@ class ActionCodec:
             raise ActionError(f"levels: expected integers [..., {self.size}], got {chosen.dtype} {chosen.shape}")
         wrong = (chosen < 0) | (chosen > self._last)
         self._refuse(wrong.reshape(-1, self.size).any(axis=0), "has no such level")
-        values = np.clip(self._denormalise(chosen / self._last), self._low, self._high)
+        values = np.clip(self._denormalise(chosen / self._scale), self._low, self._high)
         values = np.where(self._words, np.rint(values), values)
         return inside_limits(values.astype(np.float32), self._low, self._high)
 

@@ -14,6 +14,8 @@ from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 
 LONGEST_HISTORY = 4
 """Number of sound segments kept before the last one."""
+ROUNDINGS = ("nearest", "trunc")
+"""Rules by which a number becomes a bin."""
 _MOST_STEPS = 10_000
 """Upper limit of actions in a chunk and of steps between frames; more would not fit into memory."""
 
@@ -32,7 +34,9 @@ class PolicyConfig:
         action_range: the range of the bins: "limits" (the embodiment's), "minmax" or "quantiles" (the data set's).
         state_range: the same for the state; "minmax", "quantiles", "meanstd" or "limits".
         prompt: input text. `{instruction}` is replaced by plain text, `{state}` by one value token per state number,
-            `{action_space}` by a description of the action's numbers, `{previous_actions}` by tokens of earlier ones.
+            `{state.NAME}` by that of one number, `{image}` by the token that refers to the image input,
+            `{action_space}` by a description of the action's numbers, `{previous_actions}` by tokens of earlier ones,
+            `{history}` by earlier steps, see `history_text`.
         separator: text between two actions of a chunk; its tokens are forced when acting.
         action_text: text of one action, such as "{step}: pick from ( {x} {y} ) and place to ( {to_x} {to_y} )"; see
             `ActionText`. "" writes the numbers one after the other.
@@ -49,6 +53,13 @@ class PolicyConfig:
         previous_actions: largest number of earlier actions in the prompt.
         view: share of the area of camera frames and goal, around the centre, that the policy sees; less than 1 after
             training with random crops, which embodio-train sets.
+        history_text: text of one step in `{history}`, which lists the steps of the history frames, oldest first. In it
+            `{frame}` is the token of the step's frame, `{state}` and `{state.NAME}` its state, `{action}` its action.
+        join_text: encode neighbouring texts of the prompt as one, without spaces around tokens, as the released
+            networks were trained; false encodes each slot and each text between slots separately.
+        value_rounding: how a number becomes one of the bins: nearest, or trunc as the released weights were trained.
+        value_denominator: how a bin becomes a number: bin / 999 covers the whole range; 1000, which needs 1000 action
+            bins, is how the reference reads VIMA's plans.
     """
 
     cameras: tuple[str, ...]
@@ -68,6 +79,10 @@ class PolicyConfig:
     microphone: bool = added_later(False)
     view: float = added_later(1.0)
     previous_actions: int = added_later(0)
+    history_text: str = added_later("")
+    join_text: bool = added_later(False)
+    value_rounding: str = added_later("nearest")
+    value_denominator: int = added_later(999)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cameras", tuple(self.cameras))
@@ -101,6 +116,19 @@ class PolicyConfig:
                 f"previous_actions: got {self.previous_actions}; give a number above 0 and {{previous_actions}} in the "
                 "prompt, or neither"
             )
+        if bool(self.history_text) != ("{history}" in self.prompt) or (self.history_text and not self.history_frames):
+            raise CheckpointError(
+                f"history_text: got {self.history_text!r} and {self.history_frames} history frames; give a text, "
+                "history_frames above 0 and {history} in the prompt, or no text"
+            )
+        if self.value_rounding not in ROUNDINGS:
+            raise CheckpointError(
+                f"value_rounding: got {self.value_rounding!r}, expected one of {', '.join(ROUNDINGS)}"
+            )
+        if self.value_denominator != 999 and (self.value_denominator, self.action_bins) != (1000, 1000):
+            raise CheckpointError(
+                f"value_denominator: got {self.value_denominator}; give 999, or 1000 with action_bins=1000"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -127,6 +155,17 @@ class PolicyConfig:
     def sound_slots(self) -> int:
         """Number of audio history slots that the policy uses."""
         return self.prompt_sounds + (LONGEST_HISTORY if self.microphone else 0)
+
+    @property
+    def reads_state(self) -> bool:
+        """Whether the prompt holds the state, or numbers of it."""
+        return "{state" in self.prompt or "{state" in self.history_text
+
+    @property
+    def history_ages(self) -> range:
+        """The ages in control steps of the history frames, oldest first."""
+        stride = self.history_stride
+        return range(stride * self.history_frames, 0, -stride)
 
     @cached_property
     def window(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,12 @@ from embodio.envs.action_space import describe_actions
 from embodio.envs.embodiment import Camera, Dimension, Embodiment
 from embodio.model.example import Example
 from embodio.model.processing.image import crop
+from embodio.model.tasks.prompts.filling import joined
 from embodio.model.tokens.statistics import DatasetStatistics, Normaliser, NormaliserKind, StatisticsError
 from embodio.model.tokens.vocabulary import Vocabulary
 
-_SLOT = re.compile(r"(\{(?:instruction|state|action_space|previous_actions)\})")
+_SLOT = re.compile(r"(\{(?:instruction|state(?:\.\w+)?|image|action_space|previous_actions|history)\})")
+_PAST_SLOT = re.compile(r"(\{(?:frame|state(?:\.\w+)?|action)\})")
 
 
 class PolicyFormat:
@@ -62,13 +64,15 @@ class PolicyFormat:
             _normaliser(config.action_range, "action", embodiment.action.dimensions, statistics),
             vocabulary,
             config.action_bins,
+            config.value_rounding,
+            config.value_denominator,
         )
         self._state_normaliser = (
-            _normaliser(config.state_range, "state", embodiment.state, statistics)
-            if "{state}" in config.prompt
-            else None
+            _normaliser(config.state_range, "state", embodiment.state, statistics) if config.reads_state else None
         )
         self._prompt_parts = [part for part in _SLOT.split(config.prompt) if part]
+        self._past_parts = [part for part in _PAST_SLOT.split(config.history_text) if part]
+        self._state_slots = self._numbers_of_slots()
         self._prefix = vocabulary.prefix_id("text", "S")
         self.action_text = ActionText(
             self.codec, vocabulary, config.action_text, config.separator, config.whole_episode
@@ -173,23 +177,69 @@ class PolicyFormat:
         for part in self._prompt_parts:
             if part == "{instruction}":
                 parts.extend(self._words(instruction))
-            elif part == "{state}" and self._state_normaliser is not None:
+            elif part in self._state_slots:
                 if observation["state"] is not None:  # training leaves it out now and then
-                    unit = self._state_normaliser.normalise(np.asarray(observation["state"], dtype=np.float64))
-                    ids = self.vocabulary.values_to_ids(np.clip(unit, 0.0, 1.0), rounding="nearest")
-                    parts.extend(int(token) for token in ids)
+                    parts.extend(self._state_ids(part, observation["state"]))
+            elif part == "{image}":
+                parts.append(self.vocabulary.image_input_id)
             elif part == "{action_space}":
                 parts.append(describe_actions(self.embodiment.action))
             elif part == "{previous_actions}":
                 parts.extend(self.write(observation["previous_actions"]))
+            elif part == "{history}":
+                parts.extend(self._past(observation["history"], instruction))
             else:
                 parts.append(part)
+        return joined(parts) if self.config.join_text else parts
+
+    def _past(self, steps: Sequence[Observation], instruction: AnyInstruction) -> list[str | int]:
+        """The text of earlier steps, each with "state", if it is read, and "action" [A]."""
+        first = 1 + int(self.config.goal_image) + len(distinct(instruction, 3))
+        parts = list[str | int]()
+        for slot, step in enumerate(steps, start=first):
+            for part in self._past_parts:
+                if part == "{frame}":
+                    parts.append(self.vocabulary.image_history_id(slot))
+                elif part == "{action}":
+                    parts.extend(self.write(step["action"]))
+                elif part in self._state_slots:
+                    parts.extend(self._state_ids(part, step["state"]))
+                else:
+                    parts.append(part)
         return parts
+
+    def _numbers_of_slots(self) -> dict[str, list[int]]:
+        """Slot of the prompt or of the history -> the numbers of the state in it; raises CheckpointError."""
+        names = [dimension.name for dimension in self.embodiment.state]
+        found = {"{state}": list(range(len(names)))}
+        for slot in (part for part in (*self._prompt_parts, *self._past_parts) if part.startswith("{state.")):
+            name = slot[len("{state.") : -1]
+            if name not in names:
+                raise CheckpointError(f"prompt: {self.embodiment.name} has no state {name!r}; there are {names}")
+            found[slot] = [names.index(name)]
+        return found
+
+    def _state_ids(self, slot: str, state: npt.ArrayLike) -> list[int]:
+        """The value tokens of a slot."""
+        if self._state_normaliser is None:
+            return []
+        unit = self._state_normaliser.normalise(np.asarray(state, dtype=np.float64))
+        ids = self.value_ids(unit)
+        return [int(ids[number]) for number in self._state_slots[slot]]
+
+    def value_ids(self, unit: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Numbers [...] scaled to [0, 1] -> value tokens int64 [...], rounded as this policy does."""
+        rounding = cast(Literal["trunc", "nearest"], self.config.value_rounding)
+        denominator = cast(Literal[999, 1000], self.config.value_denominator)
+        clipped = np.clip(np.asarray(unit, dtype=np.float64), 0.0, 1.0)
+        return self.vocabulary.values_to_ids(clipped, rounding, denominator)
 
     def prompt_length(self, instruction: AnyInstruction) -> int:
         """Number of tokens of the input text for an instruction, without the end token."""
-        played = np.tile([d.low for d in self.embodiment.action.dimensions], (self.previous_actions, 1))
-        blank = {"state": np.zeros(len(self.embodiment.state)), "previous_actions": played}
+        state = np.zeros(len(self.embodiment.state))
+        low = np.array([d.low for d in self.embodiment.action.dimensions])
+        past = [{"state": state, "action": low}] * len(self.config.history_ages)
+        blank = {"state": state, "previous_actions": np.tile(low, (self.previous_actions, 1)), "history": past}
         return len(self.vocabulary.encode(self.prompt(blank, instruction)))
 
     def _words(self, instruction: AnyInstruction) -> list[str | int]:
@@ -270,7 +320,8 @@ class PolicyFormat:
         Args:
             window: observations up to and including the current one, oldest first, one per control step; at most
                 `config.window` of them, fewer at the start of an episode. "microphone" of the last one is all the
-                sound so far, from `sound`; "previous_actions" are the actions before it, [n, A].
+                sound so far, from `sound`; "previous_actions" are the actions before it, [n, A]; "history" are the
+                steps of the history frames, each with "state" and "action", see `history_text`.
             instruction: what the robot should do.
             actions: [K, A] the next K actions, in training; for whole episodes [n, A] with n from 1 to K.
 

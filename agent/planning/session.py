@@ -101,6 +101,8 @@ class Session:
             moment["microphone"] = self._sound
         if self._format.config.previous_actions:
             moment["previous_actions"] = self._played
+        if self._format.config.history_text:
+            moment["history"] = self._past_steps()
         if self.imagined is not None:
             moment["goal"] = self.imagined
         if "goal" in moment:
@@ -108,6 +110,11 @@ class Session:
         if self._format.cameras:
             self.frames.append(reuse(self.frames[-1] if self.frames else None, self._format.image(moment)))
         self.window.append(moment)
+
+    def _past_steps(self) -> list[dict[str, Any]]:
+        """State and action of the steps of the history frames, oldest first, before the current one is added."""
+        steps = [self.window[-age] for age in self._format.config.history_ages if age <= len(self.window)]
+        return [{key: step[key] for key in ("state", "action") if key in step} for step in steps]
 
     def twin(self) -> Session:
         """An independent copy."""
@@ -195,7 +202,7 @@ class Session:
 
     def advance(self) -> None:
         """Moves on to the next step after the action was returned."""
-        if self._format.config.previous_actions:
+        if self._format.config.previous_actions or self._format.config.history_text:
             self._remember(self.action()[None])
         self.step += 1
 
@@ -206,6 +213,7 @@ class Session:
         self.step += len(actions)
 
     def _remember(self, actions: npt.NDArray[np.float32]) -> None:
+        self.window[-1]["action"] = actions[0]
         kept = self._format.config.previous_actions
         if kept:
             self._played = np.concatenate([self._played, actions])[-kept:]

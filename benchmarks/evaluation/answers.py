@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from embodio.benchmarks.evaluation.runner import Runner, answers_of
-from embodio.benchmarks.evaluation.suite import SuiteTask
-from embodio.datasets.annotations.parts.item import AnnotatedItem
 from embodio.datasets.metrics import named_metric
 from embodio.datasets.metrics.parts.tally import Tally
-from embodio.model.tasks.errors import AnswerError
 from embodio.model.writing import append
+
+ANSWERS = "answers"
 
 
 @dataclass(frozen=True)
@@ -24,14 +22,23 @@ class AnsweredItem:
     Attributes:
         key: of the item.
         group: of the item.
+        digest: of the item.
         measures: metric -> its measure.
         unreadable: why the answer could not be read; empty if it could.
+        parts: of the item.
     """
 
     key: str
     group: str
+    digest: str
     measures: dict[str, Any]
     unreadable: str = ""
+    parts: Sequence[str] = ()
+
+
+def answers_file(folder: Path, task: str) -> Path:
+    """The file of the answers of one task in the folder of an evaluation."""
+    return folder / ANSWERS / f"{task}.jsonl"
 
 
 def read_answers(path: Path) -> dict[str, AnsweredItem]:
@@ -47,60 +54,22 @@ def read_answers(path: Path) -> dict[str, AnsweredItem]:
     return found
 
 
-def answer_missing(
-    runner: Runner,
-    task: SuiteTask,
-    items: Sequence[AnnotatedItem],
-    path: Path,
-    *,
-    batch: int,
-    seed: int,
-    done: Callable[[int], None],
-) -> dict[str, AnsweredItem]:
-    """Answers the items that the file does not hold yet, and adds them to it, batch by batch.
-
-    Args:
-        runner: answers.
-        task: of the suite.
-        items: of the task; item i is sampled with seed + i.
-        path: of the answers.
-        batch: items answered at once.
-        seed: of sampling.
-        done: called with the number of items that are answered.
-
-    Returns:
-        Key -> what was measured, of all items.
-    """
-    found = read_answers(path)
-    missing = [(number, item) for number, item in enumerate(items) if item.key not in found]
-    known = len(items) - len(missing)
-    done(known)
-    cut = "\n" if path.exists() and not path.read_bytes().endswith(b"\n") else ""  # after a half-written line
-    for start in range(0, len(missing), batch):
-        part = missing[start : start + batch]
-        truths = [item.make() for _, item in part]
-        answers = answers_of(runner, task, truths, [seed + number for number, _ in part])
-        rows = [
-            measured(task, item, answer, truth) for (_, item), answer, truth in zip(part, answers, truths, strict=True)
-        ]
-        append(path, (cut + "".join(f"{json.dumps(asdict(row))}\n" for row in rows)).encode())
-        cut = ""
-        found |= {row.key: row for row in rows}
-        done(known + start + len(part))
-    return {item.key: found[item.key] for item in items}
+def add_answers(path: Path, items: Sequence[AnsweredItem]) -> None:
+    """Appends items to a file of answers, which is made if missing; a half-written line is ended first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cut = "\n" if path.exists() and _last_byte(path) not in (b"\n", b"") else ""
+    append(path, (cut + "".join(f"{json.dumps(asdict(item))}\n" for item in items)).encode())
 
 
-def measured(task: SuiteTask, item: AnnotatedItem, answer: Any, truth: Any) -> AnsweredItem:
-    """One answer, measured by all metrics of the task."""
-    wrong = answer if isinstance(answer, AnswerError) else None
-    own = None if wrong is not None else answer
-    measures = {name: named_metric(name).measure(own, truth) for name in task.measured_by}
-    return AnsweredItem(item.key, item.group, measures, "" if wrong is None else str(wrong))
+def _last_byte(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 1))
+        return file.read(1)
 
 
-def tallies(task: SuiteTask, answered: Sequence[AnsweredItem]) -> dict[str, Tally[Any]]:
-    """Metric -> the tally of all items."""
-    found: dict[str, Tally[Any]] = {name: Tally(named_metric(name)) for name in task.measured_by}
+def tallies(metrics: Sequence[str], answered: Sequence[AnsweredItem]) -> dict[str, Tally[Any]]:
+    """Metric -> the tally of items."""
+    found: dict[str, Tally[Any]] = {name: Tally(named_metric(name)) for name in metrics}
     for item in answered:
         for name, tally in found.items():
             tally.add(item.measures[name], group=item.group, unreadable=bool(item.unreadable))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -56,6 +57,15 @@ class SuiteTask:
     def measured_by(self) -> tuple[str, ...]:
         """The metrics."""
         return self.metrics or self.kind.metrics
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """What is asked and how it is measured, as plain values; not where the files are."""
+        names = ("family", "format", "wording", "overlap")
+        own = {name: getattr(self, name) for name in names}
+        settings = {"options": dict(self.options or {}), "reading": dict(self.reading or {})}
+        plain: dict[str, Any] = json.loads(json.dumps(settings))  # as a file will give them back
+        return own | {"metrics": list(self.measured_by)} | plain
 
     def items(self, folder: Path) -> Sequence[AnnotatedItem]:
         """The items of the file; raises AnnotationError."""

@@ -37,6 +37,7 @@ def player_config(config: RolloutConfig) -> PlayerConfig:
     shared_out = max(1, usable_cores() // config.workers)
     return PlayerConfig(
         agent=str(Path(config.agent).absolute()) if Path(config.agent).is_dir() else config.agent,
+        robot=config.robot,
         env=config.env,
         horizon=config.horizon,
         replan=config.replan,

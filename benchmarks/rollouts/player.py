@@ -43,6 +43,7 @@ class PlayerConfig:
         folder: Where the folder of videos is.
         staging: Where recorded episodes wait to become a data set; None records none.
         perturb: Perturbations of every episode, in full; "" for none.
+        robot: Robot of the agent by its name; "" picks by the environment.
     """
 
     agent: str
@@ -56,6 +57,7 @@ class PlayerConfig:
     folder: Path
     staging: Path | None = None
     perturb: str = ""
+    robot: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Player:
         config = self._config
         if config.agent == EXPERT:
             return make_expert(config.env, self._env), {"kind": "scripted expert", "sha256": {}}
-        agent = Agent.load(config.agent, embodiment=self.embodiment, replan=config.replan, device=config.device)
+        agent = Agent.load(config.agent, self.embodiment, config.replan, config.device, robot=config.robot or None)
         return agent, dict(agent.info)
 
     def play(self, seed: int, film: bool) -> Played:

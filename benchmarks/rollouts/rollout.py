@@ -27,7 +27,8 @@ class RolloutConfig:
     """Settings of a rollout.
 
     Attributes:
-        agent: Name (lift-nano) or folder of a checkpoint, or "expert" for the environment's scripted expert.
+        agent: Name (lift-nano) or folder of a checkpoint, folder or name of released weights with `robot`, or "expert"
+            for the environment's scripted expert.
         env: Name of the environment, or module:Class for one of your own.
         episodes: Number of episodes; asking for more later adds to the existing ones.
         seed: Seed of the first episode; episode i uses seed + i.
@@ -46,6 +47,8 @@ class RolloutConfig:
         shard: Part of the episodes that this command plays, such as 2/8 for every eighth from the second on, in a
             folder inside `out`; `embodio-rollout merge` makes one rollout of all. "" plays all.
         restart: Discard what the folder holds instead of resuming it.
+        robot: The robot of released weights to act as (vima, ...), or of a checkpoint by its name; "" picks by the
+            environment.
     """
 
     out: Path
@@ -65,6 +68,7 @@ class RolloutConfig:
     level: int = 3
     shard: str = ""
     restart: bool = False
+    robot: str = ""
 
     def __post_init__(self) -> None:
         require_ranges(self, episodes=AT_LEAST_ONE, seed=COUNT, video=COUNT, workers=AT_LEAST_ONE, threads=COUNT)
@@ -84,7 +88,8 @@ class RolloutConfig:
         names = ("agent", "env", "seed", "replan", "horizon", "device")
         shard = {"shard": self.shard, "episodes": self.episodes} if self.shard else {}
         perturbed = {"perturb": self.condition} if self.perturb else {}
-        return {name: getattr(self, name) for name in names} | perturbed | shard
+        robot = {"robot": self.robot} if self.robot else {}
+        return {name: getattr(self, name) for name in names} | robot | perturbed | shard
 
     @property
     def condition(self) -> str:
@@ -115,7 +120,7 @@ class RolloutConfig:
         """The command line that gives the same episodes."""
         names = ("agent", "env", "episodes", "seed", "replan", "horizon", "video")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        given |= {name: getattr(self, name) for name in ("perturb", "shard") if getattr(self, name)}
+        given |= {name: getattr(self, name) for name in ("robot", "perturb", "shard") if getattr(self, name)}
         given |= {"level": self.level} if self.perturb else {}
         return shlex.join(["embodio-rollout", *(f"{name}={value}" for name, value in given.items()), f"out={self.out}"])
 
@@ -162,6 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "embodio-rollout agent=lift-nano episodes=20 record=data/lift_nano out=runs/recorded",
             "embodio-rollout agent=expert episodes=20 out=runs/expert",
             "embodio-rollout agent=lift-nano episodes=20 perturb=all level=3 out=runs/robustness",
+            "embodio-rollout agent=downloads/uio2-large robot=vima env=vima/rotate episodes=20 out=runs/released",
             "embodio-rollout list",
             "embodio-rollout compare runs/lift-nano runs/expert",
         ),

@@ -3,7 +3,7 @@
 Reads `aokvqa_v1p0_val.json` and its like (github.com/allenai/aokvqa, version 1.0; Schwenk et al., arXiv 2206.01718):
 [{"question_id", "image_id", "question", "choices": [4 texts], "correct_choice_idx", "direct_answers": [10 texts],
 "difficult_direct_answer", "rationales"}]. The picture of image 42 is 000000000042.jpg, in whatever folder. The file is
-held in memory, as Python objects about eight times its size.
+held in memory, as Python objects about five times its size.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting, parsed_file
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex
 from embodio.datasets.annotations.vqa import image_names
 from embodio.model.tasks.base.family import Family

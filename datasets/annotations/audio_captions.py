@@ -1,14 +1,16 @@
-"""Captions of sounds: AudioCaps, Clotho and MusicCaps, a CSV with the captions of sounds in the folder of media.
+"""Captions of sounds: AudioCaps, Clotho, MusicCaps and WavCaps, a table about sounds in the folder of media.
 
 Columns of the public files:
 
     AudioCaps (github.com/cdjkim/audiocaps)      audiocap_id, youtube_id, start_time, caption; several rows a sound
     Clotho 2.1 (zenodo.org, record 4783391)      file_name, caption_1 to caption_5
     MusicCaps (arXiv 2301.11325)                 ytid, start_s, end_s, aspect_list, caption
+    WavCaps (arXiv 2303.17395), JSON             {"data": [{"id", "caption", "duration"}]}
 
-A sound of Clotho is file_name. Those of YouTube are found by id, as id, Yid or id_start, with the start in seconds or
-milliseconds, whatever their ending; each is taken for the clip of ten seconds that the captions are about. Clips that
-are no longer on YouTube, and so not in the folder, are left out and counted. The file is held in memory.
+A sound of Clotho is file_name, one of WavCaps id. Those of YouTube are found by id, as id, Yid or id_start, with the
+start in seconds or milliseconds, whatever their ending; each is taken for the clip of ten seconds that the captions are
+about. Clips that are no longer on YouTube, and so not in the folder, are left out and counted. The file is held in
+memory.
 """
 
 from __future__ import annotations
@@ -17,12 +19,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import HEARD, SEGMENT, MediaIndex, SoundPart
 from embodio.datasets.annotations.parts.rows import one_of, open_rows
 from embodio.model.tasks.base.family import Family
 
-_ROW = "a row with file_name and caption_1, or youtube_id and caption"
+_ROW = "a row with file_name and caption_1, or with youtube_id, ytid or id, and caption"
 
 
 def read_audio_captions(file: Path, folder: Path, family: Family[Any], *, seconds: float = HEARD) -> AnnotatedItems:
@@ -76,6 +79,8 @@ def sound_names(row: Mapping[str, Any]) -> list[str]:
     """The names, without ending, that the sound of a row may have; raises KeyError for a row without one."""
     if row.get("file_name"):
         return [PurePosixPath(str(row["file_name"])).stem]
+    if "id" in row:
+        return [str(row["id"])]
     key, start = (
         str(one_of(row, "youtube_id", "ytid", "YTID", "# YTID")),
         row.get("start_time", row.get("start_s", "0")),

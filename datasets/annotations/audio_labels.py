@@ -1,4 +1,4 @@
-"""Labels of sounds: AudioSet, VGGSound, ESC-50 and FSD50K, a CSV with the labels of sounds in the folder of media.
+"""Labels of sounds: AudioSet, VGGSound, ESC-50, UrbanSound8K and FSD50K, a CSV about sounds in the folder of media.
 
 Columns of the public files:
 
@@ -7,6 +7,7 @@ Columns of the public files:
         `class_labels_indices.csv` next to it: index, mid, display_name
     VGGSound (robots.ox.ac.uk/~vgg/data/vggsound), without a header: YouTube id, start second, label, split
     ESC-50 (github.com/karolpiczak/ESC-50): filename, fold, target, category
+    UrbanSound8K: slice_file_name, fold, class
     FSD50K (zenodo.org, record 4060432): fname, labels ("Crash_cymbal,Cymbal"), mids, split
 
 Sounds are found by their names or ids as in `audio_captions`; those that are not in the folder are left out and
@@ -20,16 +21,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from embodio.datasets.annotations.audio_captions import sound_names
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import HEARD, MediaIndex, SoundPart
-from embodio.datasets.annotations.parts.rows import open_rows
+from embodio.datasets.annotations.parts.rows import one_of, open_rows
 from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family
 
 LABELS = "class_labels_indices.csv"
 _AUDIOSET = ("YTID", "start_time", "end_time", "positive_labels")
 _VGGSOUND = ("YTID", "start_time", "label", "split")
-_ROW = "a row of AudioSet, VGGSound, ESC-50 or FSD50K"
+_ROW = "a row of AudioSet, VGGSound, ESC-50, UrbanSound8K or FSD50K"
 
 
 def read_audio_labels(
@@ -89,7 +91,7 @@ def _names_of_labels(file: Path) -> dict[str, str]:
 
 
 def _sound_names(row: Mapping[str, Any]) -> list[str]:
-    named = row.get("filename") or row.get("fname")
+    named = row.get("filename") or row.get("slice_file_name") or row.get("fname")
     return [PurePosixPath(str(named)).stem] if named else sound_names(row)
 
 
@@ -99,7 +101,7 @@ def _labels(row: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
         return [names.get(key.strip(), "") for key in str(row["positive_labels"]).split(",")]
     if "labels" in row:
         return [one.replace("_", " ").strip() for one in str(row["labels"]).split(",")]
-    return [str(row["category"] if "category" in row else row["label"]).replace("_", " ").strip()]
+    return [str(one_of(row, "category", "class", "label")).replace("_", " ").strip()]
 
 
 READ = read_audio_labels

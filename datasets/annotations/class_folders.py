@@ -1,41 +1,59 @@
-"""Folders of classes: pictures sorted into a folder for each class, as ImageNet, iNaturalist, CUB and Caltech are.
+"""Folders of classes: pictures, videos or sounds sorted into a folder for each class.
+
+So ImageNet, Places, iNaturalist, CUB, Caltech, Food-101 and DTD are kept; UCF101 and HMDB51 as videos; Speech Commands
+and GTZAN as sounds:
 
     train/n01440764/n01440764_10026.JPEG        the annotations are the folder, here train
     LOC_synset_mapping.txt                      "n01440764 tench, Tinca tinca", ImageNet's names, in or next to it
     train/golden_retriever/1.jpg                without such a file, the folder's own name is that of the class
 
 Numbers before a name go, as in "001.Black_footed_Albatross" of CUB and "00000_Animalia_Arthropoda" of iNaturalist 2021,
-and underscores are spaces. Of several names of ImageNet the first is the text and all are references. The names of all
-files are held in memory, for 1.3 million pictures of ImageNet about 1 GB.
+underscores are spaces, and ApplyEyeMakeup is three words. Of several names of ImageNet the first is the text and all
+are references. The names of all files are held in memory.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, file_text
+from embodio.datasets.annotations.parts.item import AnnotatedItems, file_text
+from embodio.datasets.annotations.parts.item_list import ItemList
+from embodio.datasets.annotations.parts.media import FRAMES, HEARD, SoundPart, VideoPart
 from embodio.datasets.errors import AnnotationError
-from embodio.datasets.records.decoding import IMAGES
+from embodio.datasets.records.decoding import IMAGES, SOUNDS, VIDEOS
 from embodio.model.tasks.base.family import Family
 
 NAMES = ("LOC_synset_mapping.txt", "synset_words.txt")
+_ENDINGS: Mapping[str, tuple[str, ...]] = {"classify": IMAGES, "tag": (*VIDEOS, *SOUNDS)}
 _SYNSET = re.compile(r"n\d{8}")
 _NUMBER = re.compile(r"^\d+[._-]")
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-def read_class_folders(file: Path, folder: Path, family: Family[Any], *, choices: bool = False) -> AnnotatedItems:
-    """The pictures of all folders in a folder.
+def read_class_folders(
+    file: Path,
+    folder: Path,
+    family: Family[Any],
+    *,
+    choices: bool = False,
+    frames: int = FRAMES,
+    seconds: float = HEARD,
+) -> AnnotatedItems:
+    """The files of all folders in a folder.
 
     Args:
         file: the folder of folders.
         folder: of the media, which it lies in.
-        family: `classify`.
+        family: `classify` takes the pictures, `tag` videos and sounds.
         choices: whether a network chooses among the names of all classes; else it names freely.
+        frames: of a video that are seen, at most one more than the network has slots for.
+        seconds: of a sound that are heard, from its beginning.
 
     Raises:
-        AnnotationError: it is not a folder with folders of pictures, or lies outside of the media.
+        AnnotationError: it is not a folder with folders of such files, or lies outside of the media.
     """
     if not file.is_dir():
         raise AnnotationError(f"{file}: expected a folder with a folder for each class")
@@ -47,35 +65,41 @@ def read_class_folders(file: Path, folder: Path, family: Family[Any], *, choices
     names = {path.name: known.get(path.name) or _words(path.name) for path in classes}
     options = tuple(dict.fromkeys(own[0] for own in names.values() if own)) if choices else ()
     for path in classes:
-        for picture in sorted(path.rglob("*")):
-            if picture.suffix[1:].lower() not in IMAGES:
+        own = names[path.name]
+        for one in sorted(path.rglob("*")):
+            if one.suffix[1:].lower() not in _ENDINGS[family.name]:
                 continue
-            place, own = f"picture {picture.relative_to(file).as_posix()}", names[path.name]
-            name = (top / picture.relative_to(file)).relative_to(root).as_posix()
+            key = one.relative_to(file).as_posix()
+            name = (top / key).relative_to(root).as_posix()
             if own:
-                values = {"image": name, "text": own[0], "references": own, "choices": options}
-                found.add(picture.relative_to(file).as_posix(), name, values, place)
+                values = _media(name, frames, seconds) | {"text": own[0], "references": own, "choices": options}
+                found.add(key, name, values, f"file {key}")
             else:
-                found.leave_out("a class without a name", place)
+                found.leave_out("a class without a name", f"file {key}")
     return found.done()
 
 
-def _names(file: Path) -> dict[str, list[str]]:
+def _media(name: str, frames: int, seconds: float) -> dict[str, Any]:
+    ending = name.rpartition(".")[2].lower()
+    if ending in IMAGES:
+        return {"image": name}
+    return {"video": VideoPart(name, frames)} if ending in VIDEOS else {"audio": SoundPart(name, seconds)}
+
+
+def _names(file: Path) -> dict[str, Sequence[str]]:
     """Folder -> names of its class, of a file in the folder or above it."""
     for path in (place / name for place in (file, file.parent) for name in NAMES):
         if path.is_file():
             lines = [line.strip().partition(" ") for line in file_text(path).splitlines()]
-            found = {key: [one for name in words.split(",") if (one := name.strip())] for key, _, words in lines}
-            if any((file / key).is_dir() for key in found):
-                return found
+            return {key: [one for name in words.split(",") if (one := name.strip())] for key, _, words in lines}
     return {}
 
 
-def _words(name: str) -> list[str]:
+def _words(name: str) -> Sequence[str]:
     """The name of a folder in words; none for a synset of WordNet, whose number says nothing."""
-    words = _NUMBER.sub("", name).replace("_", " ").strip()
-    return [] if _SYNSET.fullmatch(name) or not words else [words]
+    words = _CAPITAL.sub(" ", _NUMBER.sub("", name)).replace("_", " ").strip()
+    return () if _SYNSET.fullmatch(name) or not words else (words,)
 
 
 READ = read_class_folders
-FAMILIES = ("classify",)
+FAMILIES = tuple(_ENDINGS)

@@ -1,7 +1,7 @@
 """COCO: instances, keypoints and captions of pictures, one JSON object with images, annotations and categories.
 
 Reads the files `instances_*.json`, `stuff_*.json`, `person_keypoints_*.json` and `captions_*.json` of 2014 and 2017
-(cocodataset.org, "Data format"), LVIS, and the many data sets in the same format:
+(cocodataset.org, "Data format"), LVIS, iNaturalist (categories of whole pictures), and many others in the same format:
 
     images       {"id", "file_name" or "coco_url", "width", "height"}
     annotations  {"id", "image_id", "category_id", "bbox": [x, y, width, height], "segmentation", "iscrowd",
@@ -10,7 +10,7 @@ Reads the files `instances_*.json`, `stuff_*.json`, `person_keypoints_*.json` an
 
 Polygons and run lengths become masks when they are needed. What has an image or a category that is not in the file, a
 box without an area or outside its image, or an empty caption is left out and counted; crowds are left out but for masks
-of all objects of a name. All of the file is held in memory, as Python objects about eight times its size.
+of all objects of a name. All of the file is held in memory, as Python objects about five times its size.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting, parsed_file
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.places import box_of_corner, fault_of_box, mask_of
 from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family
@@ -89,9 +90,11 @@ def read_coco(
         _captions(content, images, found)
         return found.done()
     with expecting(file, SCHEMA):
-        names = names_of(content)
-    objects = objects_of(content, images, names, found)
-    if family.name == "segment" and per == "name":
+        names, rows = names_of(content), content["annotations"]
+    objects = objects_of(rows, images, names, found)
+    if family.name == "classify" and rows and "bbox" not in rows[0]:
+        _classes(rows, images, names, found)
+    elif family.name == "segment" and per == "name":
         _masks_of_names(objects, found)
     elif family.name in _WHOLE:
         _WHOLE[family.name](objects, images, names, found)
@@ -101,10 +104,10 @@ def read_coco(
 
 
 def images_of(content: Mapping[str, Any]) -> dict[Any, CocoImage]:
-    """Id -> image; a name is that of the file, or the end of the address where only that is given."""
+    """Id -> image; a name is that of the file, or the folder and file of the address where only that is given."""
     found = {}
     for row in content["images"]:
-        name = row.get("file_name") or str(row["coco_url"]).rpartition("/")[2]
+        name = row.get("file_name") or "/".join(str(row["coco_url"]).split("/")[-2:])
         size = (int(row["height"]), int(row["width"])) if row.get("height") and row.get("width") else None
         found[row["id"]] = CocoImage(row["id"], name, size)
     return found
@@ -117,11 +120,9 @@ def names_of(content: Mapping[str, Any]) -> dict[Any, str]:
 
 
 def objects_of(
-    content: Mapping[str, Any], images: Mapping[Any, CocoImage], names: Mapping[Any, str], found: ItemList
+    rows: Iterable[Mapping[str, Any]], images: Mapping[Any, CocoImage], names: Mapping[Any, str], found: ItemList
 ) -> Iterator[CocoObject]:
     """The objects of a file that can be used; the others are counted."""
-    with expecting(found.file, SCHEMA):
-        rows = content["annotations"]
     for number, row in enumerate(rows):
         with expecting(f"{found.file}, number {number} of the annotations", "id, image_id, category_id and bbox"):
             place, image, name = f"annotation {row['id']}", images.get(row["image_id"]), names.get(row["category_id"])
@@ -136,6 +137,19 @@ def objects_of(
             found.leave_out("a crowd", place)
         else:
             yield CocoObject(row["id"], image, name, box, row)
+
+
+def _classes(
+    rows: Iterable[Mapping[str, Any]], images: Mapping[Any, CocoImage], names: Mapping[Any, str], found: ItemList
+) -> None:
+    """The category of each image, where annotations have no boxes."""
+    for number, row in enumerate(rows):
+        with expecting(f"{found.file}, number {number} of the annotations", "id, image_id and category_id"):
+            place, image, name = f"annotation {row['id']}", images.get(row["image_id"]), names.get(row["category_id"])
+        if image is None or name is None:
+            found.leave_out("an image_id that no image has" if image is None else "a category_id without a name", place)
+        else:
+            found.add(row["id"], image.name, {"image": image.name, "text": name}, place)
 
 
 def _captions(content: Mapping[str, Any], images: Mapping[Any, CocoImage], found: ItemList) -> None:

@@ -8,7 +8,7 @@ Cityscapes as exported by panopticapi):
     categories   {"id", "name", "isthing"}
 
 The PNGs lie in the folder with the name of the file, such as panoptic_train2017; the id of a pixel is red + 256 green
-+ 65536 blue. All of the file is held in memory, as Python objects about eight times its size.
++ 65536 blue. All of the file is held in memory, as Python objects about five times its size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.annotations.coco import images_of, names_of
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting, parsed_file
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import read_numbers
 from embodio.model.tasks.base.family import Family
 

@@ -6,7 +6,7 @@
 
 Words that nobody could read, "" or "." in the file, are left out and counted, and so are boxes outside their image. A
 picture is its file_name, or the last part of it in whatever folder. The file is held in memory, as Python objects about
-eight times its size.
+five times its size.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting, parsed_file
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex
 from embodio.datasets.annotations.parts.places import box_of_corner, box_of_outline, fault_of_box
 from embodio.model.tasks.base.family import Family

@@ -2,7 +2,7 @@
 
 Reads `train_balanced_questions.json` and its like (cs.stanford.edu/people/dorarad/gqa, version 1.2; Hudson and Manning,
 arXiv 1902.09506): {"02930152": {"imageId", "question", "answer", "fullAnswer", "isBalanced", "types", ...}}. The
-picture is imageId.jpg, in whatever folder. The file is held in memory, as Python objects about eight times its size.
+picture is imageId.jpg, in whatever folder. The file is held in memory, as Python objects about five times its size.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting, parsed_file
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex
 from embodio.model.tasks.base.family import Family
 

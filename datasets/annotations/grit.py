@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from embodio.datasets.annotations.parts.item import (
     parsed,
     require_distinct,
 )
-from embodio.datasets.annotations.parts.values import annotation_of
+from embodio.datasets.annotations.parts.values import annotated_item
 from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family
 
@@ -43,8 +42,7 @@ def read_grit(file: Path, folder: Path, family: Family[Any]) -> Sequence[Annotat
             raise AnnotationError(f"{where}: it lacks {error}; expected input and output of a GRIT sample") from error
         for place, values in enumerate(several):
             own = key if len(several) == 1 else f"{key}/{place}"
-            make = partial(annotation_of, family, {"image": image} | values, folder, where)
-            found.append(AnnotatedItem(own, image, make))
+            found.append(annotated_item(family, {"image": image} | values, folder, where, own, image))
     return require_distinct(found, file)
 
 

@@ -16,7 +16,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting, file_text
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, file_text
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex
 from embodio.datasets.annotations.parts.places import box_of_corners, box_of_outline, fault_of_box
 from embodio.datasets.errors import AnnotationError

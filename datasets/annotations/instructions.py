@@ -22,7 +22,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItem, ItemList, expecting, require_distinct
+from embodio.datasets.annotations.parts.item import AnnotatedItem, expecting, require_distinct
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.rows import RowItems, Rows, open_rows
 from embodio.model.tasks.base.family import Family
 

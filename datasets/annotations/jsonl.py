@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from embodio.datasets.annotations.parts.item import (
     parsed,
     require_distinct,
 )
-from embodio.datasets.annotations.parts.values import annotation_of
+from embodio.datasets.annotations.parts.values import annotated_item
 from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family
 
@@ -37,7 +36,7 @@ def read_jsonl(file: Path, folder: Path, family: Family[Any]) -> Sequence[Annota
             raise AnnotationError(f"{where}: expected an object, found {type(values).__name__}")
         key = str(values.pop("key", number))
         group = str(values.pop("group", values.get("image") or values.get("audio") or key))
-        found.append(AnnotatedItem(key, group, partial(annotation_of, family, values, folder, where)))
+        found.append(annotated_item(family, values, folder, where, key, group))
     return require_distinct(found, file)
 
 

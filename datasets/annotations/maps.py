@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList
+from embodio.datasets.annotations.parts.item import AnnotatedItems
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex, read_numbers
 from embodio.datasets.errors import AnnotationError
 from embodio.datasets.files.names import inside

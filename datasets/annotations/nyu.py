@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family
 

@@ -1,9 +1,13 @@
-"""Open Images: boxes of objects as a CSV with a row for each box, in fractions of the picture's sides.
+"""Open Images: boxes of objects, and relationships, as a CSV with boxes in fractions of the picture's sides.
 
 Reads `oidv6-train-annotations-bbox.csv`, `validation-annotations-bbox.csv` and their like of V4 to V7
 (storage.googleapis.com/openimages/web):
 
     ImageID, Source, LabelName, Confidence, XMin, XMax, YMin, YMax, IsOccluded, IsTruncated, IsGroupOf, ...
+
+and relationships, `oidv6-train-annotations-vrd.csv`, in which "is" leads to an attribute and is left out:
+
+    ImageID, LabelName1, LabelName2, XMin1, XMax1, YMin1, YMax1, XMin2, XMax2, YMin2, YMax2, RelationshipLabel
 
 The names of labels are in `class-descriptions-boxable.csv` or `oidv7-class-descriptions-boxable.csv` next to it:
 LabelName, DisplayName, with a header or without. A picture is ImageID.jpg, in whatever folder. Boxes of groups are left
@@ -22,7 +26,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex, image_size
 from embodio.datasets.annotations.parts.places import fault_of_box
 from embodio.datasets.errors import AnnotationError
@@ -30,22 +35,27 @@ from embodio.model.tasks.base.family import Family
 
 NAMES = ("class-descriptions-boxable.csv", "oidv7-class-descriptions-boxable.csv")
 _SCHEMA = "the columns ImageID, LabelName, XMin, XMax, YMin and YMax"
+_RELATION = "the columns ImageID, LabelName1, LabelName2, XMin1 to YMax2 and RelationshipLabel"
 Box = tuple[float, float, float, float]
 
 
 def read_open_images(file: Path, folder: Path, family: Family[Any]) -> AnnotatedItems:
-    """The boxes of a file: `detect` takes all of an image, `localise` those of one name, `classify` each.
+    """The boxes of a file: `detect` takes all of an image, `localise` those of one name, `classify` and
+    `inpaint` each, `relate` both of a relationship.
 
     Raises:
         AnnotationError: the file has other columns, or the names of its labels are not next to it.
     """
     names, found, index = _names_of_labels(file), ItemList(file, folder, family), MediaIndex(folder, "image")
+    if family.name == "relate":
+        _add_relationships(found, names, index)
+        return found.done()
     several: dict[str, dict[str, list[Box]]] = defaultdict(lambda: defaultdict(list))
     images: dict[str, str | None] = {}
     for row, place in _rows(file):
         with expecting(f"{file}, {place}", _SCHEMA):
             key, name = row["ImageID"], names.get(row["LabelName"])
-            box = (float(row["YMin"]), float(row["XMin"]), float(row["YMax"]), float(row["XMax"]))
+            box = _fractions(row)
             if key not in images:
                 images[key] = index.find(key)
         if images[key] is None:
@@ -54,7 +64,7 @@ def read_open_images(file: Path, folder: Path, family: Family[Any]) -> Annotated
             found.leave_out("a label without a name", place)
         elif row.get("IsGroupOf") == "1":
             found.leave_out("a group", place)
-        elif fault := fault_of_box(box, None) or ("" if min(box) >= 0 and max(box) <= 1 else "a box outside its image"):
+        elif fault := _fault(box):
             found.leave_out(fault, place)
         else:
             several[str(images[key])][name].append(box)
@@ -78,8 +88,37 @@ def _add(found: ItemList, image: str, own: Mapping[str, Sequence[Box]]) -> None:
             found.add(f"{image}/{name}", image, values, place)
             continue
         for number, box in enumerate(several):
-            values = {"image": image, "text": name, "box": partial(_one, box, image, found.folder)}
+            values = {"image": image, "box": partial(_one, box, image, found.folder)}
+            values |= {"text": name} if found.family.name == "classify" else {"name": name, "drawn": image}
             found.add(f"{image}/{name}/{number}", image, values, place)
+
+
+def _add_relationships(found: ItemList, names: Mapping[str, str], index: MediaIndex) -> None:
+    """Adds what one object of an image is to another, for each row."""
+    for number, (row, place) in enumerate(_rows(found.file)):
+        with expecting(f"{found.file}, {place}", _RELATION):
+            image, words = index.find(row["ImageID"]), row["RelationshipLabel"].replace("_", " ").strip()
+            boxes = [_fractions(row, end) for end in "12"]
+            known = bool(names.get(row["LabelName1"]) and names.get(row["LabelName2"]))
+        faults = [fault for box in boxes if (fault := _fault(box))]
+        if image is None:
+            found.leave_out("a picture that is not in the media folder", place)
+        elif words in ("", "is"):
+            found.leave_out("an attribute rather than a relationship", place)
+        elif not known or faults:
+            found.leave_out(faults[0] if faults else "a label without a name", place)
+        else:
+            subject, thing = (partial(_one, box, image, found.folder) for box in boxes)
+            found.add(number, image, {"image": image, "text": words, "subject": subject, "object": thing}, place)
+
+
+def _fractions(row: Mapping[str, str], end: str = "") -> Box:
+    """A box (y1, x1, y2, x2) in fractions of the sides."""
+    return (float(row[f"YMin{end}"]), float(row[f"XMin{end}"]), float(row[f"YMax{end}"]), float(row[f"XMax{end}"]))
+
+
+def _fault(box: Box) -> str:
+    return fault_of_box(box, None) or ("" if min(box) >= 0 and max(box) <= 1 else "a box outside its image")
 
 
 def _pixels(boxes: Sequence[Box], image: str, folder: Path) -> npt.NDArray[np.float32]:
@@ -111,4 +150,4 @@ def _names_of_labels(file: Path) -> dict[str, str]:
 
 
 READ = read_open_images
-FAMILIES = ("detect", "localise", "classify")
+FAMILIES = ("detect", "localise", "classify", "inpaint", "relate")

@@ -11,7 +11,7 @@ Three public forms, told apart by what they hold:
     rows of lmms-lab/RefCOCO and its like, one for each object:
         {"question_id", "image", "answer": [text, ...], "bbox": [x, y, width, height], "segmentation"}
 
-Each expression is an item. JSON is held in memory, as Python objects about eight times its size; of tables only the
+Each expression is an item. JSON is held in memory, as Python objects about five times its size; of tables only the
 expressions are.
 """
 
@@ -27,7 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.annotations.coco import CocoImage, images_of
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting, parsed_file
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.places import box_of_corner, box_of_corners, fault_of_box, mask_of
 from embodio.datasets.annotations.parts.rows import Rows, open_rows
 from embodio.datasets.errors import AnnotationError

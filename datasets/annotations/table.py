@@ -43,6 +43,7 @@ def read_table(
     family: Family[Any],
     *,
     fields: Mapping[str, str],
+    words: Mapping[str, Mapping[Any, str]] | None = None,
     boxes: BoxOrder = "xywh",
     delimiter: str = "",
 ) -> Sequence[AnnotatedItem]:
@@ -53,6 +54,8 @@ def read_table(
         folder: of the media.
         family: any.
         fields: field of the family's annotation, or of its media -> column or template.
+        words: field -> value in the table -> text of the annotation, such as {text: {1: "yes", 0: "no"}}; another
+            value is an error of its item.
         boxes: order of the numbers of boxes: corner and size, both corners, or the house's own.
         delimiter: of a CSV where it is not that of its ending.
 
@@ -62,7 +65,8 @@ def read_table(
     if boxes not in _BOXES:
         raise AnnotationError(f"{file}: boxes: got {boxes!r}, expected one of {', '.join(_BOXES)}")
     rows = open_rows(file, delimiter=delimiter)
-    values = partial(_values, dict(fields), boxes)
+    renamed = {name: {str(value): text for value, text in known.items()} for name, known in (words or {}).items()}
+    values = partial(_values, dict(fields), renamed, boxes)
     if len(rows):
         with expecting(f"{file}, {rows.place(0)}", _SCHEMA):
             values(rows.row(0))
@@ -71,7 +75,9 @@ def read_table(
     return found
 
 
-def _values(fields: Mapping[str, str], boxes: str, row: Mapping[str, Any]) -> dict[str, Any]:
+def _values(
+    fields: Mapping[str, str], words: Mapping[str, Mapping[str, str]], boxes: str, row: Mapping[str, Any]
+) -> dict[str, Any]:
     found = {}
     for name, column in fields.items():
         value = _filled(column, row) if "{" in column else _column(column, row)
@@ -81,7 +87,7 @@ def _values(fields: Mapping[str, str], boxes: str, row: Mapping[str, Any]) -> di
             value = [_BOXES[boxes](one) for one in value]
         elif name in _TEXTS and isinstance(value, int | float | bool):
             value = str(value)
-        found[name] = value
+        found[name] = words[name][str(value)] if name in words else value
     return found
 
 

@@ -8,7 +8,7 @@
 
 A video is found by its name or id, whatever its ending; the ids of VATEX, which end with start and end of the clip, are
 its names. Videos that are not in the folder are left out and counted. Frames are the middles of equal parts of the
-whole file. JSON and CSV are held in memory, as Python objects about eight times their size.
+whole file. JSON and CSV are held in memory, as Python objects about five times their size.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting, parsed_file
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import FRAMES, MediaIndex, VideoPart
 from embodio.datasets.annotations.parts.rows import one_of, open_rows
 from embodio.model.tasks.base.family import Family

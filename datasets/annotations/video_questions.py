@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting, file_text
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, file_text
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import FRAMES, MediaIndex, VideoPart
 from embodio.datasets.annotations.parts.rows import one_of, open_rows
 from embodio.model.tasks.base.family import Family

@@ -4,12 +4,12 @@ Reads two public forms that differ in a few names:
 
     VizWiz-VQA (vizwiz.org, `val.json`)         [{"image": "a.jpg", "question", "answerable",
                                                 "answers": [{"answer", "answer_confidence"}, ...]}]
-    TextVQA 0.5.1 (textvqa.org), TextCaps,      {"data": [{"question_id", "image_id", "question",
-    ST-VQA (`train_task_3.json`)                "answers": [text, ...]}]}, of TextCaps "caption_str" or
-                                                "reference_strs" with "image_id"
+    TextVQA 0.5.1 (textvqa.org), DocVQA,        {"data": [{"question_id" or "questionId", "question", "image_id",
+    ST-VQA (`train_task_3.json`), TextCaps      "image" or "file_path", "answers": [text, ...]}]}; of TextCaps
+                                                "caption_str" or "reference_strs" with "image_id"
 
-A picture is the named file, or is found by its image_id in whatever folder. The file is held in memory, as Python
-objects about eight times its size.
+A picture is found by its name or id, in whatever folder. The file is held in memory, as Python
+objects about five times its size.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex
-from embodio.datasets.annotations.parts.rows import open_rows
+from embodio.datasets.annotations.parts.rows import one_of, open_rows
 from embodio.model.tasks.base.family import Family
 
 _ROW = "a question with an image or image_id, and answers"
@@ -41,7 +42,9 @@ def read_vizwiz(file: Path, folder: Path, family: Family[Any]) -> AnnotatedItems
     for number in range(len(rows)):
         row, place = rows.row(number), rows.place(number)
         with expecting(f"{file}, {place}", _ROW):
-            name = index.find(PurePosixPath(str(row["image_id"] if "image_id" in row else row["image"])).stem)
+            name = index.find(
+                PurePosixPath(str(one_of(row, "image_id", "image", "image_local_name", "file_path"))).stem
+            )
             texts = _captions(row) if family.name == "caption" else _answers(row)
             question = str(row.get("question") or "").strip()
         if name is None:
@@ -55,7 +58,7 @@ def read_vizwiz(file: Path, folder: Path, family: Family[Any]) -> AnnotatedItems
         else:
             best = Counter(texts).most_common(1)[0][0]
             values = {"image": name, "question": question, "text": best, "references": texts}
-            found.add(row.get("question_id", number), name, values, place)
+            found.add(row.get("question_id", row.get("questionId", number)), name, values, place)
     for name, several in captions.items():
         unique = list(dict.fromkeys(several))
         found.add(name, name, {"image": name, "text": unique[0], "references": unique}, f"image {name}")

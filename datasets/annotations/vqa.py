@@ -9,7 +9,7 @@ given, the one of questions is next to it: `v2_mscoco_val2014_annotations.json` 
     questions    {"data_subtype", "questions": [{"question_id", "image_id", "question"}]}
 
 The picture of image 42 of val2014 is COCO_val2014_000000000042.jpg, with or without its first two parts. Both files are
-held in memory, as Python objects about eight times their size.
+held in memory, as Python objects about five times their size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItems, ItemList, expecting, parsed_file
+from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
+from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex
 from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SHARDS = "shards"
 """Folder inside the folder of a job in which each shard has its own."""
@@ -97,21 +98,28 @@ def require_all(shards: Mapping[Path, JobShard], error: type[Exception]) -> None
 
 
 def require_finished(
-    folder: Path, shard: JobShard, wanted: Set[int], done: Set[int], called: str, error: type[Exception]
+    folder: Path,
+    shard: JobShard,
+    wanted: Set[Any],
+    done: Set[Any],
+    called: str,
+    error: type[Exception],
+    pieces: str = "episodes",
 ) -> None:
-    """Makes sure that a shard has all its episodes.
+    """Makes sure that a shard has all its pieces.
 
     Args:
         folder: of the shard.
         shard: which one it is.
-        wanted: its episodes.
+        wanted: numbers or names of its pieces.
         done: those that it has.
-        called: what the number of an episode is, such as "seed".
+        called: what such a number or name is, such as "seed".
         error: raised if some are missing; the message names the first one.
+        pieces: what they are.
     """
     missing = sorted(wanted - done)
     if missing:
         raise error(
-            f"{folder} (shard {shard.text}) lacks {len(missing)} of {len(wanted)} episodes, such as {called} "
+            f"{folder} (shard {shard.text}) lacks {len(missing)} of {len(wanted)} {pieces}, such as {called} "
             f"{missing[0]}. Run its command again; it resumes"
         )

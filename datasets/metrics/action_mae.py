@@ -13,6 +13,7 @@ class ActionMae(MeanMetric[ActionSeries]):
 
     figures = lower("action_mae")
     reads = ("actions",)
+    unbounded = ("action_mae",)
 
     def measure(self, found: ActionSeries | None, truth: ActionSeries) -> dict[str, float]:
         """The error of one series; an unreadable answer is as far off as the limits allow.

@@ -24,6 +24,7 @@ class CiderD(Metric[TextItem]):
 
     figures = higher("cider_d")
     reads = ("text",)
+    unbounded = ("cider_d",)
 
     def measure(self, found: TextItem | None, truth: TextItem) -> dict[str, list[str] | str]:
         """The caption and its references as tokens joined by spaces."""

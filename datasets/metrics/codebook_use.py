@@ -31,6 +31,7 @@ class CodebookUse(SumsMetric[Coded]):
 
     figures = higher("codes_used", "code_perplexity")
     reads = ("codes",)
+    unbounded = ("code_perplexity",)
 
     def measure(self, found: Coded | None, truth: Coded) -> list[float]:
         """How often each code occurs; raises MetricError for a code that is not in the codebook."""

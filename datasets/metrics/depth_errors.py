@@ -16,6 +16,7 @@ class DepthErrors(MeanMetric[DepthItem]):
 
     figures = lower("depth_rmse", "depth_abs_rel") | higher("depth_within_1.25")
     reads = ("depth",)
+    unbounded = ("depth_rmse", "depth_abs_rel")
 
     def measure(self, found: DepthItem | None, truth: DepthItem) -> dict[str, float]:
         """The figures of one image; an unreadable answer counts as depth 0.

@@ -22,6 +22,7 @@ class LogSpectralDistance(MeanMetric[SoundItem]):
 
     figures = lower("log_spectral_distance")
     reads = ("sound",)
+    unbounded = ("log_spectral_distance",)
 
     def measure(self, found: SoundItem | None, truth: SoundItem) -> dict[str, float]:
         """Decibels of one sound."""

@@ -16,6 +16,7 @@ class NormalAngles(MeanMetric[NormalsItem]):
 
     figures = higher("within_11.25", "within_22.5", "within_30") | lower("mean_angle", "median_angle")
     reads = ("normals",)
+    unbounded = ("mean_angle", "median_angle")
 
     def measure(self, found: NormalsItem | None, truth: NormalsItem) -> dict[str, float]:
         """The figures of one image."""

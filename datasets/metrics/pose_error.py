@@ -14,6 +14,7 @@ class PoseError(MeanMetric[Movement]):
 
     figures = lower("polar_error", "azimuth_error", "radius_error")
     reads = ("pose",)
+    unbounded = ("polar_error", "azimuth_error", "radius_error")
 
     def measure(self, found: Movement | None, truth: Movement) -> dict[str, float]:
         """The differences of one movement."""

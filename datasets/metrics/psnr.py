@@ -17,6 +17,7 @@ class Psnr(MeanMetric[ImageItem]):
 
     figures = higher("psnr")
     reads = ("drawn",)
+    unbounded = ("psnr",)
 
     def measure(self, found: ImageItem | None, truth: ImageItem) -> dict[str, float]:
         """Decibels of one picture."""

@@ -130,7 +130,15 @@ class NextAction(MomentTask[NextActionConfig]):
         if policy_format.previous_actions:
             earliest = max(0, step - policy_format.previous_actions) if with_history else step
             seen["previous_actions"] = scene.actions(range(earliest, step), "action")
+        if policy_format.config.history_text:
+            ages = policy_format.config.history_ages if with_history else range(0)
+            seen["history"] = [self._past(scene, step - age) for age in ages if age <= step]
         return seen
+
+    def _past(self, scene: Scene, step: int) -> dict[str, Any]:
+        """The numbers of an earlier step that the policy reads."""
+        state = {"state": scene.state(step)} if self._policy_format.reads_state else {}
+        return {"action": scene.actions([step], "action")[0], **state}
 
 
 TASK = NextAction

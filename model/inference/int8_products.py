@@ -92,10 +92,14 @@ class _ManyRows:
         """Pack weights int8 [out, in] and scales [out]."""
         self._packed = torch.ops.onednn.qlinear_prepack(integers, None)
         self._scale, self._zeros = scale, torch.zeros(len(scale), dtype=torch.int64)
+        # Inductor takes packed weights from frozen graphs only. A decorator would import the compiler, which takes
+        # seconds, wherever this module is imported.
+        self._product: Int8Product = torch.compiler.disable(self._multiply)
 
-    # Inductor takes packed weights from frozen graphs only.
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def __call__(self, rows: Tensor) -> Tensor:
+        return self._product(rows)
+
+    def _multiply(self, rows: Tensor) -> Tensor:
         scale = _largest(rows)
         steps = (rows * (_LARGEST / scale)).round_().to(torch.int8)
         product: Tensor = torch.ops.onednn.qlinear_pointwise(

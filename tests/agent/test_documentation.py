@@ -13,11 +13,13 @@ from embodio.agent.serving.background import serving
 from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
 from tests.support.agent.artists import artist
+from tests.support.agent.released import write_released
 from tests.support.agent.toy_env import ToyEnv
 
 PAGE = Path(__file__).parents[2] / "docs" / "agent.md"
 
 
+@pytest.mark.filterwarnings("ignore:robot bridge. not published")
 def test_the_snippets_of_the_page_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -26,6 +28,7 @@ def test_the_snippets_of_the_page_run(
     monkeypatch.chdir(tmp_path)
     checkpoint = artist()
     save_checkpoint(tmp_path / "runs" / "mine" / "checkpoint", checkpoint.model, checkpoint.format)
+    write_released(tmp_path / "downloads" / "uio2-large")
     names: dict[str, Any] = {"env": ToyEnv(), "make_env": ToyEnv}
     with serving(AgentPolicy(Agent(artist()), 8), ServerSettings(port=0)) as names["url"]:
         for snippet in snippets:

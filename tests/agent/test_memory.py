@@ -36,7 +36,7 @@ def grown(agent: Agent, observations: list[dict[str, object]], steps: int) -> in
     "make",
     [
         pytest.param(continuous, marks=pytest.mark.slow),
-        words,
+        pytest.param(words, marks=pytest.mark.slow),
         pytest.param(poses, marks=pytest.mark.slow),
         lambda: hearing(microphone=True, chunk=3),
     ],

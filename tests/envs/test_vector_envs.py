@@ -10,10 +10,12 @@ from embodio.envs import make_env
 
 pytestmark = pytest.mark.sim
 SEEDS = [21, 22]
+OPTIONS = {"horizon": 3, "image_size": 32}
+ID = "embodio/robosuite-lift-v0"
 
 
 def make() -> gymnasium.Env:
-    return make_env("robosuite/lift", horizon=3)
+    return make_env("robosuite/lift", **OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +34,14 @@ def single() -> list[list[dict]]:
 @pytest.mark.parametrize(
     "build",
     [
-        pytest.param(lambda: gymnasium.vector.SyncVectorEnv([make, make]), id="sync"),
-        pytest.param(lambda: gymnasium.vector.AsyncVectorEnv([make, make]), id="async"),
+        pytest.param(lambda: gymnasium.make_vec(ID, 2, "sync", **OPTIONS), id="sync-by-id"),
+        pytest.param(lambda: gymnasium.vector.AsyncVectorEnv([make, make]), id="async", marks=pytest.mark.slow),
         pytest.param(lambda: gymnasium.vector.AsyncVectorEnv([make, make], context="spawn"), id="async-spawn"),
     ],
 )
 def test_vector_env_equals_single_envs(build, single):
     envs = build()
+    assert envs.single_action_space.shape == (7,)
     batches = [envs.reset(seed=SEEDS)[0]]
     for _ in range(2):
         batches.append(envs.step(np.full((2, 7), 0.5, np.float32))[0])
@@ -49,11 +52,3 @@ def test_vector_env_equals_single_envs(build, single):
         for step, observation in enumerate(episode):
             for key, value in observation.items():
                 np.testing.assert_array_equal(batches[step][key][index], value, err_msg=f"{key} of step {step}")
-
-
-def test_vector_env_by_gymnasium_id(single):
-    envs = gymnasium.make_vec("embodio/robosuite-lift-v0", num_envs=2, vectorization_mode="sync")
-    observations, _ = envs.reset(seed=SEEDS)
-    np.testing.assert_array_equal(observations["agentview"][1], single[1][0]["agentview"])
-    assert envs.single_action_space.shape == (7,)
-    envs.close()

@@ -141,6 +141,11 @@ def test_importing_envs_starts_no_simulator() -> None:
     assert not {"mujoco", "robosuite", "torch", "OpenGL"} & loaded_by("import embodio.envs")
 
 
+def test_importing_agents_imports_no_compiler() -> None:
+    """The one of torch takes seconds, in every worker and server; it needs sympy."""
+    assert not {"sympy", "matplotlib"} & loaded_by("import embodio.agent.planning.precision")
+
+
 def test_tensorflow_is_never_imported() -> None:
     modules = ["embodio." + source.path.removesuffix(".py").replace("/", ".") for source in sources()]
     modules = [name.removesuffix(".__init__") for name in modules]

@@ -54,7 +54,10 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[Any]) -> N
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("number", "code", "workers"), [(signal.SIGTERM, 143, 2), (signal.SIGINT, 130, 0)])
+@pytest.mark.parametrize(
+    ("number", "code", "workers"),
+    [(signal.SIGTERM, 143, 2), pytest.param(signal.SIGINT, 130, 0, marks=pytest.mark.slow)],
+)
 def test_a_signal_to_the_group_while_training_waits_for_a_batch_loses_no_step(
     data: Path, finished: Path, tmp_path: Path, number: signal.Signals, code: int, workers: int
 ) -> None:
@@ -77,12 +80,10 @@ def test_a_signal_to_the_group_while_training_waits_for_a_batch_loses_no_step(
     assert same_files(finished / "checkpoint", out / "checkpoint")
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(25, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_with_a_checkpoint_every_step(
-    data: Path, finished: Path, tmp_path: Path, kills: int
-) -> None:
+@pytest.mark.slow
+def test_killed_at_random_moments_with_a_checkpoint_every_step(data: Path, finished: Path, tmp_path: Path) -> None:
     out, random = tmp_path / "run", np.random.default_rng()
-    for _ in range(kills):
+    for _ in range(25):
         process = start_training(data, out, "workers=0", "checkpoint_every=1")
         before = os.stat(out / "checkpoint").st_mtime_ns if (out / "checkpoint").exists() else 0
         end = time.monotonic() + random.uniform(2, 12)

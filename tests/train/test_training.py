@@ -61,7 +61,7 @@ def test_stopping_and_going_on_gives_the_same_bits(data: Path, finished: Path, t
     assert logged == [(x["step"], x["loss"]) for x in read_log(finished / "log.jsonl") if x["kind"] == "train"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_killed_and_started_again_gives_the_same_bits(
     data: Path, finished: Path, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -29,9 +29,9 @@ class ServeConfig:
     """Settings of `embodio-serve`.
 
     Attributes:
-        agent: name (lift-nano) or folder of a checkpoint.
+        agent: name (lift-nano) or folder of a checkpoint, or folder or name of released weights.
         robot: name of the robot to serve, or of its embodiment, if the checkpoint has several; empty takes the only
-            one, or its default. Several robots need a server each.
+            one, or its default. Released weights need it (vima, ...). Several robots need a server each.
         port: port to listen on; 0 takes a free one.
         host: address to listen on; 0.0.0.0 for other machines, which needs token_file or open.
         token_file: file whose first line is the token that clients must send.
@@ -125,7 +125,7 @@ def serve(config: ServeConfig) -> int:
     )
     torch.set_num_threads(threads(config.threads, usual=1))
     options = AgentOptions(replan=config.replan, precision=cast(Precision, config.precision))
-    agent = Agent.load(config.agent, config.robot or None, device=config.device, options=options)
+    agent = Agent.load(config.agent, device=config.device, options=options, robot=config.robot or None)
     agent.warmup()
     console = Console(highlight=False, soft_wrap=True, markup=False)
     serve_until_signal(

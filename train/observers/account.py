@@ -15,7 +15,9 @@ from embodio.train.observers.observer import StepReport
 PHASES = ("batch", "forward", "backward", "update", "validation", "checkpoint", "rest")
 """What the time of a run is divided into; "rest" is the loop itself and those that watch it."""
 
-_SIDES = {"cpu": 1024, "cuda": 8192}  # of the matrices that the peak is measured with
+_SIDES = {"cpu": 1024, "cuda": 8192}  # of the largest matrices that the peak is measured with
+_SMALLEST_SIDE = 256
+_LONG = 0.02  # seconds; where a product takes longer, a larger one would be no faster
 _REPEATS = 5
 
 
@@ -93,8 +95,18 @@ class Account:
 
 
 def peak_operations(device: torch.device, precision: str) -> float:
-    """Floating-point operations a second of a large matrix product on this device, the best of a few; about 0.1 s."""
-    side = _SIDES.get(device.type, _SIDES["cpu"])
+    """Floating-point operations a second of a large matrix product on this device, the best of a few; about 0.3 s.
+
+    The matrices grow until a product takes long, as many CPUs multiply bfloat16 many times slower than float32.
+    """
+    largest, side = _SIDES.get(device.type, _SIDES["cpu"]), _SMALLEST_SIDE
+    while (seconds := _seconds_of_a_product(device, precision, side)) < _LONG and side < largest:
+        side = min(4 * side, largest)
+    return 2.0 * side**3 / seconds
+
+
+def _seconds_of_a_product(device: torch.device, precision: str, side: int) -> float:
+    """The shortest time of a few products of square matrices."""
     matrix = torch.ones(side, side, dtype=getattr(torch, precision), device=device)
     fastest = float("inf")
     with torch.inference_mode():
@@ -103,7 +115,7 @@ def peak_operations(device: torch.device, precision: str) -> float:
             product = matrix @ matrix
             product[0, 0].item()  # a GPU has done it only now
             fastest = min(fastest, time.perf_counter() - began)
-    return 2.0 * side**3 / fastest
+    return fastest
 
 
 def memory_mb(device: torch.device) -> float:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from embodio.benchmarks.rollouts.comparison.runs import AgentRuns, ComparisonError
+from embodio.benchmarks.errors import ComparisonError
+from embodio.benchmarks.rollouts.comparison.runs import AgentRuns
 from embodio.benchmarks.rollouts.results import EpisodeRow
 from embodio.benchmarks.statistics.paired import PairedTable, mcnemar_exact, newcombe_interval
 from embodio.benchmarks.statistics.sequential import anytime_p_values

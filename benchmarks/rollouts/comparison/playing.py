@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from embodio.benchmarks.errors import ComparisonError
 from embodio.benchmarks.rollouts.comparison.comparison import p_value_of, paired
-from embodio.benchmarks.rollouts.comparison.runs import AgentRuns, ComparisonError, gathered
+from embodio.benchmarks.rollouts.comparison.runs import AgentRuns, gathered
 from embodio.benchmarks.rollouts.play import rollout
 from embodio.benchmarks.rollouts.results import Results
 from embodio.benchmarks.rollouts.rollout import RolloutConfig

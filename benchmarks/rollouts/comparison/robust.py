@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from embodio.benchmarks.errors import ComparisonError
 from embodio.benchmarks.rollouts.comparison.comparison import Pairing, p_value_of, paired
-from embodio.benchmarks.rollouts.comparison.runs import AgentRuns, ComparisonError
+from embodio.benchmarks.rollouts.comparison.runs import AgentRuns
 from embodio.benchmarks.rollouts.results import Summary, summarise
 from embodio.benchmarks.statistics.paired import newcombe_interval
 from embodio.benchmarks.statistics.verdicts import holm

@@ -7,13 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from embodio.benchmarks.errors import BenchmarkError
+from embodio.benchmarks.errors import ComparisonError
 from embodio.benchmarks.rollouts.play import RESULTS
 from embodio.benchmarks.rollouts.results import EpisodeRow, Results
-
-
-class ComparisonError(BenchmarkError):
-    """Rollouts that cannot be compared; the message names the folder and what to do."""
 
 
 @dataclass(frozen=True)

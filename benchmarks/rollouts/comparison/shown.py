@@ -8,34 +8,18 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from embodio.benchmarks.comparing.intervals_svg import Bar, intervals_svg
+from embodio.benchmarks.comparing.page import ComparisonPage, write_comparison
+from embodio.benchmarks.comparing.words import in_words, p_in_words, points
 from embodio.benchmarks.rollouts.comparison.comparison import DEFINITION, Compared, Comparison
-from embodio.benchmarks.rollouts.comparison.intervals_svg import Bar, intervals_svg
 from embodio.benchmarks.rollouts.comparison.robust import Robustness
 from embodio.benchmarks.statistics.verdicts import Rule, Verdict
 from embodio.datasets.pages.html_page import html_page
 from embodio.model.writing import write_bytes, write_json
 
-COMPARISON, PAGE = "comparison.json", "comparison.html"
 
-
-def in_words(verdict: Verdict, rule: Rule) -> str:
-    """A verdict on A as a phrase."""
-    if verdict.word in ("better", "worse"):
-        return f"A is {verdict.word}"
-    if verdict.word == "equal":
-        return f"equal within {100 * rule.margin:g} points"
-    more = "" if verdict.more is None else f": {verdict.more} more episodes of each are needed"
-    return f"cannot tell{more}"
-
-
-def p_in_words(p_value: float) -> str:
-    """A p-value with as many digits as matter."""
-    return "< 0.0001" if p_value < 1e-4 else f"{p_value:.4f}"
-
-
-def points(value: float) -> str:
-    """A difference of rates in percentage points, with its sign."""
-    return f"{100 * value:+.1f}"
+def _in_words(verdict: Verdict, rule: Rule) -> str:
+    return in_words(verdict, f"{100 * rule.margin:g} points", "episodes of each")
 
 
 def table(comparison: Comparison) -> Table:
@@ -71,7 +55,7 @@ def _cells(one: Compared, rule: Rule) -> list[str]:
         f"{one.table.only_a:g} : {one.table.only_b:g}",
         f"{points(one.table.difference)} ({points(low)} to {points(high)})",
         p_in_words(one.p_corrected),
-        in_words(one.verdict, rule),
+        _in_words(one.verdict, rule),
     ]
 
 
@@ -91,27 +75,23 @@ def write(comparison: Comparison, folder: Path, command: str) -> Path:
         folder: is made if missing.
         command: the command line that makes it again.
     """
-    write_json(folder / COMPARISON, comparison.to_json())
-    page = (folder / PAGE).resolve()
-    write_bytes(page, page_of(comparison, command))
-    return page
+    return write_comparison(folder, comparison.to_json(), _page(comparison, command))
 
 
-def page_of(comparison: Comparison, command: str) -> bytes:
-    """The page in UTF-8."""
+def _page(comparison: Comparison, command: str) -> ComparisonPage:
     together = [comparison.pooled] if len(comparison.tasks) > 1 else []
-    rows = [*comparison.tasks, *together]
-    bars = [Bar(one.task, one.table.difference, *one.interval) for one in rows]
-    return html_page(
-        "embodio.benchmarks.rollouts",
-        "comparison.html",
-        title=f"{comparison.a} and {comparison.b} compared",
-        comparison=comparison,
-        verdict=in_words((together or comparison.tasks)[0].verdict, comparison.rule),
+    rows, margin = [*comparison.tasks, *together], comparison.rule.margin
+    return ComparisonPage(
+        a=comparison.a,
+        b=comparison.b,
+        verdict=_in_words((together or comparison.tasks)[0].verdict, comparison.rule),
+        caption=_caption(comparison),
+        subject="Difference of success rates, A - B",
+        bars=[Bar(one.task, one.table.difference, *one.interval) for one in rows],
+        margin=margin,
+        note=f"differences within {100 * margin:g} points, which count as equal.",
         headings=HEADINGS,
         rows=[_cells(one, comparison.rule) for one in rows],
-        picture=intervals_svg(bars, comparison.rule.margin),
-        caption=_caption(comparison),
         definition=DEFINITION,
         command=command,
     )

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
-from embodio.datasets.annotations.parts.values import annotation_of
 from embodio.datasets.errors import AnnotationError as AnnotationError
-from embodio.model.tasks.base.family import Annotation, Family
-
-_log = logging.getLogger(__name__)
+from embodio.model.tasks.base.family import Annotation
 
 
 @dataclass(frozen=True)
@@ -27,11 +22,16 @@ class AnnotatedItem:
         key: its name, unique in the file.
         group: what it shares with other items, such as the name of its image; items of one group are not independent.
         make: reads the media and makes the annotation; raises AnnotationError.
+        digest: hash of its values and of the content of its media, by which two evaluations know that they asked the
+            same; raises AnnotationError.
+        parts: names of the parts of the file that it belongs to, such as "new source".
     """
 
     key: str
     group: str
     make: Callable[[], Annotation]
+    digest: Callable[[], str]
+    parts: tuple[str, ...] = ()
 
 
 Read = Callable[..., Sequence[AnnotatedItem]]
@@ -76,55 +76,6 @@ class AnnotatedItems(Sequence[AnnotatedItem]):
     def __getitem__(self, index: int | slice) -> AnnotatedItem | Sequence[AnnotatedItem]:
         """An item, or several."""
         return self.items[index]
-
-
-class ItemList:
-    """The items of a file while it is read: adds them, and counts what is left out.
-
-    Args:
-        file: the annotations.
-        folder: of the media.
-        family: what the annotations are for.
-    """
-
-    def __init__(self, file: Path, folder: Path, family: Family[Any]) -> None:
-        self.file, self.folder, self.family = file, folder, family
-        self._items: list[AnnotatedItem] = []
-        self._left: dict[str, tuple[int, str]] = {}
-
-    def add(self, key: object, group: object, values: Mapping[str, Any], place: str, *, clip: bool = False) -> None:
-        """Adds an item.
-
-        Args:
-            key: its name in the file.
-            group: what it shares with others.
-            values: the fields of its annotation, see `annotation_of`.
-            place: where it is in the file, for messages.
-            clip: whether boxes that stick out of the image are cut at its edge.
-        """
-        make = partial(annotation_of, self.family, values, self.folder, f"{self.file}, {place}", clip=clip)
-        self._items.append(AnnotatedItem(str(key), str(group), make))
-
-    def leave_out(self, reason: str, place: str) -> None:
-        """Counts something that cannot be used."""
-        count, first = self._left.get(reason, (0, place))
-        self._left[reason] = count + 1, first
-
-    def done(self) -> AnnotatedItems:
-        """All items; what was left out is logged.
-
-        Raises:
-            AnnotationError: there is not one item, or two have one key.
-        """
-        left = tuple(Omission(reason, count, first) for reason, (count, first) in self._left.items())
-        for one in left:
-            _log.warning("%s: %d left out: %s; the first one is %s", self.file, one.count, one.reason, one.first)
-        if not self._items and left:
-            raise AnnotationError(
-                f"{self.file}: there is not one item of {self.family.name} in it; {left[0].count} were left out: "
-                f"{left[0].reason}, the first one is {left[0].first}"
-            )
-        return AnnotatedItems(tuple(require_distinct(self._items, self.file)), left)
 
 
 @contextmanager

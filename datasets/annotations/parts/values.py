@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.annotations.parts.item import AnnotatedItem
 from embodio.datasets.annotations.parts.media import read_clip, read_image, read_part
 from embodio.datasets.errors import AnnotationError, DatasetError
 from embodio.datasets.files.names import inside
@@ -67,6 +69,46 @@ def annotation_of(
         return family.annotation(media=media, **fields)
     except TypeError as error:
         raise AnnotationError(f"{where}: {family.name}: {error}") from error
+
+
+def annotated_item(
+    family: Family[Any],
+    values: Mapping[str, Any],
+    folder: Path,
+    where: str,
+    key: str,
+    group: str,
+    parts: tuple[str, ...] = (),
+    *,
+    clip: bool = False,
+) -> AnnotatedItem:
+    """An item of these values, see `annotation_of` and `AnnotatedItem`; nothing is read yet."""
+    make = partial(annotation_of, family, values, folder, where, clip=clip)
+    return AnnotatedItem(key, group, make, partial(digest_of, make), parts)
+
+
+def digest_of(make: Callable[[], Annotation]) -> str:
+    """Hash of all that an annotation holds, the pixels and samples of its media included; raises AnnotationError."""
+    total = hashlib.sha256()
+    _add(make(), total)
+    return total.hexdigest()[:32]
+
+
+def _add(value: Any, total: hashlib._Hash) -> None:
+    """Adds a value to a hash, each part with its name and kind."""
+    if dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            total.update(field.name.encode())
+            _add(getattr(value, field.name), total)
+    elif isinstance(value, np.ndarray):
+        total.update(f"{value.dtype} {value.shape}".encode())
+        total.update(np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, list | tuple):
+        total.update(f"{len(value)}".encode())
+        for one in value:
+            _add(one, total)
+    else:
+        total.update(f"{type(value).__name__} {value!r}".encode())
 
 
 def _read(name: str, value: Any, folder: Path, where: str) -> Any:

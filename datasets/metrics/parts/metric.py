@@ -43,10 +43,12 @@ class Metric(ABC, Generic[A]):
     Attributes:
         figures: name of each figure -> which values are better; the first one is the main figure.
         reads: the fields of annotations that are compared.
+        unbounded: the figures that do not lie between 0 and 1, such as those in degrees or decibels.
     """
 
     figures: ClassVar[Mapping[str, Better]]
     reads: ClassVar[tuple[str, ...]]
+    unbounded: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def measure(self, found: A | None, truth: A) -> Any:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 import numpy as np
-import numpy.typing as npt
 
+from embodio.datasets.metrics.parts.clusters import Clusters
 from embodio.datasets.metrics.parts.metric import A, Better, Combined, Doubles, Metric, MetricError
 from embodio.model.tasks.errors import AnswerError
 
 RESAMPLES = 1000
-_CELLS = 4_000_000  # of a block of weights, which bounds memory
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Tally(Generic[A]):
 
     def add(self, measure: Any, *, group: Hashable = None, unreadable: bool = False) -> None:
         """Adds a measure that was taken before, such as one read from a file."""
-        self._groups.append(("item", len(self.measures)) if group is None else group)
+        self._groups.append(group)
         self.measures.append(measure)
         self._unreadable += unreadable
 
@@ -114,9 +113,8 @@ class Tally(Generic[A]):
         """
         self._require_some()
         values = self.metric.combine(self.measures, np.ones((1, len(self.measures))))
-        numbers = {group: number for number, group in enumerate(dict.fromkeys(self._groups))}
-        clusters = np.array([numbers[group] for group in self._groups])
-        drawn = self._drawn(clusters, len(numbers), resamples, seed) if len(numbers) > 1 else {}
+        clusters = Clusters.of(self._groups)
+        drawn = self._drawn(clusters, resamples, seed) if clusters.count > 1 else {}
         tail = (1 - level) / 2
         estimates = {}
         for name, better in self.metric.figures.items():
@@ -124,17 +122,11 @@ class Tally(Generic[A]):
             spread = spread[np.isfinite(spread)]
             low, high = np.quantile(spread, [tail, 1 - tail]).tolist() if len(spread) else (None, None)
             estimates[name] = Estimate(float(values[name][0]), low, high, better)
-        return Figures(estimates, len(self.measures), len(numbers), self._unreadable)
+        return Figures(estimates, len(self.measures), clusters.count, self._unreadable)
 
-    def _drawn(self, clusters: npt.NDArray[np.int64], count: int, resamples: int, seed: int) -> Combined:
-        """The figures of each draw of `count` clusters with replacement."""
-        generator = np.random.default_rng(seed)
-        rows = max(1, _CELLS // len(clusters))
-        blocks = []
-        for start in range(0, resamples, rows):
-            size = min(rows, resamples - start)
-            counts = generator.multinomial(count, np.full(count, 1 / count), size=size).astype(np.float64)
-            blocks.append(self.metric.combine(self.measures, counts[:, clusters]))
+    def _drawn(self, clusters: Clusters, resamples: int, seed: int) -> Combined:
+        """The figures of each draw of clusters with replacement."""
+        blocks = [self.metric.combine(self.measures, weights) for weights in clusters.resampled(resamples, seed)]
         return {name: np.concatenate([block[name] for block in blocks]) for name in self.metric.figures}
 
     def _require_some(self) -> None:

@@ -164,8 +164,7 @@ class Scene:
             raise FeatureError(f"observation/state is not finite at step {step}. Fetch the data again")
         if self._augmentation is not None and not recorded:
             values = self._augmentation.state(values)
-        ids = self._policy_format.vocabulary.values_to_ids(np.clip(self._state.normalise(values), 0.0, 1.0))
-        return [int(token) for token in ids]
+        return [int(token) for token in self._policy_format.value_ids(self._state.normalise(values))]
 
 
 def drawn_change(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from embodio.model.tasks.errors import PromptError
 
@@ -47,15 +47,19 @@ def fill(template: Template, **slots: Filling) -> list[str | int]:
     if sorted(found) != sorted(slots):
         wanted = " ".join(f"{{{name}}}" for name in sorted(slots)) or "no slots"
         raise PromptError(f"prompt {template!r}: this task fills {wanted}, each once; found {found}")
+    return joined(piece for part in parts for piece in _pieces(part, slots))
+
+
+def joined(parts: Iterable[str | int]) -> list[str | int]:
+    """Joins neighbouring texts, and strips the spaces around ids; the text after an id begins a new word."""
     prompt: list[str | int] = []
     text = ""
-    for part in parts:
-        for piece in _pieces(part, slots):
-            if isinstance(piece, str):
-                text += piece
-            else:
-                prompt += [text.strip(), piece] if text.strip() else [piece]
-                text = ""
+    for piece in parts:
+        if isinstance(piece, str):
+            text += piece
+        else:
+            prompt += [text.strip(), piece] if text.strip() else [piece]
+            text = ""
     return [*prompt, text.strip()] if text.strip() else prompt
 
 

@@ -43,7 +43,7 @@ def test_what_was_heard_before_is_history() -> None:
         agent.act(observation_of(agent.format) | {"microphone": np.full(80, np.nan, np.float32)})
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(st.integers(1, 90_000), st.sampled_from([None, 16_000, 11_025])), min_size=1, max_size=12))
 def test_segments_of_a_microphone_stay_while_it_goes_on(parts: list[tuple[int, int | None]]) -> None:
     policy_format = hearing(microphone=True)

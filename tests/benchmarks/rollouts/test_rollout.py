@@ -16,6 +16,7 @@ from embodio.benchmarks.rollouts.results import Results
 from embodio.benchmarks.rollouts.rollout import RolloutConfig, main
 from embodio.train.command_line.schema import UsageError
 from tests.support.benchmarks.fake_world import OUTCOMES, FakeEnv, FakePolicy
+from tests.support.benchmarks.recorded import EXPERT_ENV
 from tests.support.benchmarks.rollouts import SEED, play
 
 
@@ -162,6 +163,17 @@ def test_list_shows_environments(capsys: pytest.CaptureFixture[str]) -> None:
     assert "robosuite/lift" in shown and "agentview" in shown and "vima" not in shown
 
 
+def test_two_workers_play_what_one_plays(tmp_path: Path) -> None:
+    one, two = (play(tmp_path / str(count), env=EXPERT_ENV, workers=count, video=1) for count in (1, 2))
+    assert [(row.seed, row.status, row.steps, row.video) for row in two.rows] == [
+        (row.seed, row.status, row.steps, row.video) for row in one.rows
+    ]
+    assert len(two.rows) == 6 and len({row.status for row in two.rows}) > 1
+    names = [[path.name for path in (tmp_path / count / "videos").iterdir()] for count in ("1", "2")]
+    assert names[0] == names[1] and len(names[0]) == 1
+
+
+@pytest.mark.slow
 @pytest.mark.sim
 def test_expert_in_two_workers(tmp_path: Path) -> None:
     results = rollout(

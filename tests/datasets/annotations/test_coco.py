@@ -184,10 +184,23 @@ def test_pictures_are_read_from_the_folder_alone(folder: Path) -> None:
 
 
 def test_images_by_their_address_as_in_lvis(folder: Path) -> None:
-    images = [{"id": 1, "coco_url": "http://images.cocodataset.org/val2017/1.jpg", "width": WIDTH, "height": HEIGHT}]
+    draw(folder, "val2017/7.jpg")
+    images = [{"id": 1, "coco_url": "http://images.cocodataset.org/val2017/7.jpg", "width": WIDTH, "height": HEIGHT}]
     rows = instances()["annotations"][:1]
     (found,) = made("coco", write_json(folder, "lvis.json", instances(images=images, annotations=rows)), "detect")
     assert found.labels == ("person",)
+
+
+def test_categories_of_whole_images_as_in_inaturalist(folder: Path) -> None:
+    pairs = ((1, 1), (2, 9), (7, 1))
+    rows = [{"id": key, "image_id": image, "category_id": name} for key, (image, name) in enumerate(pairs)]
+    file = write_json(folder, "train2017.json", instances(annotations=rows))
+    (found,) = made("coco", file, "classify")
+    assert found.text == "person" and found.box is None
+    assert left_out(items("coco", file, "classify")) == {
+        "a category_id without a name": 1,
+        "an image_id that no image has": 1,
+    }
 
 
 def panoptic(folder: Path, segments: list[dict[str, Any]]) -> Path:

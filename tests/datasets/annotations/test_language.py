@@ -188,6 +188,15 @@ def test_a_table_by_its_columns(tmp_path: Path) -> None:
         assert found.box.tolist() == box
 
 
+def test_values_of_a_table_in_other_words(tmp_path: Path) -> None:
+    file = lines(tmp_path, {"caption": "The cup is left.", "label": 1}, {"caption": "x", "label": 7})
+    reading = {"fields": {"question": "caption", "text": "label"}, "words": {"text": {1: "yes", 0: "no"}}}
+    found = rows_of("table", file, "answer_question", **reading)
+    assert found[0].make().text == "yes"  # type: ignore[attr-defined]
+    with pytest.raises(AnnotationError, match=r"row 1 of rows\.jsonl: it lacks '7'"):
+        found[1].make()
+
+
 def test_a_table_of_pictures_in_its_cells(tmp_path: Path) -> None:
     before, after = ({"bytes": encode_image(small.image(seed), "png"), "path": None} for seed in (0, 1))
     row = {"original_image": before, "edit_prompt": "make it blue", "edited_image": after}

@@ -114,6 +114,7 @@ def test_objects_relationships_and_questions_of_visual_genome(folder: Path) -> N
     cups, _ = made("visual_genome", file, "localise")
     assert cups.name == "cup" and len(cups.boxes) == 2
     assert [one.text for one in made("visual_genome", file, "classify")] == ["cup", "cup", "pen"]
+    assert made("visual_genome", file, "inpaint")[2].name == "pen"
 
     relation = {
         "relationship_id": 5,
@@ -153,11 +154,28 @@ def test_open_images_has_fractions_of_the_sides(folder: Path) -> None:
     assert np.allclose(whole.boxes[0], [0.1 * HEIGHT, 0.25 * WIDTH, 0.6 * HEIGHT, 0.5 * WIDTH])
     cups, _ = made("open_images", file, "localise")
     assert cups.name == "Cup" and len(cups.boxes) == 2 and len(made("open_images", file, "classify")) == 3
+    assert [one.name for one in made("open_images", file, "inpaint")] == ["Cup", "Cup", "Chest, old"]
     assert left_out(items("open_images", file, "detect")) == {
         "a group": 1,
         "a label without a name": 1,
         "a box outside its image": 1,
         "a picture that is not in the media folder": 1,
+    }
+
+
+def test_relationships_of_open_images(folder: Path) -> None:
+    (folder / "class-descriptions-boxable.csv").write_text("/m/01,Cup\n/m/02,Table\n")
+    sides = "XMin1,XMax1,YMin1,YMax1,XMin2,XMax2,YMin2,YMax2"
+    rows = ["1,/m/01,/m/02,0.1,0.2,0.3,0.4,0,1,0.5,1,inside_of", "1,/m/01,/m/0w,0.1,0.2,0.3,0.4,0,1,0.5,1,is"]
+    rows += ["1,/m/01,/m/99,0.1,0.2,0.3,0.4,0,1,0.5,1,on", "1,/m/01,/m/02,0.2,0.1,0.3,0.4,0,1,0.5,1,on"]
+    file = folder / "vrd.csv"
+    file.write_text("\n".join((f"ImageID,LabelName1,LabelName2,{sides},RelationshipLabel", *rows)))
+    (found,) = made("open_images", file, "relate")
+    assert found.text == "inside of" and np.allclose(found.subject, [12, 6, 16, 12]) and found.object[0] == 20
+    assert left_out(items("open_images", file, "relate")) == {
+        "an attribute rather than a relationship": 1,
+        "a label without a name": 1,
+        "a box without an area": 1,
     }
 
 

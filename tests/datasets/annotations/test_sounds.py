@@ -92,6 +92,16 @@ def test_transcripts_in_tables(tmp_path: Path) -> None:
     assert made("transcripts", tmp_path / "validated.tsv", "transcribe")[0].text == "Hello, you."
 
 
+def test_transcripts_in_a_file_each(tmp_path: Path) -> None:
+    sing(tmp_path, "wav48/p225/p225_001_mic1.wav", "84_1_000007_000001.wav")
+    (tmp_path / "txt" / "p225").mkdir(parents=True)
+    (tmp_path / "txt" / "p225" / "p225_001.txt").write_text("Please call Stella.\n")
+    assert made("transcripts", tmp_path / "txt", "transcribe", tmp_path)[0].text == "Please call Stella."
+    (tmp_path / "84_1_000007_000001.normalized.txt").write_text("Mister Smith.")
+    (tmp_path / "84_1_000007_000001.original.txt").write_text("Mr. Smith.")
+    assert [one.text for one in made("transcripts", tmp_path, "transcribe")] == ["Mister Smith."]
+
+
 def test_a_transcript_of_more_than_is_heard_is_an_error(tmp_path: Path) -> None:
     sing(tmp_path, "a.wav", seconds=3)
     (tmp_path / "x.csv").write_text("file_name,transcription\na.wav,Hello\n")

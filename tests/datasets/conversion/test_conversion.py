@@ -190,7 +190,7 @@ def test_killed_by_the_system_it_goes_on_to_the_same_bytes(to: str, tmp_path: Pa
         "from embodio.datasets.conversion.settings import ConversionSettings;"
         "from embodio.datasets.opening import open_source;"
         "import embodio.datasets.sources.lerobot.writer as w; w.GROUP_STEPS = 3;"
-        "convert(open_source(sys.argv[1]), sys.argv[3], ConversionSettings(sys.argv[2]))"
+        "[convert(open_source(sys.argv[1]), out, ConversionSettings(sys.argv[2])) for out in sys.argv[3:]]"
     )
     command = [sys.executable, "-c", program, str(folder), to]
     killed = 0
@@ -205,8 +205,7 @@ def test_killed_by_the_system_it_goes_on_to_the_same_bytes(to: str, tmp_path: Pa
             killed += 1
         process.wait()
     assert killed and not (tmp_path / "parts").exists()
-    subprocess.run([*command, str(tmp_path / "parts")], check=True, capture_output=True)
-    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
+    subprocess.run([*command, str(tmp_path / "parts"), str(tmp_path / "whole")], check=True, capture_output=True)
     assert files_of(tmp_path / "parts") == files_of(tmp_path / "whole")
     assert len(open_source(tmp_path / "parts")) == 6
 

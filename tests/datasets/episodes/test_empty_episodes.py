@@ -93,8 +93,15 @@ KINDS = [rlds, lerobot, hdf5, vima]
 Write = Callable[[Path, tuple[int, ...]], Path]
 
 
-@pytest.mark.parametrize("lengths", [(0, 4, 3, 5), (4, 0, 3, 5, 0)], ids=["the first", "others"])
-@pytest.mark.parametrize("write", KINDS)
+@pytest.mark.parametrize(
+    ("lengths", "write"),
+    [
+        *(pytest.param((4, 0, 3, 5, 0), write, id=f"{write.__name__}-others") for write in (rlds, vima)),
+        *(pytest.param((0, 4, 3, 5), write, id=f"{write.__name__}-the first") for write in (rlds, lerobot, hdf5)),
+        *(pytest.param((4, 0, 3, 5, 0), write, marks=pytest.mark.slow) for write in (lerobot, hdf5)),
+        pytest.param((0, 4, 3, 5), vima, marks=pytest.mark.slow),
+    ],
+)
 def test_reading_and_checking(
     write: Write, lengths: tuple[int, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

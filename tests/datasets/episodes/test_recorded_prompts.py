@@ -235,6 +235,7 @@ def test_any_other_values_are_read_or_refused(data: st.DataObject, recorded: tup
             read(episode)
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="the extra `tf` is not installed")
 def test_tfds_reads_the_same(recorded: tuple[Path, list[list[Example]]]) -> None:

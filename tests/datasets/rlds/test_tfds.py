@@ -24,6 +24,7 @@ from embodio.datasets.rlds.reader import RLDSReader
 from embodio.train.commands.data.data import main as data_command
 from tests.support.datasets.fake_robot import FakeEnv, FakeExpert, FakeSource, fake_embodiment
 from tests.support.datasets.rich_data import write_rich
+from tests.support.rooms import REPO
 
 pytestmark = [
     pytest.mark.tf,
@@ -31,7 +32,17 @@ pytestmark = [
 ]
 
 
-def test_tfds_and_rlds_read_the_same_steps(tmp_path: Path) -> None:
+def run_programs(first: str, second: str, *folders: Path) -> str:
+    """Calls functions of `tests/support/programs` with a folder each, in one process, and returns what they print."""
+    names = ", ".join(sorted({call.split(".")[0] for call in (first, second)}))
+    code = f"import sys; from tests.support.programs import {names}; _, first, second = sys.argv; {first}; {second}"
+    command = [sys.executable, "-c", code, *map(str, folders)]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_tfds_and_rlds_read_the_same_steps_of_pictures_and_of_fields_of_every_kind(tmp_path: Path) -> None:
     embodiment, source = fake_embodiment(), FakeSource()
     records = []
     for seed in range(5):
@@ -40,36 +51,31 @@ def test_tfds_and_rlds_read_the_same_steps(tmp_path: Path) -> None:
         )
         assert record is not None
         records.append(record)
-    write_dataset(tmp_path, "fake_plane", embodiment, features_of(embodiment), records, shard_bytes=4000)
-    assert len(list(tmp_path.glob("*.tfrecord*"))) > 1
-
-    program = Path(__file__).parents[3] / "tests" / "support" / "programs" / "compare_with_tfds.py"
-    done = subprocess.run([sys.executable, str(program), str(tmp_path)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    summary = json.loads(done.stdout.splitlines()[-1])
+    plane, rich = tmp_path / "plane", tmp_path / "out"
+    write_dataset(plane, "fake_plane", embodiment, features_of(embodiment), records, shard_bytes=4000)
+    assert len(list(plane.glob("*.tfrecord*"))) > 1
+    convert(open_source(write_rich(tmp_path / "rich")), rich)
+    done = run_programs("compare_with_tfds.main(first)", "compare_with_tfds.main(second)", plane, rich)
+    summary, other = (json.loads(line) for line in done.splitlines()[-2:])
+    assert other == {"episodes": 3, "steps": 12, "largest": 0, "mean": 0.0}
     assert summary["episodes"] == 5
     # The frames are pure noise, the worst there is for the fast decoder; those of a camera differ by 1 on average.
     assert summary["mean"] < 2.5
     assert summary["largest"] < 64
 
 
-def test_tfds_reads_fields_of_every_kind(tmp_path: Path) -> None:
-    convert(open_source(write_rich(tmp_path / "rich")), tmp_path / "out")
-    program = Path(__file__).parents[3] / "tests" / "support" / "programs" / "compare_with_tfds.py"
-    command = [sys.executable, str(program), str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert json.loads(done.stdout.splitlines()[-1]) == {"episodes": 3, "steps": 12, "largest": 0, "mean": 0.0}
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Data sets of tfds that are read here, and those that only tfds reads."""
+    folders = tmp_path_factory.mktemp("tfds"), tmp_path_factory.mktemp("odd")
+    run_programs("write_with_tfds.main(first)", "write_odd_with_tfds.main(second)", *folders)
+    return folders
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(written: tuple[Path, Path]) -> Path:
     """What tfds writes, in both formats, and what it reads."""
-    folder = tmp_path_factory.mktemp("tfds")
-    program = Path(__file__).parents[3] / "tests" / "support" / "programs" / "write_with_tfds.py"
-    done = subprocess.run([sys.executable, str(program), str(folder)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder
+    return written[0]
 
 
 @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
@@ -109,7 +115,7 @@ def same(ours: Any, theirs: np.ndarray, path: str) -> None:
         assert np.array_equal(ours, theirs) and np.asarray(ours).dtype == theirs.dtype, path
 
 
-@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+@pytest.mark.parametrize("file_format", ["tfrecord", pytest.param("array_record", marks=pytest.mark.slow)])
 def test_rlds_itself_finds_the_same(file_format: str, made: Path) -> None:
     counts: list[int] = []
     source = open_source("tfds:tiny", folder=made / file_format)
@@ -129,13 +135,9 @@ def test_what_tfds_cannot_read_is_an_error(made: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def odd(written: tuple[Path, Path]) -> Path:
     """What tfds writes and only tfds reads."""
-    folder = tmp_path_factory.mktemp("odd")
-    program = Path(__file__).parents[3] / "tests" / "support" / "programs" / "write_odd_with_tfds.py"
-    done = subprocess.run([sys.executable, str(program), str(folder)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder
+    return written[1]
 
 
 def test_fields_that_only_tfds_reads_are_converted(

@@ -36,7 +36,7 @@ def numbers(loader: Loader) -> list[int]:
     return [int(batch["number"][0, 0]) for batch in loader]
 
 
-@pytest.mark.parametrize(("workers", "threads"), [(0, 0), (1, 0), (2, 0), (0, 1), (0, 3)])
+@pytest.mark.parametrize(("workers", "threads"), [(0, 0), (2, 0), (0, 1), (0, 3)])
 def test_order_content_and_end(workers: int, threads: int) -> None:
     config = LoaderConfig(workers=workers, threads=threads, prefetch=2)
     with Loader(Counting(), 3, 12, config) as loader:
@@ -135,7 +135,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("how", ["kill", "raise"])
+@pytest.mark.parametrize("how", ["kill", pytest.param("raise", marks=pytest.mark.slow)])
 def test_no_worker_outlives_its_parent(how: str, tmp_path: Path) -> None:
     """Even one that is stuck in the middle of a batch, and no shared memory stays."""
     script = tmp_path / "program.py"
@@ -188,8 +188,15 @@ def test_lent_memory_comes_back_when_nothing_is_made_of_it_any_more() -> None:
     assert back == [128]
 
 
-@pytest.mark.parametrize("how", [{"workers": 1}, {"workers": 2}, {"threads": 2}])
-@pytest.mark.parametrize("keep", [0, 1, 3, 30])
+@pytest.mark.parametrize(
+    ("how", "keep"),
+    [
+        *(({"threads": 2}, keep) for keep in (0, 1, 3, 30)),
+        *(({"workers": 1}, 30), ({"workers": 2}, 1)),
+        *(pytest.param({"workers": 1}, keep, marks=pytest.mark.slow) for keep in (0, 1, 3)),
+        *(pytest.param({"workers": 2}, keep, marks=pytest.mark.slow) for keep in (0, 3, 30)),
+    ],
+)
 def test_batches_may_be_kept_for_as_long_as_one_likes(how: dict, keep: int) -> None:
     """Memory for five batches or so: the loader neither waits for ever nor writes over what is in use."""
     kept: deque[tuple[int, dict[str, torch.Tensor]]] = deque(maxlen=keep)

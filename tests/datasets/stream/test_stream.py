@@ -93,7 +93,7 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 def test_batches_do_not_depend_on_workers_or_on_where_one_starts(reader: RLDSReader) -> None:
     stream = make_stream(reader)
     expected = [stream[i] for i in range(6)]
-    for workers, start in ((0, 0), (2, 0), (1, 4)):
+    for workers, start in ((0, 0), (2, 3)):
         got = list(batches(stream, start, 6, workers))
         assert len(got) == 6 - start
         assert all(equal(a, b) for a, b in zip(got, expected[start:], strict=True))

@@ -52,7 +52,7 @@ def assert_same(first: list[dict], second: list[dict]) -> None:
 
 
 def test_gymnasium_accepts_it():
-    made = gymnasium.make("embodio/robosuite-lift-v0", render_mode="rgb_array").unwrapped
+    made = gymnasium.make("embodio/robosuite-lift-v0", render_mode="rgb_array", image_size=32).unwrapped
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", message=".*infinity.*")  # the state is an open box on purpose
@@ -83,7 +83,7 @@ def test_same_seed_same_pixels_in_another_simulator(env):
 
 
 def test_closed_env_starts_again_with_the_same_pixels():
-    made = RobosuiteEnv()
+    made = RobosuiteEnv(image_size=32)
     first = play(made, seed=2, steps=1)
     made.close()
     assert_same(first, play(made, seed=2, steps=1))
@@ -220,14 +220,19 @@ def test_failures_of_the_libraries_become_simulator_errors(blind, monkeypatch):
     from robosuite.utils.errors import RandomizationError
 
     for failure in (mujoco.FatalError("broken"), RandomizationError("broken"), np.linalg.LinAlgError("broken")):
-
-        def fail(*_: object, failure: Exception = failure) -> None:
+        with (
+            pytest.raises(SimulatorError, match=f"{type(failure).__name__}: broken"),
+            sim_tools.errors_as_simulator_error("stepping"),
+        ):
             raise failure
 
-        blind.reset(seed=0)
-        monkeypatch.setattr(blind._simulator, "step", fail)
-        with pytest.raises(SimulatorError, match=f"{type(failure).__name__}: broken"):
-            blind.step(STILL)
+    def fail(*_: object) -> None:
+        raise mujoco.FatalError("broken")
+
+    blind.reset(seed=0)
+    monkeypatch.setattr(blind._simulator, "step", fail)
+    with pytest.raises(SimulatorError, match="FatalError: broken"):
+        blind.step(STILL)
 
 
 def test_missing_libraries_are_named_with_the_remedy(monkeypatch):

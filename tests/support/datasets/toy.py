@@ -9,6 +9,7 @@ import numpy as np
 from embodio.agent import PolicyConfig, PolicyFormat
 from embodio.datasets.episodes.features import features_of
 from embodio.datasets.rlds.writer import RLDSWriter
+from embodio.envs.embodiment import Dimension, Embodiment
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
 from tests.support.agent.policies import make_embodiment
@@ -60,3 +61,31 @@ def metadata_of(episode: int) -> dict[str, object]:
     """What an episode says about itself."""
     values = {"seed": episode, "success": True, "environment": "toy", "expert": "none", "noise": np.float32(0)}
     return {f"episode_metadata/{name}": value for name, value in values.items()}
+
+
+def write_random_dataset(folder: Path, embodiment: Embodiment, lengths: tuple[int, ...]) -> Path:
+    """Writes episodes of these lengths with random images, states and actions of any robot."""
+    generator = np.random.default_rng(5)
+
+    def numbers(dimensions: tuple[Dimension, ...]) -> np.ndarray:
+        drawn = [
+            generator.integers(int(d.high) + 1) if d.words else generator.uniform(d.low, d.high) for d in dimensions
+        ]
+        return np.array(drawn, np.float32)
+
+    with RLDSWriter(folder, "random", features_of(embodiment)) as writer:
+        for episode, length in enumerate(lengths):
+            rows = []
+            for step in range(length):
+                last, action = step == length - 1, numbers(embodiment.action.dimensions)
+                row = {
+                    f"observation/{c.name}": generator.integers(0, 256, (c.height, c.width, 3), dtype=np.uint8)
+                    for c in embodiment.cameras
+                }
+                row |= {"observation/state": numbers(embodiment.state)} if embodiment.state else {}
+                row |= {"action": action, "expert_action": action, "reward": np.float32(last)}
+                row |= {"discount": np.float32(1), "is_first": step == 0, "is_last": last, "is_terminal": last}
+                rows.append(row | {"language_instruction": "go to the red block"})
+            writer.add(rows, metadata_of(episode))
+    embodiment.save(folder / "embodiment.json")
+    return folder

@@ -43,7 +43,7 @@ def newest(out: Path) -> int:
 @pytest.mark.parametrize(
     ("changes", "kills"),
     [
-        (ALL, 4),
+        (ALL, 2),
         pytest.param(ALL, 12, marks=pytest.mark.slow),
         pytest.param(LOW_RANK, 12, marks=pytest.mark.slow),
     ],

@@ -90,7 +90,8 @@ def test_stopping_before_and_after_the_discriminator_starts_gives_the_same_bits(
     assert same_files(finished[kind] / "checkpoint", tmp_path / "run" / "checkpoint")
 
 
-@pytest.mark.parametrize("kind", ["image", *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[1:])])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
 def test_killed_and_started_again_gives_the_same_bits(
     kind: str, data: Path, finished: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from embodio.model.errors import ModelError
 from embodio.train.command_line.arguments import quoted
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.commands.data.schemas import (
+    AnnotationsConfig,
     CodesConfig,
     ConvertDataConfig,
     CorpusConfig,
@@ -105,6 +106,11 @@ _CONVERT = (
     "embodio-data convert data/lift out=data/lift_lerobot to=lerobot",
     "embodio-data convert tfds:bridge_dataset folder=~/tensorflow_datasets out=data/bridge",
 )
+_ABOUT = "Show what a file of annotations holds for a family of tasks, and a page of examples."
+_ANNOTATIONS = (
+    "embodio-data annotations instances_val2017.json format=coco family=detect media=val2017",
+    "embodio-data annotations val.csv format=audio_captions family=caption media=wav out=page.html",
+)
 _CODES = "embodio-data codes corpus image_tokenizer=runs/image audio_tokenizer=runs/audio workers=2"
 _PAGES = (
     "embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",
@@ -133,6 +139,7 @@ def verbs() -> dict[str, Verb]:
             "Show what a corpus holds: its records, the columns they come from, and what is damaged.",
             _RECORDS,
         ),
+        "annotations": Verb(AnnotationsConfig, _annotations, _ABOUT, _ANNOTATIONS),
         "stats": Verb(
             StatsConfig,
             _stats,
@@ -199,6 +206,12 @@ def _records(config: RecordsConfig) -> int:
     from embodio.train.commands.data.records import records
 
     return records(config)
+
+
+def _annotations(config: AnnotationsConfig) -> int:
+    from embodio.train.commands.data.annotations import show_annotations
+
+    return show_annotations(config)
 
 
 def _stats(config: StatsConfig) -> int:

@@ -123,6 +123,40 @@ class TasksConfig:
 
 
 @dataclass(frozen=True)
+class AnnotationsConfig:
+    """Settings of `embodio-data annotations`.
+
+    Attributes:
+        source: the file of annotations, or the folder where the format says so.
+        format: name of the format, such as coco; docs/evaluation.md lists them.
+        family: of tasks, such as detect.
+        media: folder of pictures, sounds and videos; null for the folder of the source.
+        reading: further settings of the format, such as {split: val, frames: 2}.
+        fields: of the format table, field -> column or template, such as {image: "{id}.jpg", text: caption}.
+        count: how many items, from across the file, are looked at.
+        out: HTML file with these items as examples of a network; null writes none.
+        network: of which size the network is that the examples are made for.
+        vocabulary: SentencePiece model of that network; null takes the one that ships.
+        seed: of the draws of wordings.
+    """
+
+    source: str
+    format: str
+    family: str
+    media: Path | None = None
+    reading: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
+    count: int = 8
+    out: Path | None = None
+    network: str = "nano_generalist"
+    vocabulary: Path | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_ranges(self, count=AT_LEAST_ONE, seed=COUNT)
+
+
+@dataclass(frozen=True)
 class StatsConfig:
     """Settings of `embodio-data stats`.
 

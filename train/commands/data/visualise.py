@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy.typing as npt
 from rich.console import Console
 
 from embodio.agent.errors import AgentError
@@ -81,10 +84,11 @@ def token_table(policy: PolicyFormat, episode: EpisodeView, note: str) -> TokenT
         actions = episode.array("action")
         states = episode.array("state") if policy.reads_state else None
         ids = [policy.write(action) for action in actions]
-        rows = []
+        rows, ages = [], policy.config.history_ages
         for step in range(len(episode)):
-            moment = {"previous_actions": actions[max(0, step - policy.previous_actions) : step]}
+            moment: dict[str, Any] = {"previous_actions": actions[max(0, step - policy.previous_actions) : step]}
             moment |= {} if states is None else {"state": states[step]}
+            moment["history"] = [_past(actions, states, step - age) for age in ages if age <= step]
             prompt = policy.prompt(moment, instruction)
             bins = " ".join(_sign(vocabulary, token) for token in ids[step])
             text = "".join(part if isinstance(part, str) else _sign(vocabulary, part) for part in prompt)
@@ -93,6 +97,11 @@ def token_table(policy: PolicyFormat, episode: EpisodeView, note: str) -> TokenT
         return TokenTable(f"This episode cannot be written as tokens: {error}", (), ())
     names = " ".join(dimension.name for dimension in policy.embodiment.action.dimensions)
     return TokenTable(note, ("step", "input text", "input tokens", f"action bins: {names}"), rows)
+
+
+def _past(actions: npt.NDArray[Any], states: npt.NDArray[Any] | None, step: int) -> dict[str, Any]:
+    """The action of an earlier step, and its state if it is read."""
+    return {"action": actions[step], **({} if states is None else {"state": states[step]})}
 
 
 def _sign(vocabulary: Vocabulary, token: int) -> str:

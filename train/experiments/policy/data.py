@@ -206,10 +206,11 @@ def make_formats(config: TrainConfig, opened: Sequence[OpenSource], vocabulary: 
     for one in opened:
         robot = one.episodes.embodiment
         alike = [other for other in opened if other.episodes.embodiment == robot]
-        cameras = one.config.cameras or config.policy.cameras
+        policy = config.policy_for(robot)
+        cameras = one.config.cameras or policy.cameras
         if cameras == ALL_CAMERAS:
             cameras = tuple(camera.name for camera in robot.cameras)
-        policy = dataclasses.replace(config.policy, view=config.augment.view, cameras=cameras)
+        policy = dataclasses.replace(policy, view=config.augment.view, cameras=cameras)
         guessed = dict.fromkeys(name for other in alike for name in other.episodes.embodiment.guessed)
         robot = dataclasses.replace(robot, guessed=tuple(guessed))
         statistics = policy_statistics(alike)

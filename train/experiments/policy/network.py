@@ -19,14 +19,19 @@ from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
 
 
-def make_network(config: TrainConfig, robots: RobotFormats) -> UnifiedIO2:
+def make_network(config: TrainConfig, robots: RobotFormats, like: ModelConfig | None = None) -> UnifiedIO2:
     """Builds the network with its first weights.
+
+    Args:
+        config: settings of the run.
+        robots: the robots that the network learns to act for.
+        like: config of the network whose shape it takes; None takes the named size.
 
     Raises:
         TrainError: `image_tokenizer` names a network that has none.
         ModelError: there is no such size, or the tokeniser cannot be read.
     """
-    fitted = policy_network_config(config.size, *robots.values())
+    fitted = policy_network_config(like or config.size, *robots.values())
     lengths = dataclasses.replace(
         fitted.lengths,
         encoder_text=config.prompt_tokens or fitted.lengths.encoder_text,

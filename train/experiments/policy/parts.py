@@ -11,6 +11,7 @@ import torch
 from rich.console import RenderableType
 
 from embodio.agent.checkpoint import VOCABULARY, load_robots
+from embodio.agent.format.robot_formats import RobotFormats
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.stream.packing import Capacity
 from embodio.datasets.stream.stream import BatchStream, FeatureMaker, evaluation_batches
@@ -21,6 +22,8 @@ from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import check_sums
+from embodio.model.weights.pretrained import read_model_config
+from embodio.model.weights.weights import CONFIG_FILE
 from embodio.model.writing import recover_folder
 from embodio.train.bundles import AgentBundle
 from embodio.train.checkpoints.kept import CHECKPOINT, STATE
@@ -52,8 +55,10 @@ def policy_parts(config: TrainConfig) -> Parts[UnifiedIO2]:
     vocabulary = _vocabulary(checkpoint if goes_on else None, start)
     data = gather(config, vocabulary)
     robots = data.robots(config.robot)
+    if config.released:
+        robots = RobotFormats({config.robot: next(iter(data.formats.values()))})
     torch.manual_seed(config.seed)  # reading initial weights drew random numbers
-    model = make_network(config, robots)
+    model = make_network(config, robots, _shape(config, checkpoint if goes_on else None, start))
     notes: list[RenderableType] = list(data.notes)
     if start is not None:
         notes.append(report(load_start(model, start, vocabulary), start, robots))
@@ -70,7 +75,9 @@ def policy_parts(config: TrainConfig) -> Parts[UnifiedIO2]:
         validators=_validators(data, make_features, config.batch_size, packing),
         identity=identity_of(data.sources, data.formats, vocabulary, weights),
         notes=notes,
-        older_identity=functools.partial(_older_identity, config.robot or next(iter(data.formats))),
+        older_identity=functools.partial(
+            _older_identity, config.robot if config.sources and config.robot else next(iter(data.formats))
+        ),
     )
 
 
@@ -92,6 +99,15 @@ def _older_identity(source: str, folder: Path) -> Mapping[str, Any]:
     """A data set as described by a checkpoint from before there were identities."""
     robots = load_robots(folder)
     return identity_of_checkpoint(robots[robots.pick()], source)
+
+
+def _shape(config: TrainConfig, checkpoint: Path | None, start: Start | None) -> ModelConfig | None:
+    """The shape of the network of a run for a robot of released weights, theirs; None for the named size."""
+    if not config.released:
+        return None
+    if checkpoint is not None:
+        return read_model_config(checkpoint / CONFIG_FILE)
+    return None if start is None else start.model.config
 
 
 def _vocabulary(checkpoint: Path | None, start: Start | None) -> Vocabulary:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from embodio.benchmarks.comparing.page import COMPARISON, PAGE
 from embodio.benchmarks.rollouts import player as player_module
-from embodio.benchmarks.rollouts.comparison.shown import COMPARISON, PAGE
 from embodio.benchmarks.rollouts.results import Results
 from embodio.benchmarks.rollouts.rollout import main
 from tests.support.benchmarks.fake_world import FakeEnv, FakePolicy

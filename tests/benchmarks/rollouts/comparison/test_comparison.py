@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from embodio.benchmarks.errors import BenchmarkError
+from embodio.benchmarks.errors import BenchmarkError, ComparisonError
 from embodio.benchmarks.rollouts.comparison.comparison import Comparison, compare
-from embodio.benchmarks.rollouts.comparison.runs import ComparisonError, read_runs
+from embodio.benchmarks.rollouts.comparison.runs import read_runs
 from embodio.benchmarks.statistics.paired import PairedTable
 from embodio.benchmarks.statistics.verdicts import Rule, Verdict
 from tests.support.benchmarks.run_folders import write_run

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from embodio.benchmarks.errors import ComparisonError
 from embodio.benchmarks.rollouts import player as player_module
 from embodio.benchmarks.rollouts.comparison.robust import robustness
-from embodio.benchmarks.rollouts.comparison.runs import ComparisonError, read_runs
+from embodio.benchmarks.rollouts.comparison.runs import read_runs
 from embodio.benchmarks.rollouts.results import Results
 from embodio.benchmarks.rollouts.rollout import RolloutConfig, main
 from embodio.benchmarks.statistics.paired import PairedTable, newcombe_interval

@@ -20,7 +20,7 @@ class Bar:
 
     Attributes:
         name: what it is about.
-        middle: the difference of success rates.
+        middle: the difference.
         low: lower limit of its interval.
         high: upper limit.
     """
@@ -31,12 +31,13 @@ class Bar:
     high: float
 
 
-def intervals_svg(bars: Sequence[Bar], margin: float = 0.0) -> Markup:
+def intervals_svg(bars: Sequence[Bar], margin: float = 0.0, unit: str = "percentage points") -> Markup:
     """The picture, coloured by the style sheet of reports.
 
     Args:
         bars: one line each.
         margin: half the width of the band around 0 that counts as equal; 0 draws none.
+        unit: of hundredths of the values.
     """
     reach = max([0.1, *(abs(limit) for bar in bars for limit in (bar.low, bar.high))])
 
@@ -55,8 +56,9 @@ def intervals_svg(bars: Sequence[Bar], margin: float = 0.0) -> Markup:
     ]
     band = min(margin, reach)
     return html_part(
-        "embodio.benchmarks.rollouts",
+        "embodio.benchmarks.comparing",
         "intervals.html",
+        unit=unit,
         width=_WIDTH,
         names=_NAMES - 12,
         bottom=_TOP + _LINE * len(bars),

@@ -1,0 +1,1 @@
+"""Comparisons of models, paired by the items that both have answered: differences, tests, verdicts."""
