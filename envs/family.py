@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from embodio.envs.errors import EnvError
@@ -45,7 +45,8 @@ class EnvEntry:
         gymnasium_id: its id for `gymnasium.make`.
         env: class of the environment.
         kwargs: arguments of the class.
-        embodiment: function that returns its embodiment, called without arguments.
+        embodiment: function that returns its embodiment.
+        embodiment_kwargs: arguments of that function.
         simulator: the package that it needs.
         expert: class or function that creates its scripted expert, called with the environment; None if it has none.
     """
@@ -56,3 +57,4 @@ class EnvEntry:
     embodiment: str
     simulator: Simulator
     expert: str | None = None
+    embodiment_kwargs: Mapping[str, Any] = field(default_factory=dict)

@@ -104,7 +104,8 @@ def embodiment_of(name: str) -> Embodiment:
         env.close()
         found: Embodiment = env.unwrapped.embodiment  # type: ignore[attr-defined]
         return found
-    embodiment: Embodiment = _load(_entry(name).embodiment)()
+    entry = _entry(name)
+    embodiment: Embodiment = _load(entry.embodiment)(**entry.embodiment_kwargs)
     return embodiment
 
 

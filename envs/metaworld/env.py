@@ -14,6 +14,7 @@ from embodio.envs.metaworld.robot import CAMERAS, CONTROL_HZ, STATE_SIZE, sawyer
 from embodio.envs.metaworld.simulator import SIMULATOR, TaskSimulator
 from embodio.envs.metaworld.tasks import SUITES, TASKS, WORDINGS, instruction_of
 from embodio.envs.observation_space import RENDER_MODES, observation_space, require_settings
+from embodio.envs.perturbing.mujoco_world import MujocoWorld
 
 Observation = dict[str, Any]
 HORIZON = 500
@@ -162,6 +163,14 @@ class MetaworldEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             EnvError: the environment was not reset.
         """
         return self._running()[1]
+
+    def mujoco_world(self) -> MujocoWorld:
+        """The simulation of the present episode, for perturbations.
+
+        Raises:
+            EnvError: the environment was not reset.
+        """
+        return self.simulator.world(self._observe)
 
     def _running(self) -> tuple[str, TaskSimulator]:
         if self._present is None:

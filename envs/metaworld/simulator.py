@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import importlib
 import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from embodio.envs.errors import SimulatorError
 from embodio.envs.family import Simulator
 from embodio.envs.headless_mujoco import GL_REMEDY, errors_as_simulator_error, prefer_headless, require_healthy
+from embodio.envs.metaworld.robot import CAMERAS
+from embodio.envs.perturbing.mujoco_world import Decoration, MujocoWorld
 
 SIMULATOR = Simulator(
     "metaworld",
@@ -21,6 +24,8 @@ SIMULATOR = Simulator(
 )
 _VERSION = "v3"
 _UPSIDE_DOWN = "corner2"
+_GEOM_GROUPS = (True, True, True, False, False, False)
+"""Which of MuJoCo's groups of geoms its renderer draws."""
 _CORNER2 = (0.75, 0.075, 0.7)
 """Position of the camera corner2 (m); as shipped it shows objects a few pixels wide."""
 
@@ -31,6 +36,7 @@ class TaskSimulator:
     Attributes:
         observation: the simulator's own observation, float64 [39], with the poses of objects and the goal: privileged
             information for experts.
+        decorations: shapes that are drawn into every image and are not there.
     """
 
     def __init__(self, task: str) -> None:
@@ -58,6 +64,7 @@ class TaskSimulator:
         self._env = env
         self._pictures = _Pictures(env.model)
         self.observation: NDArray[np.float64] = np.zeros(0)
+        self.decorations: list[Decoration] = []
 
     def reset(self, generator: np.random.Generator) -> None:
         """Sets up a scene drawn from `generator`.
@@ -94,8 +101,24 @@ class TaskSimulator:
         Raises:
             SimulatorError: there is no OpenGL to render with, or it failed.
         """
-        image = self._pictures.render(self._env.data, camera, size)
+        image = self._pictures.render(self._env.data, camera, size, self.decorations)
         return np.ascontiguousarray(image[::-1, ::-1] if camera == _UPSIDE_DOWN else image)
+
+    def world(self, observe: Callable[[], Any]) -> MujocoWorld:
+        """The simulation for perturbations.
+
+        Args:
+            observe: makes the observation of the present state.
+        """
+        return MujocoWorld(
+            model=self._env.model,
+            data=self._env.data,
+            cameras={name: name for name in CAMERAS},
+            groups=_GEOM_GROUPS,
+            upload=self._pictures.upload,
+            observe=observe,
+            decorations=self.decorations,
+        )
 
     def close(self) -> None:
         """Frees OpenGL."""
@@ -116,12 +139,23 @@ class _Pictures:
         self._model = model
         self._renderers: dict[int, Any] = {}
 
-    def render(self, data: Any, camera: str, size: int) -> NDArray[np.uint8]:
+    def render(self, data: Any, camera: str, size: int, decorations: Sequence[Decoration] = ()) -> NDArray[np.uint8]:
         renderer = self._renderers.get(size) or self._start(size)
         with errors_as_simulator_error(f"rendering camera {camera!r}"):
             renderer.update_scene(data, camera)
+            for decoration in decorations:
+                decoration.draw(renderer.scene)
             image: NDArray[np.uint8] = renderer.render()
         return image
+
+    def upload(self, texture: int) -> None:
+        """Gives the renderers a texture that was changed in the model; those that start later take it from there."""
+        import mujoco
+
+        for renderer in self._renderers.values():
+            with errors_as_simulator_error("changing a texture"):
+                renderer._gl_context.make_current()
+                mujoco.mjr_uploadTexture(self._model, renderer._mjr_context, texture)
 
     def _start(self, size: int) -> Any:
         import mujoco

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from embodio.envs.perturbing.mujoco_world import MujocoWorld
@@ -29,6 +31,25 @@ class MovedCameras(Perturbation):
             mujoco.mju_axisAngle2Quat(turn, axis, np.deg2rad(self.pick(_DEGREES)))
             mujoco.mju_mulQuat(turned, world.model.cam_quat[camera], turn)
             world.model.cam_quat[camera] = turned
+            _follow(world.model, camera, self.pick(_METRES) * direction, turn)
+
+
+def _follow(model: Any, camera: int, moved: np.ndarray, turn: np.ndarray) -> None:
+    """Moves a camera that follows a body without turning with it, whose place MuJoCo keeps elsewhere.
+
+    Args:
+        model: the `mujoco.MjModel`.
+        camera: its number.
+        moved: translation [3] (m).
+        turn: quaternion wxyz [4] in the frame of the camera.
+    """
+    import mujoco
+
+    rotation = np.empty(9)
+    mujoco.mju_quat2Mat(rotation, turn)
+    model.cam_pos0[camera] += moved
+    model.cam_poscom0[camera] += moved
+    model.cam_mat0[camera] = (model.cam_mat0[camera].reshape(3, 3) @ rotation.reshape(3, 3)).ravel()
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

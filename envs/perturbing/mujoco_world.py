@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 _FIELDS = (
     "cam_pos",
     "cam_quat",
+    "cam_pos0",
+    "cam_poscom0",
+    "cam_mat0",
     "light_dir",
     "light_diffuse",
     "light_ambient",

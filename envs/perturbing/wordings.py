@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -27,11 +28,25 @@ def wordings_of(text: str, level: int) -> tuple[str, ...]:
         capital = text[:1].upper() + text[1:]
         return (capital, f"{capital}.", f"{text}.", f"{text}!")
     known = _files()
-    if text not in known:
-        raise EnvError(
-            f"wording: there are no other wordings of {text!r}. Add them to a file in envs/prompts, or take wording:1"
-        )
-    return known[text][_KINDS[level]]
+    if text in known:
+        return known[text][_KINDS[level]]
+    for pattern, kinds in known.items():
+        found = _matching(pattern, text)
+        if found is not None:
+            return tuple(wording.format(**found) for wording in kinds[_KINDS[level]])
+    raise EnvError(
+        f"wording: there are no other wordings of {text!r}. Add them to a file in envs/prompts, or take wording:1"
+    )
+
+
+def _matching(pattern: str, text: str) -> dict[str, str] | None:
+    """What the names in braces of a pattern are in a text, such as {thing}; None if the text is not of this pattern."""
+    parts = re.split(r"\{(\w+)\}", pattern)
+    if len(parts) == 1:
+        return None
+    names = "".join(f"(?P<{part}>[^,]+?)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+    found = re.fullmatch(names, text)
+    return None if found is None else found.groupdict()
 
 
 @cache

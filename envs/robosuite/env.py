@@ -17,7 +17,9 @@ from embodio.envs.errors import EnvError, SimulatorError, UnknownEnv
 from embodio.envs.observation_space import RENDER_MODES, observation_space, require_settings
 from embodio.envs.perturbing.mujoco_world import Decoration, MujocoWorld
 from embodio.envs.robosuite import simulator as sim_tools
-from embodio.envs.robosuite.panda import CONTROL_HZ, SIMULATOR_CAMERAS, panda_osc_pose
+from embodio.envs.robosuite.arm import Arm, arms
+from embodio.envs.robosuite.controls import CONTROLS
+from embodio.envs.robosuite.embodiments import CONTROL_HZ, DEFAULT_CONTROL, DEFAULT_ROBOT, embodiment, simulator_cameras
 from embodio.envs.robosuite.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -26,20 +28,19 @@ if TYPE_CHECKING:
 Observation = dict[str, Any]
 
 _RENDER_SIZE = 256  # pixels, for videos
-# The gripper points down with its fingers along y. A quaternion and its negative are the same rotation; the one nearest
-# to this pose is used, so that the sign changes only half a turn away from it.
-_REFERENCE_QUATERNION = np.array([1.0, 1.0, 0.0, 0.0]) / np.sqrt(2.0)
 
 
 class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
-    """One robosuite task with a Panda arm.
+    """One robosuite task with one arm or two.
 
     An observation is a dict of
-        agentview, wrist: upright RGB images, uint8 [image_size, image_size, 3] (absent with `cameras=False`);
-        state: float32 [9], gripper position xyz (m, world frame), gripper rotation as quaternion xyzw with a
-            continuous sign, the two finger positions (m);
+        agentview, wrist (wrist0, wrist1 with two arms): upright RGB images, uint8 [image_size, image_size, 3] (absent
+            with `cameras=False`);
+        state: float32 [S], of each arm: gripper position xyz (m, world frame), gripper rotation as quaternion xyzw with
+            a continuous sign, the positions of its fingers if it has any, and under joint control the joints' angles;
         instruction: the instruction as text.
-    An action is float32 [7] in [-1, 1]; `embodiment` describes each number.
+    An action is float32 [A], for each arm the numbers of its control and then its gripper; `embodiment` describes each
+    number of both. A Panda under its default control has 9 and 7.
 
     `terminated` means success (also `info["success"]`); `truncated` means that `horizon` steps have passed. The same
     seed given to `reset` yields the same pixels, whatever happened before and in any process.
@@ -56,7 +57,9 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     def __init__(
         self,
         task: str = "lift",
-        horizon: int = 200,
+        robot: str = DEFAULT_ROBOT,
+        control: str = DEFAULT_CONTROL,
+        horizon: int | None = None,
         cameras: bool = True,
         image_size: int = 128,
         render_mode: str | None = None,
@@ -65,23 +68,26 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
         Args:
             task: a key of `TASKS`.
-            horizon: number of steps after which an episode is truncated.
+            robot: the arm, a key of `ROBOTS`.
+            control: what the numbers of an action mean, a key of `CONTROLS`.
+            horizon: number of steps after which an episode is truncated; None for that of the task.
             cameras: whether observations hold images; without them a step is several times faster.
             image_size: height and width of the images, in pixels.
             render_mode: None, or "rgb_array" for a larger view of the scene from `render`.
 
         Raises:
             UnknownEnv: the task is unknown.
-            EnvError: `horizon` is not positive or `render_mode` is unknown.
+            EnvError: `robot`, `control` or `render_mode` is unknown, or `horizon` is not positive.
         """
         if task not in TASKS:
             raise UnknownEnv(task, TASKS)
         require_settings(horizon, render_mode)
         self.task = TASKS[task]
-        self.horizon = horizon
+        self.horizon = self.task.horizon if horizon is None else horizon
         self.cameras = cameras
         self.render_mode = render_mode
-        self.embodiment = panda_osc_pose(image_size)
+        self.embodiment = embodiment(task, robot, control, image_size)
+        self.robot, self.control = robot, control
         self.action_space = action_box(self.embodiment.action.dimensions)
         self.observation_space = observation_space(self.embodiment, cameras)
         self._simulator: ManipulationEnv | None = None
@@ -121,7 +127,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """Execute one action for 1/20 s.
 
         Args:
-            action: float32 [7] in [-1, 1].
+            action: float32 [A], within the limits of `embodiment`.
 
         Returns:
             observation, reward (1.0 on success, else 0.0), terminated, truncated, info with "success".
@@ -134,7 +140,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         simulator = self._running()
         try:
             with sim_tools.errors_as_simulator_error("stepping the simulator"):
-                simulator.step(command)
+                simulator.step(self._for_simulator(command))
                 success = self.task.success(simulator)
             sim_tools.require_healthy(simulator)
             observation = self._observe()
@@ -148,7 +154,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """The scene as uint8 [256, 256, 3] if `render_mode` is "rgb_array", else None."""
         if self.render_mode is None:
             return None
-        return sim_tools.render(self._running(), SIMULATOR_CAMERAS["agentview"], _RENDER_SIZE, self._decorations)
+        return sim_tools.render(self._running(), "agentview", _RENDER_SIZE, self._decorations)
 
     def close(self) -> None:
         """Stop the simulator and free its memory; `reset` would start it again."""
@@ -161,16 +167,37 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
         This is privileged information for scripted experts, not for policies.
 
+        Args:
+            name: of an object, or of a body of the model, such as "Door_latch".
+
         Raises:
             EnvError: the environment was not reset, or has no such object.
         """
         simulator = self._running()
-        bodies = {item.name: item.root_body for item in simulator.model.mujoco_objects}
-        if name not in bodies:
-            raise EnvError(f"there is no object {name!r} in this task; there are: {', '.join(bodies)}")
-        index = simulator.sim.model.body_name2id(bodies[name])
+        objects = {item.name: item.root_body for item in simulator.model.mujoco_objects}
+        body, known = objects.get(name, name), simulator.sim.model.body_names
+        if body not in known:
+            raise EnvError(f"there is no object {name!r} in this task; there are: {', '.join((*objects, *known))}")
+        index = simulator.sim.model.body_name2id(body)
         data = simulator.sim.data
         return np.array(data.body_xpos[index]), np.array(data.body_xmat[index]).reshape(3, 3)
+
+    @property
+    def simulator(self) -> ManipulationEnv:
+        """The simulator of the present episode, privileged information for experts, not for policies.
+
+        Raises:
+            EnvError: the environment was not reset.
+        """
+        return self._running()
+
+    def arms(self) -> list[Arm]:
+        """The arms, with what scripted experts may know of them and policies may not.
+
+        Raises:
+            EnvError: the environment was not reset.
+        """
+        return arms(self._running())
 
     def mujoco_world(self) -> MujocoWorld:
         """The present simulation, for perturbations.
@@ -182,7 +209,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         return MujocoWorld(
             model=sim.model._model,
             data=sim.data._data,
-            cameras=SIMULATOR_CAMERAS if self.cameras else {},
+            cameras=simulator_cameras(self.task) if self.cameras else {},
             groups=sim_tools.GEOM_GROUPS,
             upload=partial(sim_tools.upload_texture, self._running()),
             observe=self._observe,
@@ -190,24 +217,27 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         )
 
     def _observe(self) -> Observation:
-        simulator = self._running()
+        simulator, names = self._running(), simulator_cameras(self.task)
         observation: Observation = {
-            camera.name: sim_tools.render(simulator, SIMULATOR_CAMERAS[camera.name], camera.height, self._decorations)
+            camera.name: sim_tools.render(simulator, names[camera.name], camera.height, self._decorations)
             for camera in (self.embodiment.cameras if self.cameras else ())
         }
-        observation["state"] = self._state(simulator)
+        observation["state"] = self._state()
         observation["instruction"] = self.task.instruction
         return observation
 
-    @staticmethod
-    def _state(simulator: ManipulationEnv) -> NDArray[np.float32]:
-        """Proprioception, float32 [9]: gripper position, gripper quaternion xyzw, two finger positions."""
-        robot, data = simulator.robots[0], simulator.sim.data
-        arm = robot.arms[0]
-        site = robot.eef_site_id[arm]
-        fingers = data.qpos[robot._ref_gripper_joint_pos_indexes[arm]]
-        rotation = np.asarray(data.site_xmat[site]).reshape(3, 3)
-        return np.concatenate([data.site_xpos[site], quaternion_xyzw(rotation), fingers]).astype(np.float32)
+    def _state(self) -> NDArray[np.float32]:
+        """Proprioception of all arms, float32 [S]."""
+        joints = CONTROLS[self.control].joints
+        return np.concatenate([arm.state(self.task.gripper, joints) for arm in self.arms()]).astype(np.float32)
+
+    def _for_simulator(self, action: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What robosuite is given for an action."""
+        control, fingers = CONTROLS[self.control], int(self.task.gripper)
+        given = []
+        for part in np.split(action, self.task.arms):
+            given += [control.command(part[: len(part) - fingers]), part[len(part) - fingers :]]
+        return np.concatenate(given)
 
     def _running(self) -> ManipulationEnv:
         if self._simulator is None:
@@ -215,7 +245,14 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         return self._simulator
 
     def _start(self) -> ManipulationEnv:
-        simulator = sim_tools.start(self.task.class_name, offscreen=self.cameras or self.render_mode is not None)
+        simulator = sim_tools.start(
+            self.task.class_name,
+            offscreen=self.cameras or self.render_mode is not None,
+            robot=self.robot,
+            control=self.control,
+            arms=self.task.arms,
+            gripper=self.task.gripper,
+        )
         # Also frees the simulator of an environment that is garbage-collected without being closed.
         finalizer = weakref.finalize(self, sim_tools.stop, simulator)
         finalizer.atexit = False
@@ -226,13 +263,3 @@ class RobosuiteEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """Drop a failed simulator, so that the next `reset` starts a new one."""
         with contextlib.suppress(SimulatorError):  # the original failure is being reported
             self.close()
-
-
-def quaternion_xyzw(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Quaternion [4] (x, y, z, w) of a rotation matrix [3, 3], with the sign nearest to pointing down."""
-    import mujoco
-
-    wxyz = np.empty(4)
-    mujoco.mju_mat2Quat(wxyz, np.ascontiguousarray(rotation, np.float64).ravel())
-    xyzw = wxyz[[1, 2, 3, 0]]
-    return xyzw if xyzw @ _REFERENCE_QUATERNION >= 0 else -xyzw

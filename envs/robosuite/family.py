@@ -1,23 +1,38 @@
-"""The environments robosuite/TASK."""
+"""The environments robosuite/TASK, and robosuite/TASK/ROBOT and robosuite/TASK/ROBOT-CONTROL with other arms."""
 
 from __future__ import annotations
 
 from embodio.envs.family import EnvEntry, Simulator
+from embodio.envs.robosuite.controls import CONTROLS
+from embodio.envs.robosuite.embodiments import DEFAULT_CONTROL, DEFAULT_ROBOT
+from embodio.envs.robosuite.robots import ROBOTS
 from embodio.envs.robosuite.tasks import TASKS
 
 SIMULATOR = Simulator("robosuite", "run `pip install robosuite==1.5.2`")
 
 
 def entries() -> dict[str, EnvEntry]:
-    """Name -> entry; tasks are listed on every call."""
-    return {
-        f"robosuite/{task}": EnvEntry(
-            gymnasium_id=f"embodio/robosuite-{task}-v0",
-            env="embodio.envs.robosuite.env:RobosuiteEnv",
-            kwargs={"task": task},
-            expert="embodio.envs.robosuite.tasks:expert_of",
-            embodiment="embodio.envs.robosuite.panda:panda_osc_pose",
-            simulator=SIMULATOR,
-        )
-        for task in TASKS
-    }
+    """Name -> entry; tasks, robots and controls are listed on every call."""
+    found: dict[str, EnvEntry] = {}
+    for task in TASKS:
+        for robot in ROBOTS:
+            for control in CONTROLS:
+                variant = _variant(robot, control)
+                chosen = {"task": task, "robot": robot, "control": control}
+                found[f"robosuite/{task}/{variant}" if variant else f"robosuite/{task}"] = EnvEntry(
+                    gymnasium_id=f"embodio/robosuite-{task}{f'-{variant}' if variant else ''}-v0",
+                    env="embodio.envs.robosuite.env:RobosuiteEnv",
+                    kwargs=chosen,
+                    expert="embodio.envs.robosuite.expert:expert_of",
+                    embodiment="embodio.envs.robosuite.embodiments:embodiment",
+                    embodiment_kwargs=chosen,
+                    simulator=SIMULATOR,
+                )
+    return found
+
+
+def _variant(robot: str, control: str) -> str:
+    """The third part of a name, such as "sawyer" or "panda-joint_position"; "" for the usual robot and control."""
+    if control != DEFAULT_CONTROL:
+        return f"{robot}-{control}"
+    return "" if robot == DEFAULT_ROBOT else robot

@@ -17,6 +17,8 @@ from scipy.spatial.transform import Rotation
 from embodio.envs.robosuite.reaching import ReachSettings, Vector, yaw_to_hold
 from embodio.envs.robosuite.task import ObjectPoses
 
+_ON_ITS_WAY = 0.85  # of the clearance
+
 
 @dataclass(frozen=True)
 class Grasp:
@@ -27,7 +29,8 @@ class Grasp:
         width: distance of the fingers that hold it (m).
         symmetry: angle (rad) about the vertical after which the object can be held again; 0 if at every angle.
         height: height of the gripper above the object's origin (m).
-        axis: the axis of the object along the gripper's x axis, across which the fingers close; None for any of a cube.
+        along: where the object is held, along its own x axis from its origin (m).
+        axis: the axis of the object along which the fingers close; None for any of a cube.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Grasp:
     symmetry: float
     height: float = 0.0
     axis: int | None = None
+    along: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class PlaceSettings(ReachSettings):
         over: horizontal error within which a carried object is lowered.
         placed: horizontal error within which the object is let go.
         placed_height: vertical error within which the object is let go.
+        headings: directions (rad) of the object's x axis in which it can be placed; none if it can in all of them.
+        turned_over: angle (rad) to the nearest of them within which a carried object is lowered.
+        low: factor by which both tolerances of lowering widen once it is on its way down, so that it need not come up
+            again for a small error.
     """
 
     grip: float = 0.006
@@ -55,6 +63,9 @@ class PlaceSettings(ReachSettings):
     over: float = 0.01
     placed: float = 0.012
     placed_height: float = 0.01
+    headings: tuple[float, ...] = ()
+    turned_over: float = 0.06
+    low: float = 1.0
 
 
 class PickPlaceExpert:
@@ -94,7 +105,7 @@ class PickPlaceExpert:
         state = np.asarray(observation["state"], np.float64)
         position, rotation = self._env.body_pose(self._grasp.name)
         gripper, opening = Rotation.from_quat(state[3:7]), float(state[7] - state[8])
-        to_grasp = position - state[:3]
+        to_grasp = position + self._grasp.along * rotation[:, 0] - state[:3]
         to_grasp[2] += self._grasp.height
         yaw = yaw_to_hold(gripper, rotation, self._grasp.symmetry, self._grasp.axis)
         left = self._goal(self._env) - position
@@ -108,8 +119,7 @@ class PickPlaceExpert:
         elif settings.may_close(to_grasp, yaw, opening, self._grasp.width - settings.grip):
             close = True
             held = opening < self._grasp.width + settings.grip
-            motion = self._carry(left) if held else to_grasp
-            yaw = 0.0 if held else yaw
+            motion, yaw = self._carry(left, rotation) if held else (to_grasp, yaw)
         else:
             motion = to_grasp + np.array([0.0, 0.0, settings.height(to_grasp, abs(yaw), opening)])
         return settings.command(motion, gripper, yaw, close)
@@ -118,11 +128,14 @@ class PickPlaceExpert:
         settings = self._settings
         return bool(np.hypot(*left[:2]) < settings.placed and abs(left[2]) < settings.placed_height)
 
-    def _carry(self, left: Vector) -> Vector:
-        """The motion of a held object: up, across at `clearance`, and down over the goal."""
+    def _carry(self, left: Vector, rotation: NDArray[np.float64]) -> tuple[Vector, float]:
+        """The motion and the turn of a held object: up, across at `clearance`, and down over the goal."""
         settings = self._settings
-        across = float(np.hypot(*left[:2]))
-        height = 0.0 if across < settings.over else settings.clearance
-        rise = left[2] + height
-        free = np.clip(1.0 - rise / (0.5 * settings.clearance), 0.0, 1.0) if across > settings.over else 1.0
-        return np.array([*(free * left[:2]), rise])
+        across, heading = float(np.hypot(*left[:2])), float(np.arctan2(rotation[1, 0], rotation[0, 0]))
+        turns = [(goal - heading + np.pi) % (2 * np.pi) - np.pi for goal in settings.headings]
+        turn = float(min(turns, key=abs, default=0.0))
+        slack = settings.low if -left[2] < _ON_ITS_WAY * settings.clearance else 1.0
+        over = across < slack * settings.over and abs(turn) < slack * settings.turned_over
+        rise = left[2] + (0.0 if over else settings.clearance)
+        free = 1.0 if over else float(np.clip(1.0 - rise / (0.5 * settings.clearance), 0.0, 1.0))
+        return np.array([*(free * left[:2]), rise]), free * turn

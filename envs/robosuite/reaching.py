@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from embodio.envs.robosuite.panda import METRES_PER_UNIT, RADIANS_PER_UNIT
+from embodio.envs.robosuite.controls.osc_pose import METRES_PER_UNIT, RADIANS_PER_UNIT
 
 _OPEN, _CLOSE = -1.0, 1.0
 Vector = NDArray[np.float64]
@@ -93,7 +93,11 @@ class ReachSettings:
             yaw: rotation about the vertical (rad).
             close: whether the fingers close.
         """
-        turn = (pointing_down(heading(gripper) + yaw) * gripper.inv()).as_rotvec()
+        return self.turned_to(pointing_down(heading(gripper) + yaw), motion, gripper, close)
+
+    def turned_to(self, wanted: Rotation, motion: Vector, gripper: Rotation, close: bool) -> NDArray[np.float32]:
+        """As `command`, for any rotation that the gripper shall have."""
+        turn = (wanted * gripper.inv()).as_rotvec()
         arm = np.concatenate(
             [self.position_gain / METRES_PER_UNIT * motion, self.rotation_gain / RADIANS_PER_UNIT * turn]
         )

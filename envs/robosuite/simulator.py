@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,9 @@ from embodio.envs import headless_mujoco
 from embodio.envs.errors import SimulatorError
 from embodio.envs.headless_mujoco import GL_REMEDY, prefer_headless
 from embodio.envs.perturbing.mujoco_world import Decoration
-from embodio.envs.robosuite.panda import CONTROL_HZ
+from embodio.envs.robosuite.controls import CONTROLS
+from embodio.envs.robosuite.embodiments import CONTROL_HZ, DEFAULT_CONTROL, DEFAULT_ROBOT
+from embodio.envs.robosuite.robots import ROBOTS
 
 if TYPE_CHECKING:
     from robosuite.environments.manipulation.manipulation_env import ManipulationEnv
@@ -27,23 +29,35 @@ GEOM_GROUPS = (False, True, True, True, True, True)
 """Which of MuJoCo's groups of geoms robosuite draws: not the first, which holds shapes for collisions."""
 
 
-def start(class_name: str, offscreen: bool) -> ManipulationEnv:
+def start(
+    class_name: str,
+    offscreen: bool,
+    robot: str = DEFAULT_ROBOT,
+    control: str = DEFAULT_CONTROL,
+    arms: int = 1,
+    gripper: bool = True,
+) -> ManipulationEnv:
     """Start the simulator of one robosuite task.
 
     Args:
         class_name: robosuite's name of the task, e.g. "Lift".
         offscreen: whether images will be rendered.
+        robot: a key of `ROBOTS`.
+        control: a key of `CONTROLS`.
+        arms: number of arms.
+        gripper: whether the arms have their gripper; without, they have the tool of the task.
 
     Raises:
         SimulatorError: robosuite cannot be imported, the task cannot be built or there is no OpenGL to render with.
     """
     robosuite = _import_robosuite()
     with errors_as_simulator_error("starting the simulator"):
-        task_class = _with_cheap_rendering(robosuite.environments.base.REGISTERED_ENVS[class_name])
+        arm = ROBOTS[robot]
+        task_class = _edited(robosuite.environments.base.REGISTERED_ENVS[class_name], arm.overlapping, arms)
         simulator = _build(
             task_class,
-            robots="Panda",
-            controller_configs=robosuite.load_composite_controller_config(controller="BASIC", robot="Panda"),
+            robots=[arm.class_name] * arms,
+            controller_configs=[_controller(robosuite, arm.class_name, CONTROLS[control].part) for _ in range(arms)],
             use_camera_obs=False,
             use_object_obs=False,
             has_renderer=False,
@@ -53,11 +67,19 @@ def start(class_name: str, offscreen: bool) -> ManipulationEnv:
             ignore_done=True,
             hard_reset=False,
             seed=_MODEL_SEED,
+            **({"gripper_types": arm.gripper} if gripper else {}),
         )
     # Observations are read straight from the simulation; robosuite would compute each of them at every physics step.
     for name in simulator.observation_names:
         simulator.modify_observable(name, "enabled", False)
     return simulator
+
+
+def _controller(robosuite: Any, robot: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the controllers of a robot, with those of its arm changed."""
+    settings: dict[str, Any] = robosuite.load_composite_controller_config(controller="BASIC", robot=robot)
+    settings["body_parts"]["right"] |= part
+    return settings
 
 
 def _build(task_class: type[ManipulationEnv], **settings: Any) -> ManipulationEnv:
@@ -69,8 +91,8 @@ def _build(task_class: type[ManipulationEnv], **settings: Any) -> ManipulationEn
 
 def seed(simulator: ManipulationEnv, generator: np.random.Generator) -> None:
     """Make the next reset (robot noise and every object placement) draw from `generator`."""
-    simulator.rng = generator
-    pending = [simulator.placement_initializer]
+    simulator.rng = simulator.model.mujoco_arena.rng = generator  # an arena draws where dirt is
+    pending = [simulator.placement_initializer] if hasattr(simulator, "placement_initializer") else []
     while pending:
         sampler = pending.pop()
         sampler.rng = generator
@@ -160,10 +182,20 @@ def _only_errors(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.ERROR
 
 
-def _with_cheap_rendering(task_class: type[ManipulationEnv]) -> type[ManipulationEnv]:
-    """A subclass of a task that renders in a quarter of the time, without multi-sampling and reflections."""
+def _edited(
+    task_class: type[ManipulationEnv], overlapping: Sequence[tuple[str, str]], arms: int
+) -> type[ManipulationEnv]:
+    """A subclass of a task with another model.
 
-    class CheaplyRendered(task_class):  # type: ignore[misc, valid-type]
+    It renders in a quarter of the time, without multi-sampling and reflections.
+
+    Args:
+        task_class: robosuite's.
+        overlapping: pairs of bodies of each arm whose contact is switched off, see `RobosuiteRobot`.
+        arms: number of arms.
+    """
+
+    class Edited(task_class):  # type: ignore[misc, valid-type]
         def edit_model_xml(self, xml: str) -> str:
             root = ElementTree.fromstring(super().edit_model_xml(xml))
             visual = root.find("visual")
@@ -175,6 +207,10 @@ def _with_cheap_rendering(task_class: type[ManipulationEnv]) -> type[Manipulatio
             quality.set("offsamples", "0")
             for material in root.iter("material"):
                 material.set("reflectance", "0")
+            contact = ElementTree.SubElement(root, "contact") if overlapping else root
+            for arm in range(arms):
+                for one, other in overlapping:
+                    ElementTree.SubElement(contact, "exclude", body1=one.format(arm), body2=other.format(arm))
             return ElementTree.tostring(root, encoding="unicode")
 
-    return CheaplyRendered
+    return Edited

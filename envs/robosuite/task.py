@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 class ObjectPoses(Protocol):
     """The privileged view of an environment for scripted experts."""
 
+    @property
+    def simulator(self) -> ManipulationEnv:
+        """The simulator of the task."""
+
     def body_pose(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Position [3] (m) and rotation matrix [3, 3] of an object in the world frame."""
+        """Position [3] (m) and rotation matrix [3, 3] of an object, or of a part of one, in the world frame."""
 
 
 def robosuite_success(simulator: ManipulationEnv) -> bool:
@@ -36,9 +40,15 @@ class RobosuiteTask:
         instruction: the instruction as text.
         expert: creates the scripted expert for an environment.
         success: whether the task is done in the current state of the simulator.
+        arms: number of arms that it takes.
+        gripper: whether they have fingers; if not, the simulator gives them a tool of the task.
+        horizon: number of steps after which an episode is truncated, unless the environment is told otherwise.
     """
 
     class_name: str
     instruction: str
     expert: Callable[[ObjectPoses], Policy]
     success: Callable[[ManipulationEnv], bool] = robosuite_success
+    arms: int = 1
+    gripper: bool = True
+    horizon: int = 200

@@ -51,14 +51,13 @@ def show(config: EnvsConfig, console: Console | None = None) -> int:
         console.print(f"no environment matches {config.match!r}; embodio-envs lists them all", markup=False)
         return 1
     for family, names in _families(rows).items():
-        robot = embodiment_of(names[0])
-        cameras = ", ".join(camera.name for camera in robot.cameras)
         console.print(Text(f"{family}/", style="bold"))
-        console.print(f"  robot {robot.name}; cameras {cameras}", markup=False)
-        for tasks, variants in _alike(names, rows).items():
-            console.print(_indented(tasks))
-            if variants:
-                console.print(_indented((f"each also with {' '.join(f'/{variant}' for variant in variants)}",)))
+        for robot, named in _by_robot(names).items():
+            console.print(f"  {robot}", markup=False)
+            for tasks, variants in _alike(named, rows).items():
+                console.print(_indented(tasks))
+                if variants:
+                    console.print(_indented((f"each also with {' '.join(f'/{variant}' for variant in variants)}",)))
         simulator = simulator_of(names[0])
         if not simulator.installed:
             console.print(f"  {simulator.module} is not installed: {simulator.install}", markup=False)
@@ -77,10 +76,20 @@ def grouped(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _families(names: Iterable[str]) -> dict[str, list[str]]:
-    """Family -> its names; all of a family have the same robot."""
+    """Family -> its names."""
     found: dict[str, list[str]] = {}
     for name in names:
         found.setdefault(name.split("/")[0], []).append(name)
+    return found
+
+
+def _by_robot(names: Iterable[str]) -> dict[str, list[str]]:
+    """Robot and cameras in words -> the names that have them."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        robot = embodiment_of(name)
+        cameras = ", ".join(camera.name for camera in robot.cameras)
+        found.setdefault(f"robot {robot.name}; cameras {cameras}", []).append(name)
     return found
 
 

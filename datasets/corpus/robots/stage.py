@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from embodio.datasets.corpus.scenes.things import COLOURS
 from embodio.envs.robosuite import simulator as sim_tools
-from embodio.envs.robosuite.panda import METRES_PER_UNIT
+from embodio.envs.robosuite.controls.osc_pose import METRES_PER_UNIT
 from embodio.model.example import Image
 
 Floats = npt.NDArray[np.float64]

@@ -168,3 +168,22 @@ def test_what_is_wrong_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(EnvError, match="metaworld is not installed: run `pip install --no-deps metaworld"):
         MetaworldEnv("reach")
+
+
+def test_the_scene_can_be_perturbed_in_every_task_of_a_suite() -> None:
+    """Pure functions of the seed, in pictures alone, that leave nothing behind for the next episode of the task."""
+    env = make_env("metaworld/mt10", perturb="camera:3+light:3+texture:3+colour:3+distractors:3", image_size=48)
+    usual = make_env("metaworld/mt10", image_size=48)
+    for seed in (3, 4):
+        first = env.reset(seed=seed)[0]
+        env.reset(seed=seed + 10)
+        again, plain = env.reset(seed=seed)[0], usual.reset(seed=seed)[0]
+        for camera in ("corner2", "gripperPOV"):
+            np.testing.assert_array_equal(first[camera], again[camera])
+            assert np.abs(first[camera].astype(float) - plain[camera]).mean() > 3
+        np.testing.assert_array_equal(first["state"], plain["state"])
+    env.reset(seed=3)
+    env._levels = {}
+    assert_same([env.reset(seed=3)[0]], [usual.reset(seed=3)[0]])
+    env.close()
+    usual.close()

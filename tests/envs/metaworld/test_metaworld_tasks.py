@@ -10,6 +10,7 @@ import numpy as np
 from embodio.envs import embodiment_of, known_envs
 from embodio.envs.headless_mujoco import prefer_headless
 from embodio.envs.metaworld.tasks import SUITES, TASKS, WORDINGS, instruction_of
+from embodio.envs.perturbing.wordings import wordings_of
 
 
 def test_tasks_suites_and_experts_are_those_of_metaworld() -> None:
@@ -51,3 +52,12 @@ def test_own_wordings_tell_all_tasks_apart() -> None:
     """LeRobot has one sentence for push and push-back; no other two wordings are the same."""
     counts = Counter(text.lower() for task in TASKS.values() for text in {*task.others, *task.held_out})
     assert [text for text, count in counts.items() if count > 1] == []
+
+
+def test_every_instruction_has_other_wordings_and_none_that_is_held_out_is_trained_with() -> None:
+    trained = {text.lower() for task in TASKS.values() for text in (task.standard, *task.others)}
+    for task in TASKS.values():
+        for level in (2, 3, 4, 5):
+            said = {text.lower() for text in wordings_of(task.standard, level)}
+            assert said and task.standard.lower() not in said
+            assert level == 2 or not said & trained, said & trained

@@ -12,7 +12,7 @@ from embodio.envs.errors import EnvError
 from embodio.envs.perturbations import PERTURBATIONS
 from embodio.envs.perturbing.conditions import PerturbationError, conditions
 from embodio.envs.perturbing.perturbed_env import PerturbedEnv
-from embodio.envs.perturbing.wordings import wordings_of
+from embodio.envs.perturbing.wordings import _files, wordings_of
 from tests.support.envs.small_mujoco import SmallEnv
 
 EVERYTHING = "+".join(f"{name}:3" for name in PERTURBATIONS)
@@ -168,3 +168,25 @@ def test_lift_in_pixels() -> None:
     assert np.array_equal(first["state"], plain["state"]), "only what is seen has changed"
     env.close()
     usual.close()
+
+
+@pytest.mark.parametrize(
+    ("mission", "said"),
+    [
+        ("go to the red ball", "head for the red ball"),
+        ("put the red ball next to a key", "leave the red ball by a key"),
+        ("open a blue door", "unlock a blue door"),
+    ],
+)
+def test_words_for_what_a_mission_names(mission: str, said: str) -> None:
+    assert said in wordings_of(mission, 3)
+    with pytest.raises(EnvError, match="no other wordings"):
+        wordings_of(f"{mission}, then open a door", 3)
+
+
+def test_held_out_words_are_in_no_training_list() -> None:
+    known = _files()
+    trained = {text for kinds in known.values() for text in kinds["training"]}
+    held_out = {text for kinds in known.values() for kind in ("near", "far", "long") for text in kinds[kind]}
+    assert not held_out & trained and not held_out & set(known)
+    assert max(map(len, trained | held_out)) < 120

@@ -15,7 +15,8 @@ from scipy.spatial.transform import Rotation
 
 from embodio.envs import EnvError, InvalidAction, SimulatorError, make_env
 from embodio.envs.robosuite import simulator as sim_tools
-from embodio.envs.robosuite.env import RobosuiteEnv, quaternion_xyzw
+from embodio.envs.robosuite.arm import quaternion_xyzw
+from embodio.envs.robosuite.env import RobosuiteEnv
 
 pytestmark = pytest.mark.sim
 STILL = np.zeros(7, np.float32)

@@ -75,3 +75,43 @@ def test_the_added_task_runs_with_its_own_instruction_expert_and_success(toy: st
     assert not env.step(np.array([0, 0, 0, 0, 0, 0, -1], np.float32))[4]["success"]
     assert run_episode(env, make_expert(toy, env), seed=0).status == "success"
     env.close()
+
+
+def states(env: gymnasium.Env, seed: int) -> np.ndarray:
+    """What a few steps of an episode show."""
+    seen = [env.reset(seed=seed)[0]]
+    seen += [env.step(env.action_space.low / 2)[0] for _ in range(2)]
+    assert all(env.observation_space.contains(observation) for observation in seen)
+    return np.stack([observation["state"] for observation in seen])
+
+
+def require_contract(task: str) -> None:
+    """The seed decides an episode, and nothing is done before anything is done."""
+    env = make_env(f"robosuite/{task}", cameras=False)
+    first = states(env, 1)
+    assert not np.array_equal(first, states(env, 2))
+    np.testing.assert_array_equal(first, states(env, 1))
+    assert not env.unwrapped.task.success(env.unwrapped.simulator)
+    env.close()
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("task", ["wipe", "two_arm_lift"])
+def test_tasks_with_another_tool_or_two_arms_keep_the_contract(task: str) -> None:
+    require_contract(task)
+
+
+@pytest.mark.sim
+@pytest.mark.slow
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_every_task_keeps_the_contract(task: str) -> None:
+    require_contract(task)
+
+
+@pytest.mark.sim
+@pytest.mark.slow
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_the_expert_of_every_task_solves_it(task: str) -> None:
+    env = make_env(f"robosuite/{task}", cameras=False)
+    assert run_episode(env, make_expert(f"robosuite/{task}", env), seed=1000).status == "success"
+    env.close()

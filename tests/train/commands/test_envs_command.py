@@ -19,17 +19,17 @@ def test_every_name_is_shown_on_any_terminal(width: int) -> None:
     assert show(EnvsConfig(), console) == 0
     shown = console.export_text()
     assert max(map(len, shown.splitlines())) <= width
-    names, family, tasks = set(), "", list[str]()
+    names, family, tasks, variants = set(), "", list[str](), False
     for line in shown.splitlines():
-        if line.endswith("/"):
-            family = line
+        family = line if line.endswith("/") else family
+        words = line.removeprefix("    each also with").split() if line.startswith("    ") else []
+        for word in words:
+            tasks = [] if variants and not word.startswith("/") else tasks
+            variants = word.startswith("/")
+            tasks += [] if variants else [word]
+            names |= {f"{family}{task}{word}" for task in tasks} if variants else {f"{family}{word}"}
+        if not words:
             tasks = []
-        elif line.startswith("    each also with"):
-            names |= {f"{family}{task}{variant}" for task in tasks for variant in line.split()[3:]}
-            tasks = []
-        elif line.startswith("    "):
-            tasks += line.split()
-            names |= {f"{family}{task}" for task in line.split()}
     assert names == set(known_envs())
 
 

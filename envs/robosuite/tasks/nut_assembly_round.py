@@ -1,0 +1,28 @@
+"""Putting a round nut over a round peg."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embodio.envs.policy import Policy
+from embodio.envs.robosuite.pick_place import Grasp, PickPlaceExpert, PlaceSettings
+from embodio.envs.robosuite.task import ObjectPoses, RobosuiteTask
+
+_HEADINGS = (np.pi / 2, np.pi, 3 * np.pi / 2)  # of the handle; beyond the peg the arm could not reach it
+_DOWN = 0.02  # height of the peg's middle above a nut that lies around it (m)
+_SETTINGS = PlaceSettings(clearance=0.18, over=0.006, headings=_HEADINGS, low=2.0)  # the peg is 10 cm high above that
+
+
+def around_peg(env: ObjectPoses) -> NDArray[np.float64]:
+    """Where the centre of the nut is once it lies around the peg (m)."""
+    return env.body_pose("peg2")[0] - [0.0, 0.0, _DOWN]
+
+
+def assembler(env: ObjectPoses) -> Policy:
+    """The scripted expert, which holds the nut by its handle."""
+    grasp = Grasp("RoundNut", width=0.032, symmetry=np.pi, axis=1, along=0.071)
+    return PickPlaceExpert(env, grasp, around_peg, _SETTINGS)
+
+
+TASK = RobosuiteTask(class_name="NutAssemblyRound", instruction="put the round nut on the round peg", expert=assembler)
