@@ -32,7 +32,7 @@ class Pointed(Annotation):
     point: npt.NDArray[np.float32] | None = None
 
 
-class Point(Family[Pointed]):
+class PointOut(Family[Pointed]):
     """Pointing, as in questions answered by a place (paper, appendix D.4): image and text in, two value tokens out."""
 
     name = "point"
@@ -66,4 +66,4 @@ class Point(Family[Pointed]):
         return with_answer(asked, point=codec.locations.ids_to_points([parts[0][0]], codec.fit(asked.media.image))[0])
 
 
-FAMILY = Point()
+FAMILY = PointOut()
