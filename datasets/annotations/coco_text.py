@@ -12,6 +12,7 @@ five times its size.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -31,7 +32,7 @@ def read_coco_text(file: Path, folder: Path, family: Family[Any], *, split: str 
     Args:
         file: the annotations.
         folder: of the pictures.
-        family: `read_text`.
+        family: `read_text` takes all words of an image, `localise` those that are the same, `caption_region` each.
         split: takes the images of this set (train, val or test); "" for all.
 
     Raises:
@@ -66,11 +67,25 @@ def read_coco_text(file: Path, folder: Path, family: Family[Any], *, split: str 
         if name is None:
             found.leave_out("a picture that is not in the media folder", f"image {key}")
             continue
-        words.sort()
-        boxes, labels = [box for box, _ in words], [text for _, text in words]
-        found.add(key, name, {"image": name, "boxes": boxes, "labels": labels}, f"image {key}")
+        _add(found, key, name, sorted(words))
     return found.done()
 
 
+def _add(found: ItemList, key: str, image: str, words: Sequence[tuple[list[float], str]]) -> None:
+    """Adds the words of an image, from the top down."""
+    place = f"image {key}"
+    if found.family.name == "read_text":
+        boxes, labels = [box for box, _ in words], [text for _, text in words]
+        found.add(key, image, {"image": image, "boxes": boxes, "labels": labels}, place)
+    elif found.family.name == "caption_region":
+        for number, (box, text) in enumerate(words):
+            found.add(f"{key}/{number}", image, {"image": image, "box": box, "text": text}, place)
+    else:
+        for text in dict.fromkeys(text for _, text in words):
+            boxes = [box for box, one in words if one == text]
+            values = {"image": image, "name": text, "boxes": boxes, "labels": [text] * len(boxes)}
+            found.add(f"{key}/{text}", image, values, place)
+
+
 READ = read_coco_text
-FAMILIES = ("read_text",)
+FAMILIES = ("read_text", "localise", "caption_region")

@@ -37,6 +37,8 @@ NAMES = ("class-descriptions-boxable.csv", "oidv7-class-descriptions-boxable.csv
 _SCHEMA = "the columns ImageID, LabelName, XMin, XMax, YMin and YMax"
 _RELATION = "the columns ImageID, LabelName1, LabelName2, XMin1 to YMax2 and RelationshipLabel"
 Box = tuple[float, float, float, float]
+_NAMED = {"subject_name": "1", "object_name": "2"}
+"""Field of a relationship -> the end of the column with its label."""
 
 
 def read_open_images(file: Path, folder: Path, family: Family[Any]) -> AnnotatedItems:
@@ -99,7 +101,8 @@ def _add_relationships(found: ItemList, names: Mapping[str, str], index: MediaIn
         with expecting(f"{found.file}, {place}", _RELATION):
             image, words = index.find(row["ImageID"]), row["RelationshipLabel"].replace("_", " ").strip()
             boxes = [_fractions(row, end) for end in "12"]
-            known = bool(names.get(row["LabelName1"]) and names.get(row["LabelName2"]))
+            things = {key: names.get(row[f"LabelName{end}"], "") for key, end in _NAMED.items()}
+            known = all(things.values())
         faults = [fault for box in boxes if (fault := _fault(box))]
         if image is None:
             found.leave_out("a picture that is not in the media folder", place)
@@ -109,7 +112,8 @@ def _add_relationships(found: ItemList, names: Mapping[str, str], index: MediaIn
             found.leave_out(faults[0] if faults else "a label without a name", place)
         else:
             subject, thing = (partial(_one, box, image, found.folder) for box in boxes)
-            found.add(number, image, {"image": image, "text": words, "subject": subject, "object": thing}, place)
+            values = {"image": image, "text": words, "subject": subject, "object": thing} | things
+            found.add(number, image, values, place)
 
 
 def _fractions(row: Mapping[str, str], end: str = "") -> Box:

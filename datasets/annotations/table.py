@@ -45,6 +45,7 @@ def read_table(
     fields: Mapping[str, str],
     words: Mapping[str, Mapping[Any, str]] | None = None,
     boxes: BoxOrder = "xywh",
+    columns: Sequence[str] = (),
     delimiter: str = "",
 ) -> Sequence[AnnotatedItem]:
     """The rows of a table.
@@ -57,6 +58,7 @@ def read_table(
         words: field -> value in the table -> text of the annotation, such as {text: {1: "yes", 0: "no"}}; another
             value is an error of its item.
         boxes: order of the numbers of boxes: corner and size, both corners, or the house's own.
+        columns: names of the columns of a CSV whose first line is a row already.
         delimiter: of a CSV where it is not that of its ending.
 
     Raises:
@@ -64,7 +66,7 @@ def read_table(
     """
     if boxes not in _BOXES:
         raise AnnotationError(f"{file}: boxes: got {boxes!r}, expected one of {', '.join(_BOXES)}")
-    rows = open_rows(file, delimiter=delimiter)
+    rows = open_rows(file, columns=columns, delimiter=delimiter)
     renamed = {name: {str(value): text for value, text in known.items()} for name, known in (words or {}).items()}
     values = partial(_values, dict(fields), renamed, boxes)
     if len(rows):

@@ -109,7 +109,13 @@ def _region(row: Mapping[str, Any]) -> list[float]:
 
 def _relationship(row: Mapping[str, Any]) -> dict[str, Any]:
     subject, thing = row["subject"], row["object"]
-    return {"text": str(row["predicate"]).strip().lower(), "subject": _box(subject), "object": _box(thing)}
+    return {
+        "text": str(row["predicate"]).strip().lower(),
+        "subject": _box(subject),
+        "object": _box(thing),
+        "subject_name": _name(subject),
+        "object_name": _name(thing),
+    }
 
 
 _KEYS = {"regions": "region_id", "relationships": "relationship_id", "qas": "qa_id", "objects": "object_id"}

@@ -19,6 +19,7 @@ class FlowError(MeanMetric[FlowItem]):
 
     figures = lower("end_point_error", "outliers")
     reads = ("flow",)
+    unbounded = ("end_point_error",)
 
     def measure(self, found: FlowItem | None, truth: FlowItem) -> dict[str, float]:
         """The figures of one image; raises MetricError where no movement is known."""

@@ -19,6 +19,7 @@ class MoveAccuracy(MeanMetric[Navigated]):
 
     figures = higher("move_accuracy") | lower("position_error")
     reads = ("move",)
+    unbounded = ("position_error",)
 
     def measure(self, found: Navigated | None, truth: Navigated) -> dict[str, float]:
         """The figures of one step."""

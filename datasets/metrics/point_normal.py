@@ -13,6 +13,7 @@ class PointNormalAngle(MeanMetric[PointNormal]):
 
     figures = lower("normal_angle") | higher("within_22.5")
     reads = ("normal",)
+    unbounded = ("normal_angle",)
 
     def measure(self, found: PointNormal | None, truth: PointNormal) -> dict[str, float]:
         """The angle at one point."""

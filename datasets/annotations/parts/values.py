@@ -24,7 +24,7 @@ from embodio.model.tasks.locations.labelled import BODY_PARTS, Keypoints
 from embodio.model.tasks.locations.spatial import CameraPose
 
 MEDIA = ("image", "image_history", "audio", "audio_history", "video")
-_BOXES = ("box", "boxes", "subject", "object")
+_BOXES = ("box", "boxes", "subject", "object", "subjects", "objects")
 _MAPS = ("mask", "depth", "normals")
 _TEXTS = ("text", "references", "question", "instruction", "expression")
 _FAULTS = (DatasetError, MediaError, OSError, TypeError, ValueError, KeyError)
@@ -41,7 +41,8 @@ def annotation_of(
         family: the family.
         values: field -> value. Media, masks and pictures are names of files; boxes are lists (y1, x1, y2, x2) in pixels
             of the image, points (y, x), keypoints 17 lists (y, x, visible), a pose (theta, phi, radius). A `video`
-            gives the images. A value that can be called is called, and returns the field as the annotation has it.
+            gives the images; flow is a .npy file. The box of a frame in which a tracked object is not seen is null. A
+            value that can be called is called, and returns the field as the annotation has it.
         folder: of the files; no name leads out of it.
         where: the place, for messages.
         clip: whether boxes that stick out of the image are cut at its edge.
@@ -60,6 +61,8 @@ def annotation_of(
     media = InputMedia(**given.pop("video", {}) | given)
     fields = {name: _read(name, value, folder, where) for name, value in values.items() if name in known}
     for name in set(_BOXES) & set(fields) - {one for one in fields if fields[one] is None}:
+        if "start" not in fields and np.isnan(fields[name]).any():
+            raise AnnotationError(f"{where}: {name}: null is not a box; only frames of a track may be without one")
         if clip and media.image is not None:
             fields[name] = np.clip(fields[name], 0, [*media.image.shape[:2]] * 2).astype(np.float32)
         _require_inside(fields[name], media.image, f"{where}: {name}")
@@ -142,6 +145,20 @@ def _numbers(shape: tuple[int, ...], value: Any, folder: Path) -> Floats:
     return found
 
 
+def _boxes(value: Any, folder: Path) -> Floats:
+    """Boxes float32 [N, 4]; those that are null are NaN."""
+    found = _numbers((-1, 4), [[0.0] * 4 if row is None else row for row in value], folder)
+    found[[row is None for row in value]] = np.nan
+    return found
+
+
+def _flow(name: str, folder: Path) -> Floats:
+    found = _array_file(name, folder)
+    if found is None or found.ndim != 3 or found.shape[2] != 2:
+        raise ValueError(f"expected a .npy file of numbers [H, W, 2], found {name}")
+    return found
+
+
 def _array_file(name: str, folder: Path) -> Floats | None:
     """The content of a .npy file; None for another one."""
     if not name.endswith(".npy"):
@@ -192,8 +209,13 @@ _READERS: Mapping[str, Callable[[Any, Path], Any]] = {
     "keypoints": _keypoints,
     "pose": lambda value, folder: CameraPose(*(float(one) for one in value)),
     "point": partial(_numbers, (2,)),
-    "boxes": partial(_numbers, (-1, 4)),
-    **{name: partial(_numbers, (4,)) for name in ("box", "subject", "object")},
+    "boxes": _boxes,
+    "flow": _flow,
+    "spans": partial(_numbers, (-1, 2)),
+    "values": partial(_numbers, (-1, -1)),
+    **{name: partial(_numbers, (-1, 4)) for name in ("subjects", "objects")},
+    **{name: partial(_numbers, (4,)) for name in ("box", "subject", "object", "start")},
+    **{name: partial(_numbers, (3,)) for name in ("normal", "goal", "position", "next_position")},
 }
 
 

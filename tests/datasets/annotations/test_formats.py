@@ -112,3 +112,28 @@ def test_formats_are_listed() -> None:
         assert set(families_of_format(name)) <= set(families())
     with pytest.raises(UnknownAnnotationFormatError, match="did you mean 'jsonl'"):
         annotation_reader("jsonll")
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "field", "wanted"),
+    [
+        ("track", {"start": [0, 0, 5, 5], "boxes": [[1, 1, 6, 6], None]}, "boxes", [[1, 1, 6, 6], [np.nan] * 4]),
+        ("find_events", {"seconds": 9, "spans": [[1, 2.5]], "labels": ["run"]}, "spans", [[1, 2.5]]),
+        ("navigate", {"goal": [1, 0, 2], "position": [0, 0, 0], "heading": 0.5, "moves": ["left"]}, "goal", [1, 0, 2]),
+        ("box_properties", {"name": "cup", "property": "width", "values": [[4], [5]]}, "values", [[4], [5]]),
+        ("normal_at", {"point": [1, 2], "normal": [0, 1, 0]}, "normal", [0, 1, 0]),
+        ("relations", {"name": "cup", "relations": ["on"], "objects": [[0, 0, 5, 5]]}, "objects", [[0, 0, 5, 5]]),
+        ("flow", {"flow": "flow.npy"}, "flow", np.ones((20, 30, 2))),
+    ],
+)
+def test_numbers_of_families(folder: Path, family: str, values: dict[str, Any], field: str, wanted: Any) -> None:
+    np.save(folder / "flow.npy", np.ones((20, 30, 2)))
+    found = getattr(made(family, folder, image="photo.png", **values), field)
+    np.testing.assert_array_equal(found, np.asarray(wanted, dtype=np.float32))
+
+
+def test_only_frames_of_a_track_may_be_without_a_box(folder: Path) -> None:
+    with pytest.raises(AnnotationError, match="null is not a box"):
+        made("detect", folder, image="photo.png", boxes=[None], labels=["cup"])
+    with pytest.raises(AnnotationError, match=r"flow: expected a \.npy file"):
+        made("flow", folder, image="photo.png", flow="photo.png")

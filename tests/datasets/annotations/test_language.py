@@ -14,7 +14,7 @@ from embodio.datasets.annotations import read_annotations
 from embodio.datasets.annotations.parts.item import AnnotatedItem, AnnotationError
 from embodio.datasets.codecs.image_codec import encode_image
 from embodio.model.tasks.families import family_named
-from tests.support.datasets.annotated_files import draw, write, write_json
+from tests.support.datasets.annotated_files import draw, film, write, write_json
 from tests.support.model import small
 
 
@@ -195,6 +195,14 @@ def test_values_of_a_table_in_other_words(tmp_path: Path) -> None:
     assert found[0].make().text == "yes"  # type: ignore[attr-defined]
     with pytest.raises(AnnotationError, match=r"row 1 of rows\.jsonl: it lacks '7'"):
         found[1].make()
+
+
+def test_a_table_without_a_header(tmp_path: Path) -> None:
+    film(tmp_path, "34870.mp4")
+    (tmp_path / "train.csv").write_text("34870;Drumming Fingers\n")
+    reading = {"fields": {"video": "{id}.mp4", "text": "label"}, "columns": ["id", "label"], "delimiter": ";"}
+    (found,) = made("table", tmp_path / "train.csv", "tag", **reading)
+    assert found.text == "Drumming Fingers" and len(found.media.image_history) == 4
 
 
 def test_a_table_of_pictures_in_its_cells(tmp_path: Path) -> None:

@@ -121,11 +121,12 @@ def test_objects_relationships_and_questions_of_visual_genome(folder: Path) -> N
         "predicate": "ON",
         "synsets": [],
         "subject": cup,
-        "object": cup | {"name": "table"},
+        "object": {key: value for key, value in cup.items() if key != "names"} | {"name": "table"},
     }
     file = write_json(folder, "relationships.json", [{"image_id": 2, "relationships": [relation]}])
     (found,) = made("visual_genome", file, "relate")
     assert found.text == "on" and found.subject.tolist() == [4, 5, 24, 15]
+    assert (found.subject_name, found.object_name) == ("cup", "table")
     asked = {"qa_id": 6, "image_id": 2, "question": "What?", "answer": "A cup.", "a_objects": [], "q_objects": []}
     (found,) = made("visual_genome", write_json(folder, "qa.json", [{"id": 2, "qas": [asked]}]), "answer_question")
     assert (found.question, found.text) == ("What?", "A cup.")
@@ -172,6 +173,7 @@ def test_relationships_of_open_images(folder: Path) -> None:
     file.write_text("\n".join((f"ImageID,LabelName1,LabelName2,{sides},RelationshipLabel", *rows)))
     (found,) = made("open_images", file, "relate")
     assert found.text == "inside of" and np.allclose(found.subject, [12, 6, 16, 12]) and found.object[0] == 20
+    assert found.subject_name and found.object_name
     assert left_out(items("open_images", file, "relate")) == {
         "an attribute rather than a relationship": 1,
         "a label without a name": 1,
@@ -193,6 +195,9 @@ def test_coco_text_and_textocr(folder: Path) -> None:
     file = write_json(folder, "cocotext.v2.json", content)
     (words,) = made("coco_text", file, "read_text", split="train")
     assert words.labels == ("the", "CUP") and words.boxes.tolist() == [[2, 1, 8, 9], [14, 5, 20, 15]]
+    cup = made("coco_text", file, "localise", split="train")[1]
+    assert cup.name == "CUP" and cup.boxes.tolist() == [[14, 5, 20, 15]]
+    assert [one.text for one in made("coco_text", file, "caption_region", split="train")] == ["the", "CUP"]
     assert left_out(items("coco_text", file, "read_text", split="train")) == {
         "a word that nobody could read": 1,
         "a box outside its image": 1,

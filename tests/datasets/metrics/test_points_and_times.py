@@ -12,6 +12,8 @@ from embodio.datasets.metrics.parts.metric import MetricError
 from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.families.box_properties import Measured
 from embodio.model.tasks.families.caption_constrained import ConstrainedCaption
+from embodio.model.tasks.families.caption_several import SeveralCaptions
+from embodio.model.tasks.families.cuboids import Objects3D
 from embodio.model.tasks.families.find_events import Events
 from embodio.model.tasks.families.flow import FlowItem
 from embodio.model.tasks.families.navigate import Navigated
@@ -20,6 +22,7 @@ from embodio.model.tasks.families.point import Pointed
 from embodio.model.tasks.families.refer_several import References
 from embodio.model.tasks.families.relations import Relations
 from embodio.model.tasks.families.track import Tracked
+from embodio.model.tasks.locations.spatial import Cuboid
 
 SHOWN = InputMedia(image=np.zeros((30, 40, 3), np.uint8))
 BOX = np.array([0, 0, 10, 10], np.float32)
@@ -141,3 +144,25 @@ def test_values_are_shares_of_the_image_and_objects_are_assigned() -> None:
     assert measured("value_error", widths(10), widths(10, 24)) == {"value_error": 0.5}
     assert measured("value_error", None, widths(10)) == {"value_error": 1.0}
     assert measured("value_error", widths(), widths()) == {"value_error": 0.0}
+
+
+def test_several_captions() -> None:
+    truth = SeveralCaptions(media=SHOWN, captions=("a red cup", "two dogs run"))
+    half = SeveralCaptions(media=SHOWN, captions=("a red cup", "nothing here"))
+    assert measured("captions_in_order", half, truth) == {"captions_rouge_l": 0.5}
+    assert measured("captions_in_order", None, truth) == {"captions_rouge_l": 0.0}
+    with pytest.raises(MetricError, match="captions: 1 found for 2"):
+        measured("captions_in_order", SeveralCaptions(media=SHOWN, captions=("a",), wanted=0), truth)
+
+
+def test_cuboids_are_found_where_they_are() -> None:
+    def box(across: float, depth: float, size: float, turned: bool) -> Cuboid:
+        quarter = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+        return Cuboid((across, 10.0), depth, (size, size, size), quarter if turned else np.eye(3))
+
+    truth = Objects3D(media=SHOWN, name="cup", cuboids=(box(10, 4, 1, False), box(30, 2, 1, False)))
+    found = Objects3D(media=SHOWN, name="cup", cuboids=(box(30, 9, 1, False), box(12, 5, 2, True)))
+    figures = measured("cuboid_errors", found, truth)
+    assert figures == {"cuboids_f1": 0.5, "depth_error": 0.25, "size_error": 0.693147, "rotation_error": 90.0}
+    assert measured("cuboid_errors", truth, truth)["cuboids_f1"] == 1
+    assert measured("cuboid_errors", None, truth)["cuboids_f1"] == 0
