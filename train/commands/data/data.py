@@ -23,6 +23,7 @@ from embodio.train.commands.data.schemas import (
     PromptsConfig,
     RecordsConfig,
     StatsConfig,
+    TasksConfig,
     VerifyConfig,
     VisualiseConfig,
 )
@@ -110,6 +111,12 @@ _ANNOTATIONS = (
     "embodio-data annotations instances_val2017.json format=coco family=detect media=val2017",
     "embodio-data annotations val.csv format=audio_captions family=caption media=wav out=page.html",
 )
+_TASKS = (
+    "embodio-data tasks data=~/data",
+    "embodio-data tasks category=audio 'licence=CC BY'",
+    "embodio-data tasks vqa_v2",
+    "embodio-data tasks family=refer out=refer.json",
+)
 _CODES = "embodio-data codes corpus image_tokenizer=runs/image audio_tokenizer=runs/audio workers=2"
 _PAGES = (
     "embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",
@@ -120,12 +127,7 @@ _PAGES = (
 def verbs() -> dict[str, Verb]:
     """Name -> verb of `embodio-data`."""
     return {
-        "inspect": Verb(
-            InspectConfig,
-            _inspect,
-            "Show what a data set holds, and propose its YAML file.",
-            _INSPECT,
-        ),
+        "inspect": Verb(InspectConfig, _inspect, "Show what a data set holds, and propose its YAML file.", _INSPECT),
         "prompts": Verb(
             PromptsConfig,
             _prompts,
@@ -144,6 +146,12 @@ def verbs() -> dict[str, Verb]:
             _stats,
             "Compute minimum, maximum, mean, deviation and quantiles of a data set's numbers.",
             ("embodio-data stats data/lift 'fields=[action,state]'",),
+        ),
+        "tasks": Verb(
+            TasksConfig,
+            _tasks,
+            "List the tasks of instruction tuning: sources, licences, shares, and which can be read here.",
+            _TASKS,
         ),
         "convert": Verb(
             ConvertDataConfig,
@@ -206,6 +214,12 @@ def _stats(config: StatsConfig) -> int:
     from embodio.train.commands.data.stats import stats
 
     return stats(config)
+
+
+def _tasks(config: TasksConfig) -> int:
+    from embodio.train.commands.data.tasks import tasks
+
+    return tasks(config)
 
 
 def _convert(config: ConvertDataConfig) -> int:

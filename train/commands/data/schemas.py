@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from embodio.datasets.catalogue.kinds import KINDS, MODALITIES
 from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.engines import engine_names
 from embodio.datasets.errors import DatasetError
@@ -77,6 +78,48 @@ class RecordsConfig:
     def __post_init__(self) -> None:
         require_ranges(self, look=AT_LEAST_ONE, workers=AT_LEAST_ONE)
         _require_engine(self.engine)
+
+
+@dataclass(frozen=True)
+class TasksConfig:
+    """Settings of `embodio-data tasks`.
+
+    Attributes:
+        source: name of a task, to show all that is known of it; empty lists many.
+        data: root of all data: shows which tasks can be read below it.
+        match: only tasks whose name or title contains this text.
+        category: only tasks of a category or a group of categories whose name contains this text, such as audio.
+        family: only tasks of this family, such as caption.
+        modality: only tasks that read or write it: text, image, audio, video or robot.
+        licence: only tasks whose licence contains this text, such as "CC BY 4.0".
+        kind: only tasks of this kind: prompted, pretraining, augmentation or free_form.
+        format: only tasks in this format, such as coco.
+        readable: only tasks that can be read below data.
+        rows: list all tasks; without a filter only their categories are listed.
+        catalogue: folder of YAML files of your own in place of the catalogue.
+        out: JSON file to write the tasks to.
+    """
+
+    source: str = ""
+    data: Path | None = None
+    match: str = ""
+    category: str = ""
+    family: str = ""
+    modality: str = ""
+    licence: str = ""
+    kind: str = ""
+    format: str = ""
+    readable: bool = False
+    rows: bool = False
+    catalogue: Path | None = None
+    out: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name, known in (("modality", MODALITIES), ("kind", KINDS)):
+            if getattr(self, name) not in ("", *known):
+                raise UsageError(f"{name}: got {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        if self.readable and self.data is None:
+            raise UsageError("readable: give the root of all data too, such as data=data")
 
 
 @dataclass(frozen=True)
