@@ -72,6 +72,10 @@ class UnsafeName(_Detailed):
         self._arguments = (str(origin), short, problem)
 
 
+class AnnotationError(DatasetError):
+    """An annotated file cannot be read, or an annotation in it is wrong; the message names file, item and field."""
+
+
 class RobotNotDescribed(_Detailed):
     """The files of a data set do not describe its robot.
 

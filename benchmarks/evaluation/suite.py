@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import yaml
 
 from embodio.benchmarks.errors import BenchmarkError
-from embodio.datasets.annotations import annotation_formats, annotation_reader
+from embodio.datasets.annotations import annotation_formats, annotation_reader, read_annotations
 from embodio.datasets.annotations.parts.item import AnnotatedItem
 from embodio.datasets.metrics import named_metric
 from embodio.model.tasks.base.family import Family
@@ -29,6 +30,7 @@ class SuiteTask:
         file: of annotations, relative to the folder of the data.
         format: of the file, see `embodio.datasets.annotations`.
         media: folder of pictures and sounds, relative to the folder of the data.
+        reading: further settings of the format, such as `split`.
         metrics: names of metrics; empty for those of the family.
         wording: replaces the family's own wording, with the same slots; empty keeps it.
         options: further arguments of `TaskRunner.run`, such as `threshold`.
@@ -40,6 +42,7 @@ class SuiteTask:
     file: str
     format: str = "jsonl"
     media: str = "."
+    reading: Mapping[str, Any] | None = None
     metrics: tuple[str, ...] = ()
     wording: str = ""
     options: Mapping[str, Any] | None = None
@@ -60,11 +63,13 @@ class SuiteTask:
         """What is asked and how it is measured, as plain values; not where the files are."""
         names = ("family", "format", "wording", "overlap")
         own = {name: getattr(self, name) for name in names}
-        return own | {"metrics": list(self.measured_by), "options": dict(self.options or {})}
+        settings = {"options": dict(self.options or {}), "reading": dict(self.reading or {})}
+        plain: dict[str, Any] = json.loads(json.dumps(settings))  # as a file will give them back
+        return own | {"metrics": list(self.measured_by)} | plain
 
     def items(self, folder: Path) -> Sequence[AnnotatedItem]:
         """The items of the file; raises AnnotationError."""
-        return annotation_reader(self.format)(folder / self.file, folder / self.media, self.kind)
+        return read_annotations(self.format, folder / self.file, folder / self.media, self.kind, self.reading)
 
 
 def read_suite(name: str) -> tuple[Path, list[SuiteTask]]:

@@ -8,12 +8,12 @@ from typing import Any
 
 from embodio.datasets.annotations.parts.item import (
     AnnotatedItem,
-    AnnotationError,
     file_text,
     parsed,
     require_distinct,
 )
 from embodio.datasets.annotations.parts.values import annotated_item
+from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family
 
 
@@ -97,3 +97,4 @@ _FIELDS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Values]] 
 }
 
 READ = read_grit
+FAMILIES = tuple(_FIELDS)

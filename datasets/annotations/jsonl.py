@@ -8,12 +8,12 @@ from typing import Any
 
 from embodio.datasets.annotations.parts.item import (
     AnnotatedItem,
-    AnnotationError,
     file_text,
     parsed,
     require_distinct,
 )
 from embodio.datasets.annotations.parts.values import annotated_item
+from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family
 
 
@@ -41,3 +41,4 @@ def read_jsonl(file: Path, folder: Path, family: Family[Any]) -> Sequence[Annota
 
 
 READ = read_jsonl
+FAMILIES = ()

@@ -6,16 +6,16 @@ import numpy as np
 
 from embodio.datasets.metrics.parts.metric import MeanMetric, given, higher
 from embodio.datasets.metrics.parts.overlap import box_overlaps
-from embodio.model.tasks.families.refer import Reference
+from embodio.model.tasks.base.one_box_family import OneBoxItem
 
 
-class BoxAccuracy(MeanMetric[Reference]):
+class BoxAccuracy(MeanMetric[OneBoxItem]):
     """The measure of RefCOCO and of GRIT's referring expressions: intersection over union above 0.5; and its mean."""
 
     figures = higher("accuracy_50", "mean_iou")
     reads = ("box",)
 
-    def measure(self, found: Reference | None, truth: Reference) -> dict[str, float]:
+    def measure(self, found: OneBoxItem | None, truth: OneBoxItem) -> dict[str, float]:
         """Whether the overlap is above 0.5, and the overlap."""
         right = np.asarray(given(truth, "box"))[None]
         overlap = 0.0 if found is None else float(box_overlaps(np.asarray(given(found, "box"))[None], right)[0, 0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from embodio.agent.released.robots import released_robot
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.opening import open_source
+from embodio.datasets.recording.collect import collect
+from embodio.envs import make_env
 from embodio.envs.embodiment import Camera
 from embodio.model import load
 from embodio.train.main import main
@@ -57,6 +60,25 @@ def test_a_policy_on_ones_own_data_of_a_robot_takes_its_statistics(released: Pat
     assert form.camera_names == ("side",) and form.config.history_frames == 2
     assert form.config.prompt == released_robot("bridge").policy.prompt
     np.testing.assert_allclose(form.statistics.field("action").min[0], data.episode(0).array("action")[:, 0].min())
+
+
+def test_navigation_learns_words_and_states(released: Path, tmp_path: Path) -> None:
+    """The paper's two tasks on walks that the expert recorded."""
+    collect("pointnav/Empty-8x8", 2, 0, tmp_path / "walks", noise=(0.0,), workers=1, progress=False)
+    out, env = tmp_path / "run", make_env("pointnav/FourRooms")
+    tasks = ("tasks.next_action=0.5", "tasks.next_state=0.5", "task.inputs.state=true")
+    run = (f"data={tmp_path / 'walks'}", f"init={released}", "robot=pointnav", f"out={out}", *FEW)
+    assert main([*run, *tasks, "steps=2"]) == 0
+    assert {"next_action", "next_state"} <= {
+        row.get("task") for row in map(json.loads, (out / "log.jsonl").read_text().splitlines())
+    }
+    agent = Agent.load(out / "checkpoint", env.unwrapped.embodiment)
+    observation, _ = env.reset(seed=1)
+    agent.reset(observation["instruction"])
+    for _ in range(3):
+        observation, *_ = env.step(agent.act(observation))
+    told = agent.format.vocabulary.decode(agent.format.vocabulary.encode(agent.example().text))
+    assert "<image_history_2> (" in told and "out of forward, left, right, stop." in told
 
 
 def test_a_robot_that_released_weights_do_not_know_is_refused(

@@ -1,8 +1,7 @@
 """Habitat PointNav: an agent walks to a point, one word at a time.
 
 Positions are written in the order ( x z y ), scaled from -50 to 50 m (paper, appendices B.1 and D.10), and the history
-as observation, position and action of each earlier step. Habitat's x and z span the floor, y is the height. The words
-are in the paper's order, not that of Habitat's action numbers.
+as observation, position and action of each earlier step. Habitat's x and z span the floor, y is the height.
 
 Not published: how the goal is given, and the wording, which is ours.
 """
@@ -11,24 +10,13 @@ from __future__ import annotations
 
 from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.released.robot import RELEASED, ReleasedRobot
-from embodio.envs.embodiment import ActionSpec, Camera, Dimension, Embodiment
+from embodio.envs.pointnav.robot import REACH, WORDS, pointnav_agent
 
-WORDS = ("forward", "left", "right", "stop")
-REACH = 50.0
-"""Positions go from minus this to this, in metres."""
-_STATE = ("x", "z", "y", "goal_x", "goal_z", "goal_y")
-_ACTION = ActionSpec((Dimension.of_words("move", WORDS),), "delta", "agent", "none", "none", "discrete moves")
+_PLACE = ((-REACH, REACH),) * 3
 
 ROBOT = ReleasedRobot(
     about="Habitat PointNav: word actions to a point",
-    embodiment=Embodiment(
-        name="habitat-pointnav",
-        action=_ACTION,
-        state=tuple(Dimension(name, "m", -REACH, REACH) for name in _STATE),
-        cameras=(Camera("rgb", 256, 256),),
-        microphone=None,
-        control_hz=1.0,
-    ),
+    embodiment=pointnav_agent(256, 256),
     policy=PolicyConfig(
         cameras=("rgb",),
         history_frames=4,
@@ -41,6 +29,6 @@ ROBOT = ReleasedRobot(
         **RELEASED,
     ),
     cameras=("rgb", "image", "front"),
-    ranges={"state": ((-REACH, REACH),) * len(_STATE)},
+    ranges={"state": (*_PLACE, (0.0, 360.0), *_PLACE)},
     assumed="that the goal is a position like that of the agent",
 )

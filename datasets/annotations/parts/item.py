@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
-from embodio.datasets.errors import DatasetError
-from embodio.model.tasks.base.family import Annotation, Family
-
-
-class AnnotationError(DatasetError):
-    """An annotated file cannot be read, or an annotation in it is wrong; the message names file, item and field."""
+from embodio.datasets.errors import AnnotationError as AnnotationError
+from embodio.model.tasks.base.family import Annotation
 
 
 @dataclass(frozen=True)
@@ -36,15 +34,75 @@ class AnnotatedItem:
     parts: tuple[str, ...] = ()
 
 
-Read = Callable[[Path, Path, Family[Any]], Sequence[AnnotatedItem]]
-"""(file, folder of media, family) -> items."""
+Read = Callable[..., Sequence[AnnotatedItem]]
+"""(file, folder of media, family, further settings as keywords) -> items."""
+
+
+@dataclass(frozen=True)
+class Omission:
+    """Items that a file names and that cannot be used.
+
+    Attributes:
+        reason: why.
+        count: of them.
+        first: where the first one is.
+    """
+
+    reason: str
+    count: int
+    first: str
+
+
+@dataclass(frozen=True)
+class AnnotatedItems(Sequence[AnnotatedItem]):
+    """The items of a file, and what of the file was left out.
+
+    Attributes:
+        items: in the order of the file.
+        left_out: by reason.
+    """
+
+    items: tuple[AnnotatedItem, ...]
+    left_out: tuple[Omission, ...] = ()
+
+    def __len__(self) -> int:
+        """The number of items."""
+        return len(self.items)
+
+    @overload
+    def __getitem__(self, index: int) -> AnnotatedItem: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[AnnotatedItem]: ...
+    def __getitem__(self, index: int | slice) -> AnnotatedItem | Sequence[AnnotatedItem]:
+        """An item, or several."""
+        return self.items[index]
+
+
+@contextmanager
+def expecting(where: object, schema: str) -> Iterator[None]:
+    """A context in which values of a file are taken apart.
+
+    Args:
+        where: the place, for messages.
+        schema: what the place should hold.
+
+    Raises:
+        AnnotationError: in place of the errors of missing and wrong values.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise AnnotationError(f"{where}: it lacks {error}; expected {schema}") from error
+    except (TypeError, IndexError, ValueError, AttributeError) as error:
+        raise AnnotationError(f"{where}: {error}; expected {schema}") from error
 
 
 def file_text(file: Path) -> str:
-    """The text of a file; raises AnnotationError."""
+    """The text of a file, unpacked if its name ends with .gz; raises AnnotationError."""
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        return data.decode("utf-8-sig")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
         raise AnnotationError(f"{file}: it cannot be read: {error}") from error
 
 
@@ -52,8 +110,20 @@ def parsed(text: str, where: str) -> Any:
     """JSON; raises AnnotationError that names the place."""
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AnnotationError(f"{where}: not JSON: {error}") from error
+
+
+def parsed_file(file: Path, kind: type | tuple[type, ...], schema: str) -> Any:
+    """The JSON of a file.
+
+    Raises:
+        AnnotationError: it cannot be read, or is not of the kind.
+    """
+    found = parsed(file_text(file), str(file))
+    if not isinstance(found, kind):
+        raise AnnotationError(f"{file}: expected {schema}, found {type(found).__name__}")
+    return found
 
 
 def require_distinct(items: Sequence[AnnotatedItem], file: Path) -> Sequence[AnnotatedItem]:

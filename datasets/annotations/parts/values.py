@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,36 +13,43 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.annotations.parts.item import AnnotatedItem, AnnotationError
-from embodio.datasets.codecs.image_codec import decode_image
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.annotations.parts.item import AnnotatedItem
+from embodio.datasets.annotations.parts.media import read_clip, read_image, read_part
+from embodio.datasets.errors import AnnotationError, DatasetError
+from embodio.datasets.files.names import inside
 from embodio.model.example import Image
 from embodio.model.processing.media_files import MediaError
-from embodio.model.processing.sound_files import read_sound
 from embodio.model.tasks.base.family import Annotation, Family, InputMedia
 from embodio.model.tasks.locations.labelled import BODY_PARTS, Keypoints
 from embodio.model.tasks.locations.spatial import CameraPose
 
-MEDIA = ("image", "image_history", "audio", "audio_history")
-_FILES = (*MEDIA, "drawn", "sound", "mask", "depth", "normals")
-_BOXES = ("box", "boxes", "subject", "object")
+MEDIA = ("image", "image_history", "audio", "audio_history", "video")
+_BOXES = ("box", "boxes", "subject", "object", "subjects", "objects")
+_MAPS = ("mask", "depth", "normals")
 _TEXTS = ("text", "references", "question", "instruction", "expression")
+_FAULTS = (DatasetError, MediaError, OSError, TypeError, ValueError, KeyError)
 
 Floats = npt.NDArray[np.float32]
 
 
-def annotation_of(family: Family[Any], values: Mapping[str, Any], folder: Path, where: str) -> Annotation:
+def annotation_of(
+    family: Family[Any], values: Mapping[str, Any], folder: Path, where: str, *, clip: bool = False
+) -> Annotation:
     """An annotation of a family.
 
     Args:
         family: the family.
         values: field -> value. Media, masks and pictures are names of files; boxes are lists (y1, x1, y2, x2) in pixels
-            of the image, points (y, x), keypoints 17 lists (y, x, visible), a pose (theta, phi, radius).
-        folder: of the files.
+            of the image, points (y, x), keypoints 17 lists (y, x, visible), a pose (theta, phi, radius). A `video`
+            gives the images; flow is a .npy file. The box of a frame in which a tracked object is not seen is null. A
+            value that can be called is called, and returns the field as the annotation has it.
+        folder: of the files; no name leads out of it.
         where: the place, for messages.
+        clip: whether boxes that stick out of the image are cut at its edge.
 
     Raises:
-        AnnotationError: an unknown or missing field, an empty text, a box outside the image, a file that is missing.
+        AnnotationError: an unknown or missing field, an empty text, a box outside the image, a mask or a map of another
+            size than the image, a file that is missing.
     """
     known = {one.name for one in dataclasses.fields(family.annotation)} - {"media"}
     for name in values:
@@ -51,10 +57,17 @@ def annotation_of(family: Family[Any], values: Mapping[str, Any], folder: Path, 
             near = difflib.get_close_matches(name, [*known, *MEDIA], n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted({*known, *MEDIA}))}"
             raise AnnotationError(f"{where}: {family.name} has no field {name!r}; {hint}")
-    media = InputMedia(**{name: _read(name, values[name], folder, where) for name in MEDIA if name in values})
+    given = {name: _read(name, values[name], folder, where) for name in MEDIA if name in values}
+    media = InputMedia(**given.pop("video", {}) | given)
     fields = {name: _read(name, value, folder, where) for name, value in values.items() if name in known}
-    for name in set(_BOXES) & set(fields):
+    for name in set(_BOXES) & set(fields) - {one for one in fields if fields[one] is None}:
+        if "start" not in fields and np.isnan(fields[name]).any():
+            raise AnnotationError(f"{where}: {name}: null is not a box; only frames of a track may be without one")
+        if clip and media.image is not None:
+            fields[name] = np.clip(fields[name], 0, [*media.image.shape[:2]] * 2).astype(np.float32)
         _require_inside(fields[name], media.image, f"{where}: {name}")
+    for name in set(_MAPS) & set(fields):
+        _require_same_size(fields[name], media.image, f"{where}: {name}")
     try:
         return family.annotation(media=media, **fields)
     except TypeError as error:
@@ -69,22 +82,36 @@ def annotated_item(
     key: str,
     group: str,
     parts: tuple[str, ...] = (),
+    *,
+    clip: bool = False,
 ) -> AnnotatedItem:
     """An item of these values, see `annotation_of` and `AnnotatedItem`; nothing is read yet."""
-    make = partial(annotation_of, family, values, folder, where)
-    return AnnotatedItem(key, group, make, partial(content_digest, values, folder, where), parts)
+    make = partial(annotation_of, family, values, folder, where, clip=clip)
+    return AnnotatedItem(key, group, make, partial(digest_of, make), parts)
 
 
-def content_digest(values: Mapping[str, Any], folder: Path, where: str) -> str:
-    """Hash of values and of the files that they name; raises AnnotationError for one that cannot be read."""
-    found = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
-    names = [name for field in _FILES if field in values for name in _as_list(values[field]) if isinstance(name, str)]
-    for name in names:
-        try:
-            found.update(hashlib.sha256((folder / name).read_bytes()).digest())
-        except OSError as error:
-            raise AnnotationError(f"{where}: {error}") from error
-    return found.hexdigest()[:32]
+def digest_of(make: Callable[[], Annotation]) -> str:
+    """Hash of all that an annotation holds, the pixels and samples of its media included; raises AnnotationError."""
+    total = hashlib.sha256()
+    _add(make(), total)
+    return total.hexdigest()[:32]
+
+
+def _add(value: Any, total: hashlib._Hash) -> None:
+    """Adds a value to a hash, each part with its name and kind."""
+    if dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            total.update(field.name.encode())
+            _add(getattr(value, field.name), total)
+    elif isinstance(value, np.ndarray):
+        total.update(f"{value.dtype} {value.shape}".encode())
+        total.update(np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, list | tuple):
+        total.update(f"{len(value)}".encode())
+        for one in value:
+            _add(one, total)
+    else:
+        total.update(f"{type(value).__name__} {value!r}".encode())
 
 
 def _read(name: str, value: Any, folder: Path, where: str) -> Any:
@@ -93,20 +120,17 @@ def _read(name: str, value: Any, folder: Path, where: str) -> Any:
         raise AnnotationError(f"{where}: {name}: expected text that is not empty, found {value!r}")
     reader = _READERS.get(name)
     try:
+        if callable(value):
+            return value()
         if reader is not None:
             return reader(value, folder)
         return tuple(value) if isinstance(value, list) else value
-    except (DatasetError, MediaError, OSError, TypeError, ValueError) as error:
+    except _FAULTS as error:
         raise AnnotationError(f"{where}: {name}: {error}") from error
 
 
 def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def read_image(name: str, folder: Path) -> Image:
-    """A picture file in RGB, uint8 [H, W, 3]; raises OSError, ValueError or DatasetError."""
-    return decode_image((folder / name).read_bytes())
 
 
 def _numbers(shape: tuple[int, ...], value: Any, folder: Path) -> Floats:
@@ -121,9 +145,25 @@ def _numbers(shape: tuple[int, ...], value: Any, folder: Path) -> Floats:
     return found
 
 
+def _boxes(value: Any, folder: Path) -> Floats:
+    """Boxes float32 [N, 4]; those that are null are NaN."""
+    found = _numbers((-1, 4), [[0.0] * 4 if row is None else row for row in value], folder)
+    found[[row is None for row in value]] = np.nan
+    return found
+
+
+def _flow(name: str, folder: Path) -> Floats:
+    found = _array_file(name, folder)
+    if found is None or found.ndim != 3 or found.shape[2] != 2:
+        raise ValueError(f"expected a .npy file of numbers [H, W, 2], found {name}")
+    return found
+
+
 def _array_file(name: str, folder: Path) -> Floats | None:
     """The content of a .npy file; None for another one."""
-    return np.load(folder / name, allow_pickle=False).astype(np.float32) if name.endswith(".npy") else None
+    if not name.endswith(".npy"):
+        return None
+    return np.load(inside(folder, name, folder), allow_pickle=False).astype(np.float32)
 
 
 def _mask(name: str, folder: Path) -> npt.NDArray[np.bool_]:
@@ -151,29 +191,31 @@ def _keypoints(value: Any, folder: Path) -> Keypoints:
     return Keypoints(rows[:, :2], rows[:, 2] > 0)
 
 
-def _sound(name: str, folder: Path) -> Floats:
-    return read_sound(folder / name)
-
-
-def _several(read: Callable[[str, Path], Any], names: Any, folder: Path) -> list[Any]:
+def _several(read: Callable[[Any, Path], Any], names: Any, folder: Path) -> list[Any]:
     return [read(name, folder) for name in names]
 
 
 _READERS: Mapping[str, Callable[[Any, Path], Any]] = {
     "image": read_image,
     "image_history": partial(_several, read_image),
-    "audio": _sound,
-    "audio_history": partial(_several, _sound),
+    "audio": read_part,
+    "audio_history": partial(_several, read_part),
+    "video": read_clip,
     "drawn": read_image,
-    "sound": _sound,
+    "sound": read_part,
     "mask": _mask,
     "depth": _depth,
     "normals": _normals,
     "keypoints": _keypoints,
     "pose": lambda value, folder: CameraPose(*(float(one) for one in value)),
     "point": partial(_numbers, (2,)),
-    "boxes": partial(_numbers, (-1, 4)),
-    **{name: partial(_numbers, (4,)) for name in ("box", "subject", "object")},
+    "boxes": _boxes,
+    "flow": _flow,
+    "spans": partial(_numbers, (-1, 2)),
+    "values": partial(_numbers, (-1, -1)),
+    **{name: partial(_numbers, (-1, 4)) for name in ("subjects", "objects")},
+    **{name: partial(_numbers, (4,)) for name in ("box", "subject", "object", "start")},
+    **{name: partial(_numbers, (3,)) for name in ("normal", "goal", "position", "next_position")},
 }
 
 
@@ -186,3 +228,10 @@ def _require_inside(boxes: Floats, image: Image | None, where: str) -> None:
         if (box < -1).any() or (box > limits + 1).any() or (box[2:] <= box[:2]).any():
             size = f"{image.shape[0]} x {image.shape[1]} pixels"
             raise AnnotationError(f"{where}: {box.tolist()} (y1, x1, y2, x2) is not a box inside an image of {size}")
+
+
+def _require_same_size(found: npt.NDArray[Any], image: Image | None, where: str) -> None:
+    """Raises AnnotationError where an image has another size than what belongs to its pixels."""
+    if image is not None and found.shape[:2] != image.shape[:2]:
+        one, other = (" x ".join(map(str, array.shape[:2])) for array in (found, image))
+        raise AnnotationError(f"{where}: it has {one} pixels, and the image {other}; they are not of one picture")

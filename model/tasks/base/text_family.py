@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from embodio.model.generation import Constraint
 from embodio.model.tasks.base.family import Annotation, Family, InputMedia, Output, token_ids, with_answer
@@ -34,7 +34,7 @@ T = TypeVar("T", bound=TextItem)
 class TextFamily(Family[T]):
     """A family whose answer is a text."""
 
-    answer = ("text", "references")
+    answer: ClassVar[tuple[str, ...]] = ("text", "references")
 
     def target(self, annotation: T, codec: TaskCodec) -> str | None:
         """The text."""

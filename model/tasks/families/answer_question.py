@@ -17,14 +17,20 @@ class Question(TextItem):
     Attributes:
         question: the question as text.
         choices: the possible answers; empty for free text.
+        pair: whether the question is about two images, the first of which is the image history; otherwise an image
+            history is earlier frames of a video.
     """
 
     question: str
     choices: tuple[str, ...] = ()
+    pair: bool = False
 
 
 class AnswerQuestion(TextFamily[Question]):
-    """Question answering (paper, appendices D.5 and D.8): image, video or sound and question in, a few words out."""
+    """Question answering (paper, appendices D.5, D.7 and D.8): media and question in, a few words out.
+
+    Of one image or a pair, of a video with or without its sound, of a sound, and of nothing but words.
+    """
 
     name = "answer_question"
     annotation = Question
@@ -32,16 +38,23 @@ class AnswerQuestion(TextFamily[Question]):
         plain={"question": "what is on the table?"},
         video={"question": "what does the man do?"},
         sound={"question": "what is heard?"},
+        pair={"question": "what is different?"},
+        heard_and_seen={"question": "which instrument makes the sound?"},
     )
     tokens = 32
     metrics = ("vqa_accuracy", "exact_match")
 
     def group(self, annotation: Question) -> str:
-        """`video` for several images, `sound` for a sound alone, otherwise `plain`."""
+        """`pair`, `heard_and_seen` for images with sound, `video` for several images, `sound`, otherwise `plain`."""
         media = annotation.media
+        sound = media.audio is not None or bool(media.audio_history)
+        if annotation.pair:
+            return "pair"
+        if sound and (media.image is not None or media.image_history):
+            return "heard_and_seen"
         if media.image_history:
             return "video"
-        return "sound" if media.image is None and media.audio is not None else "plain"
+        return "sound" if sound else "plain"
 
     def slots(self, annotation: Question, codec: TaskCodec) -> Mapping[str, Filling]:
         """The question."""

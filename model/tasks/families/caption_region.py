@@ -25,7 +25,10 @@ class Region(TextItem):
 
 
 class CaptionRegion(TextFamily[Region]):
-    """Region captioning (paper, appendix D.4): image and box in, a short text out."""
+    """Region captioning (paper, appendix D.4): image and box in, a short text out.
+
+    With the style `text`, it is what is written in the box.
+    """
 
     name = "caption_region"
     annotation = Region

@@ -41,6 +41,7 @@ class CaptionSeveral(Family[SeveralCaptions]):
     groups = groups_of(one={"image": "<the second image>"}, all={})
     answer = ("captions",)
     tokens = 256
+    metrics = ("captions_in_order",)
 
     def group(self, annotation: SeveralCaptions) -> str:
         """`one` or `all`."""

@@ -38,6 +38,7 @@ class FindCuboids(Family[Objects3D]):
     groups = groups_of(plain={"name": "chair"})
     answer = ("cuboids",)
     tokens = PLACES_TOKENS
+    metrics = ("cuboid_errors",)
 
     def slots(self, annotation: Objects3D, codec: TaskCodec) -> Mapping[str, Filling]:
         """The name."""

@@ -24,7 +24,10 @@ class Controlled(ImageItem):
 
 
 class DrawFrom(ImageFamily[Controlled]):
-    """Controllable generation (paper, appendix D.2): map and text in, image out."""
+    """Controllable generation (paper, appendix D.2): map and text in, image out.
+
+    One family for all maps, such as edges, lines, depth, normals, poses, segmentation or sketches: `kind` says which.
+    """
 
     name = "draw_from"
     annotation = Controlled

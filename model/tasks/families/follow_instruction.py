@@ -24,7 +24,10 @@ class InstructionItem(TextItem):
 
 
 class FollowInstruction(TextFamily[InstructionItem]):
-    """Instruction following (paper, appendices D.1 and D.5): instruction, and context or media, in; free text out."""
+    """Instruction following (paper, appendices D.1 and D.5): instruction, and context or media, in; free text out.
+
+    Several turns are `chat`, steps before the answer `reason`.
+    """
 
     name = "follow_instruction"
     annotation = InstructionItem

@@ -20,11 +20,15 @@ class Relationship(TextItem):
     Attributes:
         subject: the region of the first object, float [4] as (y1, x1, y2, x2) in pixels of the image.
         object: the region of the second one.
+        subject_name: name of the first object; "" where it is not known. The prompt does not use it.
+        object_name: name of the second one.
         choices: the possible relationships; empty for free text.
     """
 
     subject: npt.NDArray[np.float32]
     object: npt.NDArray[np.float32]
+    subject_name: str = ""
+    object_name: str = ""
     choices: tuple[str, ...] = ()
 
 

@@ -1,4 +1,4 @@
-"""Tags: the action in a video, or the kind of sound."""
+"""Tags: the action in a video, the one that comes next, or the kind of sound."""
 
 from __future__ import annotations
 
@@ -15,24 +15,28 @@ class Tagged(TextItem):
 
     Attributes:
         choices: the possible tags; empty for free text.
+        ahead: whether the action after the video is asked for.
         scores: in an answer, how likely each tag is; None where tags are not scored.
     """
 
     choices: tuple[str, ...] = ()
+    ahead: bool = False
     scores: Mapping[str, float] | None = None
 
 
 class Tag(TextFamily[Tagged]):
-    """Tagging (paper, appendix D.8): video or sound in, a short name out."""
+    """Tagging and anticipation (paper, appendices D.7 and D.8): video or sound in, a short name out."""
 
     name = "tag"
     annotation = Tagged
-    groups = groups_of(video={}, sound={})
+    groups = groups_of(video={}, ahead={}, sound={})
     tokens = 16
     metrics = ("exact_match",)
 
     def group(self, annotation: Tagged) -> str:
-        """`video` or `sound`."""
+        """`video`, `ahead` for the action that follows it, or `sound`."""
+        if annotation.ahead:
+            return "ahead"
         kind = media_kind(annotation.media)
         return "video" if kind == "image" else kind
 

@@ -67,6 +67,15 @@ def test_a_plan_is_the_grammar_of_the_reference() -> None:
     assert [match.group(1, 2, 6) for match in STEP.finditer(text)] == [("1", "pick", "place"), ("2", "push", "push")]
 
 
+def test_a_step_of_the_published_data_is_written_as_the_paper_does() -> None:
+    """The only step of the first episode of the task twist."""
+    action = [0.0, 0.496875, -0.115625, 0.0, 0.44375, -0.0625, 270.0]
+    assert VOCABULARY.decode(form("vima").write([action])) == (
+        "1: pick from ( <extra_id_693> <extra_id_583> <extra_id_200> ) "
+        "and place to ( <extra_id_587> <extra_id_637> <extra_id_949> )"
+    )
+
+
 @pytest.mark.parametrize(("denominator", "highest"), [(999, 1.0), (1000, 0.999)])
 def test_plans_are_read_in_both_conventions(denominator: int, highest: float) -> None:
     policy_format = form("vima", value_denominator=denominator)
@@ -120,8 +129,8 @@ def test_continuous_control_names_its_action_space_and_what_was_done() -> None:
 
 def test_navigation_tells_observation_position_and_action_of_each_step() -> None:
     policy_format = form("pointnav")
-    past = [{"state": [10, -20, 1.5, 0, 0, 0], "action": [0]}, {"state": [-50, 50, 0, 0, 0, 0], "action": [1]}]
-    seen = moment(policy_format, state=[0, 0, 0, 25, -25, 1], history=past)
+    past = [{"state": [10, -20, 1.5, *[0] * 4], "action": [0]}, {"state": [-50, 50, *[0] * 5], "action": [1]}]
+    seen = moment(policy_format, state=[0, 0, 0, 90, 25, -25, 1], history=past)
     assert VOCABULARY.decode(VOCABULARY.encode(policy_format.prompt(seen, "Go to the goal."))) == (
         "[Text] [S] Go to the goal. Goal: ( <extra_id_949> <extra_id_449> <extra_id_709> ) History: "
         "<image_history_1> ( <extra_id_799> <extra_id_499> <extra_id_714> ) forward "

@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embodio.datasets.annotations import UnknownAnnotationFormatError, annotation_formats, annotation_reader
+from embodio.datasets.annotations import (
+    UnknownAnnotationFormatError,
+    annotation_formats,
+    annotation_reader,
+    families_of_format,
+)
 from embodio.datasets.annotations.parts.item import AnnotationError
 from embodio.datasets.annotations.parts.values import annotation_of
 from embodio.datasets.codecs.image_codec import encode_image
-from embodio.model.tasks.families import family_named
+from embodio.model.tasks.families import families, family_named
 
 
 @pytest.fixture
@@ -102,6 +107,33 @@ def test_samples_of_grit_have_x_before_y(folder: Path) -> None:
 
 
 def test_formats_are_listed() -> None:
-    assert annotation_formats() == ["grit", "jsonl"]
+    assert {"coco", "grit", "jsonl"} <= set(annotation_formats())
+    for name in annotation_formats():
+        assert set(families_of_format(name)) <= set(families())
     with pytest.raises(UnknownAnnotationFormatError, match="did you mean 'jsonl'"):
-        annotation_reader("json")
+        annotation_reader("jsonll")
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "field", "wanted"),
+    [
+        ("track", {"start": [0, 0, 5, 5], "boxes": [[1, 1, 6, 6], None]}, "boxes", [[1, 1, 6, 6], [np.nan] * 4]),
+        ("find_events", {"seconds": 9, "spans": [[1, 2.5]], "labels": ["run"]}, "spans", [[1, 2.5]]),
+        ("navigate", {"goal": [1, 0, 2], "position": [0, 0, 0], "heading": 0.5, "moves": ["left"]}, "goal", [1, 0, 2]),
+        ("box_properties", {"name": "cup", "property": "width", "values": [[4], [5]]}, "values", [[4], [5]]),
+        ("normal_at", {"point": [1, 2], "normal": [0, 1, 0]}, "normal", [0, 1, 0]),
+        ("relations", {"name": "cup", "relations": ["on"], "objects": [[0, 0, 5, 5]]}, "objects", [[0, 0, 5, 5]]),
+        ("flow", {"flow": "flow.npy"}, "flow", np.ones((20, 30, 2))),
+    ],
+)
+def test_numbers_of_families(folder: Path, family: str, values: dict[str, Any], field: str, wanted: Any) -> None:
+    np.save(folder / "flow.npy", np.ones((20, 30, 2)))
+    found = getattr(made(family, folder, image="photo.png", **values), field)
+    np.testing.assert_array_equal(found, np.asarray(wanted, dtype=np.float32))
+
+
+def test_only_frames_of_a_track_may_be_without_a_box(folder: Path) -> None:
+    with pytest.raises(AnnotationError, match="null is not a box"):
+        made("detect", folder, image="photo.png", boxes=[None], labels=["cup"])
+    with pytest.raises(AnnotationError, match=r"flow: expected a \.npy file"):
+        made("flow", folder, image="photo.png", flow="photo.png")

@@ -16,6 +16,7 @@ from embodio.model.tasks.base.family import Family, InputMedia
 from embodio.model.tasks.families import families as all_families
 from embodio.model.tasks.families import family_named
 from embodio.model.tasks.families.answer_question import Question
+from embodio.model.tasks.families.box_properties import Measured, property_of
 from embodio.model.tasks.families.multiple_choice import ChoiceQuestion
 from embodio.model.tasks.locations.labelled import Keypoints
 from embodio.model.tasks.locations.spatial import CameraPose
@@ -55,8 +56,17 @@ def test_what_is_written_is_read_back_within_a_bin(name: str, seed: int) -> None
         return
     found = family.read(as_written(family, example), annotation, CODEC)
     assert not isinstance(found, AnswerError)
+    if isinstance(annotation, Measured) and isinstance(found, Measured):
+        size = np.asarray(annotation.media.image).shape[:2]
+        shares = [property_of(one).shares(np.asarray(one.values), size) for one in (found, annotation)]
+        np.testing.assert_allclose(*shares, atol=max(size) / min(size) / 999 * 1.5 + 1e-3)
+        found = dataclasses.replace(found, values=annotation.values)
     for field in dataclasses.fields(annotation):
         close(getattr(found, field.name), getattr(annotation, field.name), field.name, annotation.media)
+
+
+BINS = {"next_position": 0.11, "normal": 0.006, "spans": 0.065, "flow": 1e-3}
+"""A bin of numbers with a fixed range: 100 m, 2, and at most 60 s; movements are not rounded."""
 
 
 def close(found: Any, wanted: Any, field: str, shown: InputMedia) -> None:
@@ -64,8 +74,10 @@ def close(found: Any, wanted: Any, field: str, shown: InputMedia) -> None:
         return
     if wanted is None:
         assert found is None
-    elif field in ("box", "boxes"):
+    elif field in ("box", "boxes", "point", "subjects", "objects"):
         np.testing.assert_allclose(found, wanted, atol=tolerance(shown))
+    elif field in BINS:
+        np.testing.assert_allclose(found, wanted, atol=BINS[field])
     elif isinstance(wanted, Keypoints):
         np.testing.assert_array_equal(found.visible, wanted.visible)
         np.testing.assert_allclose(found.points, wanted.points, atol=tolerance(shown))
@@ -117,6 +129,9 @@ def test_questions_are_worded_for_what_they_are_about() -> None:
     picture = np.zeros((8, 8, 3), dtype=np.uint8)
     about = (InputMedia(), InputMedia(image=picture), InputMedia(audio=sound), InputMedia(image_history=[picture]))
     assert [group(Question(media=one, question="what?")) for one in about] == ["plain", "plain", "sound", "video"]
+    both = InputMedia(image=picture, audio=sound)
+    assert group(Question(media=both, question="what?")) == "heard_and_seen"
+    assert group(Question(media=about[3], question="what?", pair=True)) == "pair"
 
 
 def test_every_family_is_tried() -> None:

@@ -12,12 +12,16 @@ import numpy as np
 from embodio.model import Vocabulary
 from embodio.model.tasks.base.boxes_family import BoxesItem
 from embodio.model.tasks.base.family import Annotation, InputMedia
+from embodio.model.tasks.base.one_box_family import OneBoxItem
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.base.text_family import TextItem
 from embodio.model.tasks.families.answer_question import Question
+from embodio.model.tasks.families.box_properties import Measured, property_of
 from embodio.model.tasks.families.camera_pose import Movement
+from embodio.model.tasks.families.caption_constrained import ConstrainedCaption
 from embodio.model.tasks.families.caption_region import Region
 from embodio.model.tasks.families.caption_several import SeveralCaptions
+from embodio.model.tasks.families.chat import ChatItem
 from embodio.model.tasks.families.classify import Category
 from embodio.model.tasks.families.cuboids import Objects3D
 from embodio.model.tasks.families.depth import DepthItem
@@ -25,6 +29,8 @@ from embodio.model.tasks.families.detect import Detected
 from embodio.model.tasks.families.draw import Drawn
 from embodio.model.tasks.families.draw_from import Controlled
 from embodio.model.tasks.families.edit import Edited
+from embodio.model.tasks.families.find_events import Events
+from embodio.model.tasks.families.flow import FlowItem
 from embodio.model.tasks.families.follow_instruction import InstructionItem
 from embodio.model.tasks.families.goal_image import Goal
 from embodio.model.tasks.families.inpaint import Inpainted
@@ -33,16 +39,24 @@ from embodio.model.tasks.families.keypoints import Person
 from embodio.model.tasks.families.localise import Localised
 from embodio.model.tasks.families.make_sound import SoundItem
 from embodio.model.tasks.families.multiple_choice import ChoiceQuestion
+from embodio.model.tasks.families.navigate import MOVES, Navigated
 from embodio.model.tasks.families.next_action import ActionAhead
 from embodio.model.tasks.families.next_frame import FrameAhead
 from embodio.model.tasks.families.next_state import StateAhead
+from embodio.model.tasks.families.normal_at import PointNormal
 from embodio.model.tasks.families.normals import NormalsItem
 from embodio.model.tasks.families.plan import Planned
+from embodio.model.tasks.families.point import Pointed
+from embodio.model.tasks.families.reason import Reasoned
 from embodio.model.tasks.families.refer import Reference
+from embodio.model.tasks.families.refer_several import References
 from embodio.model.tasks.families.relate import Relationship
+from embodio.model.tasks.families.relations import Relations
 from embodio.model.tasks.families.segment import Segmented
 from embodio.model.tasks.families.tag import Tagged
+from embodio.model.tasks.families.track import Tracked
 from embodio.model.tasks.families.view import Viewed
+from embodio.model.tasks.locations.box_properties import BOX_PROPERTIES, PAIR_PROPERTIES
 from embodio.model.tasks.locations.labelled import Keypoints
 from embodio.model.tasks.locations.spatial import CameraPose, Cuboid
 
@@ -117,9 +131,10 @@ def localised(rng: Generator) -> Localised:
 
 
 def detected(rng: Generator) -> Detected:
-    shown = media(rng)
+    shown, listed = media(rng), bool(rng.random() < 0.5)
     found = boxes(rng, shown)
-    return Detected(media=shown, boxes=found, labels=tuple(words(rng) for _ in found))
+    labels = tuple(words(rng) for _ in found)
+    return Detected(media=shown, boxes=found, labels=labels, names=NAMES if listed else (), listed=listed)
 
 
 def robot(rng: Generator) -> dict[str, Any]:
@@ -135,10 +150,18 @@ def robot(rng: Generator) -> dict[str, Any]:
 def segmented(rng: Generator) -> Segmented:
     shown = media(rng)
     size = np.asarray(shown.image).shape
-    place = None if rng.random() < 0.5 else box(rng, size)
-    point = None if rng.random() < 0.7 else rng.uniform(0, size[:2]).astype(np.float32)
-    name = "" if place is not None and rng.random() < 0.5 else words(rng)
-    return Segmented(media=shown, name=name, box=place, point=point, mask=rng.random(size[:2]) < 0.5)
+    asked: list[dict[str, Any]] = [
+        {"name": words(rng)},
+        {"name": words(rng), "box": box(rng, size)},
+        {"box": box(rng, size)},
+        {"point": point(rng, size)},
+        {"names": NAMES[:2]},
+        {"names": NAMES[:2], "box": box(rng, size)},
+        {"names": NAMES[:2], "complement": True},
+        {"expression": words(rng)},
+        {"facing": "up"},
+    ]
+    return Segmented(media=shown, mask=rng.random(size[:2]) < 0.5, **asked[int(rng.integers(len(asked)))])
 
 
 def several(rng: Generator) -> SeveralCaptions:
@@ -173,8 +196,8 @@ MAKE: dict[str, Callable[[Generator], Annotation]] = {
     "read_text": lambda rng: read_text(rng),
     "relate": lambda rng: related(rng),
     "transcribe": lambda rng: TextItem(media=any_media(rng), text=words(rng)),
-    "tag": lambda rng: Tagged(media=any_media(rng), text=words(rng), choices=NAMES),
-    "answer_question": lambda rng: Question(media=any_media(rng), question="what is {it}?", text=words(rng)),
+    "tag": lambda rng: Tagged(media=any_media(rng), text=words(rng), choices=NAMES, ahead=bool(rng.random() < 0.3)),
+    "answer_question": lambda rng: question(rng),
     "classify": lambda rng: (
         dataclasses.replace(with_image(Category, rng, box, "box"), text=words(rng))
         if rng.random() < 0.5
@@ -188,12 +211,14 @@ MAKE: dict[str, Callable[[Generator], Annotation]] = {
     "camera_pose": lambda rng: Movement(media=InputMedia(image=image(rng), image_history=[image(rng)]), pose=pose(rng)),
     "segment": segmented,
     "depth": lambda rng: with_image(DepthItem, rng, lambda r, size: r.random(size[:2]).astype(np.float32), "depth"),
-    "normals": lambda rng: with_image(NormalsItem, rng, normals, "normals"),
+    "normals": lambda rng: dataclasses.replace(
+        with_image(NormalsItem, rng, normals, "normals"), colours=str(rng.choice(["xyz", "zxy", "yzx"]))
+    ),
     "draw": lambda rng: Drawn(text=words(rng), drawn=image(rng)),
     "edit": lambda rng: Edited(media=media(rng), instruction=words(rng), drawn=image(rng)),
     "view": lambda rng: Viewed(media=media(rng), pose=pose(rng), drawn=image(rng)),
     "inpaint": lambda rng: inpainted(rng),
-    "make_sound": lambda rng: SoundItem(text=words(rng), sound=rng.normal(size=1000).astype(np.float32)),
+    "make_sound": lambda rng: made_sound(rng),
     "goal_image": lambda rng: Goal(**robot(rng), intermediate=bool(rng.random() < 0.5), drawn=image(rng)),
     "next_frame": lambda rng: FrameAhead(
         **robot(rng), count=int(rng.integers(1, 4)), robot=bool(rng.random() < 0.7), drawn=image(rng)
@@ -203,6 +228,25 @@ MAKE: dict[str, Callable[[Generator], Annotation]] = {
     "describe_task": lambda rng: TextItem(media=media(rng), text=words(rng)),
     "judge_action": lambda rng: ActionJudged(**robot(rng), actions=values(rng, 7), right=bool(rng.random() < 0.5)),
     "plan": lambda rng: Planned(**robot(rng), actions=values(rng, int(rng.integers(1, 30)))),
+    "box_properties": lambda rng: measured(rng),
+    "caption_constrained": lambda rng: ConstrainedCaption(
+        media=media(rng), text="a red cup", longer_than=1, words=("cup",), prefix="" if rng.random() < 0.5 else "A"
+    ),
+    "chat": lambda rng: ChatItem(
+        media=InputMedia() if rng.random() < 0.5 else any_media(rng),
+        turns=tuple(words(rng) for _ in range(2 * int(rng.integers(3)) + 1)),
+        text=words(rng),
+    ),
+    "find_events": lambda rng: events(rng),
+    "flow": lambda rng: with_image(FlowItem, rng, flow, "flow"),
+    "navigate": lambda rng: navigated(rng),
+    "normal_at": lambda rng: point_normal(rng),
+    "point": lambda rng: with_image(partial(Pointed, expression=words(rng)), rng, point, "point"),
+    "reason": lambda rng: Reasoned(media=media(rng), question="how many?", steps=f"A {words(rng)}.", text=words(rng)),
+    "refer_several": lambda rng: references(rng),
+    "relations": lambda rng: relations(rng),
+    "sound_source": lambda rng: with_image(OneBoxItem, rng, box, "box"),
+    "track": lambda rng: tracked(rng),
 }
 
 
@@ -228,10 +272,114 @@ def read_text(rng: Generator) -> BoxesItem:
 def related(rng: Generator) -> Relationship:
     shown = media(rng)
     size = np.asarray(shown.image).shape
-    return Relationship(media=shown, subject=box(rng, size), object=box(rng, size), text=words(rng))
+    return Relationship(
+        media=shown,
+        subject=box(rng, size),
+        object=box(rng, size),
+        subject_name=words(rng),
+        object_name=words(rng),
+        text=words(rng),
+    )
 
 
 def inpainted(rng: Generator) -> Inpainted:
     shown = media(rng)
     size = np.asarray(shown.image).shape
     return Inpainted(media=shown, box=box(rng, size), name=words(rng), drawn=np.asarray(shown.image))
+
+
+def point(rng: Generator, size: tuple[int, ...]) -> np.ndarray:
+    return rng.uniform(0, size[:2]).astype(np.float32)
+
+
+def flow(rng: Generator, size: tuple[int, ...]) -> np.ndarray:
+    return rng.uniform(-0.25 * max(size[:2]), 0.25 * max(size[:2]), (*size[:2], 2)).astype(np.float32)
+
+
+def question(rng: Generator) -> Question:
+    shown = any_media(rng)
+    if shown.audio is None and rng.random() < 0.3:
+        shown = dataclasses.replace(shown, audio=rng.normal(size=800).astype(np.float32))
+    return Question(
+        media=shown, question=f"what is {{it}} {words(rng)}?", text=words(rng), pair=bool(rng.random() < 0.2)
+    )
+
+
+def made_sound(rng: Generator) -> SoundItem:
+    sound = rng.normal(size=1000).astype(np.float32)
+    if rng.random() < 0.25:
+        return SoundItem(media=media(rng), sound=sound)
+    return SoundItem(text=words(rng), kind=("sound", "music", "speech")[int(rng.integers(3))], sound=sound)
+
+
+def measured(rng: Generator) -> Measured:
+    shown, count = media(rng), int(rng.integers(0, 3))
+    size = np.asarray(shown.image).shape
+    known = PAIR_PROPERTIES if count == 2 else BOX_PROPERTIES
+    asked = Measured(
+        media=shown,
+        property=str(rng.choice(list(known))),
+        name="" if count else words(rng),
+        expressions=tuple(words(rng) for _ in range(count)),
+    )
+    found = np.stack([box(rng, size) for _ in range(count or int(rng.integers(1, 4)))]).astype(np.float64)
+    values = property_of(asked).of(found, (size[0], size[1]))
+    return dataclasses.replace(asked, values=values.astype(np.float32))
+
+
+def events(rng: Generator) -> Events:
+    name, seconds = "" if rng.random() < 0.5 else words(rng), float(rng.uniform(1, 60))
+    spans = np.sort(rng.uniform(0, seconds, (int(rng.integers(1, 4)), 2)), axis=1).astype(np.float32)
+    labels = tuple(name or words(rng) for _ in spans)
+    return Events(media=any_media(rng), seconds=seconds, name=name, spans=spans, labels=labels)
+
+
+def navigated(rng: Generator) -> Navigated:
+    with_state = bool(rng.random() < 0.5)
+    return Navigated(
+        media=media(rng),
+        goal=rng.uniform(-40, 40, 3),
+        position=rng.uniform(-40, 40, 3),
+        heading=float(rng.uniform(-3, 3)),
+        moves=tuple(rng.choice(MOVES, int(rng.integers(0, 4))).tolist()),
+        with_state=with_state,
+        move=str(rng.choice(MOVES)),
+        next_position=rng.uniform(-40, 40, 3) if with_state else None,
+    )
+
+
+def point_normal(rng: Generator) -> PointNormal:
+    shown, normal = media(rng), rng.normal(size=3)
+    found = (normal / np.linalg.norm(normal)).astype(np.float32)
+    return PointNormal(media=shown, point=point(rng, np.asarray(shown.image).shape), normal=found)
+
+
+def references(rng: Generator) -> References:
+    shown = media(rng)
+    size, count = np.asarray(shown.image).shape, int(rng.integers(2, 4))
+    found = np.stack([box(rng, size) for _ in range(count)])
+    labels = ("",) * count
+    return References(media=shown, expressions=tuple(words(rng) for _ in found), boxes=found, labels=labels)
+
+
+def relations(rng: Generator) -> Relations:
+    shown, own = media(rng), bool(rng.random() < 0.5)
+    size = np.asarray(shown.image).shape
+    objects = boxes(rng, shown)
+    return Relations(
+        media=shown,
+        name=words(rng),
+        box=box(rng, size) if own else None,
+        relations=tuple(str(rng.choice(["on", "next to"])) for _ in objects),
+        subjects=None if own else np.stack([box(rng, size) for _ in objects]),
+        objects=objects,
+        names=tuple(words(rng) for _ in objects),
+    )
+
+
+def tracked(rng: Generator) -> Tracked:
+    last, earlier = image(rng), int(rng.integers(1, 4))
+    shown = InputMedia(image=last, image_history=[last[::-1].copy() for _ in range(earlier)])
+    found = np.stack([box(rng, last.shape) for _ in range(earlier + 1)])
+    found[1:][rng.random(len(found) - 1) < 0.3] = np.nan
+    return Tracked(media=shown, start=found[0], boxes=found[1:])

@@ -15,6 +15,7 @@ from embodio.model.errors import ModelError
 from embodio.train.command_line.arguments import quoted
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.commands.data.schemas import (
+    AnnotationsConfig,
     CodesConfig,
     ConvertDataConfig,
     CorpusConfig,
@@ -22,6 +23,7 @@ from embodio.train.commands.data.schemas import (
     PromptsConfig,
     RecordsConfig,
     StatsConfig,
+    TasksConfig,
     VerifyConfig,
     VisualiseConfig,
 )
@@ -104,6 +106,17 @@ _CONVERT = (
     "embodio-data convert data/lift out=data/lift_lerobot to=lerobot",
     "embodio-data convert tfds:bridge_dataset folder=~/tensorflow_datasets out=data/bridge",
 )
+_ABOUT = "Show what a file of annotations holds for a family of tasks, and a page of examples."
+_ANNOTATIONS = (
+    "embodio-data annotations instances_val2017.json format=coco family=detect media=val2017",
+    "embodio-data annotations val.csv format=audio_captions family=caption media=wav out=page.html",
+)
+_TASKS = (
+    "embodio-data tasks data=~/data",
+    "embodio-data tasks category=audio 'licence=CC BY'",
+    "embodio-data tasks vqa_v2",
+    "embodio-data tasks family=refer out=refer.json",
+)
 _CODES = "embodio-data codes corpus image_tokenizer=runs/image audio_tokenizer=runs/audio workers=2"
 _PAGES = (
     "embodio-data visualise data/lift out=lift.html 'episodes=[0,5]'",
@@ -114,12 +127,7 @@ _PAGES = (
 def verbs() -> dict[str, Verb]:
     """Name -> verb of `embodio-data`."""
     return {
-        "inspect": Verb(
-            InspectConfig,
-            _inspect,
-            "Show what a data set holds, and propose its YAML file.",
-            _INSPECT,
-        ),
+        "inspect": Verb(InspectConfig, _inspect, "Show what a data set holds, and propose its YAML file.", _INSPECT),
         "prompts": Verb(
             PromptsConfig,
             _prompts,
@@ -132,11 +140,18 @@ def verbs() -> dict[str, Verb]:
             "Show what a corpus holds: its records, the columns they come from, and what is damaged.",
             _RECORDS,
         ),
+        "annotations": Verb(AnnotationsConfig, _annotations, _ABOUT, _ANNOTATIONS),
         "stats": Verb(
             StatsConfig,
             _stats,
             "Compute minimum, maximum, mean, deviation and quantiles of a data set's numbers.",
             ("embodio-data stats data/lift 'fields=[action,state]'",),
+        ),
+        "tasks": Verb(
+            TasksConfig,
+            _tasks,
+            "List the tasks of instruction tuning: sources, licences, shares, and which can be read here.",
+            _TASKS,
         ),
         "convert": Verb(
             ConvertDataConfig,
@@ -189,10 +204,22 @@ def _records(config: RecordsConfig) -> int:
     return records(config)
 
 
+def _annotations(config: AnnotationsConfig) -> int:
+    from embodio.train.commands.data.annotations import show_annotations
+
+    return show_annotations(config)
+
+
 def _stats(config: StatsConfig) -> int:
     from embodio.train.commands.data.stats import stats
 
     return stats(config)
+
+
+def _tasks(config: TasksConfig) -> int:
+    from embodio.train.commands.data.tasks import tasks
+
+    return tasks(config)
 
 
 def _convert(config: ConvertDataConfig) -> int:

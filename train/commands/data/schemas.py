@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from embodio.datasets.catalogue.kinds import KINDS, MODALITIES
 from embodio.datasets.conversion.settings import ConversionSettings
 from embodio.datasets.engines import engine_names
 from embodio.datasets.errors import DatasetError
@@ -77,6 +78,82 @@ class RecordsConfig:
     def __post_init__(self) -> None:
         require_ranges(self, look=AT_LEAST_ONE, workers=AT_LEAST_ONE)
         _require_engine(self.engine)
+
+
+@dataclass(frozen=True)
+class TasksConfig:
+    """Settings of `embodio-data tasks`.
+
+    Attributes:
+        source: name of a task, to show all that is known of it; empty lists many.
+        data: root of all data: shows which tasks can be read below it.
+        match: only tasks whose name or title contains this text.
+        category: only tasks of a category or a group of categories whose name contains this text, such as audio.
+        family: only tasks of this family, such as caption.
+        modality: only tasks that read or write it: text, image, audio, video or robot.
+        licence: only tasks whose licence contains this text, such as "CC BY 4.0".
+        kind: only tasks of this kind: prompted, pretraining, augmentation or free_form.
+        format: only tasks in this format, such as coco.
+        readable: only tasks that can be read below data.
+        rows: list all tasks; without a filter only their categories are listed.
+        catalogue: folder of YAML files of your own in place of the catalogue.
+        out: JSON file to write the tasks to.
+    """
+
+    source: str = ""
+    data: Path | None = None
+    match: str = ""
+    category: str = ""
+    family: str = ""
+    modality: str = ""
+    licence: str = ""
+    kind: str = ""
+    format: str = ""
+    readable: bool = False
+    rows: bool = False
+    catalogue: Path | None = None
+    out: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name, known in (("modality", MODALITIES), ("kind", KINDS)):
+            if getattr(self, name) not in ("", *known):
+                raise UsageError(f"{name}: got {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        if self.readable and self.data is None:
+            raise UsageError("readable: give the root of all data too, such as data=data")
+
+
+@dataclass(frozen=True)
+class AnnotationsConfig:
+    """Settings of `embodio-data annotations`.
+
+    Attributes:
+        source: the file of annotations, or the folder where the format says so.
+        format: name of the format, such as coco; docs/evaluation.md lists them.
+        family: of tasks, such as detect.
+        media: folder of pictures, sounds and videos; null for the folder of the source.
+        reading: further settings of the format, such as {split: val, frames: 2}.
+        fields: of the format table, field -> column or template, such as {image: "{id}.jpg", text: caption}.
+        count: how many items, from across the file, are looked at.
+        out: HTML file with these items as examples of a network; null writes none.
+        network: of which size the network is that the examples are made for.
+        vocabulary: SentencePiece model of that network; null takes the one that ships.
+        seed: of the draws of wordings.
+    """
+
+    source: str
+    format: str
+    family: str
+    media: Path | None = None
+    reading: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
+    count: int = 8
+    out: Path | None = None
+    network: str = "nano_generalist"
+    vocabulary: Path | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_ranges(self, count=AT_LEAST_ONE, seed=COUNT)
 
 
 @dataclass(frozen=True)

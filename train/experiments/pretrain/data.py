@@ -13,11 +13,12 @@ from embodio.datasets.records.corpora import Corpora
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.stream.mixture import Mixture, MixtureEntry
 from embodio.datasets.tasks.parts.objective_task import ObjectiveTask, rates_of
+from embodio.datasets.tasks.parts.record_task import RecordTask
 from embodio.train.experiments.pretrain.config import PretrainConfig
 
 
 @dataclass(frozen=True)
-class PretrainData:
+class StageData:
     """Opened sources.
 
     Attributes:
@@ -29,13 +30,13 @@ class PretrainData:
     """
 
     training: Mixture
-    held_out: Mapping[str, ObjectiveTask]
+    held_out: Mapping[str, RecordTask]
     rates: Mapping[str, float]
     identity: Mapping[str, Mapping[str, Any]]
     notes: tuple[str, ...]
 
 
-def gather(config: PretrainConfig, trained: ObjectiveContext, measured: ObjectiveContext) -> PretrainData:
+def gather(config: PretrainConfig, trained: ObjectiveContext, measured: ObjectiveContext) -> StageData:
     """Opens all sources.
 
     Args:
@@ -62,7 +63,7 @@ def gather(config: PretrainConfig, trained: ObjectiveContext, measured: Objectiv
     return _gathered(Mixture(entries, config.mixture.config()), held_out, notes)
 
 
-def _of_corpora(config: PretrainConfig, trained: ObjectiveContext, measured: ObjectiveContext) -> PretrainData:
+def _of_corpora(config: PretrainConfig, trained: ObjectiveContext, measured: ObjectiveContext) -> StageData:
     """The sources of `config.corpora`; errors as in `gather`."""
     corpora = Corpora.load(config.corpora)
     if config.shippable:
@@ -75,12 +76,12 @@ def _of_corpora(config: PretrainConfig, trained: ObjectiveContext, measured: Obj
     return _gathered(training, {name: tasks[name] for name in names if name in tasks}, notes)
 
 
-def _gathered(training: Mixture, held_out: Mapping[str, ObjectiveTask], notes: list[str]) -> PretrainData:
+def _gathered(training: Mixture, held_out: Mapping[str, ObjectiveTask], notes: list[str]) -> StageData:
     tasks = {entry.name: entry.task for entry in training.entries if isinstance(entry.task, ObjectiveTask)}
     rates = dict(zip(tasks, training.rates().tolist(), strict=True))
     notes += [f"{rates[name]:7.2%} {name}: {len(task)} records" for name, task in tasks.items()]
     identity = {name: {"records": len(task), "sha256": task.digest} for name, task in tasks.items()}
-    return PretrainData(training, held_out, rates, identity, tuple(notes))
+    return StageData(training, held_out, rates, identity, tuple(notes))
 
 
 def _task(

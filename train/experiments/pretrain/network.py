@@ -13,7 +13,7 @@ from embodio.model.network.targets import Tokenizer, code_rows
 from embodio.model.tokenizers.files import load_audio_tokenizer, load_image_tokenizer
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.errors import TrainError
-from embodio.train.experiments.pretrain.config import PretrainConfig
+from embodio.train.experiments.pretrain.stage import NetworkStageConfig
 
 
 def opened_vocabulary(place: str) -> Vocabulary:
@@ -31,7 +31,7 @@ def opened_vocabulary(place: str) -> Vocabulary:
     return Vocabulary.from_file(path)
 
 
-def opened_tokenizers(config: PretrainConfig) -> dict[str, Tokenizer]:
+def opened_tokenizers(config: NetworkStageConfig) -> dict[str, Tokenizer]:
     """Target modality -> its frozen tokeniser; raises ConfigError or WeightsError if one cannot be read."""
     found: dict[str, Tokenizer] = {}
     if config.image_tokenizer:
@@ -41,7 +41,7 @@ def opened_tokenizers(config: PretrainConfig) -> dict[str, Tokenizer]:
     return found
 
 
-def network_config(config: PretrainConfig, vocabulary: Vocabulary, tokenizers: dict[str, Tokenizer]) -> ModelConfig:
+def network_config(config: NetworkStageConfig, vocabulary: Vocabulary, tokenizers: dict[str, Tokenizer]) -> ModelConfig:
     """The named size, with tables for this vocabulary and these codes, and the masks of the settings.
 
     Raises:

@@ -29,7 +29,7 @@ from embodio.train.bundles import NetworkBundle
 from embodio.train.checkpoints.kept import CHECKPOINT, STATE
 from embodio.train.experiment import Parts
 from embodio.train.experiments.pretrain.config import PretrainConfig
-from embodio.train.experiments.pretrain.data import PretrainData, gather
+from embodio.train.experiments.pretrain.data import StageData, gather
 from embodio.train.experiments.pretrain.network import (
     make_network,
     network_config,
@@ -38,6 +38,7 @@ from embodio.train.experiments.pretrain.network import (
     seen_in_training,
 )
 from embodio.train.experiments.pretrain.samples import HeldOutSamples
+from embodio.train.experiments.pretrain.stage import NetworkStageConfig
 from embodio.train.objective import TokenLoss
 from embodio.train.starting_weights import Start, digest_if_here, load_start, open_start, report
 from embodio.train.validation import Validator
@@ -47,7 +48,18 @@ EXAMPLES_REVISION = 2
 
 
 def pretrain_parts(config: PretrainConfig) -> Parts[UnifiedIO2]:
-    """Opens corpus, vocabulary and tokenisers, and makes network, batches and validators.
+    """The parts of a pre-training run; errors as in `network_parts`."""
+    return network_parts(config, functools.partial(gather, config))
+
+
+def network_parts(
+    config: NetworkStageConfig, opened: Callable[[ObjectiveContext, ObjectiveContext], StageData]
+) -> Parts[UnifiedIO2]:
+    """Opens data, vocabulary and tokenisers, and makes network, batches and validators.
+
+    Args:
+        config: settings of the run.
+        opened: opens the data, for the network in training and for the one in validation.
 
     Raises:
         DatasetError: a source is absent, damaged or empty.
@@ -60,7 +72,7 @@ def pretrain_parts(config: PretrainConfig) -> Parts[UnifiedIO2]:
     tokenizers = opened_tokenizers(config)
     sizes = network_config(config, vocabulary, tokenizers)
     seen = seen_in_training(sizes, config.patches)
-    data = gather(config, ObjectiveContext(seen, vocabulary), ObjectiveContext(sizes, vocabulary))
+    data = opened(ObjectiveContext(seen, vocabulary), ObjectiveContext(sizes, vocabulary))
     torch.manual_seed(config.seed)  # reading initial weights drew random numbers
     model = make_network(sizes, tokenizers)
     notes: list[RenderableType] = list(data.notes)
@@ -93,7 +105,7 @@ def pretrain_parts(config: PretrainConfig) -> Parts[UnifiedIO2]:
     )
 
 
-def _vocabulary(config: PretrainConfig, checkpoint: Path | None, start: Start | None) -> Vocabulary:
+def _vocabulary(config: NetworkStageConfig, checkpoint: Path | None, start: Start | None) -> Vocabulary:
     """That of the resumed run; else the one that is named; else that of the initial weights, or the one that ships."""
     if checkpoint is not None:
         check_sums(checkpoint, [name for name in (VOCABULARY,) if (checkpoint / name).is_file()])
@@ -104,7 +116,7 @@ def _vocabulary(config: PretrainConfig, checkpoint: Path | None, start: Start | 
 
 
 def _validators(
-    config: PretrainConfig, data: PretrainData, processor: FeatureMaker, packing: tuple[ModelConfig, Capacity] | None
+    config: NetworkStageConfig, data: StageData, processor: FeatureMaker, packing: tuple[ModelConfig, Capacity] | None
 ) -> Mapping[str, Validator]:
     """A validator for each source with a validation split."""
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.stream.numbered_batches import made
-from embodio.datasets.tasks.parts.objective_task import ObjectiveTask
+from embodio.datasets.tasks.parts.record_task import RecordTask
 from embodio.model.example import Example
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
@@ -25,7 +25,7 @@ class HeldOutSamples:
         count: largest number of examples.
     """
 
-    def __init__(self, held_out: Mapping[str, ObjectiveTask], processor: Processor, count: int) -> None:
+    def __init__(self, held_out: Mapping[str, RecordTask], processor: Processor, count: int) -> None:
         self._held_out, self._processor, self._count = held_out, processor, count
 
     def __call__(self, network: UnifiedIO2) -> Sequence[Sample]:
@@ -46,7 +46,7 @@ class HeldOutSamples:
                     found[item[0]] = item[1]
         return found
 
-    def _of_source(self, source: str, task: ObjectiveTask) -> Iterator[tuple[str, Example]]:
+    def _of_source(self, source: str, task: RecordTask) -> Iterator[tuple[str, Example]]:
         """Examples of one source, each with another set of targets."""
         known = set()
         for index in range(min(_TRIES, len(task))):
