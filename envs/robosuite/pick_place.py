@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from embodio.envs.robosuite.reaching import ReachSettings, Vector, yaw_to_hold
+from embodio.envs.robosuite.reaching import ReachSettings, Vector, rotation_of, yaw_to_hold
 from embodio.envs.robosuite.task import ObjectPoses
 
 _ON_ITS_WAY = 0.85  # of the clearance
@@ -104,7 +103,7 @@ class PickPlaceExpert:
         settings = self._settings
         state = np.asarray(observation["state"], np.float64)
         position, rotation = self._env.body_pose(self._grasp.name)
-        gripper, opening = Rotation.from_quat(state[3:7]), float(state[7] - state[8])
+        gripper, opening = rotation_of(state[3:7]), float(state[7] - state[8])
         to_grasp = position + self._grasp.along * rotation[:, 0] - state[:3]
         to_grasp[2] += self._grasp.height
         yaw = yaw_to_hold(gripper, rotation, self._grasp.symmetry, self._grasp.axis)

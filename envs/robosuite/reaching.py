@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from embodio.envs.robosuite.controls.osc_pose import METRES_PER_UNIT, RADIANS_PER_UNIT
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation  # loaded when an expert acts, not when a task is looked up
 
 _OPEN, _CLOSE = -1.0, 1.0
 Vector = NDArray[np.float64]
@@ -104,6 +107,13 @@ class ReachSettings:
         return np.append(np.clip(arm, -1.0, 1.0), _CLOSE if close else _OPEN).astype(np.float32)
 
 
+def rotation_of(quaternion: Vector) -> Rotation:
+    """The rotation of a gripper whose quaternion [4] is (x, y, z, w)."""
+    from scipy.spatial.transform import Rotation
+
+    return Rotation.from_quat(quaternion)
+
+
 def heading(gripper: Rotation) -> float:
     """Direction (rad) of the gripper's x axis, seen from above."""
     x, y, _ = gripper.apply([1.0, 0.0, 0.0])
@@ -132,4 +142,6 @@ def yaw_to_hold(gripper: Rotation, rotation: NDArray[np.float64], symmetry: floa
 
 def pointing_down(heading: float) -> Rotation:
     """The rotation that points straight down, with its x axis in the direction `heading` (rad)."""
+    from scipy.spatial.transform import Rotation
+
     return Rotation.from_euler("ZX", [heading, np.pi])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from embodio.envs.embodiment import Dimension
 from embodio.envs.errors import InvalidAction
@@ -32,12 +31,16 @@ class AbsolutePose(Control):
 
     def command(self, values: Vector) -> Vector:
         """Position and rotation vector; raises InvalidAction if the quaternion is almost zero."""
+        from scipy.spatial.transform import Rotation
+
         if np.linalg.norm(values[3:]) < _LEAST_LENGTH:
             raise InvalidAction(f"the quaternion {np.round(values[3:], 3)} is almost zero; give one of length 1")
         return np.concatenate([values[:3], Rotation.from_quat(values[3:]).as_rotvec()])
 
     def moved(self, pose: ArmPose, translation: Vector, rotation: Vector) -> Vector:
         """The pose after the motion."""
+        from scipy.spatial.transform import Rotation
+
         turned = Rotation.from_rotvec(rotation) * Rotation.from_matrix(pose.rotation)
         return np.concatenate([pose.position + translation, turned.as_quat()])
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from embodio.envs.robosuite.reaching import ReachSettings
+from embodio.envs.robosuite.reaching import ReachSettings, rotation_of
 from embodio.envs.robosuite.task import ObjectPoses, RobosuiteTask
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 _HINGE = np.array([0.255, 0.0, 0.0])  # in the frame of the door's panel (m)
 _SIGN = np.array([-1.0, -1.0, 1.0])
@@ -64,7 +66,7 @@ class DoorExpert:
         """
         settings = self._settings
         state = np.asarray(observation["state"], np.float64)
-        gripper, opening = Rotation.from_quat(state[3:7]), float(state[7] - state[8])
+        gripper, opening = rotation_of(state[3:7]), float(state[7] - state[8])
         frame, panel, latch = (self._env.body_pose(f"Door_{part}") for part in ("frame", "door", "latch"))
         opened = _angle(frame[1].T @ panel[1], about=2)
         turned = _angle(panel[1].T @ latch[1], about=1)
@@ -95,16 +97,22 @@ def _across(lever: NDArray[np.float64]) -> Rotation:
     Args:
         lever: its rotation matrix [3, 3].
     """
+    from scipy.spatial.transform import Rotation
+
     return Rotation.from_matrix(lever[:, [2, 0, 1]] * _SIGN)
 
 
 def _angle(rotation: NDArray[np.float64], about: int) -> float:
     """The angle (rad) of a rotation about a coordinate axis."""
+    from scipy.spatial.transform import Rotation
+
     return float(Rotation.from_matrix(rotation).as_rotvec()[about])
 
 
 def _about(axis: int, angle: float) -> NDArray[np.float64]:
     """The rotation matrix [3, 3] about a coordinate axis."""
+    from scipy.spatial.transform import Rotation
+
     return Rotation.from_rotvec(angle * np.eye(3)[axis]).as_matrix()
 
 

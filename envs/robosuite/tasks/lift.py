@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from embodio.envs.robosuite.reaching import ReachSettings, yaw_to_hold
+from embodio.envs.robosuite.reaching import ReachSettings, rotation_of, yaw_to_hold
 from embodio.envs.robosuite.task import ObjectPoses, RobosuiteTask
 
 _QUARTER_TURN = np.pi / 2  # the symmetry of the cube
@@ -63,7 +62,7 @@ class LiftExpert:
         state = np.asarray(observation["state"], np.float64)
         cube_position, cube_rotation = self._env.body_pose("cube")
         to_cube = cube_position - state[:3]
-        gripper = Rotation.from_quat(state[3:7])
+        gripper = rotation_of(state[3:7])
         yaw_error = yaw_to_hold(gripper, cube_rotation, _QUARTER_TURN)
         opening = state[7] - state[8]
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from embodio.envs.robosuite.reaching import ReachSettings, yaw_to_hold
+from embodio.envs.robosuite.reaching import ReachSettings, rotation_of, yaw_to_hold
 from embodio.envs.robosuite.task import ObjectPoses, RobosuiteTask
 
 _HANDLES = np.array([[0.0, 0.16, 0.06], [0.0, -0.16, 0.06]])  # in the frame of the pot (m)
@@ -46,7 +45,7 @@ class TwoArmLiftExpert:
         held = all(now and arm[7] - arm[8] < _HELD for now, arm in zip(reached, arms, strict=True))
         parts = []
         for arm, grasp, close in zip(arms, grasps, reached, strict=True):
-            gripper, motion = Rotation.from_quat(arm[3:7]), grasp - arm[:3]
+            gripper, motion = rotation_of(arm[3:7]), grasp - arm[:3]
             yaw = yaw_to_hold(gripper, rotation, np.pi, axis=1)
             if held:
                 motion, yaw = np.array([0.0, 0.0, _LIFT]), 0.0
@@ -58,7 +57,7 @@ class TwoArmLiftExpert:
     @staticmethod
     def _reached(arm: NDArray[np.float64], grasp: NDArray[np.float64], rotation: NDArray[np.float64]) -> bool:
         """Whether the handle is between the fingers of an arm."""
-        yaw = yaw_to_hold(Rotation.from_quat(arm[3:7]), rotation, np.pi, axis=1)
+        yaw = yaw_to_hold(rotation_of(arm[3:7]), rotation, np.pi, axis=1)
         return _SETTINGS.may_close(grasp - arm[:3], yaw, float(arm[7] - arm[8]), _EMPTY)
 
 

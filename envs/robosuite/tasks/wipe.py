@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from embodio.envs.robosuite.reaching import ReachSettings
+from embodio.envs.robosuite.reaching import ReachSettings, rotation_of
 from embodio.envs.robosuite.task import ObjectPoses, RobosuiteTask
 
 _HOVER = 0.04  # height above the table at which the wiper comes (m)
@@ -47,7 +46,7 @@ class WipeExpert:
         height = -nearest[2]
         motion = nearest * [_HASTE, _HASTE, 1.0]
         motion[2] += -_PRESS if height < _DOWN or distance < _ABOVE else _HOVER
-        return self._settings.command(motion, Rotation.from_quat(state[3:7]), 0.0, False)[:6]
+        return self._settings.command(motion, rotation_of(state[3:7]), 0.0, False)[:6]
 
     def _dirt(self) -> NDArray[np.float64]:
         """Where dirt is left, [N, 3] (m); of a clean table, where the last of it was."""
