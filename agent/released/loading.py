@@ -10,8 +10,10 @@ from typing import Any
 
 from embodio.agent.checkpoint import VOCABULARY, Checkpoint, find_checkpoint, load_checkpoint, shipped_checkpoints
 from embodio.agent.errors import CheckpointError
+from embodio.agent.format.policy_format import PolicyFormat
 from embodio.agent.format.robot_files import POLICY, ROBOTS
 from embodio.agent.format.robot_formats import OTHER_ROBOT, RobotFormats
+from embodio.agent.released.robot import ReleasedRobot
 from embodio.agent.released.robots import released_robot
 from embodio.envs.embodiment import Embodiment
 from embodio.model.config.model import ModelConfig
@@ -78,7 +80,7 @@ def released_checkpoint(
     known = released_robot(robot)
     folder = released_folder(name_or_path)
     vocabulary = released_vocabulary(folder)
-    form = known.format(vocabulary, embodiment, statistics, **changes)
+    form = released_format(known, vocabulary, embodiment, statistics, **changes)
     config = read_model_config(folder / CONFIG_FILE)
     if config.transformer.vocab_size != vocabulary.padded_size:
         raise CheckpointError(
@@ -92,6 +94,33 @@ def released_checkpoint(
             stacklevel=2,
         )
     return Checkpoint(_load(folder, config, form.config.image_slots), RobotFormats({robot: form}), folder)
+
+
+def released_format(
+    known: ReleasedRobot,
+    vocabulary: Vocabulary,
+    embodiment: Embodiment | None = None,
+    statistics: DatasetStatistics | None = None,
+    **changes: Any,
+) -> PolicyFormat:
+    """How an agent of this robot reads and writes; `ReleasedRobot` itself is listed by commands, which load no network.
+
+    Args:
+        known: the robot.
+        vocabulary: of the network.
+        embodiment: of the environment to act in; None for the data set's own.
+        statistics: of a data set of this robot, to scale numbers with instead of its `ranges`.
+        changes: fields of the policy to replace, such as `prompt`.
+
+    Raises:
+        EmbodimentMismatch: the environment has another robot, or none of its cameras is clearly the one to read.
+        AgentError, StatisticsError: the changes contradict each other or the robot.
+    """
+    robot = known.embodiment if embodiment is None else known.fitted(embodiment)
+    if "cameras" not in changes:
+        changes["cameras"] = (known.camera_of(robot),)
+    policy = dataclasses.replace(known.policy, **changes)
+    return PolicyFormat(policy, robot, statistics or known.statistics, vocabulary)
 
 
 def is_agent(name_or_path: str | Path) -> bool:

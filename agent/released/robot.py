@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 
 from embodio.agent.format.policy_config import PolicyConfig
-from embodio.agent.format.policy_format import PolicyFormat
 from embodio.envs.embodiment import Dimension, Embodiment
 from embodio.envs.errors import EmbodimentMismatch
 from embodio.model.tokens.statistics import DatasetStatistics, FieldStatistics
-from embodio.model.tokens.vocabulary import Vocabulary
 
 Ranges = tuple[tuple[float, float], ...]
 """Low and high end of each number of a vector."""
@@ -46,31 +44,6 @@ class ReleasedRobot:
     cameras: tuple[str, ...]
     ranges: Mapping[str, Ranges] = dataclasses.field(default_factory=dict)
     assumed: str = ""
-
-    def format(
-        self,
-        vocabulary: Vocabulary,
-        embodiment: Embodiment | None = None,
-        statistics: DatasetStatistics | None = None,
-        **changes: Any,
-    ) -> PolicyFormat:
-        """The format of an agent for this robot.
-
-        Args:
-            vocabulary: of the network.
-            embodiment: of the environment to act in; None for the data set's own.
-            statistics: of a data set of this robot, to scale numbers with instead of `ranges`.
-            changes: fields of the policy to replace, such as `prompt`.
-
-        Raises:
-            EmbodimentMismatch: the environment has another robot, or none of its cameras is clearly the one to read.
-            AgentError, StatisticsError: the changes contradict each other or the robot.
-        """
-        robot = self.embodiment if embodiment is None else self.fitted(embodiment)
-        if "cameras" not in changes:
-            changes["cameras"] = (self.camera_of(robot),)
-        policy = dataclasses.replace(self.policy, **changes)
-        return PolicyFormat(policy, robot, statistics or self.statistics, vocabulary)
 
     def fitted(self, embodiment: Embodiment) -> Embodiment:
         """The embodiment of an environment, if it is this robot: same numbers, units and frequency.

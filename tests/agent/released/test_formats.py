@@ -9,6 +9,7 @@ import pytest
 
 from embodio.agent import PolicyFormat
 from embodio.agent.errors import CheckpointError
+from embodio.agent.released.loading import released_format
 from embodio.agent.released.robots import ROBOTS, released_robot
 from embodio.envs.embodiment import Dimension
 from embodio.envs.planar_poses import quaternions_of
@@ -26,7 +27,7 @@ PUSH = [1.0, 0.75, 0.5, 360.0, 0.3, 0.0, 150.0]
 
 
 def form(name: str, **changes: object) -> PolicyFormat:
-    return released_robot(name).format(VOCABULARY, **changes)
+    return released_format(released_robot(name), VOCABULARY, **changes)
 
 
 def moment(policy_format: PolicyFormat, **given: object) -> dict[str, object]:

@@ -10,6 +10,7 @@ import pytest
 
 from embodio.agent.format.observation import read_observation
 from embodio.agent.planning.session import Session
+from embodio.agent.released.loading import released_format
 from embodio.agent.released.robots import released_robot
 from embodio.datasets.opening import open_source
 from embodio.datasets.stream.order import generator_at
@@ -28,7 +29,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.mark.parametrize(("frames", "stride"), [(4, 1), (2, 2)])
 def test_training_and_acting_tell_the_same_steps(source: Any, frames: int, stride: int) -> None:
-    form = released_robot("pointnav").format(Vocabulary.default(), history_frames=frames, history_stride=stride)
+    robot = released_robot("pointnav")
+    form = released_format(robot, Vocabulary.default(), history_frames=frames, history_stride=stride)
     task, episode, session = NextAction(source, form, [0]), source.episode(0), Session(form, 1, None)
     session.reset("go to the red block")
     for step in range(7):
@@ -43,7 +45,7 @@ def test_training_and_acting_tell_the_same_steps(source: Any, frames: int, strid
 
 
 def test_a_dropped_history_is_not_told(source: Any, tmp_path: Path) -> None:
-    form = released_robot("pointnav").format(Vocabulary.default())
+    form = released_format(released_robot("pointnav"), Vocabulary.default())
     shared = SharedConfig(inputs=InputConfig(drop_history=1.0, drop_state=1.0))
     example = NextAction(source, form, [0], shared=shared).example(5, generator_at(0, 0))
     ids = [part for part in example.text[1:] if not isinstance(part, str)]

@@ -34,7 +34,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Agents play in `AgentInName`; the list holds the last agent that was loaded."""
     agent = [""]
 
-    def load(name: str, **_: Any) -> Any:
+    def load(name: str, *_: Any, **__: Any) -> Any:
         agent[0] = name
         policy = FakePolicy()
         policy.info = {"sha256": {}}  # type: ignore[attr-defined]
