@@ -5,6 +5,7 @@ NumPy writes a dictionary as a pickle, and a pickle is a program; see `embodio.m
 
 from __future__ import annotations
 
+import lzma
 import pickle
 import zipfile
 import zlib
@@ -39,7 +40,7 @@ def read_npz(path: Path) -> dict[str, Any]:
             for name in archive.namelist():
                 with archive.open(name) as file:
                     entries[name.removesuffix(".npy")] = _read_entry(file)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, *DAMAGE) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, RuntimeError, *DAMAGE) as error:
         raise WeightsError(
             f"{path} is damaged, or holds more than arrays ({error}); where you trust it, save it again with NumPy "
             "arrays of float32, one for each parameter"

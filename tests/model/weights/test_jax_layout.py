@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch import Tensor
@@ -233,6 +233,7 @@ def test_npz_files_that_hold_more_than_arrays_are_not_run(
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 255))
+@example(4596, 1)  # an entry that lies before the file begins
 def test_damaged_npz_files_give_arrays_or_the_typed_error(place: int, byte: int) -> None:
     memory = io.BytesIO()
     np.savez(memory, encoder=np.array({"a": {"b": np.arange(5.0)}, "c": np.float32(1)}, dtype=object), x=np.ones(3))
