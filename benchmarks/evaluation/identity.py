@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embodio.benchmarks.errors import ResultsError
-from embodio.benchmarks.evaluation.suite import SuiteTask
-from embodio.model.weights.checksums import SUMS_FILE
+from embodio.model.weights.checksums import SUMS_FILE, sha256_of
 from embodio.model.writing import write_json
 
 if TYPE_CHECKING:
     from embodio.benchmarks.evaluation.evaluate import EvaluateConfig
+    from embodio.benchmarks.evaluation.suite import SuiteTask
 
 SETTINGS = "settings.json"
 
@@ -67,9 +66,9 @@ class Identity:
         Raises:
             ResultsError: a setting differs, or a task that both have; names it.
         """
-        for part, found in (("", self.model), *((f"{name}: ", task) for name, task in self.tasks.items())):
-            asked = wanted.tasks.get(part.removesuffix(": ")) if part else wanted.model
-            for name, value in (asked or {}).items():
+        of_tasks = [(f"{name}: ", task, wanted.tasks.get(name, {})) for name, task in self.tasks.items()]
+        for part, found, asked in (("", self.model, wanted.model), *of_tasks):
+            for name, value in asked.items():
                 if found.get(name) != value:
                     raise ResultsError(
                         f"{folder} holds answers of another evaluation: {part}{name} was {found.get(name)!r} and is "
@@ -87,4 +86,4 @@ class Identity:
 
 def _sha256(file: Path) -> str:
     """The hash of a file; empty if there is none, which its reader reports."""
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+    return sha256_of(file) if file.is_file() else ""

@@ -39,6 +39,7 @@ def _lines(name: str) -> list[tuple[str, ...]]:
         return [(), ("--help",), *helps]
     more: dict[str, list[tuple[str, ...]]] = {
         "embodio-envs": [()],
+        "embodio-evaluate": [("compare", "--help"), ("merge", "--help")],
         "embodio-rollout": [("list",), ("episodes=many", "out=x"), ("compare", "--help")],
         "embodio-train": [("steps=many", "out=x"), ("experiment=lift", "--help")],
     }
