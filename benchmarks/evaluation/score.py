@@ -9,8 +9,8 @@ import numpy as np
 from embodio.benchmarks.evaluation.answers import AnsweredItem
 from embodio.benchmarks.evaluation.suite import Suite, SuiteTask
 from embodio.datasets.metrics import named_metric
-from embodio.datasets.metrics.parts.clusters import Clusters
-from embodio.datasets.metrics.parts.metric import Doubles
+from embodio.datasets.metrics.parts.clusters import Clusters, percentile_interval
+from embodio.datasets.metrics.parts.metric import Doubles, combined_draws
 from embodio.datasets.metrics.parts.tally import Estimate
 
 
@@ -31,9 +31,7 @@ def suite_score(suite: Suite, answered: Mapping[str, Sequence[AnsweredItem]], re
         return None
     value = np.mean([_scores(suite, task, answered[task.name])[0] for task in suite.tasks])
     draws = [_draws(suite, task, answered[task.name], resamples, seed) for seed, task in enumerate(suite.tasks)]
-    spread = np.mean(draws, axis=0)
-    known = spread[np.isfinite(spread)]
-    low, high = np.quantile(known, [0.025, 0.975]).tolist() if len(known) else (None, None)
+    low, high = percentile_interval(np.mean(draws, axis=0)) or (None, None)
     return Estimate(float(value), low, high, named_metric(suite.tasks[0].main[0]).figures[suite.tasks[0].main[1]])
 
 
@@ -44,11 +42,8 @@ def _scores(suite: Suite, task: SuiteTask, items: Sequence[AnsweredItem], weight
     found = []
     for part in suite.balanced:
         inside = _of_part(items, part)
-        own = given[:, inside]
-        none = own.sum(axis=1, keepdims=True) == 0
         measures = [item.measures[metric] for item, wanted in zip(items, inside, strict=True) if wanted]
-        values = named_metric(metric).combine(measures, np.where(none, 1.0, own))[figure]
-        found.append(np.where(none[:, 0], np.nan, values))
+        found.append(combined_draws(named_metric(metric).combine, measures, given[:, inside])[figure])
     return np.asarray(np.mean(found, axis=0))
 
 

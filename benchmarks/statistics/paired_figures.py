@@ -5,26 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from embodio.benchmarks.statistics.paired import PairedTable, mcnemar_exact, newcombe_interval
-from embodio.datasets.metrics.parts.clusters import Clusters
-from embodio.datasets.metrics.parts.metric import Better, Combined, Doubles, MeanMetric, Metric, MetricError
+from embodio.datasets.metrics.parts.clusters import Clusters, percentile_interval
+from embodio.datasets.metrics.parts.metric import (
+    Better,
+    Combined,
+    Doubles,
+    MeanMetric,
+    MetricError,
+    combined_draws,
+    higher,
+)
 
 Bools = npt.NDArray[np.bool_]
-_MEAN = "mean over tasks"
 Test = Literal["exact McNemar", "randomisation", "exact randomisation", "none"]
 
 
-class Paired(Protocol):
-    """Items that A and B have both answered, and figures over them."""
-
-    @property
-    def groups(self) -> Sequence[Hashable]:
-        """The group of each of the N items."""
+class Combines(Protocol):
+    """What makes figures of measures: a metric, or the mean over several tasks."""
 
     @property
     def figures(self) -> Mapping[str, Better]:
@@ -38,19 +41,13 @@ class Paired(Protocol):
     def resampled(self) -> bool:
         """Whether there are intervals and tests."""
 
-    def of_side(self, side: int, weights: Doubles) -> Combined:
-        """The figures of A (side 0) or B (side 1), with weights float64 [R, N] of the items."""
-
-    def swapped(self, swaps: Bools) -> tuple[Combined, Combined]:
-        """The figures of A and of B where some items, bool [R, N], are exchanged between them."""
-
-    def outcomes(self, figure: str) -> list[tuple[bool, bool]] | None:
-        """The measures of A and B of each item where all are 0 or 1 and the figure is their mean; None elsewhere."""
+    def combine(self, measures: Sequence[Any], weights: Doubles) -> Combined:
+        """The figures of N measures, with weights float64 [R, N] of them."""
 
 
 @dataclass(frozen=True)
 class MeasuredPairs:
-    """Measures of one metric of the answers of A and B to the same items.
+    """Measures of the answers of A and B to the same items.
 
     Attributes:
         metric: combines the measures.
@@ -59,7 +56,7 @@ class MeasuredPairs:
         groups: of the items.
     """
 
-    metric: Metric[Any]
+    metric: Combines
     a: Sequence[Any]
     b: Sequence[Any]
     groups: Sequence[Hashable]
@@ -68,34 +65,22 @@ class MeasuredPairs:
         if not self.a:
             raise MetricError("there is nothing to compare: a metric needs at least one item")
 
-    @property
-    def figures(self) -> Mapping[str, Better]:
-        """Those of the metric."""
-        return self.metric.figures
-
-    @property
-    def unbounded(self) -> Sequence[str]:
-        """Those of the metric."""
-        return self.metric.unbounded
-
-    @property
-    def resampled(self) -> bool:
-        """As the metric says."""
-        return self.metric.resampled
-
     def of_side(self, side: int, weights: Doubles) -> Combined:
-        """The figures of A or B."""
+        """The figures of A (side 0) or B (side 1), with weights float64 [R, N] of the items."""
         return self.metric.combine(self.b if side else self.a, weights)
 
     def swapped(self, swaps: Bools) -> tuple[Combined, Combined]:
-        """The figures of A and B with items exchanged; both are combined from the measures of both."""
+        """The figures of A and of B where some items, bool [R, N], are exchanged between them.
+
+        Both are combined from the measures of both.
+        """
         measures = [*self.a, *self.b]
         kept, taken = (~swaps).astype(np.float64), swaps.astype(np.float64)
         sides = [self.metric.combine(measures, np.hstack(pair)) for pair in ((kept, taken), (taken, kept))]
         return sides[0], sides[1]
 
     def outcomes(self, figure: str) -> list[tuple[bool, bool]] | None:
-        """The measures as true and false."""
+        """The measures of A and B of each item where all are 0 or 1 and the figure is their mean; None elsewhere."""
         if not isinstance(self.metric, MeanMetric):
             return None
         sides = [[one[figure] for one in measures] for measures in (self.a, self.b)]
@@ -105,61 +90,47 @@ class MeasuredPairs:
 
 
 @dataclass(frozen=True)
-class PooledPairs:
-    """The mean over tasks of their main figures.
+class MeanOverTasks:
+    """The mean over tasks of their main figures; a measure is the number of a task and a measure of its metric.
 
     Attributes:
-        parts: the pairs of each task; items of several tasks may have one group, such as an image.
-        mains: the main figure of each task.
+        tasks: what combines the measures of each task.
+        mains: the main figure of each task, which lies between 0 and 1 and is better if higher.
     """
 
-    parts: Sequence[MeasuredPairs]
+    figures: ClassVar[Mapping[str, Better]] = higher("mean over tasks")
+    unbounded: ClassVar[Sequence[str]] = ()
+
+    tasks: Sequence[Combines]
     mains: Sequence[str]
-
-    @property
-    def figures(self) -> Mapping[str, Better]:
-        """The mean."""
-        return {_MEAN: "higher"}
-
-    @property
-    def unbounded(self) -> Sequence[str]:
-        """None: it lies between 0 and 1."""
-        return ()
 
     @property
     def resampled(self) -> bool:
         """Whether all tasks are."""
-        return all(part.resampled for part in self.parts)
+        return all(task.resampled for task in self.tasks)
 
-    @property
-    def groups(self) -> Sequence[Hashable]:
-        """The groups of all tasks one after the other."""
-        return [group for part in self.parts for group in part.groups]
-
-    def of_side(self, side: int, weights: Doubles) -> Combined:
-        """The mean of the tasks' figures; NaN in a draw without any item of a task."""
+    def combine(self, measures: Sequence[tuple[int, Any]], weights: Doubles) -> Combined:
+        """The mean; NaN in a draw without any item of a task."""
+        of_task = np.array([task for task, _ in measures])
         found = []
-        for part, own in self._sliced(weights):
-            none = own.sum(axis=1, keepdims=True) == 0
-            drawn = part.of_side(side, np.where(none, 1.0, own))
-            found.append({name: np.where(none[:, 0], np.nan, values) for name, values in drawn.items()})
-        return _mean(found, self.mains)
-
-    def swapped(self, swaps: Bools) -> tuple[Combined, Combined]:
-        """The means with items exchanged."""
-        found = [part.swapped(own) for part, own in self._sliced(swaps)]
-        return _mean([a for a, _ in found], self.mains), _mean([b for _, b in found], self.mains)
-
-    def outcomes(self, figure: str) -> None:
-        """None: the items of several tasks do not weigh the same."""
-
-    def _sliced(self, table: npt.NDArray[Any]) -> list[tuple[MeasuredPairs, npt.NDArray[Any]]]:
-        ends = np.cumsum([len(part.a) for part in self.parts])[:-1]
-        return list(zip(self.parts, np.split(table, ends, axis=1), strict=True))
+        for number, (task, main) in enumerate(zip(self.tasks, self.mains, strict=True)):
+            own = np.flatnonzero(of_task == number)
+            found.append(combined_draws(task.combine, [measures[place][1] for place in own], weights[:, own])[main])
+        return dict.fromkeys(self.figures, np.mean(found, axis=0))
 
 
-def _mean(found: Sequence[Combined], mains: Sequence[str]) -> Combined:
-    return {_MEAN: np.mean([one[main] for one, main in zip(found, mains, strict=True)], axis=0)}
+def pooled(parts: Sequence[MeasuredPairs], mains: Sequence[str]) -> MeasuredPairs:
+    """The pairs of several tasks, compared by the mean over their main figures.
+
+    Args:
+        parts: the pairs of each task; items of several tasks may have one group, such as an image.
+        mains: the main figure of each task.
+    """
+    a, b = (
+        [(number, one) for number, part in enumerate(parts) for one in (part.b if side else part.a)] for side in (0, 1)
+    )
+    groups = [group for part in parts for group in part.groups]
+    return MeasuredPairs(MeanOverTasks([part.metric for part in parts], mains), a, b, groups)
 
 
 @dataclass(frozen=True)
@@ -206,7 +177,9 @@ class FigureDifference:
         return 1.0 if self.bounded else abs(self.b)
 
 
-def figure_differences(pairs: Paired, *, draws: int, seed: int = 0, level: float = 0.95) -> list[FigureDifference]:
+def figure_differences(
+    pairs: MeasuredPairs, *, draws: int, seed: int = 0, level: float = 0.95
+) -> list[FigureDifference]:
     """Compares A and B by each figure.
 
     The interval is the percentile interval of a paired bootstrap over clusters of items (Efron and Tibshirani, 1993).
@@ -220,53 +193,51 @@ def figure_differences(pairs: Paired, *, draws: int, seed: int = 0, level: float
         seed: of the draws.
         level: of the intervals.
     """
-    clusters = Clusters.of(pairs.groups)
+    clusters, metric = Clusters.of(pairs.groups), pairs.metric
     everything = np.ones((1, len(pairs.groups)))
     sides = [pairs.of_side(side, everything) for side in (0, 1)]
-    spread = _bootstrap(pairs, clusters, draws, seed) if clusters.count > 1 and pairs.resampled else {}
-    p_values = _randomisation(pairs, clusters, draws, seed) if pairs.resampled else dict.fromkeys(pairs.figures, 1.0)
+    spread = _bootstrap(pairs, clusters, draws, seed) if clusters.count > 1 and metric.resampled else {}
+    p_values = _randomisation(pairs, clusters, draws, seed) if metric.resampled else dict.fromkeys(metric.figures, 1.0)
     found = []
-    for name, better in pairs.figures.items():
+    for name, better in metric.figures.items():
         drawn = spread.get(name, np.array([]))
         drawn = drawn[np.isfinite(drawn)]
-        tails = [(1 - level) / 2, (1 + level) / 2]
-        ends = np.quantile(drawn, tails).tolist() if len(drawn) else None
+        interval = percentile_interval(drawn, level)
         error = float(drawn.std() * math.sqrt(clusters.count / (clusters.count - 1))) if len(drawn) else math.nan
         outcomes = pairs.outcomes(name) if clusters.count == len(pairs.groups) else None
         table = None if outcomes is None else PairedTable.of(outcomes)
-        interval = None if ends is None else (ends[0], ends[1])
         p_value: float = p_values[name]
         test: Test = "exact randomisation" if clusters.all_ways(draws) else "randomisation"
-        test = test if pairs.resampled else "none"
+        test = test if metric.resampled else "none"
         if table is not None:
             interval, test = newcombe_interval(table, level), "exact McNemar"
             p_value = mcnemar_exact(int(table.only_a), int(table.only_b))
         values = [float(side[name][0]) for side in sides]
         found.append(
             FigureDifference(
-                name, better, name not in pairs.unbounded, values[0], values[1], interval, error, p_value, test,
+                name, better, name not in metric.unbounded, values[0], values[1], interval, error, p_value, test,
                 len(pairs.groups), clusters.count, table,
             )
         )  # fmt: skip
     return found
 
 
-def _bootstrap(pairs: Paired, clusters: Clusters, draws: int, seed: int) -> Combined:
+def _bootstrap(pairs: MeasuredPairs, clusters: Clusters, draws: int, seed: int) -> Combined:
     """Figure -> A minus B of each draw, float64 [R]."""
     blocks = []
     for weights in clusters.resampled(draws, seed):
         a, b = (pairs.of_side(side, weights) for side in (0, 1))
-        blocks.append({name: a[name] - b[name] for name in pairs.figures})
-    return {name: np.concatenate([block[name] for block in blocks]) for name in pairs.figures}
+        blocks.append({name: a[name] - b[name] for name in pairs.metric.figures})
+    return {name: np.concatenate([block[name] for block in blocks]) for name in pairs.metric.figures}
 
 
-def _randomisation(pairs: Paired, clusters: Clusters, draws: int, seed: int) -> dict[str, float]:
+def _randomisation(pairs: MeasuredPairs, clusters: Clusters, draws: int, seed: int) -> dict[str, float]:
     """Figure -> two-sided p-value; 1 for an undefined figure."""
     unchanged = _gaps(pairs, np.zeros((1, len(pairs.groups)), dtype=bool))
-    as_far, ways = dict.fromkeys(pairs.figures, 0), 0
+    as_far, ways = dict.fromkeys(pairs.metric.figures, 0), 0
     for swaps in clusters.swapped(draws, seed):
         gaps, ways = _gaps(pairs, swaps), ways + len(swaps)
-        for name in pairs.figures:
+        for name in pairs.metric.figures:
             seen = abs(float(unchanged[name][0]))
             as_far[name] += int((np.abs(gaps[name]) >= seen - 1e-12 * max(1.0, seen)).sum())
     own = 0 if clusters.all_ways(draws) else 1  # what was found counts as one of the random exchanges
@@ -275,6 +246,6 @@ def _randomisation(pairs: Paired, clusters: Clusters, draws: int, seed: int) -> 
     }
 
 
-def _gaps(pairs: Paired, swaps: Bools) -> dict[str, Doubles]:
+def _gaps(pairs: MeasuredPairs, swaps: Bools) -> dict[str, Doubles]:
     a, b = pairs.swapped(swaps)
-    return {name: a[name] - b[name] for name in pairs.figures}
+    return {name: a[name] - b[name] for name in pairs.metric.figures}

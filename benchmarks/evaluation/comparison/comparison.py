@@ -11,12 +11,7 @@ from typing import Any, Literal
 from embodio.benchmarks.errors import ComparisonError
 from embodio.benchmarks.evaluation.answers import AnsweredItem, answers_file, read_answers
 from embodio.benchmarks.evaluation.identity import SETTINGS, Identity
-from embodio.benchmarks.statistics.paired_figures import (
-    FigureDifference,
-    MeasuredPairs,
-    PooledPairs,
-    figure_differences,
-)
+from embodio.benchmarks.statistics.paired_figures import FigureDifference, MeasuredPairs, figure_differences, pooled
 from embodio.benchmarks.statistics.verdicts import Rule, Verdict, figure_verdict, holm
 from embodio.datasets.metrics import named_metric
 
@@ -218,12 +213,12 @@ def _judged(rows: Sequence[ComparedFigure], mains: Mains, rule: Rule, judge: Jud
 def _pooled(mains: Mains, rows: Sequence[ComparedFigure], rule: Rule, draws: int) -> ComparedFigure | None:
     """The mean over the tasks' main figures."""
     usable = all(
-        pairs.figures[main] == "higher" and main not in pairs.unbounded and pairs.resampled
+        pairs.metric.figures[main] == "higher" and main not in pairs.metric.unbounded and pairs.metric.resampled
         for pairs, main in mains.values()
     )
     if len(mains) < 2 or not usable:
         return None
-    both = PooledPairs([pairs for pairs, _ in mains.values()], [main for _, main in mains.values()])
+    both = pooled([pairs for pairs, _ in mains.values()], [main for _, main in mains.values()])
     (found,) = figure_differences(both, draws=draws)
     by_task = {row.task: row for row in rows}.values()
     unreadable, alone = (

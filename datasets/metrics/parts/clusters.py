@@ -64,3 +64,21 @@ class Clusters:
         rows = max(1, _CELLS // max(1, len(self.numbers)))
         for start in range(0, draws, rows):
             yield min(rows, draws - start)
+
+
+def percentile_interval(drawn: Doubles, level: float = 0.95) -> tuple[float, float] | None:
+    """The interval of a figure by its values in draws of clusters (Efron and Tibshirani, 1993).
+
+    Args:
+        drawn: float64 [R]; NaN where the figure is undefined.
+        level: share of the draws between the ends.
+
+    Returns:
+        The lower and the upper end; None where no draw defines the figure.
+    """
+    known = drawn[np.isfinite(drawn)]
+    if not len(known):
+        return None
+    tail = (1 - level) / 2
+    low, high = np.quantile(known, [tail, 1 - tail]).tolist()
+    return low, high

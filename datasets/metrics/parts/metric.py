@@ -7,7 +7,7 @@ answer into a small measure of plain values, which can be written to JSON, and c
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
@@ -107,6 +107,21 @@ class SumsMetric(Metric[A]):
     def scores(self, measures: Sequence[Sequence[float]]) -> Doubles:
         """The main figure of each item's own addends."""
         return self.of_sums(np.array(measures, dtype=np.float64))[next(iter(self.figures))]
+
+
+def combined_draws(
+    combine: Callable[[Sequence[Any], Doubles], Combined], measures: Sequence[Any], weights: Doubles
+) -> Combined:
+    """The figures of draws from which some items may be missing: NaN where none of these was drawn.
+
+    Args:
+        combine: of a metric.
+        measures: of N items.
+        weights: float64 [R, N], how often each item was drawn; rows may be all 0.
+    """
+    none = weights.sum(axis=1, keepdims=True) == 0
+    found = combine(measures, np.where(none, 1.0, weights))
+    return {name: np.where(none[:, 0], np.nan, values) for name, values in found.items()}
 
 
 def given(annotation: Any, field: str) -> Any:

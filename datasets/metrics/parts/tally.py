@@ -8,7 +8,7 @@ from typing import Any, Generic
 
 import numpy as np
 
-from embodio.datasets.metrics.parts.clusters import Clusters
+from embodio.datasets.metrics.parts.clusters import Clusters, percentile_interval
 from embodio.datasets.metrics.parts.metric import A, Better, Combined, Doubles, Metric, MetricError
 from embodio.model.tasks.errors import AnswerError
 
@@ -115,12 +115,9 @@ class Tally(Generic[A]):
         values = self.metric.combine(self.measures, np.ones((1, len(self.measures))))
         clusters = Clusters.of(self._groups)
         drawn = self._drawn(clusters, resamples, seed) if clusters.count > 1 and self.metric.resampled else {}
-        tail = (1 - level) / 2
         estimates = {}
         for name, better in self.metric.figures.items():
-            spread = drawn.get(name, np.array([]))
-            spread = spread[np.isfinite(spread)]
-            low, high = np.quantile(spread, [tail, 1 - tail]).tolist() if len(spread) else (None, None)
+            low, high = percentile_interval(drawn.get(name, np.array([])), level) or (None, None)
             estimates[name] = Estimate(float(values[name][0]), low, high, better)
         return Figures(estimates, len(self.measures), clusters.count, self._unreadable)
 

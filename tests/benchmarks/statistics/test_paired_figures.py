@@ -10,12 +10,7 @@ import pytest
 from scipy.stats import permutation_test, ttest_rel
 
 from embodio.benchmarks.statistics.paired import PairedTable, mcnemar_exact, newcombe_interval
-from embodio.benchmarks.statistics.paired_figures import (
-    FigureDifference,
-    MeasuredPairs,
-    PooledPairs,
-    figure_differences,
-)
+from embodio.benchmarks.statistics.paired_figures import FigureDifference, MeasuredPairs, figure_differences, pooled
 from embodio.benchmarks.statistics.verdicts import Rule, Verdict, figure_verdict
 from embodio.datasets.metrics import named_metric, tally
 from embodio.datasets.metrics.parts.metric import MetricError
@@ -27,7 +22,7 @@ def pairs(a: list[float], b: list[float], groups: list[str | int | None] | None 
     return MeasuredPairs(named_metric("rouge_l"), *measures, groups or [None] * len(a))
 
 
-def only(found: MeasuredPairs | PooledPairs, draws: int = 2000) -> FigureDifference:
+def only(found: MeasuredPairs, draws: int = 2000) -> FigureDifference:
     (one,) = figure_differences(found, draws=draws)
     return one
 
@@ -89,12 +84,12 @@ def test_the_mean_over_tasks_draws_shared_images_together() -> None:
     generator = np.random.default_rng(2)
     values = generator.random((4, 30))
     groups = [f"image {place}" for place in range(30)]
-    same = only(PooledPairs([pairs(values[0].tolist(), values[1].tolist(), [*groups])] * 2, ["rouge_l"] * 2))
+    same = only(pooled([pairs(values[0].tolist(), values[1].tolist(), [*groups])] * 2, ["rouge_l"] * 2))
     one = only(pairs(values[0].tolist(), values[1].tolist(), [*groups]))
     assert same.difference == pytest.approx(one.difference) and same.clusters == 30 and same.items == 60
     assert same.interval == pytest.approx(one.interval) and same.p_value == one.p_value
     parts = [pairs(values[0].tolist(), values[1].tolist()), pairs(values[2].tolist(), values[3].tolist())]
-    others = only(PooledPairs(parts, ["rouge_l"] * 2))
+    others = only(pooled(parts, ["rouge_l"] * 2))
     assert others.difference == pytest.approx((values[0] - values[1] + values[2] - values[3]).mean() / 2)
 
 
