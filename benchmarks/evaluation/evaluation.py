@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
@@ -23,7 +23,6 @@ from embodio.benchmarks.evaluation.answers import (
     add_answers,
     answers_file,
     read_answers,
-    tallies,
 )
 from embodio.benchmarks.evaluation.figures import TaskFigures, plain, table
 from embodio.benchmarks.evaluation.identity import SETTINGS, Identity
@@ -34,7 +33,6 @@ from embodio.benchmarks.speed.machine import usable_cores
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.metrics import named_metric
 from embodio.datasets.metrics.parts.embedding import EmbeddingMetric
-from embodio.datasets.metrics.parts.tally import Tally
 from embodio.datasets.progress import progress_bars
 from embodio.model.writing import write_bytes, write_json
 from embodio.train.command_line.threads import threads
@@ -63,8 +61,12 @@ def evaluate(config: EvaluateConfig, runner: Runner | None = None, console: Cons
         MetricError: annotations lack what a metric reads.
         EngineError: a worker process or a machine died, or there is no such engine.
     """
+    return evaluated(config, Answerer(answerer_config(config), runner), console)
+
+
+def evaluated(config: EvaluateConfig, answerer: Answerer, console: Console | None = None) -> Outcomes:
+    """As `evaluate`, with the answerer of the config, which may have read some items already."""
     console = console or Console(stderr=True)
-    answerer = Answerer(answerer_config(config), runner)
     chosen = _chosen(answerer, config)
     with sole_user(config.folder, "evaluating into", BenchmarkError):
         _require_same(config, answerer, chosen)
@@ -77,9 +79,8 @@ def evaluate(config: EvaluateConfig, runner: Runner | None = None, console: Cons
         for name, numbers in wanted.items():
             answered = read_answers(answers_file(config.folder, name))
             own = items[name] = [answered[answerer.items(name)[number].key] for number in numbers]
-            counts = tallies(answerer.tasks[name].measured_by, own)
             outcomes[name] = TaskFigures.of(answerer.tasks[name], own, config.resamples)
-            parts.append(_part(answerer, name, numbers, own, counts, outcomes[name], config))
+            parts.append(_part(answerer, name, numbers, own, outcomes[name], config))
         score = suite_score(answerer.suite, items, config.resamples)
         write_json(config.folder / RESULTS, plain(config, outcomes, score))
         write_bytes(config.folder / REPORT, evaluation_page(config.suite, config.model, parts))
@@ -168,15 +169,15 @@ def _part(
     name: str,
     numbers: Sequence[int],
     answered: Sequence[AnsweredItem],
-    counts: Mapping[str, Tally[Any]],
     outcome: TaskFigures,
     config: EvaluateConfig,
 ) -> TaskPart:
     """The part of the page about one task; examples are answered again, which gives the same answers."""
     task = answerer.tasks[name]
     main = task.measured_by[0]
-    scores = counts[main].scores()
-    better = next(iter(counts[main].metric.figures.values()))
+    metric = named_metric(main)
+    scores = metric.scores([item.measures[main] for item in answered])
+    better = next(iter(metric.figures.values()))
     order = np.argsort(scores if better == "higher" else -scores, kind="stable")  # undefined ones last
     worst = order[: config.examples].tolist()
     others = np.random.default_rng(config.seed).permutation(len(numbers)).tolist()

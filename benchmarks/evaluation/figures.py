@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from embodio.benchmarks.evaluation.answers import AnsweredItem, tallies
-from embodio.benchmarks.evaluation.suite import SuiteTask
 from embodio.datasets.metrics.parts.tally import Estimate, Figures
 
 if TYPE_CHECKING:
     from embodio.benchmarks.evaluation.evaluate import EvaluateConfig
+    from embodio.benchmarks.evaluation.suite import SuiteTask
 
 Metrics = Mapping[str, Figures]
 """Metric -> figures."""

@@ -14,8 +14,8 @@ from embodio.datasets.files.shards import JobShard, require_all, require_finishe
 from embodio.model.errors import ModelError
 from embodio.train.command_line.arguments import with_list
 from embodio.train.command_line.cli import run
+from embodio.train.command_line.job_settings import require_out
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
-from embodio.train.command_line.schema import UsageError
 from embodio.train.errors import TrainError
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class MergeEvaluationsConfig:
 
     def __post_init__(self) -> None:
         require_ranges(self, examples=COUNT, resamples=AT_LEAST_ONE, batch=AT_LEAST_ONE)
-        if self.out is None and len(self.folders) != 1:
-            raise UsageError("'out' must be given where several folders are merged: out=runs/whole")
+        require_out(self.folders, self.out, "runs/whole")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -98,18 +97,18 @@ def merge(config: MergeEvaluationsConfig, runner: Runner | None = None, console:
     """
     from embodio.benchmarks.evaluation.answerer import Answerer
     from embodio.benchmarks.evaluation.answers import add_answers, answers_file, read_answers
-    from embodio.benchmarks.evaluation.evaluation import answerer_config, evaluate
+    from embodio.benchmarks.evaluation.evaluation import answerer_config, evaluated
 
     parts = [_read(folder) for folder in shard_folders([Path(folder) for folder in config.folders], SETTINGS)]
     require_all({part.folder: part.shard for part in parts}, ResultsError)
     for part in parts[1:]:
         _require_of_one(parts[0], part)
     whole = _whole(config, parts[0].identity)
-    items = Answerer(answerer_config(whole))
+    answerer = Answerer(answerer_config(whole), runner)
     answers = {}
     for name in parts[0].identity.scope["tasks"]:
         answers[name] = {part.folder: read_answers(answers_file(part.folder, name)) for part in parts}
-        keys = [item.key for item in items.items(name)]
+        keys = [item.key for item in answerer.items(name)]
         for part in parts:
             numbers = replace(whole, shard=part.shard.text).numbers(len(keys))
             wanted = {keys[number] for number in numbers}
@@ -119,7 +118,7 @@ def merge(config: MergeEvaluationsConfig, runner: Runner | None = None, console:
         file = answers_file(whole.out, name)
         file.unlink(missing_ok=True)
         add_answers(file, [item for found in of_parts.values() for item in found.values()])
-    return evaluate(whole, runner, console)
+    return evaluated(whole, answerer, console)
 
 
 def _read(folder: Path) -> _Part:

@@ -10,7 +10,7 @@ from pathlib import Path
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.train.command_line.arguments import with_list
 from embodio.train.command_line.cli import run
-from embodio.train.command_line.schema import UsageError
+from embodio.train.command_line.job_settings import require_out
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,7 @@ class MergeConfig:
     out: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.out is None and len(self.folders) != 1:
-            raise UsageError("'out' must be given where several folders are merged: out=runs/whole")
+        require_out(self.folders, self.out, "runs/whole")
 
 
 def main(arguments: Sequence[str]) -> int:

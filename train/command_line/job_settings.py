@@ -1,6 +1,9 @@
-"""Settings that commands which play episodes share: the shard of a job, and perturbations."""
+"""Settings that several commands share: the shard of a job, where merged shards go, and perturbations."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 
 from embodio.datasets.files.shards import JobShard
 from embodio.envs.perturbing.conditions import PerturbationError, conditions
@@ -13,6 +16,18 @@ def require_shard(text: str) -> JobShard:
         return JobShard.of(text)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def require_out(folders: Sequence[str], out: str | Path | None, example: str) -> None:
+    """Makes sure that it is known where shards are merged; raises UsageError.
+
+    Args:
+        folders: the folder that all shards share, where they are merged without `out`, or the folders of the shards.
+        out: the setting.
+        example: a value of it, for the message.
+    """
+    if out is None and len(folders) != 1:
+        raise UsageError(f"'out' must be given where several folders are merged: out={example}")
 
 
 def require_conditions(text: str, level: int) -> tuple[str, ...]:

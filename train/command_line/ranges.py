@@ -45,6 +45,7 @@ AT_LEAST_ONE = Range(1)
 POSITIVE = Range(0, above=True)
 NOT_NEGATIVE = Range(0)
 SHARE = Range(0, 1)
+PROPER_SHARE = Range(0, 1, above=True, below=True)
 DECAY = Range(0, 1, below=True)
 PORT = Range(0, 65535)
 

@@ -11,9 +11,8 @@ from embodio.envs.errors import EnvError
 from embodio.envs.perturbing.conditions import conditions
 from embodio.train.command_line.arguments import with_list
 from embodio.train.command_line.cli import run as run_command
-from embodio.train.command_line.job_settings import require_conditions, require_shard
+from embodio.train.command_line.job_settings import require_conditions, require_out, require_shard
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, require_ranges
-from embodio.train.command_line.schema import UsageError
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ class MergeDataConfig:
     out: str | None = None
 
     def __post_init__(self) -> None:
-        if self.out is None and len(self.folders) != 1:
-            raise UsageError("'out' must be given where several folders are merged: out=data/whole")
+        require_out(self.folders, self.out, "data/whole")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,9 +12,7 @@ from embodio.benchmarks.errors import BenchmarkError
 from embodio.datasets.errors import DatasetError
 from embodio.train.command_line.arguments import with_names
 from embodio.train.command_line.cli import run
-from embodio.train.command_line.ranges import AT_LEAST_ONE, Range, require_ranges
-
-INSIDE = Range(0, 1, above=True, below=True)
+from embodio.train.command_line.ranges import AT_LEAST_ONE, PROPER_SHARE, Range, require_ranges
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class CompareEvaluationsConfig:
     draws: int = 2000
 
     def __post_init__(self) -> None:
-        require_ranges(self, alpha=INSIDE, power=INSIDE, margin=Range(0, 1, below=True), draws=AT_LEAST_ONE)
+        require_ranges(self, alpha=PROPER_SHARE, power=PROPER_SHARE, margin=Range(0, 1, below=True), draws=AT_LEAST_ONE)
 
     @property
     def command(self) -> str:

@@ -71,12 +71,8 @@ class ComparedFigure:
         """Plain values; undefined ones are null."""
         own = {name: _defined(value) for name, value in asdict(self.found).items()}
         derived = {"difference": _defined(self.found.difference)}
-        return (
-            {"task": self.task}
-            | derived
-            | own
-            | {name: value for name, value in asdict(self).items() if name != "found"}
-        )
+        others = {name: value for name, value in asdict(self).items() if name != "found"}
+        return {"task": self.task} | derived | own | others
 
 
 @dataclass(frozen=True)
@@ -101,6 +97,11 @@ class ModelComparison:
     rows: Sequence[ComparedFigure]
     pooled: ComparedFigure | None
     only: tuple[Sequence[str], Sequence[str]]
+
+    @property
+    def shown(self) -> list[ComparedFigure]:
+        """The rows, and the pooled one after them if there is one."""
+        return [*self.rows, *([] if self.pooled is None else [self.pooled])]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with what the figures mean."""
@@ -220,12 +221,16 @@ def _pooled(mains: Mains, rows: Sequence[ComparedFigure], rule: Rule, draws: int
         return None
     both = pooled([pairs for pairs, _ in mains.values()], [main for _, main in mains.values()])
     (found,) = figure_differences(both, draws=draws)
-    by_task = {row.task: row for row in rows}.values()
-    unreadable, alone = (
-        [sum(getattr(row, field)[side] for row in by_task) for side in (0, 1)] for field in ("unreadable", "alone")
+    unreadable, alone = over_tasks(rows, "unreadable"), over_tasks(rows, "alone")
+    return ComparedFigure(
+        ALL_TASKS, found, unreadable, alone, found.p_value, figure_verdict(found, found.p_value, rule)
     )
-    word = figure_verdict(found, found.p_value, rule)
-    return ComparedFigure(ALL_TASKS, found, (unreadable[0], unreadable[1]), (alone[0], alone[1]), found.p_value, word)
+
+
+def over_tasks(rows: Sequence[ComparedFigure], counts: Literal["unreadable", "alone"]) -> tuple[int, int]:
+    """Counts of A and of B summed over the tasks; all rows of a task have the same."""
+    by_task = {row.task: getattr(row, counts) for row in rows}.values()
+    return sum(a for a, _ in by_task), sum(b for _, b in by_task)
 
 
 def _defined(value: Any) -> Any:

@@ -10,7 +10,7 @@ from rich.table import Table
 from embodio.benchmarks.comparing.intervals_svg import Bar
 from embodio.benchmarks.comparing.page import ComparisonPage
 from embodio.benchmarks.comparing.words import in_words, p_in_words
-from embodio.benchmarks.evaluation.comparison.comparison import DEFINITION, ComparedFigure, ModelComparison
+from embodio.benchmarks.evaluation.comparison.comparison import DEFINITION, ComparedFigure, ModelComparison, over_tasks
 from embodio.benchmarks.evaluation.figures import arrow, number
 
 HEADINGS = (
@@ -20,16 +20,16 @@ HEADINGS = (
 
 def table(comparison: ModelComparison) -> Table:
     """The comparison for the terminal."""
-    shown = Table(title=f"A: {comparison.a}   B: {comparison.b}", caption=caption(comparison), box=SIMPLE_HEAD)
+    shown = Table(title=f"A: {comparison.a}   B: {comparison.b}", caption=_caption(comparison), box=SIMPLE_HEAD)
     for name in HEADINGS:
         left = name in ("task", "figure", "verdict")
         shown.add_column(name, justify="left" if left else "right", overflow="fold")
-    for row in [*comparison.rows, *([comparison.pooled] if comparison.pooled else [])]:
-        shown.add_row(*cells(row, comparison))
+    for row in comparison.shown:
+        shown.add_row(*_cells(row, comparison))
     return shown
 
 
-def cells(row: ComparedFigure, comparison: ModelComparison) -> list[str]:
+def _cells(row: ComparedFigure, comparison: ModelComparison) -> list[str]:
     """The texts of a row."""
     found = row.found
     ends = "" if found.interval is None else f" ({_signed(found.interval[0])} to {_signed(found.interval[1])})"
@@ -47,11 +47,11 @@ def cells(row: ComparedFigure, comparison: ModelComparison) -> list[str]:
     ]
 
 
-def caption(comparison: ModelComparison) -> str:
+def _caption(comparison: ModelComparison) -> str:
     """How it was compared, and what was left out."""
     judged = "main figure of each task" if comparison.judge == "main" else "figures"
     text = f"Paired by item; judged by the {judged}, with Holm's correction."
-    alone = [sum(row.alone[side] for row in {row.task: row for row in comparison.rows}.values()) for side in (0, 1)]
+    alone = over_tasks(comparison.rows, "alone")
     if any(alone):
         text += f" Without a partner: {alone[0]} items of A, {alone[1]} of B."
     for side, names in zip("AB", comparison.only, strict=True):
@@ -61,14 +61,14 @@ def caption(comparison: ModelComparison) -> str:
 
 def page_of(comparison: ModelComparison, command: str) -> ComparisonPage:
     """The page."""
-    rows = [*comparison.rows, *([comparison.pooled] if comparison.pooled else [])]
+    rows = comparison.shown
     main = comparison.pooled or rows[0]
     margin = comparison.rule.margin
     return ComparisonPage(
         a=comparison.a,
         b=comparison.b,
         verdict=_verdict(main, comparison),
-        caption=caption(comparison),
+        caption=_caption(comparison),
         subject="Differences of figures, A - B",
         bars=[bar for row in rows if row.verdict is not None and (bar := _bar(row)) is not None],
         margin=margin,
@@ -76,7 +76,7 @@ def page_of(comparison: ModelComparison, command: str) -> ComparisonPage:
         "bounds, which count as equal. Of figures with an arrow down, lower values are better.",
         unit="points, or percent of B's value",
         headings=HEADINGS,
-        rows=[cells(row, comparison) for row in rows],
+        rows=[_cells(row, comparison) for row in rows],
         definition=DEFINITION,
         command=command,
     )

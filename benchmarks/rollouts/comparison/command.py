@@ -16,10 +16,8 @@ from embodio.model.errors import ModelError
 from embodio.train.command_line.arguments import with_names
 from embodio.train.command_line.cli import run
 from embodio.train.command_line.job_settings import require_conditions
-from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, Range, require_ranges
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, PROPER_SHARE, Range, require_ranges
 from embodio.train.command_line.schema import UsageError
-
-INSIDE = Range(0, 1, above=True, below=True)
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,9 @@ class CompareConfig:
     engine: str = "local"
 
     def __post_init__(self) -> None:
-        require_ranges(self, alpha=INSIDE, power=INSIDE, margin=Range(0, 1, below=True), look=AT_LEAST_ONE, seed=COUNT)
+        require_ranges(
+            self, alpha=PROPER_SHARE, power=PROPER_SHARE, margin=Range(0, 1, below=True), look=AT_LEAST_ONE, seed=COUNT
+        )
         require_ranges(self, episodes=AT_LEAST_ONE, workers=AT_LEAST_ONE, threads=COUNT)
         require_ranges(self, replan=AT_LEAST_ONE, horizon=AT_LEAST_ONE)
         if len(require_conditions(self.perturb, 3)) > 1:
