@@ -12,6 +12,7 @@ from embodio.benchmarks.evaluation.answers import AnsweredItem
 from embodio.benchmarks.evaluation.runner import Runner, answers_of, function_of, open_runner
 from embodio.benchmarks.evaluation.suite import read_suite
 from embodio.datasets.annotations.parts.item import AnnotatedItem
+from embodio.datasets.annotations.parts.values import digest_of
 from embodio.datasets.engines import named_engine
 from embodio.datasets.metrics import named_metric
 from embodio.datasets.metrics.parts.embedding import EmbeddingMetric
@@ -97,16 +98,17 @@ class Answerer:
         """Answers items and measures the answers; raises MetricError too."""
         items = [self.items(task)[number] for number in numbers]
         truths = [item.make() for item in items]
+        digests = [digest_of(truth) for truth in truths]
         answers = self.answers(task, numbers, truths)
-        return [self._measured(task, *one) for one in zip(items, answers, truths, strict=True)]
+        return [self._measured(task, *one) for one in zip(items, digests, answers, truths, strict=True)]
 
-    def _measured(self, task: str, item: AnnotatedItem, answer: Any, truth: Any) -> AnsweredItem:
+    def _measured(self, task: str, item: AnnotatedItem, digest: str, answer: Any, truth: Any) -> AnsweredItem:
         """One answer, measured by all metrics of the task."""
         wrong = answer if isinstance(answer, AnswerError) else None
         own = None if wrong is not None else answer
         measures = {name: self._metric(name).measure(own, truth) for name in self.tasks[task].measured_by}
         unreadable = "" if wrong is None else str(wrong)
-        return AnsweredItem(item.key, item.group, item.digest(), measures, unreadable, item.parts)
+        return AnsweredItem(item.key, item.group, digest, measures, unreadable, item.parts)
 
     def _metric(self, name: str) -> Metric[Any]:
         metric = named_metric(name)

@@ -16,7 +16,7 @@ from typing import Any, overload
 
 from embodio.datasets.annotations.parts.item import AnnotatedItem, require_distinct
 from embodio.datasets.annotations.parts.media import HEARD, SEGMENT
-from embodio.datasets.annotations.parts.values import annotation_of, digest_of
+from embodio.datasets.annotations.parts.values import annotation_of
 from embodio.datasets.errors import AnnotationError, DatasetError
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.record import Record, RecordSource
@@ -51,8 +51,7 @@ class RecordItems(Sequence[AnnotatedItem]):
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
         number = range(len(self))[index]
-        make = partial(self.made, number)
-        return AnnotatedItem(str(number), str(number), make, partial(digest_of, make))
+        return AnnotatedItem(str(number), str(number), partial(self.made, number))
 
     def made(self, number: int) -> Annotation:
         """The annotation of a record; raises AnnotationError."""

@@ -22,15 +22,12 @@ class AnnotatedItem:
         key: its name, unique in the file.
         group: what it shares with other items, such as the name of its image; items of one group are not independent.
         make: reads the media and makes the annotation; raises AnnotationError.
-        digest: hash of its values and of the content of its media, by which two evaluations know that they asked the
-            same; raises AnnotationError.
         parts: names of the parts of the file that it belongs to, such as "new source".
     """
 
     key: str
     group: str
     make: Callable[[], Annotation]
-    digest: Callable[[], str]
     parts: tuple[str, ...] = ()
 
 

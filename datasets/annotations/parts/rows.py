@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, overload
 
 from embodio.datasets.annotations.parts.item import AnnotatedItem, expecting, file_text, parsed
-from embodio.datasets.annotations.parts.values import annotation_of, digest_of
+from embodio.datasets.annotations.parts.values import annotation_of
 from embodio.datasets.errors import AnnotationError, DatasetError
 from embodio.datasets.records.columns import RowRecords
 from embodio.datasets.records.opening import open_records
@@ -179,8 +179,7 @@ class RowItems(Sequence[AnnotatedItem]):
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
         number = range(len(self))[index]
-        make = partial(self.made, number)
-        return AnnotatedItem(str(number), str(number), make, partial(digest_of, make))
+        return AnnotatedItem(str(number), str(number), partial(self.made, number))
 
     def made(self, number: int) -> Annotation:
         """The annotation of a row; raises AnnotationError."""

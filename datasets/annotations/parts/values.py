@@ -87,13 +87,16 @@ def annotated_item(
 ) -> AnnotatedItem:
     """An item of these values, see `annotation_of` and `AnnotatedItem`; nothing is read yet."""
     make = partial(annotation_of, kind, values, folder, where, clip=clip)
-    return AnnotatedItem(key, group, make, partial(digest_of, make), parts)
+    return AnnotatedItem(key, group, make, parts)
 
 
-def digest_of(make: Callable[[], Annotation]) -> str:
-    """Hash of all that an annotation holds, the pixels and samples of its media included; raises AnnotationError."""
+def digest_of(annotation: Annotation) -> str:
+    """Hash of all that an annotation holds, the pixels and samples of its media included.
+
+    By it two evaluations know that they asked the same.
+    """
     total = hashlib.sha256()
-    _add(make(), total)
+    _add(annotation, total)
     return total.hexdigest()[:32]
 
 

@@ -17,7 +17,7 @@ from embodio.datasets.annotations import (
     families_of_format,
 )
 from embodio.datasets.annotations.parts.item import AnnotatedItem, AnnotationError
-from embodio.datasets.annotations.parts.values import annotated_item, annotation_of
+from embodio.datasets.annotations.parts.values import annotated_item, annotation_of, digest_of
 from embodio.datasets.codecs.image_codec import encode_image
 from embodio.datasets.metrics.parts.instances import Instances, PeoplePoses
 from embodio.model.tasks.families import families, family_named
@@ -155,7 +155,7 @@ def test_parts_of_grit(folder: Path) -> None:
 def test_an_item_is_known_by_its_values_and_the_content_of_its_files(folder: Path) -> None:
     def digest(**values: Any) -> str:
         given = {"image": "photo.png", "name": "sky", "mask": "mask.png"} | values
-        return annotated_item(family_named("segment"), given, folder, "here", "a", "b").digest()
+        return digest_of(annotated_item(family_named("segment"), given, folder, "here", "a", "b").make())
 
     before = digest()
     assert digest() == before and digest(name="cloud") != before

@@ -35,7 +35,7 @@ def broken() -> Annotation:
 
 
 def items(*texts: str, group: str = "a.png") -> list[AnnotatedItem]:
-    return [AnnotatedItem(text, group, partial(question, text), lambda: "") for text in texts]
+    return [AnnotatedItem(text, group, partial(question, text)) for text in texts]
 
 
 def task(some: list[AnnotatedItem], **settings: object) -> AnnotatedTask:
@@ -64,11 +64,11 @@ def test_a_style_holds_for_groups_that_have_it() -> None:
 
 
 def test_damage_and_misfits() -> None:
-    made = task([AnnotatedItem("0", "a", broken, lambda: "")])
+    made = task([AnnotatedItem("0", "a", broken)])
     with pytest.raises(CorruptRecordError, match=r"mine.jsonl, record 0: a.png: it does not exist"):
         made.example(0)
     wrong = Reference(media=InputMedia(), expression="a cup", box=np.ones(4, dtype=np.float32))
-    item = AnnotatedItem("0", "a", lambda: wrong, lambda: "")
+    item = AnnotatedItem("0", "a", lambda: wrong)
     refer = AnnotatedTask("mine", Path("m"), [item], family_named("refer"), CODEC)
     with pytest.raises(UnusableRecord, match="expected an RGB array"):
         refer.example(0)
