@@ -126,9 +126,8 @@ def pooled(parts: Sequence[MeasuredPairs], mains: Sequence[str]) -> MeasuredPair
         parts: the pairs of each task; items of several tasks may have one group, such as an image.
         mains: the main figure of each task.
     """
-    a, b = (
-        [(number, one) for number, part in enumerate(parts) for one in (part.b if side else part.a)] for side in (0, 1)
-    )
+    a = [(number, one) for number, part in enumerate(parts) for one in part.a]
+    b = [(number, one) for number, part in enumerate(parts) for one in part.b]
     groups = [group for part in parts for group in part.groups]
     return MeasuredPairs(MeanOverTasks([part.metric for part in parts], mains), a, b, groups)
 

@@ -31,11 +31,6 @@ class AgentRuns:
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
-def is_rollout(place: Path) -> bool:
-    """Whether a folder is, or holds, a rollout."""
-    return any(True for _ in _files(place))
-
-
 def read_runs(place: Path) -> AgentRuns:
     """Reads the rollout in a folder, or all rollouts below it.
 
