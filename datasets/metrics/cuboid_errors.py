@@ -16,6 +16,7 @@ from embodio.datasets.metrics.parts.metric import (
     lower,
     ratio,
 )
+from embodio.datasets.metrics.parts.solids import angle_between
 from embodio.model.tasks.families.cuboids import Objects3D
 from embodio.model.tasks.locations.spatial import Cuboid
 
@@ -72,8 +73,7 @@ def _near(found: Cuboid, truth: Cuboid, diagonal: float) -> bool:
 def _errors(found: Cuboid, truth: Cuboid) -> tuple[float, float, float]:
     """Relative error of depth, mean absolute logarithm of the ratios of sides, angle between rotations in degrees."""
     sides = np.abs(np.log(np.maximum(found.size, 1e-6)) - np.log(np.maximum(truth.size, 1e-6)))
-    turn = (np.trace(found.rotation @ truth.rotation.T) - 1) / 2
-    angle = math.degrees(math.acos(float(np.clip(turn, -1, 1))))
+    angle = angle_between(found.rotation, truth.rotation)
     return abs(found.depth - truth.depth) / truth.depth, float(sides.mean()), angle
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from embodio.datasets.metrics.parts.metric import (
     Combined,
@@ -43,6 +42,8 @@ class CuboidOverlap(SumsMetric[Objects3D]):
         Raises:
             MetricError: the annotation has no image, whose size is needed.
         """
+        from scipy.optimize import linear_sum_assignment
+
         right = _solids(truth, truth)
         own = [] if found is None else _solids(found, truth)
         table = np.array([[solid_overlap(one, other) for other in right] for one in own]).reshape(len(own), len(right))

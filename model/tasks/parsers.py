@@ -20,13 +20,19 @@ def parse_text(codec: LocationCodec, ids: Iterable[int]) -> str:
     return codec.vocabulary.decode(np.fromiter(ids, dtype=np.int64)).strip()
 
 
-def parse_box(codec: LocationCodec, ids: Iterable[int], fit: ImageFit) -> FoundBox | AnswerError:
-    """Reads one box: exactly four values and nothing else."""
+def parse_values(codec: LocationCodec, ids: Iterable[int], count: int, form: str) -> list[int] | AnswerError:
+    """Reads value ids: exactly `count` and nothing else; `form` says so in errors, such as "a point is two values"."""
     written = list(ids)
     parts = codec.split(written)
-    if len(parts) != 1 or parts[0][1] or len(parts[0][0]) != BOX_VALUES:
-        return AnswerError("a box is four values and nothing else", parse_text(codec, written))
-    return FoundBox(codec.ids_to_boxes([parts[0][0]], fit)[0])
+    if len(parts) != 1 or parts[0][1] or len(parts[0][0]) != count:
+        return AnswerError(f"{form} and nothing else", parse_text(codec, written))
+    return parts[0][0]
+
+
+def parse_box(codec: LocationCodec, ids: Iterable[int], fit: ImageFit) -> FoundBox | AnswerError:
+    """Reads one box: exactly four values and nothing else."""
+    values = parse_values(codec, ids, BOX_VALUES, "a box is four values")
+    return values if isinstance(values, AnswerError) else FoundBox(codec.ids_to_boxes([values], fit)[0])
 
 
 def parse_boxes(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation, absent, some_of
+from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation, absent, shuffled, some_of
 from embodio.model.tasks.families.answer_question import Question
 from embodio.model.tasks.families.multiple_choice import ChoiceQuestion
 
@@ -30,7 +30,7 @@ def choose_answer(
     options = [right, *some_of(wrong, MOST_WRONG, generator)]
     if len(options) < 2:
         return None
-    options = [options[int(place)] for place in generator.permutation(len(options))]
+    options = shuffled(options, generator)
     chosen = options.index(right)
     return ChoiceQuestion(media=own.media, question=own.question, options=tuple(options), chosen=chosen)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation, absent, one_of, some_of
+from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation, absent, one_of, shuffled, some_of
 from embodio.model.tasks.families.detect import Detected
 
 MOST_CLASSES = 4
@@ -26,8 +26,7 @@ def detect_listed(
         return None
     first = one_of(own.labels, generator)
     others = [name for name in own.labels if name != first] + absent(own.labels, classes)
-    names = [first, *some_of(others, MOST_CLASSES - 1, generator, 0)]
-    names = [names[int(place)] for place in generator.permutation(len(names))]
+    names = shuffled([first, *some_of(others, MOST_CLASSES - 1, generator, 0)], generator)
     kept = [place for place, label in enumerate(own.labels) if label in names]
     return replace(
         own, names=tuple(names), listed=True, boxes=own.boxes[kept], labels=tuple(own.labels[place] for place in kept)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation
+from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation, one_of
 from embodio.model.tasks.families.judge_action import ActionJudged
 from embodio.model.tasks.families.next_action import ActionAhead
 
@@ -26,7 +26,7 @@ def judge_next_action(
     if not wrong:
         return None
     right = bool(generator.random() < 0.5)
-    action = own.action if right else wrong[int(generator.integers(len(wrong)))]
+    action = own.action if right else one_of(wrong, generator)
     return ActionJudged(
         media=own.media,
         instruction=own.instruction,

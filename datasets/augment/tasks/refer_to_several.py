@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation
+from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation, shuffled
 from embodio.model.tasks.families.refer import Reference
 from embodio.model.tasks.families.refer_several import References
 
@@ -35,8 +35,8 @@ def drawn_references(
     others = [text for text in boxes if text not in unclear | {first}]
     if first not in boxes or first in unclear:
         return {}
-    chosen = [first, *(others[int(place)] for place in generator.permutation(len(others))[: most - 1])]
-    return {chosen[int(place)]: boxes[chosen[int(place)]] for place in generator.permutation(len(chosen))}
+    chosen = shuffled([first, *shuffled(others, generator)[: most - 1]], generator)
+    return {text: boxes[text] for text in chosen}
 
 
 def refer_to_several(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation
-from embodio.datasets.augment.tasks.parts.masks import drawn_classes, mask_of, masks_by_class
+from embodio.datasets.augment.tasks.parts.masks import drawn_union
 from embodio.model.tasks.families.segment import Segmented
 
 
@@ -19,11 +19,11 @@ def segment_complement(
     annotations: Sequence[Segmented], generator: np.random.Generator, classes: Sequence[str]
 ) -> Segmented | None:
     """What belongs neither to the first annotation's class nor to others; None unless it asks for a whole class."""
-    masks = masks_by_class(annotations)
-    if annotations[0].name not in masks:
+    drawn = drawn_union(annotations, generator, classes, 1)
+    if drawn is None:
         return None
-    names = drawn_classes(masks, annotations[0].name, generator, classes, 1)
-    return Segmented(media=annotations[0].media, names=names, complement=True, mask=~mask_of(masks, names))
+    names, whole = drawn
+    return Segmented(media=annotations[0].media, names=names, complement=True, mask=~whole)
 
 
 AUGMENTATION = TaskAugmentation(takes=("segment",), make=segment_complement)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation
-from embodio.datasets.augment.tasks.parts.masks import drawn_classes, mask_of, masks_by_class
+from embodio.datasets.augment.tasks.parts.masks import drawn_union
 from embodio.model.tasks.families.segment import Segmented
 
 SMALLEST_SIDE = 0.25
@@ -22,11 +22,10 @@ def segment_in_box(
     annotations: Sequence[Segmented], generator: np.random.Generator, classes: Sequence[str]
 ) -> Segmented | None:
     """The classes in a random region; None unless the first annotation asks for a whole class."""
-    masks = masks_by_class(annotations)
-    if annotations[0].name not in masks:
+    drawn = drawn_union(annotations, generator, classes, 1)
+    if drawn is None:
         return None
-    names = drawn_classes(masks, annotations[0].name, generator, classes, 1)
-    whole = mask_of(masks, names)
+    names, whole = drawn
     sides = np.array(whole.shape)
     size = np.maximum(np.rint(sides * generator.uniform(SMALLEST_SIDE, 1, 2)), 1).astype(int)
     low = generator.integers(0, sides - size, endpoint=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation
-from embodio.datasets.augment.tasks.parts.masks import drawn_classes, mask_of, masks_by_class
+from embodio.datasets.augment.tasks.parts.masks import drawn_union
 from embodio.model.tasks.families.segment import Segmented
 
 
@@ -19,13 +19,11 @@ def segment_union(
     annotations: Sequence[Segmented], generator: np.random.Generator, classes: Sequence[str]
 ) -> Segmented | None:
     """The union of the first annotation's class and others; None unless there are two classes to name."""
-    masks = masks_by_class(annotations)
-    if annotations[0].name not in masks:
+    drawn = drawn_union(annotations, generator, classes, 2)
+    if drawn is None:
         return None
-    names = drawn_classes(masks, annotations[0].name, generator, classes, 2)
-    if len(names) < 2:
-        return None
-    return Segmented(media=annotations[0].media, names=names, mask=mask_of(masks, names))
+    names, whole = drawn
+    return Segmented(media=annotations[0].media, names=names, mask=whole)
 
 
 AUGMENTATION = TaskAugmentation(takes=("segment",), make=segment_union)

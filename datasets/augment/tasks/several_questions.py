@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation
+from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation, shuffled
 from embodio.model.tasks.families.answer_question import Question
 from embodio.model.tasks.families.follow_instruction import InstructionItem
 
@@ -27,8 +27,7 @@ def several_questions(
         return None
     others = list(known.values())
     count = int(generator.integers(1, MOST_QUESTIONS - 1, endpoint=True))
-    chosen = [first, *(others[int(place)] for place in generator.permutation(len(others))[:count])]
-    chosen = [chosen[int(place)] for place in generator.permutation(len(chosen))]
+    chosen = shuffled([first, *shuffled(others, generator)[:count]], generator)
     instruction = " ".join(f"{number}. {one.question.strip()}" for number, one in enumerate(chosen, 1))
     text = " ".join(f"{number}. {str(one.text).strip()}" for number, one in enumerate(chosen, 1))
     return InstructionItem(media=first.media, instruction=instruction, text=text)

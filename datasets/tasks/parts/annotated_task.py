@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from itertools import count, takewhile
+from itertools import count, islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +94,9 @@ class AnnotatedTask:
             generator = np.random.Generator(np.random.Philox(key=(index, _FIXED)))
         annotation = self._annotation(index, generator)
         try:
-            wordings = self._prompts[f"{self._family.name}.{self._family.group(annotation)}"]
-            if self._style and f"{wordings.name}/{self._style}" in set(self._prompts):
-                wordings = self._prompts.styled(wordings.name, self._style)
+            name = f"{self._family.name}.{self._family.group(annotation)}"
+            styled = f"{name}/{self._style}"
+            wordings = self._prompts[styled if styled in self._prompts else name]
             return self._family.write(annotation, wordings.draw(generator), self._codec)
         except ModelError as error:
             raise UnusableRecord(self._name, index, str(error)) from error
@@ -128,5 +128,5 @@ class AnnotatedTask:
         found: list[int] = []
         for step in (-1, 1):
             places = takewhile(lambda place: 0 <= place < len(self), count(index + step, step))
-            found += takewhile(lambda place: self._item(place).group == group, places)
+            found += islice(takewhile(lambda place: self._item(place).group == group, places), _MOST - 1)
         return sorted(found, key=lambda place: abs(place - index))[: _MOST - 1]

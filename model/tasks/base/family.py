@@ -38,6 +38,16 @@ class InputMedia:
     audio: Sound | None = None
     audio_history: Sequence[Sound] = ()
 
+    @property
+    def has_images(self) -> bool:
+        """Whether there is an image, the main one or an earlier one."""
+        return self.image is not None or bool(self.image_history)
+
+    @property
+    def has_sounds(self) -> bool:
+        """Whether there is a sound, the main one or an earlier one."""
+        return self.audio is not None or bool(self.audio_history)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Annotation:

@@ -52,6 +52,11 @@ class TaskCodec:
         ids: list[int] = self.locations.boxes_to_ids(place[None], self.fit(image))[0].tolist()
         return ids
 
+    def point_ids(self, point: npt.ArrayLike, image: Image | None) -> list[int]:
+        """A point (y, x) in pixels of an image as two value ids; raises TaskError if the image is not RGB."""
+        ids: list[int] = self.locations.points_to_ids(np.asarray(point)[None], self.fit(image))[0].tolist()
+        return ids
+
     def fit(self, image: Image | None, name: str = "image") -> ImageFit:
         """The placement of an image [H, W, 3] on the canvas; raises TaskError if it is not an RGB image."""
         if not isinstance(image, np.ndarray) or image.ndim != 3:

@@ -47,14 +47,13 @@ class AnswerQuestion(TextFamily[Question]):
     def group(self, annotation: Question) -> str:
         """`pair`, `heard_and_seen` for images with sound, `video` for several images, `sound`, otherwise `plain`."""
         media = annotation.media
-        sound = media.audio is not None or bool(media.audio_history)
         if annotation.pair:
             return "pair"
-        if sound and (media.image is not None or media.image_history):
+        if media.has_sounds and media.has_images:
             return "heard_and_seen"
         if media.image_history:
             return "video"
-        return "sound" if sound else "plain"
+        return "sound" if media.has_sounds else "plain"
 
     def slots(self, annotation: Question, codec: TaskCodec) -> Mapping[str, Filling]:
         """The question."""

@@ -41,8 +41,7 @@ class Chat(TextFamily[ChatItem]):
     def group(self, annotation: ChatItem) -> str:
         """`seen` for a conversation about media, otherwise `plain`."""
         media = annotation.media
-        heard = media.audio is not None or media.audio_history
-        return "seen" if media.image is not None or media.image_history or heard else "plain"
+        return "seen" if media.has_images or media.has_sounds else "plain"
 
     def slots(self, annotation: ChatItem, codec: TaskCodec) -> Mapping[str, Filling]:
         """The turns, each after its speaker.

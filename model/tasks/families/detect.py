@@ -9,7 +9,7 @@ from embodio.model.tasks.base.boxes_family import BoxesFamily, BoxesItem, name_i
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import TaskError
 from embodio.model.tasks.grammar import ItemsRule, Rule
-from embodio.model.tasks.prompts.filling import Filling, groups_of
+from embodio.model.tasks.prompts.filling import Filling, groups_of, quoted
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,7 +43,7 @@ class Detect(BoxesFamily[Detected]):
             return {}
         if not annotation.names:
             raise TaskError("names: the prompt lists them, and there are none; give some, or set listed=False")
-        return {"names": ", ".join(f'"{name}"' for name in annotation.names)}
+        return {"names": quoted(annotation.names)}
 
     def form(self, asked: Sequence[Detected], codec: TaskCodec, longest: int) -> Sequence[Rule]:
         """Boxes, each with one of the names."""

@@ -101,7 +101,7 @@ class Navigate(Family[Navigated]):
     def read(self, written: Output, asked: Navigated, codec: TaskCodec) -> Navigated | AnswerError:
         """The word, and the position."""
         ids = token_ids(written)
-        values = [token for token in ids if codec.locations.split([token]) and codec.locations.split([token])[0][0]]
+        values = [token for token in ids if any(run for run, _ in codec.locations.split([token]))]
         word = parse_text(codec.locations, [token for token in ids if token not in values])
         if word not in MOVES or len(values) != (POSITION_TOKENS if asked.with_state else 0):
             state = " and three values" if asked.with_state else ""

@@ -14,7 +14,7 @@ from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import values_steps
 from embodio.model.tasks.locations.codec import ValueRange
-from embodio.model.tasks.parsers import parse_text
+from embodio.model.tasks.parsers import parse_text, parse_values
 from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 COMPONENT = ValueRange("component of a surface normal", -1.0, 1.0)
@@ -46,8 +46,7 @@ class NormalAt(Family[PointNormal]):
 
     def slots(self, annotation: PointNormal, codec: TaskCodec) -> Mapping[str, Filling]:
         """The point."""
-        ids = codec.locations.points_to_ids(np.asarray(annotation.point)[None], codec.fit(annotation.media.image))
-        return {"point": ids[0].tolist()}
+        return {"point": codec.point_ids(annotation.point, annotation.media.image)}
 
     def target(self, annotation: PointNormal, codec: TaskCodec) -> list[int] | None:
         """Three value tokens."""
@@ -62,10 +61,10 @@ class NormalAt(Family[PointNormal]):
     def read(self, written: Output, asked: PointNormal, codec: TaskCodec) -> PointNormal | AnswerError:
         """The normal, of length 1."""
         ids = token_ids(written)
-        parts = codec.locations.split(ids)
-        if len(parts) != 1 or len(parts[0][0]) != NORMAL_VALUES or parts[0][1]:
-            return AnswerError("a normal is three values and nothing else", parse_text(codec.locations, ids))
-        found = codec.locations.ids_to_numbers(parts[0][0], COMPONENT)
+        values = parse_values(codec.locations, ids, NORMAL_VALUES, "a normal is three values")
+        if isinstance(values, AnswerError):
+            return values
+        found = codec.locations.ids_to_numbers(values, COMPONENT)
         length = float(np.linalg.norm(found))
         if length < 0.1:
             return AnswerError("a normal has a direction", parse_text(codec.locations, ids))

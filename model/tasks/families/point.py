@@ -13,7 +13,7 @@ from embodio.model.tasks.base.family import Annotation, Family, Output, token_id
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import values_steps
-from embodio.model.tasks.parsers import parse_text
+from embodio.model.tasks.parsers import parse_values
 from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 POINT_VALUES = 2
@@ -48,10 +48,7 @@ class PointOut(Family[Pointed]):
 
     def target(self, annotation: Pointed, codec: TaskCodec) -> list[int] | None:
         """The point as two value tokens."""
-        if annotation.point is None:
-            return None
-        found = codec.locations.points_to_ids(annotation.point[None], codec.fit(annotation.media.image))[0]
-        return [int(one) for one in found]
+        return None if annotation.point is None else codec.point_ids(annotation.point, annotation.media.image)
 
     def form(self, asked: Sequence[Pointed], codec: TaskCodec, longest: int) -> Constraint:
         """Two values."""
@@ -59,11 +56,10 @@ class PointOut(Family[Pointed]):
 
     def read(self, written: Output, asked: Pointed, codec: TaskCodec) -> Pointed | AnswerError:
         """The point in pixels of the image."""
-        ids = token_ids(written)
-        parts = codec.locations.split(ids)
-        if len(parts) != 1 or len(parts[0][0]) != POINT_VALUES or parts[0][1]:
-            return AnswerError("a point is two values and nothing else", parse_text(codec.locations, ids))
-        return with_answer(asked, point=codec.locations.ids_to_points([parts[0][0]], codec.fit(asked.media.image))[0])
+        values = parse_values(codec.locations, token_ids(written), POINT_VALUES, "a point is two values")
+        if isinstance(values, AnswerError):
+            return values
+        return with_answer(asked, point=codec.locations.ids_to_points([values], codec.fit(asked.media.image))[0])
 
 
 FAMILY = PointOut()

@@ -10,7 +10,7 @@ from embodio.model.tasks.base.family import Output
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.grammar import ItemsRule, Rule
-from embodio.model.tasks.prompts.filling import Filling, groups_of
+from embodio.model.tasks.prompts.filling import Filling, groups_of, quoted
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,7 +36,7 @@ class ReferSeveral(BoxesFamily[References]):
         """The texts in quotation marks; raises TaskError if there are fewer than two."""
         if len(annotation.expressions) < 2:
             raise TaskError(f"expressions: got {annotation.expressions}, expected two or more; `refer` is for one")
-        return {"expressions": ", ".join(f'"{one.strip()}"' for one in annotation.expressions)}
+        return {"expressions": quoted(one.strip() for one in annotation.expressions)}
 
     def named(self, annotation: References) -> bool:
         """The order says which box is whose."""

@@ -13,7 +13,7 @@ from embodio.model.processing.image import Interpolation
 from embodio.model.tasks.base.family import Annotation, Family, Output, with_answer
 from embodio.model.tasks.base.image_family import Pixels, on_image, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
-from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
+from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of, quoted
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -92,12 +92,11 @@ class Segment(Family[Segmented]):
         if group in ("expression", "facing"):
             return {group: getattr(annotation, group)}
         if annotation.names:
-            listed: dict[str, Filling] = {"names": ", ".join(f'"{name}"' for name in annotation.names)}
+            listed: dict[str, Filling] = {"names": quoted(annotation.names)}
             place = annotation.box if group == "names_in_box" else None
             return listed if place is None else listed | {"box": codec.box_ids(place, image)}
-        if group == "point":
-            ids = codec.locations.points_to_ids(np.asarray(annotation.point)[None], codec.fit(image))
-            return {"point": ids[0].tolist()}
+        if annotation.point is not None:
+            return {"point": codec.point_ids(annotation.point, image)}
         named: dict[str, Filling] = {"name": annotation.name} if group in ("name", "box") else {}
         return named if annotation.box is None else named | {"box": codec.box_ids(annotation.box, image)}
 

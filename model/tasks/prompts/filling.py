@@ -27,6 +27,11 @@ def groups_of(**groups: Mapping[str, str]) -> Groups:
     return groups
 
 
+def quoted(texts: Iterable[str]) -> str:
+    """Texts in quotation marks with commas between them, for a slot with several names or descriptions."""
+    return ", ".join(f'"{text}"' for text in texts)
+
+
 def fill(template: Template, **slots: Filling) -> list[str | int]:
     """Fills the slots of a template.
 

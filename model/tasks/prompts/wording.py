@@ -122,6 +122,10 @@ class Prompts:
             raise PromptError(f"{name}: there is no style {style!r}; there are {', '.join(styles) or 'none'}")
         return self[f"{name}/{style}"]
 
+    def __contains__(self, name: object) -> bool:
+        """Whether there are wordings of a name "family.group"."""
+        return name in self._groups
+
     def __iter__(self) -> Iterator[str]:
         """The names, "family.group"."""
         return iter(self._groups)

@@ -11,6 +11,7 @@ import numpy as np
 from embodio.model.tasks.base.family import Annotation
 
 A = TypeVar("A", bound=Annotation)
+T = TypeVar("T")
 
 Make = Callable[[Sequence[A], np.random.Generator, Sequence[str]], Annotation | None]
 """(annotations of one image, generator, all class names of the data set) -> annotation, or None where none suits."""
@@ -57,9 +58,14 @@ def some_of(names: Sequence[str], most: int, generator: np.random.Generator, few
     """Draws `fewest` to `most` different names, at most all there are, in a random order."""
     different = list(dict.fromkeys(names))
     count = min(int(generator.integers(fewest, most, endpoint=True)), len(different))
-    return [different[int(place)] for place in generator.permutation(len(different))[:count]]
+    return shuffled(different, generator)[:count]
 
 
-def one_of(names: Sequence[str], generator: np.random.Generator) -> str:
-    """One of the names."""
-    return names[int(generator.integers(len(names)))]
+def shuffled(items: Sequence[T], generator: np.random.Generator) -> list[T]:
+    """The items in a random order."""
+    return [items[int(place)] for place in generator.permutation(len(items))]
+
+
+def one_of(items: Sequence[T], generator: np.random.Generator) -> T:
+    """One of the items."""
+    return items[int(generator.integers(len(items)))]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.augment.tasks.parts.augmentation import absent, some_of
+from embodio.datasets.augment.tasks.parts.augmentation import absent, shuffled, some_of
 from embodio.model.tasks.families.segment import Segmented
 
 Bools = npt.NDArray[np.bool_]
@@ -15,7 +15,26 @@ Bools = npt.NDArray[np.bool_]
 MOST_CLASSES = 4
 
 
-def masks_by_class(annotations: Sequence[Segmented]) -> dict[str, Bools]:
+def drawn_union(
+    annotations: Sequence[Segmented], generator: np.random.Generator, classes: Sequence[str], fewest: int
+) -> tuple[tuple[str, ...], Bools] | None:
+    """`fewest` to `MOST_CLASSES` classes in a random order, and the pixels of any of them; absent classes have none.
+
+    The first annotation's class is among them, others of the image, and perhaps some that are absent. None unless the
+    first annotation asks for all objects of a name, or if there are not `fewest` classes to name.
+    """
+    masks, first = _masks_by_class(annotations), annotations[0].name
+    if first not in masks:
+        return None
+    others = [name for name in masks if name != first]
+    missing = some_of(absent(list(masks), classes), 2, generator, 0)
+    names = shuffled([first, *some_of([*others, *missing], MOST_CLASSES - 1, generator, fewest - 1)], generator)
+    if len(names) < fewest:
+        return None
+    return tuple(names), np.logical_or.reduce([masks[name] for name in names if name in masks])
+
+
+def _masks_by_class(annotations: Sequence[Segmented]) -> dict[str, Bools]:
     """Class -> the mask of all its objects, of annotations that ask for all objects of a name."""
     whole = [
         one for one in annotations if one.box is None and one.point is None and not one.names and not one.expression
@@ -25,23 +44,3 @@ def masks_by_class(annotations: Sequence[Segmented]) -> dict[str, Bools]:
         if one.name and one.mask is not None:
             found[one.name] = found[one.name] | one.mask if one.name in found else one.mask
     return found
-
-
-def drawn_classes(
-    masks: dict[str, Bools], first: str, generator: np.random.Generator, classes: Sequence[str], fewest: int
-) -> tuple[str, ...]:
-    """`fewest` to `MOST_CLASSES` classes in a random order: the first one, others, and perhaps some that are absent."""
-    others = [name for name in masks if name != first]
-    missing = some_of(absent(list(masks), classes), 2, generator, 0)
-    rest = some_of([*others, *missing], MOST_CLASSES - 1, generator, fewest - 1)
-    names = [first, *rest]
-    return tuple(names[int(place)] for place in generator.permutation(len(names)))
-
-
-def mask_of(masks: dict[str, Bools], names: Sequence[str]) -> Bools:
-    """The pixels of any of the classes; absent ones have none."""
-    union = np.zeros_like(next(iter(masks.values())))
-    for name in names:
-        if name in masks:
-            union = union | masks[name]
-    return union

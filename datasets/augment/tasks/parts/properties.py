@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,4 +20,4 @@ def measured(
     asked = Measured(media=media, property=key, name=name, expressions=expressions)
     size = int(media.image.shape[0]), int(media.image.shape[1])
     values = property_of(asked).of(np.asarray(boxes, dtype=np.float64).reshape(-1, 4), size).astype(np.float32)
-    return Measured(media=media, property=key, name=name, expressions=expressions, values=values)
+    return replace(asked, values=values)
