@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,20 @@ def read_image(source: Any, folder: Path) -> Image:
     Raises:
         OSError, TypeError, DatasetError: it is missing, damaged, too large, or outside of the folder.
     """
+    if isinstance(source, str):
+        path = inside(folder, source, folder)
+        state = path.stat()
+        return _decoded_file(path, source, state.st_mtime_ns, state.st_size)
     data, name = media_bytes(source, folder)
     return decoded_image(data, Origin(name, 0, "the picture"), _SETTINGS)
+
+
+@lru_cache(maxsize=2)
+def _decoded_file(path: Path, name: str, changed: int, size: int) -> Image:
+    """The picture of a file, kept until two others are read: annotations of one picture and its masks come together."""
+    picture = decoded_image(path.read_bytes(), Origin(name, 0, "the picture"), _SETTINGS)
+    picture.flags.writeable = False  # it is handed out again
+    return picture
 
 
 def read_numbers(source: Any, folder: Path) -> npt.NDArray[Any]:
