@@ -16,7 +16,7 @@ from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 from embodio.model.weights.pretrained import load
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
-from embodio.train.value_embeddings import smooth_value_embeddings
+from embodio.train.network.value_embeddings import smooth_value_embeddings
 
 
 def make_network(config: TrainConfig, robots: RobotFormats, like: ModelConfig | None = None) -> UnifiedIO2:

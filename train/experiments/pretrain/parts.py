@@ -39,10 +39,10 @@ from embodio.train.experiments.pretrain.network import (
 )
 from embodio.train.experiments.pretrain.samples import HeldOutSamples
 from embodio.train.experiments.pretrain.stage import NetworkStageConfig
+from embodio.train.network.value_embeddings import smooth_value_embeddings
 from embodio.train.objective import TokenLoss
 from embodio.train.starting_weights import Start, digest_if_here, load_start, open_start, report
 from embodio.train.validation import Validator
-from embodio.train.value_embeddings import smooth_value_embeddings
 
 EXAMPLES_REVISION = 2
 """Increased whenever the same records and settings give different examples."""

@@ -8,7 +8,7 @@ from torch.nn.functional import cosine_similarity
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.vocabulary import Vocabulary
-from embodio.train.value_embeddings import smooth_value_embeddings
+from embodio.train.network.value_embeddings import smooth_value_embeddings
 
 
 def test_neighbouring_values_begin_alike_and_nothing_else_changes() -> None:
