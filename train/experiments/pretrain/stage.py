@@ -20,7 +20,8 @@ class NetworkStageConfig(RunConfig):
         data: folder of the data.
         size: named size of the network: nano_generalist, large, xl or xxl.
         targets: what the network writes: text, image, audio.
-        vocabulary: file of text pieces, or folder with a vocabulary.model; empty for those that ship.
+        vocabulary: file of text pieces, or folder with a vocabulary.model; text-nano, which ships; empty for those of
+            policies, 512 pieces.
         image_tokenizer: folder or shipped name of the frozen tokeniser of image targets.
         audio_tokenizer: the same for audio targets.
         codes: use codes that `embodio-data codes` made ahead next to the corpus, where it has them; or ignore them.
