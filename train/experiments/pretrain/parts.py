@@ -25,9 +25,10 @@ from embodio.model.tokenizers.files import fingerprint
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import check_sums
 from embodio.model.writing import recover_folder
-from embodio.train.bundles import NetworkBundle
+from embodio.train.bundles import AgentBundle, NetworkBundle
 from embodio.train.checkpoints.kept import CHECKPOINT, STATE
 from embodio.train.experiment import Parts
+from embodio.train.experiments.policy.network import smooth_value_embeddings
 from embodio.train.experiments.pretrain.config import PretrainConfig
 from embodio.train.experiments.pretrain.data import StageData, gather
 from embodio.train.experiments.pretrain.network import (
@@ -78,6 +79,7 @@ def network_parts(
     notes: list[RenderableType] = list(data.notes)
     if start is not None:
         notes.append(report(load_start(model, start, vocabulary), start))
+    smooth_value_embeddings(model, vocabulary, config.value_smoothness, config.seed)
     packing = config.packing.of_network(sizes)
     shas = {name: fingerprint(one) for name, one in tokenizers.items()}
     stores = open_stores(config.data, shas) if config.codes == "use" else {}
@@ -97,7 +99,7 @@ def network_parts(
             data.training, CodedTargets(processor, stores), config.seed, config.batch_size, packing=packing
         ),
         objective=TokenLoss(config.z_loss),
-        bundle=NetworkBundle(vocabulary),
+        bundle=NetworkBundle(vocabulary) if data.robots is None else AgentBundle(data.robots),
         validators=_validators(config, data, CodedTargets(whole, stores), packing),
         identity=json.loads(json.dumps(identity)),
         notes=notes,

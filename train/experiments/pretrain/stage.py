@@ -30,6 +30,8 @@ class NetworkStageConfig(RunConfig):
         sparse_decoding: row, column and neighbourhood masks for image and audio targets (paper, section 3.2).
         holdout: records of the validation split of each source that are measured.
         samples: held-out examples whose targets the network writes at each validation, for the report; 0 for none.
+        value_smoothness: a new run draws the embeddings of value tokens so that neighbours are similar; width in
+            tokens, 0 keeps independent ones, or those of init.
         z_loss: weight of the squared log-partition in the loss.
     """
 
@@ -53,6 +55,7 @@ class NetworkStageConfig(RunConfig):
     sparse_decoding: bool = False
     holdout: int = 128
     samples: int = 8
+    value_smoothness: float = 0.0
     z_loss: float = 1e-4
 
     def __post_init__(self) -> None:
@@ -68,4 +71,5 @@ class NetworkStageConfig(RunConfig):
                 raise UsageError(f"{name}_tokenizer: {problem}")
         if not self.patches > 0:
             raise UsageError(f"patches: got {self.patches}, expected a share above 0")
-        require_ranges(self, patches=SHARE, holdout=AT_LEAST_ONE, samples=COUNT, z_loss=NOT_NEGATIVE)
+        require_ranges(self, patches=SHARE, holdout=AT_LEAST_ONE, samples=COUNT)
+        require_ranges(self, value_smoothness=NOT_NEGATIVE, z_loss=NOT_NEGATIVE)
