@@ -114,8 +114,12 @@ class SpanAttention(PackedAttention):
     def backward(
         self, grad: Tensor, saved: tuple[Tensor, Tensor, Tensor, Tensor], sums: Sequence[Tensor], scale: float | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients of query, key and value, which are saved with the result, of the gradient [Tq, H, Dh]."""
-        query, key, value, mixed = saved
+        """Gradients of query, key and value, which are saved with the result, of the gradient [Tq, H, Dh].
+
+        They are computed in float32 at least: the kernel takes ten times as long in bfloat16.
+        """
+        wide = torch.promote_types(grad.dtype, torch.float32)
+        grad, query, key, value, mixed = (part.to(wide) for part in (grad, *saved))
         found = self._fresh(query), self._fresh(key), self._fresh(value)
         parts = self._asking(grad), self._asking(query), self._asked(key), self._asked(value), self._asking(mixed)
         results = zip(self._asking(found[0]), self._asked(found[1]), self._asked(found[2]), strict=True)
@@ -169,7 +173,8 @@ class _Attend(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:  # type: ignore[override]
         query, key, value, mixed, *sums = ctx.saved_tensors
-        return *ctx.attention.backward(grad, (query, key, value, mixed), sums, ctx.scale), None, None
+        grads = ctx.attention.backward(grad, (query, key, value, mixed), sums, ctx.scale)
+        return *(one.to(query.dtype) for one in grads), None, None
 
 
 def causal_spans(

@@ -82,3 +82,18 @@ def test_layers_of_one_pattern_share_their_attention() -> None:
     assert len({id(one) for one in causal_spans(spans, None, None, 6)}) == 1
     placement = Placement.of_grid(8, 2, torch.device("cpu"))
     assert len({id(one) for one in causal_spans(spans, None, placement, 6)}) == 3
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_gradients_in_bfloat16_are_those_of_float32_rounded(packed: bool) -> None:
+    torch.manual_seed(0)
+    spans = Spans((7, 12, 3))
+    own = owners(spans)
+    mask = SpanAttention(spans, spans) if packed else own[:, None] == own
+    rounded = torch.randn(3, 1, sum(spans.lengths), 2, 8).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = outcome(*rounded, mask)
+    expected = outcome(*rounded.float(), mask)
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == torch.bfloat16
+        torch.testing.assert_close(one.float(), other, rtol=0.02, atol=0.02)

@@ -114,7 +114,7 @@ def robot_rows(folder: Path) -> Path:
 def test_robots_told_in_words_and_aloud_become_an_agent(tmp_path: Path) -> None:
     rows = robot_rows(tmp_path)
     policy = PolicyConfig(cameras=("front", "hand"), chunk=2, prompt_sounds=1)
-    changes = {"packing": PackingConfig(), "policy": policy, "steps": 2, "value_smoothness": 6.0}
+    changes = {"packing": PackingConfig(), "policy": policy, "steps": 2}
     augment = AugmentConfig(shift=2, wordings=0.5)
     assert train(settings(rows, tmp_path / "out", augment=augment, **changes)) == 0
     measured = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import torch
 
 from embodio.agent.format.robot_formats import RobotFormats
 from embodio.agent.policy_network import policy_network_config
@@ -13,10 +12,11 @@ from embodio.model.config.model import ModelConfig
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.network.targets import code_rows
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
-from embodio.model.tokens.vocabulary import HISTORY_SLOTS, Vocabulary
+from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 from embodio.model.weights.pretrained import load
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
+from embodio.train.network.value_embeddings import smooth_value_embeddings
 
 
 def make_network(config: TrainConfig, robots: RobotFormats, like: ModelConfig | None = None) -> UnifiedIO2:
@@ -49,31 +49,6 @@ def make_network(config: TrainConfig, robots: RobotFormats, like: ModelConfig | 
         model.tokenizers["image"].load_state_dict(tokenizer.state_dict())
     smooth_value_embeddings(model, robots.vocabulary, config.value_smoothness, config.seed)
     return model
-
-
-@torch.no_grad()
-def smooth_value_embeddings(model: UnifiedIO2, vocabulary: Vocabulary, width: float, seed: int) -> None:
-    """Redraws the embeddings of the 1000 value tokens as smooth random functions of the value.
-
-    The rows stay standard normal, as in the recipe, but are correlated over about `width` tokens, so what a network
-    learns about one value carries over to its neighbours from the first step. Logits, tied to the table, benefit too.
-
-    Args:
-        model: changed in place.
-        vocabulary: names the rows.
-        width: standard deviation of the smoothing kernel in tokens; 0 leaves the rows unchanged.
-        seed: of the draw.
-    """
-    if width <= 0:
-        return
-    ids = torch.as_tensor(vocabulary.value_ids)
-    table = model.text_embedding.weight
-    margin = int(4 * width) + 1
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(table.shape[1], 1, len(ids) + 2 * margin, generator=generator)
-    kernel = torch.exp(-0.5 * (torch.arange(-margin, margin + 1) / width) ** 2)
-    smooth = torch.nn.functional.conv1d(noise, (kernel / kernel.norm()).view(1, 1, -1))[:, 0]
-    table[ids] = smooth.T.to(table)
 
 
 def _with_history(config: ModelConfig, frames: int) -> ModelConfig:

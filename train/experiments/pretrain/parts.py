@@ -28,7 +28,6 @@ from embodio.model.writing import recover_folder
 from embodio.train.bundles import AgentBundle, NetworkBundle
 from embodio.train.checkpoints.kept import CHECKPOINT, STATE
 from embodio.train.experiment import Parts
-from embodio.train.experiments.policy.network import smooth_value_embeddings
 from embodio.train.experiments.pretrain.config import PretrainConfig
 from embodio.train.experiments.pretrain.data import StageData, gather
 from embodio.train.experiments.pretrain.network import (
@@ -40,6 +39,7 @@ from embodio.train.experiments.pretrain.network import (
 )
 from embodio.train.experiments.pretrain.samples import HeldOutSamples
 from embodio.train.experiments.pretrain.stage import NetworkStageConfig
+from embodio.train.network.value_embeddings import smooth_value_embeddings
 from embodio.train.objective import TokenLoss
 from embodio.train.starting_weights import Start, digest_if_here, load_start, open_start, report
 from embodio.train.validation import Validator
@@ -76,10 +76,10 @@ def network_parts(
     data = opened(ObjectiveContext(seen, vocabulary), ObjectiveContext(sizes, vocabulary))
     torch.manual_seed(config.seed)  # reading initial weights drew random numbers
     model = make_network(sizes, tokenizers)
+    smooth_value_embeddings(model, vocabulary, config.value_smoothness, config.seed)
     notes: list[RenderableType] = list(data.notes)
     if start is not None:
         notes.append(report(load_start(model, start, vocabulary), start))
-    smooth_value_embeddings(model, vocabulary, config.value_smoothness, config.seed)
     packing = config.packing.of_network(sizes)
     shas = {name: fingerprint(one) for name, one in tokenizers.items()}
     stores = open_stores(config.data, shas) if config.codes == "use" else {}

@@ -30,8 +30,7 @@ class NetworkStageConfig(RunConfig):
         sparse_decoding: row, column and neighbourhood masks for image and audio targets (paper, section 3.2).
         holdout: records of the validation split of each source that are measured.
         samples: held-out examples whose targets the network writes at each validation, for the report; 0 for none.
-        value_smoothness: a new run draws the embeddings of value tokens so that neighbours are similar; width in
-            tokens, 0 keeps independent ones, or those of init.
+        value_smoothness: neighbouring value tokens start with similar embeddings; width in tokens, 0 for none.
         z_loss: weight of the squared log-partition in the loss.
     """
 
@@ -55,7 +54,7 @@ class NetworkStageConfig(RunConfig):
     sparse_decoding: bool = False
     holdout: int = 128
     samples: int = 8
-    value_smoothness: float = 0.0
+    value_smoothness: float = 6.0
     z_loss: float = 1e-4
 
     def __post_init__(self) -> None:

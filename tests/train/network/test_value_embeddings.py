@@ -1,0 +1,33 @@
+"""First embeddings of the value tokens."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import cosine_similarity
+
+from embodio.model.config.model import ModelConfig
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.train.network.value_embeddings import smooth_value_embeddings
+
+
+def test_neighbouring_values_begin_alike_and_nothing_else_changes() -> None:
+    vocabulary = Vocabulary.default()
+    model = UnifiedIO2(ModelConfig.named("nano", vocab_size=vocabulary.padded_size))
+    table = model.text_embedding.weight.detach()
+    before, ids = table.clone(), torch.as_tensor(vocabulary.value_ids)
+    smooth_value_embeddings(model, vocabulary, 0.0, seed=1)
+    assert torch.equal(table, before)
+
+    smooth_value_embeddings(model, vocabulary, 6.0, seed=1)
+    values = table[ids]
+    assert cosine_similarity(values[1:], values[:-1]).min() > 0.95
+    assert cosine_similarity(values[100:], values[:-100]).abs().mean() < 0.15
+    assert 0.9 < values.std() < 1.1
+    others = torch.ones(len(table), dtype=torch.bool)
+    others[ids] = False
+    assert torch.equal(table[others], before[others])
+
+    again = values.clone()
+    smooth_value_embeddings(model, vocabulary, 6.0, seed=2)
+    assert not torch.equal(table[ids], again)
