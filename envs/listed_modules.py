@@ -31,7 +31,7 @@ class ListedModules(Mapping[str, T]):
         return sum(1 for _ in self)
 
     def __getitem__(self, name: str) -> T:
-        if name not in list(self):
+        if name not in iter(self):
             raise KeyError(name)
         found: T = getattr(importlib.import_module(f"{self._package}.{name}"), self._attribute)
         return found

@@ -104,7 +104,15 @@ def embodiment_of(name: str) -> Embodiment:
         env.close()
         found: Embodiment = env.unwrapped.embodiment  # type: ignore[attr-defined]
         return found
-    entry = _entry(name)
+    return _embodiment(_entry(name))
+
+
+def known_embodiments() -> dict[str, Embodiment]:
+    """Name -> embodiment of every environment of this package, from one listing of them."""
+    return {name: _embodiment(entry) for name, entry in sorted(_envs().items())}
+
+
+def _embodiment(entry: EnvEntry) -> Embodiment:
     embodiment: Embodiment = _load(entry.embodiment)(**entry.embodiment_kwargs)
     return embodiment
 

@@ -17,7 +17,7 @@ from embodio.datasets.episodes.source import EpisodeSource, EpisodeView, robot_o
 from embodio.datasets.errors import CorruptRecordError, FeatureError
 from embodio.envs.embodiment import Embodiment, in_short
 from embodio.envs.errors import EnvError, InvalidAction, SimulatorError
-from embodio.envs.registry import embodiment_of, known_envs, make_env
+from embodio.envs.registry import embodiment_of, known_embodiments, known_envs, make_env
 
 _REMEDY = "replay with the versions that recorded it; then check action meaning, order and limits of the embodiment"
 _DRIFT = 0.02  # of a state dimension's range in the episode: the tolerance for other machines
@@ -48,9 +48,9 @@ def environment_of(source: EpisodeSource) -> str | None:
     robot = robot_of(source)
     if robot is None:
         return None
-    names = [name for name in known_envs() if embodiment_of(name).name == robot.name]
-    exact = [name for name in names if not embodiment_of(name).differences(robot)]
-    alike = [n for n in names if len(embodiment_of(n).action.dimensions) == len(robot.action.dimensions)]
+    ours = {name: found for name, found in known_embodiments().items() if found.name == robot.name}
+    exact = [name for name, found in ours.items() if not found.differences(robot)]
+    alike = [n for n, found in ours.items() if len(found.action.dimensions) == len(robot.action.dimensions)]
     return next(iter([*exact, *alike]), None)
 
 

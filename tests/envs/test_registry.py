@@ -10,6 +10,7 @@ import pytest
 
 import embodio.envs
 from embodio.envs import EnvError, UnknownEnv, embodiment_of, known_envs, make_env, make_expert
+from embodio.envs.registry import known_embodiments
 from embodio.envs.robosuite.tasks.lift import LiftExpert
 
 LOOK = """
@@ -45,6 +46,13 @@ def test_unknown_task_names_the_nearest():
 
 def test_embodiment_equals_that_of_the_env():
     assert embodiment_of("robosuite/lift") == make_env("robosuite/lift").embodiment
+
+
+def test_known_embodiments_are_those_of_each_name():
+    found = known_embodiments()
+    assert tuple(found) == known_envs()
+    for name in ("robosuite/lift", "robosuite/two_arm_lift/sawyer-joint_position", "vima/rotate/L2", "pusht/push_t"):
+        assert found[name] == embodiment_of(name)
 
 
 def test_gymnasium_makes_the_same_env():
