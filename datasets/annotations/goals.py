@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ from embodio.model.tasks.base.family import Family
 def read_goals(
     file: Path,
     folder: Path,
-    family: Family[object],
+    family: Family[Any],
     *,
     cameras: Sequence[str] = (),
     steps: Sequence[float] = (0.0,),

@@ -25,7 +25,7 @@ def picture_pair(found: ImageItem | None, truth: ImageItem) -> tuple[Tensor, Ten
         return None
     own = given(found, "drawn")
     if truth.media.image is None:
-        own = on_image(_unit(own), right, "bilinear")
+        own = on_image(_unit(own).astype(np.float32), right, "bilinear")
     same_shape(own, right, "drawn")
     return _in_unit(right), _in_unit(own)
 
