@@ -25,7 +25,7 @@ from embodio.model.tokenizers.files import fingerprint, load_saved_vocoder
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import check_sums
 from embodio.model.writing import recover_folder
-from embodio.train.bundles import NetworkBundle
+from embodio.train.bundles import AgentBundle, NetworkBundle
 from embodio.train.checkpoints.kept import CHECKPOINT, STATE
 from embodio.train.experiment import Parts
 from embodio.train.experiments.pretrain.config import PretrainConfig
@@ -101,7 +101,7 @@ def network_parts(
             data.training, CodedTargets(processor, stores), config.seed, config.batch_size, packing=packing
         ),
         objective=TokenLoss(config.z_loss),
-        bundle=NetworkBundle(vocabulary),
+        bundle=NetworkBundle(vocabulary) if data.robots is None else AgentBundle(data.robots),
         validators=_validators(config, data, CodedTargets(whole, stores), packing),
         identity=json.loads(json.dumps(identity)),
         notes=notes,
