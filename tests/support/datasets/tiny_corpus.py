@@ -37,7 +37,7 @@ def scene_masks() -> np.ndarray:
     return masks
 
 
-def write_tiny_corpus(folder: Path, splits: tuple[str, ...] = ("train", "validation")) -> Path:
+def write_tiny_corpus(folder: Path, splits: tuple[str, ...] = ("train", "validation"), instruction: str = LIFT) -> Path:
     """Sources `scenes`, `robots`, `openclipart` with two pictures each, `sounds` and `commands` with three sounds."""
     rng = np.random.default_rng(0)
     for split in splits:
@@ -58,7 +58,7 @@ def write_tiny_corpus(folder: Path, splits: tuple[str, ...] = ("train", "validat
             tone = wav(np.sin(np.arange(8000) * rng.uniform(0.05, 0.5)) * 0.5)
             said = {"transcript": f"say {number}", "voice_held_out": number == 2, "heard": ["a knock", "one knock"]}
             sounds |= {f"t-{number}.wav": tone, f"t-{number}.json": json.dumps(said).encode()}
-            meant = {"transcript": "please raise it", "instruction": LIFT, "voice_held_out": number == 2}
+            meant = {"transcript": "please raise it", "instruction": instruction, "voice_held_out": number == 2}
             commands |= {f"c-{number}.wav": tone, f"c-{number}.json": json.dumps(meant).encode()}
         for name, members in {
             "scenes": scenes, "robots": robots, "openclipart": art, "sounds": sounds, "commands": commands
