@@ -14,6 +14,7 @@ from embodio.benchmarks.evaluation.suite import read_suite
 from embodio.datasets.annotations.parts.item import AnnotatedItem
 from embodio.datasets.annotations.parts.values import digest_of
 from embodio.datasets.engines import named_engine
+from embodio.datasets.errors import AnnotationError
 from embodio.datasets.metrics import named_metric
 from embodio.datasets.metrics.parts.embedding import EmbeddingMetric
 from embodio.datasets.metrics.parts.metric import Metric
@@ -95,12 +96,20 @@ class Answerer:
         return found
 
     def measured(self, task: str, numbers: Sequence[int]) -> list[AnsweredItem]:
-        """Answers items and measures the answers; raises MetricError too."""
-        items = [self.items(task)[number] for number in numbers]
-        truths = [item.make() for item in items]
-        digests = [digest_of(truth) for truth in truths]
-        answers = self.answers(task, numbers, truths)
-        return [self._measured(task, *one) for one in zip(items, digests, answers, truths, strict=True)]
+        """Answers items, those whose media are not missing, and measures the answers; raises MetricError too."""
+        found: dict[int, AnsweredItem] = {}
+        truths: dict[int, Any] = {}
+        for number in numbers:
+            item = self.items(task)[number]
+            try:
+                truths[number] = item.make()
+            except AnnotationError as error:
+                found[number] = AnsweredItem(item.key, item.group, "", {}, parts=item.parts, missing=str(error))
+        digests = [digest_of(truth) for truth in truths.values()]
+        answers = self.answers(task, list(truths), list(truths.values()))
+        for (number, truth), digest, answer in zip(truths.items(), digests, answers, strict=True):
+            found[number] = self._measured(task, self.items(task)[number], digest, answer, truth)
+        return [found[number] for number in numbers]
 
     def _measured(self, task: str, item: AnnotatedItem, digest: str, answer: Any, truth: Any) -> AnsweredItem:
         """One answer, measured by all metrics of the task."""

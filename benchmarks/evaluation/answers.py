@@ -26,6 +26,7 @@ class AnsweredItem:
         measures: metric -> its measure.
         unreadable: why the answer could not be read; empty if it could.
         parts: of the item.
+        missing: why it was not asked, such as a picture that is not there; empty if it was.
     """
 
     key: str
@@ -34,6 +35,7 @@ class AnsweredItem:
     measures: dict[str, Any]
     unreadable: str = ""
     parts: Sequence[str] = ()
+    missing: str = ""
 
 
 def answers_file(folder: Path, task: str) -> Path:

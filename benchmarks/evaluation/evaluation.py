@@ -78,13 +78,18 @@ def evaluated(config: EvaluateConfig, answerer: Answerer, console: Console | Non
         parts = []
         for name, numbers in wanted.items():
             answered = read_answers(answers_file(config.folder, name))
-            own = items[name] = [answered[answerer.items(name)[number].key] for number in numbers]
-            outcomes[name] = TaskFigures.of(answerer.tasks[name], own, config.resamples)
-            parts.append(_part(answerer, name, numbers, own, outcomes[name], config))
+            every_item = [answered[answerer.items(name)[number].key] for number in numbers]
+            outcomes[name] = TaskFigures.of(answerer.tasks[name], every_item, config.resamples)
+            asked = [number for number, item in zip(numbers, every_item, strict=True) if not item.missing]
+            own = items[name] = [item for item in every_item if not item.missing]
+            parts.append(_part(answerer, name, asked, own, outcomes[name], config))
         score = suite_score(answerer.suite, items, config.resamples)
         write_json(config.folder / RESULTS, plain(config, outcomes, score))
         write_bytes(config.folder / REPORT, evaluation_page(config.suite, config.model, parts))
     console.print(table(config, outcomes, score))
+    for name, outcome in outcomes.items():
+        if outcome.missing:
+            console.print(f"{name}: {outcome.missing_in_words()}", soft_wrap=True)
     report = (config.folder / REPORT).resolve()
     console.print(f"Results: {(config.folder / RESULTS).resolve()}\nReport:  {report.as_uri()}", soft_wrap=True)
     return outcomes
@@ -145,7 +150,7 @@ def _answer_missing(
     jobs: list[Job] = []
     for name, numbers in wanted.items():
         known = read_answers(answers_file(config.folder, name))
-        missing = [number for number in numbers if answerer.items(name)[number].key not in known]
+        missing = [number for number in numbers if _is_open(answerer.items(name)[number].key, known)]
         jobs += [(name, missing[start : start + config.batch]) for start in range(0, len(missing), config.batch)]
     total = sum(len(numbers) for numbers in wanted.values())
     done = total - sum(len(numbers) for _, numbers in jobs)
@@ -162,6 +167,11 @@ def _answer_missing(
         for name, rows in answered:
             add_answers(answers_file(config.folder, name), rows)
             progress.update(bar, advance=len(rows), note=name)
+
+
+def _is_open(key: str, known: Mapping[str, AnsweredItem]) -> bool:
+    """Whether an item has no answer yet; one whose media were missing is tried again."""
+    return key not in known or bool(known[key].missing)
 
 
 def _part(
@@ -192,4 +202,7 @@ def _part(
     ]
     figures = {name: str(one) for metric in outcome.metrics.values() for name, one in metric.estimates.items()}
     unreadable = outcome.metrics[main].unreadable
-    return TaskPart(name, task.family, len(numbers), unreadable, figures, cards[: len(worst)], cards[len(worst) :])
+    missing = outcome.missing_in_words()
+    return TaskPart(
+        name, task.family, len(numbers), unreadable, figures, cards[: len(worst)], cards[len(worst) :], missing
+    )

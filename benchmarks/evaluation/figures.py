@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from embodio.benchmarks.evaluation.answers import AnsweredItem, tallies
+from embodio.datasets.metrics.parts.metric import MetricError
 from embodio.datasets.metrics.parts.tally import Estimate, Figures
 
 if TYPE_CHECKING:
@@ -30,16 +31,28 @@ class TaskFigures:
         main: the metric and its figure by which the task is scored.
         metrics: over all items.
         parts: name of a part of the file -> the figures over its items, where items have parts.
+        missing: why items were not asked, such as a picture that is not there; they are in no figure.
     """
 
     family: str
     main: tuple[str, str]
     metrics: Metrics
     parts: Mapping[str, Metrics]
+    missing: tuple[str, ...] = ()
+
+    def missing_in_words(self) -> str:
+        """How many items were not asked, and why the first one was not; empty where all were."""
+        return f"{len(self.missing)} items could not be asked; the first one: {self.missing[0]}" if self.missing else ""
 
     @classmethod
     def of(cls, task: SuiteTask, answered: Sequence[AnsweredItem], resamples: int) -> TaskFigures:
-        """The figures of what was measured; raises MetricError without items."""
+        """The figures of what was measured; raises MetricError without items, or where not one could be asked."""
+        missing = tuple(item.missing for item in answered if item.missing)
+        if missing and len(missing) == len(answered):
+            raise MetricError(
+                f"{task.name}: not one of {len(missing)} items could be asked; the first one: {missing[0]}"
+            )
+        answered = [item for item in answered if not item.missing]
         names = dict.fromkeys(part for item in answered for part in item.parts)
         parts = {name: [item for item in answered if name in item.parts] for name in sorted(names)}
         return cls(
@@ -47,6 +60,7 @@ class TaskFigures:
             task.main,
             _figures(task, answered, resamples),
             {name: _figures(task, own, resamples) for name, own in parts.items()},
+            missing,
         )
 
 
@@ -101,7 +115,8 @@ def plain(config: EvaluateConfig, outcomes: Mapping[str, TaskFigures], score: Es
     tasks = {}
     for name, found in outcomes.items():
         parts = {"parts": {part: _plain(metrics) for part, metrics in found.parts.items()}} if found.parts else {}
-        tasks[name] = {"family": found.family, **_plain(found.metrics), **parts}
+        missing = {"missing": len(found.missing)} if found.missing else {}
+        tasks[name] = {"family": found.family, **_plain(found.metrics), **missing, **parts}
     about = {"suite": config.suite, "model": config.model, "seed": config.seed, "level": 0.95}
     return about | ({} if score is None else {"score": _defined(score)}) | {"tasks": tasks}
 

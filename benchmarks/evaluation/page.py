@@ -57,7 +57,7 @@ class EvaluationExample:
 
 @dataclass(frozen=True)
 class TaskPart:
-    """One task on the page."""
+    """One task on the page; `missing` says which items could not be asked."""
 
     name: str
     family: str
@@ -66,6 +66,7 @@ class TaskPart:
     figures: Mapping[str, str]
     worst: Sequence[EvaluationExample]
     drawn: Sequence[EvaluationExample]
+    missing: str = ""
 
 
 def evaluation_page(suite: str, model: str, parts: Sequence[TaskPart]) -> bytes:

@@ -48,6 +48,7 @@ def player_config(config: RolloutConfig) -> PlayerConfig:
         folder=config.folder.absolute(),
         staging=None if config.record_folder is None else config.record_folder.absolute() / STAGING,
         perturb=config.condition,
+        spoken=str(Path(config.spoken).absolute()) if config.spoken else "",
     )
 
 

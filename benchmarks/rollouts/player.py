@@ -14,10 +14,12 @@ import torch
 from embodio.agent import Agent
 from embodio.benchmarks.rollouts.latency import TimedPolicy
 from embodio.benchmarks.rollouts.results import EpisodeRow
+from embodio.benchmarks.rollouts.told_aloud import ToldAloud
 from embodio.benchmarks.rollouts.video import EpisodeVideo
 from embodio.datasets.episodes.recorded.prompt import has_prompts
 from embodio.datasets.recording.collection_store import CollectedEpisode, stage
 from embodio.datasets.recording.recording import EpisodeRecorder
+from embodio.datasets.tasks.parts.spoken import SpokenInstructions
 from embodio.envs import Policy, StepRecord, make_env, make_expert, run_episode
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.registry import is_own
@@ -44,6 +46,7 @@ class PlayerConfig:
         staging: Where recorded episodes wait to become a data set; None records none.
         perturb: Perturbations of every episode, in full; "" for none.
         robot: Robot of the agent by its name; "" picks by the environment.
+        spoken: Folder of instructions read aloud that the agent hears in place of words; "" for words.
     """
 
     agent: str
@@ -58,6 +61,7 @@ class PlayerConfig:
     staging: Path | None = None
     perturb: str = ""
     robot: str = ""
+    spoken: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,10 @@ class Player:
             options["perturb"] = config.perturb
         self._env = make_env(config.env, **options)
         self._untimed, self.info = self._load()
-        self._policy = TimedPolicy(self._untimed)
+        self._told: ToldAloud | None = None
+        if config.spoken:
+            self._told = ToldAloud(self._untimed, SpokenInstructions(config.spoken, "held_out"))
+        self._policy = TimedPolicy(self._told or self._untimed)
 
     @property
     def embodiment(self) -> Embodiment:
@@ -112,6 +119,8 @@ class Player:
     def play(self, seed: int, film: bool) -> Played:
         """Plays the episode with this seed, filmed or not."""
         self._policy.forget()
+        if self._told is not None:
+            self._told.number = seed - self._config.seed
         with self._video(seed, film) as video:
             recorder = self._recorder()
             result = run_episode(self._env, self._policy, seed, on_step=self._watcher(video, recorder))

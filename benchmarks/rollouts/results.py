@@ -21,6 +21,8 @@ DEFINITION = (
     "step; any_step_rate counts the episodes in which it was done at any step (first_success). An error is a "
     "breakdown of the simulator; it says nothing about the policy and is counted separately."
 )
+_UNLESS_USUAL = ("robot", "perturb", "spoken")
+"""Settings that are there only where they are not the usual ones."""
 _VERSION = 2
 
 _VIDEO_RANK = {"failure": 0, "timeout": 0, "error": 1, "success": 2}
@@ -111,9 +113,9 @@ class Results:
         Raises:
             ResultsError: A setting or the weights differ; names the first such field and both values.
         """
-        for name in settings:
-            if self.settings.get(name) != settings[name]:
-                raise _other_run(folder, name, self.settings.get(name), settings[name])
+        for name in dict.fromkeys((*settings, *_UNLESS_USUAL)):
+            if self.settings.get(name) != settings.get(name):
+                raise _other_run(folder, name, self.settings.get(name), settings.get(name))
         if self.agent.get("sha256") != agent.get("sha256"):
             raise _other_run(folder, "agent.sha256", self.agent.get("sha256"), agent.get("sha256"))
 

@@ -47,6 +47,8 @@ class RolloutConfig:
         shard: Part of the episodes that this command plays, such as 2/8 for every eighth from the second on, in a
             folder inside `out`; `embodio-rollout merge` makes one rollout of all. "" plays all.
         restart: Discard what the folder holds instead of resuming it.
+        spoken: Folder of instructions read aloud, such as corpus/commands/validation. The agent hears one of them, said
+            by a held-out voice, in place of the words. "" tells it in words.
         robot: The robot of released weights to act as (vima, ...), or of a checkpoint by its name; "" picks by the
             environment.
     """
@@ -68,6 +70,7 @@ class RolloutConfig:
     level: int = 3
     shard: str = ""
     restart: bool = False
+    spoken: str = ""
     robot: str = ""
 
     def __post_init__(self) -> None:
@@ -87,9 +90,10 @@ class RolloutConfig:
         """The settings that decide how an episode goes, and the shard; all episodes of a folder share them."""
         names = ("agent", "env", "seed", "replan", "horizon", "device")
         shard = {"shard": self.shard, "episodes": self.episodes} if self.shard else {}
+        spoken = {"spoken": self.spoken} if self.spoken else {}
         perturbed = {"perturb": self.condition} if self.perturb else {}
         robot = {"robot": self.robot} if self.robot else {}
-        return {name: getattr(self, name) for name in names} | robot | perturbed | shard
+        return {name: getattr(self, name) for name in names} | robot | perturbed | spoken | shard
 
     @property
     def condition(self) -> str:

@@ -10,7 +10,7 @@ from embodio.datasets.errors import DatasetError
 
 _SLOT = "{instruction}"
 _SHARES = ("brightness", "contrast", "colour", "crop", "cutout")
-_PROBABILITIES = ("probability", "paraphrase", "instruction_dropout")
+_PROBABILITIES = ("probability", "wordings", "paraphrase", "instruction_dropout")
 _AMOUNTS = ("crop_ratio", "blur", "noise", "hue", "saturation", "sound_gain", "background_level")
 
 
@@ -36,6 +36,7 @@ class AugmentConfig:
         probability: of each of blur, noise, cutout, and hue with saturation, drawn separately.
         state_noise: standard deviation of the noise added to the state, in its units; one for each number of the
             state, or one for all.
+        wordings: probability that the instruction is one of its wordings in `envs/prompts` that may be trained on.
         templates: sentences with {instruction} in it, such as "please {instruction}".
         synonyms: interchangeable words, such as "pick up|grasp|take"; whole words are replaced.
         paraphrase: probability that the instruction is reworded by `templates` and `synonyms`.
@@ -58,6 +59,7 @@ class AugmentConfig:
     saturation: float = 0.0
     probability: float = 1.0
     state_noise: tuple[float, ...] = ()
+    wordings: float = 0.0
     templates: tuple[str, ...] = ()
     synonyms: tuple[str, ...] = ()
     paraphrase: float = 0.0
@@ -121,4 +123,4 @@ class AugmentConfig:
     @cached_property
     def changes_words(self) -> bool:
         """Whether the instruction may change."""
-        return bool(self.paraphrase or self.instruction_dropout)
+        return bool(self.wordings or self.paraphrase or self.instruction_dropout)

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from embodio.datasets.augment.config import AugmentConfig
+from embodio.envs.perturbing.wordings import OTHER_WORDS, wordings_of
 
 
 class WordChange:
@@ -20,6 +21,8 @@ class WordChange:
     def __init__(self, config: AugmentConfig, generator: np.random.Generator) -> None:
         self._dropped = bool(generator.random() < config.instruction_dropout)
         reworded = bool(generator.random() < config.paraphrase)
+        self._wording = generator.random() if config.wordings else 1.0
+        self._worded = config.wordings
         self._template = "{instruction}"
         self._groups: list[tuple[re.Pattern[str], str]] = []
         if not reworded:
@@ -36,6 +39,9 @@ class WordChange:
         """The instruction in the drawn words; empty if it is left out."""
         if self._dropped:
             return ""
+        if self._wording < self._worded:
+            known = wordings_of(instruction, OTHER_WORDS)
+            instruction = known[int(self._wording / self._worded * len(known))]
         for pattern, word in self._groups:
             instruction = pattern.sub(word.replace("\\", r"\\"), instruction)
         return self._template.replace("{instruction}", instruction)

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.annotations import read_annotations
+from embodio.datasets.annotations.parts.item import AnnotatedItem
 from embodio.datasets.augment.tasks import named_task_augmentation
 from embodio.datasets.catalogue.rates import PAPER_KINDS, Rates, rates, trained_rows
-from embodio.datasets.catalogue.rows import CatalogueError, TaskCategory, TaskRow
+from embodio.datasets.catalogue.robot_rows import EpisodesTask, RobotReading, RobotRows
+from embodio.datasets.catalogue.rows import EPISODES, CatalogueError, TaskCategory, TaskRow
 from embodio.datasets.errors import NoSuchFiles
 from embodio.datasets.objectives import named_objective
 from embodio.datasets.objectives.objective import ObjectiveContext
@@ -27,7 +30,7 @@ HELD_OUT = 50
 
 _RECORDS_HELD_OUT = 1000
 
-Task = AnnotatedTask | ObjectiveTask
+Task = AnnotatedTask | ObjectiveTask | EpisodesTask
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class InstructionData:
         rates: of the rows, and of the categories and kinds that they make.
         missing: name of a row -> why it is not there.
         lost: the share of the stream that the missing rows would have had, which went to the others.
+        robots: path of a data set of episodes -> the format of its robot.
     """
 
     training: Mixture
@@ -49,6 +53,7 @@ class InstructionData:
     rates: Rates
     missing: Mapping[str, str] = field(default_factory=dict)
     lost: float = 0.0
+    robots: Mapping[str, PolicyFormat] = field(default_factory=dict)
 
 
 def open_tasks(
@@ -60,6 +65,7 @@ def open_tasks(
     names: Sequence[str] = (),
     missing: Literal["error", "skip"] = "error",
     kinds: Mapping[str, float] = PAPER_KINDS,
+    robots: RobotReading | None = None,
 ) -> InstructionData:
     """Opens the rows that can be read, and mixes them by the number of items that they have.
 
@@ -71,6 +77,7 @@ def open_tasks(
         names: rows and categories that are wanted; empty for all.
         missing: what happens where a row cannot be read: "skip" leaves it out, "error" names all such rows.
         kinds: kind of rows -> its share, see `rates`.
+        robots: how rows of episodes are read; None leaves them out.
 
     Raises:
         CatalogueError: a name is not in the catalogue, or kinds leave nothing.
@@ -78,7 +85,8 @@ def open_tasks(
         AnnotationError, DatasetError: a file is there and cannot be read.
     """
     rows = [row for row in wanted_rows(categories, names) if kinds.get(row.kind, 0)]
-    absent = {row.name: reason for row in rows if (reason := row.missing(root) or _unwritten(row, trained))}
+    episodes = RobotRows(robots, Path(root), trained.vocabulary) if robots is not None else None
+    absent = {row.name: reason for row in rows if (reason := row.missing(root) or _unwritten(row, trained, episodes))}
     there = [row for row in rows if row.name not in absent]
     if absent and (missing == "error" or not there):
         reasons = [f"{name}: {reason}" for name, reason in absent.items()]
@@ -86,7 +94,7 @@ def open_tasks(
         raise NoSuchFiles(f"{told}\nFetch them, see embodio-data tasks NAME, or leave them out with missing=skip")
     tasks, held_out = dict[str, Task](), dict[str, Task]()
     for row in there:
-        own, kept = _opened(row, Path(root), trained, measured)
+        own, kept = _opened(row, Path(root), trained, measured, episodes)
         tasks[row.name] = own
         if kept is not None:
             held_out[row.name] = kept
@@ -94,7 +102,8 @@ def open_tasks(
     entries = [MixtureEntry(name, tasks[name], share) for name, share in found.rows.items()]
     whole = rates(categories, [row.name for row in rows], kinds=kinds).rows
     lost = sum(whole[name] for name in absent)
-    return InstructionData(Mixture(entries, MixtureConfig()), tasks, held_out, found, absent, lost)
+    formats = episodes.formats if episodes is not None else {}
+    return InstructionData(Mixture(entries, MixtureConfig()), tasks, held_out, found, absent, lost, formats)
 
 
 def wanted_rows(categories: Sequence[TaskCategory], names: Sequence[str]) -> list[TaskRow]:
@@ -106,46 +115,61 @@ def wanted_rows(categories: Sequence[TaskCategory], names: Sequence[str]) -> lis
     return [row for row in rows if not names or row.name in names or row.category in names]
 
 
-def _unwritten(row: TaskRow, context: ObjectiveContext) -> str:
+def _unwritten(row: TaskRow, context: ObjectiveContext, episodes: RobotRows | None) -> str:
     """Why the network cannot learn a row; empty where it can."""
     if not row.family:
         return ""
+    if row.format == EPISODES and episodes is None:
+        return "episodes need the format of a policy"
     modality = family_named(row.family).modality
     return "" if modality in context.config.target_modalities else f"the network does not write {modality}"
 
 
 def _opened(
-    row: TaskRow, root: Path, trained: ObjectiveContext, measured: ObjectiveContext
+    row: TaskRow, root: Path, trained: ObjectiveContext, measured: ObjectiveContext, episodes: RobotRows | None
 ) -> tuple[Task, Task | None]:
     """The items of a row for training and for validation; None where there are too few."""
     if not row.family:
         return _records(row, root, "train", trained), _records(row, root, "validation", measured)
-    file = root / row.path
-    items = read_annotations(row.format, file, root / row.media, family_named(row.read_as), row.settings)
-    ends = len(items) - len(items) // HELD_OUT
+    if row.format == EPISODES and episodes is not None:
+        return episodes.open(row)
+
+    def items(path: str) -> Sequence[AnnotatedItem]:
+        return read_annotations(row.format, root / path, root / row.media, family_named(row.read_as), row.settings)
+
     augmentation = named_task_augmentation(row.augmentation) if row.augmentation else None
 
-    def task(numbers: range, context: ObjectiveContext) -> AnnotatedTask:
+    def task(path: str, found: Sequence[AnnotatedItem], numbers: range, context: ObjectiveContext) -> AnnotatedTask:
         codec, style = TaskCodec.of(context.config, context.vocabulary), row.prompts.partition("/")[2]
-        return AnnotatedTask(row.name, file, items, family_named(row.family), codec, style, augmentation, numbers)
+        family = family_named(row.family)
+        return AnnotatedTask(row.name, root / path, found, family, codec, style, augmentation, numbers)
 
-    kept = range(ends, len(items))
-    return task(range(ends), trained), task(kept, measured) if kept else None
+    own = items(row.path)
+    if row.validation:
+        whole = task(row.path, own, range(len(own)), trained)
+        if not (root / row.validation).exists():
+            return whole, None
+        kept = items(row.validation)
+        return whole, task(row.validation, kept, range(len(kept)), measured)
+    ends = len(own) - len(own) // HELD_OUT
+    rest = range(ends, len(own))
+    first = task(row.path, own, range(ends), trained)
+    return first, task(row.path, own, rest, measured) if rest else None
 
 
 def _records(row: TaskRow, root: Path, split: str, context: ObjectiveContext) -> ObjectiveTask:
-    """The records of a row with objectives, one in a thousand kept for validation."""
+    """The records of a row with objectives; one in a thousand is kept for validation where the row names none."""
     corpus = Corpus(
         name=row.name,
         group=row.category,
         rate=row.rate,
-        path=row.path,
+        path=row.validation if row.validation and split == "validation" else row.path,
         title=row.title,
         origin=row.origin,
         licence=row.licence,
         format=row.format,
         settings=row.settings,
-        held_out=_RECORDS_HELD_OUT,
+        held_out=0 if row.validation else _RECORDS_HELD_OUT,
     )
     drawn = {name: (named_objective(name)(), rate) for name, rate in row.objectives.items()}
     return ObjectiveTask(corpus.open(root, split), rates_of(row.name, drawn), context)

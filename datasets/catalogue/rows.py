@@ -31,12 +31,16 @@ from embodio.datasets.errors import DatasetError
 from embodio.datasets.metrics import metric_names
 from embodio.datasets.objectives import named_objective
 from embodio.datasets.records.opening import record_readers
+from embodio.datasets.tasks import named_task, task_names
 from embodio.model.errors import ModelError
 from embodio.model.tasks import Prompts
 from embodio.model.tasks.families import family_named
 
 TASKS = Path(__file__).resolve().parent / "tasks"
 """The folder of the rows that ship."""
+
+EPISODES = "episodes"
+"""The format of rows whose data are episodes of robots; a task of `embodio.datasets.tasks` makes their examples."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The loader of libyaml is ten times faster; it is there where PyYAML was built with it."""
@@ -61,6 +65,7 @@ class TaskRow:
             objectives a reader of records.
         path: of the annotations below the root of all data; may be a pattern for rows with objectives.
         media: folder of pictures, sounds and videos below the root.
+        validation: path below the root of items for validation; empty keeps the last ones of `path` for it.
         settings: further settings of the reader by name.
         origin: where the data are published.
         licence: of the data; "not verified" where none was found.
@@ -92,6 +97,7 @@ class TaskRow:
     prompts: str = ""
     objectives: Mapping[str, float] = field(default_factory=dict)
     media: str = ""
+    validation: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     size: int | None = None
     kind: str = "prompted"
@@ -114,6 +120,8 @@ class TaskRow:
         """Whether there is a reader of its format, for its family."""
         if not self.family:
             return True
+        if self.format == EPISODES:
+            return bool(robot_task(self))
         if self.format not in annotation_formats():
             return False
         families = families_of_format(self.format)
@@ -133,6 +141,15 @@ class TaskRow:
         return "" if self.files(root) else f"{Path(root) / self.path} does not exist"
 
 
+def robot_task(row: TaskRow) -> str:
+    """The robot task that makes examples of a row of episodes; empty where there is none."""
+    name = str(row.settings.get("task", row.family))
+    if name in task_names():
+        return name
+    alike = [one for one in task_names() if getattr(named_task(one), "family", None) is not None]
+    return next((one for one in alike if named_task(one).family.name == name), "")
+
+
 @dataclass(frozen=True)
 class TaskCategory:
     """A category of tasks, one file.
@@ -150,6 +167,18 @@ class TaskCategory:
     group: str
     share: float
     rows: tuple[TaskRow, ...]
+
+
+def catalogue_folder(name: str) -> Path:
+    """The folder of a catalogue.
+
+    Args:
+        name: "" for the paper's tasks, "nano" for those over the corpus of this machine, or a folder.
+    """
+    shipped = TASKS.parent / f"tasks_{name}"
+    if not name:
+        return TASKS
+    return shipped if name.isidentifier() and shipped.is_dir() else Path(name)
 
 
 @lru_cache(maxsize=4)

@@ -122,6 +122,13 @@ class FieldAccumulator:
         self._count = total
 
 
+def policy_fields(computed: DatasetStatistics, action_key: str) -> DatasetStatistics:
+    """The statistics of a policy's fields: "state", if it is there, and as "action" the field that it imitates."""
+    fields = {"action": computed.field(action_key)}
+    fields |= {"state": computed.field("state")} if "state" in computed.fields else {}
+    return DatasetStatistics(fields, f"{computed.source}, {action_key}")
+
+
 def compute_statistics(
     reader: EpisodeSource,
     *others: EpisodeSource,

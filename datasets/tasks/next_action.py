@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -9,12 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.agent.format.instruction import AnyInstruction
+from embodio.agent.format.policy_format import PolicyFormat
+from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.tasks.parts.hindsight import later_step
-from embodio.datasets.tasks.parts.moment_task import MomentTask
+from embodio.datasets.tasks.parts.moment_task import MomentTask, SharedConfig
 from embodio.datasets.tasks.parts.scene import Change, Scene, drawn_change
+from embodio.datasets.tasks.parts.spoken import SpokenInstructions
 from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.model.example import Example
+from embodio.model.processing.audio_features import SAMPLE_RATE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +29,14 @@ class NextActionConfig(TaskConfig):
     Attributes:
         goal_ahead: with policy.goal_image: the goal is a later step, at most this many ahead (hindsight relabelling); 0
             shows the end of the episode.
+        spoken: folder of instructions read aloud, one of which takes the place of the words; empty for words. The
+            policy needs prompt_sounds.
+        voices: of these, "held_out" for held-out voices, "known" for the others; empty for all.
     """
 
     goal_ahead: int = 0
+    spoken: str = ""
+    voices: str = ""
 
     def __post_init__(self) -> None:
         """Checks the range; raises DatasetError."""
@@ -59,6 +69,21 @@ class NextAction(MomentTask[NextActionConfig]):
 
     name = "next_action"
     settings = NextActionConfig
+
+    def __init__(
+        self,
+        source: EpisodeSource,
+        policy_format: PolicyFormat,
+        episodes: Sequence[int],
+        config: NextActionConfig | None = None,
+        shared: SharedConfig | None = None,
+    ) -> None:
+        super().__init__(source, policy_format, episodes, config, shared)
+        self._spoken = None
+        if self.config.spoken:
+            if not policy_format.prompt_sounds:
+                raise DatasetError("tasks.next_action.spoken: the policy reads no sounds; set policy.prompt_sounds=1")
+            self._spoken = SpokenInstructions(self.config.spoken, self.config.voices)
 
     @classmethod
     def draws(cls) -> bool:
@@ -93,11 +118,20 @@ class NextAction(MomentTask[NextActionConfig]):
         ahead = range(step, step + self._policy_format.chunk)
         followed = range(step, last + 1) if self._policy_format.whole_episode else [min(later, last) for later in ahead]
         actions = scene.actions(followed)
-        parts = scene.recorded_parts()
+        parts = self._said(scene, index, step, generator) if self._spoken else scene.recorded_parts()
         if parts is not None:
             return Demonstrated(window, self._policy_format.read_instruction(parts), actions)
         scene.draw_wording(step, generator)
         return Demonstrated(window, scene.instruction, actions)
+
+    def _said(
+        self, scene: Scene, index: int, step: int, generator: np.random.Generator | None
+    ) -> list[tuple[npt.NDArray[np.float32], int]] | None:
+        """The instruction read aloud, with its rate; None where it is given in words."""
+        if self._spoken is None:
+            return None
+        scene.draw_wording(step, None)
+        return [(self._spoken.said(scene.recorded_instruction, index, generator), SAMPLE_RATE)]
 
     def _goal(self, length: int, step: int, generator: np.random.Generator | None) -> int:
         """The step that serves as the goal."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from embodio.envs.perturbing.perturbation import Perturbation, PerturbedEpisode
-from embodio.envs.perturbing.wordings import wordings_of
-
-TRAINING = 2
-"""Highest level whose wordings may be trained on."""
+from embodio.envs.perturbing.wordings import OTHER_WORDS, wordings_of
 
 
 class OtherWords(Perturbation):
     """Written differently; other words; and three levels of held-out words: near, far, and in long sentences."""
 
-    training_levels = TRAINING
+    training_levels = OTHER_WORDS
 
     def __init__(self, episode: PerturbedEpisode) -> None:
         """Draws which of the wordings it is."""

@@ -9,6 +9,8 @@ from pathlib import Path
 from embodio.envs.errors import EnvError
 
 _FOLDER = Path(__file__).parent.parent / "prompts"
+OTHER_WORDS = 2
+"""Highest level whose wordings may be trained on."""
 _KINDS = {2: "training", 3: "near", 4: "far", 5: "long"}
 """Level -> the key of its wordings in the files."""
 
@@ -37,6 +39,14 @@ def wordings_of(text: str, level: int) -> tuple[str, ...]:
     raise EnvError(
         f"wording: there are no other wordings of {text!r}. Add them to a file in envs/prompts, or take wording:1"
     )
+
+
+def worded_instructions(file: str) -> tuple[str, ...]:
+    """The instructions of one of the files in `envs/prompts`, such as "robosuite", without patterns."""
+    import yaml
+
+    texts = yaml.safe_load((_FOLDER / f"{file}.yaml").read_text(encoding="utf-8"))
+    return tuple(text for text in texts if "{" not in text)
 
 
 def _matching(pattern: str, text: str) -> dict[str, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -32,7 +33,7 @@ class ArmPose:
     jacobian: Vector
 
 
-class Control:
+class Control(ABC):
     """One way to control an arm; the gripper is not part of it.
 
     Attributes:
@@ -50,9 +51,9 @@ class Control:
     joints: ClassVar[bool] = False
     part: ClassVar[Mapping[str, Any]] = {}
 
+    @abstractmethod
     def dimensions(self, robot: RobosuiteRobot) -> tuple[Dimension, ...]:
         """The numbers that move an arm, A of them."""
-        raise NotImplementedError
 
     def command(self, values: Vector) -> Vector:
         """What robosuite's controller is given for the numbers of an action [A].
@@ -62,6 +63,7 @@ class Control:
         """
         return values
 
+    @abstractmethod
     def moved(self, pose: ArmPose, translation: Vector, rotation: Vector) -> Vector:
         """The numbers [A] of an action that moves the gripper, not yet limited.
 
@@ -70,4 +72,3 @@ class Control:
             translation: in the world [3] (m).
             rotation: rotation vector in the world [3] (rad).
         """
-        raise NotImplementedError

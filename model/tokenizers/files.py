@@ -91,9 +91,20 @@ def load_audio_tokenizer(place: str | Path) -> AudioTokenizer:
     return _load(place, AudioTokenizer)
 
 
-def load_saved_vocoder(place: str | Path) -> Vocoder:
-    """A vocoder that `save_tokenizer` wrote; argument and errors as those of `load_image_tokenizer`."""
-    return _load(place, Vocoder)
+def load_saved_vocoder(place: str | Path, *, bands: int | None = None) -> Vocoder:
+    """A vocoder that `save_tokenizer` wrote.
+
+    Args:
+        place: as of `load_image_tokenizer`.
+        bands: mel bands of the spectrograms that it is for; None for any.
+
+    Raises:
+        ConfigError, WeightsError: as `load_image_tokenizer`; or it reads other spectrograms.
+    """
+    vocoder = _load(place, Vocoder)
+    if bands is not None and vocoder.config.num_mels != bands:
+        raise ConfigError(f"vocoder: {place} reads {vocoder.config.num_mels} mel bands; the spectrograms have {bands}")
+    return vocoder
 
 
 def _load(place: str | Path, network: type[Network]) -> Network:

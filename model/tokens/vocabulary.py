@@ -38,6 +38,8 @@ UNK_ID = 2
 VALUE_BINS = 1000
 SENTINELS = 200
 HISTORY_SLOTS = 8
+TEXT_NANO = "text-nano"
+"""Name of the vocabulary of small generalists, in settings."""
 PREFIXES = (
     ("text", "S"),
     ("text", "R"),
@@ -102,8 +104,13 @@ class Vocabulary:
 
     @classmethod
     def default(cls) -> "Vocabulary":
-        """Returns the vocabulary that ships with the package: 512 pieces with byte fallback, for any Unicode text."""
-        return _default_vocabulary()
+        """Returns the vocabulary of policies, which ships: 512 pieces with byte fallback, for any Unicode text."""
+        return _shipped("tokenizer.model")
+
+    @classmethod
+    def nano(cls) -> "Vocabulary":
+        """Returns the vocabulary of small generalists, which ships: 4096 pieces of English with byte fallback."""
+        return _shipped(f"{TEXT_NANO}.model")
 
     def to_bytes(self) -> bytes:
         """Returns the SentencePiece model, all that is needed to make this vocabulary again."""
@@ -361,9 +368,9 @@ def special_pieces() -> list[str]:
     return ["\u2581" + name for name in names]
 
 
-@lru_cache(maxsize=1)
-def _default_vocabulary() -> Vocabulary:
-    return Vocabulary(files("embodio.model").joinpath("assets", "tokenizer.model").read_bytes())
+@lru_cache(maxsize=2)
+def _shipped(name: str) -> Vocabulary:
+    return Vocabulary(files("embodio.model").joinpath("assets", name).read_bytes())
 
 
 def _integers(ids: npt.ArrayLike) -> npt.NDArray[np.int64]:

@@ -237,8 +237,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
         WriteError: the disk is full, or the folder cannot be written.
     """
     with replacing(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # as the umask says; safetensors lets only the owner read what it writes
         try:
             save_file(dict(tensors), temporary, metadata=metadata)
+            temporary.chmod(mode)
         except SafetensorError as error:  # it wraps the system's error in text
             number = re.search(r"os error (\d+)", str(error))
             reason = os.strerror(int(number[1])) if number else str(error)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from embodio.model.config.parts import AudioTokenizerConfig
 from embodio.model.config.sizes import NANO_AUDIO_TOKENIZER
-from embodio.train.command_line.schema import UsageError
 from embodio.train.experiment import Experiment, Parts
 from embodio.train.tokenizers.run_settings import CorpusRun
 from embodio.train.tokenizers.settings import CodebookConfig, CodedLossConfig
@@ -42,7 +41,7 @@ def build(config: AudioTokenizerRun) -> Parts[AudioTraining]:
 
     Raises:
         DatasetError: there are no sounds.
-        UsageError: the vocoder reads other spectrograms.
+        ConfigError, WeightsError: the vocoder cannot be read, or reads other spectrograms.
     """
     from embodio.model.processing.audio_features import segment_samples
     from embodio.model.tokenizers.files import load_audio_tokenizer, load_saved_vocoder
@@ -56,9 +55,7 @@ def build(config: AudioTokenizerRun) -> Parts[AudioTraining]:
     network = AudioTraining(config.tokenizer, config.loss, config.codebook)
     if config.init:
         network.start_from(load_audio_tokenizer(config.init))
-    vocoder = load_saved_vocoder(config.vocoder) if config.vocoder else None
-    if vocoder is not None and vocoder.config.num_mels != bands:
-        raise UsageError(f"vocoder: it reads {vocoder.config.num_mels} mel bands; the spectrograms have {bands}")
+    vocoder = load_saved_vocoder(config.vocoder, bands=bands) if config.vocoder else None
     collate = partial(spectrogram_batch, bands=bands)
     return media.parts(
         network,

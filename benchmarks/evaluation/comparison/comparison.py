@@ -175,7 +175,8 @@ def _shared(name: str, a: Evaluated, b: Evaluated) -> list[str]:
     embeds = [one.identity.model.get("embed") for one in (a, b)]
     if embeds[0] != embeds[1] and any(not named_metric(metric).resampled for metric in tasks[0]["metrics"]):
         raise ComparisonError(f"{name}: embed is {embeds[0]!r} in {a.place} and {embeds[1]!r} in {b.place}")
-    keys = [key for key in a.answers[name] if key in b.answers[name]]
+    asked = [{key for key, item in one.answers[name].items() if not item.missing} for one in (a, b)]
+    keys = [key for key in a.answers[name] if key in asked[0] & asked[1]]
     for key in keys:
         if a.answers[name][key].digest != b.answers[name][key].digest:
             raise ComparisonError(

@@ -80,12 +80,12 @@ class CompareConfig:
     @property
     def command(self) -> str:
         """The command line that makes the same comparison."""
-        names = ("out", "margin", "alpha", "judge", "sequential")
+        names = ("out", "margin", "alpha", "power", "judge", "sequential", *(("look",) if self.sequential else ()))
         played = ("episodes", "seed", "replan", "horizon", *(("perturb",) if self.perturb else ())) if self.env else ()
         given = {name: getattr(self, name) for name in names + played if getattr(self, name) is not None}
         envs = [f"env=[{','.join(self.env)}]"] if self.env else []
         settings = [
-            f"{name}={str(value).lower() if value in (True, False) else value}" for name, value in given.items()
+            f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in given.items()
         ]
         return shlex.join(["embodio-rollout", "compare", self.a, self.b, *envs, *settings])
 

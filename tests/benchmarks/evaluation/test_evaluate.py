@@ -13,6 +13,7 @@ from embodio.benchmarks.evaluation.evaluate import main
 from embodio.benchmarks.evaluation.evaluation import evaluate
 from embodio.benchmarks.evaluation.suite import SHIPPED, read_suite
 from embodio.benchmarks.statistics.verdicts import Rule, Verdict
+from embodio.datasets.metrics.parts.metric import MetricError
 from tests.support.benchmarks.evaluations import Known, known, mean_colour, quiet, write_suite
 from tests.support.benchmarks.evaluations import evaluate_config as config
 from tests.support.model import small
@@ -60,6 +61,24 @@ def test_another_evaluation_is_refused(suite: Path) -> None:
     (suite.parent / "questions.jsonl").write_text('{"image": "0.png", "question": "what?", "text": "mug"}')
     with pytest.raises(ResultsError, match="questions: file_sha256 was"):
         evaluate(config(suite), Known(), quiet())
+
+
+def test_items_whose_media_are_missing_are_counted_and_tried_again(suite: Path) -> None:
+    picture = suite.parent / "1.png"
+    kept = picture.read_bytes()
+    picture.unlink()
+    found = evaluate(config(suite, tasks=("questions",), examples=1), Known(), console := quiet())["questions"]
+    assert (found.metrics["exact_match"].items, len(found.missing)) == (4, 2)
+    assert "2 items could not be asked; the first one:" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "could not be asked" in (suite.parent / "out" / "report.html").read_text()
+    assert json.loads((suite.parent / "out" / "results.json").read_text())["tasks"]["questions"]["missing"] == 2
+    picture.write_bytes(kept)
+    again = evaluate(config(suite, tasks=("questions",), examples=0), runner := Known(), quiet())["questions"]
+    assert (again.metrics["exact_match"].items, again.missing, len(runner.asked)) == (6, (), 2)
+    for name in ("0.png", "1.png", "2.png"):
+        (suite.parent / name).unlink()
+    with pytest.raises(MetricError, match="questions: not one of 6 items could be asked"):
+        evaluate(config(suite, tasks=("questions",), restart=True), Known(), quiet())
 
 
 def test_a_network_is_evaluated(suite: Path) -> None:

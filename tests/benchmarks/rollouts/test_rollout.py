@@ -18,6 +18,7 @@ from embodio.train.command_line.schema import UsageError
 from tests.support.benchmarks.fake_world import OUTCOMES, FakeEnv, FakePolicy
 from tests.support.benchmarks.recorded import EXPERT_ENV
 from tests.support.benchmarks.rollouts import SEED, play
+from tests.support.datasets.tiny_corpus import write_tiny_corpus
 
 
 @pytest.fixture
@@ -45,6 +46,15 @@ def test_every_outcome_is_told_apart(tmp_path: Path, world: dict[str, Any]) -> N
     assert results.latency.count == 5 * 3 + 2
     assert set(world["policy"].instructions) == {"lift the cube"}
     assert world["envs"][0].closed
+
+
+def test_an_agent_is_told_by_a_voice(tmp_path: Path, world: dict[str, Any]) -> None:
+    corpus = write_tiny_corpus(tmp_path / "corpus", ("validation",), "lift the cube")
+    results = play(tmp_path / "out", spoken=str(corpus / "commands" / "validation"))
+    assert [row.steps for row in results.rows] == [3, 3, 3, 3, 1, 3]
+    assert all(len(sound) == 8000 and rate == 16000 for sound, rate in world["policy"].instructions)
+    with pytest.raises(ResultsError, match="spoken"):
+        play(tmp_path / "out")
 
 
 def test_files(tmp_path: Path, world: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from embodio.datasets.metrics.parts.metric import MetricError
 from embodio.datasets.metrics.psnr import psnr
 from embodio.datasets.metrics.ssim import ssim
 from embodio.model.processing.audio_features import Spectrogram
+from embodio.model.tasks.base.family import InputMedia
 from embodio.model.tasks.base.image_family import ImageItem
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.families.judge_action import ActionJudged
@@ -79,8 +80,11 @@ def test_pictures_of_an_answer() -> None:
     found = values("psnr", (ImageItem(drawn=brighter), ImageItem(drawn=truth)), (UNREADABLE, ImageItem(drawn=truth)))
     assert found["psnr"] == pytest.approx(10.0, abs=1e-4)
     assert values("ssim", (ImageItem(drawn=truth), ImageItem(drawn=truth)))["ssim"] == pytest.approx(1.0)
+    changed = ImageItem(drawn=truth, media=InputMedia(image=truth))
     with pytest.raises(MetricError, match="the answer has the shape"):
-        values("psnr", (ImageItem(drawn=truth[:5]), ImageItem(drawn=truth)))
+        values("psnr", (ImageItem(drawn=truth[:5]), changed))
+    canvas = np.full((16, 16, 3), 100, dtype=np.uint8)  # drawn of words alone, it is fitted to the annotation
+    assert values("psnr", (ImageItem(drawn=canvas), ImageItem(drawn=truth)))["psnr"] > 60
     with pytest.raises(MetricError, match="at least 11 a side"):
         values("ssim", (ImageItem(drawn=truth[:5]), ImageItem(drawn=truth[:5])))
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from embodio.model.config.sizes import GENERALIST_VOCAB_SIZE
 from embodio.model.tokens.vocabulary import (
     EOS_ID,
     PAD_ID,
@@ -242,3 +243,12 @@ def test_wrong_arguments_for_values_are_refused(default: Vocabulary) -> None:
         default.ids_to_values([1.5])
     with pytest.raises(VocabularyError, match="not a value bin"):
         default.ids_to_values([default.value_id(0), default.sentinel_id(0)])
+
+
+def test_the_vocabulary_of_small_generalists_has_long_english_pieces() -> None:
+    text = "the robot arm lifts the red cube from the table"
+    nano = Vocabulary.nano()
+    assert nano.decode(nano.encode(text)) == text
+    assert len(nano.encode(text)) < 0.7 * len(Vocabulary.default().encode(text))
+    assert nano.decode(nano.encode("Grüße, 機器人")) == "Grüße, 機器人"
+    assert nano.padded_size == GENERALIST_VOCAB_SIZE

@@ -9,7 +9,13 @@ import torch
 from safetensors.torch import save_file
 
 from embodio.model import WeightsError
-from embodio.model.weights.weight_files import SafetensorsFile, ShardedWeights, open_weights, read_torch_file
+from embodio.model.weights.weight_files import (
+    SafetensorsFile,
+    ShardedWeights,
+    open_weights,
+    read_torch_file,
+    write_tensors,
+)
 
 TENSORS = {
     "a": torch.arange(12, dtype=torch.float32).view(3, 4),
@@ -115,3 +121,9 @@ def test_torch_files_are_never_executed(tmp_path: Path, monkeypatch: pytest.Monk
     path.write_bytes(b"nothing")
     with pytest.raises(WeightsError, match="damaged"):
         read_torch_file(path)
+
+
+def test_others_may_read_what_their_umask_allows(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_tensors(tmp_path / "model.safetensors", TENSORS)
+    assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -22,18 +22,20 @@ def toy_format(statistics: DatasetStatistics) -> PolicyFormat:
     )
 
 
-def write_toy_dataset(folder: Path, episodes: int, steps: int, name: str = "toy", seed: int = 7) -> Path:
+def write_toy_dataset(
+    folder: Path, episodes: int, steps: int, name: str = "toy", seed: int = 7, instruction: str = "lift the cube"
+) -> Path:
     """Writes episodes of random images, states and actions."""
     embodiment = make_embodiment()
     generator = np.random.default_rng(seed)
     with RLDSWriter(folder, name, features_of(embodiment)) as writer:
         for episode in range(episodes):
-            writer.add(toy_rows(generator, steps), metadata_of(episode))
+            writer.add(toy_rows(generator, steps, instruction), metadata_of(episode))
     embodiment.save(folder / "embodiment.json")
     return folder
 
 
-def toy_rows(generator: np.random.Generator, steps: int) -> list[dict[str, object]]:
+def toy_rows(generator: np.random.Generator, steps: int, instruction: str = "lift the cube") -> list[dict[str, object]]:
     """The steps of an episode."""
     rows: list[dict[str, object]] = []
     for step in range(steps):
@@ -51,7 +53,7 @@ def toy_rows(generator: np.random.Generator, steps: int) -> list[dict[str, objec
                 "is_first": step == 0,
                 "is_last": step == steps - 1,
                 "is_terminal": step == steps - 1,
-                "language_instruction": "lift the cube",
+                "language_instruction": instruction,
             }
         )
     return rows

@@ -6,9 +6,15 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import yaml
 
-from embodio.datasets.errors import NoSuchFiles
+from embodio.agent import Agent, PolicyConfig
+from embodio.datasets.augment.config import AugmentConfig
+from embodio.datasets.catalogue.rows import catalogue_folder, read_catalogue
+from embodio.datasets.errors import DatasetError, NoSuchFiles
+from embodio.datasets.opening import open_source
 from embodio.train.command_line.cli import compose
 from embodio.train.command_line.schema import UsageError
 from embodio.train.experiments.instruct.config import InstructConfig
@@ -16,7 +22,9 @@ from embodio.train.log import read_log
 from embodio.train.main import CONFIGS, build_parts, train
 from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.run_config import PackingConfig
-from tests.support.datasets.instruction_tasks import write_instruction_tasks
+from tests.support.datasets.instruction_tasks import ROW, write_instruction_tasks
+from tests.support.datasets.tiny_corpus import LIFT, write_tiny_corpus
+from tests.support.datasets.toy import write_toy_dataset
 from tests.support.train.runs import same_files
 
 
@@ -81,3 +89,53 @@ def test_the_recipe_of_the_paper_composes() -> None:
     config = compose(InstructConfig, ["experiment=instruct_paper", "data=d", "out=o", *media], config_dir=CONFIGS)
     assert (config.batch_size, config.packing.encoder, config.patches, config.missing) == (256, 1024, 0.875, "skip")
     assert config.kinds == {"prompted": 60, "pretraining": 30, "augmentation": 6, "free_form": 4}
+
+
+def robot_rows(folder: Path) -> Path:
+    """Episodes of a made-up robot, spoken commands and rows of robot tasks; returns the folder of rows."""
+    data = write_tiny_corpus(folder / "data")
+    for split, episodes in (("train", 4), ("validation", 2)):
+        write_toy_dataset(data / "lift" / split, episodes, 5, instruction=LIFT)
+    rows = folder / "rows"
+    rows.mkdir()
+    shared = ROW | {"format": "episodes", "prompts": "plain", "size": None}
+    shared |= {"path": "lift/train", "validation": "lift/validation"}
+    spoken = {"settings": {"spoken": "commands"}}
+    tasks = {
+        "told": shared | {"family": "next_action"},
+        "told_aloud": shared | {"family": "next_action"} | spoken,
+        "judged": shared | {"family": "judge_action"},
+    }
+    head = {"title": "robots", "group": "robots", "share": 100, "inputs": ["text"], "outputs": ["text"]}
+    (rows / "robots.yaml").write_text(yaml.safe_dump(head | {"tasks": tasks}))
+    return rows
+
+
+def test_robots_told_in_words_and_aloud_become_an_agent(tmp_path: Path) -> None:
+    rows = robot_rows(tmp_path)
+    policy = PolicyConfig(cameras=("front", "hand"), chunk=2, prompt_sounds=1)
+    changes = {"packing": PackingConfig(), "policy": policy, "steps": 2}
+    augment = AugmentConfig(shift=2, wordings=0.5)
+    assert train(settings(rows, tmp_path / "out", augment=augment, **changes)) == 0
+    measured = {
+        line.get("task", "") for line in read_log(tmp_path / "out" / "log.jsonl") if line["kind"] == "validation"
+    }
+    assert measured == {"", "told", "told_aloud", "judged"}
+    agent = Agent.load(tmp_path / "out" / "checkpoint")
+    episode = open_source(rows.parent / "data" / "lift" / "validation").episode(0)
+    seen = {name: episode.frame(name, 0) for name in ("front", "hand")} | {"state": episode.array("state")[0]}
+    for instruction in (LIFT, (np.zeros(8000, np.float32), 16000)):
+        agent.reset(instruction)
+        assert agent.act(seen).shape == (3,)
+    silent = dataclasses.replace(policy, prompt_sounds=0)
+    with pytest.raises(DatasetError, match=r"spoken: the policy reads no sounds; set policy\.prompt_sounds=1"):
+        build_parts(settings(rows, tmp_path / "silent", **changes | {"policy": silent}))
+
+
+def test_the_recipe_of_the_small_generalist_composes() -> None:
+    config = compose(InstructConfig, ["experiment=instruct_nano", "data=d", "out=o"], config_dir=CONFIGS)
+    assert (config.catalogue, config.policy.prompt_sounds, config.augment.shift) == ("nano", 1, 4)
+    rows = {row.name: row for category in read_catalogue(catalogue_folder("nano")) for row in category.rows}
+    assert sum(category.share for category in read_catalogue(catalogue_folder("nano"))) == pytest.approx(100)
+    assert all(row.opens and row.validation for row in rows.values())
+    assert {"lift_told", "lift_told_aloud", "scene_questions", "speech_transcripts"} <= set(rows)

@@ -96,7 +96,8 @@ class TasksConfig:
         format: only tasks in this format, such as coco.
         readable: only tasks that can be read below data.
         rows: list all tasks; without a filter only their categories are listed.
-        catalogue: folder of YAML files of your own in place of the catalogue.
+        catalogue: nano for the tasks over the corpus of this machine, or a folder of YAML files of your own; empty for
+            those of the paper.
         out: JSON file to write the tasks to.
     """
 
@@ -111,7 +112,7 @@ class TasksConfig:
     format: str = ""
     readable: bool = False
     rows: bool = False
-    catalogue: Path | None = None
+    catalogue: str = ""
     out: Path | None = None
 
     def __post_init__(self) -> None:

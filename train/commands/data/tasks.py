@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from embodio.datasets.catalogue.rates import Rates, rates
-from embodio.datasets.catalogue.rows import TASKS, TaskCategory, TaskRow, find_row, read_catalogue
+from embodio.datasets.catalogue.rows import TaskCategory, TaskRow, catalogue_folder, find_row, read_catalogue
 from embodio.model.writing import write_json
 from embodio.train.commands.data.schemas import TasksConfig
 
@@ -25,7 +25,7 @@ def tasks(config: TasksConfig) -> int:
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _WIDTH
-    categories = read_catalogue(config.catalogue or TASKS)
+    categories = read_catalogue(catalogue_folder(config.catalogue))
     shares = rates(categories)
     if config.source:
         _show_row(find_row(categories, config.source), shares, config, console)

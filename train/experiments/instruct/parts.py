@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 from embodio.datasets.catalogue.mixing import InstructionData, open_tasks
-from embodio.datasets.catalogue.rows import TASKS, read_catalogue
+from embodio.datasets.catalogue.robot_rows import RobotReading
+from embodio.datasets.catalogue.rows import catalogue_folder, read_catalogue
 from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.model.network.network import UnifiedIO2
 from embodio.train.experiment import Parts
 from embodio.train.experiments.instruct.config import InstructConfig
+from embodio.train.experiments.policy.data import distinct_robots
 from embodio.train.experiments.pretrain.data import StageData
 from embodio.train.experiments.pretrain.parts import network_parts
 
@@ -32,16 +33,18 @@ def gather_tasks(config: InstructConfig, trained: ObjectiveContext, measured: Ob
         measured: of the network in validation.
     """
     found = open_tasks(
-        read_catalogue(Path(config.catalogue) if config.catalogue else TASKS),
+        read_catalogue(catalogue_folder(config.catalogue)),
         config.data,
         trained,
         measured,
         names=config.tasks,
         missing=config.missing,  # type: ignore[arg-type]
         kinds=config.kinds,
+        robots=RobotReading(config.policy, config.augment, config.inputs),
     )
     identity = {name: {"records": len(task), "sha256": task.digest} for name, task in found.tasks.items()}
-    return StageData(found.training, found.held_out, found.rates.rows, identity, tuple(_notes(found)))
+    robots = distinct_robots(found.robots) if found.robots else None
+    return StageData(found.training, found.held_out, found.rates.rows, identity, tuple(_notes(found)), robots)
 
 
 def _notes(found: InstructionData) -> list[str]:
@@ -49,7 +52,11 @@ def _notes(found: InstructionData) -> list[str]:
     notes = [f"{found.rates.rows[name]:7.2%} {name}: {len(task)} items" for name, task in found.tasks.items()]
     notes.append(f"by kind: {_shares(found.rates.kinds)}")
     notes.append(f"by category: {_shares(found.rates.categories)}")
-    notes += [f"{name} is not measured: it has too few items" for name in found.tasks if name not in found.held_out]
+    notes += [
+        f"{name} is not measured: it has too few items for validation"
+        for name in found.tasks
+        if name not in found.held_out
+    ]
     if found.missing:
         shown = [f"{name} ({reason})" for name, reason in list(found.missing.items())[:_LISTED]]
         more = len(found.missing) - len(shown)

@@ -15,7 +15,7 @@ from embodio.agent.format.robot_formats import RobotFormats
 from embodio.datasets.episodes.cache import DEFAULT_BYTES
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.source import EpisodeSource
-from embodio.datasets.episodes.statistics import compute_statistics
+from embodio.datasets.episodes.statistics import compute_statistics, policy_fields
 from embodio.datasets.episodes.step_filter import StepFilter
 from embodio.datasets.episodes.step_rules import StepRules
 from embodio.datasets.errors import DatasetError
@@ -111,14 +111,18 @@ class PolicyData:
         Raises:
             CheckpointError: the name of a data set cannot be that of a robot.
         """
-        names = {
-            source: next(name for name, other in self.formats.items() if _alike(one, other))
-            for source, one in self.formats.items()
-        }
-        robots = {name: self.formats[name] for name in names.values()}
-        if len(robots) == 1:
-            return RobotFormats(next(iter(robots.values())))
-        return RobotFormats(robots, names[default] if default else "")
+        return distinct_robots(self.formats, default)
+
+
+def distinct_robots(formats: Mapping[str, PolicyFormat], default: str = "") -> RobotFormats:
+    """The robots of data sets; see `PolicyData.robots`."""
+    names = {
+        source: next(name for name, other in formats.items() if _alike(one, other)) for source, one in formats.items()
+    }
+    robots = {name: formats[name] for name in names.values()}
+    if len(robots) == 1:
+        return RobotFormats(next(iter(robots.values())))
+    return RobotFormats(robots, names[default] if default else "")
 
 
 def _alike(one: PolicyFormat, other: PolicyFormat) -> bool:
@@ -246,9 +250,7 @@ def policy_statistics(alike: Sequence[OpenSource]) -> DatasetStatistics:
         )
     key = alike[0].action_key
     computed = compute_statistics(*(one.episodes for one in alike), fields=alike[0].fields, rules=alike[0].rules)
-    fields = {"action": computed.field(key)}
-    fields |= {"state": computed.field("state")} if "state" in alike[0].fields else {}
-    return DatasetStatistics(fields, f"{computed.source}, {key}")
+    return policy_fields(computed, key)
 
 
 def make_task(

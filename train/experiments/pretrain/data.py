@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from embodio.agent.format.robot_formats import RobotFormats
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.objectives import named_objective
 from embodio.datasets.objectives.objective import ObjectiveContext
@@ -27,6 +28,7 @@ class StageData:
         rates: name of a source -> its share of the stream.
         identity: name of a source -> what is compared when the run resumes.
         notes: about the sources, shown before training.
+        robots: the robots that the network learns to act for; None for none.
     """
 
     training: Mixture
@@ -34,6 +36,7 @@ class StageData:
     rates: Mapping[str, float]
     identity: Mapping[str, Mapping[str, Any]]
     notes: tuple[str, ...]
+    robots: RobotFormats | None = None
 
 
 def gather(config: PretrainConfig, trained: ObjectiveContext, measured: ObjectiveContext) -> StageData:

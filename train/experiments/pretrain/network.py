@@ -11,13 +11,13 @@ from embodio.model.config.model import ModelConfig
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.network.targets import Tokenizer, code_rows
 from embodio.model.tokenizers.files import load_audio_tokenizer, load_image_tokenizer
-from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.model.tokens.vocabulary import TEXT_NANO, Vocabulary
 from embodio.train.errors import TrainError
 from embodio.train.experiments.pretrain.stage import NetworkStageConfig
 
 
 def opened_vocabulary(place: str) -> Vocabulary:
-    """The vocabulary that a setting names; the one that ships if it is empty.
+    """The vocabulary that a setting names: a file, its folder, or text-nano; that of policies if it is empty.
 
     Raises:
         TrainError: there is no such file.
@@ -25,9 +25,13 @@ def opened_vocabulary(place: str) -> Vocabulary:
     """
     if not place:
         return Vocabulary.default()
+    if place == TEXT_NANO:
+        return Vocabulary.nano()
     path = Path(place) / VOCABULARY if Path(place).is_dir() else Path(place)
     if not path.is_file():
-        raise TrainError(f"vocabulary: {path} does not exist; embodio-train experiment=tokenizer/text makes one")
+        raise TrainError(
+            f"vocabulary: {path} does not exist; {TEXT_NANO} ships, embodio-train experiment=tokenizer/text makes one"
+        )
     return Vocabulary.from_file(path)
 
 

@@ -21,11 +21,11 @@ from embodio.model.config.model import ModelConfig
 from embodio.model.network.batch import Batch
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
-from embodio.model.tokenizers.files import fingerprint
+from embodio.model.tokenizers.files import fingerprint, load_saved_vocoder
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import check_sums
 from embodio.model.writing import recover_folder
-from embodio.train.bundles import NetworkBundle
+from embodio.train.bundles import AgentBundle, NetworkBundle
 from embodio.train.checkpoints.kept import CHECKPOINT, STATE
 from embodio.train.experiment import Parts
 from embodio.train.experiments.pretrain.config import PretrainConfig
@@ -84,6 +84,8 @@ def network_parts(
     shas = {name: fingerprint(one) for name, one in tokenizers.items()}
     stores = open_stores(config.data, shas) if config.codes == "use" else {}
     notes += [f"{name}: {len(store)} codes made ahead are used" for name, store in stores.items()]
+    bands = sizes.audio_tokenizer.spectrogram_size[0] if sizes.audio_tokenizer else None
+    vocoder = load_saved_vocoder(config.vocoder, bands=bands) if config.vocoder else None
     processor, whole = Processor(seen, vocabulary), Processor(sizes, vocabulary)
     weights = start.sha256 if start is not None else digest_if_here(config.init)
     identity = {
@@ -99,11 +101,11 @@ def network_parts(
             data.training, CodedTargets(processor, stores), config.seed, config.batch_size, packing=packing
         ),
         objective=TokenLoss(config.z_loss),
-        bundle=NetworkBundle(vocabulary),
+        bundle=NetworkBundle(vocabulary) if data.robots is None else AgentBundle(data.robots),
         validators=_validators(config, data, CodedTargets(whole, stores), packing),
         identity=json.loads(json.dumps(identity)),
         notes=notes,
-        samples=HeldOutSamples(data.held_out, whole, config.samples),
+        samples=HeldOutSamples(data.held_out, whole, config.samples, vocoder),
     )
 
 

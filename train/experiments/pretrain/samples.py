@@ -11,6 +11,7 @@ from embodio.datasets.tasks.parts.record_task import RecordTask
 from embodio.model.example import Example
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
+from embodio.model.tokenizers.vocoder import Vocoder
 from embodio.train.observers.samples import Sample, Samples
 
 _TRIES = 40  # records of a source that are looked at
@@ -23,14 +24,17 @@ class HeldOutSamples:
         held_out: name of a source -> its records.
         processor: of the network in validation.
         count: largest number of examples.
+        vocoder: makes sounds of spectrograms; None takes Griffin-Lim.
     """
 
-    def __init__(self, held_out: Mapping[str, RecordTask], processor: Processor, count: int) -> None:
-        self._held_out, self._processor, self._count = held_out, processor, count
+    def __init__(
+        self, held_out: Mapping[str, RecordTask], processor: Processor, count: int, vocoder: Vocoder | None = None
+    ) -> None:
+        self._held_out, self._processor, self._count, self._vocoder = held_out, processor, count, vocoder
 
     def __call__(self, network: UnifiedIO2) -> Sequence[Sample]:
         """The samples of a network in eval mode."""
-        return Samples(self._examples, self._processor)(network)
+        return Samples(self._examples, self._processor, self._vocoder)(network)
 
     @cached_property
     def _examples(self) -> dict[str, Example]:

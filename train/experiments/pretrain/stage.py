@@ -20,9 +20,11 @@ class NetworkStageConfig(RunConfig):
         data: folder of the data.
         size: named size of the network: nano_generalist, large, xl or xxl.
         targets: what the network writes: text, image, audio.
-        vocabulary: file of text pieces, or folder with a vocabulary.model; empty for those that ship.
+        vocabulary: file of text pieces, or folder with a vocabulary.model; text-nano, which ships; empty for those of
+            policies, 512 pieces.
         image_tokenizer: folder or shipped name of the frozen tokeniser of image targets.
         audio_tokenizer: the same for audio targets.
+        vocoder: folder or shipped name of what makes the sounds of the report; empty for Griffin-Lim.
         codes: use codes that `embodio-data codes` made ahead next to the corpus, where it has them; or ignore them.
         init: initial weights of a new run instead of random ones, see embodio-train --help.
         patches: share of the patches of images and sounds that the encoders see in training; validation sees all.
@@ -37,7 +39,7 @@ class NetworkStageConfig(RunConfig):
     packs: ClassVar[bool] = True
     free_on_resume: ClassVar[tuple[str, ...]] = (
         *RunConfig.free_on_resume,
-        *("data", "init", "holdout", "samples", "vocabulary", "image_tokenizer", "audio_tokenizer", "codes"),
+        *("data", "init", "holdout", "samples", "vocabulary", "image_tokenizer", "audio_tokenizer", "vocoder", "codes"),
     )
     """What paths refer to is compared instead, by content."""
 
@@ -47,6 +49,7 @@ class NetworkStageConfig(RunConfig):
     vocabulary: str = ""
     image_tokenizer: str = ""
     audio_tokenizer: str = ""
+    vocoder: str = ""
     codes: str = "use"
     init: str = ""
     patches: float = 0.5

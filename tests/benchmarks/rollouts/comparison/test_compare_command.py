@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from embodio.benchmarks.comparing.page import COMPARISON, PAGE
 from embodio.benchmarks.rollouts import player as player_module
+from embodio.benchmarks.rollouts.comparison.command import CompareConfig
 from embodio.benchmarks.rollouts.results import Results
 from embodio.benchmarks.rollouts.rollout import main
 from tests.support.benchmarks.fake_world import FakeEnv, FakePolicy
@@ -92,3 +94,11 @@ def test_it_stops_once_a_difference_is_found(tmp_path: Path, played: list[str]) 
     data = json.loads((tmp_path / COMPARISON).read_text())
     assert data["pooled"]["pairs"] == 8, "eight in a row are evidence of 256 / 9"
     assert data["pooled"]["verdict"]["word"] == "better" and data["sequential"] is True
+
+
+def test_the_command_on_the_page_makes_the_same_comparison() -> None:
+    config = CompareConfig(
+        "x", "y", Path("o"), margin=0, power=0.9, sequential=True, look=5, env=("a/b",), episodes=1, seed=0
+    )
+    settings = "env=[a/b] out=o margin=0 alpha=0.05 power=0.9 judge=last sequential=true look=5 episodes=1 seed=0"
+    assert shlex.split(config.command) == ["embodio-rollout", "compare", "x", "y", *settings.split()]

@@ -1,0 +1,45 @@
+"""A policy that is told its instruction by a voice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.benchmarks.errors import BenchmarkError
+from embodio.datasets.tasks.parts.spoken import SpokenInstructions
+from embodio.envs import Policy
+from embodio.model.processing.audio_features import SAMPLE_RATE
+
+
+class ToldAloud:
+    """Gives the policy one of the sounds that mean the instruction, in place of its words.
+
+    Args:
+        policy: is reset with (samples, rate).
+        spoken: the sounds.
+
+    Attributes:
+        number: of the episode; it says which of the sounds is heard.
+    """
+
+    def __init__(self, policy: Policy, spoken: SpokenInstructions) -> None:
+        self._policy, self._spoken = policy, spoken
+        self.number = 0
+
+    def reset(self, instruction: Any = None) -> None:
+        """Starts an episode.
+
+        Raises:
+            BenchmarkError: the instruction is not a text.
+            FeatureError: nothing that is said means it.
+        """
+        if not isinstance(instruction, str):
+            raise BenchmarkError(f"spoken: the environment's instruction is not a text but {instruction!r:.80}")
+        sound: Any = (self._spoken.said(instruction, self.number, None), SAMPLE_RATE)
+        self._policy.reset(instruction=sound)
+
+    def act(self, observation: Any) -> npt.NDArray[np.float32]:
+        """The policy's action, float32 [A]."""
+        return self._policy.act(observation)

@@ -1,0 +1,58 @@
+"""SpokenInstructions: instructions read aloud, in any wording and voice, by what they ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.errors import DatasetError, FeatureError
+from embodio.datasets.records.opening import open_records
+
+
+class SpokenInstructions:
+    """Sounds in which instructions are said, such as the source `commands` of a corpus.
+
+    Args:
+        place: folder of records, each with a sound and the instruction that it means, or its transcript.
+        voices: "held_out" for held-out voices, "known" for the others; "" for all.
+
+    Raises:
+        DatasetError: there are no such records, or nothing is said in them.
+    """
+
+    def __init__(self, place: str | Path, voices: str = "") -> None:
+        if voices not in ("", "known", "held_out"):
+            raise DatasetError(f"voices: got {voices!r}, expected known, held_out or nothing")
+        self._source, self._place = open_records(place), str(place)
+        self._said: dict[str, list[int]] = {}
+        for index in range(len(self._source)):
+            record = self._source.record(index)
+            meaning = str(record.facts.get("instruction") or record.transcript)
+            wanted = not voices or bool(record.facts.get("voice_held_out")) == (voices == "held_out")
+            if record.sound is not None and meaning and wanted:
+                self._said.setdefault(meaning, []).append(index)
+        if not self._said:
+            raise DatasetError(f"{place}: there is not one spoken instruction; embodio-data corpus makes commands")
+
+    def said(self, instruction: str, number: int, generator: np.random.Generator | None) -> npt.NDArray[np.float32]:
+        """One of the sounds that mean an instruction, float32 [samples] at 16 kHz.
+
+        Args:
+            instruction: as the environment words it.
+            number: without a generator it says which one.
+            generator: draws one.
+
+        Raises:
+            FeatureError: nothing means this instruction.
+            CorruptRecordError: the sound is damaged.
+        """
+        found = self._said.get(instruction)
+        if found is None:
+            raise FeatureError(f"{self._place}: nothing said there means {instruction!r}, only {', '.join(self._said)}")
+        chosen = found[number % len(found) if generator is None else int(generator.integers(len(found)))]
+        sound = self._source.record(chosen).sound
+        if sound is None:
+            raise FeatureError(f"{self._place}: record {chosen} has no sound")
+        return sound.load()
