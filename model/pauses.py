@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-import torch
-
 BETWEEN: ContextVar[Callable[[], object] | None] = ContextVar("between", default=None)
 """The function called in a pause; None without `pausing`, so that loops can skip `pause`."""
 
@@ -30,6 +28,8 @@ def pausing(between: Callable[[], object]) -> Iterator[None]:
 
 def pause() -> None:
     """A point where a computation may be interrupted or ended; does nothing without `pausing`."""
+    import torch  # only where a network computes, so that servers of other policies do not load it
+
     if torch.compiler.is_compiling():  # compiled networks have no pauses
         return
     between = BETWEEN.get()

@@ -25,6 +25,7 @@ from embodio.model.inference.int8_products import (
 from embodio.model.layers.attention import SelfAttention, multiplies_bfloat16
 from embodio.model.layers.layers import Linear
 from embodio.model.layers.vit import TowerBlock
+from embodio.model.layers.without_memory import without_memory
 from embodio.model.network.network import UnifiedIO2
 
 Mode = Literal["dynamic", "weight_only"]
@@ -106,7 +107,7 @@ def quantise(model: UnifiedIO2, mode: Mode = "dynamic") -> QuantisedUnifiedIO2:
             raise WeightsError(
                 f"{name} is {parameter.dtype} on {parameter.device}; load the network as float32 on the CPU"
             )
-    with torch.device("meta"):
+    with without_memory():
         twin = QuantisedUnifiedIO2(model.config, tokenizers=bool(model.tokenizers))
     twin.load_state_dict(model.state_dict(), assign=True)
     twin.requires_grad_(False)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from embodio.model.config.parts import AudioTokenizerConfig, ImageTokenizerConfig
 from embodio.model.config.reading import from_plain, to_plain
 from embodio.model.errors import ConfigError, WeightsError
+from embodio.model.layers.without_memory import without_memory
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig
@@ -118,7 +118,7 @@ def _load(place: str | Path, network: type[Network]) -> Network:
     if written.get("kind") != kind:
         raise ConfigError(f"{folder} holds a {written.get('kind')!r}; expected a {kind!r}")
     config: Any = from_plain(config_class, written.get("config"), kind)
-    with torch.device("meta"):
+    with without_memory():
         found = network(config)
     weights = open_weight_file(folder / WEIGHTS)
     widened: dict[str, Tensor] = {name: weights[name].float() for name in weights}

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from embodio.model.errors import BatchError, ConfigError
+from embodio.model.layers.without_memory import without_memory
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
 from embodio.model.tokenizers.griffin_lim import griffin_lim
 from embodio.model.weights.weight_files import open_weight_file, read_torch_file
@@ -206,7 +207,7 @@ def load_vocoder(path: Path | str, config: VocoderConfig | None = None, device: 
         config = VocoderConfig.from_reference(read_json(path.parent / "config.json"))
     is_torch = path.exists() and path.suffix != ".safetensors"
     state = read_torch_file(path, "generator") if is_torch else open_weight_file(path)
-    with torch.device("meta"):
+    with without_memory():
         vocoder = Vocoder(config)
     load_state(vocoder, from_reference_vocoder(state), assign=True)
     return vocoder.to(device).eval().requires_grad_(False)

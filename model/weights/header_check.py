@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-import torch
 from torch import nn
 
 from embodio.model.config.model import ModelConfig
 from embodio.model.errors import WeightsError
+from embodio.model.layers.without_memory import without_memory
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -63,7 +63,7 @@ def build_empty(make: Callable[[], Network], where: str) -> Network:
         WeightsError: its tensors would be larger than any memory.
     """
     try:
-        with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
+        with without_memory():
             return make()
     except (RuntimeError, OverflowError, TypeError) as error:
         reason = str(error).splitlines()[0][:200]

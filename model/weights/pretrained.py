@@ -18,6 +18,7 @@ from torch import Tensor
 
 from embodio.model.config.model import ModelConfig
 from embodio.model.errors import ConfigError, WeightsError, listed
+from embodio.model.layers.without_memory import without_memory
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.weights.checksums import SUMS_FILE, check_sums, write_sums
 from embodio.model.weights.header_check import build_empty, check_header
@@ -147,7 +148,7 @@ def load_jax(
         WeightsError: the file is absent, damaged or pickled, or names or shapes differ from the configuration.
     """
     state = from_jax(config, read_jax_npz(path), tokenizers=tokenizers)
-    with torch.device("meta"):
+    with without_memory():
         model = UnifiedIO2(config, tokenizers=tokenizers)
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
     pairs = iterate_reference_state(config, state, tokenizers=tokenizers, shapes=wanted)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from embodio.agent import Agent, save_checkpoint
+from embodio.agent.serving.agent_policy import AgentPolicy
 from embodio.agent.serving.background import serving
-from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
 from tests.support.agent.artists import artist
 from tests.support.agent.released import write_released

@@ -158,6 +158,8 @@ def test_readers_that_recover_a_folder_disturb_no_writer(tmp_path: Path) -> None
             recover_folder(folder)
 
     readers = [threading.Thread(target=read) for _ in range(3)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # threads take turns within the operations, and none waits long for its own
     for reader in readers:
         reader.start()
     try:
@@ -167,6 +169,7 @@ def test_readers_that_recover_a_folder_disturb_no_writer(tmp_path: Path) -> None
             assert (folder / "number").read_text() == str(number)
     finally:
         ended.set()
+        sys.setswitchinterval(interval)
         for reader in readers:
             reader.join()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -105,8 +105,8 @@ def serve(config: ServeConfig) -> int:
     from rich.console import Console
 
     from embodio.agent.agent import Agent
+    from embodio.agent.serving.agent_policy import AgentPolicy
     from embodio.agent.serving.background import serve_until_signal
-    from embodio.agent.serving.policy import AgentPolicy
 
     settings = ServerSettings(
         host=config.host,

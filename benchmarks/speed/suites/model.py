@@ -25,6 +25,7 @@ from embodio.benchmarks.speed.reference_like import ReferenceLike, ReferenceLike
 from embodio.benchmarks.speed.suites import BenchmarkConfig, Row
 from embodio.model import ModelConfig, UnifiedIO2, load, prepare, quantise, save_weights
 from embodio.model.layers.layers import Linear, linear
+from embodio.model.layers.without_memory import without_memory
 from embodio.model.process_memory import peak_memory
 
 TEXT_TOKENS, STEPS, LATE = 64, 4, 1000
@@ -58,7 +59,7 @@ def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
 
 def random_network(config: ModelConfig) -> UnifiedIO2:
     """A network with cheap random weights of the usual size; norms are 1."""
-    with torch.device("meta"):
+    with without_memory():
         model = UnifiedIO2(config)
     model = model.to_empty(device="cpu").eval().requires_grad_(False)
     generator = torch.Generator().manual_seed(0)

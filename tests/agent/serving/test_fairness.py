@@ -14,8 +14,8 @@ import pytest
 from embodio.agent import Agent
 from embodio.agent.client import RemoteAgent
 from embodio.agent.client.errors import ConnectionLost, DeadlineExceeded, RemoteError, ServerStopping
+from embodio.agent.serving.agent_policy import AgentPolicy
 from embodio.agent.serving.background import serving
-from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
 from embodio.model.pauses import pause
 from tests.support.agent.artists import artist

@@ -17,8 +17,8 @@ import pytest
 from embodio.agent import Agent, AgentOptions, Checkpoint
 from embodio.agent.client import RemoteAgent
 from embodio.agent.format.observation import blank_observation
+from embodio.agent.serving.agent_policy import AgentPolicy
 from embodio.agent.serving.background import serving
-from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
 
 CLIENTS, STEPS = 50, 8
@@ -27,7 +27,7 @@ SAMPLED = AgentOptions(temperature=1.0)
 SERVER = """
 from embodio.agent import Agent, AgentOptions
 from embodio.agent.serving.background import serve_until_signal
-from embodio.agent.serving.policy import AgentPolicy
+from embodio.agent.serving.agent_policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
 import torch
 torch.set_num_threads(1)

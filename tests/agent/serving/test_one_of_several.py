@@ -11,8 +11,8 @@ import pytest
 from embodio.agent import Agent, CheckpointError, save_checkpoint
 from embodio.agent.client import RemoteAgent
 from embodio.agent.serving import background
+from embodio.agent.serving.agent_policy import AgentPolicy
 from embodio.agent.serving.background import serving
-from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
 from embodio.envs.errors import EmbodimentMismatch
 from embodio.train.commands import serve

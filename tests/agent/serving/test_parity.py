@@ -13,8 +13,8 @@ from embodio.agent.client import RemoteAgent
 from embodio.agent.client.errors import MessageError, WrongArgument
 from embodio.agent.client.verbs import VERBS
 from embodio.agent.errors import ActionError, ObservationError
+from embodio.agent.serving.agent_policy import AgentPolicy
 from embodio.agent.serving.background import serving
-from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
 from embodio.model.errors import ModelError
 from tests.support.agent.artists import artist

@@ -29,8 +29,8 @@ from embodio.agent.client import (
 )
 from embodio.agent.client.messages import pack, unpack
 from embodio.agent.errors import NotReset, ObservationError
+from embodio.agent.serving.agent_policy import AgentPolicy
 from embodio.agent.serving.background import serving
-from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings, ServingError
 from embodio.envs.errors import EmbodimentMismatch
 from tests.support.agent.messages import FRAME, HELLO, SEEN

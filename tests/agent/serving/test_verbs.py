@@ -15,8 +15,8 @@ from embodio.agent.checkpoint import Checkpoint
 from embodio.agent.client import MessageError, RemoteAgent
 from embodio.agent.client.answers import to_plain
 from embodio.agent.errors import Abstained, ActionError, CannotDo, NotReset, ObservationError
+from embodio.agent.serving.agent_policy import AgentPolicy
 from embodio.agent.serving.background import serving
-from embodio.agent.serving.policy import AgentPolicy
 from embodio.agent.serving.settings import ServerSettings
 from embodio.envs.embodiment import Microphone
 from embodio.model.tasks.errors import TaskError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,23 +24,8 @@ from embodio.datasets.records.settings import RecordSettings
 from embodio.datasets.rlds import RLDSReader
 from tests.support.datasets.built_folders import content, unseen
 from tests.support.datasets.debian_files import write_clipart
+from tests.support.datasets.jobs import die, refuse, square
 from tests.support.datasets.toy import write_toy_dataset
-
-
-def square(number: int) -> int:
-    return number * number
-
-
-def refuse(number: int) -> int:
-    if number == 2:
-        raise FeatureError(f"job {number} is refused")
-    return number
-
-
-def die(number: int) -> int:
-    if number == 1:
-        os._exit(9)
-    return number
 
 
 def test_engines_are_listed() -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -32,17 +32,47 @@ pytestmark = [
 ]
 
 
-def run_programs(first: str, second: str, *folders: Path) -> str:
-    """Calls functions of `tests/support/programs` with a folder each, in one process, and returns what they print."""
-    names = ", ".join(sorted({call.split(".")[0] for call in (first, second)}))
-    code = f"import sys; from tests.support.programs import {names}; _, first, second = sys.argv; {first}; {second}"
-    command = [sys.executable, "-c", code, *map(str, folders)]
+class Work(NamedTuple):
+    """What one process with TensorFlow has done: loading it takes longer than all the rest.
+
+    Attributes:
+        made: folder of what tfds wrote in both formats, and what it reads of it.
+        odd: folder of what tfds wrote and only tfds reads.
+        plane: what it found in ours, pictures as they are recorded.
+        rich: what it found in ours, fields of every kind.
+    """
+
+    made: Path
+    odd: Path
+    plane: dict[str, Any]
+    rich: dict[str, Any]
+
+
+PROGRAMS = """
+import sys
+from tests.support.programs import compare_with_tfds, write_odd_with_tfds, write_with_tfds
+made, odd, plane, rich = sys.argv[1:]
+write_with_tfds.main(made)
+write_odd_with_tfds.main(odd)
+compare_with_tfds.main(plane)
+compare_with_tfds.main(rich)
+"""
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
+    folder = tmp_path_factory.mktemp("tfds")
+    made, odd, plane, rich = (folder / name for name in ("made", "odd", "plane", "rich"))
+    write_plane(plane)
+    convert(open_source(write_rich(folder / "mapped")), rich)
+    command = [sys.executable, "-c", PROGRAMS, *map(str, (made, odd, plane, rich))]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    return Work(made, odd, *(json.loads(line) for line in done.stdout.splitlines()[-2:]))
 
 
-def test_tfds_and_rlds_read_the_same_steps_of_pictures_and_of_fields_of_every_kind(tmp_path: Path) -> None:
+def write_plane(folder: Path) -> None:
+    """Demonstrations of a made-up robot in several shards."""
     embodiment, source = fake_embodiment(), FakeSource()
     records = []
     for seed in range(5):
@@ -51,31 +81,22 @@ def test_tfds_and_rlds_read_the_same_steps_of_pictures_and_of_fields_of_every_ki
         )
         assert record is not None
         records.append(record)
-    plane, rich = tmp_path / "plane", tmp_path / "out"
-    write_dataset(plane, "fake_plane", embodiment, features_of(embodiment), records, shard_bytes=4000)
-    assert len(list(plane.glob("*.tfrecord*"))) > 1
-    convert(open_source(write_rich(tmp_path / "rich")), rich)
-    done = run_programs("compare_with_tfds.main(first)", "compare_with_tfds.main(second)", plane, rich)
-    summary, other = (json.loads(line) for line in done.splitlines()[-2:])
-    assert other == {"episodes": 3, "steps": 12, "largest": 0, "mean": 0.0}
-    assert summary["episodes"] == 5
+    write_dataset(folder, "fake_plane", embodiment, features_of(embodiment), records, shard_bytes=4000)
+    assert len(list(folder.glob("*.tfrecord*"))) > 1
+
+
+def test_tfds_and_rlds_read_the_same_steps_of_pictures_and_of_fields_of_every_kind(work: Work) -> None:
+    assert work.rich == {"episodes": 3, "steps": 12, "largest": 0, "mean": 0.0}
+    assert work.plane["episodes"] == 5
     # The frames are pure noise, the worst there is for the fast decoder; those of a camera differ by 1 on average.
-    assert summary["mean"] < 2.5
-    assert summary["largest"] < 64
+    assert work.plane["mean"] < 2.5
+    assert work.plane["largest"] < 64
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Data sets of tfds that are read here, and those that only tfds reads."""
-    folders = tmp_path_factory.mktemp("tfds"), tmp_path_factory.mktemp("odd")
-    run_programs("write_with_tfds.main(first)", "write_odd_with_tfds.main(second)", *folders)
-    return folders
-
-
-@pytest.fixture(scope="module")
-def made(written: tuple[Path, Path]) -> Path:
+@pytest.fixture
+def made(work: Work) -> Path:
     """What tfds writes, in both formats, and what it reads."""
-    return written[0]
+    return work.made
 
 
 @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
@@ -134,10 +155,10 @@ def test_what_tfds_cannot_read_is_an_error(made: Path, tmp_path: Path) -> None:
         check_through_rlds(source)
 
 
-@pytest.fixture(scope="module")
-def odd(written: tuple[Path, Path]) -> Path:
+@pytest.fixture
+def odd(work: Work) -> Path:
     """What tfds writes and only tfds reads."""
-    return written[1]
+    return work.odd
 
 
 def test_fields_that_only_tfds_reads_are_converted(
