@@ -1,4 +1,4 @@
-"""The command line of every embodio program: `key=value` settings checked against a dataclass, through hydra.
+"""The command line of every embodio program: `key=value` settings, in hydra's grammar, checked against a dataclass.
 
 A program declares its settings as a dataclass and calls `run`:
 

@@ -1,25 +1,21 @@
-"""Composition of a configuration by hydra: a schema's defaults, files of config groups, and `key=value` settings.
+"""Composition of a configuration: a schema's defaults, files of config groups, and `key=value` settings.
 
-Hydra merges plain values; types and names are checked by `building`, so that messages speak of this command line. A
-config group with the name of a nested dataclass sets that one only, any other may set every key.
+Settings are written in hydra's grammar. Plain values are merged; types and names are checked by `building`, so that
+messages speak of this command line. A config group with the name of a nested dataclass sets that one only, any other
+may set every key.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
-from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from embodio.train.command_line.arguments import (
@@ -52,18 +48,17 @@ def composed(schema: type, argv: Sequence[str], config_dir: Path | None) -> dict
     keys, groups = keys_of(schema), groups_of(config_dir)
     chosen, settings = split(argv, keys, groups)
     nested = {name.partition(".")[0] for name in keys if "." in name}
-    overrides = [
-        str(_override(name, value, keys).input_line) for name, value in settings if not inside_named(name, keys)
-    ]
+    overrides = [(name, _override(name, value, keys)) for name, value in settings if not inside_named(name, keys)]
     inside = [_override(name, value, keys) for name, value in settings if inside_named(name, keys)]
-    packages = {group: group if group in nested else f"{group}@_global_" for group in groups}
-    overrides += [f"{packages[group]}={option}" for group, option in chosen.items()]
-    choices: list[dict[str, None]] = [{packages[group]: None} for group in sorted(groups, key=nested.__contains__)]
-    name = "embodio_" + re.sub(r"\W", "_", f"{schema.__module__}_{schema.__qualname__}")
-    ConfigStore.instance().store(name=name, node={"defaults": ["_self_", *choices], **plain_defaults(schema)})
     folder = (config_dir or _EMPTY).resolve()
     try:
-        values = _merged(name, folder, overrides)
+        merged = OmegaConf.create(plain_defaults(schema))
+        for group in sorted(chosen, key=nested.__contains__):
+            read = _read(folder / group / f"{chosen[group]}.yaml")
+            merged.merge_with({group: read} if group in nested else read)
+        for name, override in overrides:
+            OmegaConf.update(merged, name, override.value(), merge=True)
+        values: Any = OmegaConf.to_container(merged, resolve=True)
         if STAGE not in keys:
             values.pop(STAGE, None)
         for override in inside:
@@ -78,8 +73,6 @@ def composed(schema: type, argv: Sequence[str], config_dir: Path | None) -> dict
         key = str(error.full_key or "")
         place = _place(key, chosen, nested, folder)
         raise UsageError(f"'{key}': {str(error).splitlines()[0]}{place}.") from error
-    except HydraException as error:
-        raise UsageError(str(error)) from error
 
 
 def as_yaml(values: Mapping[str, Any]) -> str:
@@ -87,14 +80,12 @@ def as_yaml(values: Mapping[str, Any]) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(to_plain(values)))
 
 
-def _merged(name: str, folder: Path, overrides: list[str]) -> Any:
-    """Plain values, merged by hydra and with `${...}` resolved by OmegaConf."""
-    outer = GlobalHydra.instance().hydra
-    try:
-        with initialize_config_dir(version_base="1.3", config_dir=str(folder)):
-            return OmegaConf.to_container(hydra_compose(name, overrides=overrides), resolve=True)
-    finally:
-        GlobalHydra.instance().hydra = outer
+def _read(file: Path) -> DictConfig:
+    """The values of a file of a config group."""
+    values = OmegaConf.load(file)
+    if not isinstance(values, DictConfig):
+        raise UsageError(f"{file} holds a list; expected keys with their values.")
+    return values
 
 
 def _set(values: Any, override: Override, keys: Mapping[str, Key]) -> None:

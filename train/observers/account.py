@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any
 
@@ -94,10 +95,12 @@ class Account:
         return found
 
 
+@functools.cache
 def peak_operations(device: torch.device, precision: str) -> float:
-    """Floating-point operations a second of a large matrix product on this device, the best of a few; about 0.3 s.
+    """Floating-point operations a second of a large matrix product on this device, the best of a few.
 
-    The matrices grow until a product takes long, as many CPUs multiply bfloat16 many times slower than float32.
+    It takes about 0.3 s, once in a process. The matrices grow until a product takes long, as many CPUs multiply
+    bfloat16 many times slower than float32.
     """
     largest, side = _SIDES.get(device.type, _SIDES["cpu"]), _SMALLEST_SIDE
     while (seconds := _seconds_of_a_product(device, precision, side)) < _LONG and side < largest:

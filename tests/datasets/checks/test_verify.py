@@ -256,16 +256,16 @@ class ReplayEnv:
         """Nothing to close."""
 
 
-def _only_environment(monkeypatch: pytest.MonkeyPatch, embodiment: Embodiment) -> None:
-    """The environment "toy", which drives this robot, is the only one."""
+def install_robot(monkeypatch: pytest.MonkeyPatch, robot: Embodiment) -> None:
+    """Makes it that of the only environment."""
     monkeypatch.setattr(verify_replay, "known_envs", lambda: ("toy",))
-    monkeypatch.setattr(verify_replay, "known_embodiments", lambda: {"toy": embodiment})
-    monkeypatch.setattr(verify_replay, "embodiment_of", lambda name: embodiment)
+    monkeypatch.setattr(verify_replay, "known_embodiments", lambda: {"toy": robot})
+    monkeypatch.setattr(verify_replay, "embodiment_of", lambda name: robot)
 
 
 def test_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = RLDSReader(write_toy_dataset(tmp_path / "toy", episodes=2, steps=4))
-    _only_environment(monkeypatch, make_embodiment())
+    install_robot(monkeypatch, make_embodiment())
     monkeypatch.setattr(verify_replay, "make_env", lambda name: ReplayEnv(source))
     assert check_robot(source).status == "ok"
     good = replay(source, [0, 1])
@@ -281,9 +281,9 @@ def test_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_robot_that_is_described_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = RLDSReader(write_toy_dataset(tmp_path / "toy", episodes=1, steps=4))
-    _only_environment(monkeypatch, replace(make_embodiment(), control_hz=40.0))
+    install_robot(monkeypatch, replace(make_embodiment(), control_hz=40.0))
     finding = check_robot(source)
     assert environment_of(source) == "toy"
     assert finding.status == "warning" and "control_hz: expected 40.0, found" in finding.found and finding.remedy
-    _only_environment(monkeypatch, replace(make_embodiment(), name="other"))
+    install_robot(monkeypatch, replace(make_embodiment(), name="other"))
     assert environment_of(source) is None and check_robot(source).status == "unknown"

@@ -45,7 +45,7 @@ def test_videos_with_and_without_sound(tmp_path: Path) -> None:
     video = Video(frames=frames, rate=10.0, sound=sound)
     (tmp_path / "a.mp4").write_bytes(mp4(video))
     (tmp_path / "b.mp4").write_bytes(mp4(Video(frames=frames, rate=10.0)))
-    assert mp4(video) == (tmp_path / "a.mp4").read_bytes()
+    assert {mp4(video) for _ in range(20)} == {(tmp_path / "a.mp4").read_bytes()}
     for name in "ab":
         seen = np.stack(read_video(tmp_path / f"{name}.mp4", 10, trim=False).frames)
         assert seen.shape == frames.shape
