@@ -22,8 +22,9 @@ run: setup
 		xdg-open $(OUT)/report.html >/dev/null 2>&1 || true; \
 	fi
 
+# Tests start hundreds of processes, each of which would compile our sources where Python is told to keep no bytecode.
 test: check
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
+	@PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
 
 check: setup-all
 	@$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -28,6 +28,8 @@ from embodio.model.network.batch import Allocate, Batch
 _REPORTED = 5  # damaged episodes that are listed in an error
 _MOST_TOLD = 100  # intact records without an example that are told of, one by one
 _MEGABYTE = 1 << 20
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload([__name__])  # workers share its memory, and need not load it again
 
 
 class BatchMaker(Protocol):
@@ -201,10 +203,9 @@ class _Worker:
         self._returned: deque[int] = deque()  # offsets of arrays that nobody uses any more
         self._sizes: dict[int, int] = {}  # of lent arrays, by offset
         self._block = SharedBlock(size)
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        arguments = (theirs, self._block, maker, steps, config.prefetch)
-        self.process: SpawnProcess = context.Process(target=run_worker, args=arguments, daemon=True)
+        self._connection, theirs = _CONTEXT.Pipe()
+        arguments = (dict(os.environ), theirs, self._block, maker, steps, config.prefetch)
+        self.process: ForkServerProcess = _CONTEXT.Process(target=run_worker, args=arguments, daemon=True)
         start_worker(self.process)
         theirs.close()
 

@@ -37,7 +37,7 @@ class ArrayPlace:
 
 
 class SharedBlock:
-    """Memory of a file without a name; it may be given to a process while that is started by `spawn`.
+    """Memory of a file without a name; it may be given to a process while that is started.
 
     Pages take up memory when they are first written.
 

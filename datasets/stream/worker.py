@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import pickle
 import traceback
 from collections.abc import Mapping
@@ -48,10 +49,18 @@ class Failure:
     trace: str
 
 
-def run_worker(connection: Connection, block: SharedBlock, maker: BatchMaker, steps: range, prefetch: int) -> None:
+def run_worker(
+    environment: Mapping[str, str],
+    connection: Connection,
+    block: SharedBlock,
+    maker: BatchMaker,
+    steps: range,
+    prefetch: int,
+) -> None:
     """Makes the batches of `steps` in order; ends when all are fetched, or when the loader is gone.
 
     Args:
+        environment: variables of the loader's process; a forked worker has those of the first one that was started.
         connection: to the loader, which answers each batch with the offsets of arrays that are no longer used.
         block: where batches are put.
         maker: makes them.
@@ -59,6 +68,8 @@ def run_worker(connection: Connection, block: SharedBlock, maker: BatchMaker, st
         prefetch: batches that may wait to be fetched.
     """
     follow_parent()
+    os.environ.clear()
+    os.environ.update(environment)
     torch.set_num_threads(1)
     keep_freed_memory()
     desk = _Desk(connection, block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import pickle
 import resource
@@ -163,7 +164,7 @@ def test_readers_that_recover_a_folder_disturb_no_writer(tmp_path: Path) -> None
     for reader in readers:
         reader.start()
     try:
-        for number in range(200):
+        for number in range(40):
             with replacing_folder(folder) as new:
                 (new / "number").write_text(str(number))
             assert (folder / "number").read_text() == str(number)
@@ -173,6 +174,38 @@ def test_readers_that_recover_a_folder_disturb_no_writer(tmp_path: Path) -> None
         for reader in readers:
             reader.join()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("moment", range(2))
+def test_a_reader_just_before_a_rename_disturbs_no_writer(
+    moment: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, rename, calls = tmp_path / "run", Path.replace, itertools.count()
+    with replacing_folder(folder) as new:
+        (new / "number").write_text("0")
+
+    def with_reader(path: Path, target: Path) -> Path:
+        if next(calls) == moment:
+            assert (recover_folder(folder) / "number").read_text() in "01"
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", with_reader)
+    with replacing_folder(folder) as new:
+        (new / "number").write_text("1")
+    assert (folder / "number").read_text() == "1" and next(calls) > moment
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("is_former_left", [True, False])
+def test_a_writer_that_is_done_while_a_reader_looks_is_not_disturbed(
+    is_former_left: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    for name, text in [(".run.old", "0"), ("run", "1")][not is_former_left :]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "number").write_text(text)
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    assert (recover_folder(folder) / "number").read_text() == "1"
 
 
 REPLACE_FOR_EVER = """

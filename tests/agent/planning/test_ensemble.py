@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -61,6 +61,7 @@ def random(spec: ActionSpec, seed: int, count: int, spread: float | None = None)
 
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=25)  # of each of the twenty kinds
 @given(seed=SEEDS, count=st.integers(2, 8), decay=st.floats(0, 2))
 def test_the_mean_is_that_of_rotations_and_stays_inside(
     form: str, unit: str, seed: int, count: int, decay: float

@@ -70,6 +70,20 @@ def test_errors_of_a_worker_arrive_as_they_are() -> None:
     assert caught.value.episode == 7 and "make" in str(caught.value.__cause__)
 
 
+def test_workers_have_the_variables_of_the_moment_in_which_they_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the later ones, which are forked from a process that was started with the first."""
+    for value in ("one", "other", None):
+        if value is None:
+            monkeypatch.delenv("EMBODIO_TOLD")
+        else:
+            monkeypatch.setenv("EMBODIO_TOLD", value)
+        with (
+            Loader(Counting(0, "tell"), 0, 9, LoaderConfig(workers=1)) as loader,
+            pytest.raises(LookupError, match=f"told {value}"),
+        ):
+            next(loader)
+
+
 def test_errors_that_cannot_travel_are_told_as_text() -> None:
     with (
         Loader(Counting(0, "odd"), 0, 9, LoaderConfig(workers=1)) as loader,

@@ -37,6 +37,8 @@ class Counting:
                 raise type("Odd", (Exception,), {})("nobody knows me")
             if self.action == "die":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if self.action == "tell":
+                raise LookupError(f"told {os.environ.get('EMBODIO_TOLD')}")
             if self.action == "sleep":
                 time.sleep(1000)
         rows = 1 + step % 3

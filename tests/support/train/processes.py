@@ -15,7 +15,7 @@ from embodio.model.errors import ModelError
 from embodio.train.errors import TrainError
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload([__name__, "embodio.train.parallel.trainer", "tests.support.toy_experiment"])
+_PRELOADED = [__name__, "embodio.train.parallel.trainer", "tests.support.toy_experiment"]
 
 
 def free_port() -> int:
@@ -39,6 +39,7 @@ def _run(rank: int, size: int, port: int, results: Any, work: Callable[..., Any]
 
 def started(size: int, work: Callable[..., Any], *arguments: Any) -> tuple[list[Any], Any]:
     """Processes that run `work(*arguments)` with the variables that torchrun sets, and the queue of their results."""
+    _CONTEXT.set_forkserver_preload(_PRELOADED)  # others, such as the loader, may have set theirs
     results, port = _CONTEXT.Queue(), free_port()
     processes = [
         _CONTEXT.Process(target=_run, args=(rank, size, port, results, work, arguments)) for rank in range(size)

@@ -196,6 +196,7 @@ def test_mistakes_are_named(arguments: list[str], parts: list[str], configs: Pat
         ("steps: many\n", ["'steps' must be an int", "'many'", "experiment/bad.yaml"]),
         ("steps: [3\n", ["not valid YAML"]),
         ("name: ${nowhere}\n", ["'name'", "nowhere"]),
+        ("- steps\n", ["experiment/bad.yaml", "expected keys"]),
     ],
 )
 def test_mistakes_in_files_are_named(text: str, parts: list[str], configs: Path) -> None:
