@@ -42,7 +42,7 @@ class Collisions:
     packages: tuple[str, ...] = ("libegl1", "libgl1-mesa-dri", "espeak-ng")
     layout: Literal["webdataset", "jsonl"] = "webdataset"
     shard_records: int = 50
-    version: int = 1
+    version: int = 2
 
     def plan(self, request: CorpusRequest) -> CorpusPlan:
         """Numbers the videos; raises SourceAbsent if there is nothing to render with."""

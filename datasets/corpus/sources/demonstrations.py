@@ -44,7 +44,7 @@ class Demonstrations:
     packages: tuple[str, ...] = ("libegl1", "libgl1-mesa-dri", "espeak-ng")
     layout: Literal["webdataset", "jsonl"] = "webdataset"
     shard_records: int = 25
-    version: int = 1
+    version: int = 2
 
     def plan(self, request: CorpusRequest) -> CorpusPlan:
         """Numbers the episodes; raises SourceAbsent if robosuite is not installed."""
