@@ -95,13 +95,17 @@ class Account:
         return found
 
 
-@functools.cache
 def peak_operations(device: torch.device, precision: str) -> float:
     """Floating-point operations a second of a large matrix product on this device, the best of a few.
 
-    It takes about 0.3 s, once in a process. The matrices grow until a product takes long, as many CPUs multiply
-    bfloat16 many times slower than float32.
+    It takes about 0.3 s, once in a process for each number of threads. The matrices grow until a product takes long, as
+    many CPUs multiply bfloat16 many times slower than float32.
     """
+    return _measured_peak(device, precision, torch.get_num_threads())
+
+
+@functools.cache
+def _measured_peak(device: torch.device, precision: str, threads: int) -> float:
     largest, side = _SIDES.get(device.type, _SIDES["cpu"]), _SMALLEST_SIDE
     while (seconds := _seconds_of_a_product(device, precision, side)) < _LONG and side < largest:
         side = min(4 * side, largest)
