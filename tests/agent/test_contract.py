@@ -164,7 +164,7 @@ def test_a_faulty_agent_without_a_fault_passes() -> None:
         ("NaN", "finite", "x is nan"),
         ("infinite", "finite", "x is inf"),
         ("half a gripper", "levels", "gripper is .*binary"),
-        ("writes into the observation", "observation", "changed the observation's 'front'"),
+        ("writes into the observation", "observation", "step 0: act changed the observation's 'front'"),
         ("the same memory", "memory", "shares memory"),
         ("plays what it handed out", "memory", "writing into an earlier"),
         ("read only", "memory", "cannot be written"),

@@ -287,3 +287,12 @@ def test_a_robot_that_is_described_otherwise(tmp_path: Path, monkeypatch: pytest
     assert finding.status == "warning" and "control_hz: expected 40.0, found" in finding.found and finding.remedy
     install_robot(monkeypatch, replace(make_embodiment(), name="other"))
     assert environment_of(source) is None and check_robot(source).status == "unknown"
+
+
+def test_the_robot_that_fits_in_all_wins_over_one_of_the_same_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = RLDSReader(write_toy_dataset(tmp_path / "toy", episodes=1, steps=4))
+    near, exact = replace(make_embodiment(), control_hz=40.0), make_embodiment()
+    monkeypatch.setattr(verify_replay, "known_embodiments", lambda: {"near": near, "exact": exact})
+    assert environment_of(source) == "exact"
