@@ -6,11 +6,14 @@ import io
 import shutil
 import subprocess
 import wave
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from embodio.datasets.corpus.source import CorpusItem, LeftOut
+from embodio.datasets.corpus.source import CorpusItem, LeftOut, SourceAbsent
+from embodio.datasets.errors import DatasetError
 from embodio.model.example import Waveform
 from embodio.model.processing.audio import resample
 
@@ -29,6 +32,8 @@ HELD_OUT_SPEAKERS = ("f5", "m8", "Alicia", "belinda", "boris", "paul", "klatt4",
 """Never heard in training, neither these speakers nor these accents: what is said in them measures how far listening
 carries over to new voices."""
 
+CHOICES = ("", "known", "held_out")
+"""Which voices are wanted: all, those of training, or those that are kept for evaluation."""
 NOT_NARRATED = "not narrated: the Debian package espeak-ng is not installed"
 """The note of sources whose items are narrated where there are voices."""
 _LOUDNESS = 0.5  # of narrations
@@ -60,6 +65,33 @@ class Voice:
     def is_held_out(self) -> bool:
         """Whether speaker or accent are kept for evaluation."""
         return self.accent in HELD_OUT_ACCENTS or self.speaker in HELD_OUT_SPEAKERS
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a record says of its voice."""
+        return {
+            "voice": f"{self.accent}+{self.speaker}",
+            "voice_held_out": self.is_held_out,
+            "speed": self.speed,
+            "pitch": self.pitch,
+        }
+
+
+def is_wanted(record_facts: Mapping[str, Any], voices: str) -> bool:
+    """Whether the voice of a record is among `voices`, one of `CHOICES`."""
+    return not voices or bool(record_facts.get("voice_held_out")) == (voices == "held_out")
+
+
+def require_choice(voices: str) -> None:
+    """Raises DatasetError if `voices` is none of `CHOICES`."""
+    if voices not in CHOICES:
+        raise DatasetError(f"voices: got {voices!r}, expected known, held_out or nothing")
+
+
+def require_installed() -> None:
+    """Raises SourceAbsent if espeak-ng is not installed."""
+    if not is_installed():
+        raise SourceAbsent("the program espeak-ng is not there; the Debian package espeak-ng brings it")
 
 
 def draw_voice(generator: np.random.Generator, *, held_out: bool) -> Voice:

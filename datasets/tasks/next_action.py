@@ -118,20 +118,22 @@ class NextAction(MomentTask[NextActionConfig]):
         ahead = range(step, step + self._policy_format.chunk)
         followed = range(step, last + 1) if self._policy_format.whole_episode else [min(later, last) for later in ahead]
         actions = scene.actions(followed)
-        parts = self._said(scene, index, step, generator) if self._spoken else scene.recorded_parts()
+        if self._spoken is None:
+            parts = scene.recorded_parts()
+        else:
+            parts = self._said(self._spoken, scene, index, step, generator)
         if parts is not None:
             return Demonstrated(window, self._policy_format.read_instruction(parts), actions)
         scene.draw_wording(step, generator)
         return Demonstrated(window, scene.instruction, actions)
 
+    @staticmethod
     def _said(
-        self, scene: Scene, index: int, step: int, generator: np.random.Generator | None
-    ) -> list[tuple[npt.NDArray[np.float32], int]] | None:
-        """The instruction read aloud, with its rate; None where it is given in words."""
-        if self._spoken is None:
-            return None
+        spoken: SpokenInstructions, scene: Scene, index: int, step: int, generator: np.random.Generator | None
+    ) -> list[tuple[npt.NDArray[np.float32], int]]:
+        """The instruction read aloud, with its rate."""
         scene.draw_wording(step, None)
-        return [(self._spoken.said(scene.recorded_instruction, index, generator), SAMPLE_RATE)]
+        return [(spoken.said(scene.recorded_instruction, index, generator), SAMPLE_RATE)]
 
     def _goal(self, length: int, step: int, generator: np.random.Generator | None) -> int:
         """The step that serves as the goal."""

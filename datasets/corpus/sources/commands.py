@@ -12,11 +12,10 @@ from embodio.datasets.corpus.source import (
     CorpusPlan,
     CorpusRequest,
     LeftOut,
-    SourceAbsent,
     generator_of,
     shuffled,
 )
-from embodio.datasets.corpus.voices import SpeechError, is_installed, read_aloud, voice_for
+from embodio.datasets.corpus.voices import SpeechError, read_aloud, require_installed, voice_for
 from embodio.envs.perturbing.wordings import OTHER_WORDS, worded_instructions, wordings_of
 from embodio.model.processing.audio import SEGMENT_SAMPLES
 
@@ -42,8 +41,7 @@ class Commands:
 
     def plan(self, request: CorpusRequest) -> CorpusPlan:
         """Numbers the sounds; raises SourceAbsent if espeak-ng is not installed."""
-        if not is_installed():
-            raise SourceAbsent("the program espeak-ng is not there; the Debian package espeak-ng brings it")
+        require_installed()
         items = []
         for task, instruction in enumerate(worded_instructions("robosuite")):
             for number, text in enumerate((instruction, *wordings_of(instruction, OTHER_WORDS))):
@@ -65,10 +63,7 @@ class Commands:
         row = {
             "transcript": text,
             "instruction": item.data["instruction"],
-            "voice": f"{voice.accent}+{voice.speaker}",
-            "voice_held_out": voice.is_held_out,
-            "speed": voice.speed,
-            "pitch": voice.pitch,
+            **voice.facts,
         }
         return {"flac": flac(sound), "json": facts(row)}
 

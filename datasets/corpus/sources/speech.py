@@ -26,7 +26,7 @@ from embodio.datasets.corpus.sources.openclipart import SOURCE as CLIPART
 from embodio.datasets.corpus.sources.openclipart import OpenClipart
 from embodio.datasets.corpus.sources.wordnet import SOURCE as WORDNET
 from embodio.datasets.corpus.sources.wordnet import WordNet, glosses
-from embodio.datasets.corpus.voices import SpeechError, is_installed, read_aloud, voice_for
+from embodio.datasets.corpus.voices import SpeechError, read_aloud, require_installed, voice_for
 
 _SHARES = {"gloss": 4, "caption": 2, "instruction": 2, "description": 2}  # of ten sentences
 _LENGTH = (8, 60)  # characters; the longest take about four seconds, as much as one segment of sound holds
@@ -56,8 +56,7 @@ class Speech:
 
     def plan(self, request: CorpusRequest) -> CorpusPlan:
         """Chooses the sentences; raises SourceAbsent if espeak-ng is not installed."""
-        if not is_installed():
-            raise SourceAbsent("the program espeak-ng is not there; the Debian package espeak-ng brings it")
+        require_installed()
         count, notes = request.limit or self.count, list[str]()
         found = dict[str, list[_Texts]]()
         for kind, name, read in (("gloss", "glosses", self._glosses), ("caption", "captions", self._captions)):
@@ -90,10 +89,7 @@ class Speech:
         row = {
             "transcript": item.data["text"],
             "kind": item.key.partition("/")[0],
-            "voice": f"{voice.accent}+{voice.speaker}",
-            "voice_held_out": voice.is_held_out,
-            "speed": voice.speed,
-            "pitch": voice.pitch,
+            **voice.facts,
         }
         return {"flac": flac(sound), "json": facts(row)}
 

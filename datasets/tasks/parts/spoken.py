@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from embodio.datasets.corpus.voices import is_wanted, require_choice
 from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.records.opening import open_records
 
@@ -23,15 +24,13 @@ class SpokenInstructions:
     """
 
     def __init__(self, place: str | Path, voices: str = "") -> None:
-        if voices not in ("", "known", "held_out"):
-            raise DatasetError(f"voices: got {voices!r}, expected known, held_out or nothing")
+        require_choice(voices)
         self._source, self._place = open_records(place), str(place)
         self._said: dict[str, list[int]] = {}
         for index in range(len(self._source)):
             record = self._source.record(index)
             meaning = str(record.facts.get("instruction") or record.transcript)
-            wanted = not voices or bool(record.facts.get("voice_held_out")) == (voices == "held_out")
-            if record.sound is not None and meaning and wanted:
+            if record.sound is not None and meaning and is_wanted(record.facts, voices):
                 self._said.setdefault(meaning, []).append(index)
         if not self._said:
             raise DatasetError(f"{place}: there is not one spoken instruction; embodio-data corpus makes commands")

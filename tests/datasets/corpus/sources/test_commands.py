@@ -15,7 +15,7 @@ LIFT = "lift the red cube"
 
 
 def test_every_wording_for_training_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embodio.datasets.corpus.sources.commands.is_installed", lambda: True)
+    monkeypatch.setattr("embodio.datasets.corpus.voices.is_installed", lambda: True)
     items = Commands(voices=3).plan(CorpusRequest(0)).items
     said = [item.data["text"] for item in items if item.data["instruction"] == LIFT]
     assert sorted(said) == sorted([LIFT, *wordings_of(LIFT, 2)] * 3)

@@ -22,7 +22,7 @@ needs_espeak = pytest.mark.skipif(not voices.is_installed(), reason="the program
 
 @pytest.fixture
 def speech(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Speech:
-    monkeypatch.setattr("embodio.datasets.corpus.sources.speech.is_installed", lambda: True)
+    monkeypatch.setattr("embodio.datasets.corpus.voices.is_installed", lambda: True)
     return Speech(WordNet(write_wordnet(tmp_path / "words")), OpenClipart(write_clipart(tmp_path / "art")))
 
 
@@ -56,7 +56,7 @@ def test_without_the_packages_it_says_so(speech: Speech, tmp_path: Path, monkeyp
     bare = Speech(WordNet(tmp_path / "none"), OpenClipart(tmp_path / "none"))
     notes = bare.plan(CorpusRequest(0, limit=20)).notes
     assert any("wordnet-base" in note for note in notes) and any("openclipart" in note for note in notes)
-    monkeypatch.setattr("embodio.datasets.corpus.sources.speech.is_installed", lambda: False)
+    monkeypatch.setattr("embodio.datasets.corpus.voices.is_installed", lambda: False)
     with pytest.raises(SourceAbsent, match="espeak-ng"):
         speech.plan(CorpusRequest(0))
 
