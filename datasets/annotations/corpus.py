@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.annotations.parts.corpus_facts import VALUES, CorpusReading
-from embodio.datasets.annotations.parts.item import AnnotatedItem, Omission, require_distinct
+from embodio.datasets.annotations.parts.item import AnnotatedItem, LazyItems, Omission, require_distinct
 from embodio.datasets.annotations.parts.values import annotation_of
 from embodio.datasets.errors import AnnotationError, DatasetError
 from embodio.datasets.records.opening import open_records
@@ -35,7 +35,7 @@ _MOST_CHOICES = 64
 
 
 @dataclass(frozen=True, eq=False)
-class CorpusItems(Sequence[AnnotatedItem]):
+class CorpusItems(LazyItems):
     """The items of a corpus, read when they are needed; those of one record are next to each other.
 
     Attributes:
@@ -62,14 +62,8 @@ class CorpusItems(Sequence[AnnotatedItem]):
         """The number of items."""
         return len(self.numbers)
 
-    @overload
-    def __getitem__(self, index: int) -> AnnotatedItem: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[AnnotatedItem]: ...
-    def __getitem__(self, index: int | slice) -> AnnotatedItem | Sequence[AnnotatedItem]:
-        """An item, or several."""
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
+    def item(self, index: int) -> AnnotatedItem:
+        """An item."""
         record, place = self.numbers[index].tolist()
         key = self.keys[record]
         return AnnotatedItem(f"{key}/{place}", key, partial(self.made, record, place))

@@ -12,20 +12,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
-from embodio.datasets.annotations.parts.item import AnnotatedItem, require_distinct
+from embodio.datasets.annotations.parts.item import AnnotatedItem, LazyItems, require_distinct
 from embodio.datasets.annotations.parts.media import HEARD, SEGMENT
+from embodio.datasets.annotations.parts.record_sound import heard
 from embodio.datasets.annotations.parts.values import annotation_of
 from embodio.datasets.errors import AnnotationError, DatasetError
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.record import Record, RecordSource
-from embodio.model.processing.audio_features import SAMPLE_RATE
 from embodio.model.tasks.base.family import Annotation, Family
 
 
 @dataclass(frozen=True)
-class RecordItems(Sequence[AnnotatedItem]):
+class RecordItems(LazyItems):
     """One item for each record of a corpus, read when it is needed.
 
     Attributes:
@@ -42,16 +42,9 @@ class RecordItems(Sequence[AnnotatedItem]):
         """The number of records."""
         return len(self.source)
 
-    @overload
-    def __getitem__(self, index: int) -> AnnotatedItem: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[AnnotatedItem]: ...
-    def __getitem__(self, index: int | slice) -> AnnotatedItem | Sequence[AnnotatedItem]:
-        """The item of a record, or several."""
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        number = range(len(self))[index]
-        return AnnotatedItem(str(number), str(number), partial(self.made, number))
+    def item(self, index: int) -> AnnotatedItem:
+        """The item of a record."""
+        return AnnotatedItem(str(index), str(index), partial(self.made, index))
 
     def made(self, number: int) -> Annotation:
         """The annotation of a record; raises AnnotationError."""
@@ -112,7 +105,7 @@ def _caption(record: Record) -> dict[str, Any]:
     if record.image is not None:
         media: dict[str, Any] = {"image": record.image.load}
     elif record.sound is not None:
-        media = {"audio": partial(_heard, record, HEARD)}
+        media = {"audio": partial(heard, record, HEARD)}
     else:
         raise LookupError("image or sound")
     return {"text": texts[0], "references": list(texts), **media}
@@ -127,22 +120,13 @@ def _draw(record: Record) -> dict[str, Any]:
 def _make_sound(record: Record) -> dict[str, Any]:
     whole = bool(record.transcript)
     text = record.transcript or _captions(record)[0]
-    return {"text": text, "sound": partial(_heard, record, SEGMENT, whole)}
+    return {"text": text, "sound": partial(heard, record, SEGMENT, whole)}
 
 
 def _transcribe(record: Record) -> dict[str, Any]:
     if not record.transcript:
         raise LookupError("transcript")
-    return {"text": record.transcript, "audio": partial(_heard, record, HEARD, True)}
-
-
-def _heard(record: Record, seconds: float, whole: bool = False) -> Any:
-    if record.sound is None:
-        raise ValueError("the record has no sound")
-    sound, most = record.sound.load(), round(seconds * SAMPLE_RATE)
-    if whole and len(sound) > most:
-        raise ValueError(f"the sound lasts {len(sound) / SAMPLE_RATE:.1f} s, longer than {seconds:.3g} s")
-    return sound[:most]
+    return {"text": record.transcript, "audio": partial(heard, record, HEARD, True)}
 
 
 _VALUES: Mapping[str, Callable[[Record], dict[str, Any]]] = {

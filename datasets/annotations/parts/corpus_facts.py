@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.annotations.parts.media import SEGMENT
+from embodio.datasets.annotations.parts.media import HEARD, SEGMENT
+from embodio.datasets.annotations.parts.record_sound import heard
 from embodio.datasets.corpus.sentences import COLOURS
+from embodio.datasets.corpus.voices import is_wanted, require_choice
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.records.record import Record
 from embodio.model.processing.audio import segments_of_parts
-from embodio.model.processing.audio_features import SAMPLE_RATE
 from embodio.model.processing.video_files import Clip
 
 GIVEN = ("", "image", "sound", "video", "video_with_sound")
-VOICES = ("", "known", "held_out")
 _MILLIMETRES = 1000.0
 
 Values = list[dict[str, Any]]
@@ -38,10 +38,10 @@ class CorpusReading:
 
     def checked(self) -> CorpusReading:
         """Itself; raises DatasetError if a value makes no sense."""
-        for name, known in (("given", GIVEN), ("voices", VOICES)):
-            if getattr(self, name) not in known:
-                listed = ", ".join(one for one in known if one)
-                raise DatasetError(f"{name}: got {getattr(self, name)!r}, expected one of {listed}, or nothing")
+        require_choice(self.voices)
+        if self.given not in GIVEN:
+            listed = ", ".join(one for one in GIVEN if one)
+            raise DatasetError(f"given: got {self.given!r}, expected one of {listed}, or nothing")
         if self.frames < 1 or self.most < 0 or not self.furthest > 0:
             raise DatasetError(
                 f"frames, most and furthest: got {self.frames}, {self.most} and {self.furthest}, expected at least 1, "
@@ -51,7 +51,7 @@ class CorpusReading:
 
     def hears(self, record: Record) -> bool:
         """Whether the voice of a record, if it has one, is among those that are wanted."""
-        return not self.voices or bool(record.facts.get("voice_held_out")) == (self.voices == "held_out")
+        return is_wanted(record.facts, self.voices)
 
     def texts(self, record: Record) -> tuple[str, ...]:
         """The captions, or the fact that is the text."""
@@ -69,7 +69,7 @@ class CorpusReading:
         if given == "image":
             return _picture(record)
         if given == "sound":
-            return {"audio": partial(_heard, record)}
+            return {"audio": partial(heard, record, HEARD)}
         return {"video": partial(_clip, record, self.frames, given == "video_with_sound")}
 
 
@@ -79,13 +79,6 @@ def _has(record: Record, what: str) -> bool:
 
 def _picture(record: Record) -> dict[str, Any]:
     return {} if record.image is None else {"image": record.image.load}
-
-
-def _heard(record: Record, longest: float = 0.0) -> Any:
-    if record.sound is None:
-        raise ValueError("the record has no sound")
-    sound = record.sound.load()
-    return sound[: round(longest * SAMPLE_RATE)] if longest else sound
 
 
 def _clip(record: Record, frames: int, with_sound: bool) -> dict[str, Any]:
@@ -228,13 +221,13 @@ def _made_sound(record: Record, reading: CorpusReading) -> Values:
     if record.sound is None:
         return []
     if not reading.text and record.transcript:
-        return [{"text": record.transcript, "kind": "speech", "sound": partial(_heard, record, SEGMENT)}]
-    return [{"text": one, "sound": partial(_heard, record, SEGMENT)} for one in reading.texts(record)]
+        return [{"text": record.transcript, "kind": "speech", "sound": partial(heard, record, SEGMENT, True)}]
+    return [{"text": one, "sound": partial(heard, record, SEGMENT)} for one in reading.texts(record)]
 
 
 def _transcribed(record: Record, reading: CorpusReading) -> Values:
     said = record.transcript and record.sound is not None
-    return [{"text": record.transcript, "audio": partial(_heard, record)}] if said else []
+    return [{"text": record.transcript, "audio": partial(heard, record, HEARD, True)}] if said else []
 
 
 def _instructed(record: Record, reading: CorpusReading) -> Values:

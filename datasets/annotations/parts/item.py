@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,6 +86,24 @@ class AnnotatedItems(Sequence[AnnotatedItem]):
     def __getitem__(self, index: int | slice) -> AnnotatedItem | Sequence[AnnotatedItem]:
         """An item, or several."""
         return self.items[index]
+
+
+class LazyItems(Sequence[AnnotatedItem], ABC):
+    """Items that are made when they are needed."""
+
+    @abstractmethod
+    def item(self, index: int) -> AnnotatedItem:
+        """The item at a place from 0 to the number of items."""
+
+    @overload
+    def __getitem__(self, index: int) -> AnnotatedItem: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[AnnotatedItem]: ...
+    def __getitem__(self, index: int | slice) -> AnnotatedItem | Sequence[AnnotatedItem]:
+        """An item, or several."""
+        if isinstance(index, slice):
+            return [self.item(number) for number in range(len(self))[index]]
+        return self.item(range(len(self))[index])
 
 
 @contextmanager

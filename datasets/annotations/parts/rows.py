@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, overload
+from typing import Any, Literal, Protocol
 
-from embodio.datasets.annotations.parts.item import AnnotatedItem, expecting, file_text, parsed
+from embodio.datasets.annotations.parts.item import AnnotatedItem, LazyItems, expecting, file_text, parsed
 from embodio.datasets.annotations.parts.values import annotation_of
 from embodio.datasets.errors import AnnotationError, DatasetError
 from embodio.datasets.records.columns import RowRecords
@@ -147,7 +147,7 @@ def _csv_rows(file: Path, columns: Sequence[str], delimiter: str) -> Rows:
 
 
 @dataclass(frozen=True)
-class RowItems(Sequence[AnnotatedItem]):
+class RowItems(LazyItems):
     """One item for each row of a table, read when it is needed; nothing is held in memory.
 
     Attributes:
@@ -170,16 +170,9 @@ class RowItems(Sequence[AnnotatedItem]):
         """The number of rows."""
         return len(self.rows)
 
-    @overload
-    def __getitem__(self, index: int) -> AnnotatedItem: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[AnnotatedItem]: ...
-    def __getitem__(self, index: int | slice) -> AnnotatedItem | Sequence[AnnotatedItem]:
-        """The item of a row, or several."""
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        number = range(len(self))[index]
-        return AnnotatedItem(str(number), str(number), partial(self.made, number))
+    def item(self, index: int) -> AnnotatedItem:
+        """The item of a row."""
+        return AnnotatedItem(str(index), str(index), partial(self.made, index))
 
     def made(self, number: int) -> Annotation:
         """The annotation of a row; raises AnnotationError."""

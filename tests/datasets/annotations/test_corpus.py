@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from embodio.datasets.annotations.parts.item import AnnotationError
 from embodio.model.tasks.families import family_named
 from tests.support.datasets.annotated_files import write
 from tests.support.datasets.tiny_corpus import BOXES, scene_masks, write_tiny_corpus
+from tests.support.train.media_corpus import wav, write_shard
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +92,11 @@ def test_what_is_not_there_or_makes_no_sense_is_named(corpus: Path) -> None:
         items(corpus / "scenes" / "validation", "transcribe")
     with pytest.raises(AnnotationError, match="there is no such file"):
         items(corpus / "elsewhere", "caption")
+
+
+def test_speech_that_is_longer_than_what_can_be_made_is_refused_not_cut(tmp_path: Path) -> None:
+    said = {"a.wav": wav(np.sin(np.arange(5 * 16000) / 9) / 2), "a.json": json.dumps({"transcript": "a b"}).encode()}
+    write_shard(tmp_path / "said" / "validation" / "00000.tar", said)
+    with pytest.raises(AnnotationError, match=r"lasts 5\.0 s, longer than 4\.08 s"):
+        of(tmp_path, "said", "make_sound")
+    assert len(of(tmp_path, "said", "transcribe")[0].media.audio) == 5 * 16000
