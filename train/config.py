@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
-from embodio.agent.format.policy_config import PolicyConfig
+from embodio.agent.format.policy_config import ALL_CAMERAS, PolicyConfig
 from embodio.agent.released.robots import ROBOTS
 from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.errors import DatasetError
@@ -19,8 +19,6 @@ from embodio.train.run_config import RunConfig
 from embodio.train.task_config import MixtureSettings, SharedTaskSettings, SourceConfig
 
 _TASKS = NamedElements(task_summaries, task_settings, short="weight", errors=(DatasetError,))
-ALL_CAMERAS = ("all",)
-"""The value of `policy.cameras` for all cameras of the data."""
 
 _MOVED = {
     "goal_ahead": ("next_action", "goal_ahead"),

@@ -8,12 +8,15 @@ from functools import cached_property
 from typing import Any
 
 from embodio.agent.errors import CheckpointError
+from embodio.envs.embodiment import Embodiment
 from embodio.model.config.reading import added_later, from_plain
 from embodio.model.errors import ConfigError
 from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 
 LONGEST_HISTORY = 4
 """Number of sound segments kept before the last one."""
+ALL_CAMERAS = ("all",)
+"""In settings of training: every camera of the robot."""
 ROUNDINGS = ("nearest", "trunc")
 """Rules by which a number becomes a bin."""
 _MOST_STEPS = 10_000
@@ -129,6 +132,12 @@ class PolicyConfig:
             raise CheckpointError(
                 f"value_denominator: got {self.value_denominator}; give 999, or 1000 with action_bins=1000"
             )
+
+    def seeing(self, embodiment: Embodiment) -> PolicyConfig:
+        """Itself, with the names of the robot's cameras in place of `ALL_CAMERAS`."""
+        if self.cameras != ALL_CAMERAS:
+            return self
+        return dataclasses.replace(self, cameras=tuple(camera.name for camera in embodiment.cameras))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -11,6 +11,7 @@ from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.annotations import read_annotations
 from embodio.datasets.annotations.parts.item import AnnotatedItem
 from embodio.datasets.augment.tasks import named_task_augmentation
+from embodio.datasets.catalogue.held_out import without_last
 from embodio.datasets.catalogue.rates import PAPER_KINDS, Rates, rates, trained_rows
 from embodio.datasets.catalogue.robot_rows import EpisodesTask, RobotReading, RobotRows
 from embodio.datasets.catalogue.rows import EPISODES, CatalogueError, TaskCategory, TaskRow
@@ -24,9 +25,6 @@ from embodio.datasets.tasks.parts.annotated_task import AnnotatedTask
 from embodio.datasets.tasks.parts.objective_task import ObjectiveTask, rates_of
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.families import family_named
-
-HELD_OUT = 50
-"""One in this many items, the last ones, is kept for validation, as items of one image are next to each other."""
 
 _RECORDS_HELD_OUT = 1000
 
@@ -151,10 +149,8 @@ def _opened(
             return whole, None
         kept = items(row.validation)
         return whole, task(row.validation, kept, range(len(kept)), measured)
-    ends = len(own) - len(own) // HELD_OUT
-    rest = range(ends, len(own))
-    first = task(row.path, own, range(ends), trained)
-    return first, task(row.path, own, rest, measured) if rest else None
+    first, rest = without_last(len(own))
+    return task(row.path, own, first, trained), task(row.path, own, rest, measured) if rest else None
 
 
 def _records(row: TaskRow, root: Path, split: str, context: ObjectiveContext) -> ObjectiveTask:

@@ -14,6 +14,7 @@ import numpy as np
 from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.augment.config import AugmentConfig
+from embodio.datasets.catalogue.held_out import without_last
 from embodio.datasets.catalogue.rows import CatalogueError, TaskRow, robot_task
 from embodio.datasets.episodes.digests import episode_digests
 from embodio.datasets.episodes.source import EpisodeSource
@@ -30,7 +31,6 @@ from embodio.model.tokens.vocabulary import Vocabulary
 
 _CACHE = 64 << 20  # bytes of episodes that each row keeps open
 _OWN = ("task", "action_key")
-_HELD_OUT = 50  # one in this many episodes, the last ones, where a row names none for validation
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,8 @@ class RobotRows:
                 return whole, None
             kept = open_source(self._root / row.validation)
             return whole, task(kept, range(len(kept)), "validation")
-        end = len(source) - len(source) // _HELD_OUT
-        rest = range(end, len(source))
-        return task(source, range(end), "train"), task(source, rest, "validation") if rest else None
+        first, rest = without_last(len(source))
+        return task(source, first, "train"), task(source, rest, "validation") if rest else None
 
     def _settings(self, row: TaskRow, name: str, own: Mapping[str, Any], split: str) -> TaskConfig:
         kind = task_settings(name)
@@ -142,8 +141,7 @@ class RobotRows:
         """The format of the robot of a data set, whose statistics are those of its training episodes."""
         if path not in self.formats:
             robot, policy = source.embodiment, self._reading.policy
-            cameras = tuple(camera.name for camera in robot.cameras) if policy.cameras == ("all",) else policy.cameras
-            policy = dataclasses.replace(policy, cameras=cameras, view=self._reading.augment.view)
+            policy = dataclasses.replace(policy, view=self._reading.augment.view).seeing(robot)
             fields = (key, "state") if robot.state else (key,)
             statistics = policy_fields(compute_statistics(source, fields=fields), key)
             self.formats[path] = PolicyFormat(policy, robot, statistics, self._vocabulary)

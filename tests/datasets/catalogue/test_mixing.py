@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from embodio.datasets.catalogue.mixing import HELD_OUT, InstructionData, open_tasks, wanted_rows
+from embodio.datasets.catalogue.held_out import HELD_OUT
+from embodio.datasets.catalogue.mixing import InstructionData, open_tasks, wanted_rows
 from embodio.datasets.catalogue.rows import CatalogueError, read_catalogue
 from embodio.datasets.errors import NoSuchFiles
 from embodio.datasets.objectives.objective import ObjectiveContext

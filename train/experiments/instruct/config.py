@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from embodio.agent.format.policy_config import PolicyConfig
+from embodio.agent.format.policy_config import ALL_CAMERAS, PolicyConfig
 from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.catalogue.kinds import KINDS
 from embodio.datasets.tasks.parts.input_config import InputConfig
 from embodio.train.command_line.schema import UsageError
-from embodio.train.config import ALL_CAMERAS
 from embodio.train.experiments.pretrain.stage import NetworkStageConfig
 
 MISSING = ("error", "skip")

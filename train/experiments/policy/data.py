@@ -30,7 +30,7 @@ from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.envs.embodiment import Embodiment
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
-from embodio.train.config import ALL_CAMERAS, TrainConfig
+from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
 from embodio.train.task_config import SourceConfig
 
@@ -212,9 +212,7 @@ def make_formats(config: TrainConfig, opened: Sequence[OpenSource], vocabulary: 
         alike = [other for other in opened if other.episodes.embodiment == robot]
         policy = config.policy_for(robot)
         cameras = one.config.cameras or policy.cameras
-        if cameras == ALL_CAMERAS:
-            cameras = tuple(camera.name for camera in robot.cameras)
-        policy = dataclasses.replace(policy, view=config.augment.view, cameras=cameras)
+        policy = dataclasses.replace(policy, view=config.augment.view, cameras=cameras).seeing(robot)
         guessed = dict.fromkeys(name for other in alike for name in other.episodes.embodiment.guessed)
         robot = dataclasses.replace(robot, guessed=tuple(guessed))
         statistics = policy_statistics(alike)
