@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from embodio.model.network.batch import Batch
-from embodio.model.network.loss import ModalityLoss, RowSums, trained_positions
+from embodio.model.network.loss import ALIKE, ModalityLoss, RowSums, Weighting, trained_positions
 from embodio.model.network.network import UnifiedIO2
 from embodio.train.errors import TrainError
 
@@ -116,19 +116,20 @@ class TokenLoss:
 
     Attributes:
         z_loss: weight of the squared log-partition in the loss.
+        weighting: how much modalities and examples count.
     """
 
     z_loss: float
+    weighting: Weighting = ALIKE
 
     def weights(self, model: UnifiedIO2, batch: Batch) -> Mapping[str, Tensor]:
-        """Trained positions of each modality."""
-        return trained_positions(
-            batch, {name: model.target(name).max_length for name in model.config.target_modalities}
-        )
+        """Trained positions of each modality, by the weighting."""
+        lengths = {name: model.target(name).max_length for name in model.config.target_modalities}
+        return trained_positions(batch, lengths, self.weighting)
 
     def __call__(self, model: UnifiedIO2, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Outcome:
         """The outcome of a batch."""
-        found = model.loss(model(batch), z_loss=self.z_loss, weights=weights)
+        found = model.loss(model(batch), z_loss=self.z_loss, weights=weights, weighting=self.weighting)
         parts = found.modalities
         told = [parts["text"]] if "text" in parts else list(parts.values())
         right, counted = (sum_of([getattr(part, name) for part in told]) for name in ("right", "counted"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -14,6 +14,31 @@ from embodio.model.network.batch import Batch
 from embodio.model.tokens.vocabulary import EOS_ID
 
 Z_LOSS = 1e-4
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """How much modalities and examples count in a loss.
+
+    Attributes:
+        modalities: modality -> factor of its mean; 1 for those that are not named, as in the paper.
+        length_discount: the n positions of an example count n ** -length_discount each: with 0 every token counts the
+            same, as in the paper, with 1 every example, however many tokens it has.
+    """
+
+    modalities: Mapping[str, float] = field(default_factory=dict)
+    length_discount: float = 0.0
+
+    def of_positions(self, mask: Tensor) -> Tensor:
+        """Weights float32 [B, L] of positions; `mask` [B, L] is true where they are trained."""
+        trained = (mask != 0).float()
+        if not self.length_discount:
+            return trained
+        return trained * trained.sum(1, keepdim=True).clamp(min=1.0) ** -self.length_discount
+
+
+ALIKE = Weighting()
+"""Every modality counts the same, and so does every token of one."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +90,7 @@ class ModalityLoss:
     Attributes:
         cross_entropy: the mean, in nats; carries gradients. With `weights` of several batches, its share of their mean.
         z_loss: the mean penalty; carries gradients.
-        weight: the number of positions.
+        weight: the number of positions, or the sum of their weights.
         right: number of positions where no logit exceeds the target's, without the end of the text.
         counted: number of positions without the end of the text, which a network learns immediately.
         rows: the same, example by example.
@@ -93,7 +118,10 @@ class LossOutput:
 
 
 def compute_loss(
-    outputs: Mapping[str, TargetOutput], z_loss: float = Z_LOSS, weights: Mapping[str, Tensor] | None = None
+    outputs: Mapping[str, TargetOutput],
+    z_loss: float = Z_LOSS,
+    weights: Mapping[str, Tensor] | None = None,
+    weighting: Weighting = ALIKE,
 ) -> LossOutput:
     """Loss of the network's outputs: every modality counts the same, however many tokens it has.
 
@@ -102,6 +130,7 @@ def compute_loss(
         z_loss: factor on the mean of the squared log-partition function.
         weights: trained positions of each modality in all batches of a step (`trained_positions`), by which sums are
             divided, so that the losses of the batches add up to that of one large batch; None divides by their own.
+        weighting: how much modalities and examples count instead.
 
     Returns:
         Total and parts. A modality without a trained position contributes 0.
@@ -112,17 +141,22 @@ def compute_loss(
     if not outputs:
         raise BatchError("there is nothing to compute a loss of; give the batch at least one target")
     weights = weights or {}
-    modalities = {name: _modality_loss(output, z_loss, weights.get(name)) for name, output in outputs.items()}
-    parts = [part.cross_entropy + part.z_loss for part in modalities.values()]
+    modalities = {
+        name: _modality_loss(output, z_loss, weights.get(name), weighting) for name, output in outputs.items()
+    }
+    parts = [
+        (part.cross_entropy + part.z_loss) * weighting.modalities.get(name, 1.0) for name, part in modalities.items()
+    ]
     return LossOutput(torch.stack(parts).sum(), modalities)
 
 
-def trained_positions(batch: Batch, lengths: Mapping[str, int]) -> dict[str, Tensor]:
+def trained_positions(batch: Batch, lengths: Mapping[str, int], weighting: Weighting = ALIKE) -> dict[str, Tensor]:
     """Number of trained positions of each target modality of a batch, as `compute_loss` will count them.
 
     Args:
         batch: as given to `UnifiedIO2.forward`.
         lengths: modality -> tokens that its tokeniser makes of a raw target.
+        weighting: by which positions are counted.
 
     Returns:
         Scalars float32, on the device of the batch.
@@ -133,29 +167,29 @@ def trained_positions(batch: Batch, lengths: Mapping[str, int]) -> dict[str, Ten
         ids = next((batch[key] for key in (f"targets/{name}/targets", f"targets/{name}/tokens") if key in batch), None)
         raw = batch.get(f"targets/{name}/{name}")
         if mask is not None:
-            found[name] = (mask != 0).sum().float()
+            found[name] = weighting.of_positions(mask).sum()
         elif ids is not None:
-            found[name] = torch.tensor(float(ids.numel()), device=ids.device)
+            found[name] = weighting.of_positions(torch.ones_like(ids)).sum()
         elif raw is not None:
-            found[name] = torch.tensor(float(raw.shape[0] * length), device=raw.device)
+            found[name] = weighting.of_positions(raw.new_ones(len(raw), length)).sum()
     return found
 
 
-def _modality_loss(output: TargetOutput, z_loss: float, weight_of_all: Tensor | None) -> ModalityLoss:
+def _modality_loss(
+    output: TargetOutput, z_loss: float, weight_of_all: Tensor | None, weighting: Weighting
+) -> ModalityLoss:
     logits, targets = output.found.flatten(0, -2), output.at_places(output.targets)
     entropy, log_partition, correct = cross_entropy(logits, targets)
-    counted = targets != EOS_ID
-    if output.loss_mask is None:
-        weight = entropy.new_tensor(float(entropy.numel()))
-        mask = entropy.new_ones(())
-    else:
-        mask = output.at_places(output.loss_mask).to(entropy.dtype)
-        weight = mask.sum()
-        counted = counted & (mask != 0)
-    divisor = (weight if weight_of_all is None else weight_of_all.to(entropy)).clamp(min=1.0)
+    trained = output.loss_mask if output.loss_mask is not None else torch.ones_like(output.targets)
+    mask = output.at_places(trained != 0)
+    counted = (targets != EOS_ID) & mask
+    share = output.at_places(weighting.of_positions(trained)).to(entropy.dtype)
+    weight = share.sum()
+    divisor = weight if weight_of_all is None else weight_of_all.to(entropy)
+    divisor = torch.where(divisor > 0, divisor, 1.0)
 
     def mean(values: Tensor) -> Tensor:
-        return (values * mask).sum() / divisor
+        return (values * share).sum() / divisor
 
     return ModalityLoss(
         cross_entropy=mean(entropy),
@@ -163,20 +197,19 @@ def _modality_loss(output: TargetOutput, z_loss: float, weight_of_all: Tensor | 
         weight=weight,
         right=(correct & counted).sum().to(entropy.dtype),
         counted=counted.sum().to(entropy.dtype),
-        rows=_row_sums(output, entropy.detach(), mask, correct & counted, counted),
+        rows=_row_sums(output, entropy.detach(), mask.float(), correct & counted, counted),
     )
 
 
 @torch.no_grad()
 def _row_sums(output: TargetOutput, entropy: Tensor, mask: Tensor, right: Tensor, counted: Tensor) -> RowSums:
-    """Sums of the examples; all arguments but the output are of each position, or one number for all."""
+    """Sums of the examples; all arguments but the output are of each position."""
     size, length = output.targets.shape
     targets = output.at_places(output.targets)
     rows = torch.arange(size, device=targets.device).repeat_interleave(length)
     if output.places is not None:
         rows = rows[output.places]
-    trained = mask.expand(len(targets)).float()
-    columns = torch.stack([entropy.float() * trained, trained, right.float(), counted.float()], dim=1)
+    columns = torch.stack([entropy.float() * mask, mask, right.float(), counted.float()], dim=1)
     sums = columns.new_zeros(size, 4).index_add_(0, rows, columns)
-    ids = columns.new_zeros(output.found.shape[-1]).index_add_(0, targets, trained)
+    ids = columns.new_zeros(output.found.shape[-1]).index_add_(0, targets, mask)
     return RowSums(sums, ids)

@@ -18,7 +18,7 @@ from embodio.model.layers.token_sequence import TokenSequence, concatenate
 from embodio.model.layers.vit import ImageTower
 from embodio.model.network.batch import POSITIONS, Batch, check_input, check_rows, check_target
 from embodio.model.network.inputs import Fields, HistoryInput, PatchInput, TextInput
-from embodio.model.network.loss import Z_LOSS, LossOutput, TargetOutput, compute_loss
+from embodio.model.network.loss import ALIKE, Z_LOSS, LossOutput, TargetOutput, Weighting, compute_loss
 from embodio.model.network.packing import KEYS, ROWS, moved, packings
 from embodio.model.network.targets import CODE_OFFSET, CodeTarget, Target, TextTarget, Tokenizer
 from embodio.model.network.transformer import Decoder, Encoder
@@ -207,9 +207,10 @@ class UnifiedIO2(nn.Module):
         outputs: Mapping[str, TargetOutput],
         z_loss: float = Z_LOSS,
         weights: Mapping[str, Tensor] | None = None,
+        weighting: Weighting = ALIKE,
     ) -> LossOutput:
         """Training loss of `forward`'s outputs; see `embodio.model.network.loss.compute_loss`."""
-        return compute_loss(outputs, z_loss, weights)
+        return compute_loss(outputs, z_loss, weights, weighting)
 
     @torch.no_grad()
     def start_decoding(

@@ -19,6 +19,7 @@ from embodio.datasets.stream.stream import BatchStream, FeatureMaker, evaluation
 from embodio.datasets.tasks.parts.record_task import RecordTask
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.batch import Batch
+from embodio.model.network.loss import Weighting
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
 from embodio.model.tokenizers.files import fingerprint, load_saved_vocoder
@@ -100,7 +101,7 @@ def network_parts(
         batches=BatchStream(
             data.training, CodedTargets(processor, stores), config.seed, config.batch_size, packing=packing
         ),
-        objective=TokenLoss(config.z_loss),
+        objective=TokenLoss(config.z_loss, Weighting(config.modality_weights, config.length_discount)),
         bundle=NetworkBundle(vocabulary) if data.robots is None else AgentBundle(data.robots),
         validators=_validators(config, data, CodedTargets(whole, stores), packing),
         identity=json.loads(json.dumps(identity)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import isfinite
 from typing import ClassVar
 
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, require_ranges
@@ -34,6 +35,9 @@ class NetworkStageConfig(RunConfig):
         samples: held-out examples whose targets the network writes at each validation, for the report; 0 for none.
         value_smoothness: neighbouring value tokens start with similar embeddings; width in tokens, 0 for none.
         z_loss: weight of the squared log-partition in the loss.
+        modality_weights: target modality -> factor of its mean loss; those not named count 1.
+        length_discount: the n target tokens of an example count n ** -length_discount each: 0 is the paper's, where
+            every token counts the same; with 1 every example does, so that brief answers are not lost among long ones.
     """
 
     packs: ClassVar[bool] = True
@@ -59,6 +63,8 @@ class NetworkStageConfig(RunConfig):
     samples: int = 8
     value_smoothness: float = 6.0
     z_loss: float = 1e-4
+    modality_weights: dict[str, float] = field(default_factory=dict)
+    length_discount: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,7 +77,13 @@ class NetworkStageConfig(RunConfig):
             if given != (name in self.targets):
                 problem = f"targets has {name}, so give one" if not given else f"targets lacks {name}, so leave it out"
                 raise UsageError(f"{name}_tokenizer: {problem}")
+        for name, weight in self.modality_weights.items():
+            if name not in self.targets or not (isfinite(weight) and weight >= 0):
+                raise UsageError(
+                    f"modality_weights.{name}: got {weight}, expected a number of at least 0 for one of "
+                    f"{', '.join(self.targets)}"
+                )
         if not self.patches > 0:
             raise UsageError(f"patches: got {self.patches}, expected a share above 0")
         require_ranges(self, patches=SHARE, holdout=AT_LEAST_ONE, samples=COUNT)
-        require_ranges(self, value_smoothness=NOT_NEGATIVE, z_loss=NOT_NEGATIVE)
+        require_ranges(self, value_smoothness=NOT_NEGATIVE, z_loss=NOT_NEGATIVE, length_discount=SHARE)
