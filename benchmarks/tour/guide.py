@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,8 +16,7 @@ from embodio.agent.errors import CannotDo
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.evaluation.page import ShownField, shown_fields, shown_media
 from embodio.benchmarks.tour.episode import TourEpisode, play_episode
-from embodio.benchmarks.tour.stops import Stop, of_frame, of_picture, of_scene, of_sound, of_words
-from embodio.benchmarks.tour.tour import TourConfig
+from embodio.benchmarks.tour.stops import TourStop, of_frame, of_picture, of_scene, of_sound, of_words
 from embodio.datasets.codecs.image_codec import decode_image
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.pages.episode_page import Medium
@@ -30,6 +29,9 @@ from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.families import family_named
 from embodio.model.writing import write_bytes
 from embodio.train.command_line.threads import threads
+
+if TYPE_CHECKING:
+    from embodio.benchmarks.tour.tour import TourConfig
 
 PAGE = "tour.html"
 _THINGS = ("red cube", "robot arm")
@@ -72,7 +74,7 @@ def show(config: TourConfig, console: Console | None = None) -> Path:
     frame = episode.first[agent.format.cameras[0].name]
     parts: dict[str, Part] = {}
 
-    def visit(name: str, stops: Sequence[Stop]) -> list[Answered]:
+    def visit(name: str, stops: Sequence[TourStop]) -> list[Answered]:
         with console.status(name):
             answered = [_answered(runner, stop, config.seed) for stop in stops]
         parts[name] = Part(shown_media(stops[0].asked.media), answered)
@@ -100,7 +102,7 @@ def _read(file: Path) -> Image:
         raise BenchmarkError(f"picture: {file}: {error}") from error
 
 
-def _answered(runner: TaskRunner, stop: Stop, seed: int) -> Answered:
+def _answered(runner: TaskRunner, stop: TourStop, seed: int) -> Answered:
     """The answer to one stop; why there is none, where the network cannot give it."""
     kind, asked = family_named(stop.family), stop.request
     try:

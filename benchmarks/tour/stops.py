@@ -35,7 +35,7 @@ _SCENES = (
 
 
 @dataclass(frozen=True)
-class Stop:
+class TourStop:
     """One thing that is asked.
 
     Attributes:
@@ -56,7 +56,7 @@ class Stop:
         return family_named(self.family).request(self.asked)
 
 
-def of_frame(frame: Image, things: Sequence[str], questions: Sequence[str]) -> list[Stop]:
+def of_frame(frame: Image, things: Sequence[str], questions: Sequence[str]) -> list[TourStop]:
     """Everything about one frame of a robot, whose right answers people see.
 
     Args:
@@ -65,15 +65,15 @@ def of_frame(frame: Image, things: Sequence[str], questions: Sequence[str]) -> l
         questions: about it.
     """
     seen = InputMedia(image=frame)
-    stops = [Stop("What is there?", "caption", TextItem(media=seen))]
-    stops += [Stop(question, "answer_question", Question(media=seen, question=question)) for question in questions]
+    stops = [TourStop("What is there?", "caption", TextItem(media=seen))]
+    stops += [TourStop(question, "answer_question", Question(media=seen, question=question)) for question in questions]
     for name in things:
-        stops.append(Stop(f"Where is the {name}?", "refer", Reference(media=seen, expression=name)))
-        stops.append(Stop(f"Which pixels are the {name}?", "segment", Segmented(media=seen, name=name)))
-    return [*stops, Stop("How far away is everything?", "depth", DepthItem(media=seen))]
+        stops.append(TourStop(f"Where is the {name}?", "refer", Reference(media=seen, expression=name)))
+        stops.append(TourStop(f"Which pixels are the {name}?", "segment", Segmented(media=seen, name=name)))
+    return [*stops, TourStop("How far away is everything?", "depth", DepthItem(media=seen))]
 
 
-def of_scene(seed: int, folder: Path) -> list[Stop]:
+def of_scene(seed: int, folder: Path) -> list[TourStop]:
     """Questions about a scene that is made up now, with the right answers.
 
     Args:
@@ -92,27 +92,27 @@ def of_scene(seed: int, folder: Path) -> list[Stop]:
         items = read_annotations("corpus", place, place, family_named(family))
         for item in list(items)[:most]:
             asked = item.make()
-            stops.append(Stop(_TITLES[family].format(**vars(asked)), family, asked, known=True))
+            stops.append(TourStop(_TITLES[family].format(**vars(asked)), family, asked, known=True))
     return stops
 
 
-def of_sound(heard: Waveform) -> Stop:
+def of_sound(heard: Waveform) -> TourStop:
     """What is said."""
-    return Stop("What is said?", "transcribe", TextItem(media=InputMedia(audio=heard)))
+    return TourStop("What is said?", "transcribe", TextItem(media=InputMedia(audio=heard)))
 
 
-def of_words(words: str, spoken: str) -> Iterator[Stop]:
+def of_words(words: str, spoken: str) -> Iterator[TourStop]:
     """A picture of some words, and others read aloud."""
-    yield Stop(f"Draw {words}", "draw", Drawn(text=words))
-    yield Stop(f"Say: {spoken}", "make_sound", SoundItem(text=spoken, kind="speech"))
+    yield TourStop(f"Draw {words}", "draw", Drawn(text=words))
+    yield TourStop(f"Say: {spoken}", "make_sound", SoundItem(text=spoken, kind="speech"))
 
 
-def of_picture(image: Image) -> list[Stop]:
+def of_picture(image: Image) -> list[TourStop]:
     """The name and the things of any picture."""
     seen = InputMedia(image=image)
     return [
-        Stop("What is it?", "caption", TextItem(media=seen)),
-        Stop("What is there?", "detect", Detected(media=seen)),
+        TourStop("What is it?", "caption", TextItem(media=seen)),
+        TourStop("What is there?", "detect", Detected(media=seen)),
     ]
 
 
