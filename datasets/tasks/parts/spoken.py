@@ -16,7 +16,7 @@ SHIPPED = Path(__file__).parents[2] / "corpus" / "shipped"
 
 
 def spoken_folder(place: str | Path) -> Path:
-    """The absolute folder of spoken instructions: the one that ships under this name, such as lift-aloud, or `place`."""
+    """The absolute folder of spoken instructions: `place`, or the one of that name that ships, such as lift-aloud."""
     known = [path.name for path in SHIPPED.iterdir()]
     return SHIPPED / place if str(place) in known else Path(place).absolute()
 
