@@ -108,7 +108,7 @@ def _chats(rows: Rows, column: str, file: Path, folder: Path, family: Family[Any
                 found.leave_out("an empty turn of a chat", where)
                 continue
             if family.name == "chat":
-                values = {"turns": [*(words for _, words in earlier), asked], "text": text} | held
+                values: dict[str, Any] = {"turns": [*(words for _, words in earlier), asked], "text": text} | held
                 if [other for other, _ in turns[: place_in_chat + 1]] != [False, True] * ((place_in_chat + 1) // 2):
                     found.leave_out("a chat in which user and assistant do not take turns", where)
                     continue
