@@ -51,7 +51,7 @@ def annotation_of(kind: Kind, values: Mapping[str, Any], folder: Path, where: st
         AnnotationError: an unknown or missing field, an empty text, a box outside the image, a mask or a map of another
             size than the image, a file that is missing.
     """
-    known = _fields_of(kind.annotation)
+    known = _fields_of(kind.annotation)  # type: ignore[arg-type]  # classes of dataclasses can be hashed
     for name in values:
         if name not in known and name not in MEDIA:
             near = difflib.get_close_matches(name, [*known, *MEDIA], n=1)
