@@ -1,4 +1,4 @@
-"""A policy that is told its instruction by a voice."""
+"""Policies that are told another instruction than the environment's: by a voice, or another one altogether."""
 
 from __future__ import annotations
 
@@ -39,6 +39,26 @@ class ToldAloud:
             raise BenchmarkError(f"spoken: the environment's instruction is not a text but {instruction!r:.80}")
         sound: Any = (self._spoken.said(instruction, self.number, None), SAMPLE_RATE)
         self._policy.reset(instruction=sound)
+
+    def act(self, observation: Any) -> npt.NDArray[np.float32]:
+        """The policy's action, float32 [A]."""
+        return self._policy.act(observation)
+
+
+class ToldOtherwise:
+    """Gives the policy one instruction in every episode, whatever the environment's is.
+
+    Args:
+        policy: what acts.
+        instruction: what it is told.
+    """
+
+    def __init__(self, policy: Policy, instruction: str) -> None:
+        self._policy, self._instruction = policy, instruction
+
+    def reset(self, instruction: Any = None) -> None:
+        """Starts an episode; the environment's instruction is ignored."""
+        self._policy.reset(instruction=self._instruction)
 
     def act(self, observation: Any) -> npt.NDArray[np.float32]:
         """The policy's action, float32 [A]."""
