@@ -1,6 +1,7 @@
 """PlugIns: the modules of a package that are found by listing its folder, such as tasks and objectives.
 
-A module appears under its own name; what it is for is the first sentence of its docstring, read without an import.
+A module appears under its own name; what it is for is the first sentence of its docstring, read without an import. A
+plug-in of your own is named as module:NAME, a module that can be imported and the name in it.
 """
 
 from __future__ import annotations
@@ -57,12 +58,14 @@ class PlugIns:
         return dict(sorted(found.items()))
 
     def named(self, name: str) -> Any:
-        """Imports a plug-in by its name.
+        """Imports a plug-in by its name, or one of your own by module:NAME.
 
         Raises:
             UnknownPlugInError: there is none of that name; or the class given as `error`.
             DatasetError: its module lacks the attribute.
         """
+        if ":" in name:
+            return self._own(name)
         known = self.names()
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -73,6 +76,14 @@ class PlugIns:
         if found is None:
             raise DatasetError(f"{module.__file__}: a module of {self._kind}s needs {self._attribute}")
         return found
+
+    def _own(self, name: str) -> Any:
+        module, _, attribute = name.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            expected = "expected module:NAME of what PYTHONPATH reaches"
+            raise self._error(f"{self._kind} {name!r}: {error}; {expected}") from error
 
     def _modules(self) -> Iterator[tuple[str, Path]]:
         """Name and file of each plug-in."""

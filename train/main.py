@@ -161,7 +161,9 @@ def trainer_of(parts: Parts[Any], config: RunConfig) -> Trainer[Any]:
     from embodio.train.network.recomputation import recompute
     from embodio.train.observers.log_and_bar import LogAndBar
     from embodio.train.observers.report import Report
+    from embodio.train.optimisers.schedule import release_towers
 
+    release_towers(parts.network, config.freeze)
     fixed = adapt(parts.network, config.lora, config.seed) if config.lora.rank else frozenset[str]()
     recompute(parts.network, config.recompute)
     model = parts.network.to(usable_device(config.device))

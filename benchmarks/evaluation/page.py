@@ -80,7 +80,7 @@ def example_of(task: SuiteTask, key: str, score: float, truth: Annotation, answe
     names = [one.name for one in dataclasses.fields(truth) if one.name != "media"]
     asked = [name for name in names if name not in task.kind.answer]
     image = truth.media.image
-    given = [*_media(truth.media), *shown_fields(truth, asked, image)]
+    given = [*shown_media(truth.media), *shown_fields(truth, asked, image)]
     wrong = isinstance(answer, AnswerError)
     found = [ShownField("not readable", str(answer))] if wrong else shown_fields(answer, task.kind.answer, image)
     return EvaluationExample(key, score, given, shown_fields(truth, task.kind.answer, image), found)
@@ -115,7 +115,8 @@ def _field(name: str, value: Any, image: Image | None) -> ShownField:
     return ShownField(name, text[:_LONGEST])
 
 
-def _media(media: InputMedia) -> list[ShownField]:
+def shown_media(media: InputMedia) -> list[ShownField]:
+    """The pictures and sounds that are given."""
     found = [ShownField("image", media=[picture(media.image)])] if media.image is not None else []
     history = [picture(one) for one in media.image_history]
     sounds = [one for one in (*media.audio_history, media.audio) if one is not None]

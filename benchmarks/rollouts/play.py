@@ -23,6 +23,7 @@ from embodio.datasets.errors import CollectionError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.progress import progress_bars
 from embodio.datasets.recording.collection_store import STAGING
+from embodio.datasets.tasks.parts.spoken import spoken_folder
 from embodio.train.command_line.threads import threads
 from embodio.train.interruption import Interruption
 
@@ -48,7 +49,7 @@ def player_config(config: RolloutConfig) -> PlayerConfig:
         folder=config.folder.absolute(),
         staging=None if config.record_folder is None else config.record_folder.absolute() / STAGING,
         perturb=config.condition,
-        spoken=str(Path(config.spoken).absolute()) if config.spoken else "",
+        spoken=str(spoken_folder(config.spoken)) if config.spoken else "",
         instruction=config.instruction,
     )
 

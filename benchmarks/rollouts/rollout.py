@@ -48,8 +48,8 @@ class RolloutConfig:
         shard: Part of the episodes that this command plays, such as 2/8 for every eighth from the second on, in a
             folder inside `out`; `embodio-rollout merge` makes one rollout of all. "" plays all.
         restart: Discard what the folder holds instead of resuming it.
-        spoken: Folder of instructions read aloud, such as corpus/commands/validation. The agent hears one of them, said
-            by a held-out voice, in place of the words. "" tells it in words.
+        spoken: Folder of instructions read aloud, such as corpus/commands/validation, or lift-aloud, which ships. The
+            agent hears one of them, said by a held-out voice, in place of the words. "" tells it in words.
         robot: The robot of released weights to act as (vima, ...), or of a checkpoint by its name; "" picks by the
             environment.
         instruction: What the agent is asked for in every episode in place of the environment's instruction, such as a
@@ -133,9 +133,8 @@ class RolloutConfig:
         """The command line that gives the same episodes."""
         names = ("agent", "env", "episodes", "seed", "replan", "horizon", "video")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        given |= {
-            name: getattr(self, name) for name in ("robot", "perturb", "instruction", "shard") if getattr(self, name)
-        }
+        unusual = ("robot", "perturb", "spoken", "instruction", "shard")
+        given |= {name: getattr(self, name) for name in unusual if getattr(self, name)}
         given |= {"level": self.level} if self.perturb else {}
         return shlex.join(["embodio-rollout", *(f"{name}={value}" for name, value in given.items()), f"out={self.out}"])
 

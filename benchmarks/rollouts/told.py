@@ -10,6 +10,7 @@ import numpy.typing as npt
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.datasets.tasks.parts.spoken import SpokenInstructions
 from embodio.envs import Policy
+from embodio.model.example import Waveform
 from embodio.model.processing.audio_features import SAMPLE_RATE
 
 
@@ -22,11 +23,13 @@ class ToldAloud:
 
     Attributes:
         number: of the episode; it says which of the sounds is heard.
+        heard: the sound of the episode, float32 [samples] at 16 kHz; None before the first one.
     """
 
     def __init__(self, policy: Policy, spoken: SpokenInstructions) -> None:
         self._policy, self._spoken = policy, spoken
         self.number = 0
+        self.heard: Waveform | None = None
 
     def reset(self, instruction: Any = None) -> None:
         """Starts an episode.
@@ -37,7 +40,8 @@ class ToldAloud:
         """
         if not isinstance(instruction, str):
             raise BenchmarkError(f"spoken: the environment's instruction is not a text but {instruction!r:.80}")
-        sound: Any = (self._spoken.said(instruction, self.number, None), SAMPLE_RATE)
+        self.heard = self._spoken.said(instruction, self.number, None)
+        sound: Any = (self.heard, SAMPLE_RATE)
         self._policy.reset(instruction=sound)
 
     def act(self, observation: Any) -> npt.NDArray[np.float32]:

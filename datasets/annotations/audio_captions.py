@@ -5,7 +5,8 @@ Columns of the public files:
     AudioCaps (github.com/cdjkim/audiocaps)      audiocap_id, youtube_id, start_time, caption; several rows a sound
     Clotho 2.1 (zenodo.org, record 4783391)      file_name, caption_1 to caption_5
     MusicCaps (arXiv 2301.11325)                 ytid, start_s, end_s, aspect_list, caption
-    WavCaps (arXiv 2303.17395), JSON             {"data": [{"id", "caption", "duration"}]}
+    WavCaps (arXiv 2303.17395), JSON             {"data": [{"id", "caption", "duration"}]}, a file such as
+                                                 bbc_final.json, or the folder json_files for all four of them
 
 A sound of Clotho is file_name, one of WavCaps id. Those of YouTube are found by id, as id, Yid or id_start, with the
 start in seconds or milliseconds, whatever their ending; each is taken for the clip of ten seconds that the captions are
@@ -15,7 +16,7 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,7 +33,7 @@ def read_audio_captions(file: Path, folder: Path, family: Family[Any], *, second
     """The sounds of a file.
 
     Args:
-        file: the CSV.
+        file: the CSV or JSON, or the folder of those of WavCaps.
         folder: of the sounds.
         family: `caption` takes all captions of a sound together, `make_sound` each one with the first segment of its
             sound, which is what a network writes at once.
@@ -41,11 +42,9 @@ def read_audio_captions(file: Path, folder: Path, family: Family[Any], *, second
     Raises:
         AnnotationError: the file has other columns.
     """
-    rows = open_rows(file)
     found, index = ItemList(file, folder, family), MediaIndex(folder, "sound", "video")
     several: dict[str, list[str]] = {}
-    for number in range(len(rows)):
-        row, place = rows.row(number), rows.place(number)
+    for row, place in _rows(file):
         with expecting(f"{file}, {place}", _ROW):
             name, texts = index.find(*sound_names(row)), _captions(row)
         if name is None:
@@ -57,6 +56,15 @@ def read_audio_captions(file: Path, folder: Path, family: Family[Any], *, second
     for name, texts in several.items():
         _add(found, name, texts, seconds)
     return found.done()
+
+
+def _rows(file: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """The rows of a file, or of the parts of WavCaps, and where they are."""
+    parts = sorted(file.rglob("*_final.json")) if file.is_dir() else [file]
+    for part in parts:
+        rows = open_rows(part)
+        for number in range(len(rows)):
+            yield rows.row(number), f"{part.name}, {rows.place(number)}" if part != file else rows.place(number)
 
 
 def _add(found: ItemList, name: str, texts: Sequence[str], seconds: float) -> None:
@@ -77,10 +85,10 @@ def _captions(row: Mapping[str, Any]) -> list[str]:
 
 def sound_names(row: Mapping[str, Any]) -> list[str]:
     """The names, without ending, that the sound of a row may have; raises KeyError for a row without one."""
+    if "id" in row:
+        return [str(row["id"]).removesuffix(".wav")]
     if row.get("file_name"):
         return [PurePosixPath(str(row["file_name"])).stem]
-    if "id" in row:
-        return [str(row["id"])]
     key, start = (
         str(one_of(row, "youtube_id", "ytid", "YTID", "# YTID")),
         row.get("start_time", row.get("start_s", "0")),

@@ -32,6 +32,7 @@ from embodio.model.tasks.families.multiple_choice import LETTERS
 
 _QUESTIONS = ("question", "question_stem", "ctx", "goal", "sentence")
 _BEFORE = ("passage", "article", "hint", "support")
+_NONE = (None, "", "nan")
 _COLUMNS = (
     ("sol1", "sol2"),
     ("option1", "option2"),
@@ -61,7 +62,7 @@ def choice_values(row: Mapping[str, Any]) -> dict[str, Any]:
     asked = one_of(row, *_QUESTIONS)
     question = str(asked["stem"] if isinstance(asked, Mapping) else asked).strip()
     options, labels = _options(row, asked)
-    before = [str(row[name]).strip() for name in _BEFORE if row.get(name)]
+    before = [str(row[name]).strip() for name in _BEFORE if row.get(name) not in _NONE]
     image = row.get("image") or (row.get("data_id") if row.get("data_type", "image") == "image" else None)
     values = {"question": "\n".join([*before, question]), "options": options}
     return values | {"chosen": _chosen(row, options, labels)} | ({"image": image} if image else {})
@@ -84,7 +85,7 @@ def _options(row: Mapping[str, Any], asked: Any) -> tuple[list[str], list[str]]:
     if isinstance(row.get("answer"), bool) and "passage" in row:
         return ["yes", "no"], []
     for columns in _COLUMNS:
-        found = [str(row[name]).strip() for name in columns if row.get(name) not in (None, "", "nan")]
+        found = [str(row[name]).strip() for name in columns if row.get(name) not in _NONE]
         if found:
             return found, ["1", "2"] if columns[0] == "option1" else []
     raise KeyError("options")

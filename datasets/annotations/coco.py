@@ -100,7 +100,9 @@ def read_coco(
         _WHOLE[family.name](objects, images, names, found)
     else:
         _single(objects, found)
-    return found.done()
+    # in LVIS an image is annotated for some classes only
+    whole = not any("not_exhaustive_category_ids" in row for row in content["images"][:1])
+    return found.done(tuple(dict.fromkeys(names.values())) if whole else ())
 
 
 def images_of(content: Mapping[str, Any]) -> dict[Any, CocoImage]:

@@ -11,7 +11,8 @@ JSON lines, JSON, CSV, Parquet or Arrow, a file or a folder of several, with one
     conversations [{"from": "human" or "gpt", "value"}], image      LLaVA and ShareGPT; likewise
 
 Rows are read when they are needed, at random, and nothing is held in memory, but of chats where each answer is. A JSON
-list is held in memory. Turns of a chat before an answer are its context, and marks such as <image> are taken out.
+list is held in memory. Turns of a chat before an answer are its context, and marks such as <image> are taken out. The
+family `chat` takes chats alone, the turns as they are.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 from embodio.datasets.annotations.parts.item import AnnotatedItem, expecting, require_distinct
 from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.rows import RowItems, Rows, open_rows
+from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family
 
 _PLAIN = (
@@ -53,6 +55,8 @@ def read_instructions(file: Path, folder: Path, family: Family[Any]) -> Sequence
     rows = open_rows(file)
     if len(rows) and (chat := next((name for name in ("messages", "conversations") if name in rows.row(0)), "")):
         return _chats(rows, chat, file, folder, family)
+    if family.name == "chat":
+        raise AnnotationError(f"{file}: chats are in the column messages or conversations, which it does not have")
     if len(rows):
         with expecting(f"{file}, {rows.place(0)}", _SCHEMA):
             _plain(rows.row(0))
@@ -103,8 +107,14 @@ def _chats(rows: Rows, column: str, file: Path, folder: Path, family: Family[Any
             if not asked or not text:
                 found.leave_out("an empty turn of a chat", where)
                 continue
-            context = "\n".join(f"{'Assistant' if other else 'User'}: {words}" for other, words in earlier)
-            values = {"instruction": asked, "text": text} | ({"context": context} if context else {}) | held
+            if family.name == "chat":
+                values: dict[str, Any] = {"turns": [*(words for _, words in earlier), asked], "text": text} | held
+                if [other for other, _ in turns[: place_in_chat + 1]] != [False, True] * ((place_in_chat + 1) // 2):
+                    found.leave_out("a chat in which user and assistant do not take turns", where)
+                    continue
+            else:
+                context = "\n".join(f"{'Assistant' if other else 'User'}: {words}" for other, words in earlier)
+                values = {"instruction": asked, "text": text} | ({"context": context} if context else {}) | held
             found.add(
                 f"{number}/{place_in_chat}", row.get("image") if isinstance(image, str) else number, values, where
             )
@@ -128,4 +138,4 @@ def _held(rows: Rows, number: int) -> Any:
 
 
 READ = read_instructions
-FAMILIES = ("follow_instruction",)
+FAMILIES = ("follow_instruction", "chat")

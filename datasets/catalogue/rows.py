@@ -28,7 +28,7 @@ from embodio.datasets.annotations import annotation_formats, families_of_format
 from embodio.datasets.augment.tasks import named_task_augmentation
 from embodio.datasets.catalogue.kinds import KINDS, MODALITIES
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.metrics import metric_names
+from embodio.datasets.metrics import metric_names, named_metric
 from embodio.datasets.objectives import named_objective
 from embodio.datasets.records.opening import record_readers
 from embodio.datasets.tasks import named_task, task_names
@@ -286,9 +286,8 @@ def _check_names(row: TaskRow, where: str) -> None:
     checks: list[tuple[str, Any]] = []
     if row.family:
         checks += [("family", lambda: family_named(row.family))]
-        checks += [("prompts", lambda: Prompts()[f"{row.family}.{row.prompts}"])]
-        for metric in row.metrics:
-            _require_known(metric, _metrics(), f"{where}.metrics")
+        checks += [("prompts", lambda: Prompts()[f"{family_named(row.family).name}.{row.prompts}"])]
+        checks += [("metrics", lambda one=one: named_metric(one)) for one in row.metrics if one not in _metrics()]
         if row.augmentation:
             checks += [("augmentation", lambda: _require_made(row))]
         if not row.format.isidentifier():

@@ -49,7 +49,7 @@ class ModelConfig:
         image_history_size: the same for each history frame.
         audio_size: (time, mel) of the main spectrogram; audio_history_size the same for each history segment.
         image_vocab_size: rows of the image-code table (codes + 2, rounded up); audio_vocab_size the same for audio.
-        freeze_vit: True stops gradients at the output of the image and audio towers.
+        freeze_vit: whether the parameters of the image and audio towers do not learn, unless they are told to.
         resampler_gelu: "tanh" as the weights were trained (JAX), "erf" as the port computes.
         logits_dtype: "float32" multiplies decoder states and output table in float32 whatever their dtype (JAX);
             "parameter" in the table's own (port). For a float32 model they are the same.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -108,7 +107,7 @@ class PatchInput(nn.Module):
         super().__init__()
         self.where, self.grid = f"inputs/{modality}", config.patch_grids[modality]
         self.scale, self.head_dim = config.lengths.input_coordinate_scale, config.transformer.head_dim
-        self.frozen, self.skip = config.freeze_vit, config.absent_rows == "skipped"
+        self.skip = config.absent_rows == "skipped"
         self.modality_vector = modality_vector(config.transformer.emb_dim)
         self.projection = Linear(2 * tower_dim, config.transformer.emb_dim)
 
@@ -124,12 +123,11 @@ class PatchInput(nn.Module):
         patches = require(fields, "input", self.where, 3)
         positions = grid_positions(fields.get("pos_ids"), patches.shape[1], self.grid, self.where)
         mask = bool_mask(fields)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            joined = on_present_rows(
-                lambda patches, positions, mask: tower(patches, self.grid, positions, mask).joined(),
-                (patches, positions, mask),
-                skip=self.skip,
-            ).to(self.modality_vector.dtype)
+        joined = on_present_rows(
+            lambda patches, positions, mask: tower(patches, self.grid, positions, mask).joined(),
+            (patches, positions, mask),
+            skip=self.skip,
+        ).to(self.modality_vector.dtype)
         rotary = grid_rotary(*self.grid, self.head_dim, self.scale, patches.device)
         return TokenSequence(
             self.projection(joined) + self.modality_vector,
@@ -145,7 +143,7 @@ class HistoryInput(nn.Module):
         super().__init__()
         self.where, self.grid = f"inputs/{modality}", config.patch_grids[modality]
         self.table_size: Size = (resampler.max_frames, resampler.num_latents)
-        self.head_dim, self.frozen = config.transformer.head_dim, config.freeze_vit
+        self.head_dim = config.transformer.head_dim
         self.skip = config.absent_rows == "skipped"
         self.modality_vector = modality_vector(config.transformer.emb_dim)
         self.pre_projection = Linear(tower_dim, resampler.emb_dim)
@@ -170,9 +168,8 @@ class HistoryInput(nn.Module):
         flat_mask = None if mask is None else mask.flatten(0, 1)
 
         def read(patches: Tensor, positions: Tensor | None, mask: Tensor | None) -> Tensor:
-            with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-                features = tower(patches, self.grid, positions, mask, with_second=False).last
-                features = features.to(self.modality_vector.dtype)
+            features = tower(patches, self.grid, positions, mask, with_second=False).last
+            features = features.to(self.modality_vector.dtype)
             latents: Tensor = self.post_projection(self.resampler(self.pre_projection(features), mask))
             return latents
 

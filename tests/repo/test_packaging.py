@@ -49,8 +49,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 def test_wheel_holds_every_file(wheel: set[str]) -> None:
     for room in MAY_IMPORT:
         for path in (REPO / room).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("."):
-                assert f"embodio/{path.relative_to(REPO)}" in wheel
+            name = path.relative_to(REPO)
+            if (
+                path.is_file()
+                and "__pycache__" not in name.parts
+                and not any(one.startswith(".") for one in name.parts)
+            ):
+                assert f"embodio/{name}" in wheel
     assert not [name for name in wheel if "__pycache__" in name or name.endswith(".pyc")]
     assert "embodio/__init__.py" not in wheel
     assert not [name for name in wheel if not name.startswith("embodio")]

@@ -55,6 +55,18 @@ def by_pattern(names: list[str], values: Mapping[str, float], setting: str) -> d
     return {name: value for name, value in first.items() if value is not None}
 
 
+def release_towers(model: nn.Module, freeze: Mapping[str, float]) -> None:
+    """Lets towers that the size of a network freezes learn, where a pattern of `freeze` names them and says when.
+
+    Args:
+        model: the network, before its optimiser is made.
+        freeze: as for `Freezing`; patterns that do not begin with towers leave what the size freezes as it is.
+    """
+    for name, parameter in model.named_parameters():
+        if any(key.startswith("towers.") and fnmatchcase(name, key) for key in freeze):
+            parameter.requires_grad_(True)
+
+
 class Freezing:
     """Parameters that do not learn until a share of the steps is done; then they are trained like the others.
 

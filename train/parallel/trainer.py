@@ -28,6 +28,7 @@ from embodio.train.objective import Figure, Network, Outcome, WeightedObjective,
 from embodio.train.observers.log_and_bar import LogAndBar
 from embodio.train.observers.observer import StepReport
 from embodio.train.observers.report import Report
+from embodio.train.optimisers.schedule import release_towers
 from embodio.train.parallel.layers import SharedLayers, add_partial_gradients
 from embodio.train.parallel.observing import KeptFailure, rows_of_all
 from embodio.train.parallel.sharded_run import SavedRun, restore_sharded, save_sharded
@@ -186,6 +187,7 @@ def parallel_trainer(parts: Parts[Any], config: RunConfig, world: TrainingWorld)
             f"parallel: {type(parts.objective).__name__} cannot add up the parts of a batch; use one process"
         )
     model: nn.Module = parts.network
+    release_towers(model, config.freeze)
     shell = shell_of(model)
     recompute(model, config.recompute)
     shared = shard(model.to(world.device), world)
@@ -264,9 +266,3 @@ def refuse_unshareable(config: RunConfig) -> None:
             "parallel.tensor: Adafactor's rows of second moments are not divided by heads; set parallel.tensor=1, or "
             "optimiser.name=adamw"
         )
-    for pattern, share in config.freeze.items():
-        if 0 < share < 1:
-            raise TrainError(
-                f"freeze.{pattern}: several processes cannot release parameters while they train; freeze them for good "
-                "(1) and train the rest from that checkpoint with init="
-            )

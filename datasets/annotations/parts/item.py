@@ -70,10 +70,12 @@ class AnnotatedItems(Sequence[AnnotatedItem]):
     Attributes:
         items: in the order of the file.
         left_out: by reason.
+        classes: names of all classes of the file, where every image is annotated for all of them; else empty.
     """
 
     items: tuple[AnnotatedItem, ...]
     left_out: tuple[Omission, ...] = ()
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """The number of items."""

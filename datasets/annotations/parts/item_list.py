@@ -52,8 +52,11 @@ class ItemList:
         count, first = self._left.get(reason, (0, place))
         self._left[reason] = count + 1, first
 
-    def done(self) -> AnnotatedItems:
+    def done(self, classes: tuple[str, ...] = ()) -> AnnotatedItems:
         """All items; what was left out is logged.
+
+        Args:
+            classes: see `AnnotatedItems`.
 
         Raises:
             AnnotationError: there is not one item, or two have one key.
@@ -66,4 +69,4 @@ class ItemList:
                 f"{self.file}: there is not one item of {self.family.name} in it; {left[0].count} were left out: "
                 f"{left[0].reason}, the first one is {left[0].first}"
             )
-        return AnnotatedItems(tuple(require_distinct(self._items, self.file)), left)
+        return AnnotatedItems(tuple(require_distinct(self._items, self.file)), left, classes)

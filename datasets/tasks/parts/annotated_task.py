@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from embodio.datasets.annotations.parts.item import AnnotatedItem
+from embodio.datasets.annotations.parts.item import AnnotatedItem, AnnotatedItems
 from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation
 from embodio.datasets.errors import AnnotationError, CorruptRecordError, DatasetError, ExampleError, UnusableRecord
 from embodio.datasets.tasks.parts.record_task import Place, spread
@@ -59,6 +59,7 @@ class AnnotatedTask:
         self._name, self._file, self._items = name, file, items
         self._family, self._codec, self._style = family, codec, style
         self._augmentation, self._prompts = augmentation, Prompts()
+        self._classes = items.classes if isinstance(items, AnnotatedItems) else ()
 
     @property
     def damaged(self) -> tuple[ExampleError, ...]:
@@ -110,7 +111,7 @@ class AnnotatedTask:
         if self._augmentation is None:
             return own
         others = [self._made(other) for other in self._neighbours(index)]
-        made = self._augmentation([own, *others], generator)
+        made = self._augmentation([own, *others], generator, self._classes)
         if made is None:
             raise UnusableRecord(self._name, index, f"{self._item(index).key!r}: the augmentation makes nothing of it")
         return made

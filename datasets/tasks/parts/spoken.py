@@ -11,12 +11,22 @@ from embodio.datasets.corpus.voices import is_wanted, require_choice
 from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.records.opening import open_records
 
+SHIPPED = Path(__file__).parents[2] / "corpus" / "shipped"
+"""Folder of the instructions that ship with the package, a sub-folder with records for each task."""
+
+
+def spoken_folder(place: str | Path) -> Path:
+    """The absolute folder of spoken instructions: `place`, or the one of that name that ships, such as lift-aloud."""
+    known = [path.name for path in SHIPPED.iterdir()]
+    return SHIPPED / place if str(place) in known else Path(place).absolute()
+
 
 class SpokenInstructions:
     """Sounds in which instructions are said, such as the source `commands` of a corpus.
 
     Args:
-        place: folder of records, each with a sound and the instruction that it means, or its transcript.
+        place: folder of records, each with a sound and the instruction that it means, or its transcript; or the name of
+            one that ships.
         voices: "held_out" for held-out voices, "known" for the others; "" for all.
 
     Raises:
@@ -25,7 +35,7 @@ class SpokenInstructions:
 
     def __init__(self, place: str | Path, voices: str = "") -> None:
         require_choice(voices)
-        self._source, self._place = open_records(place), str(place)
+        self._source, self._place = open_records(spoken_folder(place)), str(place)
         self._said: dict[str, list[int]] = {}
         for index in range(len(self._source)):
             record = self._source.record(index)

@@ -66,11 +66,14 @@ A = TypeVar("A", bound=Annotation)
 class Family(ABC, Generic[A]):
     """A family of tasks. An instance is stateless; the module `families/<name>.py` holds one, called `FAMILY`.
 
+    One of your own may be in any module and holds its wordings.
+
     Attributes:
         name: name of the family, its module and its file of wordings.
         annotation: the class of its annotations.
         groups: each group of wordings -> its slots, each with a text that may fill it, as an example for people; value
             tokens in square brackets.
+        wordings: of a family of your own: group -> wordings and held_out, as in files of `embodio.model.tasks.prompts`.
         modality: modality of the answer.
         tokens: default limit of tokens of an answer, including the end; None for the network's limit.
         top_p: default top-p for sampling images and sounds (paper, appendix D).
@@ -83,6 +86,7 @@ class Family(ABC, Generic[A]):
     name: ClassVar[str]
     annotation: ClassVar[type[Annotation]]
     groups: ClassVar[Groups] = groups_of(plain={})
+    wordings: ClassVar[Mapping[str, Any]] = {}
     modality: ClassVar[Modality] = "text"
     tokens: ClassVar[int | None] = None
     top_p: ClassVar[float] = 0.95

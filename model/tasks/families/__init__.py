@@ -1,6 +1,7 @@
 """The task families, found by listing this folder.
 
-A family is one module with an instance `FAMILY` of `Family`, and one YAML file of wordings.
+A family is one module with an instance `FAMILY` of `Family`, and one YAML file of wordings. One of your own is a module
+that can be imported, which holds its wordings too, and is named as module:NAME wherever a family is named.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from embodio.model.tasks.base.family import Family
 from embodio.model.tasks.errors import TaskError
+from embodio.model.tasks.prompts.wording import add_wordings
 
 
 @lru_cache(maxsize=1)
@@ -30,7 +32,14 @@ def families() -> Mapping[str, Family[Any]]:
 
 
 def family_named(name: str) -> Family[Any]:
-    """A family by its name; raises TaskError with the nearest name."""
+    """A family by its name, or one of your own by module:NAME.
+
+    Raises:
+        TaskError: there is none of that name, with the nearest one; or the module does not have it.
+        PromptError: one of your own has wordings that are none.
+    """
+    if ":" in name:
+        return _own_family(name)
     known = families()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
@@ -38,3 +47,18 @@ def family_named(name: str) -> Family[Any]:
             f"no family {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"there are {list(known)}")
         )
     return known[name]
+
+
+@cache
+def _own_family(name: str) -> Family[Any]:
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise TaskError(f"family {name!r}: {error}; expected module:NAME of what PYTHONPATH reaches") from error
+    if not isinstance(found, Family):
+        raise TaskError(f"family {name!r}: it is a {type(found).__name__}, not an instance of Family")
+    if found.name in families():
+        raise TaskError(f"family {name!r}: there is a family {found.name!r} already; take another name")
+    add_wordings(found.name, found.wordings)
+    return found

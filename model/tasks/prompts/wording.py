@@ -13,6 +13,7 @@ The first wording is the default where none is drawn. Held-out paraphrases are f
 from __future__ import annotations
 
 import difflib
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -32,6 +33,9 @@ _KEYS = {"wordings", "held_out"}
 
 FOLDERS = [Path(__file__).resolve().parent]
 """Folders of wording files; a program may add a folder before the first wording is drawn."""
+
+_OWN: dict[str, Wordings] = {}
+"""Wordings of families that hold their own, by "family.group", once these are imported."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Prompts:
     """
 
     def __init__(self, changes: Mapping[str, Template] | None = None) -> None:
-        self._groups = dict(shipped_wordings())
+        self._groups = ChainMap({}, shipped_wordings(), _OWN)
         for name, template in (changes or {}).items():
             ours = self[name]
             if sorted(slots_of(template)) != sorted(ours.slots):
@@ -132,7 +136,7 @@ class Prompts:
 
 
 @lru_cache(maxsize=1)
-def shipped_wordings() -> Mapping[str, Wordings]:
+def shipped_wordings() -> dict[str, Wordings]:
     """The wordings of the package by "family.group"."""
     found: dict[str, Wordings] = {}
     for folder in FOLDERS:
@@ -154,6 +158,15 @@ def read_wordings(file: Path) -> dict[str, Wordings]:
         raise PromptError(f"{file.name}: not YAML: {error}") from error
     if not isinstance(groups, dict):
         raise PromptError(f"{file.name}: expected groups of wordings, found {type(groups).__name__}")
+    return _groups(family, groups)
+
+
+def add_wordings(family: str, groups: Mapping[str, Any]) -> None:
+    """Adds the wordings that a family holds itself, for all `Prompts`; raises PromptError if one is invalid."""
+    _OWN.update(_groups(family, groups))
+
+
+def _groups(family: str, groups: Mapping[str, Any]) -> dict[str, Wordings]:
     return {f"{family}.{group}": _wordings(f"{family}.{group}", content) for group, content in groups.items()}
 
 

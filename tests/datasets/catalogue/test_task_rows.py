@@ -81,7 +81,7 @@ def test_a_format_without_a_reader_is_allowed_and_said(tmp_path: Path) -> None:
     [
         ({"family": "answer_questions"}, "family: no family 'answer_questions'; did you mean 'answer_question'"),
         ({"prompts": "plane"}, "prompts: no wordings 'answer_question.plane'; did you mean 'answer_question.plain'"),
-        ({"metrics": ["vqa"]}, "metrics: got 'vqa', expected one of"),
+        ({"metrics": ["vqa"]}, "metrics: metrics: no metric 'vqa'"),
         ({"metrics": "vqa_accuracy"}, "metrics: got 'vqa_accuracy', expected a list"),
         ({"format": "a b"}, "format: got 'a b', expected the name of a module"),
         ({"kind": "chat"}, "kind: got 'chat', expected one of prompted"),

@@ -67,6 +67,34 @@ def test_a_module_without_a_family_and_a_family_without_wordings_say_what_to_add
         Prompts()["toy_bare.plain"]
 
 
+WITH_WORDINGS = TOY.replace(
+    "annotation = Rhyme\n",
+    "annotation = Rhyme\n    wordings = {'plain': {'wordings': ['Name a rhyme of {word}.']}}\n",
+)
+
+
+def test_a_family_of_ones_own_is_one_module_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Prompts()
+    (tmp_path / "own_rhymes.py").write_text(WITH_WORDINGS.replace("toy_rhyme", "own_rhyme"))
+    (tmp_path / "own_captions.py").write_text(WITH_WORDINGS.replace("toy_rhyme", "caption"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    family = family_named("own_rhymes:FAMILY")
+    assert family is family_named("own_rhymes:FAMILY") and family.name not in all_families()
+    annotation = family.annotation(word="house", text="mouse")  # type: ignore[call-arg]
+    for prompts in (before, Prompts()):
+        example = family.write(annotation, prompts["own_rhyme.plain"].draw(), CODEC)
+        assert example.text[1:] == ["Name a rhyme of house."] and example.text_target == "mouse"
+    for name, said in {
+        "own_rhymes:NOTHING": "has no attribute 'NOTHING'; expected module:NAME",
+        "no_rhymes:FAMILY": "No module named 'no_rhymes'; expected module:NAME of what PYTHONPATH reaches",
+        "own_rhymes:Rhyme": "it is a type, not an instance of Family",
+        "own_captions:FAMILY": "there is a family 'caption' already; take another name",
+        ":FAMILY": "expected module:NAME",
+    }.items():
+        with pytest.raises(TaskError, match=said):
+            family_named(name)
+
+
 def test_a_family_that_is_not_there_is_named() -> None:
     with pytest.raises(TaskError, match="did you mean 'refer'"):
         family_named("refr")

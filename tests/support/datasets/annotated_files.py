@@ -51,6 +51,7 @@ def film(folder: Path, *names: str) -> None:
 
 def write_json(folder: Path, name: str, content: object) -> Path:
     """Writes JSON, and returns where."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(json.dumps(content))
     return folder / name
 

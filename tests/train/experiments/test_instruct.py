@@ -89,6 +89,7 @@ def test_the_recipe_of_the_paper_composes() -> None:
     config = compose(InstructConfig, ["experiment=instruct_paper", "data=d", "out=o", *media], config_dir=CONFIGS)
     assert (config.batch_size, config.packing.encoder, config.patches, config.missing) == (256, 1024, 0.875, "skip")
     assert config.kinds == {"prompted": 60, "pretraining": 30, "augmentation": 6, "free_form": 4}
+    assert config.freeze == {"towers.*": 0.9}
 
 
 def robot_rows(folder: Path) -> Path:

@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from embodio.model.config.model import ModelConfig
+from embodio.model.network.network import UnifiedIO2
 from embodio.train.errors import TrainError
 from embodio.train.optimisers.config import OptimiserConfig
-from embodio.train.optimisers.schedule import Freezing, learning_rate
+from embodio.train.optimisers.schedule import Freezing, learning_rate, release_towers
 
 
 def test_a_cosine_rises_then_falls_to_its_last_share() -> None:
@@ -82,3 +84,17 @@ def test_frozen_parameters_take_no_part_in_the_backward_pass() -> None:
     x = model["decoder"](model["towers"][1](model["towers"][0](torch.ones(1, 2))))
     x.sum().backward()
     assert model["towers"][0].weight.grad is None and model["decoder"].weight.grad is not None
+
+
+def test_towers_that_a_size_freezes_learn_from_the_named_share_of_the_steps_on() -> None:
+    model = UnifiedIO2(ModelConfig.named("nano", vocab_size=128).replace(freeze_vit=True))
+    release_towers(model, {"*.norm.*": 0.5})
+    assert not any(parameter.requires_grad for parameter in model.towers.parameters())
+    freeze = {"towers.image.*": 0.5}
+    release_towers(model, freeze)
+    freezing = Freezing(model, freeze)
+    batch = {"inputs/image/input": torch.randn(1, 72, 768), "targets/text/targets": torch.ones(1, 2, dtype=torch.int64)}
+    for step, learn in ((0, False), (4, False), (5, True)):
+        freezing.apply(step, 10)
+        model.loss(model(batch)).total.backward()
+        assert all((parameter.grad is not None) == learn for parameter in model.towers.parameters())

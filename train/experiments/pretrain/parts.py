@@ -45,7 +45,7 @@ from embodio.train.objective import TokenLoss
 from embodio.train.starting_weights import Start, digest_if_here, load_start, open_start, report
 from embodio.train.validation import Validator
 
-EXAMPLES_REVISION = 2
+EXAMPLES_REVISION = 3
 """Increased whenever the same records and settings give different examples."""
 
 
