@@ -86,12 +86,10 @@ class Processor:
         self.vocabulary = vocabulary
         self._cut_text = cut_text
         self._no_inputs = [name for name in _INPUT_FIELDS if name not in config.input_modalities]
-        written = config.target_modalities
-        self._no_targets = {name: modality for name, modality in _TARGET_FIELDS.items() if modality not in written}
+        self._no_targets = {name: one for name, one in _TARGET_FIELDS.items() if one not in config.target_modalities}
         longest = max(config.lengths.encoder_text, config.lengths.decoder_text)
         self._ones, self._places = np.ones(longest, np.int32), np.arange(longest, dtype=np.int32)
-        for shared in (self._ones, self._places):
-            shared.flags.writeable = False  # features of several examples are views of them
+        self._ones.flags.writeable = self._places.flags.writeable = False  # features of all texts are views of them
 
     def __call__(self, example: Example, rng: np.random.Generator | None = None) -> Features:
         """Turns one example into features.
@@ -149,30 +147,23 @@ class Processor:
 
     def _text_input(self, prompt: Prompt) -> Features:
         tokens = self._tokens("prompt", prompt, self.config.lengths.encoder_text)
-        return {
-            "inputs/text/tokens": tokens,
-            "inputs/text/mask": self._ones[: len(tokens)],
-            "inputs/text/pos_ids": self._places[: len(tokens)],
-        }
+        size = len(tokens)
+        shared = {"inputs/text/mask": self._ones[:size], "inputs/text/pos_ids": self._places[:size]}
+        return {"inputs/text/tokens": tokens, **shared}
 
     def _text_target(self, answers: Sequence[Prompt]) -> Features:
         """Packs answers into one row, each a segment with its own positions; an empty one is masked."""
-        parts = [self._tokens("answer", answer, self.config.lengths.decoder_text) for answer in answers]
-        rows = [self._segment(part, number) for number, part in enumerate(parts, 1)]
-        return rows[0] if len(rows) == 1 else {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-
-    def _segment(self, answer: Ints, number: int) -> Features:
-        """The fields of one answer."""
-        size = len(answer)
-        inputs = np.empty_like(answer)
-        inputs[0], inputs[1:] = BOS_ID, answer[:-1]
-        return {
-            "targets/text/inputs": inputs,
-            "targets/text/targets": answer,
-            "targets/text/mask": self._ones[:size] if size > 1 else np.zeros_like(answer),
-            "targets/text/pos_ids": self._places[:size],
-            "targets/text/segment_ids": self._ones[:size] if number == 1 else np.full_like(answer, number),
-        }
+        longest, rows = self.config.lengths.decoder_text, list[Features]()
+        for number, answer in enumerate(answers, 1):
+            targets = self._tokens("answer", answer, longest)
+            inputs, size = np.empty_like(targets), len(targets)
+            inputs[0], inputs[1:] = BOS_ID, targets[:-1]
+            mask = self._ones[:size] if size > 1 else np.zeros_like(targets)
+            segments = self._ones[:size] if number == 1 else np.full_like(targets, number)
+            row = {"inputs": inputs, "targets": targets, "mask": mask, "pos_ids": self._places[:size]}
+            rows.append(row | {"segment_ids": segments})
+        joined = rows[0] if len(rows) == 1 else {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+        return {f"targets/text/{name}": values for name, values in joined.items()}
 
     def _tokens(self, what: str, text: Prompt, longest: int) -> Ints:
         ids = self.vocabulary.encode(text)

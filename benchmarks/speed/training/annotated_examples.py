@@ -21,6 +21,7 @@ from embodio.model import ModelConfig, Processor, Vocabulary
 from embodio.model.processing.image import pixels_on_canvas
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.families import family_named
+from embodio.model.writing import write_bytes
 
 _SIZE = (480, 640)
 _INSTRUCTION = "Write one sentence about what a person can do with a wooden spoon in a kitchen, other than stir soup."
@@ -45,7 +46,7 @@ def _task(
     folder: Path, config: ModelConfig, vocabulary: Vocabulary, family: str, rows: Sequence[dict[str, str]]
 ) -> AnnotatedTask:
     file = folder / f"{family}.jsonl"
-    file.write_text("\n".join(json.dumps(row) for row in rows))
+    write_bytes(file, "\n".join(json.dumps(row) for row in rows).encode())
     kind = family_named(family)
     items = read_annotations("jsonl", file, folder, kind)
     return AnnotatedTask(family, file, items, kind, TaskCodec.of(config, vocabulary))
@@ -86,7 +87,7 @@ def _picture(folder: Path, config: ModelConfig, repeats: int, examples: int) -> 
     Image.fromarray(cv2.resize(coarse, _SIZE[::-1], interpolation=cv2.INTER_CUBIC)).save(buffer, "JPEG", quality=90)
     names = [f"photo-{number}.jpg" for number in range(examples)]
     for name in names:
-        (folder / name).write_bytes(buffer.getvalue())
+        write_bytes(folder / name, buffer.getvalue())
     rows = [{"image": name, "question": _QUESTION, "text": "the red cup"} for name in names]
     vocabulary, canvas = Vocabulary.default(), config.image_size
     task, processor = _task(folder, config, vocabulary, "answer_question", rows), Processor(config, vocabulary)
