@@ -41,7 +41,8 @@ class BeyondActing:
     _distributions: Distributions
 
     @cached_property
-    def _tasks(self) -> TaskRunner:
+    def tasks(self) -> TaskRunner:
+        """Runs any task with the network: words, places, maps, pictures and sounds; see docs/model.md."""
         return TaskRunner(self.model, self.format.vocabulary)
 
     def describe(self, frames: Any = None, *, row: int = 0) -> TextAnswer:
@@ -59,12 +60,12 @@ class BeyondActing:
         """
         images = [self._scene(None, row)] if frames is None else _read_frames(frames)
         if len(images) == 1:
-            return self._tasks.caption_images(images)[0]
+            return self.tasks.caption_images(images)[0]
         config = self.model.config
         most = 1 + (config.sampling.num_frames if "image_history" in config.input_modalities else 0)
         if len(images) > most:
             raise CannotDo(f"frames: {len(images)} were given, but the network reads {most}; give the last {most}")
-        return self._tasks.describe_tasks([Clip(tuple(images))])[0]
+        return self.tasks.describe_tasks([Clip(tuple(images))])[0]
 
     def ask(
         self,
@@ -87,7 +88,7 @@ class BeyondActing:
             NotReset: nothing was observed yet.
         """
         words, choices = _text("question", question), None if answers is None else _texts("answers", answers)
-        return self._tasks.answer_questions([self._scene(observation, row)], [words], answers=choices)[0]
+        return self.tasks.answer_questions([self._scene(observation, row)], [words], answers=choices)[0]
 
     def imagine(
         self,
@@ -131,7 +132,7 @@ class BeyondActing:
             to_number("guidance", guidance, 0, MOST_GUIDANCE),
             to_number("seed", seed, 0, _LAST_SEED, whole=True),
         )
-        return self._tasks.goals([[scene]], [words], guidance=scale, seeds=[int(number)])[0].image
+        return self.tasks.goals([[scene]], [words], guidance=scale, seeds=[int(number)])[0].image
 
     def judge(
         self,

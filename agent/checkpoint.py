@@ -86,27 +86,31 @@ class Checkpoint:
         return {name: self.sha256.get(name) or sha256_of(self.folder / name) for name in names}
 
 
-def save_checkpoint(folder: str | Path, model: UnifiedIO2, robots: PolicyFormat | Mapping[str, PolicyFormat]) -> Path:
+def save_checkpoint(
+    folder: str | Path, model: UnifiedIO2, robots: PolicyFormat | Mapping[str, PolicyFormat], *, half: bool = False
+) -> Path:
     """Writes a checkpoint folder atomically.
 
     Args:
         folder: the folder to write; an existing checkpoint there is replaced.
         model: the network, on any device.
         robots: the format of its robot, or formats by name of robot; `RobotFormats` may also name a default.
+        half: as of `save_weights`.
 
     Raises:
         CheckpointError: as `RobotFormats` says.
+        WeightsError: as of `save_weights`.
     """
     folder = Path(folder)
     robots = robots if isinstance(robots, RobotFormats) else RobotFormats(robots)
     with replacing_folder(folder) as new:
-        write_checkpoint_files(new, model, robots)
+        write_checkpoint_files(new, model, robots, half=half)
     return folder
 
 
-def write_checkpoint_files(folder: Path, model: UnifiedIO2, robots: RobotFormats) -> None:
+def write_checkpoint_files(folder: Path, model: UnifiedIO2, robots: RobotFormats, *, half: bool = False) -> None:
     """Writes the files of a checkpoint into an existing folder, and finally the checksums of all its files."""
-    save_weights(model, folder)
+    save_weights(model, folder, half=half)
     write_robots(folder, robots)
     write_bytes(folder / VOCABULARY, robots.vocabulary.to_bytes())
     write_sums(folder)

@@ -30,7 +30,8 @@ def open_runner(model: str, vocabulary: str, device: str, rows: int) -> Runner:
     """The runner that a setting names.
 
     Args:
-        model: folder of a network, its name on the hub, or `module:function`, which returns any object with `run`.
+        model: folder of a network, the name of one that ships, such as embodio-nano, or a name on the hub; or
+            `module:function`, which returns any object with `run`.
         vocabulary: folder or file of the vocabulary; empty for the one in the network's folder, or else the default.
         device: where the network goes.
         rows: largest number of rows computed at once.
@@ -45,10 +46,12 @@ def open_runner(model: str, vocabulary: str, device: str, rows: int) -> Runner:
             raise BenchmarkError(f"model: {model!r} returns a {type(made).__name__}, which has no run")
         runner: Runner = made
         return runner
-    from embodio.agent.checkpoint import VOCABULARY
+    from embodio.agent.checkpoint import VOCABULARY, find_checkpoint, shipped_checkpoints
     from embodio.model import TaskRunner, load
     from embodio.train.experiments.pretrain.network import opened_vocabulary
 
+    if model in shipped_checkpoints() and not Path(model).exists():
+        model = str(find_checkpoint(model))
     place = vocabulary or (model if (Path(model) / VOCABULARY).is_file() else "")
     return TaskRunner(load(model, device=device), opened_vocabulary(place), rows_at_once=rows)
 

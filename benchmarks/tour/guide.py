@@ -70,13 +70,12 @@ def show(config: TourConfig, console: Console | None = None) -> Path:
     config.out.mkdir(parents=True, exist_ok=True)
     with console.status("it acts"):
         agent, episode = play_episode(config.agent, config.env, config.seed, config.spoken, config.out)
-    runner = TaskRunner(agent.model, agent.format.vocabulary)
     frame = episode.first[agent.format.cameras[0].name]
     parts: dict[str, Part] = {}
 
     def visit(name: str, stops: Sequence[TourStop]) -> list[Answered]:
         with console.status(name):
-            answered = [_answered(runner, stop, config.seed) for stop in stops]
+            answered = [_answered(agent.tasks, stop, config.seed) for stop in stops]
         parts[name] = Part(shown_media(stops[0].asked.media), answered)
         return answered
 

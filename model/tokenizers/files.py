@@ -18,7 +18,7 @@ from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig
 from embodio.model.weights.checksums import check_sums, write_sums
 from embodio.model.weights.weight_files import open_weight_file, write_tensors
-from embodio.model.weights.weights import load_state, read_json
+from embodio.model.weights.weights import halved, load_state, read_json
 from embodio.model.writing import write_json
 
 CONFIG = "config.json"
@@ -56,11 +56,7 @@ def save_tokenizer(folder: Path, network: ImageTokenizer | AudioTokenizer | Voco
     """
     kind, _ = _KINDS[type(network)]
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    if half:
-        tensors = {name: tensor.half() for name, tensor in tensors.items()}
-        if wide := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-            raise WeightsError(f"{wide[0]} holds numbers that float16 does not; save it with half=False")
-    write_tensors(folder / WEIGHTS, tensors)
+    write_tensors(folder / WEIGHTS, halved(tensors) if half else tensors)
     write_json(folder / CONFIG, {"kind": kind, "config": to_plain(network.config)}, indent=2)
     write_sums(folder, (WEIGHTS, CONFIG))
 

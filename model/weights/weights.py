@@ -25,18 +25,34 @@ WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 
 
-def save_weights(model: UnifiedIO2, folder: Path | str) -> None:
+def save_weights(model: UnifiedIO2, folder: Path | str, *, half: bool = False) -> None:
     """Write the network's weights, configuration and their checksums into a folder, which is made if needed.
 
     The files appear complete or not at all.
 
+    Args:
+        model: the network.
+        folder: where.
+        half: store float32 numbers as float16, rounded to the nearest. Loading widens them, which is exact, so that
+            every load gives the same numbers.
+
     Raises:
         WriteError: the disk is full, or the folder cannot be written.
+        WeightsError: a number is not finite in float16.
     """
     folder = Path(folder)
-    write_tensors(folder / WEIGHTS_FILE, {name: tensor.contiguous() for name, tensor in model.state_dict().items()})
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    write_tensors(folder / WEIGHTS_FILE, halved(tensors) if half else tensors)
     write_json(folder / CONFIG_FILE, model.config.to_dict())
     write_sums(folder, (WEIGHTS_FILE, CONFIG_FILE))
+
+
+def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors with float16 in place of float32; raises WeightsError if a number is not finite then."""
+    found = {name: one.half() if one.dtype == torch.float32 else one for name, one in tensors.items()}
+    if wide := [name for name, one in found.items() if one.is_floating_point() and not one.isfinite().all()]:
+        raise WeightsError(f"{wide[0]} holds numbers that float16 does not; save it with half=False")
+    return found
 
 
 def load_weights(folder: Path | str, device: torch.device | str = "cpu") -> UnifiedIO2:
@@ -62,7 +78,8 @@ def load_weights(folder: Path | str, device: torch.device | str = "cpu") -> Unif
     tokenizers = any(name.startswith("tokenizers.") for name in shapes)
     model = build_empty(lambda: UnifiedIO2(config, tokenizers=tokenizers), str(folder / CONFIG_FILE))
     require_fit(model, shapes, str(path))
-    load_state(model, read_safetensors(path), assign=True)
+    widened = {name: one.float() if one.dtype == torch.float16 else one for name, one in read_safetensors(path).items()}
+    load_state(model, widened, assign=True)
     return model.to(device).eval()
 
 

@@ -125,3 +125,19 @@ def test_history_alone_trains_the_tower() -> None:
     }
     model.loss(model(batch)).total.backward()
     assert all(parameter.grad is not None for parameter in model.towers.parameters())
+
+
+def test_half_precision_takes_half_the_bytes_and_loads_as_the_rounded_numbers(tmp_path: Path) -> None:
+    network = UnifiedIO2(ModelConfig.named("nano", vocab_size=256))
+    save_weights(network, tmp_path / "whole")
+    save_weights(network, tmp_path / "half", half=True)
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < 0.6 * sizes[0]
+    found = load_weights(tmp_path / "half").state_dict()
+    for name, tensor in network.state_dict().items():
+        assert found[name].dtype == tensor.dtype
+        assert torch.equal(found[name], tensor.half().float() if tensor.dtype == torch.float32 else tensor)
+    with torch.no_grad():
+        next(network.parameters()).fill_(1e6)
+    with pytest.raises(WeightsError, match="holds numbers that float16 does not; save it with half=False"):
+        save_weights(network, tmp_path / "half", half=True)
