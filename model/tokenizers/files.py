@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from embodio.model.config.parts import AudioTokenizerConfig, ImageTokenizerConfig
 from embodio.model.config.reading import from_plain, to_plain
-from embodio.model.errors import ConfigError, WeightsError
+from embodio.model.errors import ConfigError
 from embodio.model.layers.without_memory import without_memory
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
