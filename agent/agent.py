@@ -14,7 +14,7 @@ import torch
 from embodio.agent.answers import ActionResult
 from embodio.agent.beyond_acting import BeyondActing
 from embodio.agent.checkpoint import Checkpoint, load_checkpoint
-from embodio.agent.errors import Abstained, AgentError, NotReset, ObservationError
+from embodio.agent.errors import AgentError, NotReset, ObservationError
 from embodio.agent.format.arrays import seeds_of_rows, to_array, to_number
 from embodio.agent.format.instruction import instructions_of_rows
 from embodio.agent.format.observation import (
@@ -29,7 +29,7 @@ from embodio.agent.format.robot_formats import OTHER_ROBOT
 from embodio.agent.options import AgentOptions
 from embodio.agent.planning.ensemble import Ensemble
 from embodio.agent.planning.precision import usable_device
-from embodio.agent.planning.result import ActionPlan, Distributions
+from embodio.agent.planning.result import Distributions, Played, legal_mass
 from embodio.agent.planning.runtime import Runtime
 from embodio.agent.planning.session import Session
 from embodio.agent.released.loading import load_robot
@@ -139,6 +139,11 @@ class Agent(BeyondActing):
         return self.format.embodiment
 
     @property
+    def may_abstain(self) -> bool:
+        """Whether `act` may raise Abstained."""
+        return self.format.config.abstains or self.options.abstain_below is not None
+
+    @property
     def info(self) -> dict[str, Any]:
         """The origin of the weights and their sha256, for reports; `folder` is "" if they were never saved."""
         folder = self.checkpoint.folder
@@ -217,6 +222,7 @@ class Agent(BeyondActing):
             NotReset: if no instruction was ever given.
             ObservationError: names the field that is missing or malformed, and what was expected.
             Abstained: if the options ask for it and the action's legal mass is too low.
+            Declined: an Abstained, if the policy can abstain (`PolicyConfig.abstains`) and does.
         """
         count, sessions, moments = self.read(observation)
         actions = self._act(sessions, moments)
@@ -256,14 +262,12 @@ class Agent(BeyondActing):
         observation counts as the current step of the episode; a later `act` continues after the plan. Raises as `act`.
         """
         count, sessions, moments = self.read(observation)
-        unsure = self.options.abstain_below is not None
-        earlier = [session.twin() for session in sessions] if unsure else []
+        earlier = [session.twin() for session in sessions] if self.may_abstain else []
         for session, moment in zip(sessions, moments, strict=True):
             session.observe(moment)
         plans = self.runtime.plan(sessions, whole_chunk=True)
-        if unsure:
-            masses = [min(self._mass(plan, place) for place in range(len(plan.actions))) for plan in plans]
-            self._require_trust("plan", sessions, earlier, masses)
+        if earlier:
+            self._require_trust("plan", sessions, earlier, [(plan, range(len(plan.actions))) for plan in plans])
         actions = [plan.actions.copy() for plan in plans]
         for session, played in zip(sessions, actions, strict=True):
             session.skip(played)
@@ -348,32 +352,26 @@ class Agent(BeyondActing):
 
     def _act(self, sessions: Sequence[Session], moments: Sequence[dict[str, Any]]) -> list[Floats]:
         """Takes a step and returns its actions; raises Abstained with all sessions unchanged."""
-        unsure = self.options.abstain_below is not None
-        earlier = [session.twin() for session in sessions] if unsure else []
+        earlier = [session.twin() for session in sessions] if self.may_abstain else []
         actions = self._step(sessions, moments)
-        if unsure:
-            self._require_trust("act", sessions, earlier, [self._mass(*session.newest) for session in sessions])
+        if earlier:
+            newest = [session.newest for session in sessions]
+            self._require_trust("act", sessions, earlier, [(plan, [position]) for plan, position in newest])
         for session in sessions:
             session.advance()
         return actions
 
-    def _mass(self, plan: ActionPlan, position: int) -> float:
-        return min(dimension.legal_mass for dimension in self._distributions(plan, position))
-
     def _require_trust(
-        self, verb: str, sessions: Sequence[Session], earlier: Sequence[Session], masses: Sequence[float]
+        self, verb: str, sessions: Sequence[Session], earlier: Sequence[Session], played: Sequence[Played]
     ) -> None:
-        """Raises Abstained if a row's legal mass is too low; all rows are restored, and that row plans again."""
-        threshold = self.options.abstain_below or 0.0
-        rows = [index for index, mass in enumerate(masses) if not mass >= threshold]
-        if not rows:
+        """Raises Abstained if a row declines, or its legal mass is too low; all rows are restored."""
+        asked = [session.instruction for session in sessions]
+        rows, why = self._distributions.refused(verb, asked, played, self.options.abstain_below)
+        if why is None:
             return
         for index, (session, before) in enumerate(zip(sessions, earlier, strict=True)):
             session.return_to(before, replan=index in rows)
-        raise Abstained(
-            f"{verb}: rows {rows} have a legal mass below {threshold}; stop the robot, look at "
-            "agent.decide(observation), or lower abstain_below"
-        )
+        raise why
 
     def _step(self, sessions: Sequence[Session], moments: Sequence[dict[str, Any]]) -> list[Floats]:
         """Adds the observations to the sessions, plans where needed, and returns the actions of this step."""
@@ -393,7 +391,7 @@ class Agent(BeyondActing):
         for session, action in zip(sessions, actions, strict=True):
             plan, position = session.newest
             dimensions = self._distributions(plan, position, self.options.guidance)
-            mass = min(dimension.legal_mass for dimension in dimensions)
-            abstained = threshold is not None and not mass >= threshold
-            results.append(ActionResult(action, dimensions, plan.actions.copy(), position, abstained, times))
+            abstained = plan.declined or (threshold is not None and not legal_mass(dimensions) >= threshold)
+            able = self._distributions.able(plan, self.options.guidance)
+            results.append(ActionResult(action, dimensions, plan.actions.copy(), position, abstained, times, able))
         return results

@@ -80,8 +80,10 @@ class ActionResult:
         dimensions: one per action dimension.
         chunk: float32 [n, A], the predicted chunk that the action comes from.
         position: index of the action in the chunk.
-        abstained: whether the legal mass is below the agent's `abstain_below`: do not trust this action.
+        abstained: whether the legal mass is below the agent's `abstain_below`, or the policy answered that what is
+            asked for cannot be done: do not play this action.
         milliseconds: time of each stage of this call, and "total"; shared by rows planned together.
+        able: probability that what is asked for can be done; 1 for a policy that was not trained to say so.
     """
 
     action: np.ndarray
@@ -90,6 +92,7 @@ class ActionResult:
     position: int
     abstained: bool
     milliseconds: Mapping[str, float]
+    able: float = 1.0
 
     @property
     def log_probability(self) -> float:

@@ -27,6 +27,10 @@ class Abstained(AgentError):
     """The agent does not trust its action and is configured to refuse in that case."""
 
 
+class Declined(Abstained):
+    """The policy answered that the scene lacks what it is asked for."""
+
+
 class CannotDo(AgentError):
     """The checkpoint lacks a required part, such as the image tokeniser for imagining a goal."""
 

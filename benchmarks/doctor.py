@@ -52,12 +52,15 @@ class DoctorConfig:
     """The checkpoint and environment to examine.
 
     Attributes:
-        agent: Name or folder of a checkpoint.
+        agent: Name or folder of a checkpoint, folder or name of released weights with `robot`.
         env: Name of the environment to act in, or module:Class for one of your own.
+        robot: The robot of released weights to act as (vima, ...), or of a checkpoint by its name; "" picks by the
+            environment.
     """
 
     agent: str = "lift-nano"
     env: str = "robosuite/lift"
+    robot: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,10 +211,11 @@ def checkpoint(config: DoctorConfig) -> Iterator[Diagnosis]:
     """Whether the checkpoint loads, fits the robot of the environment, and has usable statistics."""
     from embodio.agent.checkpoint import load_checkpoint
     from embodio.agent.format.robot_formats import OTHER_ROBOT
+    from embodio.agent.released.loading import is_agent, load_robot
     from embodio.model.weights.checksums import sums_command
 
     try:
-        loaded = load_checkpoint(config.agent)
+        loaded = load_robot(config.agent, config.robot) if config.robot else load_checkpoint(config.agent)
     except (AgentError, ModelError, EnvError) as error:
         yield Diagnosis("checkpoint", "wrong", str(error), "make one with embodio-train, or fetch it again")
         return
@@ -225,18 +229,33 @@ def checkpoint(config: DoctorConfig) -> Iterator[Diagnosis]:
     except EnvError as error:
         yield Diagnosis("environment", "wrong", str(error), "`embodio-envs` lists the environments")
         return
-    nearest = loaded.robots.nearest(wanted)
+    if config.robot and not is_agent(config.agent):
+        yield _released(config, loaded, wanted)
+        return
+    nearest = loaded.robots.pick(config.robot) if config.robot else loaded.robots.nearest(wanted)
     name = f"{nearest}, a robot" if loaded.robots.named else "the robot"
     differences = loaded.robots[nearest].embodiment.differences(wanted)
     if differences:
         found = f"{config.env} differs from {name} of {config.agent} in {in_short(differences, most=12)}"
         yield Diagnosis("environment", "wrong", found, OTHER_ROBOT)
     else:
-        yield from _choice(loaded.robots, wanted, f"{config.env} is {name} of {config.agent}")
+        yield from _choice(loaded.robots, config.robot or wanted, f"{config.env} is {name} of {config.agent}")
     yield from statistics(loaded, nearest)
 
 
-def _choice(robots: RobotFormats, wanted: Embodiment, found: str) -> Iterator[Diagnosis]:
+def _released(config: DoctorConfig, loaded: Checkpoint, wanted: Embodiment) -> Diagnosis:
+    """Whether a robot of the released weights can act in the environment; it takes over its cameras and limits."""
+    from embodio.agent.released.loading import released_format
+    from embodio.agent.released.robots import released_robot
+
+    try:
+        released_format(released_robot(config.robot), loaded.robots.vocabulary, wanted)
+    except (AgentError, EnvError) as error:
+        return Diagnosis("environment", "wrong", str(error), "train from the weights with embodio-train init=")
+    return Diagnosis("environment", "ok", f"{config.env} is {config.robot}, a robot of {config.agent}")
+
+
+def _choice(robots: RobotFormats, wanted: Embodiment | str, found: str) -> Iterator[Diagnosis]:
     """Whether the choice of robot is clear in an environment where at least one can act."""
     try:
         robots.pick(wanted)
@@ -299,7 +318,11 @@ def main(argv: Sequence[str] | None = None, console: Console | None = None) -> i
         argv,
         prog="embodio-doctor",
         description="Checks the machine, a checkpoint and an environment, and says how to fix what is wrong.",
-        examples=("embodio-doctor", "embodio-doctor agent=runs/lift/checkpoint env=robosuite/lift"),
+        examples=(
+            "embodio-doctor",
+            "embodio-doctor agent=runs/lift/checkpoint env=robosuite/lift",
+            "embodio-doctor agent=downloads/uio2-large robot=vima env=vima/rotate",
+        ),
         user_errors=(AgentError, EnvError, ModelError),
     )
     return code or int(bool(wrong))

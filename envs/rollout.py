@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from embodio.envs.errors import SimulatorError
 from embodio.envs.policy import Policy
 
-Status = Literal["success", "failure", "timeout", "error"]
+Status = Literal["success", "failure", "timeout", "abstained", "error"]
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class EpisodeResult:
 
     Attributes:
         seed: seed given to `env.reset`.
-        status: "success"; "failure" (ended without success); "timeout" (horizon reached); "error" (the simulator
-            failed, which is not the fault of the policy).
+        status: "success"; "failure" (ended without success); "timeout" (horizon reached); "abstained" (the policy
+            refused to act); "error" (the simulator failed, which is not the fault of the policy).
         steps: number of actions executed.
         seconds: wall-clock time of the episode.
-        message: the simulator's error, for "error".
+        message: the simulator's error, for "error"; what the policy said, for "abstained".
         first_success: number of actions after which the task was done for the first time, even if it was undone later;
             None if it never was.
         task: name of the task that the seed chose, for environments with several; "" for others.
@@ -69,7 +69,11 @@ class EpisodeResult:
 
 
 def run_episode(
-    env: gymnasium.Env[Any, Any], policy: Policy, seed: int, on_step: OnStep | None = None
+    env: gymnasium.Env[Any, Any],
+    policy: Policy,
+    seed: int,
+    on_step: OnStep | None = None,
+    abstains: tuple[type[Exception], ...] = (),
 ) -> EpisodeResult:
     """Play one episode.
 
@@ -79,6 +83,7 @@ def run_episode(
         policy: anything with `reset(instruction=...)` and `act(observation)`.
         seed: seed of the episode.
         on_step: called after every step, e.g. to record it.
+        abstains: what `policy.act` raises if it refuses to act, such as `embodio.agent.Abstained`.
 
     Returns:
         The result. A SimulatorError becomes status "error"; any other exception is a bug and is raised.
@@ -104,6 +109,8 @@ def run_episode(
                 break
     except SimulatorError as error:
         status, message = "error", str(error)
+    except abstains as error:
+        status, message = "abstained", str(error)
     return EpisodeResult(seed, status, steps, time.perf_counter() - start, message, first_success, task)
 
 

@@ -59,6 +59,7 @@ class TrainConfig(RunConfig):
         size: named size of the network: nano, nano_generalist, large, xl or xxl.
         action_key: the imitated field; "action" for executed actions, "expert_action" for the expert's clean labels.
         holdout: number of episodes, the last of the data set, kept for validation.
+        absent_instructions: instructions for things that the scenes of the data lack, see tasks.next_action.absent.
         value_smoothness: neighbouring value tokens start with similar embeddings; width in tokens, 0 for none.
         policy: the format of the policy; policy.cameras=[all] takes those of the data.
         augment: changes of the images, the state, the instruction and the sound.
@@ -85,6 +86,7 @@ class TrainConfig(RunConfig):
     size: str = "nano"
     action_key: str = "action"
     holdout: int = 16
+    absent_instructions: tuple[str, ...] = ()
     value_smoothness: float = 6.0
     policy: PolicyConfig = field(default_factory=lambda: PolicyConfig(cameras=ALL_CAMERAS))
     augment: AugmentConfig = field(default_factory=AugmentConfig)

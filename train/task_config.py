@@ -26,6 +26,7 @@ class SourceConfig:
         cameras: of this robot, drawn side by side; empty takes policy.cameras.
         action_key: the imitated field; empty takes that of the run.
         holdout: number of episodes, the last ones, kept for validation; null takes that of the run.
+        absent_instructions: instructions for things that its scenes lack; empty takes those of the run.
     """
 
     data: str
@@ -36,6 +37,7 @@ class SourceConfig:
     cameras: tuple[str, ...] = ()
     action_key: str = ""
     holdout: int | None = None
+    absent_instructions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_ranges(self, "sources.<name>.", weight=NOT_NEGATIVE, holdout=COUNT)

@@ -154,7 +154,8 @@ class RemoteAgent:
         Raises:
             ObservationError: names the field that is missing or malformed.
             NotReset: if no instruction was ever given.
-            Abstained: if the agent is configured to refuse actions that it does not trust.
+            Abstained: if the agent is configured to refuse actions that it does not trust; Declined if the policy
+                answers that what is asked for cannot be done.
         """
         return np.asarray(self._call("act", observation=self._seen(observation)))
 

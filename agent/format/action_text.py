@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from embodio.agent.errors import ActionError, CheckpointError
 from embodio.agent.format.codec import ActionCodec
-from embodio.agent.format.grammar import Echo, Forced, Grammar, Level, Part, Spellings, Stop, Word
+from embodio.agent.format.grammar import Able, Echo, Forced, Grammar, Level, Part, Spellings, Stop, Word
 from embodio.model.tokens.vocabulary import Vocabulary
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
 _STEP = "{step}"
+_YES, _NO = "yes", "no"
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -39,6 +40,7 @@ class ActionText:
             one after the other.
         separator: text between two actions.
         whole_episode: the network decides when the actions end.
+        abstains: an answer is "yes" and the actions, or "no".
 
     Raises:
         CheckpointError: a dimension does not occur exactly once in the template, a slot is unknown, or, for whole
@@ -46,33 +48,48 @@ class ActionText:
     """
 
     def __init__(
-        self, codec: ActionCodec, vocabulary: Vocabulary, template: str, separator: str, whole_episode: bool
+        self,
+        codec: ActionCodec,
+        vocabulary: Vocabulary,
+        template: str,
+        separator: str,
+        whole_episode: bool,
+        abstains: bool = False,
     ) -> None:
-        self.codec, self.whole_episode = codec, whole_episode
+        self.codec, self.whole_episode, self.abstains = codec, whole_episode, abstains
         self._vocabulary, self._separator = vocabulary, separator
         names = [dimension.name for dimension in codec.action.dimensions]
         self._pieces = self._parse(template or "".join(f"{{{name}}}" for name in names), names)
         self._order = [piece.dimension for piece in self._pieces if isinstance(piece, _Slot) and piece.words is None]
         if sorted(self._order) != list(range(len(names))):
             raise CheckpointError(f"action_text: {template!r} must hold each of {names} exactly once")
-        self._grammars: dict[tuple[int, bool], Grammar] = {}
+        yes, no = (tuple(vocabulary.encode(word)) for word in (_YES, _NO))
+        self._able = (Able(no, yes),) if abstains else ()
+        self._grammars: dict[tuple[int, bool, bool], Grammar] = {}
         self.grammar(2)
 
-    def grammar(self, actions: int, ends: bool | None = None) -> Grammar:
-        """The grammar of `actions` actions; `ends`: the answer may end after each of them, None as in the policy."""
-        ends = self.whole_episode if ends is None else ends
-        if (actions, ends) not in self._grammars:
+    def grammar(self, actions: int) -> Grammar:
+        """The grammar of the policy's answers of `actions` actions."""
+        return self._grammar(actions, self.whole_episode, self.abstains)
+
+    def _grammar(self, actions: int, ends: bool, able: bool) -> Grammar:
+        """`ends`: the answer may end after each action; `able`: it begins with "yes", or is "no"."""
+        key = (actions, ends, able)
+        if key not in self._grammars:
             if len(self._grammars) >= 256:
                 self._grammars.clear()
-            self._grammars[actions, ends] = self._compile(actions, ends)
-        return self._grammars[actions, ends]
+            self._grammars[key] = self._compile(*key)
+        return self._grammars[key]
 
     def choice_of(self, action: int, dimension: int) -> int:
         """The index of the choice that determines dimension `dimension` of action `action` in the policy's grammar."""
-        return action * (self.codec.size + int(self.whole_episode)) + self._order.index(dimension)
+        return int(self.abstains) + action * (self.codec.size + int(self.whole_episode)) + self._order.index(dimension)
 
     def choices(self, actions: npt.ArrayLike) -> Ints:
         """Choices int64 [C] of `grammar(n)` for actions [n, A]; raises ActionError as the codec does."""
+        return np.concatenate([np.ones(int(self.abstains), dtype=np.int64), self._chosen(actions)])
+
+    def _chosen(self, actions: npt.ArrayLike) -> Ints:
         levels = np.atleast_2d(self.codec.levels(actions))[:, self._order]
         if self.whole_episode:
             levels = np.concatenate([np.ones((len(levels), 1), dtype=np.int64), levels], axis=1)
@@ -84,11 +101,31 @@ class ActionText:
         values = np.atleast_2d(np.asarray(actions))
         if not len(values):
             return []
-        return [int(token) for token in self.grammar(len(values)).write(self.choices(values))]
+        grammar = self._grammar(len(values), self.whole_episode, able=False)
+        return [int(token) for token in grammar.write(self._chosen(values))]
 
-    def actions(self, choices: npt.NDArray[np.integer], ends: bool | None = None) -> list[Floats]:
-        """Choices [B, C] -> the actions float32 [n, A] of each row; `ends` as in `grammar`."""
-        ends, rows = self.whole_episode if ends is None else ends, len(choices)
+    def answer(self, actions: npt.ArrayLike) -> list[int]:
+        """Actions [n, A] -> the answer of a policy, `write` after "yes" if it abstains; "no" for no actions [0, A]."""
+        written = self.write(actions)
+        return [*(token for able in self._able for token in (able.yes if written else able.no)), *written]
+
+    def read_answer(self, ids: npt.ArrayLike) -> Floats:
+        """The inverse of `answer`; raises ActionError as `read` does, or for an answer that is not "yes" or "no"."""
+        tokens = np.asarray(ids)
+        for able in self._able:
+            if tuple(tokens.tolist()) == able.no:
+                return np.zeros((0, self.codec.size), dtype=np.float32)
+            if tuple(tokens[: len(able.yes)].tolist()) != able.yes:
+                raise ActionError(f"action tokens: an answer of this policy begins with {_YES!r}, or is {_NO!r}")
+            tokens = tokens[len(able.yes) :]
+        return self.read(tokens)
+
+    def actions(self, choices: npt.NDArray[np.integer]) -> list[Floats]:
+        """Choices [B, C] of `grammar` -> the actions float32 [n, A] of each row, those after "yes" if it is "no"."""
+        return self._actions(choices[:, int(self.abstains) :], self.whole_episode)
+
+    def _actions(self, choices: npt.NDArray[np.integer], ends: bool) -> list[Floats]:
+        rows = len(choices)
         stride = self.codec.size + int(ends)
         padded = np.concatenate([np.ones((rows, int(ends)), dtype=np.int64), choices], axis=1)
         table = padded.reshape(rows, -1, stride)
@@ -109,11 +146,11 @@ class ActionText:
         if tokens.ndim != 1 or not tokens.size:
             raise ActionError(f"action tokens: expected integers [T], got {tokens.dtype} {tokens.shape}")
         for count in range(1, len(tokens) + 1):
-            grammar = self.grammar(count, ends=False)
+            grammar = self._grammar(count, ends=False, able=False)
             if grammar.length < len(tokens) - 1:
                 continue
             if grammar.accepts(tokens):
-                return self.actions(grammar.parse(tokens)[None], ends=False)[0]
+                return self._actions(grammar.parse(tokens)[None], ends=False)[0]
             if grammar.length >= len(tokens) and not grammar.ragged:
                 grammar.parse(tokens)
         raise ActionError(f"action tokens: {len(tokens)} are not a whole number of actions; decode with `grammar`")
@@ -138,9 +175,9 @@ class ActionText:
                 raise CheckpointError(f"action_text: there is no {{{part}}}; there are {['step', *names]}")
         return pieces
 
-    def _compile(self, actions: int, ends: bool) -> Grammar:
-        parts: list[Part] = []
-        choices = 0
+    def _compile(self, actions: int, ends: bool, able: bool) -> Grammar:
+        parts: list[Part] = [*self._able] if able else []
+        choices = len(parts)
         for number in range(1, actions + 1):
             stops = ends and number > 1
             first, choices = len(parts), choices + int(stops)

@@ -53,39 +53,54 @@ class Stop:
     go_on: int
 
 
-Part = Forced | Level | Word | Echo | Stop
+@dataclass(frozen=True, eq=False)
+class Able:
+    """A choice whether what is asked for can be done: the answer is `no` (0), or goes on after `yes` (1).
+
+    Decoding goes on after `yes` either way, so that the actions are known that an agent declined to play.
+    """
+
+    no: tuple[int, ...]
+    yes: tuple[int, ...]
+
+
+Part = Forced | Level | Word | Echo | Stop | Able
+Choice = Level | Word | Stop | Able
 
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
     """The parts of an answer in order.
 
-    Every answer is the outcome of C choices, one for each Level, Word and Stop: `write` turns choices into tokens,
-    `parse` tokens into choices. Parts that follow from the choices (`Forced`, `Echo`) are filled in without running
-    the network, which reads them together with the next token that it has to choose.
+    Every answer is the outcome of C choices, one for each Level, Word, Stop and Able: `write` turns choices into
+    tokens, `parse` tokens into choices. Parts that follow from the choices (`Forced`, `Echo`) are filled in without
+    running the network, which reads them together with the next token that it has to choose.
 
     Raises:
-        ActionError: a part has no alternatives, one word is a prefix of another, or an Echo fits no earlier choice.
+        ActionError: a part has no alternatives, one word is a prefix of another, an Echo fits no earlier choice, or
+            `no` and `yes` begin alike.
     """
 
     parts: tuple[Part, ...]
-    choices: tuple[Level | Word | Stop, ...] = field(init=False)
+    choices: tuple[Choice, ...] = field(init=False)
     """The parts that the network chooses, in order."""
 
     def __post_init__(self) -> None:
         if not self.parts:
             raise ActionError("grammar: an answer needs at least one position")
-        choices: list[Level | Word | Stop] = []
+        choices: list[Choice] = []
         for position, part in enumerate(self.parts):
             if isinstance(part, Level) and (part.ids.ndim != 1 or not len(part.ids) or part.ids.dtype != np.int64):
                 raise ActionError(f"grammar: position {position} needs int64 [n] with at least one id")
             if isinstance(part, Word):
                 _require_prefix_free(part.spellings)
+            if isinstance(part, Able) and part.no[:1] == part.yes[:1]:
+                raise ActionError(f"grammar: position {position} needs two words with different first tokens")
             if isinstance(part, Echo):
                 other = choices[part.of] if 0 <= part.of < len(choices) else None
                 if not isinstance(other, Word | Level) or _width(other) != len(part.spellings):
                     raise ActionError(f"grammar: position {position} echoes choice {part.of}, which does not fit")
-            if isinstance(part, Level | Word | Stop):
+            if isinstance(part, Choice):
                 choices.append(part)
         object.__setattr__(self, "choices", tuple(choices))
 
@@ -103,13 +118,13 @@ class Grammar:
     def ragged(self) -> bool:
         """Whether answers differ in length, or in the positions of their parts."""
         return any(
-            isinstance(part, Stop)
+            isinstance(part, Stop | Able)
             or (isinstance(part, Word | Echo) and len({len(word) for word in part.spellings}) > 1)
             for part in self.parts
         )
 
     def write(self, choices: npt.ArrayLike) -> Ids:
-        """Choices int [C] -> tokens int64 [T']; choices after a chosen Stop are ignored.
+        """Choices int [C] -> tokens int64 [T']; choices after a chosen Stop, or after `no`, are ignored.
 
         Raises:
             ActionError: a choice that does not exist.
@@ -134,12 +149,16 @@ class Grammar:
                 if choice == 0:
                     break
                 ids.append(part.go_on)
+            elif isinstance(part, Able):
+                ids += part.yes if choice else part.no
+                if choice == 0:
+                    break
             else:
                 ids += (int(part.ids[choice]),) if isinstance(part, Level) else part.spellings[choice]
         return np.array(ids, dtype=np.int64)
 
     def parse(self, ids: npt.ArrayLike) -> Ids:
-        """Tokens [T'], with or without the end token -> choices int64 [C], -1 after a chosen Stop.
+        """Tokens [T'], with or without the end token -> choices int64 [C], -1 after a chosen Stop or `no`.
 
         Raises:
             ActionError: the grammar does not allow the tokens; names the position.
@@ -156,6 +175,11 @@ class Grammar:
                 if not chosen[-1]:
                     break
                 place = _expect(given, place, (part.go_on,))
+            elif isinstance(part, Able):
+                chosen.append(int(tuple(given[place : place + 1]) != part.no[:1]))
+                place = _expect(given, place, part.yes if chosen[-1] else part.no)
+                if not chosen[-1]:
+                    break
             elif isinstance(part, Forced | Echo):
                 place = _expect(given, place, part.ids if isinstance(part, Forced) else part.spellings[chosen[part.of]])
             else:
@@ -186,7 +210,7 @@ def _find(part: Level | Word, given: list[int], place: int) -> int:
     return int(found[0])
 
 
-def _width(part: Level | Word | Stop) -> int:
+def _width(part: Choice) -> int:
     if isinstance(part, Level):
         return len(part.ids)
     return len(part.spellings) if isinstance(part, Word) else 2
@@ -195,6 +219,8 @@ def _width(part: Level | Word | Stop) -> int:
 def _longest(part: Part) -> int:
     if isinstance(part, Forced):
         return len(part.ids)
+    if isinstance(part, Able):
+        return max(len(part.no), len(part.yes))
     return max(map(len, part.spellings)) if isinstance(part, Word | Echo) else 1
 
 

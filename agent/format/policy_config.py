@@ -63,6 +63,8 @@ class PolicyConfig:
         value_rounding: how a number becomes one of the bins: nearest, or trunc as the released weights were trained.
         value_denominator: how a bin becomes a number: bin / 999 covers the whole range; 1000, which needs 1000 action
             bins, is how the reference reads VIMA's plans.
+        abstains: an answer is "yes" and the actions, or "no" where the scene lacks what is asked for, which an agent
+            does not play: `act` raises Declined. Training shows both with tasks.next_action.absent.
     """
 
     cameras: tuple[str, ...]
@@ -86,6 +88,7 @@ class PolicyConfig:
     join_text: bool = added_later(False)
     value_rounding: str = added_later("nearest")
     value_denominator: int = added_later(999)
+    abstains: bool = added_later(False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cameras", tuple(self.cameras))

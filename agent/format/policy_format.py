@@ -75,7 +75,7 @@ class PolicyFormat:
         self._state_slots = self._numbers_of_slots()
         self._prefix = vocabulary.prefix_id("text", "S")
         self.action_text = ActionText(
-            self.codec, vocabulary, config.action_text, config.separator, config.whole_episode
+            self.codec, vocabulary, config.action_text, config.separator, config.whole_episode, config.abstains
         )
         if config.microphone and embodiment.microphone is None:
             raise CheckpointError(f"microphone: {embodiment.name} has none; train the policy without sound")
@@ -323,7 +323,8 @@ class PolicyFormat:
                 sound so far, from `sound`; "previous_actions" are the actions before it, [n, A]; "history" are the
                 steps of the history frames, each with "state" and "action", see `history_text`.
             instruction: what the robot should do.
-            actions: [K, A] the next K actions, in training; for whole episodes [n, A] with n from 1 to K.
+            actions: [K, A] the next K actions, in training; for whole episodes [n, A] with n from 1 to K; [0, A] to
+                abstain, for a policy that can.
 
         Raises:
             ActionError: if `actions` has the wrong shape.
@@ -345,25 +346,28 @@ class PolicyFormat:
     def _target(self, actions: npt.ArrayLike) -> list[str | int]:
         chunk = np.asarray(actions)
         longest = self.config.chunk
-        fits = chunk.ndim == 2 and (1 <= len(chunk) <= longest if self.whole_episode else len(chunk) == longest)
+        counts = range(1, longest + 1) if self.whole_episode else (longest,)
+        fits = chunk.ndim == 2 and (len(chunk) in counts or (self.config.abstains and not len(chunk)))
         if not fits or chunk.shape[1] != self.codec.size:
             expected = f"(1 to {longest}, {self.codec.size})" if self.whole_episode else (longest, self.codec.size)
             raise ActionError(f"actions: expected {expected}, got {chunk.shape}")
-        return list(self.write(chunk))
+        return list(self.action_text.answer(chunk))
 
     def write(self, actions: npt.ArrayLike) -> list[int]:
-        """Actions [n, A] -> token ids of an answer, without the end token; raises ActionError."""
+        """Actions [n, A] -> token ids, without the end token; raises ActionError."""
         return self.action_text.write(actions)
 
     def actions(self, ids: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Answer tokens [T] -> actions float32 [n, A]; [..., T] -> [..., n, A] for answers of equal length.
+
+        The answer "no" of a policy that abstains has no actions, [0, A].
 
         Raises:
             ActionError: if the tokens are not a whole number of actions, or an id is not legal at its position.
         """
         tokens = np.asarray(ids)
         if tokens.ndim < 2:
-            return self.action_text.read(tokens)
+            return self.action_text.read_answer(tokens)
         return np.stack([self.actions(row) for row in tokens])
 
 

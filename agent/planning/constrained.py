@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from embodio.agent.format.grammar import Echo, Forced, Grammar, Level, Stop, Word
+from embodio.agent.format.grammar import Able, Choice, Echo, Forced, Grammar, Level, Stop, Word
 from embodio.model.inference.answer_reader import AnswerReader, DecoderWeights
 from embodio.model.inference.layer_step import Product, float_product
 from embodio.model.inference.word_tree import UNDEFINED, WordTree
@@ -29,7 +29,8 @@ class Answer:
 
     Attributes:
         grammar: the grammar of the answers.
-        choices: int64 [B, C], every one legal; -1 after a chosen Stop.
+        choices: int64 [B, C], every one legal; -1 after a chosen Stop. After `no` they are those that `yes` would have
+            been followed by.
         hidden: for each choice made, decoder outputs [B, 1 + m, D] at the token before it and at the m prefixes of its
             words; the product with a row of the text table is the logit of that id.
         neutral: the same for the neutral instruction, under guidance.
@@ -44,6 +45,10 @@ class Answer:
     def ids(self) -> list[Ints]:
         """The tokens int64 [T'] of each row, without the end token."""
         return [self.grammar.write(row) for row in self.choices]
+
+    def declines(self, row: int) -> bool:
+        """Whether the answer of a row is `no`."""
+        return isinstance(self.grammar.parts[0], Able) and int(self.choices[row, 0]) == 0
 
 
 @dataclass(eq=False)
@@ -94,16 +99,22 @@ class ConstrainedDecoder:
         self._hides = bool(words) or any(choice.echoes for choice in self._choices)
         self._capacity = len(forced) + max((len(tree.tokens) for tree in words), default=0)
 
-    def _compile(self, part: Level | Word | Stop, end: int) -> _Choice:
+    def _compile(self, part: Choice, end: int) -> _Choice:
         table = self._weights.model.table("text").detach()
         if isinstance(part, Word):
             tree = WordTree(part.spellings, self._device)
             return _Choice(end, end, False, lambda hidden: tree.scores(state_logits(hidden, table)), tree.padded, tree)
-        ids = part.ids if isinstance(part, Level) else np.array([EOS_ID, part.go_on], dtype=np.int64)
+        if isinstance(part, Level):
+            ids = part.ids
+        else:
+            pair = [EOS_ID, part.go_on] if isinstance(part, Stop) else [part.no[0], part.yes[0]]
+            ids = np.array(pair, dtype=np.int64)
         if ids.tobytes() not in self._tables:
             allowed = torch.as_tensor(ids, device=self._device)
             self._tables[ids.tobytes()] = (allowed[:, None], float_product(table.index_select(0, allowed)))
         spelled, product = self._tables[ids.tobytes()]
+        if isinstance(part, Able):
+            spelled = torch.as_tensor([part.yes, part.yes], device=self._device)
         return _Choice(end, end, isinstance(part, Stop), lambda hidden: product(hidden[:, 0], len(hidden)), spelled)
 
     @torch.inference_mode()

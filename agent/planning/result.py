@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,8 @@ import torch
 from torch.nn import functional
 
 from embodio.agent.answers import DimensionDistribution
+from embodio.agent.errors import Abstained, Declined
+from embodio.agent.format.grammar import Able
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.agent.planning.constrained import Answer, guided
 from embodio.model.inference.word_tree import UNDEFINED, WordTree
@@ -34,9 +38,23 @@ class ActionPlan:
     row: int
 
     @property
+    def declined(self) -> bool:
+        """Whether the answer is that what is asked for cannot be done; `actions` are then not to be played."""
+        return self.answer.declines(self.row)
+
+    @property
     def ids(self) -> npt.NDArray[np.int64]:
         """The tokens [T] of the answer, without the end token."""
         return self.answer.grammar.write(self.answer.choices[self.row])
+
+
+Played = tuple[ActionPlan, Iterable[int]]
+"""A plan, and the positions of the actions in it that are played."""
+
+
+def legal_mass(dimensions: Sequence[DimensionDistribution]) -> float:
+    """The legal mass of an action, the smallest of its dimensions."""
+    return min(dimension.legal_mass for dimension in dimensions)
 
 
 class Distributions:
@@ -78,6 +96,55 @@ class Distributions:
                 DimensionDistribution(dimension.name, self._levels[index], probabilities, chosen, mass, dimension.words)
             )
         return tuple(found)
+
+    def able(self, plan: ActionPlan, guidance: float = 0.0) -> float:
+        """Probability that what is asked for can be done, as the plan's answer says; 1 without such an answer."""
+        part = plan.answer.grammar.parts[0]
+        if not isinstance(part, Able):
+            return 1.0
+        table = self._table[[part.no[0], part.yes[0]]]
+        with torch.inference_mode():
+            scores = functional.linear(plan.answer.hidden[0][plan.row, 0], table).double()
+            if plan.answer.neutral:
+                scores = guided(
+                    scores, functional.linear(plan.answer.neutral[0][plan.row, 0], table).double(), guidance
+                )
+            return float(torch.nan_to_num(scores.softmax(0), nan=0.0)[1])
+
+    def refused(
+        self,
+        verb: str,
+        asked: Sequence[Any],
+        played: Sequence[Played],
+        threshold: float | None,
+    ) -> tuple[list[int], Abstained | None]:
+        """The rows that are not to be played and why: those that decline, else those with too low a legal mass.
+
+        Args:
+            verb: what was called.
+            asked: the instruction of each row.
+            played: what would be played of each.
+            threshold: the lowest legal mass; None for any.
+        """
+        rows = [index for index, (plan, _) in enumerate(played) if plan.declined]
+        if rows:
+            given = ", ".join(f"{asked[index]!r:.80}" for index in rows)
+            return rows, Declined(
+                f"{verb}: rows {rows} were asked for {given}, and the policy answers that it cannot be done in what it "
+                "sees; reset with another instruction, or look at agent.decide(observation).able"
+            )
+        if threshold is None:
+            return [], None
+        masses = [min(legal_mass(self(plan, position)) for position in positions) for plan, positions in played]
+        rows = [index for index, mass in enumerate(masses) if not mass >= threshold]
+        return rows, (
+            Abstained(
+                f"{verb}: rows {rows} have a legal mass below {threshold}; stop the robot, look at "
+                "agent.decide(observation), or lower abstain_below"
+            )
+            if rows
+            else None
+        )
 
     def _scores(self, dimension: int, hidden: torch.Tensor) -> torch.Tensor:
         """Log-probabilities float64 [n] of the levels over the whole vocabulary, from hidden [1 + m, D]."""

@@ -70,7 +70,7 @@ class AgentPolicy:
 
     def act(self, states: Sequence[Agent], observations: Sequence[Any]) -> list[np.ndarray | AgentError]:
         """The next action of each client, planned together where a plan is needed."""
-        if self.agent.options.abstain_below is not None:
+        if self.agent.may_abstain:
             return [self._one(state, observation) for state, observation in zip(states, observations, strict=True)]
         answers: dict[int, np.ndarray | AgentError] = {}
         sessions: list[Session] = []

@@ -16,7 +16,7 @@ from embodio.benchmarks.rollouts.latency import Latency, append_times, read_time
 from embodio.benchmarks.rollouts.player import VIDEOS, Played, Player, PlayerConfig
 from embodio.benchmarks.rollouts.recording import recording
 from embodio.benchmarks.rollouts.report import write_report
-from embodio.benchmarks.rollouts.results import STATUSES, Results, another_video, keep_videos
+from embodio.benchmarks.rollouts.results import Results, another_video, keep_videos
 from embodio.benchmarks.rollouts.workers import play_here, play_in_workers
 from embodio.benchmarks.speed.machine import machine, usable_cores, versions
 from embodio.datasets.errors import CollectionError
@@ -50,6 +50,7 @@ def player_config(config: RolloutConfig) -> PlayerConfig:
         staging=None if config.record_folder is None else config.record_folder.absolute() / STAGING,
         perturb=config.condition,
         spoken=str(spoken_folder(config.spoken)) if config.spoken else "",
+        instruction=config.instruction,
     )
 
 
@@ -164,9 +165,9 @@ def table(results: Results) -> Table:
     shown = Table(title=f"{results.settings['agent']} on {results.settings['env']}", show_header=False)
     shown.add_row("success rate", f"{rate}  (95% interval {low:.1%} to {high:.1%})", style="bold")
     shown.add_row("episodes", str(summary.episodes))
-    for status in STATUSES:
+    for status, count in summary.shown.items():
         note = "  (simulator; not in the success rate)" if status == "error" else ""
-        shown.add_row(f"  {status}", f"{summary.counts[status]}{note}")
+        shown.add_row(f"  {status}", f"{count}{note}")
     if summary.any_step_rate != summary.success_rate:
         shown.add_row("success at any step", f"{summary.any_step_rate:.1%}")
     if summary.mean_steps is not None:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from embodio.agent import Agent
+from embodio.agent import Abstained, Agent
 from embodio.benchmarks.rollouts.latency import TimedPolicy
 from embodio.benchmarks.rollouts.results import EpisodeRow
-from embodio.benchmarks.rollouts.told_aloud import ToldAloud
+from embodio.benchmarks.rollouts.told import ToldAloud, ToldOtherwise
 from embodio.benchmarks.rollouts.video import EpisodeVideo
 from embodio.datasets.episodes.recorded.prompt import has_prompts
 from embodio.datasets.recording.collection_store import CollectedEpisode, stage
@@ -47,6 +47,7 @@ class PlayerConfig:
         perturb: Perturbations of every episode, in full; "" for none.
         robot: Robot of the agent by its name; "" picks by the environment.
         spoken: Folder of instructions read aloud that the agent hears in place of words; "" for words.
+        instruction: Words in place of the environment's instruction; "" for that of the environment.
     """
 
     agent: str
@@ -62,6 +63,7 @@ class PlayerConfig:
     perturb: str = ""
     robot: str = ""
     spoken: str = ""
+    instruction: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ class Player:
         self._told: ToldAloud | None = None
         if config.spoken:
             self._told = ToldAloud(self._untimed, SpokenInstructions(config.spoken, "held_out"))
-        self._policy = TimedPolicy(self._told or self._untimed)
+        policy = ToldOtherwise(self._untimed, config.instruction) if config.instruction else self._untimed
+        self._policy = TimedPolicy(self._told or policy)
 
     @property
     def embodiment(self) -> Embodiment:
@@ -123,9 +126,10 @@ class Player:
             self._told.number = seed - self._config.seed
         with self._video(seed, film) as video:
             recorder = self._recorder()
-            result = run_episode(self._env, self._policy, seed, on_step=self._watcher(video, recorder))
+            watch = self._watcher(video, recorder)
+            result = run_episode(self._env, self._policy, seed, on_step=watch, abstains=(Abstained,))
             name = None if video is None else video.finish(result.status)
-        if recorder is not None and result.status != "error":
+        if recorder is not None and result.status not in ("abstained", "error"):
             self._stage(result, recorder)
         row = EpisodeRow(
             seed,

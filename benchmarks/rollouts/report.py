@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from embodio.benchmarks.rollouts.curve import curve_svg
-from embodio.benchmarks.rollouts.results import DEFINITION, STATUSES, Results
+from embodio.benchmarks.rollouts.results import DEFINITION, Results
 from embodio.datasets.pages.html_page import html_page
 from embodio.model.writing import write_bytes
 
 # A sign besides the colour, for colour-blind readers.
-SIGNS = {"success": "✓", "failure": "✕", "timeout": "◷", "error": "!"}
+SIGNS = {"success": "✓", "failure": "✕", "timeout": "◷", "abstained": "∅", "error": "!"}
 
 
 def write_report(results: Results, path: Path, videos: Path, command: str) -> None:
@@ -54,7 +54,7 @@ def report_html(results: Results, videos: Path, command: str) -> bytes:
 def _tiles(results: Results) -> dict[str, str]:
     """The figures other than the success rate, name -> value."""
     summary, latency = results.summary, results.latency
-    tiles = {f"{SIGNS[status]} {status}": str(summary.counts[status]) for status in STATUSES[1:]}
+    tiles = {f"{SIGNS[status]} {status}": str(count) for status, count in summary.shown.items() if status != "success"}
     tiles["steps to success, mean"] = "n/a" if summary.mean_steps is None else f"{summary.mean_steps:.1f}"
     if summary.any_step_rate != summary.success_rate:
         tiles["success at any step"] = f"{summary.any_step_rate:.1%}"

@@ -15,17 +15,18 @@ from embodio.benchmarks.rollouts.latency import Latency
 from embodio.benchmarks.statistics.intervals import wilson_interval
 from embodio.model.writing import write_text
 
-STATUSES = ("success", "failure", "timeout", "error")
+STATUSES = ("success", "failure", "timeout", "abstained", "error")
 DEFINITION = (
-    "success_rate = success / (success + failure + timeout), where success means that the task is done at the last "
-    "step; any_step_rate counts the episodes in which it was done at any step (first_success). An error is a "
-    "breakdown of the simulator; it says nothing about the policy and is counted separately."
+    "success_rate = success / (success + failure + timeout + abstained), where success means that the task is done at "
+    "the last step; any_step_rate counts the episodes in which it was done at any step (first_success). Abstained "
+    "means that the policy refused to act. An error is a breakdown of the simulator; it says nothing about the policy "
+    "and is counted separately."
 )
-_UNLESS_USUAL = ("robot", "perturb", "spoken")
+_UNLESS_USUAL = ("robot", "perturb", "spoken", "instruction")
 """Settings that are there only where they are not the usual ones."""
 _VERSION = 2
 
-_VIDEO_RANK = {"failure": 0, "timeout": 0, "error": 1, "success": 2}
+_VIDEO_RANK = {"failure": 0, "timeout": 0, "abstained": 1, "error": 1, "success": 2}
 """Statuses in the order in which videos are kept; a broken simulator tells less than a failed policy."""
 
 
@@ -35,10 +36,11 @@ class EpisodeRow:
 
     Attributes:
         seed: Seed of the environment's reset.
-        status: "success", "failure" (ended without success), "timeout" (horizon reached) or "error" (simulator broke).
+        status: "success", "failure" (ended without success), "timeout" (horizon reached), "abstained" (the policy
+            refused to act) or "error" (simulator broke).
         steps: Actions played.
         seconds: Wall-clock time.
-        message: What the simulator said, for errors.
+        message: What the simulator said, for errors, or the policy, where it abstained.
         video: File name of its video inside the folder `videos`, if it has one.
         first_success: Actions after which the task was done for the first time, even if it was undone later; None if
             it never was.
@@ -76,6 +78,11 @@ class Summary:
     any_step_rate: float | None
     mean_steps: float | None
     seconds: float
+
+    @property
+    def shown(self) -> dict[str, int]:
+        """The counts without that of abstained episodes where there are none, as for most agents."""
+        return {status: count for status, count in self.counts.items() if count or status != "abstained"}
 
 
 @dataclass

@@ -20,6 +20,7 @@ from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run
 from embodio.train.command_line.job_settings import require_conditions, require_shard
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, require_ranges
+from embodio.train.command_line.schema import UsageError
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class RolloutConfig:
             agent hears one of them, said by a held-out voice, in place of the words. "" tells it in words.
         robot: The robot of released weights to act as (vima, ...), or of a checkpoint by its name; "" picks by the
             environment.
+        instruction: What the agent is asked for in every episode in place of the environment's instruction, such as a
+            thing that the scene lacks, to see whether it abstains. "" leaves it.
     """
 
     out: Path
@@ -72,6 +75,7 @@ class RolloutConfig:
     restart: bool = False
     spoken: str = ""
     robot: str = ""
+    instruction: str = ""
 
     def __post_init__(self) -> None:
         require_ranges(self, episodes=AT_LEAST_ONE, seed=COUNT, video=COUNT, workers=AT_LEAST_ONE, threads=COUNT)
@@ -79,6 +83,11 @@ class RolloutConfig:
         if self.shard:
             require_shard(self.shard)
         require_conditions(self.perturb, self.level)
+        if self.instruction and (self.spoken or self.record):
+            other = (
+                "spoken: the agent is told in one way" if self.spoken else "record: it notes what the environment asks"
+            )
+            raise UsageError(f"instruction, {other}; leave one of the two out")
 
     @property
     def in_workers(self) -> bool:
@@ -90,7 +99,7 @@ class RolloutConfig:
         """The settings that decide how an episode goes, and the shard; all episodes of a folder share them."""
         names = ("agent", "env", "seed", "replan", "horizon", "device")
         shard = {"shard": self.shard, "episodes": self.episodes} if self.shard else {}
-        spoken = {"spoken": self.spoken} if self.spoken else {}
+        spoken = {name: getattr(self, name) for name in ("spoken", "instruction") if getattr(self, name)}
         perturbed = {"perturb": self.condition} if self.perturb else {}
         robot = {"robot": self.robot} if self.robot else {}
         return {name: getattr(self, name) for name in names} | robot | perturbed | spoken | shard
@@ -124,7 +133,8 @@ class RolloutConfig:
         """The command line that gives the same episodes."""
         names = ("agent", "env", "episodes", "seed", "replan", "horizon", "video")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        given |= {name: getattr(self, name) for name in ("robot", "perturb", "spoken", "shard") if getattr(self, name)}
+        unusual = ("robot", "perturb", "spoken", "instruction", "shard")
+        given |= {name: getattr(self, name) for name in unusual if getattr(self, name)}
         given |= {"level": self.level} if self.perturb else {}
         return shlex.join(["embodio-rollout", *(f"{name}={value}" for name, value in given.items()), f"out={self.out}"])
 

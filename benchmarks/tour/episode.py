@@ -11,7 +11,7 @@ import numpy as np
 
 from embodio.agent import Agent, Judgement
 from embodio.benchmarks.errors import BenchmarkError
-from embodio.benchmarks.rollouts.told_aloud import ToldAloud
+from embodio.benchmarks.rollouts.told import ToldAloud
 from embodio.benchmarks.rollouts.video import EpisodeVideo
 from embodio.datasets.tasks.parts.spoken import SpokenInstructions
 from embodio.envs import Policy, StepRecord, make_env, run_episode

@@ -32,14 +32,19 @@ class NextActionConfig(TaskConfig):
         spoken: folder of instructions read aloud, one of which takes the place of the words; empty for words. The
             policy needs prompt_sounds.
         voices: of these, "held_out" for held-out voices, "known" for the others; empty for all.
+        absent: share of the examples that ask for one of the absent_instructions of the data set, and have "no" for an
+            answer; the policy needs policy.abstains.
     """
 
     goal_ahead: int = 0
     spoken: str = ""
     voices: str = ""
+    absent: float = 0.0
 
     def __post_init__(self) -> None:
-        """Checks the range; raises DatasetError."""
+        """Checks ranges; raises DatasetError."""
+        if not 0.0 <= self.absent < 1.0:
+            raise DatasetError(f"tasks.next_action.absent: got {self.absent}, expected a share from 0 to below 1")
         if self.goal_ahead < 0:
             raise DatasetError(
                 f"tasks.next_action.goal_ahead: got {self.goal_ahead}, expected 0 or more steps, where 0 is the end"
@@ -52,7 +57,7 @@ class Demonstrated(NamedTuple):
     Attributes:
         window: observations, oldest first; those that the policy does not read are empty.
         instruction: the instruction of the episode.
-        actions: the actions that followed, [n, A].
+        actions: the actions that followed, [n, A]; none where the instruction asks for what the scene lacks.
     """
 
     window: list[dict[str, Any]]
@@ -64,7 +69,8 @@ class NextAction(MomentTask[NextActionConfig]):
     """Behaviour cloning: image, state and instruction in, the next K actions out (paper, section D.10).
 
     Near the end of an episode the last action is repeated to fill the chunk. A policy of whole episodes sees the
-    steps with at most K actions left, and all of these actions. The words are those of the policy's format.
+    steps with at most K actions left, and all of these actions. The words are those of the policy's format. Without a
+    generator, every n-th record asks for what the scene lacks, in the share of the settings.
     """
 
     name = "next_action"
@@ -84,6 +90,20 @@ class NextAction(MomentTask[NextActionConfig]):
             if not policy_format.prompt_sounds:
                 raise DatasetError("tasks.next_action.spoken: the policy reads no sounds; set policy.prompt_sounds=1")
             self._spoken = SpokenInstructions(self.config.spoken, self.config.voices)
+        if self.config.absent:
+            self._require_absent()
+
+    def _require_absent(self) -> None:
+        """Checks that the policy can abstain, and that something is known to be absent; raises DatasetError."""
+        if not self._policy_format.config.abstains:
+            raise DatasetError("tasks.next_action.absent: the policy cannot abstain; set policy.abstains=true")
+        if not self.shared.absent_instructions:
+            raise DatasetError(
+                "tasks.next_action.absent: nothing is known to be absent; set absent_instructions, or "
+                "sources.<name>.absent_instructions, to what the scenes of the data lack"
+            )
+        if self.config.spoken:
+            raise DatasetError("tasks.next_action.absent: it asks in words, but spoken is set; leave one of them out")
 
     @classmethod
     def draws(cls) -> bool:
@@ -122,10 +142,22 @@ class NextAction(MomentTask[NextActionConfig]):
             parts = scene.recorded_parts()
         else:
             parts = self._said(self._spoken, scene, index, step, generator)
+        if self._is_absent(index, generator):
+            asked = self.shared.absent_instructions
+            place = int(index * self.config.absent) if generator is None else int(generator.integers(len(asked)))
+            scene.reword(asked[place % len(asked)])
+            return Demonstrated(window, scene.instruction, actions[:0])
         if parts is not None:
             return Demonstrated(window, self._policy_format.read_instruction(parts), actions)
         scene.draw_wording(step, generator)
         return Demonstrated(window, scene.instruction, actions)
+
+    def _is_absent(self, index: int, generator: np.random.Generator | None) -> bool:
+        """Whether the record asks for what the scene lacks."""
+        share = self.config.absent
+        if not share:
+            return False
+        return int((index + 1) * share) > int(index * share) if generator is None else bool(generator.random() < share)
 
     @staticmethod
     def _said(

@@ -44,6 +44,7 @@ class CompareConfig:
         device: where the networks run, cpu or cuda.
         perturb: perturbations of the episodes, such as camera:3+light:3; "" plays none.
         engine: who plays where workers is above 1, local (processes of this machine) or ray.
+        robot: the robot as which both agents act, as embodio-rollout takes it; "" picks by the environment.
     """
 
     a: str
@@ -65,6 +66,7 @@ class CompareConfig:
     device: str = "cpu"
     perturb: str = ""
     engine: str = "local"
+    robot: str = ""
 
     def __post_init__(self) -> None:
         require_ranges(
@@ -76,12 +78,15 @@ class CompareConfig:
             raise UsageError(f"perturb: {self.perturb!r} are several; join what is applied together with '+'")
         if self.env and self.out is None:
             raise UsageError("'out' must be given where agents are played: out=runs/comparison")
+        if self.robot and not self.env:
+            raise UsageError("robot: rollouts that exist have theirs; give env=... to play, or leave it out")
 
     @property
     def command(self) -> str:
         """The command line that makes the same comparison."""
         names = ("out", "margin", "alpha", "power", "judge", "sequential", *(("look",) if self.sequential else ()))
-        played = ("episodes", "seed", "replan", "horizon", *(("perturb",) if self.perturb else ())) if self.env else ()
+        unusual = tuple(name for name in ("perturb", "robot") if getattr(self, name))
+        played = ("episodes", "seed", "replan", "horizon", *unusual) if self.env else ()
         given = {name: getattr(self, name) for name in names + played if getattr(self, name) is not None}
         envs = [f"env=[{','.join(self.env)}]"] if self.env else []
         settings = [

@@ -60,7 +60,7 @@ def _play(config: CompareConfig, env: str, console: Console) -> tuple[Results, R
 
 
 def _both(config: CompareConfig, env: str, episodes: int, console: Console) -> tuple[Results, Results]:
-    names = ("seed", "workers", "threads", "replan", "horizon", "device", "engine", "perturb")
+    names = ("seed", "workers", "threads", "replan", "horizon", "device", "engine", "perturb", "robot")
     settings = {name: getattr(config, name) for name in names}
     played = []
     for side, agent in (("a", config.a), ("b", config.b)):

@@ -36,12 +36,14 @@ class SharedConfig:
         action_key: the field with actions: "action" for what was executed, "expert_action" for the expert's label.
         augment: changes of images, state, instruction and sound.
         cache_bytes: memory for episodes that are kept open, in each process, of each task.
+        absent_instructions: what the scenes of the data set lack, in words.
     """
 
     inputs: InputConfig = field(default_factory=InputConfig)
     action_key: str = "action"
     augment: AugmentConfig | None = None
     cache_bytes: int = DEFAULT_BYTES
+    absent_instructions: tuple[str, ...] = ()
 
 
 ConfigT = TypeVar("ConfigT", bound=TaskConfig)

@@ -66,6 +66,10 @@ class Scene:
         """Draws the paraphrase that `instruction` uses; see `drawn_wording`."""
         self._wording = drawn_wording(self._episode, step, generator)
 
+    def reword(self, words: str) -> None:
+        """Gives `instruction` other words than the recorded ones."""
+        self._wording = words
+
     @property
     def instruction(self) -> str:
         """The instruction in the drawn paraphrase, after augmentation; may be empty."""

@@ -70,6 +70,17 @@ def test_the_doctor_names_the_nearest_robot_and_a_choice_that_is_open(folder: Pa
     twins = save_checkpoint(tmp_path / "twins", model, {"fine": cart_format(), "coarse": cart_format(action_bins=5)})
     found = {f.subject: f for f in doctor.checkpoint(doctor.DoctorConfig(agent=str(twins), env=CART))}
     assert found["environment"].verdict == "wrong" and "robot=" in found["environment"].remedy
+    named = doctor.DoctorConfig(agent=str(twins), env=CART, robot="coarse")
+    found = {f.subject: f for f in doctor.checkpoint(named)}
+    assert [found[subject].verdict for subject in ("checkpoint", "environment", "statistics")] == ["ok"] * 3
+    assert f"{CART} is coarse, a robot of" in found["environment"].found
+
+
+def test_the_doctor_says_that_a_robot_is_unknown_or_of_another_environment(folder: Path) -> None:
+    for robot, subject, said in (("boat", "checkpoint", "no robot 'boat'"), ("arm", "environment", "differs from arm")):
+        config = doctor.DoctorConfig(agent=str(folder), env=CART, robot=robot)
+        found = {f.subject: f for f in doctor.checkpoint(config)}
+        assert found[subject].verdict == "wrong" and said in found[subject].found
 
 
 def test_statistics_are_those_of_the_robot_that_is_named() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from embodio.benchmarks import doctor
 from embodio.benchmarks.rollouts.rollout import main
 from tests.support.agent.released import write_released
 from tests.support.envs.fake_vima_bench import install
@@ -26,3 +27,6 @@ def test_released_weights_play_in_vimas_benchmark(
     assert list(results["agent"]["sha256"]) == ["model.safetensors"]
     assert [row["status"] for row in results["episodes"]] in (["timeout"], ["failure"], ["success"])
     assert "robot=vima" in (out / "report.html").read_text()
+    for env, verdict in (("vima/rotate", "ok"), ("tests.support.agent.toy_env:ToyEnv", "wrong")):
+        config = doctor.DoctorConfig(agent=str(weights), env=env, robot="vima")
+        assert {f.subject: f.verdict for f in doctor.checkpoint(config)}["environment"] == verdict

@@ -27,12 +27,12 @@ def results_of(*statuses: str) -> Results:
 
 
 def test_errors_are_no_failures() -> None:
-    summary = summarise(rows_of("success", "failure", "timeout", "error", "success"))
-    assert summary.counts == {"success": 2, "failure": 1, "timeout": 1, "error": 1}
-    assert summary.success_rate == 0.5
-    assert summary.wilson_95 == summarise(rows_of("success", "failure", "timeout", "success")).wilson_95
+    summary = summarise(rows_of("success", "failure", "timeout", "error", "success", "abstained"))
+    assert summary.counts == {"success": 2, "failure": 1, "timeout": 1, "error": 1, "abstained": 1}
+    assert summary.success_rate == 0.4
+    assert summary.wilson_95 == summarise(rows_of("success", "failure", "timeout", "success", "abstained")).wilson_95
     assert summary.mean_steps == 12
-    assert summary.episodes == 5
+    assert summary.episodes == 6
 
 
 def test_done_at_any_step_is_more_than_done_at_the_last() -> None:

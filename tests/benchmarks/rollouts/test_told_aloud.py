@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from embodio.benchmarks.errors import BenchmarkError
-from embodio.benchmarks.rollouts.told_aloud import ToldAloud
+from embodio.benchmarks.rollouts.told import ToldAloud
 from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.tasks.parts.spoken import SpokenInstructions

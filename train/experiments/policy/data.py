@@ -267,7 +267,11 @@ def make_task(
     """
     name, settings = task
     shared = SharedConfig(
-        inputs=config.task.inputs, action_key=one.action_key, augment=config.augment, cache_bytes=cache_bytes
+        inputs=config.task.inputs,
+        action_key=one.action_key,
+        augment=config.augment,
+        cache_bytes=cache_bytes,
+        absent_instructions=one.config.absent_instructions or config.absent_instructions,
     )
     made: MomentTask[Any] = named_task(name)(one.episodes, form, episodes, settings, shared)
     return KeptSteps(made, one.steps) if one.steps.left_out else made

@@ -102,3 +102,22 @@ def test_the_command_on_the_page_makes_the_same_comparison() -> None:
     )
     settings = "env=[a/b] out=o margin=0 alpha=0.05 power=0.9 judge=last sequential=true look=5 episodes=1 seed=0"
     assert shlex.split(config.command) == ["embodio-rollout", "compare", "x", "y", *settings.split()]
+
+
+def test_both_agents_act_as_the_robot_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, played: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    robots = list[str]()
+    load = player_module.Agent.load
+
+    def noting(name: str, *given: Any, **options: Any) -> Any:
+        robots.append(options["robot"])
+        return load(name, *given, **options)
+
+    monkeypatch.setattr(player_module.Agent, "load", noting)
+    command = ["compare", "good", "bad", "env=[fake]", "episodes=2", "robot=arm", f"out={tmp_path}"]
+    assert main(command) == 0
+    assert robots == ["arm", "arm"]
+    assert "robot=arm" in (tmp_path / PAGE).read_text()
+    assert main(["compare", "good", "bad", "robot=arm"]) == 2
+    assert "robot: rollouts that exist have theirs" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A policy that is told its instruction by a voice."""
+"""Policies that are told another instruction than the environment's: by a voice, or another one altogether."""
 
 from __future__ import annotations
 
@@ -43,6 +43,26 @@ class ToldAloud:
         self.heard = self._spoken.said(instruction, self.number, None)
         sound: Any = (self.heard, SAMPLE_RATE)
         self._policy.reset(instruction=sound)
+
+    def act(self, observation: Any) -> npt.NDArray[np.float32]:
+        """The policy's action, float32 [A]."""
+        return self._policy.act(observation)
+
+
+class ToldOtherwise:
+    """Gives the policy one instruction in every episode, whatever the environment's is.
+
+    Args:
+        policy: what acts.
+        instruction: what it is told.
+    """
+
+    def __init__(self, policy: Policy, instruction: str) -> None:
+        self._policy, self._instruction = policy, instruction
+
+    def reset(self, instruction: Any = None) -> None:
+        """Starts an episode; the environment's instruction is ignored."""
+        self._policy.reset(instruction=self._instruction)
 
     def act(self, observation: Any) -> npt.NDArray[np.float32]:
         """The policy's action, float32 [A]."""

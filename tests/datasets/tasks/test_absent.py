@@ -1,0 +1,40 @@
+"""Demonstrations that ask for what the scene lacks."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embodio.agent import PolicyFormat
+from embodio.datasets.episodes.statistics import compute_statistics
+from embodio.datasets.rlds.reader import RLDSReader
+from embodio.datasets.tasks.next_action import NextAction, NextActionConfig
+from embodio.datasets.tasks.parts.moment_task import SharedConfig
+from tests.support.datasets.toy import toy_format, write_toy_dataset
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> RLDSReader:
+    return RLDSReader(write_toy_dataset(Path(tmp_path_factory.mktemp("absent")) / "toy", episodes=3, steps=6))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.6])
+def test_a_share_of_the_records_asks_for_what_the_scene_lacks(share: float, reader: RLDSReader) -> None:
+    plain = toy_format(compute_statistics(reader))
+    config = dataclasses.replace(plain.config, abstains=True)
+    able = PolicyFormat(config, plain.embodiment, plain.statistics, plain.vocabulary)
+    shared = SharedConfig(absent_instructions=("find the banana", "eat the banana"))
+    task = NextAction(reader, able, range(3), NextActionConfig(absent=share), shared)
+    no, asked = able.vocabulary.encode("no"), list[str]()
+    for index in range(len(task)):
+        example = task.example(index)
+        words = " ".join(part for part in example.text if isinstance(part, str))
+        assert (example.text_target == no) == ("banana" in words)
+        asked += [words] if example.text_target == no else []
+    assert len(asked) == int(len(task) * share)
+    assert len(asked) < 2 or len(set(asked)) == 2
+    drawn = [task.example(0, np.random.default_rng(seed)).text_target == no for seed in range(200)]
+    assert abs(sum(drawn) / 200 - share) < 0.12
