@@ -78,8 +78,10 @@ def scaling_table(config: ScalingConfig) -> str:
     from embodio.train.parallel.plan import PAPER_ROW, Machine, Workload, scaling_plan
 
     machine = Machine(config.memory_gb, config.peak_tflops, config.mfu)
-    left = {f"{name}_target": 0 for name in ("text", "image") if name not in config.targets}
-    row = dataclasses.replace(PAPER_ROW, **left)
+    text, image = PAPER_ROW.text_target, PAPER_ROW.image_target
+    row = dataclasses.replace(
+        PAPER_ROW, text_target=text * ("text" in config.targets), image_target=image * ("image" in config.targets)
+    )
     work = Workload(config.rows, config.steps, row, MOMENTS[config.optimiser], config.average, config.lora)
     lines = ["| " + " | ".join(_COLUMNS) + " |", "|---" * 1 + "|---:" * (len(_COLUMNS) - 1) + "|"]
     for size in config.sizes:
