@@ -85,6 +85,11 @@ class Processor:
         self.config = config
         self.vocabulary = vocabulary
         self._cut_text = cut_text
+        self._no_inputs = [name for name in _INPUT_FIELDS if name not in config.input_modalities]
+        self._no_targets = {name: one for name, one in _TARGET_FIELDS.items() if one not in config.target_modalities}
+        longest = max(config.lengths.encoder_text, config.lengths.decoder_text)
+        self._ones, self._places = np.ones(longest, np.int32), np.arange(longest, dtype=np.int32)
+        self._ones.flags.writeable = self._places.flags.writeable = False  # features of all texts are views of them
 
     def __call__(self, example: Example, rng: np.random.Generator | None = None) -> Features:
         """Turns one example into features.
@@ -124,13 +129,14 @@ class Processor:
         return features
 
     def _require_supported(self, example: Example) -> None:
-        inputs, targets = self.config.input_modalities, self.config.target_modalities
-        for name in _INPUT_FIELDS:
-            if name not in inputs and _is_given(getattr(example, name)):
-                raise ProcessorError(f"{name}: this model has no {name} input, only {inputs}; leave it out")
-        for name, modality in _TARGET_FIELDS.items():
-            if modality not in targets and getattr(example, name) is not None:
-                raise ProcessorError(f"{name}: this model does not write {modality}, only {targets}; leave it out")
+        for name in self._no_inputs:
+            if _is_given(getattr(example, name)):
+                known = self.config.input_modalities
+                raise ProcessorError(f"{name}: this model has no {name} input, only {known}; leave it out")
+        for name, modality in self._no_targets.items():
+            if getattr(example, name) is not None:
+                known = self.config.target_modalities
+                raise ProcessorError(f"{name}: this model does not write {modality}, only {known}; leave it out")
         for name in ("image", "audio"):
             if getattr(example, name) is None and getattr(example, f"{name}_hidden") is not None:
                 raise ProcessorError(f"{name}_hidden: there is no {name} whose patches it could hide; leave it out")
@@ -141,24 +147,23 @@ class Processor:
 
     def _text_input(self, prompt: Prompt) -> Features:
         tokens = self._tokens("prompt", prompt, self.config.lengths.encoder_text)
-        return {
-            "inputs/text/tokens": tokens,
-            "inputs/text/mask": np.ones_like(tokens),
-            "inputs/text/pos_ids": np.arange(len(tokens), dtype=np.int32),
-        }
+        size = len(tokens)
+        shared = {"inputs/text/mask": self._ones[:size], "inputs/text/pos_ids": self._places[:size]}
+        return {"inputs/text/tokens": tokens, **shared}
 
     def _text_target(self, answers: Sequence[Prompt]) -> Features:
         """Packs answers into one row, each a segment with its own positions; an empty one is masked."""
-        parts = [self._tokens("answer", answer, self.config.lengths.decoder_text) for answer in answers]
-        start = np.array([BOS_ID], dtype=np.int32)
-        fields = {
-            "inputs": [np.concatenate([start, part[:-1]]) for part in parts],
-            "targets": parts,
-            "mask": [np.full_like(part, len(part) > 1) for part in parts],
-            "pos_ids": [np.arange(len(part), dtype=np.int32) for part in parts],
-            "segment_ids": [np.full_like(part, number) for number, part in enumerate(parts, 1)],
-        }
-        return {f"targets/text/{name}": np.concatenate(arrays) for name, arrays in fields.items()}
+        longest, rows = self.config.lengths.decoder_text, list[Features]()
+        for number, answer in enumerate(answers, 1):
+            targets = self._tokens("answer", answer, longest)
+            inputs, size = np.empty_like(targets), len(targets)
+            inputs[0], inputs[1:] = BOS_ID, targets[:-1]
+            mask = self._ones[:size] if size > 1 else np.zeros_like(targets)
+            segments = self._ones[:size] if number == 1 else np.full_like(targets, number)
+            row = {"inputs": inputs, "targets": targets, "mask": mask, "pos_ids": self._places[:size]}
+            rows.append(row | {"segment_ids": segments})
+        joined = rows[0] if len(rows) == 1 else {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+        return {f"targets/text/{name}": values for name, values in joined.items()}
 
     def _tokens(self, what: str, text: Prompt, longest: int) -> Ints:
         ids = self.vocabulary.encode(text)

@@ -17,6 +17,7 @@ from rich.progress import Progress
 from embodio.benchmarks.speed.machine import usable_cores
 from embodio.benchmarks.speed.suites import BenchmarkConfig, Row
 from embodio.benchmarks.speed.suites.model import fastest
+from embodio.benchmarks.speed.training.annotated_examples import annotated_cost
 from embodio.benchmarks.speed.training.batch_forms import Forms, batch_forms, positions
 from embodio.benchmarks.speed.training.making_examples import example_cost
 from embodio.benchmarks.speed.training.step_account import Recording, shares
@@ -46,7 +47,7 @@ def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
     Raises:
         BenchmarkError: the corpus is incomplete or damaged.
     """
-    task = progress.add_task("making batches", total=5)
+    task = progress.add_task("making batches", total=6)
     torch.manual_seed(0)
     network = _network(config.quick)
     forms = batch_forms(network, 4 if config.quick else 32, config.corpus)
@@ -58,6 +59,7 @@ def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
         ("packing alone", lambda: _packing(trained, forms, config)),
         ("floor of a step", lambda: _floors(trained, forms, config)),
         ("making examples", lambda: example_cost(network, config.repeats, 3 if config.quick else 60)),
+        ("making annotated examples", lambda: annotated_cost(network, config.repeats, 3 if config.quick else 60)),
     ):
         progress.update(task, description=what)
         rows += measure()

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def annotation_of(kind: Kind, values: Mapping[str, Any], folder: Path, where: st
         AnnotationError: an unknown or missing field, an empty text, a box outside the image, a mask or a map of another
             size than the image, a file that is missing.
     """
-    known = {one.name for one in dataclasses.fields(kind.annotation)} - {"media"}
+    known = _fields_of(kind.annotation)  # type: ignore[arg-type]  # classes of dataclasses can be hashed
     for name in values:
         if name not in known and name not in MEDIA:
             near = difflib.get_close_matches(name, [*known, *MEDIA], n=1)
@@ -60,13 +60,13 @@ def annotation_of(kind: Kind, values: Mapping[str, Any], folder: Path, where: st
     given = {name: _read(name, values[name], folder, where) for name in MEDIA if name in values}
     media = InputMedia(**given.pop("video", {}) | given)
     fields = {name: _read(name, value, folder, where) for name, value in values.items() if name in known}
-    for name in set(_BOXES) & set(fields) - {one for one in fields if fields[one] is None}:
+    for name in [one for one in _BOXES if fields.get(one) is not None]:
         if "start" not in fields and np.isnan(fields[name]).any():
             raise AnnotationError(f"{where}: {name}: null is not a box; only frames of a track may be without one")
         if clip and media.image is not None:
             fields[name] = np.clip(fields[name], 0, [*media.image.shape[:2]] * 2).astype(np.float32)
         _require_inside(fields[name], media.image, f"{where}: {name}")
-    for name in set(_MAPS) & set(fields):
+    for name in [one for one in _MAPS if one in fields]:
         _require_same_size(fields[name], media.image, f"{where}: {name}")
     try:
         return kind.annotation(media=media, **fields)
@@ -115,6 +115,12 @@ def _add(value: Any, total: hashlib._Hash) -> None:
             _add(one, total)
     else:
         total.update(f"{type(value).__name__} {value!r}".encode())
+
+
+@cache
+def _fields_of(annotation: type[Annotation]) -> frozenset[str]:
+    """The names of the fields of a class of annotations, without its media."""
+    return frozenset(one.name for one in dataclasses.fields(annotation)) - {"media"}
 
 
 def _read(name: str, value: Any, folder: Path, where: str) -> Any:

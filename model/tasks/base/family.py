@@ -164,16 +164,17 @@ class Family(ABC, Generic[A]):
             PromptError: the slots of the wording are not those that the family fills.
             TaskError, LocationError: the annotation does not fit its image.
         """
-        media = self.shown(annotation)
-        asked = Example(
-            text=self.prompt(annotation, wording, codec),
+        media, prompt = self.shown(annotation), self.prompt(annotation, wording, codec)
+        target: Any = self.target(annotation, codec) if answered else None
+        targets = {} if target is None else {f"{self.modality}_target": target}
+        return Example(
+            text=prompt,
             image=media.image,
             image_history=media.image_history,
             audio=media.audio,
             audio_history=media.audio_history,
+            **targets,
         )
-        target: Any = self.target(annotation, codec) if answered else None
-        return asked if target is None else replace(asked, **{f"{self.modality}_target": target})
 
 
 def joined(parts: Sequence[str | int]) -> list[str | int]:

@@ -33,6 +33,8 @@ def test_suite(tmp_path: Path) -> None:
         "an example of an image with a caption": "<= 2",
         "an example of a sound with a caption": "<= 2",
         "an example of an image, a sound and a caption": "<= 2",
+        "an annotated example in words": "<= 2",
+        "an annotated example with a picture": "<= 1.3",
     }
     assert rows["padding to the maximum lengths"]["value"] > rows["padding to the longest of the batch"]["value"] > 5
     assert all(row["value"] > 0 for name, row in rows.items() if name != "padding in packed rows")
