@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
+from embodio.agent.format.policy_config import PolicyConfig
 from embodio.datasets.episodes.step_rules import IdleConfig, StepRules
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.stream.mixture_config import MixtureConfig
 from embodio.datasets.tasks.parts.input_config import InputConfig
+from embodio.model.config.reading import from_plain
 from embodio.train.command_line.ranges import COUNT, NOT_NEGATIVE, require_ranges
 from embodio.train.command_line.schema import UsageError
 
@@ -27,6 +30,7 @@ class SourceConfig:
         action_key: the imitated field; empty takes that of the run.
         holdout: number of episodes, the last ones, kept for validation; null takes that of the run.
         absent_instructions: instructions for things that its scenes lack; empty takes those of the run.
+        policy: what differs from the run's `policy` in the format of this robot, such as {chunk: 8}.
     """
 
     data: str
@@ -38,9 +42,20 @@ class SourceConfig:
     action_key: str = ""
     holdout: int | None = None
     absent_instructions: tuple[str, ...] = ()
+    policy: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_ranges(self, "sources.<name>.", weight=NOT_NEGATIVE, holdout=COUNT)
+
+    def format_of(self, name: str, policy: PolicyConfig) -> PolicyConfig:
+        """The policy of this robot: that of the run, with the changes of the data set called `name`.
+
+        Raises:
+            ConfigError: there is no such field, or its value has another type; names it.
+            CheckpointError: the result contradicts itself.
+        """
+        changes = self.policy | ({"cameras": self.cameras} if self.cameras else {})
+        return from_plain(PolicyConfig, policy.to_dict() | changes, f"sources.{name}.policy")
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from embodio.envs.robosuite.pick_place import Grasp, PickPlaceExpert, PlaceSetti
 from embodio.envs.robosuite.task import ObjectPoses
 
 # The walls between the compartments are low, but a carried object must pass above them; it may be let go anywhere
-# over its compartment and need not stand.
-_SETTINGS = PlaceSettings(clearance=0.14, placed=0.07, placed_height=0.06, over=0.06)
+# over its compartment and need not stand. A tolerance for letting go that is wider than that for lowering keeps an
+# object that drifts between the opening fingers from being gripped again.
+_SETTINGS = PlaceSettings(clearance=0.14, placed=0.09, placed_height=0.06, over=0.03, low=2.0)
 
 
 def into_compartment(env: ObjectPoses, grasp: Grasp) -> Policy:

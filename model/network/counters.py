@@ -74,14 +74,14 @@ class Cost:
         kept: numbers that a training step keeps from the forward pass for the backward pass.
         inputs: numbers that it keeps if the part is computed again in the backward pass (activation checkpointing).
         learns: whether its weights have gradients.
-        on_data: forward operations whose input is data and needs no gradient.
+        spared: operations of the backward pass that are not done, as an input is data or a weight is frozen.
     """
 
     forward: int = 0
     kept: int = 0
     inputs: int = 0
     learns: bool = True
-    on_data: int = 0
+    spared: int = 0
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
@@ -89,17 +89,17 @@ class Cost:
             self.kept + other.kept,
             self.inputs + other.inputs,
             self.learns and other.learns,
-            self.on_data + other.on_data,
+            self.spared + other.spared,
         )
 
     def times(self, count: int) -> Cost:
         """The cost of several such parts."""
-        return Cost(self.forward * count, self.kept * count, self.inputs * count, self.learns, self.on_data * count)
+        return Cost(self.forward * count, self.kept * count, self.inputs * count, self.learns, self.spared * count)
 
     @property
     def training(self) -> int:
         """Floating-point operations of a forward and a backward pass; nothing is computed twice."""
-        return self.forward * (1 + BACKWARD) - self.on_data if self.learns else self.forward
+        return self.forward * (1 + BACKWARD) - self.spared if self.learns else self.forward
 
 
 @dataclass(frozen=True)
@@ -193,6 +193,63 @@ def network_cost(config: ModelConfig, size: ExampleSize) -> NetworkCost:
     return NetworkCost(parts)
 
 
+def low_rank_cost(config: ModelConfig, size: ExampleSize, rank: int) -> NetworkCost:
+    """The cost of one example where only low-rank changes of the linear maps of encoder and decoder are trained.
+
+    Weights have no gradients then, and what comes before the encoder has no backward pass.
+
+    Args:
+        config: of the network.
+        size: of the example, as in `network_cost`.
+        rank: of the changes.
+    """
+    parts = dict(network_cost(config, size).parts)
+    maps = _linear_maps(config.transformer, size.encoder_tokens(config), size.decoder_tokens)
+    for name, part in parts.items():
+        if name in maps:
+            products = [_product(tokens, inputs, outputs) for tokens, inputs, outputs in maps[name]]
+            down = [_product(tokens, inputs, rank) for tokens, inputs, _ in maps[name]]
+            up = [_product(tokens, rank, outputs) for tokens, _, outputs in maps[name]]
+            layers = getattr(config.transformer, f"num_{name}_layers")
+            forward = part.forward + layers * sum(one.forward for one in (*down, *up))
+            kept = part.kept + layers * sum(one.kept for one in up)
+            first = products[0].forward + down[0].forward  # embeddings need no gradient
+            spared = layers * sum(one.forward for one in products) + first
+            parts[name] = Cost(forward, kept, part.inputs, spared=spared)
+        elif name.startswith("logits."):
+            parts[name] = replace(part, spared=part.forward)
+        else:
+            parts[name] = Cost(part.forward, learns=False)
+    return NetworkCost(parts)
+
+
+def low_rank_parameters(config: ModelConfig, rank: int) -> int:
+    """Numbers of low-rank changes of all linear maps of encoder and decoder."""
+    model, found = config.transformer, 0
+    for name, maps in _linear_maps(model, 1, 1).items():
+        layers: int = getattr(model, f"num_{name}_layers")
+        found += layers * sum(rank * (inputs + outputs) for _, inputs, outputs in maps)
+    return found
+
+
+def _linear_maps(model: TransformerConfig, context: int, tokens: int) -> dict[str, list[tuple[int, int, int]]]:
+    """Tokens, inputs and outputs of each linear map of a layer of the encoder, and of the decoder; the first one first.
+
+    Args:
+        model: of the transformer.
+        context: tokens of the encoder.
+        tokens: of the decoder.
+    """
+    dim, width, hidden = model.emb_dim, model.num_heads * model.head_dim, model.mlp_dim
+
+    def layer(count: int) -> list[tuple[int, int, int]]:
+        ends = [(count, dim, 2 * hidden), (count, hidden, dim)]
+        return [(count, dim, 3 * width), (count, width, dim), *ends]
+
+    crossed = [(tokens, dim, width), (context, dim, 2 * width), (tokens, width, dim)]
+    return {"encoder": layer(context), "decoder": [*layer(tokens), *crossed]}
+
+
 def _check(config: ModelConfig, size: ExampleSize) -> None:
     known = {*config.input_modalities, *(f"{name}_target" for name in config.target_modalities)}
     for item in fields(size):
@@ -214,7 +271,7 @@ def _product(tokens: int, inputs: int, outputs: int) -> Cost:
 
 def _first(product: Cost, is_first: bool) -> Cost:
     """A linear map, which may be of data: then its input needs no gradient."""
-    return replace(product, on_data=product.forward) if is_first else product
+    return replace(product, spared=product.forward) if is_first else product
 
 
 def _norm(tokens: int, dim: int) -> Cost:

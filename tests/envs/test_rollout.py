@@ -134,3 +134,16 @@ def test_success_at_any_step_and_at_the_last_are_both_recorded() -> None:
         ("timeout", 2),
     ]
     assert [result.task for result in results] == ["", "", "count"]
+
+
+def test_a_policy_may_refuse_to_act_where_the_caller_expects_it() -> None:
+    class Refuses(Constant):
+        def act(self, observation: dict) -> np.ndarray:
+            if observation["n"] == 2:
+                raise LookupError("there is no third one")
+            return super().act(observation)
+
+    result = run_episode(Countdown(), Refuses(), 0, abstains=(LookupError,))
+    assert (result.status, result.steps, result.message) == ("abstained", 2, "there is no third one")
+    with pytest.raises(LookupError):
+        run_episode(Countdown(), Refuses(), 0)

@@ -6,13 +6,14 @@ import contextlib
 import dataclasses
 import errno
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, Protocol
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import nn
 
 from embodio.model.weights.checksums import sha256_of, write_sums
 from embodio.model.weights.weight_files import write_tensors
@@ -40,7 +41,7 @@ from embodio.train.optimisers.optimiser import (
     optimiser_state,
     restore_optimiser,
 )
-from embodio.train.optimisers.sharded_tensors import same_bits
+from embodio.train.optimisers.sharded_tensors import divided_like, same_bits
 from embodio.train.run_config import RunConfig
 
 BASE = "base.safetensors"
@@ -134,7 +135,7 @@ def save_run(folder: Path, run: Run[Network], bundle: Bundle[Network], config: R
         WriteError: the disk is full, cannot be written, or reads back differently; the previous checkpoint stays.
     """
     if run.fixed and not run.base:
-        run.base = _write_base(folder.parent / BASE, run)
+        run.base = write_base(folder.parent / BASE, run.model, run.fixed)
     former = place_of_older(folder, folder.parent, run.step) if config.keep > 1 or config.keep_every else None
     with replacing_folder(folder, former) as new:
         with run.averaged(), merged(run.model):
@@ -148,10 +149,10 @@ def save_run(folder: Path, run: Run[Network], bundle: Bundle[Network], config: R
     prune(folder.parent, run.step, config.keep, config.keep_every)
 
 
-def _write_base(path: Path, run: Run[Network]) -> str:
-    """Writes the fixed parameters; returns the sha256 of the file."""
-    held = run.model.state_dict()
-    write_tensors(path, {name: held[name].detach().cpu().contiguous() for name in sorted(run.fixed)})
+def write_base(path: Path, network: nn.Module, fixed: Collection[str]) -> str:
+    """Writes the fixed parameters of a network, by their names; returns the sha256 of the file."""
+    held = network.state_dict()
+    write_tensors(path, {name: held[name].detach().cpu().contiguous() for name in sorted(fixed)})
     return sha256_of(path)
 
 
@@ -165,7 +166,7 @@ def _read_base(path: Path, run: Run[Network], digest: str) -> None:
     held = run.model.state_dict()
     with torch.no_grad():
         for name, tensor in load_file(path).items():
-            held[name].copy_(tensor)
+            held[name].copy_(divided_like(tensor, held[name]))
     run.base = digest
 
 

@@ -140,7 +140,7 @@ def to_plain(value: Any) -> Any:
 
 def _checked(annotation: Any, value: Any, name: str, named: NamedElements | None = None) -> Any:
     plain = plain_type(annotation)
-    if isinstance(value, str) and value == MISSING:
+    if plain is Any or (isinstance(value, str) and value == MISSING):
         return value
     wrong = SettingError(name, mistyped(name, annotation, show(value)))
     if value is None:

@@ -111,8 +111,8 @@ def type_in_words(annotation: Any) -> str:
         return f"list of {type_in_words(arguments[0])}"
     if is_open(plain):
         return "mapping" if is_schema(arguments[1]) else f"mapping of {type_in_words(arguments[1])}"
-    if plain is Path:
-        return "path"
+    if plain is Path or plain is Any:
+        return "path" if plain is Path else "any value"
     if origin is typing.Literal:
         return f"choice of {', '.join(map(str, arguments))}"
     return str(getattr(plain, "__name__", plain))

@@ -1,7 +1,8 @@
-"""`embodio-train scaling`: memory, speed and days of pre-training on many GPUs, as a table in Markdown."""
+"""`embodio-train scaling`: memory, speed and days of a run on one GPU or many, as a table in Markdown."""
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from embodio.model.errors import ModelError
 from embodio.train.command_line.cli import run as run_command
-from embodio.train.command_line.ranges import AT_LEAST_ONE, POSITIVE, require_ranges
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, POSITIVE, require_ranges
 from embodio.train.command_line.schema import UsageError
 from embodio.train.errors import TrainError
 
@@ -34,6 +35,8 @@ class ScalingConfig:
         steps: optimiser steps.
         optimiser: adafactor or adamw.
         average: whether a running average of the weights is kept.
+        lora: rank of low-rank changes that are trained in place of the weights; 0 trains these.
+        targets: what is written in a row: text, 256 tokens, and image, 1024 codes.
     """
 
     sizes: tuple[str, ...] = ("large", "xl", "xxl")
@@ -45,16 +48,20 @@ class ScalingConfig:
     steps: int = 1_500_000
     optimiser: str = "adafactor"
     average: bool = False
+    lora: int = 0
+    targets: tuple[str, ...] = ("text", "image")
 
     def __post_init__(self) -> None:
         require_ranges(self, memory_gb=POSITIVE, peak_tflops=POSITIVE, mfu=POSITIVE)
-        require_ranges(self, rows=AT_LEAST_ONE, steps=AT_LEAST_ONE)
+        require_ranges(self, rows=AT_LEAST_ONE, steps=AT_LEAST_ONE, lora=COUNT)
         if not 0 < self.mfu <= 1:
             raise UsageError(f"mfu: got {self.mfu}, expected a share of the peak, at most 1")
         if not self.gpus or min(self.gpus) < 1:
             raise UsageError(f"gpus: got {list(self.gpus)}, expected numbers of at least 1")
         if self.optimiser not in MOMENTS:
             raise UsageError(f"optimiser: got {self.optimiser!r}, expected one of {', '.join(MOMENTS)}")
+        if not self.targets or not set(self.targets) <= {"text", "image"}:
+            raise UsageError(f"targets: got {list(self.targets)}, expected text, image or both")
 
 
 def scaling(config: ScalingConfig) -> None:
@@ -68,10 +75,14 @@ def scaling_table(config: ScalingConfig) -> str:
     Raises:
         ModelError: there is no such size.
     """
-    from embodio.train.parallel.plan import Machine, Workload, scaling_plan
+    from embodio.train.parallel.plan import PAPER_ROW, Machine, Workload, scaling_plan
 
     machine = Machine(config.memory_gb, config.peak_tflops, config.mfu)
-    work = Workload(config.rows, config.steps, moments=MOMENTS[config.optimiser], average=config.average)
+    text, image = PAPER_ROW.text_target, PAPER_ROW.image_target
+    row = dataclasses.replace(
+        PAPER_ROW, text_target=text * ("text" in config.targets), image_target=image * ("image" in config.targets)
+    )
+    work = Workload(config.rows, config.steps, row, MOMENTS[config.optimiser], config.average, config.lora)
     lines = ["| " + " | ".join(_COLUMNS) + " |", "|---" * 1 + "|---:" * (len(_COLUMNS) - 1) + "|"]
     for size in config.sizes:
         for gpus in config.gpus:
@@ -104,8 +115,12 @@ def main(argv: Sequence[str]) -> int:
         scaling,
         argv,
         prog="embodio-train scaling",
-        description="Plan a pre-training run: memory, speed and days, computed from the counters of the network. "
+        description="Plan a run: memory, speed and days, computed from the counters of the network. "
         "Communication is not modelled: mfu is the share of the peak that you expect.",
-        examples=("embodio-train scaling", "embodio-train scaling sizes=[xl] gpus=[64] mfu=0.35 memory_gb=141"),
+        examples=(
+            "embodio-train scaling",
+            "embodio-train scaling sizes=[xl] gpus=[64] mfu=0.35 memory_gb=141",
+            "embodio-train scaling gpus=[1,8] rows=16 steps=2000 optimiser=adamw average=true targets=[text] lora=16",
+        ),
         user_errors=(TrainError, ModelError),
     )

@@ -39,6 +39,16 @@ def same_bits(one: Tensor, other: Tensor) -> bool:
     return torch.equal(*(local(tensor).reshape(-1).view(torch.uint8) for tensor in (one, other)))
 
 
+def divided_like(tensor: Tensor, other: Tensor) -> Tensor:
+    """A tensor that all processes have as a whole, divided among them as another one is, on its device."""
+    sharded = _sharded(other)
+    if sharded is None:
+        return tensor
+    module, moved = sys.modules[_MODULE], tensor.to(other.device)
+    found: Tensor = module.distribute_tensor(moved, sharded.device_mesh, sharded.placements, src_data_rank=None)
+    return found
+
+
 def spread_like(tensor: Tensor, other: Tensor) -> Tensor:
     """A tensor that all processes have as a whole, in the form in which it can be multiplied with another one."""
     sharded = _sharded(other)

@@ -1,4 +1,4 @@
-"""Plans: memory, operations, speed and days of a pre-training run on many GPUs, computed from a network's counters.
+"""Plans: memory, operations, speed and days of a run on one GPU or many, computed from a network's counters.
 
 Nothing is measured: operations and numbers are counted (`embodio.model.network.counters`), and the share of the peak
 that a run reaches (MFU) is a setting. Communication is not modelled; what it costs is in that share.
@@ -9,7 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from embodio.model.config.model import ModelConfig
-from embodio.model.network.counters import ExampleSize, network_cost, parameter_counts
+from embodio.model.network.counters import (
+    ExampleSize,
+    low_rank_cost,
+    low_rank_parameters,
+    network_cost,
+    parameter_counts,
+)
 from embodio.train.errors import TrainError
 
 GB = 1e9
@@ -53,6 +59,7 @@ class Workload:
         row: size of a packed row.
         moments: numbers that the optimiser keeps for each parameter; 2 for AdamW, 1 for Adafactor.
         average: whether a running average of the weights is kept.
+        lora: rank of low-rank changes that are trained in place of the weights; 0 trains these.
     """
 
     rows: int = 256
@@ -60,6 +67,7 @@ class Workload:
     row: ExampleSize = PAPER_ROW
     moments: int = 1
     average: bool = False
+    lora: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ class ScalingPlan:
         accumulate: such batches in a step.
         checkpointing: whether activations are computed again in the backward pass.
         state_gb: weights, gradients and moments on a GPU.
-        gathered_gb: weights of the layers that are being computed.
+        gathered_gb: weights of the layers that are being computed, in bfloat16; of one process, of all of them.
         activations_gb: what is kept for the backward pass.
         row_tflops: operations of forward and backward pass of a row, in 10^12.
         seconds: of a step.
@@ -152,14 +160,21 @@ def _plan(
 ) -> ScalingPlan:
     config = ModelConfig.named(size)
     (data, tensor), (held, accumulate) = mesh, rows
-    counts, cost = parameter_counts(config), network_cost(config, work.row)
+    counts = parameter_counts(config)
+    cost = low_rank_cost(config, work.row, work.lora) if work.lora else network_cost(config, work.row)
     split = counts["encoder"] + counts["decoder"]  # the others are not shared out by tensor parallelism
     total = sum(counts.values())
     trained = total - sum(counts.get(f"towers.{name}", 0) for name in ("image", "audio")) * config.freeze_vit
+    if work.lora:
+        trained = low_rank_parameters(config, work.lora)
     share = (split / tensor + (total - split)) / total / data
     state = _FLOAT * share * (total + trained * (1 + work.moments + work.average))
     layer = counts["decoder"] / config.transformer.num_decoder_layers / tensor
     gathered = _BF16 * (_COMPUTED_IN_TWO * layer + total - split)
+    if data * tensor == 1 and not (
+        work.lora and checkpointing
+    ):  # the backward pass needs the weights as they were used
+        gathered = _BF16 * total
     logits = sum(part.kept for name, part in cost.parts.items() if name.startswith("logits"))
     activations = _BF16 * (cost.kept(checkpointing=checkpointing) - logits) / tensor + _FLOAT * logits
     if checkpointing:

@@ -15,7 +15,6 @@ import torch.distributed as dist
 from safetensors import SafetensorError
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from embodio.model.errors import ModelError
 from embodio.model.weights.checksums import write_sums
@@ -23,6 +22,7 @@ from embodio.model.writing import WriteError, replacing_folder, write_json
 from embodio.train.bundles import Bundle
 from embodio.train.checkpoints.kept import SHARDS, STATE, place_of_older, prune
 from embodio.train.checkpoints.run import (
+    BASE,
     OPTIMISER,
     Run,
     read_whole,
@@ -30,12 +30,14 @@ from embodio.train.checkpoints.run import (
     run_numbers,
     run_tensors,
     run_weights,
+    write_base,
 )
 from embodio.train.errors import TrainError
 from embodio.train.identity import Identity
+from embodio.train.network.lora import merged
 from embodio.train.objective import Network
 from embodio.train.optimisers.optimiser import optimiser_state
-from embodio.train.optimisers.sharded_tensors import whole
+from embodio.train.optimisers.sharded_tensors import divided_like, whole
 from embodio.train.parallel.layers import SharedLayers, in_order, out_of_order
 from embodio.train.parallel.shard_files import read_shards, sharded_shapes, verify_shards, write_shards
 from embodio.train.parallel.world import TrainingWorld, gathered
@@ -49,6 +51,7 @@ class SavedRun(Generic[Network]):
     Attributes:
         tensors: the part of this process of all tensors, on the CPU.
         numbers: the rest of its state.
+        run: which of its parameters are fixed, and whether their file is written.
         network: the network with averaged weights, in the first process; None in the others.
         bundle: writes it.
         config: settings of the run.
@@ -57,6 +60,7 @@ class SavedRun(Generic[Network]):
 
     tensors: Mapping[str, Tensor]
     numbers: Mapping[str, Any]
+    run: Run[Network]
     network: Network | None
     bundle: Bundle[Network]
     config: RunConfig
@@ -95,7 +99,7 @@ class SavedRun(Generic[Network]):
         if world.is_first:
             shell.load_state_dict(weights, assign=True)
         network = shell if world.is_first else None
-        return cls(tensors, run_numbers(run, kept, config), network, bundle, config, world.writers)
+        return cls(tensors, run_numbers(run, kept, config), run, network, bundle, config, world.writers)
 
 
 def save_sharded(folder: Path, saved: SavedRun[Network], world: TrainingWorld) -> None:
@@ -119,6 +123,9 @@ def save_sharded(folder: Path, saved: SavedRun[Network], world: TrainingWorld) -
 
 def _begun(folder: Path, saved: SavedRun[Network], stack: ExitStack) -> Path:
     """The folder that is written, which takes its place when the stack is closed."""
+    run = saved.run
+    if run.fixed and not run.base and saved.network is not None:
+        run.base = write_base(folder.parent / BASE, saved.network, run.fixed)
     keeps = saved.config.keep > 1 or saved.config.keep_every
     former = place_of_older(folder, folder.parent, saved.numbers["step"]) if keeps else None
     new = stack.enter_context(replacing_folder(folder, former))
@@ -135,8 +142,10 @@ def _write_part(folder: Path, saved: SavedRun[Network]) -> None:
 def _finish(folder: Path, new: Path, saved: SavedRun[Network], stack: ExitStack) -> None:
     """Writes what the first process alone writes, and puts the folder into its place."""
     if saved.network is not None:
-        saved.bundle.write(new, saved.network)
-    write_json(new / STATE, saved.numbers, indent=2)
+        with merged(saved.network):
+            saved.bundle.write(new, saved.network)
+    base = {"base": saved.run.base} if saved.run.fixed else {}
+    write_json(new / STATE, {**saved.numbers, **base}, indent=2)
     parts = [f"{SHARDS}/{file.name}" for file in sorted((new / SHARDS).iterdir())]
     write_sums(new, (STATE, *parts))
     stack.close()
@@ -184,7 +193,7 @@ def _read(folder: Path, run: Run[Network], shared: SharedLayers) -> dict[str, Te
         else:
             tensors[name] = torch.zeros(shape)
         if not sharded:
-            tensors[name] = _like(found[name], tensors[name])
+            tensors[name] = divided_like(found[name], tensors[name])
     if sharded:
         read_shards(folder / SHARDS, tensors)
     for name, template in own.items():
@@ -202,13 +211,6 @@ def _template(
         return parameter if parameter is not None and parameter.shape == shape else None
     found = templates.get(name)
     return found if found is not None and found.shape == shape else None
-
-
-def _like(tensor: Tensor, template: Tensor) -> Tensor:
-    if not isinstance(template, DTensor):
-        return tensor
-    moved = tensor.to(template.device)
-    return distribute_tensor(moved, template.device_mesh, template.placements, src_data_rank=None)
 
 
 def _agreed(folder: Path, group: dist.ProcessGroup, work: Callable[[], Any]) -> list[Any]:

@@ -23,6 +23,7 @@ from embodio.train.errors import TrainError
 from embodio.train.experiment import Parts
 from embodio.train.interruption import exit_code
 from embodio.train.loop import Trainer
+from embodio.train.network.lora import adapt
 from embodio.train.network.recomputation import recompute
 from embodio.train.objective import Figure, Network, Outcome, WeightedObjective, loss_weights
 from embodio.train.observers.log_and_bar import LogAndBar
@@ -188,10 +189,11 @@ def parallel_trainer(parts: Parts[Any], config: RunConfig, world: TrainingWorld)
         )
     model: nn.Module = parts.network
     release_towers(model, config.freeze)
+    fixed = adapt(model, config.lora, config.seed) if config.lora.rank else frozenset[str]()
     shell = shell_of(model)
     recompute(model, config.recompute)
     shared = shard(model.to(world.device), world)
-    run = first_run(model, parts.identity, config)
+    run = first_run(model, parts.identity, config, fixed)
     share = getattr(parts.batches, "shared_out", None)
     if share is None:
         raise TrainError(f"parallel: {type(parts.batches).__name__} cannot make a part of a batch; use one process")
@@ -259,8 +261,8 @@ def refuse_unshareable(config: RunConfig) -> None:
     """Raises TrainError, which names the key, for settings that several processes cannot carry out."""
     if config.precision == "float16":
         raise TrainError("precision: float16 needs a scale that several processes cannot share; choose bfloat16")
-    if config.lora.rank:
-        raise TrainError("lora.rank: several processes cannot train low-rank changes; use one process")
+    if config.lora.rank and config.parallel.tensor > 1:
+        raise TrainError("parallel.tensor: low-rank changes are not divided by heads; set parallel.tensor=1")
     if config.parallel.tensor > 1 and config.optimiser.name == "adafactor":
         raise TrainError(
             "parallel.tensor: Adafactor's rows of second moments are not divided by heads; set parallel.tensor=1, or "

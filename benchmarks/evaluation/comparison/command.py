@@ -29,6 +29,7 @@ class CompareEvaluationsConfig:
         power: probability of finding the observed difference that the number of items still needed is made for.
         judge: figures that are judged, main (the first one of each task) or all.
         draws: draws of the bootstrap and of the randomisation test.
+        metrics: metrics of your own, as module:NAME, that the results are measured by; no others are imported.
     """
 
     a: str
@@ -39,6 +40,7 @@ class CompareEvaluationsConfig:
     power: float = 0.8
     judge: Literal["main", "all"] = "main"
     draws: int = 2000
+    metrics: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_ranges(self, alpha=PROPER_SHARE, power=PROPER_SHARE, margin=Range(0, 1, below=True), draws=AT_LEAST_ONE)
@@ -47,6 +49,7 @@ class CompareEvaluationsConfig:
     def command(self) -> str:
         """The command line that makes the same comparison."""
         settings = [f"{name}={getattr(self, name)}" for name in ("out", "margin", "alpha", "power", "judge", "draws")]
+        settings += [f"metrics=[{','.join(self.metrics)}]"] if self.metrics else []
         return shlex.join(["embodio-evaluate", "compare", self.a, self.b, *settings])
 
 
@@ -76,6 +79,9 @@ def _compare(config: CompareEvaluationsConfig) -> None:
 
     rule = Rule(config.margin, config.alpha, config.power)
     a, b = (read_evaluated(Path(folder)) for folder in (config.a, config.b))
+    named = {metric for one in (a, b) for task in one.identity.tasks.values() for metric in task["metrics"]}
+    if strange := sorted(name for name in named if ":" in name and name not in config.metrics):
+        raise BenchmarkError(f"metrics: if you trust the modules of these, give metrics=[{','.join(strange)}]")
     comparison = compare(a, b, rule, config.judge, config.draws)
     Console(highlight=False).print(table(comparison))
     if config.out is not None:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 from rich.console import Console
 
-from embodio.agent import Agent, Checkpoint, save_checkpoint
+from embodio.agent import Agent, Checkpoint, PolicyConfig, save_checkpoint
+from embodio.agent.format.policy_config import ALL_CAMERAS
 from embodio.agent.format.robot_formats import RobotFormats
 from embodio.benchmarks import doctor
 from embodio.benchmarks.rollouts.play import rollout
 from embodio.benchmarks.rollouts.rollout import RolloutConfig
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.envs.errors import EmbodimentMismatch
+from embodio.envs.instruction_space import Instruction
+from embodio.model.errors import ConfigError
+from embodio.train.command_line.cli import compose
+from embodio.train.config import TrainConfig
+from embodio.train.main import CONFIGS, train
+from embodio.train.task_config import MixtureSettings, SourceConfig
+from tests.support.agent.released import RandomScenes
+from tests.support.agent.robots import walker
 from tests.support.agent.toy_env import ToyEnv
 from tests.support.agent.two_robots import arm_and_cart, cart, cart_format, network_of
+from tests.support.datasets.toy import write_random_dataset, write_toy_dataset
+from tests.support.train.runs import settings
 
 TOY = "tests.support.agent.toy_env:ToyEnv"
 
@@ -29,6 +43,18 @@ class CartEnv(ToyEnv):
 
 
 CART = f"{__name__}:{CartEnv.__name__}"
+
+
+class WalkerEnv(RandomScenes):
+    """An environment of a robot that is told its way in words."""
+
+    def __init__(self) -> None:
+        super().__init__(walker())
+        seen = {c.name: spaces.Box(0, 255, (c.height, c.width, 3), np.uint8) for c in self.embodiment.cameras}
+        self.observation_space = spaces.Dict({**seen, "instruction": Instruction()})
+
+
+WALKER = f"{__name__}:{WalkerEnv.__name__}"
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +116,46 @@ def test_statistics_are_those_of_the_robot_that_is_named() -> None:
         state = robot.statistics.field("state")
         assert len(state.min) == len(robot.embodiment.state) and np.all(np.isfinite(state.min))
         assert [f.verdict for f in doctor.statistics(checkpoint, name)] == ["ok"]
+
+
+def test_one_network_learns_two_robots_in_formats_of_their_own_and_plays_both(tmp_path: Path) -> None:
+    arm = write_toy_dataset(tmp_path / "arm_data", episodes=3, steps=6)
+    walks = write_random_dataset(tmp_path / "walker_data", walker(), (7, 6, 8))
+    told = {"chunk": 1, "previous_actions": 3, "prompt": "{instruction} So far: {previous_actions}"}
+    config = dataclasses.replace(
+        settings(arm, tmp_path / "run", augment=AugmentConfig()),
+        data="",
+        sources={"arm": SourceConfig(str(arm)), "walker": SourceConfig(str(walks), weight=0.5, policy=told)},
+        policy=PolicyConfig(cameras=ALL_CAMERAS, chunk=2),
+        mixture=MixtureSettings(temperature=2),
+    )
+    assert train(config) == 0
+    checkpoint = tmp_path / "run" / "checkpoint"
+    formats = {name: Agent.load(checkpoint, name).format.config for name in ("arm", "walker")}
+    assert (formats["arm"].chunk, formats["arm"].previous_actions, formats["arm"].cameras) == (2, 0, ("front", "hand"))
+    assert {name: getattr(formats["walker"], name) for name in told} == told
+    for env, name in ((TOY, "arm"), (WALKER, "walker")):
+        out = tmp_path / name
+        rollout_config = RolloutConfig(out, str(checkpoint), env, episodes=2, seed=3, video=0, threads=1)
+        results = rollout(rollout_config, Console(quiet=True))
+        assert results.agent["robot"] == name and all(row.steps for row in results.rows)
+    wrong = dataclasses.replace(
+        config, out=str(tmp_path / "wrong"), sources={"arm": SourceConfig(str(arm), policy={"chnk": 1})}
+    )
+    with pytest.raises(ConfigError, match=r"sources\.arm\.policy has no field 'chnk'; did you mean 'chunk'"):
+        train(wrong)
+
+
+def test_the_recipe_of_several_robots_has_a_format_for_each() -> None:
+    given = [
+        "experiment=robots",
+        "out=runs/robots",
+        "sources.door.policy.chunk=2",
+        "sources.door.policy.separator=then",
+    ]
+    config = compose(TrainConfig, given, config_dir=CONFIGS)
+    formats = {name: source.format_of(name, config.policy) for name, source in config.sources.items()}
+    chunks = {"lift": 4, "can": 4, "stack": 4, "door": 2, "mt10": 8}
+    assert {name: form.chunk for name, form in formats.items()} == dict.fromkeys(formats, 1) | chunks
+    assert formats["door"].separator == "then" and len(formats) == 10
+    assert all(source.absent_instructions for source in config.sources.values())

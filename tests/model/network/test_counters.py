@@ -12,8 +12,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from embodio.model.config.model import ModelConfig
 from embodio.model.errors import ConfigError
-from embodio.model.network.counters import ExampleSize, network_cost, parameter_counts
+from embodio.model.network.counters import (
+    ExampleSize,
+    low_rank_cost,
+    low_rank_parameters,
+    network_cost,
+    parameter_counts,
+)
 from embodio.model.network.network import UnifiedIO2
+from embodio.train.network.lora import adapt
+from embodio.train.run_config import LoraConfig
 from tests.support.model.small import CONFIG as SMALL
 
 GENERALIST = ModelConfig.named("nano_generalist")
@@ -61,9 +69,11 @@ def test_the_generalist_has_at_most_7_million_parameters() -> None:
     assert sum(parameter_counts(GENERALIST).values()) <= 7_000_000
 
 
-def operations(config: ModelConfig, size: ExampleSize) -> tuple[int, int]:
+def operations(config: ModelConfig, size: ExampleSize, rank: int = 0) -> tuple[int, int]:
     """Operations of a forward pass, and of both passes, as torch counts them; explicit attention, which it counts."""
     network = UnifiedIO2(config)
+    if rank:
+        adapt(network, LoraConfig(rank), 0)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         loss = network.loss(network(batch_of(size, config))).total
         forward = counter.get_total_flops()
@@ -96,10 +106,8 @@ def test_operations_of_a_released_size_are_those_of_a_network_without_memory(mon
     assert network_cost(config, size).forward == counter.get_total_flops()
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_what_is_kept_is_what_autograd_keeps(size: ExampleSize) -> None:
-    """Within a tenth: masks, positions and numbers for each token are left out."""
-    network = UnifiedIO2(GENERALIST)
+def kept_by_autograd(network: UnifiedIO2, size: ExampleSize) -> int:
+    """Numbers that autograd keeps of a forward pass, those of the network aside."""
     own = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
     kept: dict[int, Tensor] = {}
 
@@ -109,11 +117,38 @@ def test_what_is_kept_is_what_autograd_keeps(size: ExampleSize) -> None:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss = network.loss(network(batch_of(size, GENERALIST)))
-    numbers = sum(tensor.untyped_storage().nbytes() // tensor.element_size() for tensor in kept.values())
+        loss = network.loss(network(batch_of(size, network.config)))
     assert loss.total.requires_grad
+    return sum(tensor.untyped_storage().nbytes() // tensor.element_size() for tensor in kept.values())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_kept_is_what_autograd_keeps(size: ExampleSize) -> None:
+    """Within a tenth: masks, positions and numbers for each token are left out."""
+    numbers = kept_by_autograd(UnifiedIO2(GENERALIST), size)
     assert network_cost(GENERALIST, size).kept() == pytest.approx(numbers, rel=0.1)
     assert network_cost(GENERALIST, size).kept(checkpointing=True) < 0.6 * numbers
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_operations_of_low_rank_changes_are_those_that_torch_counts(size: ExampleSize) -> None:
+    cost = low_rank_cost(GENERALIST, size, 4)
+    assert (cost.forward, cost.training) == operations(GENERALIST, size, 4)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_low_rank_changes_keep_is_what_autograd_keeps(size: ExampleSize) -> None:
+    network = UnifiedIO2(GENERALIST)
+    adapt(network, LoraConfig(4), 0)
+    numbers = kept_by_autograd(network, size)
+    assert low_rank_cost(GENERALIST, size, 4).kept() == pytest.approx(numbers, rel=0.1)
+
+
+def test_low_rank_changes_are_counted() -> None:
+    network = UnifiedIO2(GENERALIST)
+    adapt(network, LoraConfig(4), 0)
+    trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+    assert low_rank_parameters(GENERALIST, 4) == trained
 
 
 def test_a_modality_that_the_network_lacks_is_named() -> None:

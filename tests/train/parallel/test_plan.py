@@ -58,12 +58,30 @@ def test_state_is_shared_out_and_follows_from_the_optimiser() -> None:
     assert adamw.state_gb > 1.6 * one.state_gb
 
 
+def test_low_rank_changes_need_less_of_everything() -> None:
+    work = Workload(rows=16, moments=2, average=True)
+    whole, changes = (scaling_plan("xl", 8, H100, dataclasses.replace(work, lora=lora)) for lora in (0, 16))
+    assert whole.state_gb > 4 * changes.state_gb and changes.parameters == whole.parameters
+    assert whole.row_tflops > 1.3 * changes.row_tflops
+    with pytest.raises(TrainError):
+        scaling_plan("xxl", 1, H100, work)
+    assert scaling_plan("xxl", 1, H100, dataclasses.replace(work, lora=16)).memory_gb < 80
+
+
+def test_one_process_keeps_the_weights_in_two_precisions() -> None:
+    found = scaling_plan("large", 1, H100, Workload(rows=16))
+    assert found.gathered_gb == pytest.approx(2e-9 * found.parameters)
+
+
 def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scaling", "sizes=[large,xxl]", "gpus=[8,96]"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 6 and {line.count("|") for line in lines} == {10}
     assert "does not fit" in lines[3]
+    assert main(["scaling", "sizes=[large]", "gpus=[1]", "rows=16", "targets=[text]", "lora=16"]) == 0
+    assert " TFLOP a row) | 1 | 1 x 1 | 16 x 1 | no | " in capsys.readouterr().out
     assert main(["scaling", "mfu=1.5"]) == 2
+    assert main(["scaling", "targets=[audio]"]) == 2
     assert main(["scaling", "sizes=[huge]"]) == 1
     assert main(["scaling", "gpus=[0]"]) == 2
 

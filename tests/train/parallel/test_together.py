@@ -156,6 +156,18 @@ def test_parameters_are_released_in_all_processes(tmp_path: Path) -> None:
     require_same(two, one)
 
 
+@pytest.mark.slow
+def test_low_rank_changes_are_trained_together_and_go_on_alone(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    lora = LoraConfig(rank=2, train=("text_embedding.*",))
+    alone(settings(one, lora=lora))
+    for stop in (2, 1):
+        assert together(2, train_together, settings(two, lora=lora, stop_after=stop), parts) == [0, 0]
+    assert (two / "base.safetensors").is_file() and not (two / "checkpoint" / "base.safetensors").exists()
+    alone(settings(two, lora=lora))
+    require_same(two, one)
+
+
 def failing_saves(config: ToyConfig) -> list[str]:
     """What `save_sharded` raises in this process for faults of one process or the other, and then the steps kept."""
 
@@ -307,7 +319,7 @@ def test_when_one_process_is_killed_the_others_end_with_an_error_and_the_run_goe
 def test_what_cannot_be_shared_out_is_named(tmp_path: Path) -> None:
     for change, message in (
         ({"precision": "float16"}, "precision: float16"),
-        ({"lora": LoraConfig(rank=2)}, "lora.rank"),
+        ({"parallel": ParallelConfig(tensor=2), "lora": LoraConfig(rank=2)}, "parallel.tensor: low-rank"),
         ({"parallel": ParallelConfig(tensor=2), "optimiser": OptimiserConfig(name="adafactor")}, "parallel.tensor"),
     ):
         with pytest.raises(TrainError, match=message):

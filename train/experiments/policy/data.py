@@ -210,9 +210,8 @@ def make_formats(config: TrainConfig, opened: Sequence[OpenSource], vocabulary: 
     for one in opened:
         robot = one.episodes.embodiment
         alike = [other for other in opened if other.episodes.embodiment == robot]
-        policy = config.policy_for(robot)
-        cameras = one.config.cameras or policy.cameras
-        policy = dataclasses.replace(policy, view=config.augment.view, cameras=cameras).seeing(robot)
+        policy = one.config.format_of(one.name, config.policy_for(robot))
+        policy = dataclasses.replace(policy, view=config.augment.view).seeing(robot)
         guessed = dict.fromkeys(name for other in alike for name in other.episodes.embodiment.guessed)
         robot = dataclasses.replace(robot, guessed=tuple(guessed))
         statistics = policy_statistics(alike)
