@@ -30,7 +30,7 @@ def open_runner(model: str, vocabulary: str, device: str, rows: int) -> Runner:
     """The runner that a setting names.
 
     Args:
-        model: folder of a network, the name of one that ships, such as embodio-nano, or a name on the hub; or
+        model: folder of a network, the name of one that ships, such as lift-nano, or a name on the hub; or
             `module:function`, which returns any object with `run`.
         vocabulary: folder or file of the vocabulary; empty for the one in the network's folder, or else the default.
         device: where the network goes.

@@ -52,7 +52,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tour(out: Path, checkpoint: Path, **settings: Any) -> str:
     page = guide.show(
-        TourConfig(out, **{"agent": str(checkpoint), "env": ENV, "seed": SEED, "threads": 1, "spoken": "", **settings}),
+        TourConfig(
+            **{"out": out, "agent": str(checkpoint), "env": ENV, "seed": SEED, "threads": 1, "spoken": "", **settings}
+        ),
         Console(quiet=True),
     )
     return page.read_text()
