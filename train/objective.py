@@ -116,7 +116,7 @@ class TokenLoss:
 
     Attributes:
         z_loss: weight of the squared log-partition in the loss.
-        weighting: how much modalities and examples count.
+        weighting: how much modalities and examples count in training; held-out losses are plain means, which compare.
     """
 
     z_loss: float
@@ -129,7 +129,8 @@ class TokenLoss:
 
     def __call__(self, model: UnifiedIO2, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Outcome:
         """The outcome of a batch."""
-        found = model.loss(model(batch), z_loss=self.z_loss, weights=weights, weighting=self.weighting)
+        weighting = self.weighting if model.training else ALIKE
+        found = model.loss(model(batch), z_loss=self.z_loss, weights=weights, weighting=weighting)
         parts = found.modalities
         told = [parts["text"]] if "text" in parts else list(parts.values())
         right, counted = (sum_of([getattr(part, name) for part in told]) for name in ("right", "counted"))

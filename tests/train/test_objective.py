@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from embodio.model import UnifiedIO2
+from embodio.model.network.loss import ALIKE, Weighting
 from embodio.train.errors import TrainError
 from embodio.train.objective import TokenLoss, loss_weights, together
 from tests.support.model.small import CONFIG
@@ -40,9 +41,10 @@ def gradients(model: UnifiedIO2, loss: Tensor) -> dict[str, Tensor]:
     return {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
 
 
-def test_parts_of_any_size_add_up_to_the_whole() -> None:
+@pytest.mark.parametrize("weighting", [ALIKE, Weighting({"image": 0.5, "audio": 0.2}, 1.0), Weighting({}, 0.5)])
+def test_parts_of_any_size_add_up_to_the_whole(weighting: Weighting) -> None:
     torch.manual_seed(0)
-    model, objective = UnifiedIO2(CONFIG), TokenLoss(1e-3)
+    model, objective = UnifiedIO2(CONFIG), TokenLoss(1e-3, weighting)
     whole = batch(model)
     parts = [{key: value[start:stop] for key, value in whole.items()} for start, stop in ((0, 1), (1, 4), (4, 6))]
     weights = loss_weights(objective, model, parts)
@@ -73,3 +75,12 @@ def test_positions_are_counted_before_the_network_as_after_it(without: str) -> N
 def test_an_objective_that_cannot_divide_is_refused() -> None:
     with pytest.raises(TrainError, match="has no `weights`"):
         loss_weights(lambda model, batch: None, torch.nn.Linear(1, 1), [])
+
+
+def test_held_out_losses_are_plain_means() -> None:
+    torch.manual_seed(0)
+    model = UnifiedIO2(CONFIG)
+    whole, weighted, plain = batch(model), TokenLoss(0.0, Weighting({"image": 0.5}, 1.0)), TokenLoss(0.0)
+    assert weighted(model, whole).loss.item() != pytest.approx(plain(model, whole).loss.item())
+    model.eval()
+    assert weighted(model, whole).loss.item() == plain(model, whole).loss.item()

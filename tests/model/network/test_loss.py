@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from embodio.model import BatchError, TargetOutput
-from embodio.model.network.loss import compute_loss
+from embodio.model.network.loss import Weighting, compute_loss
 
 
 def output(mask: torch.Tensor | None) -> TargetOutput:
@@ -52,6 +52,28 @@ def test_gradient_is_that_of_the_formula() -> None:
     expected = ((1 + 2 * 0.1 * total) * softmax - chosen) * given.loss_mask.unsqueeze(-1) / 5
     assert logits.grad is not None
     assert torch.allclose(logits.grad, expected, atol=1e-6)
+
+
+def test_with_a_length_discount_of_one_every_example_counts_the_same() -> None:
+    mask = torch.tensor([[True, True, True, True], [False, False, True, False]])
+    given = output(mask)
+    entropy = functional.cross_entropy(given.logits.flatten(0, 1), given.targets.flatten(), reduction="none").view(2, 4)
+    by_example = ((entropy[0].mean() + entropy[1, 2]) / 2).item()
+    rooted = ((entropy[0].sum() / 2 + entropy[1, 2]) / 3).item()
+    for discount, expected in ((1.0, by_example), (0.5, rooted), (0.0, entropy[mask].mean().item())):
+        found = compute_loss({"text": given}, z_loss=0.0, weighting=Weighting(length_discount=discount))
+        assert found.total.item() == pytest.approx(expected)
+        assert found.modalities["text"].rows.sums[:, 1].tolist() == [4, 1], "figures count tokens"
+
+
+def test_weights_of_modalities_scale_their_means() -> None:
+    text, image = output(None), output(torch.tensor([[True, False, False, False], [False, True, True, False]]))
+    means = {name: compute_loss({name: one}).total.item() for name, one in (("text", text), ("image", image))}
+    found = compute_loss({"text": text, "image": image}, weighting=Weighting({"image": 0.25}))
+    assert found.total.item() == pytest.approx(means["text"] + 0.25 * means["image"])
+    assert found.modalities["image"].cross_entropy.item() == pytest.approx(
+        compute_loss({"image": image}).modalities["image"].cross_entropy.item()
+    )
 
 
 def test_nothing_to_train_is_an_error() -> None:
