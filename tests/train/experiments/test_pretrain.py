@@ -111,11 +111,11 @@ def test_mistakes_are_named(corpus: Path, tmp_path: Path) -> None:
         settings(corpus, tmp_path, image_tokenizer="")
     with pytest.raises(UsageError, match="audio_tokenizer: targets lacks audio"):
         settings(corpus, tmp_path, targets=("text", "image"))
-    with pytest.raises(UsageError, match=r"modality_weights\.audio: got 2.0, expected .* text, image"):
+    with pytest.raises(UsageError, match=r"modality_weights\.audio: got 2\.0, expected .* text, image"):
         settings(corpus, tmp_path, targets=("text", "image"), audio_tokenizer="", modality_weights={"audio": 2.0})
     with pytest.raises(UsageError, match=r"modality_weights\.image: got nan"):
         settings(corpus, tmp_path, modality_weights={"image": float("nan")})
-    with pytest.raises(UsageError, match="length_discount: got 1.5"):
+    with pytest.raises(UsageError, match=r"length_discount: got 1\.5"):
         settings(corpus, tmp_path, length_discount=1.5)
     with pytest.raises(UsageError, match="sources: give at least one"):
         settings(corpus, tmp_path, sources={})
