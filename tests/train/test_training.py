@@ -111,7 +111,7 @@ def test_an_agent_sees_what_validation_saw_after_training_with_crops(data: Path,
     agent.act({**{name: episode.frame(name, 0) for name in ("front", "hand")}, "state": episode.array("state")[0]})
     shown = agent.format.example(list(agent.sessions[0].window), episode.instruction)
     validated = next(iter(make_trainer(config).validators["next_action"].batches()))
-    features = collate([agent._tasks.processor(shown)])
+    features = collate([agent.tasks.processor(shown)])
     assert torch.equal(features["inputs/image/input"][0], validated["inputs/image/input"][0])
     with pytest.raises(UsageError, match=r"policy\.view"):
         settings(data, tmp_path, policy=PolicyConfig(cameras=("front", "hand"), view=0.5))

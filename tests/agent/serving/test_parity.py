@@ -27,6 +27,8 @@ AT_HOME = {
     "read": "sessions live on the server",
     "sessions": "sessions live on the server",
     "fork": "another RemoteAgent has episodes of its own",
+    "tasks": "a TaskRunner has the network",
+    "may_abstain": "a server answers with the error",
     "example": "Examples are of embodio.model, which a client may not have",
 }
 """What only an Agent has, and why."""
