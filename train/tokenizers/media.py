@@ -63,7 +63,7 @@ class CorpusMedia:
 
     def name(self, index: int) -> str:
         """The key of record `index`; raises CorruptRecordError if it cannot be read."""
-        return self._record(index).key
+        return self.record(index).key
 
     def picture(self, index: int) -> npt.NDArray[np.uint8]:
         """The picture of record `index`, uint8 [H, W, 3].
@@ -72,7 +72,7 @@ class CorpusMedia:
             CorruptRecordError: it cannot be read or decoded.
             UnusableRecord: the record has none.
         """
-        record = self._record(index)
+        record = self.record(index)
         media = record.image or (record.views[0].image if record.views else None)
         if media is None:
             raise UnusableRecord(self.place(index).dataset, index, "it has no picture")
@@ -81,7 +81,7 @@ class CorpusMedia:
 
     def sound(self, index: int) -> npt.NDArray[np.float32]:
         """The sound of record `index`, mono at 16 kHz, float32 [samples]; errors as those of `picture`."""
-        media = self._record(index).sound
+        media = self.record(index).sound
         if media is None:
             raise UnusableRecord(self.place(index).dataset, index, "it has no sound")
         return media.load()
@@ -94,7 +94,8 @@ class CorpusMedia:
         which = bisect_right(self._ends, index)
         return self.sources[which], index - (self._ends[which - 1] if which else 0)
 
-    def _record(self, index: int) -> Record:
+    def record(self, index: int) -> Record:
+        """Record `index`; raises CorruptRecordError if it cannot be read."""
         source, number = self._located(index)
         return source.record(number)
 

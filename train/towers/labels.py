@@ -1,0 +1,154 @@
+"""Labels of pictures: the words of their captions, and of each thing its words, its pixels and its box."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.errors import UnusableRecord
+from embodio.datasets.records.record import Record
+from embodio.model.config.parts import Size
+from embodio.model.processing.image import ImageFit, pixels_on_canvas, resize_nearest
+from embodio.train.tokenizers.media import CorpusMedia
+from embodio.train.towers.settings import WordsConfig
+
+_WORD = re.compile(r"[a-z]{3,}")
+_CAPTIONS = ("title", "category", "keywords")
+_LEAST = 1 / 32  # of a patch that a thing covers
+NO_WORD = -1
+MOST_WORDS = 4
+"""Words of a name that are kept."""
+MOST_WHOLE = 24
+"""Words of captions that are kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPicture:
+    """A picture and what is in it.
+
+    Attributes:
+        image: uint8 [H, W, 3].
+        whole: numbers of the words of its captions.
+        masks: [H, W], the number of the thing from 1 on in each pixel, 0 for none; None where things are not known.
+        names: numbers of the words of each thing.
+        boxes: float32 [things, 4] as (y1, x1, y2, x2) in pixels.
+    """
+
+    image: npt.NDArray[np.uint8]
+    whole: Sequence[int]
+    masks: npt.NDArray[np.int64] | None = None
+    names: Sequence[Sequence[int]] = ()
+    boxes: npt.NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PatchLabels:
+    """Labels on the grid of patches of a canvas.
+
+    Attributes:
+        words: int64 [N, MOST_WORDS], numbers of words, NO_WORD where there are no more; all of them where no thing is.
+        boxes: float32 [N, 4], the box of the thing in patches, relative to the middle of the patch.
+        shown: bool [N], the patches that show the picture and no padding, as the network sees them.
+        known: bool [N], those of them whose things are known.
+        whole: int64 [MOST_WHOLE], the words of captions.
+    """
+
+    words: npt.NDArray[np.int64]
+    boxes: npt.NDArray[np.float32]
+    shown: npt.NDArray[np.bool_]
+    known: npt.NDArray[np.bool_]
+    whole: npt.NDArray[np.int64]
+
+
+class Words:
+    """The words of a run and their numbers.
+
+    Args:
+        words: in the order of their numbers.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = tuple(words)
+        self._numbers = {word: number for number, word in enumerate(self.words)}
+
+    @classmethod
+    def of(cls, media: CorpusMedia, config: WordsConfig) -> Words:
+        """The most frequent words of captions and names of a split, read without its media."""
+        counts = Counter[str]()
+        for source in media.sources:
+            for index in range(len(source)):
+                try:
+                    record = source.record(index)
+                except UnusableRecord:
+                    continue
+                counts.update(set(_WORD.findall(" ".join([*_captions(record), *_names(record)]).lower())))
+        kept = [word for word, count in counts.most_common(config.most) if count >= config.fewest]
+        return cls(sorted(kept))
+
+    def numbers(self, text: str, most: int) -> list[int]:
+        """Numbers of the known words of a text, each once, at most so many."""
+        found = dict.fromkeys(self._numbers[word] for word in _WORD.findall(text.lower()) if word in self._numbers)
+        return list(found)[:most]
+
+    def labelled(self, media: CorpusMedia, index: int) -> LabelledPicture:
+        """The picture of a record with its labels.
+
+        Raises:
+            CorruptRecordError: it cannot be read.
+            UnusableRecord: it has no picture.
+        """
+        image, record = media.picture(index), media.record(index)
+        whole = self.numbers(" ".join(_captions(record)), MOST_WHOLE)
+        facts = record.facts
+        if "masks" not in facts:
+            return LabelledPicture(image, whole)
+        values = facts["masks"].load()
+        masks = np.zeros(values.shape, np.int64)
+        for number, value in enumerate(facts.get("mask_values", ()), start=1):
+            masks[values == value] = number
+        boxes = np.asarray(facts.get("boxes", ()), np.float32).reshape(-1, 4)
+        names = [self.numbers(name, MOST_WORDS) for name in _names(record)]
+        return LabelledPicture(image, whole, masks, names, boxes)
+
+
+def on_canvas(picture: LabelledPicture, canvas: Size, patch: int) -> tuple[npt.NDArray[np.uint8], PatchLabels]:
+    """A picture as it is fitted onto the canvas, uint8 [H, W, 3], and its labels on the grid of patches."""
+    fit = ImageFit.of((picture.image.shape[0], picture.image.shape[1]), canvas)
+    rows, columns = canvas[0] // patch, canvas[1] // patch
+    words = np.full((rows * columns, MOST_WORDS), NO_WORD, np.int64)
+    boxes = np.zeros((rows * columns, 4), np.float32)
+    shown = fit.patch_mask(patch) != 0
+    known = shown & (picture.masks is not None)
+    if picture.masks is not None and picture.boxes is not None:
+        things = np.zeros(canvas, np.int64)
+        inside = slice(fit.top, fit.top + fit.content[0]), slice(fit.left, fit.left + fit.content[1])
+        things[inside] = resize_nearest(picture.masks[..., None].astype(np.float32), fit.content)[..., 0]
+        most = np.full(rows * columns, _LEAST * patch * patch)
+        middles = np.stack(np.divmod(np.arange(rows * columns), columns), axis=1) + 0.5
+        for number, (name, box) in enumerate(zip(picture.names, picture.boxes, strict=True), start=1):
+            count = (things == number).reshape(rows, patch, columns, patch).sum((1, 3)).ravel()
+            taken = shown & (count > most)
+            most = np.where(taken, count, most)
+            words[taken] = NO_WORD
+            words[taken, : len(name)] = name
+            corners = (box * fit.scale + np.tile([fit.top, fit.left], 2)) / patch
+            boxes[taken] = corners - np.tile(middles[taken], 2)
+    whole = np.full(MOST_WHOLE, NO_WORD, np.int64)
+    whole[: len(picture.whole)] = picture.whole
+    return pixels_on_canvas(picture.image, canvas), PatchLabels(words, boxes, shown, known, whole)
+
+
+def _captions(record: Record) -> list[str]:
+    """Captions, and the facts that say what a picture shows."""
+    said = [record.facts.get(name, ()) for name in _CAPTIONS]
+    return [*record.captions, *(one for part in said for one in ([part] if isinstance(part, str) else part))]
+
+
+def _names(record: Record) -> list[str]:
+    facts: Mapping[str, Sequence[str]] = record.facts
+    return [str(name) for name in facts.get("labels", ())]

@@ -1,0 +1,103 @@
+"""Batches of labelled pictures for the image tower."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import torch
+
+from embodio.datasets.errors import ExampleError
+from embodio.datasets.stream.numbered_batches import NumberedBatches
+from embodio.datasets.stream.order import generator_at
+from embodio.model.config.parts import Size
+from embodio.model.network.batch import Allocate, Batch
+from embodio.train.tokenizers.media import CorpusMedia, held_out
+from embodio.train.towers.labels import LabelledPicture, Words, on_canvas
+from embodio.train.validation import HeldOutBatches
+
+_WHOLE = 0.3
+"""Share of training pictures that are shown whole; of the others at least `_SMALLEST` of each side is seen."""
+_SMALLEST = 0.5
+_BRIGHTNESS = 0.3
+
+
+class LabelledBatches(NumberedBatches[CorpusMedia]):
+    """Batches of pictures with "images" uint8 [B, H, W, 3], and the fields of `PatchLabels` [B, ...].
+
+    Args:
+        media: pictures of the training split.
+        words: that are learned.
+        seed: of the order and of all draws.
+        batch_size: pictures in a batch.
+        canvas: (height, width) in pixels.
+        patch: side of a patch in pixels.
+    """
+
+    def __init__(self, media: CorpusMedia, words: Words, seed: int, batch_size: int, canvas: Size, patch: int) -> None:
+        super().__init__(media, seed, batch_size)
+        self._words, self._canvas, self._patch = words, canvas, patch
+
+    def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
+        """Batch number `step`, and what was wrong with the pictures that were replaced in it."""
+        damage: list[ExampleError] = []
+        rows = [self._first_whole(position, damage, self._row) for position in self.positions(step)]
+        return {name: _stacked([row[name] for row in rows], allocate) for name in rows[0]}, tuple(damage)
+
+    def _row(self, media: CorpusMedia, record: int, position: int) -> dict[str, np.ndarray]:
+        generator = generator_at(self._seed, position)
+        return _fields(drawn(self._words.labelled(media, record), generator), self._canvas, self._patch)
+
+
+def drawn(picture: LabelledPicture, generator: np.random.Generator) -> LabelledPicture:
+    """A training view: whole or a part of it, maybe mirrored, a little brighter or darker, with its labels."""
+    image, masks, boxes = picture.image, picture.masks, picture.boxes
+    height, width = image.shape[:2]
+    if generator.random() >= _WHOLE:
+        tall, wide = (max(1, round(side * generator.uniform(_SMALLEST, 1.0))) for side in (height, width))
+        top, left = int(generator.integers(height - tall + 1)), int(generator.integers(width - wide + 1))
+        image = image[top : top + tall, left : left + wide]
+        masks = None if masks is None else masks[top : top + tall, left : left + wide]
+        if boxes is not None:
+            boxes = (boxes - np.tile([top, left], 2)).clip(0, [tall, wide, tall, wide]).astype(np.float32)
+    if generator.random() < 0.5:
+        image = image[:, ::-1]
+        masks = None if masks is None else masks[:, ::-1]
+        if boxes is not None:
+            right = image.shape[1]
+            boxes = np.stack([boxes[:, 0], right - boxes[:, 3], boxes[:, 2], right - boxes[:, 1]], axis=1)
+    bright = generator.uniform(1 - _BRIGHTNESS, 1 + _BRIGHTNESS)
+    image = np.clip(image * np.float32(bright), 0, 255).astype(np.uint8)
+    return replace(picture, image=image, masks=masks, boxes=boxes)
+
+
+def held_out_batches(
+    media: CorpusMedia, words: Words, canvas: Size, patch: int, batch_size: int, count: int
+) -> HeldOutBatches:
+    """Maker of the held-out batches: `count` pictures spread evenly over the split, whole."""
+
+    def batches(on_damage: Callable[[ExampleError], None] = lambda error: None) -> Iterator[Batch]:
+        found = held_out(media, count, lambda index: _fields(words.labelled(media, index), canvas, patch))
+        while window := list(islice(found, batch_size)):
+            rows = []
+            for _, row in window:
+                if isinstance(row, ExampleError):
+                    on_damage(row)
+                else:
+                    rows.append(row)
+            if rows:
+                yield {name: _stacked([row[name] for row in rows], np.empty) for name in rows[0]}
+
+    return batches
+
+
+def _fields(picture: LabelledPicture, canvas: Size, patch: int) -> dict[str, np.ndarray]:
+    image, labels = on_canvas(picture, canvas, patch)
+    return {"images": image, **vars(labels)}
+
+
+def _stacked(rows: list[np.ndarray], allocate: Allocate) -> torch.Tensor:
+    out = allocate((len(rows), *rows[0].shape), rows[0].dtype)
+    return torch.from_numpy(np.stack(rows, out=out))
