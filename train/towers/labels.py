@@ -91,7 +91,7 @@ class Words:
         return cls(sorted(kept))
 
     def numbers(self, text: str, most: int) -> list[int]:
-        """Numbers of the known words of a text, each once, at most so many."""
+        """Numbers of the known words of a text, each once, the first `most` of them."""
         found = dict.fromkeys(self._numbers[word] for word in _WORD.findall(text.lower()) if word in self._numbers)
         return list(found)[:most]
 
