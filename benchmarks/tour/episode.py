@@ -63,6 +63,10 @@ def play_episode(agent: str, env: str, seed: int, spoken: str, out: Path) -> tup
     world = make_env(env, render_mode="rgb_array")
     try:
         actor = Agent.load(agent, world.get_wrapper_attr("embodiment"))
+        if spoken and not actor.format.config.prompt_sounds:
+            raise BenchmarkError(
+                f"spoken: {agent} hears no instructions (policy.prompt_sounds=0); give spoken='' for words"
+            )
         policy: Policy = ToldAloud(actor, SpokenInstructions(spoken, "held_out")) if spoken else actor
         seen: list[StepRecord] = []
         with EpisodeVideo(

@@ -107,7 +107,7 @@ def _answered(runner: TaskRunner, stop: TourStop, seed: int) -> Answered:
     try:
         answer: Any = runner.run(stop.family, [asked], seeds=seed)[0]
     except TaskError as error:
-        answer = AnswerError(str(error), "")
+        return Answered(stop.title, [ShownField("none", str(error))])
     image, names = asked.media.image, kind.answer[:1]
     found = [ShownField("none", str(answer))] if isinstance(answer, AnswerError) else shown_fields(answer, names, image)
     return Answered(stop.title, found, shown_fields(stop.asked, names, image) if stop.known else ())

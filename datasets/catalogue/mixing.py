@@ -132,8 +132,8 @@ def _opened(
     if row.format == EPISODES and episodes is not None:
         return episodes.open(row)
 
-    def items(path: str) -> Sequence[AnnotatedItem]:
-        return read_annotations(row.format, root / path, root / row.media, family_named(row.read_as), row.settings)
+    def items(path: str, media: str) -> Sequence[AnnotatedItem]:
+        return read_annotations(row.format, root / path, root / media, family_named(row.read_as), row.settings)
 
     augmentation = named_task_augmentation(row.augmentation) if row.augmentation else None
 
@@ -142,12 +142,12 @@ def _opened(
         family = family_named(row.family)
         return AnnotatedTask(row.name, root / path, found, family, codec, style, augmentation, numbers)
 
-    own = items(row.path)
+    own = items(row.path, row.media)
     if row.validation:
         whole = task(row.path, own, range(len(own)), trained)
         if not (root / row.validation).exists():
             return whole, None
-        kept = items(row.validation)
+        kept = items(row.validation, row.validation_media or row.media)
         return whole, task(row.validation, kept, range(len(kept)), measured)
     first, rest = without_last(len(own))
     return task(row.path, own, first, trained), task(row.path, own, rest, measured) if rest else None

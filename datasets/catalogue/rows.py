@@ -66,6 +66,7 @@ class TaskRow:
         path: of the annotations below the root of all data; may be a pattern for rows with objectives.
         media: folder of pictures, sounds and videos below the root.
         validation: path below the root of items for validation; empty keeps the last ones of `path` for it.
+        validation_media: folder of their media below the root; empty for `media`.
         settings: further settings of the reader by name.
         origin: where the data are published.
         licence: of the data; "not verified" where none was found.
@@ -98,6 +99,7 @@ class TaskRow:
     objectives: Mapping[str, float] = field(default_factory=dict)
     media: str = ""
     validation: str = ""
+    validation_media: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     size: int | None = None
     kind: str = "prompted"

@@ -92,7 +92,7 @@ def drawn(pictures: str) -> dict[str, Any]:
 
 
 def test_the_page_runs_from_top_to_bottom(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    names = drawn('{"train": 6, "validation": 2}')
+    drawn('{"train": 6, "validation": 2}')
     run(command("embodio-collect"), episodes="2", workers="1")
     run(command("embodio-data"))
     assert "2 have a reader, 2 can be read in data" in capsys.readouterr().out
@@ -100,8 +100,8 @@ def test_the_page_runs_from_top_to_bottom(folder: Path, capsys: pytest.CaptureFi
     run(command("embodio-evaluate"))
     run(command("embodio-rollout"), **PLAYED)
     assert "discs" in capsys.readouterr().out
-    exec(compile(blocks("python")[1], "finetune.md", "exec"), names)
-    assert re.search(r"reached\n\[(Counted|AnswerError)", capsys.readouterr().out)
+    exec(compile(blocks("python")[1], "finetune.md", "exec"), {})
+    assert re.search(r"reached\n(\d+\n|.*the model wrote)", capsys.readouterr().out)
     done = "runs/mine/evaluation"
     assert evaluate(["compare", done, done, "metrics=[counting:METRIC]"]) == 0
     assert evaluate(["compare", done, done]) == 1
@@ -135,7 +135,9 @@ def test_commands_have_the_keys_that_the_page_gives(capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("lora", [0, 16])
 def test_the_tables_are_those_of_the_command(lora: int) -> None:
-    assert "embodio-train scaling gpus=[1,8] rows=16 steps=20000 optimiser=adamw average=true targets=[text]" in PAGE
+    assert (
+        "embodio-train scaling 'gpus=[1,8]' rows=16 steps=20000 optimiser=adamw average=true 'targets=[text]'" in PAGE
+    )
     config = ScalingConfig(
         gpus=(1, 8), rows=16, steps=20_000, optimiser="adamw", average=True, targets=("text",), lora=lora
     )

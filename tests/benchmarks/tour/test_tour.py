@@ -89,5 +89,9 @@ def test_mistakes(tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixtur
         tour(tmp_path, checkpoint, picture=str(tmp_path / "nothing.png"))
     with pytest.raises(FeatureError, match="nothing said there means 'push block 4', only lift the red cube"):
         tour(tmp_path, checkpoint, spoken="lift-aloud")
+    deaf = artist()
+    save_checkpoint(tmp_path / "deaf", deaf.model, deaf.format)
+    with pytest.raises(BenchmarkError, match=r"spoken: .*deaf hears no instructions .* give spoken='' for words"):
+        tour(tmp_path / "t", tmp_path / "deaf", spoken="lift-aloud")
     assert main([f"agent={tmp_path / 'none'}", f"out={tmp_path / 'x'}"]) == 1
     assert "none" in capsys.readouterr().err

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
+from PIL import Image
 
 from embodio.datasets.catalogue.held_out import HELD_OUT
 from embodio.datasets.catalogue.mixing import InstructionData, open_tasks, wanted_rows
@@ -71,3 +75,21 @@ def test_what_a_network_does_not_write_is_left_out(rows: Path, tmp_path: Path) -
     (tmp_path / "pictures.yaml").write_text(text)
     found = open_tasks(read_catalogue(tmp_path), rows.parent / "data", CONTEXT, CONTEXT, missing="skip")
     assert found.missing["references"] == "the network does not write image"
+
+
+def test_held_out_items_have_media_of_their_own_where_the_row_says_so(tmp_path: Path) -> None:
+    for split, grey in (("train", 10), ("kept", 200)):
+        (tmp_path / "data" / split).mkdir(parents=True)
+        Image.fromarray(np.full((8, 8, 3), grey, np.uint8)).save(tmp_path / "data" / split / "000.png")
+        line = {"image": "000.png", "question": "how bright?", "text": split}
+        (tmp_path / "data" / f"{split}.jsonl").write_text(json.dumps(line))
+    row = {"title": "t", "family": "answer_question", "prompts": "plain", "format": "jsonl", "path": "train.jsonl"}
+    row |= {"media": "train", "validation": "kept.jsonl", "validation_media": "kept", "origin": "o", "licence": "CC0"}
+    row |= {"split": "train", "size": None, "metrics": ["exact_match"], "source": ["own"]}
+    file = {"title": "t", "group": "g", "share": 100, "inputs": ["text", "image"], "outputs": ["text"]}
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "one.yaml").write_text(yaml.safe_dump(file | {"tasks": {"bright": row}}))
+    found = opened(tmp_path / "rows")
+    for tasks, grey in ((found.tasks, 10), (found.held_out, 200)):
+        image = tasks["bright"].example(0).image
+        assert image is not None and np.all(np.asarray(image) == grey)
