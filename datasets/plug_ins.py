@@ -81,7 +81,7 @@ class PlugIns:
         module, _, attribute = name.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError, TypeError, ValueError) as error:
+        except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
             expected = "expected module:NAME of what PYTHONPATH reaches"
             raise self._error(f"{self._kind} {name!r}: {error}; {expected}") from error
 

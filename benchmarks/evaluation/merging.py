@@ -21,6 +21,7 @@ from embodio.train.errors import TrainError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from embodio.benchmarks.evaluation.answerer import Answerer
     from embodio.benchmarks.evaluation.evaluate import EvaluateConfig
     from embodio.benchmarks.evaluation.evaluation import Outcomes
     from embodio.benchmarks.evaluation.runner import Runner
@@ -37,6 +38,8 @@ class MergeEvaluationsConfig:
             model is not opened.
         resamples: draws of the bootstrap that intervals come from.
         batch: examples answered at once.
+        trust: module:NAME of your own families, metrics, models and features that the shards name; nothing that is not
+            listed is imported.
     """
 
     folders: tuple[str, ...]
@@ -44,6 +47,7 @@ class MergeEvaluationsConfig:
     examples: int = 6
     resamples: int = 1000
     batch: int = 16
+    trust: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_ranges(self, examples=COUNT, resamples=AT_LEAST_ONE, batch=AT_LEAST_ONE)
@@ -61,6 +65,7 @@ def main(arguments: Sequence[str]) -> int:
         examples=(
             "for i in 1 2 3 4; do embodio-evaluate suite=mine.yaml model=runs/a/last shard=$i/4 out=runs/mine; done",
             "embodio-evaluate merge runs/mine",
+            "embodio-evaluate merge runs/mine trust=[mine:FAMILY,mine:METRIC]",
             "embodio-evaluate merge runs/here runs/there out=runs/whole examples=0",
         ),
         user_errors=(BenchmarkError, DatasetError, ModelError, TrainError),
@@ -93,6 +98,7 @@ def merge(config: MergeEvaluationsConfig, runner: Runner | None = None, console:
 
     Raises:
         ResultsError: a shard is missing, not finished or there twice, or they are not of one evaluation.
+        BenchmarkError: the shards name code that `trust` does not.
         BenchmarkError, DatasetError, ModelError: as of `evaluate`.
     """
     from embodio.benchmarks.evaluation.answerer import Answerer
@@ -104,7 +110,9 @@ def merge(config: MergeEvaluationsConfig, runner: Runner | None = None, console:
     for part in parts[1:]:
         _require_of_one(parts[0], part)
     whole = _whole(config, parts[0].identity)
+    _require_trusted(config, whole, opens_model=runner is None and config.examples > 0)
     answerer = Answerer(answerer_config(whole), runner)
+    _require_same_tasks(parts[0], whole, answerer)
     answers = {}
     for name in parts[0].identity.scope["tasks"]:
         answers[name] = {part.folder: read_answers(answers_file(part.folder, name)) for part in parts}
@@ -142,6 +150,25 @@ def _require_of_one(first: _Part, other: _Part) -> None:
             raise ResultsError(
                 f"{first.folder} and {other.folder} are parts of different jobs: {name} is {value!r} and {found!r}"
             )
+
+
+def _require_trusted(config: MergeEvaluationsConfig, whole: EvaluateConfig, *, opens_model: bool) -> None:
+    """Makes sure that no module is imported which only the files of the shards name."""
+    from embodio.benchmarks.evaluation.suite import code_in
+
+    opened = [whole.embed, *([whole.model] if opens_model and not Path(whole.model).exists() else [])]
+    named = {one for one in opened if ":" in one} | code_in(whole.suite)
+    if strange := sorted(named - set(config.trust)):
+        raise BenchmarkError(f"trust: the shards name code; if you trust it, give trust=[{','.join(strange)}]")
+
+
+def _require_same_tasks(first: _Part, whole: EvaluateConfig, answerer: Answerer) -> None:
+    """Makes sure that the suite asks what the shards were asked."""
+    names = first.identity.scope["tasks"]
+    if missing := [name for name in names if name not in answerer.tasks]:
+        raise ResultsError(f"{first.folder} holds answers of {missing[0]}, which the suite no longer has")
+    now = Identity.of(whole, {name: (answerer.tasks[name], answerer.file(name)) for name in names})
+    Identity({}, first.identity.tasks, {}).require_same(Identity({}, now.tasks, {}), first.folder)
 
 
 def _whole(config: MergeEvaluationsConfig, identity: Identity) -> EvaluateConfig:

@@ -107,6 +107,25 @@ def read_suite(name: str) -> Suite:
         BenchmarkError: there is no such suite, or it is not one; the message names the task and the key.
         TaskError, UnknownMetricError, UnknownAnnotationFormatError: an unknown family, metric or format.
     """
+    path, content = _content(name)
+    tasks = content["tasks"]
+    balanced = content.get("balanced") or []
+    if not isinstance(balanced, list) or set(content) - {"tasks", "balanced"}:
+        raise BenchmarkError(f"{path}: expected the keys tasks and perhaps balanced, a list of parts of the files")
+    made = [_task(str(task), values, path) for task, values in tasks.items()]
+    return Suite(path.parent, made, tuple(map(str, balanced)))
+
+
+def code_in(name: str) -> set[str]:
+    """The families and metrics that a suite names as module:NAME; nothing is imported. Errors as of `read_suite`."""
+    _, content = _content(name)
+    rows = [values for values in content["tasks"].values() if isinstance(values, dict)]
+    named = [str(one) for row in rows for one in (row.get("family"), *(row.get("metrics") or ()))]
+    return {one for one in named if ":" in one}
+
+
+def _content(name: str) -> tuple[Path, dict[str, Any]]:
+    """The file of a suite, and what it holds, with at least one task."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else SHIPPED / f"{name}.yaml"
     if not path.is_file():
         shipped = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.yaml")))
@@ -118,11 +137,7 @@ def read_suite(name: str) -> Suite:
     tasks = content.get("tasks") if isinstance(content, dict) else None
     if not isinstance(tasks, dict) or not tasks:
         raise BenchmarkError(f"{path}: expected the key tasks with at least one task")
-    balanced = content.get("balanced") or []
-    if not isinstance(balanced, list) or set(content) - {"tasks", "balanced"}:
-        raise BenchmarkError(f"{path}: expected the keys tasks and perhaps balanced, a list of parts of the files")
-    made = [_task(str(task), values, path) for task, values in tasks.items()]
-    return Suite(path.parent, made, tuple(map(str, balanced)))
+    return path, content
 
 
 def _task(name: str, values: Any, path: Path) -> SuiteTask:

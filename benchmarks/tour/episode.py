@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from embodio.agent import Agent, Judgement
+from embodio.agent import Abstained, Agent, Judgement
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.rollouts.told import ToldAloud
 from embodio.benchmarks.rollouts.video import EpisodeVideo
@@ -77,12 +77,13 @@ def play_episode(agent: str, env: str, seed: int, spoken: str, out: Path) -> tup
                 film.add(np.asarray(world.render(), np.uint8))
                 seen.append(record)
 
-            result = run_episode(world, policy, seed, watch)
+            result = run_episode(world, policy, seed, watch, abstains=(Abstained,))
             name = film.finish(result.status)
     finally:
         world.close()
     if name is None or result.status == "error":
-        raise BenchmarkError(f"seed {seed}: the simulator failed: {result.message}; try another seed")
+        what = "it refused to act" if result.status == "abstained" else "the simulator failed"
+        raise BenchmarkError(f"seed {seed}: {what}: {result.message}; try another seed")
     words = str(seen[0].observation["instruction"])
     heard = policy.heard if isinstance(policy, ToldAloud) else None
     actor.reset(instruction=words)
@@ -92,8 +93,11 @@ def play_episode(agent: str, env: str, seed: int, spoken: str, out: Path) -> tup
 
 
 def _judged(agent: Agent, observation: Mapping[str, Any]) -> dict[str, Judgement]:
-    """What the agent says of its own action, and of the opposite one, at one moment."""
-    own = agent.plan(observation)[0].astype(np.float64)
+    """What the agent says of its own action, and of the opposite one, at one moment; nothing where it has none."""
+    try:
+        own = agent.plan(observation)[0].astype(np.float64)
+    except Abstained:
+        return {}
     low, high = (np.array([getattr(d, end) for d in agent.embodiment.action.dimensions]) for end in ("low", "high"))
     proposals = {"its own action": own, "the opposite action": low + high - own}
     return {name: agent.judge(action, observation) for name, action in proposals.items()}

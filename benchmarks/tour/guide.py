@@ -23,9 +23,10 @@ from embodio.datasets.pages.episode_page import Medium
 from embodio.datasets.pages.html_page import html_page
 from embodio.datasets.pages.pictures import picture, sound
 from embodio.model import TaskRunner
+from embodio.model.errors import ModelError
 from embodio.model.example import Image
 from embodio.model.processing.audio_features import SAMPLE_RATE
-from embodio.model.tasks.errors import AnswerError, TaskError
+from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.families import family_named
 from embodio.model.writing import write_bytes
 from embodio.train.command_line.threads import threads
@@ -106,7 +107,7 @@ def _answered(runner: TaskRunner, stop: TourStop, seed: int) -> Answered:
     kind, asked = family_named(stop.family), stop.request
     try:
         answer: Any = runner.run(stop.family, [asked], seeds=seed)[0]
-    except TaskError as error:
+    except ModelError as error:  # it cannot give such answers, or not about such a picture
         return Answered(stop.title, [ShownField("none", str(error))])
     image, names = asked.media.image, kind.answer[:1]
     found = [ShownField("none", str(answer))] if isinstance(answer, AnswerError) else shown_fields(answer, names, image)

@@ -34,8 +34,12 @@ def metric_summaries() -> dict[str, str]:
 
 def named_metric(name: str) -> Metric[Any]:
     """A metric by its name; raises UnknownMetricError."""
-    metric: Metric[Any] = _METRICS.named(name)
-    return metric
+    from embodio.datasets.metrics.parts.metric import Metric
+
+    found = _METRICS.named(name)
+    if not isinstance(found, Metric):
+        raise UnknownMetricError(f"metric {name!r}: it is a {type(found).__name__}, not an instance of Metric")
+    return found
 
 
 def tally(name: str) -> Tally[Any]:

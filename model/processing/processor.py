@@ -89,6 +89,10 @@ class Processor:
         self._no_targets = {name: one for name, one in _TARGET_FIELDS.items() if one not in config.target_modalities}
         longest = max(config.lengths.encoder_text, config.lengths.decoder_text)
         self._ones, self._places = np.ones(longest, np.int32), np.arange(longest, dtype=np.int32)
+        self.__setstate__({})
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state)
         self._ones.flags.writeable = self._places.flags.writeable = False  # features of all texts are views of them
 
     def __call__(self, example: Example, rng: np.random.Generator | None = None) -> Features:
@@ -129,14 +133,13 @@ class Processor:
         return features
 
     def _require_supported(self, example: Example) -> None:
+        inputs, targets = self.config.input_modalities, self.config.target_modalities
         for name in self._no_inputs:
             if _is_given(getattr(example, name)):
-                known = self.config.input_modalities
-                raise ProcessorError(f"{name}: this model has no {name} input, only {known}; leave it out")
+                raise ProcessorError(f"{name}: this model has no {name} input, only {inputs}; leave it out")
         for name, modality in self._no_targets.items():
             if getattr(example, name) is not None:
-                known = self.config.target_modalities
-                raise ProcessorError(f"{name}: this model does not write {modality}, only {known}; leave it out")
+                raise ProcessorError(f"{name}: this model does not write {modality}, only {targets}; leave it out")
         for name in ("image", "audio"):
             if getattr(example, name) is None and getattr(example, f"{name}_hidden") is not None:
                 raise ProcessorError(f"{name}_hidden: there is no {name} whose patches it could hide; leave it out")
@@ -147,9 +150,8 @@ class Processor:
 
     def _text_input(self, prompt: Prompt) -> Features:
         tokens = self._tokens("prompt", prompt, self.config.lengths.encoder_text)
-        size = len(tokens)
-        shared = {"inputs/text/mask": self._ones[:size], "inputs/text/pos_ids": self._places[:size]}
-        return {"inputs/text/tokens": tokens, **shared}
+        given = (tokens, self._ones[: len(tokens)], self._places[: len(tokens)])
+        return dict(zip(("inputs/text/tokens", "inputs/text/mask", "inputs/text/pos_ids"), given, strict=True))
 
     def _text_target(self, answers: Sequence[Prompt]) -> Features:
         """Packs answers into one row, each a segment with its own positions; an empty one is masked."""
@@ -168,9 +170,8 @@ class Processor:
     def _tokens(self, what: str, text: Prompt, longest: int) -> Ints:
         ids = self.vocabulary.encode(text)
         if len(ids) >= longest and not self._cut_text:
-            raise ProcessorError(
-                f"the {what} has {len(ids) + 1} tokens, but there is room for {longest}; raise {what}_tokens"
-            )
+            room = f"there is room for {longest}; raise {what}_tokens"
+            raise ProcessorError(f"the {what} has {len(ids) + 1} tokens, but {room}")
         return np.array([*ids[: longest - 1], EOS_ID], dtype=np.int32)
 
     def _hidden(self, modality: str, hidden: Bools | None) -> Bools | None:
@@ -389,7 +390,7 @@ def _require_image(image: Image, name: str) -> None:
         if isinstance(image, np.ndarray):
             found, hint = f"shape {image.shape}", _HINTS.get(image.shape[-1] if image.ndim == 3 else 0, "")
             hint = "; repeat grey three times" if image.ndim == 2 else hint
-            hint = "; transpose it" if image.ndim == 3 and image.shape[0] == CHANNELS else hint
+            hint = "; transpose it" if image.shape[:1] == (CHANNELS,) and image.ndim == 3 else hint
         raise ProcessorError(f"{name}: expected an RGB array [height, width, 3], found {found}{hint}")
     if image.dtype == np.uint8:
         return

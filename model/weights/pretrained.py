@@ -32,7 +32,7 @@ from embodio.model.weights.weight_files import (
     weight_file_names,
     write_tensors,
 )
-from embodio.model.weights.weights import CONFIG_FILE, WEIGHTS_FILE, load_state, read_json
+from embodio.model.weights.weights import CONFIG_FILE, WEIGHTS_FILE, load_state, read_json, widened
 from embodio.model.writing import write_json
 
 SAFE_FILES = (CONFIG_FILE, SUMS_FILE, "model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
@@ -81,7 +81,8 @@ def load(
             our layout (`save_weights`) or the reference's.
         tokenizers: whether to load the VQ tokenisers, which raw image and audio targets and `UnifiedIO2.render` need.
             None loads those that are there; the reference's layout always has them.
-        dtypes: what to convert the weights to; None keeps the files' dtypes.
+        dtypes: what to convert the weights to; None keeps the files' dtypes, but for float16 in our layout, which
+            `save_weights(half=True)` writes and which becomes float32.
         device: where the network goes.
         changes: fields of `ModelConfig` to replace, such as `resampler_gelu="erf"` for the numbers of the reference's
             PyTorch code, or fewer `target_modalities`, whose weights are then left on disk.
@@ -105,8 +106,9 @@ def load(
     built = _changed(config, changes)
     model = build_empty(lambda: UnifiedIO2(built, tokenizers=tokenizers), str(folder / CONFIG_FILE))
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    ours = pairs is _from_ours
     state = {
-        name: tensor.to(device=device, dtype=dtypes.of(name) if dtypes else None)
+        name: (widened(tensor) if ours else tensor).to(device=device, dtype=dtypes.of(name) if dtypes else None)
         for name, tensor in pairs(config, weights, tokenizers, wanted)
     }
     load_state(model, state, assign=True)

@@ -55,6 +55,11 @@ def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
+def widened(tensor: Tensor) -> Tensor:
+    """A tensor with float32 in place of float16."""
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
+
+
 def load_weights(folder: Path | str, device: torch.device | str = "cpu") -> UnifiedIO2:
     """Build the network that `save_weights` wrote, with its tokenisers if it had them.
 
@@ -78,8 +83,7 @@ def load_weights(folder: Path | str, device: torch.device | str = "cpu") -> Unif
     tokenizers = any(name.startswith("tokenizers.") for name in shapes)
     model = build_empty(lambda: UnifiedIO2(config, tokenizers=tokenizers), str(folder / CONFIG_FILE))
     require_fit(model, shapes, str(path))
-    widened = {name: one.float() if one.dtype == torch.float16 else one for name, one in read_safetensors(path).items()}
-    load_state(model, widened, assign=True)
+    load_state(model, {name: widened(tensor) for name, tensor in read_safetensors(path).items()}, assign=True)
     return model.to(device).eval()
 
 

@@ -33,6 +33,7 @@ def test_a_metric_of_ones_own_measures(tmp_path: Path, monkeypatch: pytest.Monke
     for name, said in {
         "own_metrics:OTHER": "metric 'own_metrics:OTHER': .* no attribute 'OTHER'; expected module:NAME",
         "no_metrics:METRIC": "No module named 'no_metrics'",
+        "own_metrics:Longest": "it is a .*, not an instance of Metric",
     }.items():
         with pytest.raises(UnknownMetricError, match=said):
             named_metric(name)

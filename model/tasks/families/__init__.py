@@ -17,6 +17,9 @@ from embodio.model.tasks.base.family import Family
 from embodio.model.tasks.errors import TaskError
 from embodio.model.tasks.prompts.wording import add_wordings
 
+_TAKEN: dict[str, str] = {}
+"""Name of a family of your own -> module:NAME that has it."""
+
 
 @lru_cache(maxsize=1)
 def families() -> Mapping[str, Family[Any]]:
@@ -54,11 +57,11 @@ def _own_family(name: str) -> Family[Any]:
     module, _, attribute = name.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
         raise TaskError(f"family {name!r}: {error}; expected module:NAME of what PYTHONPATH reaches") from error
     if not isinstance(found, Family):
         raise TaskError(f"family {name!r}: it is a {type(found).__name__}, not an instance of Family")
-    if found.name in families():
+    if found.name in families() or _TAKEN.setdefault(found.name, name) != name:
         raise TaskError(f"family {name!r}: there is a family {found.name!r} already; take another name")
     add_wordings(found.name, found.wordings)
     return found

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from embodio.benchmarks.errors import ResultsError
+from embodio.benchmarks.errors import BenchmarkError, ResultsError
 from embodio.benchmarks.evaluation import answerer
 from embodio.benchmarks.evaluation.evaluate import main
 from embodio.benchmarks.evaluation.evaluation import evaluate
@@ -44,7 +44,9 @@ def test_the_command(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main([*arguments, f"shard={number}/2", "resamples=20"]) == 0
     places = [str(suite.parent / str(number)) for number in (1, 2)]
     assert main(["merge", *places]) == 2 and "out=runs/whole" in capsys.readouterr().err
-    assert main(["merge", *places, f"out={suite.parent / 'whole'}", "resamples=20", "examples=1"]) == 0
+    whole = ["merge", *places, f"out={suite.parent / 'whole'}", "resamples=20", "examples=1"]
+    assert main(whole) == 1 and f"give trust=[{known.__module__}:known]" in capsys.readouterr().err
+    assert main([*whole, f"trust=[{known.__module__}:known]"]) == 0
     assert "7 of 7 items are already answered" in capsys.readouterr().err
     assert main([*arguments, "shard=3/2"]) == 2 and "SLURM_ARRAY_TASK_ID" in capsys.readouterr().err
 
@@ -86,3 +88,19 @@ def test_a_cluster_answers_the_same(suite: Path) -> None:
     model = f"{known.__module__}:known"
     here = evaluate(evaluate_config(suite, model=model, out=suite.parent / "here"), None, quiet())
     assert evaluate(evaluate_config(suite, model=model, engine="ray"), None, quiet()) == here
+
+
+def test_no_module_is_imported_that_only_the_files_name(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (1, 2):
+        evaluate(evaluate_config(suite, shard=f"{number}/2", tasks=("questions",)), Known(), quiet())
+    (suite.parent / "evil.py").write_text("raise SystemExit('imported')")
+    before = suite.read_text()
+    suite.write_text(before.replace("family: answer_question", 'family: "evil:FAMILY"', 1))
+    assert suite.read_text() != before
+    with pytest.raises(BenchmarkError, match=r"trust: the shards name code; .*give trust=\[evil:FAMILY\]"):
+        merged(suite.parent / "out")
+    suite.write_text(before.replace("metrics: [vqa_accuracy, exact_match]", "metrics: [rouge_l]", 1))
+    answers = sorted((suite.parent / "out").rglob("*.jsonl"))
+    with pytest.raises(ResultsError, match="another evaluation: questions: "):
+        merged(suite.parent / "out")
+    assert sorted((suite.parent / "out").rglob("*.jsonl")) == answers, "nothing is written before it is checked"

@@ -1,6 +1,8 @@
 """Examples to features: against the reference's numbers, and the rules of the processor's own."""
 
+import copy
 import math
+import pickle
 import time
 
 import numpy as np
@@ -318,3 +320,12 @@ def test_several_answers_are_trained_as_if_each_were_alone() -> None:
 def test_refusals_say_what_to_do(parts: dict, message: str) -> None:
     with pytest.raises(ProcessorError, match=message):
         Processor(NANO, VOCABULARY)(Example(text="", **parts))
+
+
+def test_features_that_texts_share_cannot_be_written_here_or_in_a_worker() -> None:
+    processor = Processor(NANO, VOCABULARY)
+    for own in (processor, pickle.loads(pickle.dumps(processor)), copy.deepcopy(processor)):
+        features = own(Example(text=["a"], text_target="b"))
+        for name in ("inputs/text/mask", "inputs/text/pos_ids", "targets/text/mask"):
+            with pytest.raises(ValueError, match="read-only"):
+                features[name][:] = 0

@@ -76,6 +76,8 @@ WITH_WORDINGS = TOY.replace(
 def test_a_family_of_ones_own_is_one_module_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = Prompts()
     (tmp_path / "own_rhymes.py").write_text(WITH_WORDINGS.replace("toy_rhyme", "own_rhyme"))
+    (tmp_path / "other_rhymes.py").write_text(WITH_WORDINGS.replace("toy_rhyme", "own_rhyme"))
+    (tmp_path / "broken_rhymes.py").write_text("def")
     (tmp_path / "own_captions.py").write_text(WITH_WORDINGS.replace("toy_rhyme", "caption"))
     monkeypatch.syspath_prepend(str(tmp_path))
     family = family_named("own_rhymes:FAMILY")
@@ -89,6 +91,8 @@ def test_a_family_of_ones_own_is_one_module_anywhere(tmp_path: Path, monkeypatch
         "no_rhymes:FAMILY": "No module named 'no_rhymes'; expected module:NAME of what PYTHONPATH reaches",
         "own_rhymes:Rhyme": "it is a type, not an instance of Family",
         "own_captions:FAMILY": "there is a family 'caption' already; take another name",
+        "other_rhymes:FAMILY": "there is a family 'own_rhyme' already; take another name",
+        "broken_rhymes:FAMILY": "invalid syntax.*; expected module:NAME",
         ":FAMILY": "expected module:NAME",
     }.items():
         with pytest.raises(TaskError, match=said):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from embodio.model import ConfigError, ModelConfig, UnifiedIO2, WeightsError, load_weights, save_weights
+from embodio.model import ConfigError, ModelConfig, UnifiedIO2, WeightsError, load, load_weights, save_weights
 from embodio.model.weights.reference_config import from_reference_config
 from embodio.model.weights.weights import load_reference_weights, load_state
 from tests.support.model.golden_network import OWN_FOLDER
@@ -133,10 +133,11 @@ def test_half_precision_takes_half_the_bytes_and_loads_as_the_rounded_numbers(tm
     save_weights(network, tmp_path / "half", half=True)
     sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "half")]
     assert sizes[1] < 0.6 * sizes[0]
-    found = load_weights(tmp_path / "half").state_dict()
-    for name, tensor in network.state_dict().items():
-        assert found[name].dtype == tensor.dtype
-        assert torch.equal(found[name], tensor.half().float() if tensor.dtype == torch.float32 else tensor)
+    for read in (load_weights, load):
+        found = read(tmp_path / "half").state_dict()
+        for name, tensor in network.state_dict().items():
+            assert found[name].dtype == tensor.dtype
+            assert torch.equal(found[name], tensor.half().float() if tensor.dtype == torch.float32 else tensor)
     with torch.no_grad():
         next(network.parameters()).fill_(1e6)
     with pytest.raises(WeightsError, match="holds numbers that float16 does not; save it with half=False"):
