@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from embodio.datasets.errors import DatasetError
+from embodio.model.own_code import NotImportable, named_object
 
 
 class UnknownPlugInError(DatasetError):
@@ -78,12 +79,10 @@ class PlugIns:
         return found
 
     def _own(self, name: str) -> Any:
-        module, _, attribute = name.partition(":")
         try:
-            return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
-            expected = "expected module:NAME of what PYTHONPATH reaches"
-            raise self._error(f"{self._kind} {name!r}: {error}; {expected}") from error
+            return named_object(name)
+        except NotImportable as error:
+            raise self._error(f"{self._kind} {name!r}: {error}") from error
 
     def _modules(self) -> Iterator[tuple[str, Path]]:
         """Name and file of each plug-in."""

@@ -85,8 +85,6 @@ class Processor:
         self.config = config
         self.vocabulary = vocabulary
         self._cut_text = cut_text
-        self._no_inputs = [name for name in _INPUT_FIELDS if name not in config.input_modalities]
-        self._no_targets = {name: one for name, one in _TARGET_FIELDS.items() if one not in config.target_modalities}
         longest = max(config.lengths.encoder_text, config.lengths.decoder_text)
         self._ones, self._places = np.ones(longest, np.int32), np.arange(longest, dtype=np.int32)
         self.__setstate__({})
@@ -134,11 +132,11 @@ class Processor:
 
     def _require_supported(self, example: Example) -> None:
         inputs, targets = self.config.input_modalities, self.config.target_modalities
-        for name in self._no_inputs:
-            if _is_given(getattr(example, name)):
+        for name in _INPUT_FIELDS:
+            if name not in inputs and _is_given(getattr(example, name)):
                 raise ProcessorError(f"{name}: this model has no {name} input, only {inputs}; leave it out")
-        for name, modality in self._no_targets.items():
-            if getattr(example, name) is not None:
+        for name, modality in _TARGET_FIELDS.items():
+            if modality not in targets and getattr(example, name) is not None:
                 raise ProcessorError(f"{name}: this model does not write {modality}, only {targets}; leave it out")
         for name in ("image", "audio"):
             if getattr(example, name) is None and getattr(example, f"{name}_hidden") is not None:
@@ -150,8 +148,8 @@ class Processor:
 
     def _text_input(self, prompt: Prompt) -> Features:
         tokens = self._tokens("prompt", prompt, self.config.lengths.encoder_text)
-        given = (tokens, self._ones[: len(tokens)], self._places[: len(tokens)])
-        return dict(zip(("inputs/text/tokens", "inputs/text/mask", "inputs/text/pos_ids"), given, strict=True))
+        ones, places = self._ones[: len(tokens)], self._places[: len(tokens)]
+        return {"inputs/text/tokens": tokens, "inputs/text/mask": ones, "inputs/text/pos_ids": places}
 
     def _text_target(self, answers: Sequence[Prompt]) -> Features:
         """Packs answers into one row, each a segment with its own positions; an empty one is masked."""
@@ -390,7 +388,7 @@ def _require_image(image: Image, name: str) -> None:
         if isinstance(image, np.ndarray):
             found, hint = f"shape {image.shape}", _HINTS.get(image.shape[-1] if image.ndim == 3 else 0, "")
             hint = "; repeat grey three times" if image.ndim == 2 else hint
-            hint = "; transpose it" if image.shape[:1] == (CHANNELS,) and image.ndim == 3 else hint
+            hint = "; transpose it" if image.ndim == 3 and image.shape[0] == CHANNELS else hint
         raise ProcessorError(f"{name}: expected an RGB array [height, width, 3], found {found}{hint}")
     if image.dtype == np.uint8:
         return

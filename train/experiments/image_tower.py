@@ -65,7 +65,7 @@ def build(config: ImageTowerRun) -> Parts[TowerTraining]:
     from embodio.train.tokenizers.media import CorpusMedia
     from embodio.train.towers.image import TowerBundle, TowerObjective, TowerTraining
     from embodio.train.towers.labels import Words
-    from embodio.train.towers.pictures import LabelledBatches, held_out_batches
+    from embodio.train.towers.pictures import LabelledBatches, held_out_pictures
     from embodio.train.validation import Validator
 
     network = ModelConfig.named(config.size)
@@ -83,7 +83,7 @@ def build(config: ImageTowerRun) -> Parts[TowerTraining]:
         objective=TowerObjective(),
         bundle=TowerBundle(),
         validators={
-            "pictures": Validator(held_out_batches(kept, words, canvas, patch, config.batch_size, config.holdout))
+            "pictures": Validator(held_out_pictures(kept, words, canvas, patch, config.batch_size, config.holdout))
         },
         identity={"pictures": {"train": train.digest, "validation": kept.digest}},
         notes=[f"{len(train)} pictures to train on, {len(kept)} held out; {len(words.words)} words"],

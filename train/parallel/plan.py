@@ -171,9 +171,8 @@ def _plan(
     state = _FLOAT * share * (total + trained * (1 + work.moments + work.average))
     layer = counts["decoder"] / config.transformer.num_decoder_layers / tensor
     gathered = _BF16 * (_COMPUTED_IN_TWO * layer + total - split)
-    if data * tensor == 1 and not (
-        work.lora and checkpointing
-    ):  # the backward pass needs the weights as they were used
+    computed_again = work.lora and checkpointing  # then the backward pass needs no weights as they were used
+    if data * tensor == 1 and not computed_again:
         gathered = _BF16 * total
     logits = sum(part.kept for name, part in cost.parts.items() if name.startswith("logits"))
     activations = _BF16 * (cost.kept(checkpointing=checkpointing) - logits) / tensor + _FLOAT * logits

@@ -19,6 +19,8 @@ from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.record import Record, RecordSource
 from embodio.datasets.stream.numbered_batches import made
 from embodio.datasets.tasks.parts.record_task import Place
+from embodio.model.network.batch import Batch
+from embodio.train.validation import HeldOutBatches
 
 Split = Literal["train", "validation"]
 Made = TypeVar("Made")
@@ -63,25 +65,29 @@ class CorpusMedia:
 
     def name(self, index: int) -> str:
         """The key of record `index`; raises CorruptRecordError if it cannot be read."""
-        return self.record(index).key
+        return self._record(index).key
 
     def picture(self, index: int) -> npt.NDArray[np.uint8]:
-        """The picture of record `index`, uint8 [H, W, 3].
+        """The picture of record `index`, uint8 [H, W, 3]; errors as those of `with_picture`."""
+        return self.with_picture(index)[1]
+
+    def with_picture(self, index: int) -> tuple[Record, npt.NDArray[np.uint8]]:
+        """Record `index` and its picture, uint8 [H, W, 3].
 
         Raises:
             CorruptRecordError: it cannot be read or decoded.
             UnusableRecord: the record has none.
         """
-        record = self.record(index)
+        record = self._record(index)
         media = record.image or (record.views[0].image if record.views else None)
         if media is None:
             raise UnusableRecord(self.place(index).dataset, index, "it has no picture")
         pixels: npt.NDArray[Any] = media.load()
-        return pixels if pixels.dtype == np.uint8 else np.rint(pixels * 255.0).clip(0, 255).astype(np.uint8)
+        return record, pixels if pixels.dtype == np.uint8 else np.rint(pixels * 255.0).clip(0, 255).astype(np.uint8)
 
     def sound(self, index: int) -> npt.NDArray[np.float32]:
         """The sound of record `index`, mono at 16 kHz, float32 [samples]; errors as those of `picture`."""
-        media = self.record(index).sound
+        media = self._record(index).sound
         if media is None:
             raise UnusableRecord(self.place(index).dataset, index, "it has no sound")
         return media.load()
@@ -94,8 +100,7 @@ class CorpusMedia:
         which = bisect_right(self._ends, index)
         return self.sources[which], index - (self._ends[which - 1] if which else 0)
 
-    def record(self, index: int) -> Record:
-        """Record `index`; raises CorruptRecordError if it cannot be read."""
+    def _record(self, index: int) -> Record:
         source, number = self._located(index)
         return source.record(number)
 
@@ -119,6 +124,35 @@ def held_out(media: CorpusMedia, count: int, load: Callable[[int], Made]) -> Ite
             yield number, made(media, number, load)
         except SkippedRecord as error:
             yield number, error
+
+
+def held_out_in_batches(
+    media: CorpusMedia, count: int, size: int, load: Callable[[int], Made], collate: Callable[[list[Made]], Batch]
+) -> HeldOutBatches:
+    """Maker of the held-out batches of a split.
+
+    Args:
+        media: the split.
+        count: records, at most.
+        size: records in a batch, at most.
+        load: as of `held_out`.
+        collate: makes a batch.
+    """
+
+    def batches(on_damage: Callable[[ExampleError], None] = lambda error: None) -> Iterator[Batch]:
+        waiting: list[Made] = []
+        for _, found in held_out(media, count, load):
+            if isinstance(found, ExampleError):
+                on_damage(found)
+                continue
+            waiting.append(found)
+            if len(waiting) == size:
+                yield collate(waiting)
+                waiting = []
+        if waiting:
+            yield collate(waiting)
+
+    return batches
 
 
 def opened_source(corpus: Path, name: str, split: Split) -> RecordSource:

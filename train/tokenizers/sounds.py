@@ -14,7 +14,7 @@ from embodio.datasets.stream.order import generator_at
 from embodio.model.network.batch import Allocate, Batch
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD, fit_length
 from embodio.model.processing.audio_features import HOP, SILENCE, filled_log_mel, log_mel, mel_power
-from embodio.train.tokenizers.media import CorpusMedia, held_out
+from embodio.train.tokenizers.media import CorpusMedia, held_out, held_out_in_batches
 from embodio.train.validation import HeldOutBatches
 
 Floats = npt.NDArray[np.float32]
@@ -101,17 +101,7 @@ def held_out_batches(
 ) -> HeldOutBatches:
     """Maker of the held-out batches of sounds; `collate` makes one of at most `batch_size` waveforms."""
 
-    def batches(on_damage: Callable[[ExampleError], None] = lambda error: None) -> Iterator[Batch]:
-        waiting: list[Floats] = []
-        for sound in held_out_sounds(media, samples, count):
-            if isinstance(sound, ExampleError):
-                on_damage(sound)
-                continue
-            waiting.append(sound)
-            if len(waiting) == batch_size:
-                yield collate(waiting)
-                waiting = []
-        if waiting:
-            yield collate(waiting)
+    def load(number: int) -> Floats:
+        return fit_length(media.sound(number), samples)
 
-    return batches
+    return held_out_in_batches(media, count, batch_size, load, collate)

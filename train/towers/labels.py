@@ -102,7 +102,7 @@ class Words:
             CorruptRecordError: it cannot be read.
             UnusableRecord: it has no picture.
         """
-        image, record = media.picture(index), media.record(index)
+        record, image = media.with_picture(index)
         whole = self.numbers(" ".join(_captions(record)), MOST_WHOLE)
         facts = record.facts
         if "masks" not in facts:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 import torch
@@ -14,7 +12,7 @@ from embodio.datasets.stream.numbered_batches import NumberedBatches
 from embodio.datasets.stream.order import generator_at
 from embodio.model.config.parts import Size
 from embodio.model.network.batch import Allocate, Batch
-from embodio.train.tokenizers.media import CorpusMedia, held_out
+from embodio.train.tokenizers.media import CorpusMedia, held_out_in_batches
 from embodio.train.towers.labels import LabelledPicture, Words, on_canvas
 from embodio.train.validation import HeldOutBatches
 
@@ -44,7 +42,7 @@ class LabelledBatches(NumberedBatches[CorpusMedia]):
         """Batch number `step`, and what was wrong with the pictures that were replaced in it."""
         damage: list[ExampleError] = []
         rows = [self._first_whole(position, damage, self._row) for position in self.positions(step)]
-        return {name: _stacked([row[name] for row in rows], allocate) for name in rows[0]}, tuple(damage)
+        return _together(rows, allocate), tuple(damage)
 
     def _row(self, media: CorpusMedia, record: int, position: int) -> dict[str, np.ndarray]:
         generator = generator_at(self._seed, position)
@@ -73,29 +71,24 @@ def drawn(picture: LabelledPicture, generator: np.random.Generator) -> LabelledP
     return replace(picture, image=image, masks=masks, boxes=boxes)
 
 
-def held_out_batches(
+def held_out_pictures(
     media: CorpusMedia, words: Words, canvas: Size, patch: int, batch_size: int, count: int
 ) -> HeldOutBatches:
     """Maker of the held-out batches: `count` pictures spread evenly over the split, whole."""
 
-    def batches(on_damage: Callable[[ExampleError], None] = lambda error: None) -> Iterator[Batch]:
-        found = held_out(media, count, lambda index: _fields(words.labelled(media, index), canvas, patch))
-        while window := list(islice(found, batch_size)):
-            rows = []
-            for _, row in window:
-                if isinstance(row, ExampleError):
-                    on_damage(row)
-                else:
-                    rows.append(row)
-            if rows:
-                yield {name: _stacked([row[name] for row in rows], np.empty) for name in rows[0]}
+    def load(index: int) -> dict[str, np.ndarray]:
+        return _fields(words.labelled(media, index), canvas, patch)
 
-    return batches
+    return held_out_in_batches(media, count, batch_size, load, lambda rows: _together(rows, np.empty))
 
 
 def _fields(picture: LabelledPicture, canvas: Size, patch: int) -> dict[str, np.ndarray]:
     image, labels = on_canvas(picture, canvas, patch)
     return {"images": image, **vars(labels)}
+
+
+def _together(rows: list[dict[str, np.ndarray]], allocate: Allocate) -> Batch:
+    return {name: _stacked([row[name] for row in rows], allocate) for name in rows[0]}
 
 
 def _stacked(rows: list[np.ndarray], allocate: Allocate) -> torch.Tensor:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
+from embodio.model.own_code import NotImportable, named_object
 from embodio.model.tasks.base.family import Family
 from embodio.model.tasks.errors import TaskError
 from embodio.model.tasks.prompts.wording import add_wordings
@@ -54,11 +55,10 @@ def family_named(name: str) -> Family[Any]:
 
 @cache
 def _own_family(name: str) -> Family[Any]:
-    module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
-        raise TaskError(f"family {name!r}: {error}; expected module:NAME of what PYTHONPATH reaches") from error
+        found = named_object(name)
+    except NotImportable as error:
+        raise TaskError(f"family {name!r}: {error}") from error
     if not isinstance(found, Family):
         raise TaskError(f"family {name!r}: it is a {type(found).__name__}, not an instance of Family")
     if found.name in families() or _TAKEN.setdefault(found.name, name) != name:

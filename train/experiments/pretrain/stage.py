@@ -45,18 +45,8 @@ class NetworkStageConfig(RunConfig):
     packs: ClassVar[bool] = True
     free_on_resume: ClassVar[tuple[str, ...]] = (
         *RunConfig.free_on_resume,
-        *(
-            "data",
-            "init",
-            "image_tower",
-            "holdout",
-            "samples",
-            "vocabulary",
-            "image_tokenizer",
-            "audio_tokenizer",
-            "vocoder",
-            "codes",
-        ),
+        *("data", "init", "image_tower", "holdout", "samples"),
+        *("vocabulary", "image_tokenizer", "audio_tokenizer", "vocoder", "codes"),
     )
     """What paths refer to is compared instead, by content."""
 
