@@ -44,12 +44,12 @@ class Viewpoint:
         return np.array([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1]])
 
 
-def draw_camera(generator: np.random.Generator) -> Viewpoint:
-    """A view of the table from somewhere above."""
+def draw_camera(generator: np.random.Generator, nearest: float = 0.85, furthest: float = 1.25) -> Viewpoint:
+    """A view of the table from somewhere above, at a distance between two, m."""
     return Viewpoint(
         azimuth=float(generator.uniform(0, 2 * np.pi)),
         elevation=float(np.radians(generator.uniform(30, 62))),
-        distance=float(generator.uniform(0.85, 1.25)),
+        distance=float(generator.uniform(nearest, furthest)),
         target=(float(generator.normal(0, 0.03)), float(generator.normal(0, 0.03)), 0.03),
     )
 

@@ -9,14 +9,15 @@ import numpy as np
 from embodio.datasets.corpus.scenes.things import Thing, draw_surroundings, draw_thing
 from embodio.datasets.corpus.scenes.world import TIME_STEP, PhysicsError, TableWorld, make_world
 
-MOST_THINGS = 7
+MOST_THINGS = 5
+_SPREAD = 0.17  # m from the table's middle, along and across
 _TRIES = 60
 _SETTLING = 0.8  # seconds
 _GAP = 0.015  # m between things
 
 
 def settled_scene(generator: np.random.Generator) -> TableWorld:
-    """One to seven things on a table, some stacked; those that fell off are not in it."""
+    """One to five things on a table, some stacked; those that fell off are not in it."""
     things = _placed(generator)
     around = draw_surroundings(generator)
     try:
@@ -63,7 +64,7 @@ def _placed(generator: np.random.Generator) -> list[Thing]:
             things.append(replace(thing, position=(x, y, top), yaw=base.yaw))
             continue
         for _ in range(_TRIES):
-            x, y = (float(value) for value in generator.uniform(-0.3, 0.3, 2))
+            x, y = (float(value) for value in generator.uniform(-_SPREAD, _SPREAD, 2))
             if all(np.hypot(x - o.position[0], y - o.position[1]) > _reach(thing) + _reach(o) + _GAP for o in things):
                 things.append(replace(thing, position=(x, y, thing.half_height + 0.002)))
                 break

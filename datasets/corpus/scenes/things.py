@@ -177,6 +177,11 @@ def pick(generator: np.random.Generator, choices: Sequence[str]) -> str:
     return choices[int(generator.integers(len(choices)))]
 
 
+def pick_some(generator: np.random.Generator, choices: Sequence[str], count: int) -> list[str]:
+    """Several different ones of the words."""
+    return [choices[int(index)] for index in generator.permutation(len(choices))[:count]]
+
+
 def _near(generator: np.random.Generator, rgb: Rgb, brightness: float, spread: float = _SPREAD) -> Rgb:
     """A colour like another one."""
     red, green, blue = np.clip(np.asarray(rgb) * brightness + generator.normal(0, spread, 3), 0.02, 0.98)

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embodio.datasets.corpus.scenes.things import Surroundings, Thing, pick
+from embodio.datasets.corpus.scenes.things import SHAPES, Surroundings, Thing, pick, pick_some
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PLURALS = {"box": "boxes"}
 _APART = 0.12  # of the image's width: nearer to each other, neither is left or right of the other
 _BEHIND = 0.10  # m of depth
+_SIDES = {"to the left of": "left", "to the right of": "right"}
+_PLACES = (("on the left", 0.0, 0.30), ("in the middle", 0.38, 0.62), ("on the right", 0.70, 1.0))
+"""Answers to where a thing is, with the columns of its middle as fractions of the width; between them nobody asks."""
 _LOOKS = {"metal": "shiny", "glass": "transparent"}
 
 
@@ -88,26 +91,36 @@ def captions(
 
 
 def questions(
-    seen: Sequence[SeenThing], between: Sequence[tuple[int, str, int]], generator: np.random.Generator
+    seen: Sequence[SeenThing],
+    between: Sequence[tuple[int, str, int]],
+    around: Surroundings,
+    generator: np.random.Generator,
 ) -> list[tuple[str, str]]:
-    """Questions about a picture with their answers, a few of those that can be asked."""
+    """Questions about a picture, a few of those that can be asked; each has one right answer, and the picture shows it."""
     things = [row.thing for row in seen]
-    asked = [("how many things are on the table?", NUMBERS[len(things)])]
+    asked = [
+        ("how many things are there?", NUMBERS[len(things)]),
+        ("what colour is the table?", around.table_colour),
+    ]
     shapes, colours = Counter(t.shape for t in things), Counter(t.colour for t in things)
     for shape, count in shapes.items():
         asked.append((f"how many {plural(shape)} are there?", NUMBERS[count]))
         if count == 1:
             only = next(thing for thing in things if thing.shape == shape)
             asked.append((f"what colour is the {shape}?", only.colour))
-            asked.append((f"what is the {shape} made of?", substance(only)))
     for colour, count in colours.items():
         if count == 1:
-            asked.append((f"what is {colour}?", f"a {next(t.shape for t in things if t.colour == colour)}"))
-    for shape in ("box", "ball", "cylinder", "egg"):
+            asked.append((f"what is {colour}?", article(next(t.shape for t in things if t.colour == colour))))
+    for shape in pick_some(generator, tuple(SHAPES), 2):
         asked.append((f"is there {article(shape)}?", "yes" if shapes[shape] else "no"))
+    for row in seen:
+        place = _place(row.x)
+        if place is not None and is_unique(row.thing, things):
+            asked.append((f"where is the {row.thing.name}?", place))
     for one, relation, other in between:
-        if is_unique(things[one], things) and is_unique(things[other], things):
-            asked.append((f"where is the {things[one].name}?", f"{relation} the {things[other].name}"))
+        if relation in _SIDES and is_unique(things[one], things) and is_unique(things[other], things):
+            question = f"is the {things[one].name} to the left or to the right of the {things[other].name}?"
+            asked.append((question, _SIDES[relation]))
     chosen = generator.permutation(len(asked))[:6]
     return [asked[int(index)] for index in sorted(chosen)]
 
@@ -140,6 +153,11 @@ def article(noun: str) -> str:
 def plural(shape: str) -> str:
     """Such as "boxes"."""
     return _PLURALS.get(shape, f"{shape}s")
+
+
+def _place(x: float) -> str | None:
+    """Where a thing is, of the column of its middle; None if that is between two places."""
+    return next((name for name, low, high in _PLACES if low <= x <= high), None)
 
 
 def _count(things: Sequence[Thing]) -> str:

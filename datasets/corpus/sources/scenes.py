@@ -18,6 +18,7 @@ from embodio.datasets.corpus.source import CorpusItem, CorpusPlan, CorpusRequest
 
 _SIZE = 192  # pixels
 _VIEWS = 2
+_DISTANCES = 0.5, 0.65  # m of the cameras: most things are 8 to 30 of 96 pixels wide
 _FEWEST_PIXELS = 12  # of a thing that counts as seen
 
 
@@ -29,14 +30,14 @@ class MadeUpScenes:
         count: scenes, unless `limit` says otherwise.
     """
 
-    count: int = 4000
+    count: int = 24000
     title: str = "scenes of simple shapes: captions, questions, depth, normals, masks, boxes, several views"
     licence: str = "our own"
     ships: bool = True
     packages: tuple[str, ...] = ("libegl1", "libgl1-mesa-dri")
     layout: Literal["webdataset", "jsonl"] = "webdataset"
     shard_records: int = 200
-    version: int = 1
+    version: int = 2
 
     def plan(self, request: CorpusRequest) -> CorpusPlan:
         """Numbers the scenes; raises SourceAbsent if there is nothing to render with."""
@@ -46,10 +47,10 @@ class MadeUpScenes:
     def make(self, item: CorpusItem, seed: int) -> Mapping[str, bytes | str]:
         """One scene, seen by one camera with all annotations, and by others with their poses."""
         generator = generator_of(seed, item.key)
-        world, camera = settled_scene(generator), draw_camera(generator)
+        world, camera = settled_scene(generator), draw_camera(generator, *_DISTANCES)
         main = painter().rendering(world, camera, _SIZE)
         shown = [index for index in range(len(world.things)) if (main.masks == index + 1).sum() >= _FEWEST_PIXELS]
-        others = [draw_camera(generator) for _ in range(_VIEWS)]
+        others = [draw_camera(generator, *_DISTANCES) for _ in range(_VIEWS)]
         sample: dict[str, bytes | str] = {
             f"view{number}.jpg": jpeg(painter().picture(world, other, _SIZE)) for number, other in enumerate(others)
         }
@@ -81,7 +82,7 @@ def _texts(
     return {
         "captions": wording.captions(seen, between, world.surroundings, generator),
         "relations": between,
-        "questions": wording.questions(seen, between, generator),
+        "questions": wording.questions(seen, between, world.surroundings, generator),
     }
 
 
