@@ -1,4 +1,4 @@
-"""Folders of tokenisers, vocoders and image towers: `config.json`, `model.safetensors`, checksums; what ships."""
+"""Folders of tokenisers and vocoders: `config.json` and `model.safetensors` with checksums, and those that ship."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from embodio.model.config.parts import AudioTokenizerConfig, ImageTokenizerConfig, ImageTowerConfig
+from embodio.model.config.parts import AudioTokenizerConfig, ImageTokenizerConfig
 from embodio.model.config.reading import from_plain, to_plain
 from embodio.model.errors import ConfigError
-from embodio.model.layers.vit import ImageTower
 from embodio.model.layers.without_memory import without_memory
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
@@ -27,13 +26,12 @@ WEIGHTS = "model.safetensors"
 SHIPPED = Path(__file__).parent / "shipped"
 """Folder of those that ship with the package, one sub-folder each."""
 
-Network = TypeVar("Network", ImageTokenizer, AudioTokenizer, Vocoder, ImageTower)
+Network = TypeVar("Network", ImageTokenizer, AudioTokenizer, Vocoder)
 
 _KINDS: Mapping[type[nn.Module], tuple[str, type]] = {
     ImageTokenizer: ("image_tokenizer", ImageTokenizerConfig),
     AudioTokenizer: ("audio_tokenizer", AudioTokenizerConfig),
     Vocoder: ("vocoder", VocoderConfig),
-    ImageTower: ("image_tower", ImageTowerConfig),
 }
 """Class of a network -> the kind that its `config.json` names, and the class of its configuration."""
 
@@ -43,9 +41,7 @@ def shipped_names() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG}")))
 
 
-def save_tokenizer(
-    folder: Path, network: ImageTokenizer | AudioTokenizer | Vocoder | ImageTower, *, half: bool = False
-) -> None:
+def save_tokenizer(folder: Path, network: ImageTokenizer | AudioTokenizer | Vocoder, *, half: bool = False) -> None:
     """Writes a tokeniser or vocoder into an existing folder.
 
     Args:
@@ -105,11 +101,6 @@ def load_saved_vocoder(place: str | Path, *, bands: int | None = None) -> Vocode
     if bands is not None and vocoder.config.num_mels != bands:
         raise ConfigError(f"vocoder: {place} reads {vocoder.config.num_mels} mel bands; the spectrograms have {bands}")
     return vocoder
-
-
-def load_image_tower(place: str | Path) -> ImageTower:
-    """An image tower that `save_tokenizer` wrote; argument and errors as those of `load_image_tokenizer`."""
-    return _load(place, ImageTower)
 
 
 def _load(place: str | Path, network: type[Network]) -> Network:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.vocabulary import Vocabulary
+
+_LONGEST = 4000.0  # tokens
 
 
 @torch.no_grad()
@@ -31,3 +35,27 @@ def smooth_value_embeddings(model: UnifiedIO2, vocabulary: Vocabulary, width: fl
     kernel = torch.exp(-0.5 * (torch.arange(-margin, margin + 1) / width) ** 2)
     smooth = torch.nn.functional.conv1d(noise, (kernel / kernel.norm()).view(1, 1, -1))[:, 0]
     table[ids] = smooth.T.to(table)
+
+
+@torch.no_grad()
+def wave_value_embeddings(model: UnifiedIO2, vocabulary: Vocabulary, shortest: float, seed: int) -> None:
+    """Redraws the embeddings of the 1000 value tokens as waves of many lengths over the value, rotated at random.
+
+    Long waves say roughly where a value is, short ones exactly, so a network can learn one after the other.
+
+    Args:
+        model: changed in place.
+        vocabulary: names the rows.
+        shortest: wavelength in tokens of the shortest waves; the longest are `_LONGEST`. 0 leaves the rows unchanged.
+        seed: of the draw.
+    """
+    if shortest <= 0:
+        return
+    ids = torch.as_tensor(vocabulary.value_ids)
+    dim = model.text_embedding.weight.shape[1]
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.logspace(math.log10(_LONGEST), math.log10(shortest), dim // 2)
+    angles = 2 * math.pi * (torch.arange(len(ids)).unsqueeze(1) / lengths + torch.rand(dim // 2, generator=generator))
+    rotation = torch.linalg.qr(torch.randn(dim, dim, generator=generator)).Q
+    waves = 2**0.5 * torch.cat((angles.cos(), angles.sin()), dim=1) @ rotation
+    model.text_embedding.weight[ids] = waves.to(model.text_embedding.weight)

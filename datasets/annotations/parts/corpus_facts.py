@@ -154,6 +154,15 @@ def _referred(record: Record, reading: CorpusReading) -> Values:
     ]
 
 
+def _pointed(record: Record, reading: CorpusReading) -> Values:
+    """The middle of the box of each name that is there once."""
+    return [
+        {key: value for key, value in one.items() if key != "box"}
+        | {"point": [(one["box"][0] + one["box"][2]) / 2, (one["box"][1] + one["box"][3]) / 2]}
+        for one in _referred(record, reading)
+    ]
+
+
 def _by_name(things: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
     several: dict[str, list[Any]] = {}
     for name, value in things:
@@ -247,6 +256,7 @@ VALUES: Mapping[str, Callable[[Record, CorpusReading], Values]] = {
     "localise": _localised,
     "make_sound": _made_sound,
     "normals": _normals,
+    "point": _pointed,
     "refer": _referred,
     "relate": _related,
     "segment": _segmented,

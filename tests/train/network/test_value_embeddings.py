@@ -8,7 +8,7 @@ from torch.nn.functional import cosine_similarity
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.vocabulary import Vocabulary
-from embodio.train.network.value_embeddings import smooth_value_embeddings
+from embodio.train.network.value_embeddings import smooth_value_embeddings, wave_value_embeddings
 
 
 def test_neighbouring_values_begin_alike_and_nothing_else_changes() -> None:
@@ -31,3 +31,20 @@ def test_neighbouring_values_begin_alike_and_nothing_else_changes() -> None:
     again = values.clone()
     smooth_value_embeddings(model, vocabulary, 6.0, seed=2)
     assert not torch.equal(table[ids], again)
+
+
+def test_waves_tell_values_apart_at_every_scale() -> None:
+    vocabulary = Vocabulary.default()
+    model = UnifiedIO2(ModelConfig.named("nano", vocab_size=vocabulary.padded_size))
+    table = model.text_embedding.weight.detach()
+    before, ids = table.clone(), torch.as_tensor(vocabulary.value_ids)
+    wave_value_embeddings(model, vocabulary, 0.0, seed=1)
+    assert torch.equal(table, before)
+    wave_value_embeddings(model, vocabulary, 40.0, seed=1)
+    values = table[ids]
+    alike = [cosine_similarity(values[away:], values[: len(values) - away]).mean() for away in (1, 10, 100, 500)]
+    assert alike == sorted(alike, reverse=True) and alike[0] > 0.95 and alike[2] > 0.1
+    assert torch.allclose(values.square().mean(1), torch.ones(len(values)), atol=0.05)
+    others = torch.ones(len(table), dtype=torch.bool)
+    others[ids] = False
+    assert torch.equal(table[others], before[others])

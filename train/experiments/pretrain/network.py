@@ -10,7 +10,7 @@ from embodio.agent.checkpoint import VOCABULARY
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.network.targets import Tokenizer, code_rows
-from embodio.model.tokenizers.files import load_audio_tokenizer, load_image_tokenizer, load_image_tower
+from embodio.model.tokenizers.files import load_audio_tokenizer, load_image_tokenizer
 from embodio.model.tokens.vocabulary import TEXT_NANO, Vocabulary
 from embodio.train.errors import TrainError
 from embodio.train.experiments.pretrain.stage import NetworkStageConfig
@@ -85,16 +85,3 @@ def make_network(config: ModelConfig, tokenizers: dict[str, Tokenizer]) -> Unifi
     for name, tokenizer in tokenizers.items():
         network.tokenizers[name].load_state_dict(tokenizer.state_dict())
     return network
-
-
-def load_tower(network: UnifiedIO2, place: str) -> None:
-    """Gives a network the weights of an image tower in a folder.
-
-    Raises:
-        ConfigError, WeightsError: there is no tower in the folder, or it is damaged.
-        TrainError: it is of another size.
-    """
-    found = load_image_tower(place)
-    if found.config != network.config.image_tower:
-        raise TrainError(f"image_tower: {place} is for another size; train one with experiment=image_tower size=...")
-    network.towers["image"].load_state_dict(found.state_dict())

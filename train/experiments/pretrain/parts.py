@@ -32,7 +32,6 @@ from embodio.train.experiment import Parts
 from embodio.train.experiments.pretrain.config import PretrainConfig
 from embodio.train.experiments.pretrain.data import StageData, gather
 from embodio.train.experiments.pretrain.network import (
-    load_tower,
     make_network,
     network_config,
     opened_tokenizers,
@@ -82,8 +81,6 @@ def network_parts(
     notes: list[RenderableType] = list(data.notes)
     if start is not None:
         notes.append(report(load_start(model, start, vocabulary), start))
-    if config.image_tower and not goes_on:
-        load_tower(model, config.image_tower)
     packing = config.packing.of_network(sizes)
     shas = {name: fingerprint(one) for name, one in tokenizers.items()}
     stores = open_stores(config.data, shas) if config.codes == "use" else {}
@@ -99,8 +96,6 @@ def network_parts(
         "examples": EXAMPLES_REVISION,
         "init": weights,
     }
-    if config.image_tower:
-        identity["image_tower"] = digest_if_here(config.image_tower)
     return Parts(
         network=model,
         batches=BatchStream(

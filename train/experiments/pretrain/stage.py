@@ -28,8 +28,6 @@ class NetworkStageConfig(RunConfig):
         vocoder: folder or shipped name of what makes the sounds of the report; empty for Griffin-Lim.
         codes: use codes that `embodio-data codes` made ahead next to the corpus, where it has them; or ignore them.
         init: initial weights of a new run instead of random ones, see embodio-train --help.
-        image_tower: folder of the image tower that a new run begins with, as experiment=image_tower makes it; empty for
-            that of `init`, or random weights.
         patches: share of the patches of images and sounds that the encoders see in training; validation sees all.
         dynamic_masking: hide from the decoder what was hidden from the encoder (paper, section 3.3).
         sparse_decoding: row, column and neighbourhood masks for image and audio targets (paper, section 3.2).
@@ -45,7 +43,7 @@ class NetworkStageConfig(RunConfig):
     packs: ClassVar[bool] = True
     free_on_resume: ClassVar[tuple[str, ...]] = (
         *RunConfig.free_on_resume,
-        *("data", "init", "image_tower", "holdout", "samples"),
+        *("data", "init", "holdout", "samples"),
         *("vocabulary", "image_tokenizer", "audio_tokenizer", "vocoder", "codes"),
     )
     """What paths refer to is compared instead, by content."""
@@ -59,7 +57,6 @@ class NetworkStageConfig(RunConfig):
     vocoder: str = ""
     codes: str = "use"
     init: str = ""
-    image_tower: str = ""
     patches: float = 0.5
     dynamic_masking: bool = True
     sparse_decoding: bool = False

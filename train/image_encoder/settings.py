@@ -1,4 +1,4 @@
-"""Settings of the training of an image tower that are not those of every run."""
+"""Settings of the training of an image encoder that are not those of every run."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from embodio.train.command_line.ranges import AT_LEAST_ONE, NOT_NEGATIVE, requir
 
 
 @dataclass(frozen=True)
-class TowerLossConfig:
-    """Weights of the losses of an image tower.
+class ImageLossConfig:
+    """Weights of the losses of an image encoder.
 
     Attributes:
         things: whether a patch shows a thing.
         words: the words of its name.
-        boxes: its box, seen from the patch.
+        corners: the value tokens of its box.
         whole: the words of the captions, of the whole picture.
     """
 
     things: float = 1.0
     words: float = 1.0
-    boxes: float = 1.0
-    whole: float = 1.0
+    corners: float = 1.0
+    whole: float = 0.05
 
     def __post_init__(self) -> None:
-        require_ranges(self, "loss.", things=NOT_NEGATIVE, words=NOT_NEGATIVE, boxes=NOT_NEGATIVE, whole=NOT_NEGATIVE)
+        require_ranges(self, "loss.", things=NOT_NEGATIVE, words=NOT_NEGATIVE, corners=NOT_NEGATIVE, whole=NOT_NEGATIVE)
 
 
 @dataclass(frozen=True)
 class WordsConfig:
-    """The words that a tower learns.
+    """The words that an encoder learns.
 
     Attributes:
         most: the most frequent ones are kept.

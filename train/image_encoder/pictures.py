@@ -1,4 +1,4 @@
-"""Batches of labelled pictures for the image tower."""
+"""Batches of labelled pictures for the image encoder."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from embodio.datasets.stream.numbered_batches import NumberedBatches
 from embodio.datasets.stream.order import generator_at
 from embodio.model.config.parts import Size
 from embodio.model.network.batch import Allocate, Batch
+from embodio.model.processing.image import image_to_patches
 from embodio.train.tokenizers.media import CorpusMedia, held_out_in_batches
-from embodio.train.towers.labels import LabelledPicture, Words, on_canvas
+from embodio.train.image_encoder.labels import LabelledPicture, Words, on_canvas
 from embodio.train.validation import HeldOutBatches
 
 _WHOLE = 0.3
@@ -23,7 +24,9 @@ _BRIGHTNESS = 0.3
 
 
 class LabelledBatches(NumberedBatches[CorpusMedia]):
-    """Batches of pictures with "images" uint8 [B, H, W, 3], and the fields of `PatchLabels` [B, ...].
+    """Batches of pictures as the network's input "inputs/image", with the words and corners of `PatchLabels`.
+
+    Only patches that show something are in a batch, [B, P, ...], P the most that one of its pictures has.
 
     Args:
         media: pictures of the training split.
@@ -83,14 +86,31 @@ def held_out_pictures(
 
 
 def _fields(picture: LabelledPicture, canvas: Size, patch: int) -> dict[str, np.ndarray]:
-    image, labels = on_canvas(picture, canvas, patch)
-    return {"images": image, **vars(labels)}
+    labels = on_canvas(picture, canvas, patch)
+    (shown,) = np.nonzero(labels.shown)
+    if not shown.size:  # thinner than a pixel of the canvas
+        shown = np.zeros(1, np.int64)
+    return {
+        "inputs/image/input": image_to_patches(picture.image, canvas, patch)[shown],
+        "inputs/image/mask": np.ones(len(shown), np.bool_),
+        "inputs/image/pos_ids": shown,
+        "words": labels.words[shown],
+        "corners": labels.corners[shown],
+        "known": labels.known[shown],
+        "whole": labels.whole,
+    }
 
 
 def _together(rows: list[dict[str, np.ndarray]], allocate: Allocate) -> Batch:
-    return {name: _stacked([row[name] for row in rows], allocate) for name in rows[0]}
+    """Stacks pictures; those with fewer patches are filled up with zeros, which are masked."""
+    most = max(len(row["words"]) for row in rows)
+    return {name: _stacked([row[name] for row in rows], 0 if name == "whole" else most, allocate) for name in rows[0]}
 
 
-def _stacked(rows: list[np.ndarray], allocate: Allocate) -> torch.Tensor:
-    out = allocate((len(rows), *rows[0].shape), rows[0].dtype)
-    return torch.from_numpy(np.stack(rows, out=out))
+def _stacked(rows: list[np.ndarray], patches: int, allocate: Allocate) -> torch.Tensor:
+    shape = (len(rows), *((patches, *rows[0].shape[1:]) if patches else rows[0].shape))
+    out = allocate(shape, rows[0].dtype)
+    out[...] = 0
+    for into, row in zip(out, rows, strict=True):
+        into[: len(row)] = row
+    return torch.from_numpy(out)

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from embodio.datasets.errors import UnusableRecord
 from embodio.datasets.records.record import Record
 from embodio.model.config.parts import Size
-from embodio.model.processing.image import ImageFit, pixels_on_canvas, resize_nearest
+from embodio.model.processing.image import ImageFit, resize_nearest
 from embodio.train.tokenizers.media import CorpusMedia
-from embodio.train.towers.settings import WordsConfig
+from embodio.train.image_encoder.settings import WordsConfig
 
 _WORD = re.compile(r"[a-z]{3,}")
 _CAPTIONS = ("title", "category", "keywords")
@@ -52,14 +52,14 @@ class PatchLabels:
 
     Attributes:
         words: int64 [N, MOST_WORDS], numbers of words, NO_WORD where there are no more; all of them where no thing is.
-        boxes: float32 [N, 4], the box of the thing in patches, relative to the middle of the patch.
+        corners: float32 [N, 4], the box of the thing as (y1, x1, y2, x2) in shares of the canvas.
         shown: bool [N], the patches that show the picture and no padding, as the network sees them.
         known: bool [N], those of them whose things are known.
         whole: int64 [MOST_WHOLE], the words of captions.
     """
 
     words: npt.NDArray[np.int64]
-    boxes: npt.NDArray[np.float32]
+    corners: npt.NDArray[np.float32]
     shown: npt.NDArray[np.bool_]
     known: npt.NDArray[np.bool_]
     whole: npt.NDArray[np.int64]
@@ -116,12 +116,15 @@ class Words:
         return LabelledPicture(image, whole, masks, names, boxes)
 
 
-def on_canvas(picture: LabelledPicture, canvas: Size, patch: int) -> tuple[npt.NDArray[np.uint8], PatchLabels]:
-    """A picture as it is fitted onto the canvas, uint8 [H, W, 3], and its labels on the grid of patches."""
+def on_canvas(picture: LabelledPicture, canvas: Size, patch: int) -> PatchLabels:
+    """The labels of a picture on the grid of patches of the canvas that it is fitted onto.
+
+    A patch belongs to the thing that covers most of it, if that covers at least a thirty-second.
+    """
     fit = ImageFit.of((picture.image.shape[0], picture.image.shape[1]), canvas)
     rows, columns = canvas[0] // patch, canvas[1] // patch
     words = np.full((rows * columns, MOST_WORDS), NO_WORD, np.int64)
-    boxes = np.zeros((rows * columns, 4), np.float32)
+    corners = np.zeros((rows * columns, 4), np.float32)
     shown = fit.patch_mask(patch) != 0
     known = shown & (picture.masks is not None)
     if picture.masks is not None and picture.boxes is not None:
@@ -129,18 +132,17 @@ def on_canvas(picture: LabelledPicture, canvas: Size, patch: int) -> tuple[npt.N
         inside = slice(fit.top, fit.top + fit.content[0]), slice(fit.left, fit.left + fit.content[1])
         things[inside] = resize_nearest(picture.masks[..., None].astype(np.float32), fit.content)[..., 0]
         most = np.full(rows * columns, _LEAST * patch * patch)
-        middles = np.stack(np.divmod(np.arange(rows * columns), columns), axis=1) + 0.5
-        for number, (name, box) in enumerate(zip(picture.names, picture.boxes, strict=True), start=1):
+        shares = fit.boxes_to_canvas(picture.boxes) / np.tile(canvas, 2)
+        for number, (name, share) in enumerate(zip(picture.names, shares, strict=True), start=1):
             count = (things == number).reshape(rows, patch, columns, patch).sum((1, 3)).ravel()
             taken = shown & (count > most)
             most = np.where(taken, count, most)
             words[taken] = NO_WORD
             words[taken, : len(name)] = name
-            corners = (box * fit.scale + np.tile([fit.top, fit.left], 2)) / patch
-            boxes[taken] = corners - np.tile(middles[taken], 2)
+            corners[taken] = share
     whole = np.full(MOST_WHOLE, NO_WORD, np.int64)
     whole[: len(picture.whole)] = picture.whole
-    return pixels_on_canvas(picture.image, canvas), PatchLabels(words, boxes, shown, known, whole)
+    return PatchLabels(words, corners, shown, known, whole)
 
 
 def _captions(record: Record) -> list[str]:

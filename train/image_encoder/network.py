@@ -1,0 +1,166 @@
+"""Training of the image encoder: each patch says what it shows and where that is, in the tokens of the network.
+
+A network learns slowly where things are if every example asks for one box: here each patch that shows a thing has the
+answer, and gives it by the tables with which the decoder will write it. Linear heads are all there is between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from embodio.model.network.batch import Batch
+from embodio.model.network.network import UnifiedIO2
+from embodio.model.tokens.vocabulary import VALUE_BINS, Vocabulary
+from embodio.train.bundles import NetworkBundle
+from embodio.train.image_encoder.labels import NO_WORD
+from embodio.train.image_encoder.settings import ImageLossConfig
+from embodio.train.objective import Figure, Outcome
+
+_CORNERS = 4
+_BLUR = 3.0
+"""Value tokens: the standard deviation of the targets around a corner."""
+_FIRST_BIAS = -4.0
+"""Of words: most of them are not shown."""
+
+
+class ImageEncoderTraining(nn.Module):
+    """A network, of which the image tower and the encoder are trained, and the heads that read them.
+
+    Args:
+        network: the network; its decoder is not used.
+        vocabulary: of the network.
+        words: the words that are learned; each is written as its first piece.
+        loss: weights of the losses.
+
+    Attributes:
+        network: the network, which is used later.
+    """
+
+    values: Tensor
+    pieces: Tensor
+
+    def __init__(
+        self, network: UnifiedIO2, vocabulary: Vocabulary, words: Sequence[str], loss: ImageLossConfig
+    ) -> None:
+        super().__init__()
+        self.network, self.weights = network, loss
+        dim = network.config.transformer.emb_dim
+        self.thing = nn.Linear(dim, 1)
+        self.word, self.whole = _TiedWords(dim, len(words)), _TiedWords(dim, len(words))
+        self.corners = nn.ModuleList(nn.Linear(dim, dim) for _ in range(_CORNERS))
+        self.register_buffer("values", torch.as_tensor(vocabulary.value_ids.copy()), persistent=False)
+        self.register_buffer("pieces", torch.tensor([vocabulary.encode(word)[0] for word in words]), persistent=False)
+
+    def forward(self, batch: Batch) -> Outcome:
+        """Loss and figures of a batch of `LabelledBatches`."""
+        inputs = {name: value for name, value in batch.items() if name.startswith("inputs/")}
+        patches = self.network.encode(inputs).embeddings
+        known, there = batch["known"], batch["known"] & (batch["words"] != NO_WORD).any(-1)
+        table = self.network.text_embedding.weight
+        thing = self.thing(patches).squeeze(-1).float()
+        shown, rows = patches[there], table[self.pieces]
+        words, wanted = self.word(shown, rows), _many_hot(batch["words"], len(self.pieces))[there]
+        corners, off = self._corners(shown, table[self.values], batch["corners"][there])
+        parts = {
+            "things": _mean(functional.binary_cross_entropy_with_logits(thing, there.float(), reduction="none"), known),
+            "words": _mean(_word_loss(words, wanted)),
+            "corners": _mean(corners),
+            "whole": self._whole(patches, batch["inputs/image/mask"], batch["whole"], rows),
+        }
+        loss = torch.stack([getattr(self.weights, name) * part for name, part in parts.items()]).sum()
+        figures = {name: Figure(part.detach(), torch.ones_like(part)) for name, part in parts.items()}
+        figures["found"] = Figure((((thing > 0) == there) & known).sum().float(), known.sum().float().clamp(min=1))
+        figures["off"] = Figure(off.sum(), torch.tensor(float(max(1, off.numel())), device=off.device))
+        figures["accuracy"] = _named(words, wanted)
+        return Outcome(loss, known.sum().float().clamp(min=1.0), figures)
+
+    def _corners(self, shown: Tensor, table: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropy [n, 4] of the corners [n, 4] of the things in patches, and how many tokens they are off."""
+        scale, bins = shown.shape[-1] ** -0.5, torch.arange(VALUE_BINS, device=shown.device)
+        right = corners.clamp(0, 1) * (VALUE_BINS - 1)
+        losses, off = [], []
+        for number, head in enumerate(self.corners):
+            logits = functional.linear(head(shown) * scale, table).float()
+            away = bins - right[:, number : number + 1]
+            wanted = torch.softmax(-0.5 * (away / _BLUR).square(), dim=-1)
+            losses.append(-(wanted * logits.log_softmax(dim=-1)).sum(-1))
+            off.append((logits.detach().argmax(dim=-1) - right[:, number]).abs())
+        return torch.stack(losses, dim=1), torch.stack(off, dim=1)
+
+    def _whole(self, patches: Tensor, mask: Tensor, whole: Tensor, rows: Tensor) -> Tensor:
+        inside = mask.unsqueeze(-1)
+        captioned = (whole != NO_WORD).any(-1)
+        pooled = (patches * inside).sum(1) / inside.sum(1)
+        return _mean(_word_loss(self.whole(pooled[captioned], rows), _many_hot(whole, len(rows))[captioned]))
+
+
+class _TiedWords(nn.Module):
+    """Logits of words by rows of the network's table."""
+
+    def __init__(self, dim: int, words: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(dim, dim)
+        self.bias = nn.Parameter(torch.full((words,), _FIRST_BIAS))
+
+    def forward(self, features: Tensor, rows: Tensor) -> Tensor:
+        """Features [n, D] to logits float32 [n, words]; `rows` [words, D]."""
+        return (functional.linear(self.head(features) * features.shape[-1] ** -0.5, rows) + self.bias).float()
+
+
+class ImageEncoderObjective:
+    """The loss of a batch of labelled pictures."""
+
+    def __call__(self, model: ImageEncoderTraining, batch: Batch) -> Outcome:
+        """The outcome of a batch."""
+        found: Outcome = model(batch)
+        return found
+
+
+@dataclass(frozen=True)
+class ImageEncoderBundle:
+    """Writes the network alone, for `init=` of the next stage.
+
+    Attributes:
+        vocabulary: names the rows of its text table.
+    """
+
+    vocabulary: Vocabulary
+
+    def write(self, folder: Path, model: ImageEncoderTraining) -> None:
+        """Writes weights, config, vocabulary and checksums."""
+        NetworkBundle(self.vocabulary).write(folder, model.network)
+
+
+def _many_hot(numbers: Tensor, words: int) -> Tensor:
+    """Word numbers int64 [..., K] as float32 [..., words]."""
+    hot = torch.zeros(*numbers.shape[:-1], words + 1, device=numbers.device)
+    return hot.scatter_(-1, torch.where(numbers == NO_WORD, words, numbers), 1.0)[..., :words]
+
+
+def _word_loss(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Of rows [n, words]: the summed cross-entropy of all words."""
+    return functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none").sum(-1)
+
+
+def _mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Over what the mask has; 0 with a gradient where there is nothing."""
+    if mask is not None:
+        values = values[mask]
+    return values.sum() / max(1, values.numel())
+
+
+def _named(logits: Tensor, wanted: Tensor) -> Figure:
+    """The share of patches for which the words with the highest logits are those of the name."""
+    count = wanted.sum(-1, keepdim=True).long()
+    order = logits.argsort(-1, descending=True)
+    ranks = torch.empty_like(order).scatter_(
+        -1, order, torch.arange(order.shape[-1], device=order.device).expand_as(order)
+    )
+    right = ((ranks < count) == (wanted > 0)).all(-1)
+    return Figure(right.sum().float(), torch.tensor(float(max(1, len(right))), device=logits.device))
