@@ -25,6 +25,7 @@ class ImageEncoderRun(RunConfig):
         sources: sources of the corpus whose pictures are used; those with masks teach names and boxes of things, the
             others the words of their captions.
         init: folder of the network whose image tower and encoder are trained, such as that of a pre-training.
+        fresh: patterns of the names of weights that a new run does not take from `init`, but draws.
         loss: weights of the losses.
         words: the words that are learned.
         value_wavelength: a new run draws the embeddings of the value tokens anew, as waves over the value, of which the
@@ -38,6 +39,7 @@ class ImageEncoderRun(RunConfig):
     data: str = ""
     sources: tuple[str, ...] = ("scenes", "robots", "openclipart")
     init: str = ""
+    fresh: tuple[str, ...] = ("towers.image.*", "inputs.image.*")
     loss: ImageLossConfig = field(default_factory=ImageLossConfig)
     words: WordsConfig = field(default_factory=WordsConfig)
     value_wavelength: float = 40.0
@@ -78,6 +80,7 @@ def build(config: ImageEncoderRun) -> Parts[ImageEncoderTraining]:
         ImageEncoderTraining,
     )
     from embodio.train.image_encoder.pictures import LabelledBatches, held_out_pictures
+    from embodio.train.network.fresh import draw_weights
     from embodio.train.network.position_embeddings import add_wave_positions
     from embodio.train.network.value_embeddings import wave_value_embeddings
     from embodio.train.starting_weights import digest_if_here, open_start
@@ -92,6 +95,7 @@ def build(config: ImageEncoderRun) -> Parts[ImageEncoderTraining]:
     if vocabulary is None or tower is None or "image" not in network.config.input_modalities:
         raise TrainError(f"init: {config.init} is not a network with a vocabulary that sees images")
     if not goes_on:
+        draw_weights(network, config.fresh, config.seed)
         wave_value_embeddings(network, vocabulary, config.value_wavelength, config.seed)
         add_wave_positions(network, config.position_strength, config.seed)
     train, kept = (CorpusMedia(Path(config.data), config.sources, split) for split in ("train", "validation"))  # type: ignore[arg-type]
@@ -102,11 +106,11 @@ def build(config: ImageEncoderRun) -> Parts[ImageEncoderTraining]:
     canvas, patch = network.config.image_size, tower.patch_size
     return Parts(
         network=ImageEncoderTraining(network, vocabulary, words.words, config.loss),
-        batches=LabelledBatches(train, words, config.seed, config.batch_size, canvas, patch),
+        batches=LabelledBatches(train, words, vocabulary, config.seed, config.batch_size, canvas, patch),
         objective=ImageEncoderObjective(),
         bundle=ImageEncoderBundle(vocabulary),
         validators={
-            "pictures": Validator(held_out_pictures(kept, words, canvas, patch, config.batch_size, config.holdout))
+            "pictures": Validator(held_out_pictures(kept, words, vocabulary, canvas, patch, config.batch_size, config.holdout))
         },
         identity={
             "pictures": {"train": train.digest, "validation": kept.digest},

@@ -37,6 +37,7 @@ class LabelledPicture:
         masks: [H, W], the number of the thing from 1 on in each pixel, 0 for none; None where things are not known.
         names: numbers of the words of each thing.
         boxes: float32 [things, 4] as (y1, x1, y2, x2) in pixels.
+        labels: the name of each thing.
     """
 
     image: npt.NDArray[np.uint8]
@@ -44,6 +45,7 @@ class LabelledPicture:
     masks: npt.NDArray[np.int64] | None = None
     names: Sequence[Sequence[int]] = ()
     boxes: npt.NDArray[np.float32] | None = None
+    labels: Sequence[str] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,7 @@ class PatchLabels:
     """Labels on the grid of patches of a canvas.
 
     Attributes:
+        things: int64 [N], the thing that a patch shows as its place in the lists of the picture, NO_WORD for none.
         words: int64 [N, MOST_WORDS], numbers of words, NO_WORD where there are no more; all of them where no thing is.
         corners: float32 [N, 4], the box of the thing as (y1, x1, y2, x2) in shares of the canvas.
         shown: bool [N], the patches that show the picture and no padding, as the network sees them.
@@ -58,6 +61,7 @@ class PatchLabels:
         whole: int64 [MOST_WHOLE], the words of captions.
     """
 
+    things: npt.NDArray[np.int64]
     words: npt.NDArray[np.int64]
     corners: npt.NDArray[np.float32]
     shown: npt.NDArray[np.bool_]
@@ -113,7 +117,7 @@ class Words:
             masks[values == value] = number
         boxes = np.asarray(facts.get("boxes", ()), np.float32).reshape(-1, 4)
         names = [self.numbers(name, MOST_WORDS) for name in _names(record)]
-        return LabelledPicture(image, whole, masks, names, boxes)
+        return LabelledPicture(image, whole, masks, names, boxes, _names(record))
 
 
 def on_canvas(picture: LabelledPicture, canvas: Size, patch: int) -> PatchLabels:
@@ -125,6 +129,7 @@ def on_canvas(picture: LabelledPicture, canvas: Size, patch: int) -> PatchLabels
     rows, columns = canvas[0] // patch, canvas[1] // patch
     words = np.full((rows * columns, MOST_WORDS), NO_WORD, np.int64)
     corners = np.zeros((rows * columns, 4), np.float32)
+    owner = np.full(rows * columns, NO_WORD, np.int64)
     shown = fit.patch_mask(patch) != 0
     known = shown & (picture.masks is not None)
     if picture.masks is not None and picture.boxes is not None:
@@ -137,12 +142,13 @@ def on_canvas(picture: LabelledPicture, canvas: Size, patch: int) -> PatchLabels
             count = (things == number).reshape(rows, patch, columns, patch).sum((1, 3)).ravel()
             taken = shown & (count > most)
             most = np.where(taken, count, most)
+            owner[taken] = number - 1
             words[taken] = NO_WORD
             words[taken, : len(name)] = name
             corners[taken] = share
     whole = np.full(MOST_WHOLE, NO_WORD, np.int64)
     whole[: len(picture.whole)] = picture.whole
-    return PatchLabels(words, corners, shown, known, whole)
+    return PatchLabels(owner, words, corners, shown, known, whole)
 
 
 def _captions(record: Record) -> list[str]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embodio.model.layers.token_sequence import concatenate
 from embodio.model.network.batch import Batch
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.vocabulary import VALUE_BINS, Vocabulary
@@ -32,6 +33,9 @@ _FIRST_BIAS = -4.0
 class ImageEncoderTraining(nn.Module):
     """A network, of which the image tower and the encoder are trained, and the heads that read them.
 
+    Both are read, what the tower gives and what the encoder makes of it: an encoder learns little from a tower that
+    does not see yet.
+
     Args:
         network: the network; its decoder is not used.
         vocabulary: of the network.
@@ -49,24 +53,76 @@ class ImageEncoderTraining(nn.Module):
         self, network: UnifiedIO2, vocabulary: Vocabulary, words: Sequence[str], loss: ImageLossConfig
     ) -> None:
         super().__init__()
-        self.network, self.weights = network, loss
+        self.network, self.loss = network, loss
         dim = network.config.transformer.emb_dim
-        self.thing = nn.Linear(dim, 1)
-        self.word, self.whole = _TiedWords(dim, len(words)), _TiedWords(dim, len(words))
-        self.corners = nn.ModuleList(nn.Linear(dim, dim) for _ in range(_CORNERS))
+        self.of_tower, self.of_encoder = PatchHeads(dim, len(words), loss), PatchHeads(dim, len(words), loss)
+        self.meant = nn.Linear(dim, 1)
         self.register_buffer("values", torch.as_tensor(vocabulary.value_ids.copy()), persistent=False)
         self.register_buffer("pieces", torch.tensor([vocabulary.encode(word)[0] for word in words]), persistent=False)
 
     def forward(self, batch: Batch) -> Outcome:
-        """Loss and figures of a batch of `LabelledBatches`."""
+        """Loss of a batch of `LabelledBatches`, of tower and encoder, and the figures of the encoder."""
         inputs = {name: value for name, value in batch.items() if name.startswith("inputs/")}
-        patches = self.network.encode(inputs).embeddings
-        known, there = batch["known"], batch["known"] & (batch["words"] != NO_WORD).any(-1)
+        asked, seen = (self.network.embed_inputs(inputs)[name] for name in ("text", "image"))
+        encoded = self.network.encoder(concatenate([asked, seen])).embeddings
         table = self.network.text_embedding.weight
+        rows, values = table[self.pieces], table[self.values]
+        patches = encoded[:, asked.length :]
+        first, _ = self.of_tower(seen.embeddings, batch, rows, values)
+        last, figures = self.of_encoder(patches, batch, rows, values)
+        answers, more = self._answers(encoded[:, : asked.length], patches, batch, values)
+        return Outcome(first + last + answers, batch["known"].sum().float().clamp(min=1.0), figures | more)
+
+    def _answers(
+        self, words: Tensor, patches: Tensor, batch: Batch, values: Tensor
+    ) -> tuple[Tensor, dict[str, Figure]]:
+        """What is asked for: each patch says whether it shows that, and each word of the query where it is."""
+        asked = batch["known"] & batch["asked"].unsqueeze(1)
+        found = self.meant(patches).squeeze(-1).float()
+        meant = _mean(functional.binary_cross_entropy_with_logits(found, batch["meant"].float(), reduction="none"), asked)
+        told = batch["inputs/text/mask"] & batch["one"].unsqueeze(1)
+        boxes = batch["box"].unsqueeze(1).expand(-1, told.shape[1], -1)
+        losses, off = self.of_encoder.corners_of(words[told], values, boxes[told])
+        loss = self.loss.meant * meant + self.loss.answer * _mean(losses)
+        right = ((found > 0) == batch["meant"]) & asked
+        return loss, {
+            "meant": Figure(right.sum().float(), asked.sum().float().clamp(min=1)),
+            "answer_off": Figure(off.sum(), torch.tensor(float(max(1, off.numel())), device=off.device)),
+        }
+
+
+class PatchHeads(nn.Module):
+    """What patches show, where that is, and the words of whole pictures, read off features by linear maps.
+
+    Args:
+        dim: of the features.
+        words: how many are learned.
+        loss: weights of the losses.
+    """
+
+    def __init__(self, dim: int, words: int, loss: ImageLossConfig) -> None:
+        super().__init__()
+        self.weights = loss
+        self.thing = nn.Linear(dim, 1)
+        self.word, self.whole = _TiedWords(dim, words), _TiedWords(dim, words)
+        self.corners = nn.ModuleList(nn.Linear(dim, dim) for _ in range(_CORNERS))
+
+    def forward(
+        self, patches: Tensor, batch: Batch, rows: Tensor, values: Tensor
+    ) -> tuple[Tensor, dict[str, Figure]]:
+        """Loss and figures.
+
+        Args:
+            patches: features [B, P, D].
+            batch: their labels.
+            rows: embeddings of the words, [words, D].
+            values: embeddings of the value tokens, [1000, D].
+        """
+        known, there = batch["known"], batch["known"] & (batch["words"] != NO_WORD).any(-1)
         thing = self.thing(patches).squeeze(-1).float()
-        shown, rows = patches[there], table[self.pieces]
-        words, wanted = self.word(shown, rows), _many_hot(batch["words"], len(self.pieces))[there]
-        corners, off = self._corners(shown, table[self.values], batch["corners"][there])
+        shown = patches[there]
+        words, wanted = self.word(shown, rows), _many_hot(batch["words"], len(rows))[there]
+        corners, off = self.corners_of(shown, values, batch["corners"][there])
         parts = {
             "things": _mean(functional.binary_cross_entropy_with_logits(thing, there.float(), reduction="none"), known),
             "words": _mean(_word_loss(words, wanted)),
@@ -78,9 +134,9 @@ class ImageEncoderTraining(nn.Module):
         figures["found"] = Figure((((thing > 0) == there) & known).sum().float(), known.sum().float().clamp(min=1))
         figures["off"] = Figure(off.sum(), torch.tensor(float(max(1, off.numel())), device=off.device))
         figures["accuracy"] = _named(words, wanted)
-        return Outcome(loss, known.sum().float().clamp(min=1.0), figures)
+        return loss, figures
 
-    def _corners(self, shown: Tensor, table: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
+    def corners_of(self, shown: Tensor, table: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-entropy [n, 4] of the corners [n, 4] of the things in patches, and how many tokens they are off."""
         scale, bins = shown.shape[-1] ** -0.5, torch.arange(VALUE_BINS, device=shown.device)
         right = corners.clamp(0, 1) * (VALUE_BINS - 1)

@@ -13,6 +13,8 @@ from embodio.datasets.stream.order import generator_at
 from embodio.model.config.parts import Size
 from embodio.model.network.batch import Allocate, Batch
 from embodio.model.processing.image import image_to_patches
+from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.train.image_encoder.queries import drawn_query
 from embodio.train.tokenizers.media import CorpusMedia, held_out_in_batches
 from embodio.train.image_encoder.labels import LabelledPicture, Words, on_canvas
 from embodio.train.validation import HeldOutBatches
@@ -24,22 +26,32 @@ _BRIGHTNESS = 0.3
 
 
 class LabelledBatches(NumberedBatches[CorpusMedia]):
-    """Batches of pictures as the network's input "inputs/image", with the words and corners of `PatchLabels`.
+    """Batches of pictures and queries as inputs of the network, with the fields of `PatchLabels` and `Query`.
 
     Only patches that show something are in a batch, [B, P, ...], P the most that one of its pictures has.
 
     Args:
         media: pictures of the training split.
         words: that are learned.
+        vocabulary: in which things are asked for.
         seed: of the order and of all draws.
         batch_size: pictures in a batch.
         canvas: (height, width) in pixels.
         patch: side of a patch in pixels.
     """
 
-    def __init__(self, media: CorpusMedia, words: Words, seed: int, batch_size: int, canvas: Size, patch: int) -> None:
+    def __init__(
+        self,
+        media: CorpusMedia,
+        words: Words,
+        vocabulary: Vocabulary,
+        seed: int,
+        batch_size: int,
+        canvas: Size,
+        patch: int,
+    ) -> None:
         super().__init__(media, seed, batch_size)
-        self._words, self._canvas, self._patch = words, canvas, patch
+        self._words, self._vocabulary, self._canvas, self._patch = words, vocabulary, canvas, patch
 
     def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
         """Batch number `step`, and what was wrong with the pictures that were replaced in it."""
@@ -49,7 +61,8 @@ class LabelledBatches(NumberedBatches[CorpusMedia]):
 
     def _row(self, media: CorpusMedia, record: int, position: int) -> dict[str, np.ndarray]:
         generator = generator_at(self._seed, position)
-        return _fields(drawn(self._words.labelled(media, record), generator), self._canvas, self._patch)
+        picture = drawn(self._words.labelled(media, record), generator)
+        return _fields(picture, self._vocabulary, generator, self._canvas, self._patch)
 
 
 def drawn(picture: LabelledPicture, generator: np.random.Generator) -> LabelledPicture:
@@ -75,42 +88,49 @@ def drawn(picture: LabelledPicture, generator: np.random.Generator) -> LabelledP
 
 
 def held_out_pictures(
-    media: CorpusMedia, words: Words, canvas: Size, patch: int, batch_size: int, count: int
+    media: CorpusMedia, words: Words, vocabulary: Vocabulary, canvas: Size, patch: int, batch_size: int, count: int
 ) -> HeldOutBatches:
     """Maker of the held-out batches: `count` pictures spread evenly over the split, whole."""
 
     def load(index: int) -> dict[str, np.ndarray]:
-        return _fields(words.labelled(media, index), canvas, patch)
+        return _fields(words.labelled(media, index), vocabulary, generator_at(0, index), canvas, patch)
 
     return held_out_in_batches(media, count, batch_size, load, lambda rows: _together(rows, np.empty))
 
 
-def _fields(picture: LabelledPicture, canvas: Size, patch: int) -> dict[str, np.ndarray]:
+def _fields(
+    picture: LabelledPicture, vocabulary: Vocabulary, generator: np.random.Generator, canvas: Size, patch: int
+) -> dict[str, np.ndarray]:
     labels = on_canvas(picture, canvas, patch)
+    query = drawn_query(picture, labels, vocabulary, generator)
     (shown,) = np.nonzero(labels.shown)
     if not shown.size:  # thinner than a pixel of the canvas
         shown = np.zeros(1, np.int64)
     return {
+        "inputs/text/tokens": query.tokens,
+        "inputs/text/mask": query.mask,
         "inputs/image/input": image_to_patches(picture.image, canvas, patch)[shown],
         "inputs/image/mask": np.ones(len(shown), np.bool_),
         "inputs/image/pos_ids": shown,
         "words": labels.words[shown],
         "corners": labels.corners[shown],
         "known": labels.known[shown],
+        "meant": query.meant[shown],
         "whole": labels.whole,
+        "box": query.box,
+        "asked": query.asked,
+        "one": query.one,
     }
 
 
 def _together(rows: list[dict[str, np.ndarray]], allocate: Allocate) -> Batch:
     """Stacks pictures; those with fewer patches are filled up with zeros, which are masked."""
-    most = max(len(row["words"]) for row in rows)
-    return {name: _stacked([row[name] for row in rows], 0 if name == "whole" else most, allocate) for name in rows[0]}
+    return {name: _stacked([row[name] for row in rows], allocate) for name in rows[0]}
 
 
-def _stacked(rows: list[np.ndarray], patches: int, allocate: Allocate) -> torch.Tensor:
-    shape = (len(rows), *((patches, *rows[0].shape[1:]) if patches else rows[0].shape))
-    out = allocate(shape, rows[0].dtype)
+def _stacked(rows: list[np.ndarray], allocate: Allocate) -> torch.Tensor:
+    out = allocate((len(rows), *np.max([row.shape for row in rows], axis=0).astype(int)), rows[0].dtype)
     out[...] = 0
-    for into, row in zip(out, rows, strict=True):
-        into[: len(row)] = row
+    for number, row in enumerate(rows):
+        out[(number, *(slice(side) for side in row.shape))] = row
     return torch.from_numpy(out)

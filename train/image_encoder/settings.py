@@ -15,16 +15,20 @@ class ImageLossConfig:
         things: whether a patch shows a thing.
         words: the words of its name.
         corners: the value tokens of its box.
+        meant: whether a patch shows what is asked for.
+        answer: the value tokens of the box of what is asked for.
         whole: the words of the captions, of the whole picture.
     """
 
     things: float = 1.0
     words: float = 1.0
     corners: float = 1.0
+    meant: float = 2.0
+    answer: float = 1.0
     whole: float = 0.05
 
     def __post_init__(self) -> None:
-        require_ranges(self, "loss.", things=NOT_NEGATIVE, words=NOT_NEGATIVE, corners=NOT_NEGATIVE, whole=NOT_NEGATIVE)
+        require_ranges(self, "loss.", **dict.fromkeys(vars(self), NOT_NEGATIVE))
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class Commands:
         voices: how often each wording is said, unless `limit` says otherwise.
     """
 
-    voices: int = 60
+    voices: int = 240
     title: str = "instructions to robots in several wordings, read aloud by espeak-ng"
     licence: str = "synthesised; texts our own"
     ships: bool = True
