@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from embodio.datasets.corpus.shards import ShardReceipt, finished, jobs_of, make_shard, remove_others
+from embodio.datasets.corpus.shards import ShardJob, ShardReceipt, finished, jobs_of, make_shard, remove_others
 from embodio.datasets.corpus.source import (
     SPLITS,
     CorpusError,
@@ -23,7 +23,7 @@ from embodio.datasets.corpus.source import (
 )
 from embodio.datasets.corpus.sources import source_names
 from embodio.datasets.corpus.trajectories import Trajectories
-from embodio.datasets.engines import Crew, named_engine
+from embodio.datasets.engines import Crew, DeadlyJob, named_engine
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.model.writing import write_json
 
@@ -62,7 +62,8 @@ def build_corpus(
 ) -> list[SourceSummary]:
     """Builds the corpus, or what is missing of it; the result does not depend on the number of workers.
 
-    Killed at any time, it loses the shards that were being made and no others: the same call goes on.
+    Killed at any time, it loses the shards that were being made and no others: the same call goes on. A shard whose
+    worker process dies is tried again in a fresh one.
 
     Args:
         out: folder of the corpus.
@@ -76,7 +77,7 @@ def build_corpus(
         One summary for each source, in their order.
 
     Raises:
-        CorpusError: the folder is in use or holds something else.
+        CorpusError: the folder is in use or holds something else, or a shard kills every process that makes it.
         EngineError: the engine is unknown or fails.
     """
     with sole_user(out, "building a corpus in", CorpusError):
@@ -108,12 +109,25 @@ def _build_source(
     with progress(name, len(plan.items)) as done:
         count = len(plan.items) - sum(len(job.items) for job in missing)
         done(count)
-        for number, receipt in crew.engine(partial(make_shard, folder, source), missing, crew.workers):
-            receipts[missing[number].name] = receipt
-            count += len(missing[number].items)
-            done(count)
+        make = partial(make_shard, folder, source)
+        try:
+            for number, receipt in crew.engine(make, missing, crew.workers, apart=plan.may_crash):
+                receipts[missing[number].name] = receipt
+                count += len(missing[number].items)
+                done(count)
+        except DeadlyJob as error:
+            raise _deadly(missing[error.number], error.tries) from error
     remove_others(folder, jobs, source.layout)
     return SourceSummary(name, _entry(source, plan, [(job.split, receipts[job.name]) for job in jobs]))
+
+
+def _deadly(job: ShardJob, tries: int) -> CorpusError:
+    """The error for a shard that kills whatever process makes it."""
+    return CorpusError(
+        f"the shard {job.name} of {job.source} (from {job.items[0].key} to {job.items[-1].key}) killed {tries} worker "
+        "processes. All finished shards are kept. If the memory is short, run the same command again with fewer "
+        f"workers; otherwise build the other sources, with `sources=` that does not name {job.source}"
+    )
 
 
 def _entry(source: CorpusSource, plan: CorpusPlan, receipts: Sequence[tuple[Split, ShardReceipt]]) -> dict[str, Any]:

@@ -71,11 +71,14 @@ class CorpusPlan:
         items: in the order in which they are written.
         left_out: reason -> number of files, or of other things, that give no item.
         notes: sentences about what was found, for the user and the manifest.
+        may_crash: whether the items are made by a simulator or a renderer, which may kill the process; they are then
+            made in worker processes only.
     """
 
     items: Sequence[CorpusItem]
     left_out: Counter[str] = field(default_factory=Counter)
     notes: tuple[str, ...] = ()
+    may_crash: bool = False
 
 
 class CorpusSource(Protocol):

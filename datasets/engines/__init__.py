@@ -17,19 +17,38 @@ class EngineError(DatasetError):
     """Jobs cannot be run to their end; the message says what to do."""
 
 
+class DeadlyJob(EngineError):
+    """A job of which every process dies that tries it.
+
+    Attributes:
+        number: of the job.
+        tries: processes that died of it.
+    """
+
+    def __init__(self, number: int, tries: int) -> None:
+        super().__init__(
+            f"a worker process died, perhaps for lack of memory, and so did {tries - 1} others that did the same work "
+            "again. All that is finished is kept: run the same command again to go on, with fewer workers"
+        )
+        self.number, self.tries = number, tries
+
+
 class WorkEngine(Protocol):
     """Runs jobs in any order, in other processes or on other machines."""
 
-    def __call__(self, work: Callable[[Any], Any], jobs: Iterable[Any], workers: int) -> Iterator[tuple[int, Any]]:
+    def __call__(
+        self, work: Callable[[Any], Any], jobs: Iterable[Any], workers: int, *, apart: bool = False
+    ) -> Iterator[tuple[int, Any]]:
         """Yields the number of each job and its result, when it is done.
 
         Args:
             work: is called with one job; it is pickled, as are jobs and results.
             jobs: to be done; each is taken only shortly before it is handed out.
             workers: processes of this machine; engines that have machines of their own ignore it.
+            apart: never in this process, even with one worker, as the work may kill the process that does it.
 
         Raises:
-            EngineError: workers died, or a package is missing.
+            EngineError: workers died time and again, or a package is missing.
         """
 
 
@@ -54,7 +73,9 @@ class Crew(NamedTuple):
     workers: int
 
 
-def _here(work: Callable[[Any], Any], jobs: Iterable[Any], workers: int) -> Iterator[tuple[int, Any]]:
+def _here(
+    work: Callable[[Any], Any], jobs: Iterable[Any], workers: int, *, apart: bool = False
+) -> Iterator[tuple[int, Any]]:
     return enumerate(map(work, jobs))
 
 

@@ -16,8 +16,10 @@ _RETRIES = 5
 _AHEAD = 4  # jobs handed out for each processor, so that the others take no memory yet
 
 
-def run(work: Callable[[Any], Any], jobs: Iterable[Any], workers: int) -> Iterator[tuple[int, Any]]:
-    """Runs jobs on a cluster; those of a machine that dies run again on others; see `WorkEngine`."""
+def run(
+    work: Callable[[Any], Any], jobs: Iterable[Any], workers: int, *, apart: bool = False
+) -> Iterator[tuple[int, Any]]:
+    """Runs jobs on a cluster, always apart; those of a machine that dies run again on others; see `WorkEngine`."""
     try:
         import ray
     except ImportError as error:

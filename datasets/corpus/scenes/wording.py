@@ -96,7 +96,7 @@ def questions(
     around: Surroundings,
     generator: np.random.Generator,
 ) -> list[tuple[str, str]]:
-    """Questions about a picture, a few of those that can be asked; each has one right answer, and the picture shows it."""
+    """Questions about a picture, a few of those that can be asked: each has one right answer, seen in the picture."""
     things = [row.thing for row in seen]
     asked = [
         ("how many things are there?", NUMBERS[len(things)]),

@@ -18,6 +18,7 @@ LARGEST_IMAGE = 512
 """Pixels of a side that can be rendered."""
 _TABLE_HALF_THICKNESS, _FLOOR = 0.02, -0.6  # m
 _DIVERGED = 1e3
+_SPARE = 4096  # bytes: MuJoCo 3.9 has room for 8 contacts of two boxes, and up to 50 are written, of 80 bytes each
 _GEOMS = {
     "box": ("box", (1.0, 1.0, 1.0)),
     "ball": ("sphere", (1.0,)),
@@ -122,6 +123,7 @@ def make_world(things: Sequence[Thing], surroundings: Surroundings) -> TableWorl
 
     model = mujoco.MjModel.from_xml_string(xml(things, surroundings))
     data = mujoco.MjData(model)
+    data.narena -= _SPARE  # what is written past the end before MuJoCo gives up then hurts nothing
     for index, thing in enumerate(things):
         data.qvel[6 * index : 6 * index + 3] = thing.velocity
     geoms = tuple(model.geom(f"thing{index}").id for index in range(len(things)))

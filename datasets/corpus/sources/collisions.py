@@ -51,7 +51,7 @@ class Collisions:
         notes = () if can_speak else (NOT_NARRATED,)
         count = request.limit or self.count
         items = [CorpusItem(f"collision-{index:06d}", {"may_speak": can_speak}) for index in range(count)]
-        return CorpusPlan(items, notes=notes)
+        return CorpusPlan(items, notes=notes, may_crash=True)
 
     def make(self, item: CorpusItem, seed: int) -> Mapping[str, bytes | str]:
         """One video of two seconds, its sound once more without loss, and what happens in it."""

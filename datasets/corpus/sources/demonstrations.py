@@ -53,7 +53,7 @@ class Demonstrations:
         notes = () if can_speak else (NOT_NARRATED,)
         numbers = range(request.limit or self.count)
         items = [CorpusItem(f"lift-{number:06d}", {"number": number, "may_speak": can_speak}) for number in numbers]
-        return CorpusPlan(items, notes=notes)
+        return CorpusPlan(items, notes=notes, may_crash=True)
 
     def make(self, item: CorpusItem, seed: int) -> Mapping[str, bytes | str]:
         """One episode of about two seconds."""

@@ -47,7 +47,7 @@ class RobotPictures:
         for index in range(request.limit or self.count):  # a shard shows one task, so that one simulator starts for it
             task = names[index // self.shard_records % len(names)]
             items.append(CorpusItem(f"{task.lower()}/{index:06d}", {"task": task}))
-        return CorpusPlan(items)
+        return CorpusPlan(items, may_crash=True)
 
     def make(self, item: CorpusItem, seed: int) -> Mapping[str, bytes | str]:
         """One state of a task, seen by one camera."""

@@ -42,7 +42,8 @@ class MadeUpScenes:
     def plan(self, request: CorpusRequest) -> CorpusPlan:
         """Numbers the scenes; raises SourceAbsent if there is nothing to render with."""
         painter()
-        return CorpusPlan([CorpusItem(f"scene-{index:06d}", {}) for index in range(request.limit or self.count)])
+        items = [CorpusItem(f"scene-{index:06d}", {}) for index in range(request.limit or self.count)]
+        return CorpusPlan(items, may_crash=True)
 
     def make(self, item: CorpusItem, seed: int) -> Mapping[str, bytes | str]:
         """One scene, seen by one camera with all annotations, and by others with their poses."""

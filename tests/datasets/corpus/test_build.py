@@ -28,6 +28,7 @@ from embodio.datasets.corpus.source import (
 from embodio.datasets.corpus.sources.openclipart import OpenClipart
 from embodio.datasets.corpus.sources.wordnet import WordNet
 from tests.support.datasets.built_folders import content, unseen
+from tests.support.datasets.crashing_source import CrashingClipart
 from tests.support.datasets.debian_files import add_clipart, write_clipart, write_wordnet
 
 
@@ -170,6 +171,35 @@ def test_killed_at_any_time_it_goes_on_to_the_same_bytes(tmp_path: Path) -> None
         process.wait()
     build(tmp_path / "killed", chosen)
     assert content(tmp_path / "killed") == content(tmp_path / "whole")
+
+
+def crashing(root: Path, deaths: int) -> CrashingClipart:
+    """Clip art whose eleventh item kills; the shards are those of `sources`."""
+    (root / "counter").mkdir()
+    key = OpenClipart(root / "art").plan(CorpusRequest(0)).items[10].key
+    return CrashingClipart(root / "art", shard_records=8, key=key, deaths=deaths, counter=root / "counter")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_source_that_kills_its_process_costs_nothing_but_time(workers: int, tmp_path: Path) -> None:
+    whole = {"openclipart": sources(tmp_path)["openclipart"]}
+    build(tmp_path / "whole", whole)
+    build(tmp_path / "out", {"openclipart": crashing(tmp_path, 2)}, workers)
+    assert len(list((tmp_path / "counter").iterdir())) == 2
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_a_shard_that_kills_every_process_is_named_and_the_others_are_kept(tmp_path: Path) -> None:
+    whole = {"openclipart": sources(tmp_path)["openclipart"]}
+    deadly = crashing(tmp_path, 99)
+    with pytest.raises(CorpusError, match=r"shard train-0000\d of openclipart .*3 worker.*fewer workers.*`sources=`"):
+        build(tmp_path / "out", {"openclipart": deadly})
+    assert len(list((tmp_path / "counter").iterdir())) == 3
+    kept = {name: data for name, data in shards(tmp_path / "out").items() if not Path(name).name.startswith(".")}
+    build(tmp_path / "whole", whole)
+    assert kept and kept.items() <= shards(tmp_path / "whole").items()
+    build(tmp_path / "out", whole)
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
 def test_a_shard_is_whole_or_absent(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 from embodio.datasets.corpus.build import build_corpus
 from embodio.datasets.corpus.source import CorpusRequest
 from embodio.datasets.corpus.sources.openclipart import OpenClipart
-from embodio.datasets.engines import Crew, EngineError, engine_names, named_engine
+from embodio.datasets.engines import Crew, DeadlyJob, EngineError, engine_names, named_engine
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.errors import FeatureError
 from embodio.datasets.records.files.file_set import file_set
@@ -24,7 +26,7 @@ from embodio.datasets.records.settings import RecordSettings
 from embodio.datasets.rlds import RLDSReader
 from tests.support.datasets.built_folders import content, unseen
 from tests.support.datasets.debian_files import write_clipart
-from tests.support.datasets.jobs import die, refuse, square
+from tests.support.datasets.jobs import die_until, pid, refuse, square
 from tests.support.datasets.toy import write_toy_dataset
 
 
@@ -47,9 +49,23 @@ def test_an_error_of_a_job_arrives(workers: int) -> None:
         list(named_engine("local")(refuse, range(4), workers))
 
 
-def test_a_dead_worker_is_an_error_that_says_how_to_go_on() -> None:
-    with pytest.raises(EngineError, match="run the same command again"):
-        list(named_engine("local")(die, range(4), 2))
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_dead_worker_did_is_done_again(workers: int, tmp_path: Path) -> None:
+    jobs = named_engine("local")(partial(die_until, 3, tmp_path), range(4), workers, apart=True)
+    assert sorted(jobs) == [(number, number) for number in range(4)]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_job_that_kills_every_worker_is_an_error_that_says_how_to_go_on(tmp_path: Path) -> None:
+    with pytest.raises(DeadlyJob, match="run the same command again") as caught:
+        list(named_engine("local")(partial(die_until, 9, tmp_path), range(4), 2))
+    assert (caught.value.number, caught.value.tries, len(list(tmp_path.iterdir()))) == (1, 3, 3)
+
+
+def test_jobs_are_apart_only_where_they_must_be() -> None:
+    local = named_engine("local")
+    assert next(local(pid, [0], 2)) == (0, os.getpid())
+    assert next(local(pid, [0], 1, apart=True))[1] != os.getpid()
 
 
 def test_stopping_early_does_not_wait_for_the_rest() -> None:

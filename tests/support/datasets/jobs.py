@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from pathlib import Path
 
 from embodio.datasets.errors import FeatureError
 
@@ -17,7 +19,15 @@ def refuse(number: int) -> int:
     return number
 
 
-def die(number: int) -> int:
+def pid(number: int) -> int:
+    return os.getpid()
+
+
+def die_until(tries: int, folder: Path, number: int) -> int:
+    """Kills the process at job 1 as long as it was not tried that often; the files in the folder count the tries."""
     if number == 1:
-        os._exit(9)
+        count = len(list(folder.iterdir())) + 1
+        (folder / str(count)).touch()
+        if count < tries:
+            os.kill(os.getpid(), signal.SIGKILL)
     return number

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +128,30 @@ def test_a_scene_at_which_the_physics_gives_up_shows_one_thing(call: str, monkey
     )
     world = settled_scene(np.random.default_rng(0))
     assert len(world.things) == 1 and world.model is not models[0]
+
+
+STACKED_TILES = """
+import numpy as np
+from embodio.datasets.corpus.scenes.things import Thing, draw_surroundings
+from embodio.datasets.corpus.scenes.world import PhysicsError, make_world
+
+tile = Thing("tile", "grey", (0.5, 0.5, 0.5), "glass", "large", 0.06, (0.0, 0.0, 0.0), 0.0)
+errors = 0
+for _ in range(20):
+    world = make_world([tile, tile], draw_surroundings(np.random.default_rng(0)))
+    world.data.qpos[:] = [0, 0, 1, 1, 0, 0, 0] + [0, 0, 1.0359, 1, 0, 4e-9, 1.8e-8]
+    try:
+        world.forward()
+    except PhysicsError:
+        errors += 1
+print(errors)
+"""
+
+
+def test_more_contacts_of_two_boxes_than_mujoco_has_room_for_leave_the_heap_whole() -> None:
+    """MuJoCo 3.9 finds nine where one tile lies on another, and has room for eight."""
+    done = subprocess.run([sys.executable, "-c", STACKED_TILES], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "20"), done.stderr
 
 
 @pytest.mark.sim
