@@ -43,7 +43,7 @@ class ImageEncoderRun(RunConfig):
     loss: ImageLossConfig = field(default_factory=ImageLossConfig)
     words: WordsConfig = field(default_factory=WordsConfig)
     value_wavelength: float = 40.0
-    position_strength: float = 2.0
+    position_strength: float = 0.4
     holdout: int = 512
 
     def __post_init__(self) -> None:
@@ -110,7 +110,9 @@ def build(config: ImageEncoderRun) -> Parts[ImageEncoderTraining]:
         objective=ImageEncoderObjective(),
         bundle=ImageEncoderBundle(vocabulary),
         validators={
-            "pictures": Validator(held_out_pictures(kept, words, vocabulary, canvas, patch, config.batch_size, config.holdout))
+            "pictures": Validator(
+                held_out_pictures(kept, words, vocabulary, canvas, patch, config.batch_size, config.holdout)
+            )
         },
         identity={
             "pictures": {"train": train.digest, "validation": kept.digest},

@@ -79,7 +79,9 @@ class ImageEncoderTraining(nn.Module):
         """What is asked for: each patch says whether it shows that, and each word of the query where it is."""
         asked = batch["known"] & batch["asked"].unsqueeze(1)
         found = self.meant(patches).squeeze(-1).float()
-        meant = _mean(functional.binary_cross_entropy_with_logits(found, batch["meant"].float(), reduction="none"), asked)
+        meant = _mean(
+            functional.binary_cross_entropy_with_logits(found, batch["meant"].float(), reduction="none"), asked
+        )
         told = batch["inputs/text/mask"] & batch["one"].unsqueeze(1)
         boxes = batch["box"].unsqueeze(1).expand(-1, told.shape[1], -1)
         losses, off = self.of_encoder.corners_of(words[told], values, boxes[told])
@@ -107,9 +109,7 @@ class PatchHeads(nn.Module):
         self.word, self.whole = _TiedWords(dim, words), _TiedWords(dim, words)
         self.corners = nn.ModuleList(nn.Linear(dim, dim) for _ in range(_CORNERS))
 
-    def forward(
-        self, patches: Tensor, batch: Batch, rows: Tensor, values: Tensor
-    ) -> tuple[Tensor, dict[str, Figure]]:
+    def forward(self, patches: Tensor, batch: Batch, rows: Tensor, values: Tensor) -> tuple[Tensor, dict[str, Figure]]:
         """Loss and figures.
 
         Args:

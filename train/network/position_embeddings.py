@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 
+from embodio.model.layers.vit import ImageTower
 from embodio.model.network.network import UnifiedIO2
 
 _WAVES = 3.0
@@ -25,7 +27,7 @@ def add_wave_positions(model: UnifiedIO2, strength: float, seed: int) -> None:
     """
     if strength <= 0:
         return
-    tower = model.towers["image"]
+    tower = cast(ImageTower, model.towers["image"])
     rows, columns = tower.config.position_grid
     dim = tower.config.emb_dim
     waves = torch.linspace(0.25, _WAVES, dim // 4) * 2 * math.pi / rows

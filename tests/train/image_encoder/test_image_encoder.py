@@ -102,7 +102,9 @@ def test_the_network_sees_what_it_will_see_later(corpus: Path, init: Path, tmp_p
     media = CorpusMedia(corpus, ("openclipart",), "validation")
     network = parts.network.network
     for row in range(len(media)):
-        later = Processor(network.config, Vocabulary.nano())(Example(text="what is it?", image=media.with_picture(row)[1]))
+        later = Processor(network.config, Vocabulary.nano())(
+            Example(text="what is it?", image=media.with_picture(row)[1])
+        )
         shown = later["inputs/image/mask"] != 0
         mask = batch["inputs/image/mask"][row]
         assert np.array_equal(batch["inputs/image/input"][row][mask].numpy(), later["inputs/image/input"][shown])
