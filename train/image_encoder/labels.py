@@ -14,8 +14,8 @@ from embodio.datasets.errors import UnusableRecord
 from embodio.datasets.records.record import Record
 from embodio.model.config.parts import Size
 from embodio.model.processing.image import ImageFit, resize_nearest
-from embodio.train.tokenizers.media import CorpusMedia
 from embodio.train.image_encoder.settings import WordsConfig
+from embodio.train.tokenizers.media import CorpusMedia
 
 _WORD = re.compile(r"[a-z]{3,}")
 _CAPTIONS = ("title", "category", "keywords")

@@ -14,9 +14,9 @@ from embodio.model.config.parts import Size
 from embodio.model.network.batch import Allocate, Batch
 from embodio.model.processing.image import image_to_patches
 from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.train.image_encoder.labels import LabelledPicture, Words, on_canvas
 from embodio.train.image_encoder.queries import drawn_query
 from embodio.train.tokenizers.media import CorpusMedia, held_out_in_batches
-from embodio.train.image_encoder.labels import LabelledPicture, Words, on_canvas
 from embodio.train.validation import HeldOutBatches
 
 _WHOLE = 0.3

@@ -39,7 +39,7 @@ class Query:
 def drawn_query(
     picture: LabelledPicture, labels: PatchLabels, vocabulary: Vocabulary, generator: np.random.Generator
 ) -> Query:
-    """Asks for one of the things that are seen, by its name, by the kind that ends it, or by the word that begins it."""
+    """Asks for one of the things that are seen: by its name, its last word (the kind), or its first (the colour)."""
     seen = [number for number in np.unique(labels.things).tolist() if number >= 0]
     tokens, mask = np.full(MOST_TOKENS, BOS_ID, np.int64), np.zeros(MOST_TOKENS, np.bool_)
     mask[0] = True

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from embodio.datasets.errors import DatasetError
 from embodio.model.config.model import ModelConfig
+from embodio.model.example import Example
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
-from embodio.model.example import Example
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.pretrained import load
 from embodio.train.bundles import NetworkBundle
