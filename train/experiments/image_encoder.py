@@ -30,7 +30,7 @@ class ImageEncoderRun(RunConfig):
         words: the words that are learned.
         value_wavelength: a new run draws the embeddings of the value tokens anew, as waves over the value, of which the
             shortest have this length in tokens; 0 keeps those of `init`.
-        position_strength: a new run adds waves of this root mean square to the positions of the image tower; 0 adds none.
+        position_strength: a new run adds waves of this root mean square to the positions of the tower; 0 for none.
         holdout: pictures of the validation split that are measured.
     """
 

@@ -169,7 +169,7 @@ def test_mistakes_are_named(corpus: Path, init: Path, tmp_path: Path) -> None:
         ImageEncoderRun(data=str(corpus), out=str(tmp_path))
     with pytest.raises(UsageError, match="sources: give at least one"):
         config(corpus, init, tmp_path, sources=())
-    with pytest.raises(TrainError, match="init: .* is not a folder"):
+    with pytest.raises(TrainError, match=r"init: .* is not a folder"):
         build(config(corpus, tmp_path / "none", tmp_path))
     with pytest.raises(DatasetError, match=r"words\.fewest: no word is in 100 pictures"):
         build(config(corpus, init, tmp_path, words=WordsConfig(fewest=100)))
