@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,6 +120,29 @@ def digest_if_here(name: str) -> str:
     if name and (Path(name).is_dir() or name in shipped_checkpoints()):
         return start_digest(start_folder(name))
     return ""
+
+
+@torch.no_grad()
+def draw_weights(model: UnifiedIO2, patterns: Sequence[str], seed: int) -> None:
+    """Draws the weights of some names again, as those of a new network are drawn.
+
+    Args:
+        model: changed in place.
+        patterns: of the names, such as "towers.image.*".
+        seed: of the draw.
+
+    Raises:
+        TrainError: a pattern matches no weight.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise TrainError(f"fresh: {pattern!r} matches no weight; names are such as {names[0]}")
+    torch.manual_seed(seed)
+    drawn = dict(UnifiedIO2(model.config).named_parameters())
+    for name, weight in model.named_parameters():
+        if any(fnmatchcase(name, pattern) for pattern in patterns):
+            weight.copy_(drawn[name])
 
 
 @torch.no_grad()

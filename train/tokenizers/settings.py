@@ -54,7 +54,7 @@ class CodedLossConfig:
 
 
 @dataclass(frozen=True)
-class ImageLossConfig(CodedLossConfig):
+class PatchLossConfig(CodedLossConfig):
     """Weights of the losses of pictures.
 
     Attributes:

@@ -153,10 +153,10 @@ def test_it_resumes_to_the_bit_and_a_network_begins_with_it(corpus: Path, init: 
 def test_a_run_may_keep_the_embeddings_that_it_begins_with(corpus: Path, init: Path, tmp_path: Path) -> None:
     kept = build(config(corpus, init, tmp_path, value_wavelength=0, position_strength=0)).network.network
     assert all(torch.equal(one, two) for one, two in zip(kept.parameters(), load(init).parameters(), strict=True))
-    drawn_anew = build(config(corpus, init, tmp_path)).network.network
+    redrawn = build(config(corpus, init, tmp_path)).network.network
     changed = {
         name
-        for (name, one), two in zip(drawn_anew.named_parameters(), kept.parameters(), strict=True)
+        for (name, one), two in zip(redrawn.named_parameters(), kept.parameters(), strict=True)
         if not torch.equal(one, two)
     }
     assert changed == {"text_embedding.weight", "towers.image.positions"}
