@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from embodio.train.command_line.ranges import AT_LEAST_ONE, NOT_NEGATIVE, require_ranges
 from embodio.train.command_line.schema import UsageError
 from embodio.train.experiment import Experiment, Parts
-from embodio.train.image_encoder.settings import PatchLossConfig, WordsConfig
+from embodio.train.image_encoder.settings import SightLossConfig, WordsConfig
 from embodio.train.run_config import RunConfig
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ class ImageEncoderRun(RunConfig):
         fresh: patterns of the names of weights that a new run does not take from `init`, but draws.
         loss: weights of the losses.
         words: the words that are learned.
-        value_wavelength: a new run draws the embeddings of the value tokens again, as waves over the value, of which the
-            shortest have this length in tokens; 0 keeps those of `init`.
+        value_wavelength: a new run draws the embeddings of the value tokens again, as waves over the value; the
+            shortest of them have this length in tokens; 0 keeps those of `init`.
         position_strength: a new run adds waves of this root mean square to the positions of the tower; 0 for none.
         holdout: pictures of the validation split that are measured.
     """
@@ -40,7 +40,7 @@ class ImageEncoderRun(RunConfig):
     sources: tuple[str, ...] = ("scenes", "robots", "openclipart")
     init: str = ""
     fresh: tuple[str, ...] = ("towers.image.*", "inputs.image.*")
-    loss: PatchLossConfig = field(default_factory=PatchLossConfig)
+    loss: SightLossConfig = field(default_factory=SightLossConfig)
     words: WordsConfig = field(default_factory=WordsConfig)
     value_wavelength: float = 40.0
     position_strength: float = 0.4

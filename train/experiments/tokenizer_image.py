@@ -12,7 +12,7 @@ from embodio.train.command_line.ranges import COUNT, require_ranges
 from embodio.train.command_line.schema import UsageError
 from embodio.train.experiment import Experiment, Parts
 from embodio.train.tokenizers.run_settings import CorpusRun
-from embodio.train.tokenizers.settings import CodebookConfig, PatchLossConfig
+from embodio.train.tokenizers.settings import CodebookConfig, ImageLossConfig
 
 if TYPE_CHECKING:
     from embodio.train.tokenizers.image import ImageTraining
@@ -32,7 +32,7 @@ class ImageTokenizerRun(CorpusRun):
 
     sources: tuple[str, ...] = ("openclipart",)
     tokenizer: ImageTokenizerConfig = field(default_factory=lambda: NANO_IMAGE_TOKENIZER)
-    loss: PatchLossConfig = field(default_factory=PatchLossConfig)
+    loss: ImageLossConfig = field(default_factory=ImageLossConfig)
     codebook: CodebookConfig = field(default_factory=CodebookConfig)
     crop: int = 0
     holdout: int = 128

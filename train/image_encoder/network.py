@@ -20,7 +20,7 @@ from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.vocabulary import VALUE_BINS, Vocabulary
 from embodio.train.bundles import NetworkBundle
 from embodio.train.image_encoder.labels import NO_WORD
-from embodio.train.image_encoder.settings import PatchLossConfig
+from embodio.train.image_encoder.settings import SightLossConfig
 from embodio.train.objective import Figure, Outcome
 
 _CORNERS = 4
@@ -50,7 +50,7 @@ class ImageEncoderTraining(nn.Module):
     pieces: Tensor
 
     def __init__(
-        self, network: UnifiedIO2, vocabulary: Vocabulary, words: Sequence[str], loss: PatchLossConfig
+        self, network: UnifiedIO2, vocabulary: Vocabulary, words: Sequence[str], loss: SightLossConfig
     ) -> None:
         super().__init__()
         self.network, self.loss = network, loss
@@ -102,7 +102,7 @@ class PatchHeads(nn.Module):
         loss: weights of the losses.
     """
 
-    def __init__(self, dim: int, words: int, loss: PatchLossConfig) -> None:
+    def __init__(self, dim: int, words: int, loss: SightLossConfig) -> None:
         super().__init__()
         self.weights = loss
         self.thing = nn.Linear(dim, 1)

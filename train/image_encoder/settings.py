@@ -8,7 +8,7 @@ from embodio.train.command_line.ranges import AT_LEAST_ONE, NOT_NEGATIVE, requir
 
 
 @dataclass(frozen=True)
-class PatchLossConfig:
+class SightLossConfig:
     """Weights of the losses of an image encoder.
 
     Attributes:

@@ -12,7 +12,7 @@ from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.train.objective import Outcome
 from embodio.train.tokenizers.coded_training import CodedTraining
 from embodio.train.tokenizers.losses import FrozenFeatures, perceptual_distance
-from embodio.train.tokenizers.settings import CodebookConfig, PatchLossConfig
+from embodio.train.tokenizers.settings import CodebookConfig, ImageLossConfig
 
 _BLOCK = 8
 """Side in pixels of blocks whose mean colours are compared; single pixels judge edges more than colours."""
@@ -26,9 +26,9 @@ class ImageTraining(CodedTraining):
     """
 
     tokenizer: ImageTokenizer
-    weights: PatchLossConfig
+    weights: ImageLossConfig
 
-    def __init__(self, config: ImageTokenizerConfig, loss: PatchLossConfig, codebook: CodebookConfig) -> None:
+    def __init__(self, config: ImageTokenizerConfig, loss: ImageLossConfig, codebook: CodebookConfig) -> None:
         super().__init__(ImageTokenizer(config), loss, codebook)
         self.features = FrozenFeatures()
 

@@ -54,7 +54,7 @@ class CodedLossConfig:
 
 
 @dataclass(frozen=True)
-class PatchLossConfig(CodedLossConfig):
+class ImageLossConfig(CodedLossConfig):
     """Weights of the losses of pictures.
 
     Attributes:

@@ -30,7 +30,7 @@ from embodio.train.log import read_log
 from embodio.train.main import CONFIGS, make_trainer, train
 from embodio.train.optimisers.config import OptimiserConfig
 from embodio.train.run_config import LoraConfig, PackingConfig, RunConfig
-from embodio.train.tokenizers.settings import CodebookConfig, CodedLossConfig, PatchLossConfig, VocoderLossConfig
+from embodio.train.tokenizers.settings import CodebookConfig, CodedLossConfig, ImageLossConfig, VocoderLossConfig
 from tests.support.train.media_corpus import SMALL_AUDIO, SMALL_IMAGE, write_media_corpus
 from tests.support.train.runs import same_files
 
@@ -59,7 +59,7 @@ def settings(kind: str, data: Path, out: Path, **changes: Any) -> RunConfig:
     codebook = CodebookConfig(patience=2)
     config: RunConfig
     if kind == "image":
-        loss = PatchLossConfig(adversarial_from=3, discriminator_width=8)
+        loss = ImageLossConfig(adversarial_from=3, discriminator_width=8)
         config = ImageTokenizerRun(**common, sources=("drawings",), tokenizer=SMALL_IMAGE, loss=loss, codebook=codebook)
     elif kind == "audio":
         sound_loss = CodedLossConfig(adversarial_from=3, discriminator_width=8)
@@ -140,7 +140,7 @@ def test_checkpoints_are_read_without_training_code(finished: dict[str, Path], d
 
 
 def test_neither_side_gets_a_gradient_from_the_loss_of_the_other(data: Path, tmp_path: Path) -> None:
-    loss = PatchLossConfig(adversarial_from=0, discriminator_width=8)
+    loss = ImageLossConfig(adversarial_from=0, discriminator_width=8)
     trainer = make_trainer(settings("image", data, tmp_path, loss=loss))
     model, batch = trainer.run.model.train(), trainer.batches[0]
 
@@ -162,7 +162,7 @@ def test_neither_side_gets_a_gradient_from_the_loss_of_the_other(data: Path, tmp
 
 
 def test_a_few_pictures_are_learned_by_heart(data: Path, tmp_path: Path) -> None:
-    loss = PatchLossConfig(adversarial=0.0)
+    loss = ImageLossConfig(adversarial=0.0)
     config = settings(
         "image", data, tmp_path, steps=60, loss=loss, optimiser=OptimiserConfig(learning_rate=3e-3, warmup=5, ema=0.0)
     )
