@@ -30,7 +30,7 @@ class RobotPictures:
         count: pictures, unless `limit` says otherwise.
     """
 
-    count: int = 2400
+    count: int = 7200
     title: str = "pictures of robosuite's tasks: captions, depth, masks, boxes, poses"
     licence: str = "made by robosuite (MIT)"
     ships: bool = True
