@@ -61,6 +61,8 @@ class TrainConfig(RunConfig):
         holdout: number of episodes, the last of the data set, kept for validation.
         absent_instructions: instructions for things that the scenes of the data lack, see tasks.next_action.absent.
         value_smoothness: neighbouring value tokens start with similar embeddings; width in tokens, 0 for none.
+        value_wavelength: value tokens start as waves over the value instead, of which the shortest have this length in
+            tokens; 0 for none. With few demonstrations a policy learns much faster from 40, see docs/pretraining.md.
         policy: the format of the policy; policy.cameras=[all] takes those of the data.
         augment: changes of the images, the state, the instruction and the sound.
         z_loss: weight of the squared log-partition in the loss (paper recipe: 1e-4).
@@ -88,6 +90,7 @@ class TrainConfig(RunConfig):
     holdout: int = 16
     absent_instructions: tuple[str, ...] = ()
     value_smoothness: float = 6.0
+    value_wavelength: float = 0.0
     policy: PolicyConfig = field(default_factory=lambda: PolicyConfig(cameras=ALL_CAMERAS))
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     z_loss: float = 1e-4
@@ -108,7 +111,7 @@ class TrainConfig(RunConfig):
             need = f"{', '.join(drawing)} needs one to draw" if drawing else "no task draws, so none has a use for it"
             raise UsageError(f"image_tokenizer: {need}; {given}")
         require_ranges(self, prompt_tokens=COUNT, answer_tokens=COUNT, holdout=COUNT)
-        require_ranges(self, value_smoothness=NOT_NEGATIVE, z_loss=NOT_NEGATIVE)
+        require_ranges(self, value_smoothness=NOT_NEGATIVE, value_wavelength=NOT_NEGATIVE, z_loss=NOT_NEGATIVE)
         if self.policy.view not in (1.0, self.augment.view):
             raise UsageError(f"policy.view: it follows from augment.crop, as {self.augment.view:g}; leave it out")
 

@@ -44,6 +44,9 @@ def test_scenes_are_asked_about_in_every_way(corpus: Path) -> None:
     assert [one.name for one in of(corpus, "scenes", "localise", most=3)][:3] == ["red box", "blue box", "box"]
     assert np.array_equal(of(corpus, "scenes", "localise")[2].boxes, np.array(BOXES, np.float32))
     assert [one.expression for one in of(corpus, "scenes", "refer", most=1)] == ["the red box"] * 2
+    (y1, x1, y2, x2) = BOXES[0]
+    pointed = of(corpus, "scenes", "point", most=1)[0]
+    assert pointed.expression == "the red box" and pointed.point.tolist() == [(y1 + y2) / 2, (x1 + x2) / 2]
     assert of(corpus, "scenes", "detect")[0].labels == ("red box", "blue box")
     relation = of(corpus, "scenes", "relate")[1]
     assert (relation.text, relation.choices) == ("in front of", ("behind", "in front of"))

@@ -5,10 +5,14 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import cosine_similarity
 
+from embodio.agent.format.robot_formats import RobotFormats
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.train.config import TrainConfig
+from embodio.train.experiments.policy.network import make_network
 from embodio.train.network.value_embeddings import smooth_value_embeddings, wave_value_embeddings
+from tests.support.agent.policies import make_format
 
 
 def test_neighbouring_values_begin_alike_and_nothing_else_changes() -> None:
@@ -48,3 +52,14 @@ def test_waves_tell_values_apart_at_every_scale() -> None:
     others = torch.ones(len(table), dtype=torch.bool)
     others[ids] = False
     assert torch.equal(table[others], before[others])
+
+
+def test_a_policy_may_begin_with_waves() -> None:
+    robots = RobotFormats(make_format())
+    plain, waves = (
+        make_network(TrainConfig(data="data", out="run", value_wavelength=length), robots) for length in (0.0, 40.0)
+    )
+    ids = torch.as_tensor(robots.vocabulary.value_ids)
+    values = [one.text_embedding.weight.detach()[ids] for one in (plain, waves)]
+    apart = [cosine_similarity(one[100:], one[:-100]).mean() for one in values]
+    assert apart[0].abs() < 0.05 < 0.1 < apart[1]
