@@ -13,6 +13,8 @@ from embodio.train.image_encoder.settings import SightLossConfig, WordsConfig
 from embodio.train.run_config import RunConfig
 
 if TYPE_CHECKING:
+    from embodio.model.network.network import UnifiedIO2
+    from embodio.model.tokens.vocabulary import Vocabulary
     from embodio.train.image_encoder.network import ImageEncoderTraining
 
 
@@ -71,8 +73,6 @@ def build(config: ImageEncoderRun) -> Parts[ImageEncoderTraining]:
     import torch
 
     from embodio.datasets.errors import DatasetError
-    from embodio.train.checkpoints.kept import CHECKPOINT
-    from embodio.train.errors import TrainError
     from embodio.train.image_encoder.labels import Words
     from embodio.train.image_encoder.network import (
         ImageEncoderBundle,
@@ -80,29 +80,20 @@ def build(config: ImageEncoderRun) -> Parts[ImageEncoderTraining]:
         ImageEncoderTraining,
     )
     from embodio.train.image_encoder.pictures import LabelledBatches, held_out_pictures
-    from embodio.train.network.position_embeddings import add_wave_positions
-    from embodio.train.network.value_embeddings import wave_value_embeddings
-    from embodio.train.starting_weights import digest_if_here, draw_weights, open_start
+    from embodio.train.starting_weights import digest_if_here
     from embodio.train.tokenizers.media import CorpusMedia
     from embodio.train.validation import Validator
 
-    checkpoint = Path(config.out) / CHECKPOINT
-    goes_on = checkpoint.is_dir()
-    start = open_start(str(checkpoint) if goes_on else config.init)
-    network, vocabulary = start.model, start.vocabulary
-    tower = network.config.image_tower
-    if vocabulary is None or tower is None or "image" not in network.config.input_modalities:
-        raise TrainError(f"init: {config.init} is not a network with a vocabulary that sees images")
-    if not goes_on:
-        draw_weights(network, config.fresh, config.seed)
-        wave_value_embeddings(network, vocabulary, config.value_wavelength, config.seed)
-        add_wave_positions(network, config.position_strength, config.seed)
+    network, vocabulary = _seeing(config)
     train, kept = (CorpusMedia(Path(config.data), config.sources, split) for split in ("train", "validation"))  # type: ignore[arg-type]
     words = Words.of(train, config.words)
     if not words.words:
-        raise DatasetError(f"words.fewest: no word is in {config.words.fewest} pictures of {config.data}; take fewer")
+        raise DatasetError(
+            f"sources: no word is in {config.words.fewest} pictures of {', '.join(config.sources)}, in captions or "
+            "names of things with masks; name other sources, or take a smaller words.fewest"
+        )
     torch.manual_seed(config.seed)
-    canvas, patch = network.config.image_size, tower.patch_size
+    canvas, patch = network.config.image_size, network.config.image_tower.patch_size  # type: ignore[union-attr]
     return Parts(
         network=ImageEncoderTraining(network, vocabulary, words.words, config.loss),
         batches=LabelledBatches(train, words, vocabulary, config.seed, config.batch_size, canvas, patch),
@@ -119,6 +110,31 @@ def build(config: ImageEncoderRun) -> Parts[ImageEncoderTraining]:
         },
         notes=[f"{len(train)} pictures to train on, {len(kept)} held out; {len(words.words)} words"],
     )
+
+
+def _seeing(config: ImageEncoderRun) -> tuple[UnifiedIO2, Vocabulary]:
+    """The network of the run's checkpoint, or that of `init` with its new weights, and its vocabulary."""
+    from embodio.agent.released.loading import TOKENIZER
+    from embodio.train.checkpoints.kept import CHECKPOINT
+    from embodio.train.errors import TrainError
+    from embodio.train.network.position_embeddings import add_wave_positions
+    from embodio.train.network.value_embeddings import wave_value_embeddings
+    from embodio.train.starting_weights import draw_weights, open_start
+
+    checkpoint = Path(config.out) / CHECKPOINT
+    goes_on = checkpoint.is_dir()
+    start = open_start(str(checkpoint) if goes_on else config.init)
+    network, vocabulary = start.model, start.vocabulary
+    if "image" not in network.towers or "image" not in network.config.input_modalities:
+        raise TrainError(f"init: {config.init} is a network that sees no images; give one with the input image")
+    if vocabulary is None:
+        raise TrainError(f"init: {config.init} has no vocabulary; put its {TOKENIZER} into the folder")
+    network.towers["image"].requires_grad_(True)  # those of large networks are frozen
+    if not goes_on:
+        draw_weights(network, config.fresh, config.seed)
+        wave_value_embeddings(network, vocabulary, config.value_wavelength, config.seed)
+        add_wave_positions(network, config.position_strength, config.seed)
+    return network, vocabulary
 
 
 EXPERIMENT = Experiment(

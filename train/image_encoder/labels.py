@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import UnusableRecord
+from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError, UnusableRecord
+from embodio.datasets.records.facts import texts_of, things_of
 from embodio.datasets.records.record import Record
 from embodio.model.config.parts import Size
 from embodio.model.processing.image import ImageFit, resize_nearest
@@ -54,10 +55,10 @@ class PatchLabels:
 
     Attributes:
         things: int64 [N], the thing that a patch shows as its place in the lists of the picture, NO_WORD for none.
-        words: int64 [N, MOST_WORDS], numbers of words, NO_WORD where there are no more; all of them where no thing is.
+        words: int64 [N, MOST_WORDS], numbers of the words of the thing, NO_WORD where there are no more of them.
         corners: float32 [N, 4], the box of the thing as (y1, x1, y2, x2) in shares of the canvas.
         shown: bool [N], the patches that show the picture and no padding, as the network sees them.
-        known: bool [N], those of them whose things are known.
+        known: bool [N], those of them of which it is known what they show; a thing whose box has no area is not.
         whole: int64 [MOST_WHOLE], the words of captions.
     """
 
@@ -82,15 +83,24 @@ class Words:
 
     @classmethod
     def of(cls, media: CorpusMedia, config: WordsConfig) -> Words:
-        """The most frequent words of captions and names of a split, read without its media."""
-        counts = Counter[str]()
+        """The most frequent words of what is taught of the pictures of a split, read without its media.
+
+        Of records that training skips, because they are damaged or have no picture, no words are counted.
+
+        Raises:
+            CorruptRecordError, FeatureError: some are damaged, and the others have no words.
+        """
+        counts, damage = Counter[str](), list[DatasetError]()
         for source in media.sources:
             for index in range(len(source)):
                 try:
-                    record = source.record(index)
+                    counts.update(set(_WORD.findall(" ".join(_taught(source.record(index))).lower())))
                 except UnusableRecord:
                     continue
-                counts.update(set(_WORD.findall(" ".join([*_captions(record), *_names(record)]).lower())))
+                except (CorruptRecordError, FeatureError) as error:
+                    damage.append(error)
+        if damage and not counts:
+            raise damage[0]
         kept = [word for word, count in counts.most_common(config.most) if count >= config.fewest]
         return cls(sorted(kept))
 
@@ -104,20 +114,24 @@ class Words:
 
         Raises:
             CorruptRecordError: it cannot be read.
+            FeatureError: labels, boxes, mask values and masks do not go together.
             UnusableRecord: it has no picture.
         """
         record, image = media.with_picture(index)
         whole = self.numbers(" ".join(_captions(record)), MOST_WHOLE)
-        facts = record.facts
-        if "masks" not in facts:
+        if "masks" not in record.facts:
             return LabelledPicture(image, whole)
-        values = facts["masks"].load()
+        things = _things(record)
+        values = record.facts["masks"].load()
+        if values.shape != image.shape[:2]:
+            raise FeatureError(f"{record.key}: masks of {values.shape}, expected {image.shape[:2]} as the picture")
         masks = np.zeros(values.shape, np.int64)
-        for number, value in enumerate(facts.get("mask_values", ()), start=1):
+        for number, (_, _, value) in enumerate(things, start=1):
             masks[values == value] = number
-        boxes = np.asarray(facts.get("boxes", ()), np.float32).reshape(-1, 4)
-        names = [self.numbers(name, MOST_WORDS) for name in _names(record)]
-        return LabelledPicture(image, whole, masks, names, boxes, _names(record))
+        boxes = np.array([box for _, box, _ in things], np.float32).reshape(-1, 4)
+        labels = [label for label, _, _ in things]
+        names = [self.numbers(label, MOST_WORDS) for label in labels]
+        return LabelledPicture(image, whole, masks, names, boxes.clip(0, np.tile(values.shape, 2)), labels)
 
 
 def on_canvas(picture: LabelledPicture, canvas: Size, patch: int) -> PatchLabels:
@@ -131,7 +145,6 @@ def on_canvas(picture: LabelledPicture, canvas: Size, patch: int) -> PatchLabels
     corners = np.zeros((rows * columns, 4), np.float32)
     owner = np.full(rows * columns, NO_WORD, np.int64)
     shown = fit.patch_mask(patch) != 0
-    known = shown & (picture.masks is not None)
     if picture.masks is not None and picture.boxes is not None:
         things = np.zeros(canvas, np.int64)
         inside = slice(fit.top, fit.top + fit.content[0]), slice(fit.left, fit.left + fit.content[1])
@@ -146,6 +159,9 @@ def on_canvas(picture: LabelledPicture, canvas: Size, patch: int) -> PatchLabels
             words[taken] = NO_WORD
             words[taken, : len(name)] = name
             corners[taken] = share
+    flat = (owner != NO_WORD) & ((corners[:, :2] >= corners[:, 2:]).any(-1))
+    owner[flat] = NO_WORD
+    known = shown & ~flat & (picture.masks is not None)
     whole = np.full(MOST_WHOLE, NO_WORD, np.int64)
     whole[: len(picture.whole)] = picture.whole
     return PatchLabels(owner, words, corners, shown, known, whole)
@@ -153,10 +169,17 @@ def on_canvas(picture: LabelledPicture, canvas: Size, patch: int) -> PatchLabels
 
 def _captions(record: Record) -> list[str]:
     """Captions, and the facts that say what a picture shows."""
-    said = [record.facts.get(name, ()) for name in _CAPTIONS]
-    return [*record.captions, *(one for part in said for one in ([part] if isinstance(part, str) else part))]
+    return [*record.captions, *(text for name in _CAPTIONS for text in texts_of(record, name))]
 
 
-def _names(record: Record) -> list[str]:
-    facts: Mapping[str, Sequence[str]] = record.facts
-    return [str(name) for name in facts.get("labels", ())]
+def _things(record: Record) -> list[tuple[str, Sequence[float], int]]:
+    """Label, box and mask value of each thing; FeatureError if they do not go together."""
+    return things_of(record, "labels", "boxes", "mask_values")  # type: ignore[return-value]
+
+
+def _taught(record: Record) -> list[str]:
+    """The texts that a picture teaches: captions, and the names of things whose pixels are known."""
+    if record.image is None and not record.views:
+        return []
+    names = [label for label, _, _ in _things(record)] if "masks" in record.facts else []
+    return [*_captions(record), *names]

@@ -118,11 +118,11 @@ class PatchHeads(nn.Module):
             rows: embeddings of the words, [words, D].
             values: embeddings of the value tokens, [1000, D].
         """
-        known, there = batch["known"], batch["known"] & (batch["words"] != NO_WORD).any(-1)
+        known, there = batch["known"], batch["thing"]
+        named = there & (batch["words"] != NO_WORD).any(-1)
         thing = self.thing(patches).squeeze(-1).float()
-        shown = patches[there]
-        words, wanted = self.word(shown, rows), _many_hot(batch["words"], len(rows))[there]
-        corners, off = self.corners_of(shown, values, batch["corners"][there])
+        words, wanted = self.word(patches[named], rows), _many_hot(batch["words"], len(rows))[named]
+        corners, off = self.corners_of(patches[there], values, batch["corners"][there])
         parts = {
             "things": _mean(functional.binary_cross_entropy_with_logits(thing, there.float(), reduction="none"), known),
             "words": _mean(_word_loss(words, wanted)),

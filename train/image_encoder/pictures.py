@@ -14,7 +14,7 @@ from embodio.model.config.parts import Size
 from embodio.model.network.batch import Allocate, Batch
 from embodio.model.processing.image import image_to_patches
 from embodio.model.tokens.vocabulary import Vocabulary
-from embodio.train.image_encoder.labels import LabelledPicture, Words, on_canvas
+from embodio.train.image_encoder.labels import NO_WORD, LabelledPicture, Words, on_canvas
 from embodio.train.image_encoder.queries import drawn_query
 from embodio.train.tokenizers.media import CorpusMedia, held_out_in_batches
 from embodio.train.validation import HeldOutBatches
@@ -112,6 +112,7 @@ def _fields(
         "inputs/image/input": image_to_patches(picture.image, canvas, patch)[shown],
         "inputs/image/mask": np.ones(len(shown), np.bool_),
         "inputs/image/pos_ids": shown,
+        "thing": labels.things[shown] != NO_WORD,
         "words": labels.words[shown],
         "corners": labels.corners[shown],
         "known": labels.known[shown],

@@ -24,7 +24,7 @@ class Query:
         mask: bool [MOST_TOKENS], which tokens there are.
         meant: bool [N], the patches that show what is meant.
         box: float32 [4], the corners of what is meant in shares of the canvas.
-        asked: bool, whether anything is asked: a picture without known things is asked nothing.
+        asked: bool, whether anything is asked: a picture without known things that have a name is asked nothing.
         one: bool, whether one thing is meant, so that the box is known.
     """
 
@@ -40,7 +40,7 @@ def drawn_query(
     picture: LabelledPicture, labels: PatchLabels, vocabulary: Vocabulary, generator: np.random.Generator
 ) -> Query:
     """Asks for one of the things that are seen: by its name, its last word (the kind), or its first (the colour)."""
-    seen = [number for number in np.unique(labels.things).tolist() if number >= 0]
+    seen = [number for number in np.unique(labels.things).tolist() if number >= 0 and picture.labels[number].strip()]
     tokens, mask = np.full(MOST_TOKENS, BOS_ID, np.int64), np.zeros(MOST_TOKENS, np.bool_)
     mask[0] = True
     meant, box = np.zeros(len(labels.things), np.bool_), np.zeros(4, np.float32)

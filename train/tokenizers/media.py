@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import DatasetError, ExampleError, SkippedRecord, UnusableRecord
+from embodio.datasets.errors import DatasetError, ExampleError, NoSuchFiles, SkippedRecord, UnusableRecord
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.record import Record, RecordSource
 from embodio.datasets.stream.numbered_batches import made
@@ -162,7 +162,10 @@ def opened_source(corpus: Path, name: str, split: Split) -> RecordSource:
         raise DatasetError(
             f"data: {folder} does not exist; embodio-data corpus out={corpus} makes it, or leave {name} out of sources="
         )
-    source = open_records(folder, split=split)
+    try:
+        source = open_records(folder, split=split)
+    except NoSuchFiles as error:
+        raise DatasetError(f"data: {error}; leave {name} out of sources=") from error
     if not len(source):
         raise DatasetError(f"data: {folder} has no records of the split {split!r}; leave {name} out of sources=")
     return source

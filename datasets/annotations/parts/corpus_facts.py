@@ -15,6 +15,7 @@ from embodio.datasets.annotations.parts.record_sound import heard
 from embodio.datasets.corpus.sentences import COLOURS
 from embodio.datasets.corpus.voices import is_wanted, require_choice
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.records.facts import texts_of, things_of
 from embodio.datasets.records.record import Record
 from embodio.model.processing.audio import segments_of_parts
 from embodio.model.processing.video_files import Clip
@@ -57,9 +58,9 @@ class CorpusReading:
         """The captions, or the fact that is the text."""
         if not self.text:
             return record.captions or ((record.text,) if record.text else ())
-        found = record.transcript if self.text == "transcript" else record.facts.get(self.text, ())
-        several = (found,) if isinstance(found, str) else tuple(found)
-        return tuple(one.strip() for one in several if isinstance(one, str) and one.strip())
+        if self.text == "transcript":
+            return (record.transcript.strip(),) if record.transcript.strip() else ()
+        return texts_of(record, self.text)
 
     def media(self, record: Record) -> dict[str, Any]:
         """The picture, sound or video that is given, decoded later; empty where the record does not have it."""
@@ -108,7 +109,7 @@ def _questions(record: Record, reading: CorpusReading) -> Values:
 def _robot_questions(record: Record) -> list[tuple[str, str]]:
     """Questions about the gripper, and about the colour of each thing whose name is there once."""
     pairs = [("is the gripper open or closed?", str(record.facts["gripper"]))] if "gripper" in record.facts else []
-    named = [label.rpartition(" ") for label in record.facts.get("labels", ())]
+    named = [label.rpartition(" ") for (label,) in things_of(record, "labels")]
     nouns = [noun for _, _, noun in named]
     asked = [(colour, noun) for colour, _, noun in named if colour in COLOURS and nouns.count(noun) == 1]
     return pairs + [(f"what colour is the {noun}?", colour) for colour, noun in asked]
@@ -123,8 +124,8 @@ def _categories(record: Record, reading: CorpusReading) -> Values:
 
 def _things(record: Record) -> list[tuple[str, list[float]]]:
     """Name and box (y1, x1, y2, x2) of each thing that has an area."""
-    labels, boxes = record.facts.get("labels", ()), record.facts.get("boxes", ())
-    return [(label, box) for label, box in zip(labels, boxes, strict=True) if box[2] > box[0] and box[3] > box[1]]
+    things = things_of(record, "labels", "boxes")
+    return [(label, box) for label, box in things if box[2] > box[0] and box[3] > box[1]]
 
 
 def _detected(record: Record, reading: CorpusReading) -> Values:
@@ -174,10 +175,9 @@ def _segmented(record: Record, reading: CorpusReading) -> Values:
     """The mask of all things of each name."""
     if "masks" not in record.facts:
         return []
-    numbers = zip(record.facts.get("labels", ()), record.facts.get("mask_values", ()), strict=True)
     return [
         {**_picture(record), "name": name, "mask": partial(_mask, record, values)}
-        for name, values in _by_name(numbers).items()
+        for name, values in _by_name(things_of(record, "labels", "mask_values")).items()
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
 from embodio.model.network.network import UnifiedIO2
@@ -27,7 +29,8 @@ from embodio.train.image_encoder.pictures import drawn
 from embodio.train.image_encoder.settings import WordsConfig
 from embodio.train.main import train
 from embodio.train.tokenizers.media import CorpusMedia
-from tests.support.datasets.tiny_corpus import BOXES, write_tiny_corpus
+from tests.support.datasets.tiny_corpus import BOXES, SCENE, SIDE, png, scene_masks, write_tiny_corpus
+from tests.support.train.media_corpus import write_shard
 from tests.support.train.runs import same_files
 
 PATCH = 16
@@ -162,6 +165,59 @@ def test_a_run_may_keep_the_embeddings_that_it_begins_with(corpus: Path, init: P
     assert changed == {"text_embedding.weight", "towers.image.positions"}
 
 
+def described(folder: Path, masks: np.ndarray, facts: dict[str, Any]) -> CorpusMedia:
+    """A corpus of one grey picture whose caption is "a desk"."""
+    members = {"d.png": png(np.full((SIDE, SIDE), 99, np.uint8)), "d.txt": b"a desk", "d.masks.png": png(masks)}
+    for split in ("train", "validation"):
+        write_shard(folder / "scenes" / split / "00000.tar", members | {"d.json": json.dumps(facts).encode()})
+    return CorpusMedia(folder, ("scenes",), "train")
+
+
+def test_a_thing_without_known_words_is_a_thing(init: Path, tmp_path: Path) -> None:
+    facts = SCENE | {"labels": ["κόκκινο κουτί", ""]}
+    described(tmp_path / "corpus", scene_masks(), facts)
+    (batch,) = (
+        build(config(tmp_path / "corpus", init, tmp_path / "run", sources=("scenes",))).validators["pictures"].batches()
+    )
+    thing = batch["thing"][0]
+    assert bool(thing.any()) and not bool(thing.all())
+    assert bool((batch["words"] == NO_WORD).all())
+    assert bool((batch["corners"][0][thing] != 0).any(-1).all())
+    assert bool(batch["asked"].all()) and bool(batch["one"].all()), "the thing that has a name is asked for"
+    assert 0 < int(batch["meant"].sum()) < int(thing.sum())
+
+
+def test_what_a_box_without_area_holds_is_not_known(tmp_path: Path) -> None:
+    facts = SCENE | {"boxes": [[100, 100, 200, 200], BOXES[1]]}
+    media = described(tmp_path, scene_masks(), facts)
+    labels = on_canvas(Words(["red", "blue", "box"]).labelled(media, 0), (96, 192), PATCH)
+    assert set(labels.things.tolist()) == {NO_WORD, 1}
+    assert (labels.shown & ~labels.known).any(), "patches of the first box"
+    assert not (labels.things[~labels.known] != NO_WORD).any()
+
+
+def test_words_are_those_that_are_taught(corpus: Path, tmp_path: Path) -> None:
+    taught = Words.of(CorpusMedia(corpus, ("scenes", "robots", "sounds"), "train"), WordsConfig(fewest=1))
+    assert "red" in taught.words and not {"robot", "white", "say"} & set(taught.words)  # no masks; no pictures
+    broken = described(tmp_path, scene_masks(), SCENE | {"labels": None})
+    with pytest.raises(FeatureError, match="d: labels: got None"):
+        Words.of(broken, WordsConfig(fewest=1))
+
+
+def test_masks_of_another_size_are_damage(tmp_path: Path) -> None:
+    media = described(tmp_path, scene_masks()[:8], SCENE)
+    with pytest.raises(FeatureError, match=r"d: masks of \(8, 32\), expected \(32, 32\) as the picture"):
+        Words(["box"]).labelled(media, 0)
+
+
+def test_a_tower_that_its_size_freezes_learns(corpus: Path, tmp_path: Path) -> None:
+    vocabulary = Vocabulary.nano()
+    frozen = ModelConfig.named("nano", vocab_size=vocabulary.padded_size).replace(freeze_vit=True)
+    NetworkBundle(vocabulary).write(tmp_path / "frozen", UnifiedIO2(frozen))
+    network = build(config(corpus, tmp_path / "frozen", tmp_path / "run")).network.network
+    assert all(one.requires_grad for one in network.towers["image"].parameters())
+
+
 def test_mistakes_are_named(corpus: Path, init: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="data: give the folder of a corpus"):
         ImageEncoderRun(init=str(init), out=str(tmp_path))
@@ -171,5 +227,11 @@ def test_mistakes_are_named(corpus: Path, init: Path, tmp_path: Path) -> None:
         config(corpus, init, tmp_path, sources=())
     with pytest.raises(TrainError, match=r"init: .* is not a folder"):
         build(config(corpus, tmp_path / "none", tmp_path))
-    with pytest.raises(DatasetError, match=r"words\.fewest: no word is in 100 pictures"):
+    unnamed = shutil.copytree(init, tmp_path / "unnamed", ignore=shutil.ignore_patterns("vocabulary.model"))
+    with pytest.raises(TrainError, match=r"init: .* has no vocabulary; put its tokenizer.model into the folder"):
+        build(config(corpus, unnamed, tmp_path))
+    write_tiny_corpus(tmp_path / "unsplit", ("train",))
+    with pytest.raises(DatasetError, match=r"data: .* no split 'validation'; it has train; leave scenes out of"):
+        build(config(tmp_path / "unsplit", init, tmp_path))
+    with pytest.raises(DatasetError, match=r"sources: no word is in 100 pictures of .*words\.fewest"):
         build(config(corpus, init, tmp_path, words=WordsConfig(fewest=100)))
