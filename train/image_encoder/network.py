@@ -63,7 +63,8 @@ class ImageEncoderTraining(nn.Module):
     def forward(self, batch: Batch) -> Outcome:
         """Loss of a batch of `LabelledBatches`, of tower and encoder, and the figures of the encoder."""
         inputs = {name: value for name, value in batch.items() if name.startswith("inputs/")}
-        asked, seen = (self.network.embed_inputs(inputs)[name] for name in ("text", "image"))
+        embedded = self.network.embed_inputs(inputs)
+        asked, seen = embedded["text"], embedded["image"]
         encoded = self.network.encoder(concatenate([asked, seen])).embeddings
         table = self.network.text_embedding.weight
         rows, values = table[self.pieces], table[self.values]

@@ -12,6 +12,24 @@ from embodio.model.tokens.vocabulary import Vocabulary
 _LONGEST = 4000.0  # tokens
 
 
+def draw_value_embeddings(
+    model: UnifiedIO2, vocabulary: Vocabulary, smoothness: float, wavelength: float, seed: int
+) -> None:
+    """Redraws the embeddings of the value tokens: as waves, or without a wavelength as smooth random functions.
+
+    Args:
+        model: changed in place.
+        vocabulary: names the rows.
+        smoothness: of `smooth_value_embeddings`.
+        wavelength: of `wave_value_embeddings`; 0 for no waves.
+        seed: of the draw.
+    """
+    if wavelength > 0:
+        wave_value_embeddings(model, vocabulary, wavelength, seed)
+    else:
+        smooth_value_embeddings(model, vocabulary, smoothness, seed)
+
+
 @torch.no_grad()
 def smooth_value_embeddings(model: UnifiedIO2, vocabulary: Vocabulary, width: float, seed: int) -> None:
     """Redraws the embeddings of the 1000 value tokens as smooth random functions of the value.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 import torch
 from torch.nn.functional import cosine_similarity
 
@@ -14,44 +17,46 @@ from embodio.train.experiments.policy.network import make_network
 from embodio.train.network.value_embeddings import smooth_value_embeddings, wave_value_embeddings
 from tests.support.agent.policies import make_format
 
+VOCABULARY = Vocabulary.default()
+IDS = torch.as_tensor(VOCABULARY.value_ids.copy())
 
-def test_neighbouring_values_begin_alike_and_nothing_else_changes() -> None:
-    vocabulary = Vocabulary.default()
-    model = UnifiedIO2(ModelConfig.named("nano", vocab_size=vocabulary.padded_size))
+
+@pytest.fixture
+def model() -> UnifiedIO2:
+    return UnifiedIO2(ModelConfig.named("nano", vocab_size=VOCABULARY.padded_size))
+
+
+@pytest.mark.parametrize(("draw", "setting"), [(smooth_value_embeddings, 6.0), (wave_value_embeddings, 40.0)])
+def test_no_other_rows_change(draw: Callable[..., None], setting: float, model: UnifiedIO2) -> None:
     table = model.text_embedding.weight.detach()
-    before, ids = table.clone(), torch.as_tensor(vocabulary.value_ids)
-    smooth_value_embeddings(model, vocabulary, 0.0, seed=1)
+    before = table.clone()
+    draw(model, VOCABULARY, 0.0, seed=1)
     assert torch.equal(table, before)
+    draw(model, VOCABULARY, setting, seed=1)
+    others = torch.ones(len(table), dtype=torch.bool)
+    others[IDS] = False
+    assert torch.equal(table[others], before[others]) and not torch.equal(table, before)
 
-    smooth_value_embeddings(model, vocabulary, 6.0, seed=1)
-    values = table[ids]
+
+def test_neighbouring_values_begin_alike(model: UnifiedIO2) -> None:
+    table = model.text_embedding.weight.detach()
+    smooth_value_embeddings(model, VOCABULARY, 6.0, seed=1)
+    values = table[IDS]
     assert cosine_similarity(values[1:], values[:-1]).min() > 0.95
     assert cosine_similarity(values[100:], values[:-100]).abs().mean() < 0.15
     assert 0.9 < values.std() < 1.1
-    others = torch.ones(len(table), dtype=torch.bool)
-    others[ids] = False
-    assert torch.equal(table[others], before[others])
 
     again = values.clone()
-    smooth_value_embeddings(model, vocabulary, 6.0, seed=2)
-    assert not torch.equal(table[ids], again)
+    smooth_value_embeddings(model, VOCABULARY, 6.0, seed=2)
+    assert not torch.equal(table[IDS], again)
 
 
-def test_waves_tell_values_apart_at_every_scale() -> None:
-    vocabulary = Vocabulary.default()
-    model = UnifiedIO2(ModelConfig.named("nano", vocab_size=vocabulary.padded_size))
-    table = model.text_embedding.weight.detach()
-    before, ids = table.clone(), torch.as_tensor(vocabulary.value_ids)
-    wave_value_embeddings(model, vocabulary, 0.0, seed=1)
-    assert torch.equal(table, before)
-    wave_value_embeddings(model, vocabulary, 40.0, seed=1)
-    values = table[ids]
+def test_waves_tell_values_apart_at_every_scale(model: UnifiedIO2) -> None:
+    wave_value_embeddings(model, VOCABULARY, 40.0, seed=1)
+    values = model.text_embedding.weight.detach()[IDS]
     alike = [cosine_similarity(values[away:], values[: len(values) - away]).mean() for away in (1, 10, 100, 500)]
     assert alike == sorted(alike, reverse=True) and alike[0] > 0.95 and alike[2] > 0.1
     assert torch.allclose(values.square().mean(1), torch.ones(len(values)), atol=0.05)
-    others = torch.ones(len(table), dtype=torch.bool)
-    others[ids] = False
-    assert torch.equal(table[others], before[others])
 
 
 def test_a_policy_may_begin_with_waves() -> None:

@@ -16,7 +16,7 @@ from embodio.model.tokens.vocabulary import HISTORY_SLOTS
 from embodio.model.weights.pretrained import load
 from embodio.train.config import TrainConfig
 from embodio.train.errors import TrainError
-from embodio.train.network.value_embeddings import smooth_value_embeddings, wave_value_embeddings
+from embodio.train.network.value_embeddings import draw_value_embeddings
 
 
 def make_network(config: TrainConfig, robots: RobotFormats, like: ModelConfig | None = None) -> UnifiedIO2:
@@ -47,8 +47,7 @@ def make_network(config: TrainConfig, robots: RobotFormats, like: ModelConfig | 
         tokenizer = _image_tokenizer(config.image_tokenizer)
         model = UnifiedIO2(_with_drawing(fitted, tokenizer), tokenizers=True)
         model.tokenizers["image"].load_state_dict(tokenizer.state_dict())
-    smooth_value_embeddings(model, robots.vocabulary, config.value_smoothness, config.seed)
-    wave_value_embeddings(model, robots.vocabulary, config.value_wavelength, config.seed)
+    draw_value_embeddings(model, robots.vocabulary, config.value_smoothness, config.value_wavelength, config.seed)
     return model
 
 

@@ -40,7 +40,7 @@ from embodio.train.experiments.pretrain.network import (
 )
 from embodio.train.experiments.pretrain.samples import HeldOutSamples
 from embodio.train.experiments.pretrain.stage import NetworkStageConfig
-from embodio.train.network.value_embeddings import smooth_value_embeddings, wave_value_embeddings
+from embodio.train.network.value_embeddings import draw_value_embeddings
 from embodio.train.objective import TokenLoss
 from embodio.train.starting_weights import Start, digest_if_here, load_start, open_start, report
 from embodio.train.validation import Validator
@@ -77,8 +77,7 @@ def network_parts(
     data = opened(ObjectiveContext(seen, vocabulary), ObjectiveContext(sizes, vocabulary))
     torch.manual_seed(config.seed)  # reading initial weights drew random numbers
     model = make_network(sizes, tokenizers)
-    smooth_value_embeddings(model, vocabulary, config.value_smoothness, config.seed)
-    wave_value_embeddings(model, vocabulary, config.value_wavelength, config.seed)
+    draw_value_embeddings(model, vocabulary, config.value_smoothness, config.value_wavelength, config.seed)
     notes: list[RenderableType] = list(data.notes)
     if start is not None:
         notes.append(report(load_start(model, start, vocabulary), start))
