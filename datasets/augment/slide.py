@@ -1,0 +1,100 @@
+"""Slide: the picture of a camera that looks straight down is moved, and the positions in the actions with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.augment.config import AugmentConfig
+from embodio.datasets.errors import DatasetError
+from embodio.envs.embodiment import ActionSpec, Camera
+from embodio.model.processing.image import Frame
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One draw, for all moments of an episode.
+
+    Attributes:
+        down: rows by which pictures move.
+        right: columns by which they move.
+        offset: float64 [A], by which actions move.
+    """
+
+    down: int
+    right: int
+    offset: npt.NDArray[np.float64]
+
+    def frame(self, frame: Frame) -> Frame:
+        """Moves a frame, uint8 [H, W, 3] -> uint8 [H, W, 3]."""
+        return moved(frame, self.down, self.right)
+
+    def actions(self, actions: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+        """Moves actions [n, A]; the type is kept."""
+        return np.asarray(actions + self.offset, dtype=actions.dtype)
+
+
+def moved(frame: Frame, down: int, right: int) -> Frame:
+    """Moves a frame [H, W, 3] by rows and columns; uncovered pixels repeat the border."""
+    if not (down or right):
+        return frame
+    rows = np.clip(np.arange(frame.shape[0]) - down, 0, frame.shape[0] - 1)
+    columns = np.clip(np.arange(frame.shape[1]) - right, 0, frame.shape[1] - 1)
+    return frame[rows][:, columns]
+
+
+def draw_slide(
+    config: AugmentConfig,
+    draws: tuple[float, float],
+    cameras: Sequence[Camera],
+    action: ActionSpec,
+    actions: npt.NDArray[np.floating[Any]],
+) -> Slide:
+    """The slide of one episode, by whole pixels, after which every action is still inside its limits.
+
+    Args:
+        config: how far, and which dimensions of the action move with rows and columns.
+        draws: numbers in [0, 1), for rows and columns.
+        cameras: those that the policy reads.
+        action: what the numbers of an action mean.
+        actions: all actions of the episode, [T, A].
+
+    Raises:
+        DatasetError: there are several cameras, or the action has no such dimension.
+    """
+    if len(cameras) != 1:
+        names = ", ".join(camera.name for camera in cameras) or "none"
+        raise DatasetError(f"augment.slide: it needs one camera, which looks straight down; the policy reads {names}")
+    [camera] = cameras
+    offset = np.zeros(len(action.dimensions))
+    pixels = []
+    for draw, names, size in zip(
+        draws, (config.slide_down, config.slide_right), (camera.height, camera.width), strict=True
+    ):
+        places = _places(names, action)
+        spans = [action.dimensions[place].high - action.dimensions[place].low for place in places]
+        room = [
+            (
+                (action.dimensions[place].low - float(actions[:, place].min())) / span,
+                (action.dimensions[place].high - float(actions[:, place].max())) / span,
+            )
+            for place, span in zip(places, spans, strict=True)
+        ]
+        least = min(0, math.ceil(size * max(-config.slide, *(low for low, _ in room))))
+        most = max(0, math.floor(size * min(config.slide, *(high for _, high in room))))
+        pixels.append(least + int(draw * (most - least + 1)))
+        offset[places] = [pixels[-1] / size * span for span in spans]
+    return Slide(*pixels, offset)
+
+
+def _places(names: Sequence[str], action: ActionSpec) -> list[int]:
+    known = [dimension.name for dimension in action.dimensions]
+    for name in names:
+        if name not in known:
+            raise DatasetError(f"augment.slide_down and slide_right: no action has {name!r}; it has {', '.join(known)}")
+    return [known.index(name) for name in names]
