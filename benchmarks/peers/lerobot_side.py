@@ -29,8 +29,8 @@ def train(request: dict[str, Any], say: Say) -> None:
     """Trains a policy for some minutes and writes it to a folder.
 
     Args:
-        request: "policy" (act, diffusion), "options" of its config, "data" (a LeRobot data set), "episodes" (the first
-            so many are trained on), "action" (the field to imitate), "cameras", "minutes" (of processor time on one
+        request: "policy" (act, diffusion), "options" of its config, "data" (a LeRobot data set), "episodes" (how
+            many, from the first on), "action" (the field to imitate), "cameras", "minutes" (of processor time on one
             thread, which is wall-clock time on a free core), "batch_size", "schedule" ("own" for that of the policy,
             "time" for a warm-up and a cosine over the minutes), "out" (a folder), "seed".
         say: tells about progress.

@@ -50,7 +50,7 @@ PEERS = {
 
 
 @dataclass(frozen=True)
-class Demonstrations:
+class TrainedOn:
     """What an agent of ours was trained on, for the peers to be trained on.
 
     Attributes:
@@ -66,7 +66,7 @@ class Demonstrations:
     cameras: tuple[str, ...]
 
     @classmethod
-    def of(cls, checkpoint: Path) -> Demonstrations:
+    def of(cls, checkpoint: Path) -> TrainedOn:
         """Those of a checkpoint.
 
         Raises:
@@ -91,7 +91,7 @@ class Demonstrations:
 
 
 def train_peer(
-    name: str, shown: Demonstrations, minutes: float, folder: Path, report: Callable[[Mapping[str, Any]], None]
+    name: str, shown: TrainedOn, minutes: float, folder: Path, report: Callable[[Mapping[str, Any]], None]
 ) -> Path:
     """Trains a peer unless it is trained already.
 

@@ -15,7 +15,7 @@ from embodio.agent.format.observation import ObservationSpec, blank_observation
 from embodio.benchmarks.comparing.words import p_in_words, points
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.peers.peer_policy import WEIGHTS, PeerPolicy
-from embodio.benchmarks.peers.peers import PEERS, Demonstrations, train_peer
+from embodio.benchmarks.peers.peers import PEERS, TrainedOn, train_peer
 from embodio.benchmarks.peers.program import lerobot_python
 from embodio.benchmarks.rollouts.comparison.comparison import compare
 from embodio.benchmarks.rollouts.comparison.runs import read_runs
@@ -62,7 +62,7 @@ def run(config: BenchmarkConfig, progress: Progress) -> list[Row]:
         if name not in PEERS:
             raise UsageError(f"peers.names: there is no peer {name!r}; there are {', '.join(PEERS)}")
     lerobot_python()
-    shown = Demonstrations.of(Path(agent))
+    shown = TrainedOn.of(Path(agent))
     ours = _play(config, "agent", agent)
     figures = _figures(ours, Path(agent), _memory_of_ours(agent))
     rows = [_success("agent", ours, None, "")]

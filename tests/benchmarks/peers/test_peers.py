@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
 from embodio.benchmarks.errors import PeerError
 from embodio.benchmarks.peers.lerobot_side import ABOUT, read_arrays
 from embodio.benchmarks.peers.peer_policy import PeerPolicy
-from embodio.benchmarks.peers.peers import Demonstrations
+from embodio.benchmarks.peers.peers import TrainedOn
 from embodio.benchmarks.peers.program import LEROBOT_PYTHON, PeerProgram, packed
 from embodio.benchmarks.speed import main as command
 from embodio.train.main import train
@@ -103,7 +103,7 @@ def test_the_suite_trains_plays_and_compares(
     data = write_toy_dataset(tmp_path / "toy", episodes=3, steps=6)
     assert train(settings(data, tmp_path / "run", steps=1, batch_size=2, holdout=2)) == 0
     agent, out = tmp_path / "run" / "checkpoint", tmp_path / "peers"
-    assert Demonstrations.of(agent) == Demonstrations(str(data), 2, "action", ("front", "hand"))
+    assert TrainedOn.of(agent) == TrainedOn(str(data), 2, "action", ("front", "hand"))
     assert suite(agent, out, "peers.names=[act_fitted]", "peers.minutes=4") == 0
     learned = json.loads((out / "act_fitted" / "checkpoint" / ABOUT).read_text())
     assert (learned["episodes"], learned["minutes"], learned["options"]["chunk_size"]) == (1, 4, 16)
