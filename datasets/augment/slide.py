@@ -72,24 +72,34 @@ def draw_slide(
         raise DatasetError(f"augment.slide: it needs one camera, which looks straight down; the policy reads {names}")
     [camera] = cameras
     offset = np.zeros(len(action.dimensions))
-    pixels = []
-    for draw, names, size in zip(
-        draws, (config.slide_down, config.slide_right), (camera.height, camera.width), strict=True
-    ):
-        places = _places(names, action)
-        spans = [action.dimensions[place].high - action.dimensions[place].low for place in places]
-        room = [
-            (
-                (action.dimensions[place].low - float(actions[:, place].min())) / span,
-                (action.dimensions[place].high - float(actions[:, place].max())) / span,
-            )
-            for place, span in zip(places, spans, strict=True)
-        ]
-        least = min(0, math.ceil(size * max(-config.slide, *(low for low, _ in room))))
-        most = max(0, math.floor(size * min(config.slide, *(high for _, high in room))))
-        pixels.append(least + int(draw * (most - least + 1)))
-        offset[places] = [pixels[-1] / size * span for span in spans]
-    return Slide(*pixels, offset)
+    axes = ((draws[0], config.slide_down, camera.height), (draws[1], config.slide_right, camera.width))
+    down, right = (
+        _along(draw, config.slide, size, action, _places(names, action), actions, offset) for draw, names, size in axes
+    )
+    return Slide(down, right, offset)
+
+
+def _along(
+    draw: float,
+    slide: float,
+    size: int,
+    action: ActionSpec,
+    places: Sequence[int],
+    actions: npt.NDArray[np.floating[Any]],
+    offset: npt.NDArray[np.float64],
+) -> int:
+    """Pixels along an axis of `size` pixels; writes by how much the dimensions at `places` move into `offset` [A]."""
+    low, high = -slide, slide
+    for place in places:
+        dimension, values = action.dimensions[place], actions[:, place]
+        span = dimension.high - dimension.low
+        low = max(low, (dimension.low - float(values.min())) / span)
+        high = min(high, (dimension.high - float(values.max())) / span)
+    least, most = min(0, math.ceil(size * low)), max(0, math.floor(size * high))
+    pixels = least + int(draw * (most - least + 1))
+    for place in places:
+        offset[place] = pixels / size * (action.dimensions[place].high - action.dimensions[place].low)
+    return pixels
 
 
 def _places(names: Sequence[str], action: ActionSpec) -> list[int]:
