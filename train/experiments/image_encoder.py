@@ -133,7 +133,7 @@ def _seeing(config: ImageEncoderRun) -> tuple[UnifiedIO2, Vocabulary]:
     if not goes_on:
         draw_weights(network, config.fresh, config.seed)
         wave_value_embeddings(network, vocabulary, config.value_wavelength, config.seed)
-        add_wave_positions(network, config.position_strength, config.seed)
+        add_wave_positions(network, "image", config.position_strength, config.seed)
     return network, vocabulary
 
 
