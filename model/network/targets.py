@@ -105,7 +105,7 @@ class CodeTarget(nn.Module):
         super().__init__()
         self.modality, self.where = modality, f"targets/{modality}"
         self.grid, self.head_dim = grid, config.transformer.head_dim
-        self.scale = _coordinate_scale(config, modality, grid)
+        self.scale = config.image_target_scale if modality == "image" else 1.0
         self.max_length = grid[0] * grid[1]
         self.sparse, self.dynamic = config.sparse_decoding, config.dynamic_masking
         self.modality_vector = modality_vector(config.transformer.emb_dim)
@@ -180,14 +180,3 @@ def _tokenise(
     if bool(used.any()):
         ids[used] = tokenizer.encode(raw[used]) + CODE_OFFSET
     return ids
-
-
-def _coordinate_scale(config: ModelConfig, modality: str, grid: Size) -> float:
-    """Factor on the rotary coordinates of a target: a row of an image has the height that it has among the inputs.
-
-    It is 1 where inputs and targets are square, as the released ones are. On a wider canvas an image stands in the
-    middle, at the same distance of every place from itself among the inputs, so attention finds it there.
-    """
-    if modality != "image" or "image" not in config.patch_grids:
-        return 1.0
-    return config.lengths.input_coordinate_scale * config.patch_grids["image"][0] / grid[0]

@@ -75,9 +75,7 @@ def build(config: SoundEncoderRun) -> Parts[SoundEncoderTraining]:
         batches=TranscribedBatches(train, pieces, config.seed, config.batch_size, size, patch),
         objective=SoundEncoderObjective(),
         bundle=SoundEncoderBundle(vocabulary),
-        validators={
-            "sounds": Validator(held_out_sounds(kept, pieces, size, patch, config.batch_size, config.holdout))
-        },
+        validators={"sounds": Validator(held_out_sounds(kept, pieces, size, patch, config.batch_size, config.holdout))},
         identity={
             "sounds": {"train": train.digest, "validation": kept.digest},
             "init": digest_if_here(config.init),

@@ -55,7 +55,9 @@ class SoundEncoderTraining(nn.Module):
         counts = (said != NOTHING).sum(1)
         lengths = torch.full_like(counts, heard.shape[1])
         losses = functional.ctc_loss(heard.transpose(0, 1), said, lengths, counts, reduction="none", zero_infinity=True)
-        right = sum(one == wanted[:count].tolist() for one, wanted, count in zip(read(heard), said, counts, strict=True))
+        right = sum(
+            one == wanted[:count].tolist() for one, wanted, count in zip(read(heard), said, counts, strict=True)
+        )
         total = counts.new_tensor(len(said)).float()
         return Outcome((losses / counts).mean(), total, {"accuracy": Figure(total.new_tensor(float(right)), total)})
 

@@ -45,9 +45,13 @@ class Pieces:
                 except (CorruptRecordError, FeatureError) as error:
                     damage.append(error)
         if not found:
-            raise damage[0] if damage else DatasetError(
-                f"sources: no record of {', '.join(media.names)} has a transcript; name sources of speech, such as "
-                "commands"
+            raise (
+                damage[0]
+                if damage
+                else DatasetError(
+                    f"sources: no record of {', '.join(media.names)} has a transcript; name sources of speech, such as "
+                    "commands"
+                )
             )
         return cls(vocabulary, sorted(found))
 
