@@ -54,7 +54,7 @@ def test_what_the_reference_does_not_know_cannot_be_written_for_it() -> None:
     assert to_reference_config(ModelConfig.named("large"))
     with pytest.raises(ConfigError, match="sparse_decoding"):
         to_reference_config(ModelConfig.named("large").paper_mode())
-    with pytest.raises(ConfigError, match="knows no image_target_scale; it is 0.5 here, not 1"):
+    with pytest.raises(ConfigError, match="knows no image_target_scale"):
         to_reference_config(ModelConfig.named("large").replace(image_target_scale=0.5))
 
 
