@@ -86,21 +86,11 @@ def build(config: SoundEncoderRun) -> Parts[SoundEncoderTraining]:
 
 def _hearing(config: SoundEncoderRun) -> tuple[UnifiedIO2, Vocabulary]:
     """The network of the run's checkpoint, or that of `init` with its new weights, and its vocabulary."""
-    from embodio.agent.released.loading import TOKENIZER
-    from embodio.train.checkpoints.kept import CHECKPOINT
-    from embodio.train.errors import TrainError
     from embodio.train.network.position_embeddings import add_wave_positions
-    from embodio.train.starting_weights import draw_weights, open_start
+    from embodio.train.starting_weights import begun_or_start, draw_weights
 
-    checkpoint = Path(config.out) / CHECKPOINT
-    goes_on = checkpoint.is_dir()
-    start = open_start(str(checkpoint) if goes_on else config.init)
-    network, vocabulary = start.model, start.vocabulary
-    if "audio" not in network.towers or "audio" not in network.config.input_modalities:
-        raise TrainError(f"init: {config.init} is a network that hears nothing; give one with the input audio")
-    if vocabulary is None:
-        raise TrainError(f"init: {config.init} has no vocabulary; put its {TOKENIZER} into the folder")
-    if not goes_on:
+    network, vocabulary, new = begun_or_start(config.out, config.init, "audio")
+    if new:
         draw_weights(network, config.fresh, config.seed)
         add_wave_positions(network, "audio", config.position_strength, config.seed)
     return network, vocabulary

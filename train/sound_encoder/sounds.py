@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from embodio.datasets.errors import ExampleError, UnusableRecord
 from embodio.datasets.stream.numbered_batches import NumberedBatches
 from embodio.datasets.stream.order import generator_at
 from embodio.model.config.parts import Size
-from embodio.model.network.batch import Allocate, Batch
+from embodio.model.network.batch import Allocate, Batch, collate
 from embodio.model.processing.audio import spectrogram_to_patches
 from embodio.model.processing.audio_features import segment_samples
 from embodio.model.processing.processor import segment_spectrogram
@@ -22,6 +23,8 @@ _LOUDNESS = 0.7
 """Natural logarithm: the largest change of the amplitude."""
 _NOISE = (-11.0, -4.5)
 """Natural logarithms of the amplitudes between which that of white noise is drawn."""
+_CLEAN, _AT_ONCE = 0.5, 0.3
+"""Shares of sounds without noise, whose silence is digital as that of synthesised speech is, and of those not moved."""
 
 
 class TranscribedBatches(NumberedBatches[CorpusMedia]):
@@ -44,7 +47,7 @@ class TranscribedBatches(NumberedBatches[CorpusMedia]):
         """Batch number `step`, and what was wrong with the sounds that were replaced in it."""
         damage: list[ExampleError] = []
         rows = [self._first_whole(position, damage, self._row) for position in self.positions(step)]
-        return _together(rows, allocate), tuple(damage)
+        return collate(rows, drop_full_masks=False, allocate=allocate), tuple(damage)
 
     def _row(self, media: CorpusMedia, record: int, position: int) -> dict[str, np.ndarray]:
         sound, said = _spoken(media, record, self._pieces, self._size)
@@ -53,18 +56,19 @@ class TranscribedBatches(NumberedBatches[CorpusMedia]):
 
 
 def drawn(sound: npt.NDArray[np.float32], segment: int, generator: np.random.Generator) -> npt.NDArray[np.float32]:
-    """The same words later in a segment, louder or quieter, with a little noise.
+    """The same words louder or quieter, mostly later in a segment, and half the time with a little noise.
 
     Args:
         sound: float32 [samples], at most a segment.
         segment: samples of one.
         generator: of the draw.
     """
-    before = int(generator.integers(segment - len(sound) + 1))
+    before = 0 if generator.random() < _AT_ONCE else int(generator.integers(segment - len(sound) + 1))
     gain = np.exp(generator.uniform(-_LOUDNESS, _LOUDNESS)) / max(1.0, 2 * float(np.abs(sound).max()))
-    noise = np.exp(generator.uniform(*_NOISE)) * generator.standard_normal(before + len(sound), np.float32)
-    noise[before:] += sound * np.float32(gain)
-    return noise.clip(-1, 1).astype(np.float32)
+    heard = np.pad(sound * np.float32(gain), (before, 0))
+    if generator.random() >= _CLEAN:
+        heard += np.exp(generator.uniform(*_NOISE)) * generator.standard_normal(len(heard), np.float32)
+    return heard.clip(-1, 1).astype(np.float32)
 
 
 def held_out_sounds(
@@ -75,7 +79,7 @@ def held_out_sounds(
     def load(index: int) -> dict[str, np.ndarray]:
         return _fields(*_spoken(media, index, pieces, size), size, patch)
 
-    return held_out_in_batches(media, count, batch_size, load, lambda rows: _together(rows, np.empty))
+    return held_out_in_batches(media, count, batch_size, load, partial(collate, drop_full_masks=False))
 
 
 def _spoken(media: CorpusMedia, index: int, pieces: Pieces, size: Size) -> tuple[npt.NDArray[np.float32], list[int]]:
@@ -91,14 +95,3 @@ def _spoken(media: CorpusMedia, index: int, pieces: Pieces, size: Size) -> tuple
 def _fields(sound: npt.NDArray[np.float32], said: list[int], size: Size, patch: int) -> dict[str, np.ndarray]:
     patches, mask = spectrogram_to_patches(segment_spectrogram(sound, size, "audio"), size, patch)
     return {"inputs/audio/input": patches, "inputs/audio/mask": mask != 0, "pieces": np.array(said, np.int64)}
-
-
-def _together(rows: list[dict[str, np.ndarray]], allocate: Allocate) -> Batch:
-    """Stacks sounds; shorter transcripts are filled up with `NOTHING`."""
-    longest = max(len(row["pieces"]) for row in rows)
-    padded = [row | {"pieces": np.pad(row["pieces"], (0, longest - len(row["pieces"])))} for row in rows]
-    batch = {}
-    for name in padded[0]:
-        parts = [row[name] for row in padded]
-        batch[name] = torch.from_numpy(np.stack(parts, out=allocate((len(parts), *parts[0].shape), parts[0].dtype)))
-    return batch

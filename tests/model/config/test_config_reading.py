@@ -12,6 +12,8 @@ from embodio.model.weights.reference_config import to_reference_config
 CHECKPOINTS = Path(__file__).parents[3] / "agent" / "checkpoints"
 BEFORE = {
     "logits_dtype": "parameter",
+    "image_target_scale": 1.0,
+    "code_dropout": 0.0,
     "absent_rows": "computed",
     "sparse_decoding": False,
     "dynamic_masking": False,

@@ -169,5 +169,5 @@ def test_mistakes_are_named(corpus: Path, init: Path, tmp_path: Path) -> None:
     vocabulary = Vocabulary.nano()
     deaf = ModelConfig.named("nano", vocab_size=vocabulary.padded_size)
     NetworkBundle(vocabulary).write(tmp_path / "deaf", UnifiedIO2(deaf))
-    with pytest.raises(TrainError, match=r"init: .* hears nothing; give one with the input audio"):
+    with pytest.raises(TrainError, match=r"init: .* is a network without the input audio; give one that has it"):
         build(config(corpus, tmp_path / "deaf", tmp_path))
