@@ -100,8 +100,8 @@ class ModelConfig:
         _check_modalities("input_modalities", self.input_modalities, INPUT_MODALITIES)
         if not (self.image_target_scale > 0 and 0 <= self.code_dropout <= 1):
             raise ConfigError(
-                f"image_target_scale is {self.image_target_scale} and code_dropout {self.code_dropout}; expected a scale "
-                "above 0 and a share from 0 to 1"
+                f"image_target_scale is {self.image_target_scale} and code_dropout {self.code_dropout}; expected a "
+                "scale above 0 and a share from 0 to 1"
             )
         _check_modalities("target_modalities", self.target_modalities, TARGET_MODALITIES)
         needed = {
