@@ -13,3 +13,7 @@ class ResultsError(BenchmarkError):
 
 class ComparisonError(BenchmarkError):
     """Results that cannot be compared; the message names the folder and what to do."""
+
+
+class PeerError(BenchmarkError):
+    """A policy of another library cannot be trained or played; the message says what its Python wrote or lacks."""

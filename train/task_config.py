@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from embodio.agent.format.policy_config import PolicyConfig
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.step_rules import IdleConfig, StepRules
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.stream.mixture_config import MixtureConfig
@@ -31,6 +32,7 @@ class SourceConfig:
         holdout: number of episodes, the last ones, kept for validation; null takes that of the run.
         absent_instructions: instructions for things that its scenes lack; empty takes those of the run.
         policy: what differs from the run's `policy` in the format of this robot, such as {chunk: 8}.
+        augment: what differs from the run's `augment` here, such as {hue: 0} where instructions name colours.
     """
 
     data: str
@@ -43,6 +45,7 @@ class SourceConfig:
     holdout: int | None = None
     absent_instructions: tuple[str, ...] = ()
     policy: dict[str, Any] = field(default_factory=dict)
+    augment: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_ranges(self, "sources.<name>.", weight=NOT_NEGATIVE, holdout=COUNT)
@@ -56,6 +59,15 @@ class SourceConfig:
         """
         changes = self.policy | ({"cameras": self.cameras} if self.cameras else {})
         return from_plain(PolicyConfig, policy.to_dict() | changes, f"sources.{name}.policy")
+
+    def augment_of(self, name: str, augment: AugmentConfig) -> AugmentConfig:
+        """The augmentation of this data set: that of the run, with the changes of the data set called `name`.
+
+        Raises:
+            ConfigError: there is no such field, or its value has another type; names it.
+            DatasetError: a value makes no sense.
+        """
+        return from_plain(AugmentConfig, asdict(augment) | self.augment, f"sources.{name}.augment")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from embodio.agent import Abstained, Agent
+from embodio.benchmarks.peers.peer_policy import PeerPolicy, is_peer
 from embodio.benchmarks.rollouts.latency import TimedPolicy
 from embodio.benchmarks.rollouts.results import EpisodeRow
 from embodio.benchmarks.rollouts.told import ToldAloud, ToldOtherwise
@@ -34,7 +35,7 @@ class PlayerConfig:
     """Everything that decides how an episode goes, and where its video goes.
 
     Attributes:
-        agent: Name or folder of a checkpoint, or "expert" for the environment's scripted expert.
+        agent: Name or folder of a checkpoint, folder of a peer, or "expert" for the environment's scripted expert.
         env: Name of the environment.
         horizon: Steps after which an episode is cut off; None for the environment's own.
         replan: Actions played before the agent plans again; None for the agent's own.
@@ -80,6 +81,7 @@ class Player:
     Raises:
         EnvError: There is no such environment, or the agent was made for another robot.
         AgentError: There is no such agent.
+        PeerError: The agent is a peer that does not start.
     """
 
     def __init__(self, config: PlayerConfig) -> None:
@@ -116,6 +118,9 @@ class Player:
         config = self._config
         if config.agent == EXPERT:
             return make_expert(config.env, self._env), {"kind": "scripted expert", "sha256": {}}
+        if is_peer(config.agent):
+            peer = PeerPolicy(Path(config.agent), self.embodiment)
+            return peer, peer.info
         agent = Agent.load(config.agent, self.embodiment, config.replan, config.device, robot=config.robot or None)
         return agent, dict(agent.info)
 
@@ -182,5 +187,7 @@ class Player:
             stage(config.staging, row, record)
 
     def close(self) -> None:
-        """Stops the simulator."""
+        """Stops the simulator, and the process of a peer."""
         self._env.close()
+        if isinstance(self._untimed, PeerPolicy):
+            self._untimed.close()

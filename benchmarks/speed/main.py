@@ -27,6 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv,
         prog="embodio-benchmark",
         description="Measures speed and memory, compared with the plain way of doing the same.",
-        examples=("embodio-benchmark suite=model", "embodio-benchmark suite=model quick=true out=runs/try"),
+        examples=(
+            "embodio-benchmark suite=model",
+            "embodio-benchmark suite=model quick=true out=runs/try",
+            "LEROBOT_PYTHON=peers/bin/python embodio-benchmark suite=peers peers.agent=runs/lift50/checkpoint",
+        ),
         user_errors=(BenchmarkError, ModelError, DatasetError, AgentError, EnvError),
     )

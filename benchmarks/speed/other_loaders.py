@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from embodio.benchmarks.errors import BenchmarkError
+from embodio.benchmarks.peers.program import LEROBOT_PYTHON
 from embodio.benchmarks.speed.suites import Row
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.sources.lerobot.writer import LeRobotWriter
@@ -62,8 +63,6 @@ while start is None or time.perf_counter() - start < seconds:
             break
 print(count / (time.perf_counter() - start))
 """
-
-LEROBOT_PYTHON = "LEROBOT_PYTHON"
 
 
 def processors() -> int:

@@ -66,6 +66,19 @@ class Augmentation:
             frame = self._relight(frame)
         return frame if self._picture is None else self._picture(frame)
 
+    def prompt_image(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Changes light and colours of an image in the instruction, so that it still looks like what frames show.
+
+        Args:
+            image: uint8 [H, W, 3].
+
+        Returns:
+            uint8 [H, W, 3]; nothing in it has moved.
+        """
+        if self._light:
+            image = self._relight(image)
+        return image if self._picture is None else self._picture.recoloured(image)
+
     def state(self, state: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
         """Adds sensor noise to a state [S]; the same offset for all steps of the example, the type is kept.
 
@@ -109,6 +122,10 @@ class EvaluationView:
     def __call__(self, camera: str, frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Changes one frame, uint8 [H, W, 3] -> uint8 [H, W, 3]; the same for every camera."""
         return frame if self._area == 1.0 else crop(frame, self._area)
+
+    def prompt_image(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """The image as it is."""
+        return image
 
     def state(self, state: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
         """The state as it is."""

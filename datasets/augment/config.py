@@ -18,7 +18,8 @@ _AMOUNTS = ("crop_ratio", "blur", "noise", "hue", "saturation", "sound_gain", "b
 class AugmentConfig:
     """Ranges of the random changes to examples; zeros and empty lists switch a change off.
 
-    Each change is drawn once for an example and is the same for all its frames; only `shift` differs by camera.
+    Each change is drawn once for an example and is the same for all its frames; only `shift` differs by camera. Images
+    in an instruction change their light and colours as the frames do, and nothing else.
 
     Attributes:
         shift: largest displacement in pixels, per axis and camera; uncovered pixels repeat the border.
@@ -31,7 +32,7 @@ class AugmentConfig:
         blur: largest standard deviation of a Gaussian blur, in pixels.
         noise: largest standard deviation of the noise of pixels, in grey levels.
         cutout: c, a square (in a square frame) of a share in [0, c] of the area is made grey.
-        hue: h, hues are rotated by an angle in [-h, h], in degrees; greys stay.
+        hue: h, hues are rotated by an angle in [-h, h], in degrees; greys stay, and so do words for colours.
         saturation: s, colours are scaled by a factor in [1 - s, 1 + s]; greys stay.
         probability: of each of blur, noise, cutout, and hue with saturation, drawn separately.
         state_noise: standard deviation of the noise added to the state, in its units; one for each number of the

@@ -51,8 +51,7 @@ class PictureChange:
         """Changes one frame, uint8 [H, W, 3] -> uint8 [H, W, 3]; the input is not written to."""
         if self._config.crop:
             frame = crop(frame, self._area, self._ratio, self._place)
-        if self._colours is not None:
-            frame = np.asarray(cv2.transform(frame, self._colours), dtype=np.uint8)
+        frame = self.recoloured(frame)
         if self._sigma:
             frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), self._sigma), dtype=np.uint8)
         if self._noise:
@@ -63,6 +62,10 @@ class PictureChange:
             frame = frame.copy()
             frame[top : top + height, left : left + width] = _GREY
         return frame
+
+    def recoloured(self, frame: Frame) -> Frame:
+        """Changes hue and saturation only, uint8 [H, W, 3] -> uint8 [H, W, 3]."""
+        return frame if self._colours is None else np.asarray(cv2.transform(frame, self._colours), dtype=np.uint8)
 
     def _pattern_for(self, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
         if self._pattern is None or self._pattern.shape != shape:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from embodio.agent import Agent, CheckpointError, PolicyConfig
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.features import features_of
 from embodio.datasets.episodes.statistics import FieldAccumulator
 from embodio.datasets.errors import DatasetError
@@ -26,7 +27,7 @@ from embodio.datasets.tasks.parts.input_config import InputConfig
 from embodio.datasets.tasks.parts.task_config import TaskConfig
 from embodio.datasets.tasks.plan import PlanConfig
 from embodio.model.config.model import ModelConfig
-from embodio.model.errors import ModelError
+from embodio.model.errors import ConfigError, ModelError
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.weights.weights import save_weights
@@ -215,6 +216,17 @@ def test_one_network_learns_two_robots_and_acts_for_both(near: Path, tmp_path: P
         assert action.shape == (len(robot.action.dimensions),)
         held_out = read_log(tmp_path / "run" / "log.jsonl")
         assert any(line.get("task") == f"{name}/next_action" for line in held_out)
+
+
+def test_a_data_set_may_be_augmented_differently(near: Path, far: Path, tmp_path: Path) -> None:
+    run = mixed(near, far, tmp_path / "run", augment=AugmentConfig(hue=90.0, synonyms=("pick up|take",)))
+    run = dataclasses.replace(run, sources=run.sources | {"far": SourceConfig(str(far), augment={"hue": 0})})
+    opened = {one.name: one for one in policy_data.open_sources(run)}
+    assert opened["near"].augment == run.augment
+    assert opened["far"].augment == dataclasses.replace(run.augment, hue=0.0)
+    wrong = dataclasses.replace(run, sources={"far": SourceConfig(str(far), augment={"hues": 0})})
+    with pytest.raises(ConfigError, match=r"sources\.far\.augment has no field 'hues'; did you mean 'hue'"):
+        policy_data.open_sources(wrong)
 
 
 def test_a_data_set_whose_name_cannot_be_that_of_a_robot_is_refused(near: Path, tmp_path: Path) -> None:

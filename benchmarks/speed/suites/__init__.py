@@ -14,12 +14,12 @@ import importlib.util
 import math
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embodio.benchmarks.errors import BenchmarkError
-from embodio.train.command_line.ranges import AT_LEAST_ONE, require_ranges
+from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, POSITIVE, require_ranges
 from embodio.train.command_line.schema import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ SUITES = {
     "agent": "an agent that acts: latency and throughput",
     "start": "how long the commands take to answer",
     "train": "a training step: packed against padded, and against its bare matrix products",
+    "peers": "ACT and Diffusion Policy of LeRobot on the demonstrations and the seeds of an agent",
 }
 """Name of each suite -> what it measures."""
 
@@ -38,16 +39,41 @@ _GOAL = re.compile(r"(>=|<=) (\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
+class PeersConfig:
+    """Settings of suite peers, which needs LEROBOT_PYTHON, a Python that has LeRobot.
+
+    Attributes:
+        agent: Folder of a checkpoint that embodio-train made from one data set; the peers learn from the same episodes.
+        names: Peers: act, diffusion, and both with settings that are fitted to the time: act_fitted, diffusion_fitted.
+        minutes: Time for which each peer is trained on one thread: processor time, so a busy machine changes nothing.
+        env: Environment in which all are played.
+        episodes: Episodes of each.
+        seed: Seed of the first episode.
+    """
+
+    agent: str = ""
+    names: tuple[str, ...] = ("act", "act_fitted", "diffusion", "diffusion_fitted")
+    minutes: float = 10.0
+    env: str = "robosuite/lift"
+    episodes: int = 100
+    seed: int = 770000
+
+    def __post_init__(self) -> None:
+        require_ranges(self, minutes=POSITIVE, episodes=AT_LEAST_ONE, seed=COUNT)
+
+
+@dataclass(frozen=True)
 class BenchmarkConfig:
     """Settings of a benchmark.
 
     Attributes:
-        suite: model, data, agent, start or train.
+        suite: model, data, agent, start, train or peers.
         out: Folder for results.json; null writes to runs/benchmark-<suite>.
         repeats: How often each thing is measured; what is compared is measured in turn, and the fastest counts.
         threads: Threads of each product of matrices.
         corpus: Folder of a corpus whose examples suite train takes; null takes some as long as the paper's.
         quick: Measure tiny versions, to see whether the suite runs; the figures mean nothing.
+        peers: What suite peers compares.
     """
 
     suite: str
@@ -56,6 +82,7 @@ class BenchmarkConfig:
     threads: int = 1
     corpus: Path | None = None
     quick: bool = False
+    peers: PeersConfig = field(default_factory=PeersConfig)
 
     def __post_init__(self) -> None:
         if self.suite not in SUITES:

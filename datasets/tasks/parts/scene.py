@@ -79,12 +79,19 @@ class Scene:
     def recorded_parts(self) -> list[Any] | None:
         """The instruction as words, images and sounds in order; None if it is words only, or only words are read.
 
+        Light and colours of its images are augmented.
+
         Raises:
             FeatureError: there are more images than the policy has slots for.
         """
         images, sounds = self._policy_format.prompt_images, self._policy_format.prompt_sounds
         recorded = instruction_for(self._episode, images, sounds) if images or sounds else ""
-        return None if isinstance(recorded, str) else recorded
+        if isinstance(recorded, str):
+            return None
+        return [self._prompt_image(part) if _is_image(part) else part for part in recorded]
+
+    def _prompt_image(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        return image if self._augmentation is None else self._augmentation.prompt_image(image)
 
     def instruction_parts(self) -> InstructionParts:
         """The instruction for a prompt, with its images and sounds.
@@ -194,6 +201,10 @@ def drawn_wording(episode: EpisodeView, step: int, generator: np.random.Generato
     if generator is None or len(wordings) < 2:
         return wordings[0]
     return wordings[int(generator.integers(len(wordings)))]
+
+
+def _is_image(part: Any) -> bool:
+    return isinstance(part, np.ndarray) and part.ndim == 3
 
 
 def _slot(content: npt.NDArray[Any], found: list[npt.NDArray[Any]]) -> int:

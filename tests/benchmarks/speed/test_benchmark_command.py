@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +14,7 @@ import torch
 
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.speed import main as command
-from embodio.benchmarks.speed.suites import BenchmarkConfig, Row, load_suite
+from embodio.benchmarks.speed.suites import BenchmarkConfig, PeersConfig, Row, load_suite
 from embodio.model.process_memory import peak_memory
 
 
@@ -56,6 +57,7 @@ def test_results_are_written(fake: ModuleType, tmp_path: Path, capsys: pytest.Ca
         "threads": 1,
         "quick": False,
         "corpus": None,
+        "peers": asdict(PeersConfig()) | {"names": list(PeersConfig.names)},
     }
     assert results["versions"]["torch"] and results["machine"]["processor"]
     assert 50 < results["peak_memory_mb"] < 30000

@@ -99,6 +99,17 @@ def test_one_kind_of_change_does_not_alter_the_draw_of_another() -> None:
         np.testing.assert_array_equal(alone, draw(seed, state_noise=(0.1,), crop=0.5, noise=9.0).state(state))
 
 
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_images_in_an_instruction_look_as_in_frames_and_stay_where_they_are(seed: int) -> None:
+    colours = {"hue": 180.0, "saturation": 0.5, "brightness": 0.3, "contrast": 0.2, "colour": 0.3}
+    alone = draw(seed, **colours)
+    np.testing.assert_array_equal(alone.prompt_image(FRAME), alone("a", FRAME))
+    moved = draw(seed, crop=0.5, crop_ratio=0.3, blur=2.0, noise=20.0, cutout=0.3, shift=4)
+    np.testing.assert_array_equal(moved.prompt_image(FRAME), FRAME)
+    np.testing.assert_array_equal(EvaluationView(AugmentConfig(crop=0.5, **colours)).prompt_image(FRAME), FRAME)
+
+
 def test_pictures_do_not_depend_on_threads() -> None:
     frame = np.random.default_rng(0).integers(0, 256, (256, 320, 3), dtype=np.uint8)
     everything = {name: value for kind in PICTURES.values() for name, value in kind.items()}

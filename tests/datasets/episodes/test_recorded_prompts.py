@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from embodio.agent import PolicyFormat
 from embodio.agent.format.observation import read_observation
 from embodio.agent.planning.session import Session
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.conversion.conversion import convert
 from embodio.datasets.conversion.inspect_source import propose
 from embodio.datasets.conversion.settings import ConversionSettings
@@ -35,7 +36,9 @@ from embodio.datasets.recording.recording import EpisodeRecorder, recorded_featu
 from embodio.datasets.rlds import RLDSReader, write_dataset
 from embodio.datasets.rlds.episode import Episode
 from embodio.datasets.rlds.example_proto import _Example
+from embodio.datasets.stream.order import generator_at
 from embodio.datasets.tasks.next_action import NextAction
+from embodio.datasets.tasks.parts.moment_task import SharedConfig
 from embodio.datasets.tasks.plan import Plan, PlanConfig
 from embodio.envs.embodiment import Microphone
 from embodio.envs.interleaved_prompt import PromptSpace
@@ -151,6 +154,17 @@ def test_training_sees_and_hears_what_the_agent_did(recorded: tuple[Path, list[l
     assert set(convert(open_source(folder), tmp_path / "lerobot", ConversionSettings(to="lerobot")).left_out) == {
         *RLDSReader(folder).features.sequences
     }
+
+
+def test_training_recolours_images_of_prompts_like_frames(recorded: tuple[Path, list[list[Example]]]) -> None:
+    source = RLDSReader(recorded[0])
+    plain = NextAction(source, FORMAT, [3]).example(1)
+    shared = SharedConfig(augment=AugmentConfig(colour=0.5))
+    changed = NextAction(source, FORMAT, [3], shared=shared).example(1, generator_at(0, 0))
+    gain = changed.image[0, 0] / plain.image[0, 0]  # of the one image in the prompt of episode 3, and of the frames
+    expected = np.clip(plain.image_history[0] * gain, 0, 255)
+    assert np.abs(gain - 1.0).max() > 0.1
+    np.testing.assert_allclose(changed.image_history[0], expected, atol=2.0)
 
 
 def test_a_proposed_description_keeps_the_microphone(

@@ -12,6 +12,7 @@ from typing import Any
 from embodio.agent.format.policy_config import PolicyConfig
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.agent.format.robot_formats import RobotFormats
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.cache import DEFAULT_BYTES
 from embodio.datasets.episodes.index import index_episodes
 from embodio.datasets.episodes.source import EpisodeSource
@@ -51,6 +52,7 @@ class OpenSource:
         training: numbers of the episodes to learn from.
         held_out: numbers of those for validation.
         rules: rules for steps to leave out.
+        augment: changes of its examples.
     """
 
     name: str
@@ -60,6 +62,7 @@ class OpenSource:
     training: range
     held_out: range
     rules: StepRules
+    augment: AugmentConfig
 
     @cached_property
     def steps(self) -> StepFilter:
@@ -186,7 +189,8 @@ def open_sources(config: TrainConfig) -> list[OpenSource]:
         split = _split(source, holdout)
         key = settings.action_key or config.action_key
         parts = range(split), range(split, len(source))
-        opened.append(OpenSource(name, settings, source, key, *parts, config.task.rules(key)))
+        augment = settings.augment_of(name, config.augment)
+        opened.append(OpenSource(name, settings, source, key, *parts, config.task.rules(key), augment))
     return opened
 
 
@@ -211,7 +215,7 @@ def make_formats(config: TrainConfig, opened: Sequence[OpenSource], vocabulary: 
         robot = one.episodes.embodiment
         alike = [other for other in opened if other.episodes.embodiment == robot]
         policy = one.config.format_of(one.name, config.policy_for(robot))
-        policy = dataclasses.replace(policy, view=config.augment.view).seeing(robot)
+        policy = dataclasses.replace(policy, view=one.augment.view).seeing(robot)
         guessed = dict.fromkeys(name for other in alike for name in other.episodes.embodiment.guessed)
         robot = dataclasses.replace(robot, guessed=tuple(guessed))
         statistics = policy_statistics(alike)
@@ -268,7 +272,7 @@ def make_task(
     shared = SharedConfig(
         inputs=config.task.inputs,
         action_key=one.action_key,
-        augment=config.augment,
+        augment=one.augment,
         cache_bytes=cache_bytes,
         absent_instructions=one.config.absent_instructions or config.absent_instructions,
     )

@@ -14,7 +14,7 @@ from embodio.datasets.episodes.index import index_episodes
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.experiments.policy.data import OpenSource
 
-EXAMPLES_REVISION = 1
+EXAMPLES_REVISION = 2
 """Increased whenever the same data and settings give different examples."""
 
 

@@ -1,0 +1,1 @@
+"""Policies of other libraries, trained on our demonstrations in a Python of their own and played by our rollouts."""
