@@ -32,6 +32,7 @@ from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import sha256_of
 from embodio.model.weights.pretrained import load, weights_folder
 from embodio.model.weights.weight_files import weight_file_names
+from embodio.train.checkpoints.kept import CHECKPOINT
 from embodio.train.errors import TrainError
 
 _TABLE = "text_embedding.weight"
@@ -88,6 +89,27 @@ def open_start(name: str) -> Start:
         return Start(name, folder, start_digest(folder), agent.model, agent.robots.vocabulary, agent)
     vocabulary, model = vocabulary_in(folder), load(folder, tokenizers=False)
     return Start(name, folder, start_digest(folder), model, vocabulary, None)
+
+
+def begun_or_start(out: str, init: str, modality: str) -> tuple[UnifiedIO2, Vocabulary, bool]:
+    """The network of a run that trains one of its encoders, its vocabulary, and whether the run is new.
+
+    Args:
+        out: folder of the run; if it holds a checkpoint, the network is that one's.
+        init: as of `open_start`.
+        modality: the input that is encoded, "image" or "audio".
+
+    Raises:
+        TrainError, AgentError, ModelError: as `open_start`; or the network lacks the input or a vocabulary.
+    """
+    checkpoint = Path(out) / CHECKPOINT
+    new = not checkpoint.is_dir()
+    start = open_start(init if new else str(checkpoint))
+    if modality not in start.model.towers or modality not in start.model.config.input_modalities:
+        raise TrainError(f"init: {init} is a network without the input {modality}; give one that has it")
+    if start.vocabulary is None:
+        raise TrainError(f"init: {init} has no vocabulary; put its {TOKENIZER} into the folder")
+    return start.model, start.vocabulary, new
 
 
 def start_folder(name: str) -> Path:

@@ -56,6 +56,13 @@ class ModelConfig:
         absent_rows: images, sounds and history frames that are masked as a whole are "computed" with the others (port;
             fixed shapes) or "skipped" by the towers (JAX, within its capacity; faster where many are absent). What
             comes out for the others is the same.
+        image_target_scale: factor on the rotary coordinates of image targets. On an input canvas that is wider than the
+            targets it is sqrt(rows / columns) of the input's patches: then a row has the same height in both, and
+            attention finds the place of a code among the inputs at one distance. 1 in both code bases, whose images
+            are square.
+        code_dropout: in training, each row of an image or audio target has a share of its decoder inputs replaced by
+            nothing, drawn evenly from 0 to this. Codes follow from their neighbours so well that a small network does
+            not look at its inputs otherwise. 0 in both code bases.
         sparse_decoding: image and audio targets attend to rows, columns or neighbourhoods of their grid, by layer
             (paper, section 3.2); see `embodio.model.layers.sparse_masks`. Neither code applies it, so the
             released weights are used without.
@@ -84,11 +91,18 @@ class ModelConfig:
     resampler_gelu: Literal["tanh", "erf"] = "tanh"
     logits_dtype: Literal["float32", "parameter"] = added_later("float32", before="parameter")
     absent_rows: Literal["computed", "skipped"] = added_later("computed")
+    image_target_scale: float = added_later(1.0)
+    code_dropout: float = added_later(0.0)
     sparse_decoding: bool = added_later(False)
     dynamic_masking: bool = added_later(False)
 
     def __post_init__(self) -> None:
         _check_modalities("input_modalities", self.input_modalities, INPUT_MODALITIES)
+        if not (self.image_target_scale > 0 and 0 <= self.code_dropout <= 1):
+            raise ConfigError(
+                f"image_target_scale is {self.image_target_scale} and code_dropout {self.code_dropout}; expected a "
+                "scale above 0 and a share from 0 to 1"
+            )
         _check_modalities("target_modalities", self.target_modalities, TARGET_MODALITIES)
         needed = {
             "image_tower": {"image", "image_history"} & set(self.input_modalities),

@@ -137,6 +137,8 @@ def _nano_generalist(vocab_size: int | None) -> dict[str, Any]:
         ),
         "freeze_vit": False,
         "absent_rows": "skipped",
+        "image_target_scale": 0.5**0.5,
+        "code_dropout": 1.0,
     }
 
 

@@ -105,17 +105,23 @@ class CodeTarget(nn.Module):
         super().__init__()
         self.modality, self.where = modality, f"targets/{modality}"
         self.grid, self.head_dim = grid, config.transformer.head_dim
+        self.dropout = config.code_dropout
+        self.scale = config.image_target_scale if modality == "image" else 1.0
         self.max_length = grid[0] * grid[1]
         self.sparse, self.dynamic = config.sparse_decoding, config.dynamic_masking
         self.modality_vector = modality_vector(config.transformer.emb_dim)
 
     def rotary(self, device: torch.device) -> Tensor:
         """Rotary factors complex64 [rows * columns, Dh / 2] of the positions along the target."""
-        return grid_rotary(*self.grid, self.head_dim, 1.0, device)
+        return grid_rotary(*self.grid, self.head_dim, self.scale, device)
 
     def embed(self, tokens: Tensor, table: Tensor) -> Tensor:
-        """Embeddings [B, L, D] of decoder inputs int [B, L] from a table [V, D]."""
-        return functional.embedding(tokens, table) + self.modality_vector
+        """Embeddings [B, L, D] of decoder inputs int [B, L] from a table [V, D]; of some nothing, in training."""
+        found = functional.embedding(tokens, table)
+        if self.training and self.dropout > 0:
+            rates = self.dropout * torch.rand(len(found), 1, 1, device=found.device)
+            found = found * (torch.rand(*tokens.shape, 1, device=found.device) >= rates)
+        return found + self.modality_vector
 
     def forward(self, fields: Fields, table: Tensor, tokenizer: Tokenizer | None = None) -> Target:
         """Read code targets.

@@ -249,6 +249,8 @@ def to_reference_config(config: ModelConfig) -> dict[str, Any]:
     masks = [name for name in ("sparse_decoding", "dynamic_masking") if getattr(config, name)]
     if masks:
         raise ConfigError(f"the reference never applies {masks}; a network trained with them cannot be written for it")
+    if config.image_target_scale != 1:
+        raise ConfigError(f"the reference knows no image_target_scale; it is {config.image_target_scale} here, not 1")
     vit = config.image_tower
     if vit is None or vit.position_grid[0] != vit.position_grid[1]:
         raise ConfigError(

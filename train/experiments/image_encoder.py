@@ -114,26 +114,16 @@ def build(config: ImageEncoderRun) -> Parts[ImageEncoderTraining]:
 
 def _seeing(config: ImageEncoderRun) -> tuple[UnifiedIO2, Vocabulary]:
     """The network of the run's checkpoint, or that of `init` with its new weights, and its vocabulary."""
-    from embodio.agent.released.loading import TOKENIZER
-    from embodio.train.checkpoints.kept import CHECKPOINT
-    from embodio.train.errors import TrainError
     from embodio.train.network.position_embeddings import add_wave_positions
     from embodio.train.network.value_embeddings import wave_value_embeddings
-    from embodio.train.starting_weights import draw_weights, open_start
+    from embodio.train.starting_weights import begun_or_start, draw_weights
 
-    checkpoint = Path(config.out) / CHECKPOINT
-    goes_on = checkpoint.is_dir()
-    start = open_start(str(checkpoint) if goes_on else config.init)
-    network, vocabulary = start.model, start.vocabulary
-    if "image" not in network.towers or "image" not in network.config.input_modalities:
-        raise TrainError(f"init: {config.init} is a network that sees no images; give one with the input image")
-    if vocabulary is None:
-        raise TrainError(f"init: {config.init} has no vocabulary; put its {TOKENIZER} into the folder")
+    network, vocabulary, new = begun_or_start(config.out, config.init, "image")
     network.towers["image"].requires_grad_(True)  # those of large networks are frozen
-    if not goes_on:
+    if new:
         draw_weights(network, config.fresh, config.seed)
         wave_value_embeddings(network, vocabulary, config.value_wavelength, config.seed)
-        add_wave_positions(network, config.position_strength, config.seed)
+        add_wave_positions(network, "image", config.position_strength, config.seed)
     return network, vocabulary
 
 

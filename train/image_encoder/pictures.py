@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
-import torch
 
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.stream.numbered_batches import NumberedBatches
 from embodio.datasets.stream.order import generator_at
 from embodio.model.config.parts import Size
-from embodio.model.network.batch import Allocate, Batch
+from embodio.model.network.batch import Allocate, Batch, collate
 from embodio.model.processing.image import image_to_patches
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.image_encoder.labels import NO_WORD, LabelledPicture, Words, on_canvas
@@ -57,7 +57,7 @@ class LabelledBatches(NumberedBatches[CorpusMedia]):
         """Batch number `step`, and what was wrong with the pictures that were replaced in it."""
         damage: list[ExampleError] = []
         rows = [self._first_whole(position, damage, self._row) for position in self.positions(step)]
-        return _together(rows, allocate), tuple(damage)
+        return collate(rows, drop_full_masks=False, allocate=allocate), tuple(damage)
 
     def _row(self, media: CorpusMedia, record: int, position: int) -> dict[str, np.ndarray]:
         generator = generator_at(self._seed, position)
@@ -95,7 +95,7 @@ def held_out_pictures(
     def load(index: int) -> dict[str, np.ndarray]:
         return _fields(words.labelled(media, index), vocabulary, generator_at(0, index), canvas, patch)
 
-    return held_out_in_batches(media, count, batch_size, load, lambda rows: _together(rows, np.empty))
+    return held_out_in_batches(media, count, batch_size, load, partial(collate, drop_full_masks=False))
 
 
 def _fields(
@@ -122,16 +122,3 @@ def _fields(
         "asked": query.asked,
         "one": query.one,
     }
-
-
-def _together(rows: list[dict[str, np.ndarray]], allocate: Allocate) -> Batch:
-    """Stacks pictures; those with fewer patches are filled up with zeros, which are masked."""
-    return {name: _stacked([row[name] for row in rows], allocate) for name in rows[0]}
-
-
-def _stacked(rows: list[np.ndarray], allocate: Allocate) -> torch.Tensor:
-    out = allocate((len(rows), *np.max([row.shape for row in rows], axis=0).astype(int)), rows[0].dtype)
-    out[...] = 0
-    for number, row in enumerate(rows):
-        out[(number, *(slice(side) for side in row.shape))] = row
-    return torch.from_numpy(out)

@@ -87,10 +87,14 @@ class CorpusMedia:
 
     def sound(self, index: int) -> npt.NDArray[np.float32]:
         """The sound of record `index`, mono at 16 kHz, float32 [samples]; errors as those of `picture`."""
-        media = self._record(index).sound
-        if media is None:
+        return self.with_sound(index)[1]
+
+    def with_sound(self, index: int) -> tuple[Record, npt.NDArray[np.float32]]:
+        """Record `index` and its sound, mono at 16 kHz, float32 [samples]; errors as those of `with_picture`."""
+        record = self._record(index)
+        if record.sound is None:
             raise UnusableRecord(self.place(index).dataset, index, "it has no sound")
-        return media.load()
+        return record, record.sound.load()
 
     @cached_property
     def _ends(self) -> list[int]:

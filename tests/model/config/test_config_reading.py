@@ -12,6 +12,8 @@ from embodio.model.weights.reference_config import to_reference_config
 CHECKPOINTS = Path(__file__).parents[3] / "agent" / "checkpoints"
 BEFORE = {
     "logits_dtype": "parameter",
+    "image_target_scale": 1.0,
+    "code_dropout": 0.0,
     "absent_rows": "computed",
     "sparse_decoding": False,
     "dynamic_masking": False,
@@ -50,10 +52,12 @@ def test_later_fields_are_written() -> None:
     assert data.keys() == {item.name for item in dataclasses.fields(config)}
 
 
-def test_masks_of_the_paper_cannot_be_written_for_the_reference() -> None:
+def test_what_the_reference_does_not_know_cannot_be_written_for_it() -> None:
     assert to_reference_config(ModelConfig.named("large"))
     with pytest.raises(ConfigError, match="sparse_decoding"):
         to_reference_config(ModelConfig.named("large").paper_mode())
+    with pytest.raises(ConfigError, match="knows no image_target_scale"):
+        to_reference_config(ModelConfig.named("large").replace(image_target_scale=0.5))
 
 
 FORMER = {"empty_text_target": "masked", "stacked_images": "refused", "initialisation": "jax"}
