@@ -7,11 +7,10 @@ import numpy.typing as npt
 
 from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.augment.images import PictureChange
-from embodio.datasets.augment.slide import moved
 from embodio.datasets.augment.sounds import SoundChange
 from embodio.datasets.augment.words import WordChange
 from embodio.datasets.errors import DatasetError
-from embodio.model.processing.image import crop
+from embodio.model.processing.image import crop, moved
 
 __all__ = ["AugmentConfig", "Augmentation", "EvaluationView"]
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.errors import DatasetError
 from embodio.envs.embodiment import ActionSpec, Camera
-from embodio.model.processing.image import Frame
+from embodio.model.processing.image import Frame, moved
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,6 @@ class Slide:
     def actions(self, actions: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
         """Moves actions [n, A]; the type is kept."""
         return np.asarray(actions + self.offset, dtype=actions.dtype)
-
-
-def moved(frame: Frame, down: int, right: int) -> Frame:
-    """Moves a frame [H, W, 3] by rows and columns; uncovered pixels repeat the border."""
-    if not (down or right):
-        return frame
-    rows = np.clip(np.arange(frame.shape[0]) - down, 0, frame.shape[0] - 1)
-    columns = np.clip(np.arange(frame.shape[1]) - right, 0, frame.shape[1] - 1)
-    return frame[rows][:, columns]
 
 
 def draw_slide(
