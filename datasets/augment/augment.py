@@ -10,12 +10,12 @@ from embodio.datasets.augment.images import PictureChange
 from embodio.datasets.augment.sounds import SoundChange
 from embodio.datasets.augment.words import WordChange
 from embodio.datasets.errors import DatasetError
-from embodio.model.processing.image import crop
+from embodio.model.processing.image import crop, moved
 
 __all__ = ["AugmentConfig", "Augmentation", "EvaluationView"]
 
 # Kinds of change, each with its own random stream. The numbers are part of the meaning of a seed: only append.
-_STREAMS = {"crop": 0, "blur": 1, "noise": 2, "cutout": 3, "colours": 4, "state": 5, "words": 6, "sound": 7}
+_STREAMS = {"crop": 0, "blur": 1, "noise": 2, "cutout": 3, "colours": 4, "state": 5, "words": 6, "sound": 7, "slide": 8}
 
 
 class Augmentation:
@@ -25,6 +25,10 @@ class Augmentation:
         config: how much may change.
         generator: source of the draw.
         cameras: names; each camera is shifted separately, all other changes are the same for all of them.
+
+    Attributes:
+        config: how much may change.
+        slide: the draws of `draw_slide`; None where nothing slides.
     """
 
     def __init__(self, config: AugmentConfig, generator: np.random.Generator, cameras: tuple[str, ...]) -> None:
@@ -36,10 +40,11 @@ class Augmentation:
         self._gain = gain * (1.0 + config.colour * generator.uniform(-1, 1, 3))
         self._contrast = 1.0 + config.contrast * generator.uniform(-1, 1)
         self._light = bool(config.brightness or config.contrast or config.colour)
-        self._config = config
+        self.config = config
         self._picture: PictureChange | None = None
         self._words: WordChange | None = None
         self._sound: SoundChange | None = None
+        self.slide: tuple[float, float] | None = None
         if config.changes_more:
             self._draw_more(config, int(generator.integers(2**63)))
 
@@ -53,15 +58,14 @@ class Augmentation:
             self._words = WordChange(config, stream("words"))
         if config.sound_gain or config.background_level:
             self._sound = SoundChange(config, stream("sound"))
+        if config.slide:
+            down, right = stream("slide").random(2)
+            self.slide = float(down), float(right)
         self._state_key = key
 
     def __call__(self, camera: str, frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Changes one frame, uint8 [H, W, 3] -> uint8 [H, W, 3]."""
-        down, right = self._shifts[camera]
-        if down or right:
-            rows = np.clip(np.arange(frame.shape[0]) - down, 0, frame.shape[0] - 1)
-            columns = np.clip(np.arange(frame.shape[1]) - right, 0, frame.shape[1] - 1)
-            frame = frame[rows][:, columns]
+        frame = moved(frame, *self._shifts[camera])
         if self._light:
             frame = self._relight(frame)
         return frame if self._picture is None else self._picture(frame)
@@ -85,7 +89,7 @@ class Augmentation:
         Raises:
             DatasetError: if the state has a different number of dimensions from `state_noise`.
         """
-        noise = np.asarray(self._config.state_noise)
+        noise = np.asarray(self.config.state_noise)
         if not noise.any():
             return state
         if len(noise) not in (1, len(state)):
@@ -114,10 +118,16 @@ class EvaluationView:
 
     Args:
         config: of the training; see `AugmentConfig.view`.
+
+    Attributes:
+        config: of the training.
+        slide: None, as nothing slides.
     """
 
+    slide = None
+
     def __init__(self, config: AugmentConfig) -> None:
-        self._area = config.view
+        self.config, self._area = config, config.view
 
     def __call__(self, camera: str, frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Changes one frame, uint8 [H, W, 3] -> uint8 [H, W, 3]; the same for every camera."""

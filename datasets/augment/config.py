@@ -9,7 +9,7 @@ from functools import cached_property
 from embodio.datasets.errors import DatasetError
 
 _SLOT = "{instruction}"
-_SHARES = ("brightness", "contrast", "colour", "crop", "cutout")
+_SHARES = ("slide", "brightness", "contrast", "colour", "crop", "cutout")
 _PROBABILITIES = ("probability", "wordings", "paraphrase", "instruction_dropout")
 _AMOUNTS = ("crop_ratio", "blur", "noise", "hue", "saturation", "sound_gain", "background_level")
 
@@ -23,6 +23,10 @@ class AugmentConfig:
 
     Attributes:
         shift: largest displacement in pixels, per axis and camera; uncovered pixels repeat the border.
+        slide: s, everything that a camera sees which looks straight down moves by up to a share s of its height and
+            width, and the actions with it, within their limits; uncovered pixels repeat the border.
+        slide_down: dimensions of the action that grow from the top of the picture to its bottom, from low to high.
+        slide_right: those that grow from its left to its right.
         brightness: b, pixels are scaled by a factor in [1 - b, 1 + b].
         contrast: c, distances from the mean grey are scaled by a factor in [1 - c, 1 + c].
         colour: c, each channel is scaled by its own factor in [1 - c, 1 + c].
@@ -48,6 +52,9 @@ class AugmentConfig:
     """
 
     shift: int = 0
+    slide: float = 0.0
+    slide_down: tuple[str, ...] = ()
+    slide_right: tuple[str, ...] = ()
     brightness: float = 0.0
     contrast: float = 0.0
     colour: float = 0.0
@@ -85,6 +92,8 @@ class AugmentConfig:
             raise DatasetError(f"augment.state_noise: got {self.state_noise}, expected 0 or positive numbers")
         if self.crop_ratio and not self.crop:
             raise DatasetError("augment.crop_ratio: it needs a crop; give augment.crop as well")
+        if bool(self.slide) != bool(self.slide_down and self.slide_right):
+            raise DatasetError("augment.slide: give slide, slide_down and slide_right, or none of them")
         self._check_lists()
 
     def _check_lists(self) -> None:
@@ -119,7 +128,7 @@ class AugmentConfig:
     def changes_more(self) -> bool:
         """Whether anything is on, apart from shift, brightness, contrast and colour."""
         sound = self.sound_gain or self.background_level
-        return bool(self.changes_pictures or any(self.state_noise) or self.changes_words or sound)
+        return bool(self.changes_pictures or self.slide or any(self.state_noise) or self.changes_words or sound)
 
     @cached_property
     def changes_words(self) -> bool:

@@ -211,6 +211,15 @@ def _boxes(boxes: npt.ArrayLike) -> Floats:
 Frame = npt.NDArray[np.uint8]
 
 
+def moved(frame: Frame, down: int, right: int) -> Frame:
+    """Moves a frame [H, W, 3] by rows and columns; uncovered pixels repeat the border."""
+    if not (down or right):
+        return frame
+    rows = np.clip(np.arange(frame.shape[0]) - down, 0, frame.shape[0] - 1)
+    columns = np.clip(np.arange(frame.shape[1]) - right, 0, frame.shape[1] - 1)
+    return frame[rows][:, columns]
+
+
 def crop(frame: Frame, area: float, ratio: float = 0.0, place: tuple[float, ...] = (0.5, 0.5)) -> Frame:
     """Cuts a rectangle out of a frame and resizes it to the frame's size.
 

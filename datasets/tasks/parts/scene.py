@@ -11,6 +11,7 @@ import numpy.typing as npt
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.augment.augment import Augmentation, EvaluationView
 from embodio.datasets.augment.config import AugmentConfig
+from embodio.datasets.augment.slide import Slide, draw_slide
 from embodio.datasets.episodes.recorded.images import instruction_for
 from embodio.datasets.episodes.recorded.sound import heard
 from embodio.datasets.episodes.source import EpisodeView
@@ -57,6 +58,11 @@ class Scene:
         self._policy_format, self._episode, self._action_key = policy_format, episode, action_key
         self._state, self._augmentation = state, augmentation
         self._wording = ""
+        self._slide: Slide | None = None
+        if augmentation is not None and augmentation.slide is not None:
+            form, actions = policy_format, episode.array(action_key)
+            action = form.embodiment.action
+            self._slide = draw_slide(augmentation.config, augmentation.slide, form.cameras, action, actions)
 
     def __len__(self) -> int:
         """Steps of the episode."""
@@ -127,6 +133,8 @@ class Scene:
         frames = {name: self._episode.frame(name, step) for name in self._policy_format.camera_names}
         if self._augmentation is not None:
             frames = {name: self._augmentation(name, frame) for name, frame in frames.items()}
+        if self._slide is not None:
+            frames = {name: self._slide.frame(frame) for name, frame in frames.items()}
         return frames
 
     def sound(self, step: int) -> npt.NDArray[np.float32]:
@@ -150,7 +158,7 @@ class Scene:
         found = found if steps is None else found[np.asarray(steps, dtype=np.int64)]
         if not np.isfinite(found).all():
             raise FeatureError(f"{key} is not finite at a step that is needed. Fetch the data again")
-        return found
+        return found if self._slide is None else self._slide.actions(found)
 
     def actions_around(self, step: int) -> npt.NDArray[np.floating[Any]]:
         """The actions of all steps, [T, A], with that of `step` in place of non-finite ones."""
