@@ -65,7 +65,10 @@ class Start:
 
 
 class Fate(NamedTuple):
-    """Outcome of a tensor: "loaded", "resized", "left out" (in the file only) or "new" (in the network only)."""
+    """Outcome of a tensor: "loaded", "resized", "left out" (in the file only) or "new" (in the network only).
+
+    Or of a setting without a tensor: "differs", so that the weights compute something else here.
+    """
 
     kind: str
     name: str
@@ -207,11 +210,14 @@ def load_start(model: UnifiedIO2, start: Start, vocabulary: Vocabulary) -> list[
             shapes = f"{tuple(given[name].shape)} there, {tuple(tensor.shape)} here"
             fates += [Fate("new", name, tensor.numel(), shapes), Fate("left out", name, given[name].numel(), shapes)]
     fates += [Fate("left out", name, given[name].numel(), "not in this network") for name in given if name not in own]
+    here, there = model.config.image_target_scale, start.model.config.image_target_scale
+    if here != there and all("image" in one.target_modalities for one in (model.config, start.model.config)):
+        fates.append(Fate("differs", "image_target_scale", 0, f"{there:g} there, {here:g} here"))
     return fates
 
 
 def report(fates: list[Fate], start: Start, robots: RobotFormats | None = None) -> Table:
-    """A table of loaded, resized, left out and new weights, part by part."""
+    """A table of loaded, resized, left out and new weights, part by part, and of settings that differ."""
     table = Table(title=f"weights from {start.name}")
     for column in ("", "part", "tensors", "numbers", "why"):
         table.add_column(column, justify="right" if column in ("tensors", "numbers") else "left", overflow="fold")
@@ -219,7 +225,7 @@ def report(fates: list[Fate], start: Start, robots: RobotFormats | None = None) 
     for fate in fates:
         depth = 2 if fate.name.split(".")[0] in ("inputs", "targets", "towers") else 1
         groups.setdefault((fate.kind, ".".join(fate.name.split(".")[:depth]), fate.why), []).append(fate)
-    for kind in ("loaded", "resized", "left out", "new"):
+    for kind in ("loaded", "resized", "left out", "new", "differs"):
         for (found, part, why), members in groups.items():
             if found == kind:
                 numbers = sum(member.numbers for member in members)

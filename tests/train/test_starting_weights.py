@@ -22,7 +22,7 @@ from embodio.train.command_line.schema import UsageError
 from embodio.train.config import TrainConfig
 from embodio.train.errors import ResumeError, TrainError
 from embodio.train.main import build_parts, main, make_trainer, train, trainer_of
-from embodio.train.starting_weights import Fate, load_start, open_start
+from embodio.train.starting_weights import Fate, load_start, open_start, report
 from tests.support.datasets.toy import write_toy_dataset
 from tests.support.train.runs import settings
 
@@ -209,3 +209,16 @@ def test_kinds_add_up(data: Path, first: Path, tmp_path: Path) -> None:
     told = load_start(trainer.run.model, start, trainer.bundle.policy_format.vocabulary)
     assert all(isinstance(fate, Fate) for fate in told)
     assert {fate.name for fate in told if fate.kind != "left out"} == set(trainer.run.model.state_dict())
+
+
+def test_another_scale_of_image_targets_is_told(tmp_path: Path) -> None:
+    size = ModelConfig.named("nano_generalist")
+    save_weights(UnifiedIO2(size.replace(image_target_scale=1.0)), tmp_path)
+    start, network = open_start(str(tmp_path)), UnifiedIO2(size)
+    told = [fate for fate in load_start(network, start, Vocabulary.default()) if fate.kind == "differs"]
+    assert told == [Fate("differs", "image_target_scale", 0, "1 there, 0.707107 here")]
+    screen = StringIO()
+    Console(file=screen, width=160).print(report(told, start))
+    assert "differs" in screen.getvalue() and "1 there, 0.707107 here" in screen.getvalue()
+    same = load_start(UnifiedIO2(size.replace(image_target_scale=1.0)), start, Vocabulary.default())
+    assert "differs" not in {fate.kind for fate in same}

@@ -50,6 +50,8 @@ class SoundEncoderRun(RunConfig):
             raise UsageError("sources: give at least one source of speech, such as commands")
         if self.lora.rank:
             raise UsageError("lora.rank: a sound encoder is trained whole; leave it out")
+        if self.accumulate > 1:
+            raise UsageError("accumulate: batches of transcribed sounds do not add up; take a larger batch_size")
 
 
 def build(config: SoundEncoderRun) -> Parts[SoundEncoderTraining]:

@@ -33,11 +33,11 @@ def add_wave_positions(model: UnifiedIO2, modality: Literal["image", "audio"], s
     tower = cast(ImageTower | AudioTower, model.towers[modality])
     if modality == "image":
         places, (rows, columns) = tower.positions[1:], model.config.image_tower.position_grid  # type: ignore[union-attr]
-    else:  # mel band by mel band
+    else:  # mel band by mel band; the released tables have more rows than a segment has patches
         places, (columns, rows) = tower.positions[LEADING_TOKENS:], model.config.patch_grids["audio"]
     dim = places.shape[1]
     rotation = torch.linalg.qr(torch.randn(dim, dim, generator=torch.Generator().manual_seed(seed))).Q
-    places += strength * 2**0.5 * _waves(rows, columns, dim) @ rotation
+    places[: rows * columns] += strength * 2**0.5 * _waves(rows, columns, dim) @ rotation
 
 
 def _waves(rows: int, columns: int, dim: int) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,8 @@ from embodio.model.processing.processor import segment_spectrogram
 from embodio.train.sound_encoder.transcripts import Pieces
 from embodio.train.tokenizers.media import CorpusMedia, held_out_in_batches
 from embodio.train.validation import HeldOutBatches
+
+_Change = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 _LOUDNESS = 0.7
 """Natural logarithm: the largest change of the amplitude."""
@@ -50,9 +54,8 @@ class TranscribedBatches(NumberedBatches[CorpusMedia]):
         return collate(rows, drop_full_masks=False, allocate=allocate), tuple(damage)
 
     def _row(self, media: CorpusMedia, record: int, position: int) -> dict[str, np.ndarray]:
-        sound, said = _spoken(media, record, self._pieces, self._size)
-        heard = drawn(sound, segment_samples(self._size[0]), generator_at(self._seed, position))
-        return _fields(heard, said, self._size, self._patch)
+        segment, generator = segment_samples(self._size[0]), generator_at(self._seed, position)
+        return _heard(media, record, self._pieces, self._size, self._patch, lambda one: drawn(one, segment, generator))
 
 
 def drawn(sound: npt.NDArray[np.float32], segment: int, generator: np.random.Generator) -> npt.NDArray[np.float32]:
@@ -77,21 +80,29 @@ def held_out_sounds(
     """Maker of the held-out batches: `count` sounds spread evenly over the split, as they are."""
 
     def load(index: int) -> dict[str, np.ndarray]:
-        return _fields(*_spoken(media, index, pieces, size), size, patch)
+        return _heard(media, index, pieces, size, patch)
 
     return held_out_in_batches(media, count, batch_size, load, partial(collate, drop_full_masks=False))
 
 
-def _spoken(media: CorpusMedia, index: int, pieces: Pieces, size: Size) -> tuple[npt.NDArray[np.float32], list[int]]:
-    """The sound of a record and the numbers of its pieces; UnusableRecord if nothing is said or it is too long."""
+def _heard(
+    media: CorpusMedia, index: int, pieces: Pieces, size: Size, patch: int, change: _Change = lambda sound: sound
+) -> dict[str, np.ndarray]:
+    """The fields of a record, its sound changed; UnusableRecord if what is said cannot be heard in it."""
     record, sound = media.with_sound(index)
     said, longest = pieces.numbers(record.transcript), segment_samples(size[0])
-    if not said or len(sound) > longest:
-        why = f"its sound is longer than a segment of {longest} samples" if said else "it has no transcript"
-        raise UnusableRecord(media.place(index).dataset, index, why)
-    return sound, said
-
-
-def _fields(sound: npt.NDArray[np.float32], said: list[int], size: Size, patch: int) -> dict[str, np.ndarray]:
-    patches, mask = spectrogram_to_patches(segment_spectrogram(sound, size, "audio"), size, patch)
+    why = ""
+    if not said:
+        why = "it has no transcript"
+    elif len(sound) > longest:
+        why = f"its sound is longer than a segment of {longest} samples"
+    elif not sound.any():
+        why = "its sound is silent"
+    if why:
+        raise UnusableRecord(*media.place(index)[:2], why)
+    patches, mask = spectrogram_to_patches(segment_spectrogram(change(sound), size, "audio"), size, patch)
+    needed = len(said) + sum(one == other for one, other in pairwise(said))  # nothing is said between equal ones
+    if needed > (room := int(mask.sum())):
+        why = f"its transcript needs {needed} patches, and {room} have sound"
+        raise UnusableRecord(*media.place(index)[:2], why)
     return {"inputs/audio/input": patches, "inputs/audio/mask": mask != 0, "pieces": np.array(said, np.int64)}

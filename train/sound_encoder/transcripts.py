@@ -39,7 +39,7 @@ class Pieces:
         for source in media.sources:
             for index in range(len(source)):
                 try:
-                    found.update(vocabulary.encode(source.record(index).transcript))
+                    found.update(vocabulary.encode(source.record(index).transcript.strip()))
                 except UnusableRecord:
                     continue
                 except (CorruptRecordError, FeatureError) as error:
@@ -57,4 +57,4 @@ class Pieces:
 
     def numbers(self, text: str) -> list[int]:
         """The numbers of the pieces of a text, `OTHER` for those that are not known."""
-        return [self._numbers.get(piece, OTHER) for piece in self._vocabulary.encode(text)]
+        return [self._numbers.get(piece, OTHER) for piece in self._vocabulary.encode(text.strip())]

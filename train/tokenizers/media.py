@@ -81,7 +81,7 @@ class CorpusMedia:
         record = self._record(index)
         media = record.image or (record.views[0].image if record.views else None)
         if media is None:
-            raise UnusableRecord(self.place(index).dataset, index, "it has no picture")
+            raise UnusableRecord(*self.place(index)[:2], "it has no picture")
         pixels: npt.NDArray[Any] = media.load()
         return record, pixels if pixels.dtype == np.uint8 else np.rint(pixels * 255.0).clip(0, 255).astype(np.uint8)
 
@@ -93,7 +93,7 @@ class CorpusMedia:
         """Record `index` and its sound, mono at 16 kHz, float32 [samples]; errors as those of `with_picture`."""
         record = self._record(index)
         if record.sound is None:
-            raise UnusableRecord(self.place(index).dataset, index, "it has no sound")
+            raise UnusableRecord(*self.place(index)[:2], "it has no sound")
         return record, record.sound.load()
 
     @cached_property

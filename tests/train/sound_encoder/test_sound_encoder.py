@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import DatasetError, ExampleError
 from embodio.model.config.model import ModelConfig
 from embodio.model.example import Example
 from embodio.model.network.network import UnifiedIO2
@@ -34,6 +36,7 @@ from tests.support.train.media_corpus import wav, write_shard
 from tests.support.train.runs import same_files
 
 SEGMENT = 65_280
+TONE = 0.5 * np.sin(np.arange(9_000) * 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +76,8 @@ def test_pieces_are_those_of_the_transcripts(corpus: Path) -> None:
     numbers = pieces.numbers("please raise it")
     assert [pieces.ids[number - FIRST] for number in numbers] == vocabulary.encode("please raise it")
     assert OTHER in pieces.numbers("please fly")
+    with pytest.raises(DatasetError, match="scenes train, record 1: it has no sound"):
+        CorpusMedia(corpus, ("commands", "scenes"), "train").sound(4)
     with pytest.raises(DatasetError, match="sources: no record of scenes has a transcript"):
         Pieces.of(CorpusMedia(corpus, ("scenes",), "train"), vocabulary)
 
@@ -124,26 +129,55 @@ def test_it_learns_what_is_said_and_changes_nothing_else(init: Path, tmp_path: P
 
 
 def test_silence_says_nothing(init: Path, tmp_path: Path) -> None:
-    data = spoken(tmp_path / "corpus", {"a": ("raise it", np.zeros(9_000))})
+    data = spoken(tmp_path / "corpus", {"a": ("raise it", 0.5 * np.sin(np.arange(9_000)))})
     parts = build(config(data, init, tmp_path / "run", sources=("commands",), batch_size=1))
     (batch,) = parts.validators["sounds"].batches()
+    assert parts.network.said(batch)[batch["inputs/audio/mask"]][:, NOTHING].max() < 0
+    batch["inputs/audio/mask"] = torch.zeros_like(batch["inputs/audio/mask"])
     assert read(parts.network.said(batch)) == [[]]
-    outcome = parts.objective(parts.network, batch)
-    outcome.loss.backward()
-    assert bool(outcome.loss.isfinite())
-    grads = [one.grad for one in parts.network.parameters() if one.grad is not None]
-    assert all(bool(one.isfinite().all()) for one in grads)
 
 
-def test_what_is_too_long_or_says_nothing_is_replaced(init: Path, tmp_path: Path) -> None:
-    tone = 0.5 * np.sin(np.arange(9_000) * 0.1)
-    long = 0.5 * np.sin(np.arange(SEGMENT + 1) * 0.1)
-    data = spoken(tmp_path / "corpus", {"a": ("raise it", tone), "b": ("", tone), "c": ("it", long)})
+@pytest.mark.parametrize(
+    ("said", "sound", "why"),
+    [
+        ("", TONE, "it has no transcript"),
+        (" \n", TONE, "it has no transcript"),
+        ("it", 0.5 * np.sin(np.arange(SEGMENT + 1) * 0.1), "longer than a segment of 65280 samples"),
+        ("it", np.zeros(9_000), "its sound is silent"),
+        ("日本" * 40, TONE, r"its transcript needs \d{3} patches, and \d+ have sound"),
+        (
+            "it " * 20,
+            TONE,
+            r"its transcript needs 39 patches, and \d+ have sound",
+        ),  # nothing is said between equal ones
+    ],
+    ids=["no transcript", "white space", "too long", "silent", "too much", "repeated"],
+)
+def test_what_cannot_be_learned_is_replaced(init: Path, tmp_path: Path, said: str, sound: np.ndarray, why: str) -> None:
+    data = spoken(tmp_path / "corpus", {"a": ("raise it", TONE), "b": (said, sound)})
     parts = build(config(data, init, tmp_path / "run", sources=("commands",), batch_size=6))
-    batch, damage = parts.batches.make(0)
-    assert len(batch["pieces"]) == 6
-    told = " ".join(map(str, damage))
-    assert "it has no transcript" in told and "longer than a segment of 65280 samples" in told
+    _, damage = parts.batches.make(0)
+    assert damage and all(re.search(why, str(one)) for one in damage)
+    left_out = list[ExampleError]()
+    (batch,) = parts.validators["sounds"].batches(left_out.append)
+    assert len(batch["pieces"]) == 1 and re.search(why, str(*left_out))
+    assert bool(parts.objective(parts.network, batch).loss.isfinite())
+
+
+def test_the_released_table_of_positions_gets_waves_where_a_segment_has_patches(
+    corpus: Path, init: Path, tmp_path: Path
+) -> None:
+    vocabulary = Vocabulary.nano()
+    size = ModelConfig.named("nano_generalist", vocab_size=vocabulary.padded_size)
+    tower = dataclasses.replace(size.audio_tower, num_positions=514)
+    NetworkBundle(vocabulary).write(tmp_path / "init", UnifiedIO2(size.replace(audio_tower=tower, freeze_vit=True)))
+    parts = build(config(corpus, tmp_path / "init", tmp_path / "run"))
+    positions = parts.network.network.towers["audio"].positions
+    before = build(config(corpus, tmp_path / "init", tmp_path / "run", position_strength=0.0))
+    moved = (positions != before.network.network.towers["audio"].positions).any(1).nonzero().flatten()
+    assert moved.tolist() == list(range(2, 130))
+    parts.objective(parts.network, parts.batches[0]).loss.backward()
+    assert positions.grad is not None, "a tower that its size freezes learns"
 
 
 def test_it_resumes_to_the_bit_and_a_network_begins_with_it(corpus: Path, init: Path, tmp_path: Path) -> None:
@@ -163,6 +197,8 @@ def test_mistakes_are_named(corpus: Path, init: Path, tmp_path: Path) -> None:
         SoundEncoderRun(data=str(corpus), out=str(tmp_path))
     with pytest.raises(UsageError, match="sources: give at least one"):
         config(corpus, init, tmp_path, sources=())
+    with pytest.raises(UsageError, match="accumulate: batches of transcribed sounds do not add up"):
+        config(corpus, init, tmp_path, accumulate=2)
     unnamed = shutil.copytree(init, tmp_path / "unnamed", ignore=shutil.ignore_patterns("vocabulary.model"))
     with pytest.raises(TrainError, match=r"init: .* has no vocabulary; put its tokenizer.model into the folder"):
         build(config(corpus, unnamed, tmp_path))
