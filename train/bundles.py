@@ -44,6 +44,14 @@ class AgentBundle:
         write_checkpoint_files(folder, model, self.robots)
 
 
+class HasNetwork(Protocol):
+    """A model that is trained around a network, such as one with heads that read it."""
+
+    @property
+    def network(self) -> UnifiedIO2:
+        """The network, which is used later."""
+
+
 @dataclass(frozen=True)
 class NetworkBundle:
     """A network that `embodio.model.load` and `init=` read.
@@ -59,3 +67,18 @@ class NetworkBundle:
         save_weights(model, folder)
         write_bytes(folder / VOCABULARY, self.vocabulary.to_bytes())
         write_sums(folder, (VOCABULARY,))
+
+
+@dataclass(frozen=True)
+class InnerNetworkBundle:
+    """The network alone of a model around one, for `init=` of the next stage.
+
+    Attributes:
+        vocabulary: names the rows of its text table.
+    """
+
+    vocabulary: Vocabulary
+
+    def write(self, folder: Path, model: HasNetwork) -> None:
+        """Writes weights, config, vocabulary and checksums."""
+        NetworkBundle(self.vocabulary).write(folder, model.network)

@@ -49,6 +49,15 @@ class Objective(Protocol[Network_contra]):
         """The outcome of a batch on the model's device."""
 
 
+class OwnObjective:
+    """The outcome that a model, itself, gives of a batch."""
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Outcome:
+        """The outcome of a batch."""
+        found: Outcome = model(batch)
+        return found
+
+
 @runtime_checkable
 class WeightedObjective(Protocol[Network_contra]):
     """An objective whose loss is a sum of means, and which can divide by other counts than those of its own batch.

@@ -140,6 +140,13 @@ class NumberedBatches(ABC, Generic[Task]):
         inside = f"record {place.episode}" if place.step == WHOLE else f"episode {place.episode}, step {place.step}"
         return f"position {position}: {f'{name}, ' if name else ''}{place.dataset}, {inside}"
 
+    def _all_whole(
+        self, step: int, make: Callable[[Task, int, int], Made]
+    ) -> tuple[list[Made], tuple[ExampleError, ...]]:
+        """The results of `_first_whole` for the places of batch `step`, and the errors of the others."""
+        damage: list[ExampleError] = []
+        return [self._first_whole(position, damage, make) for position in self.positions(step)], tuple(damage)
+
     def _first_whole(self, position: int, damage: list[ExampleError], make: Callable[[Task, int, int], Made]) -> Made:
         """The result of `make` for the first record for this place that gives one.
 

@@ -73,13 +73,11 @@ def build(config: ImageEncoderRun) -> Parts[ImageEncoderTraining]:
     import torch
 
     from embodio.datasets.errors import DatasetError
+    from embodio.train.bundles import InnerNetworkBundle
     from embodio.train.image_encoder.labels import Words
-    from embodio.train.image_encoder.network import (
-        ImageEncoderBundle,
-        ImageEncoderObjective,
-        ImageEncoderTraining,
-    )
+    from embodio.train.image_encoder.network import ImageEncoderTraining
     from embodio.train.image_encoder.pictures import LabelledBatches, held_out_pictures
+    from embodio.train.objective import OwnObjective
     from embodio.train.starting_weights import digest_if_here
     from embodio.train.tokenizers.media import CorpusMedia
     from embodio.train.validation import Validator
@@ -97,8 +95,8 @@ def build(config: ImageEncoderRun) -> Parts[ImageEncoderTraining]:
     return Parts(
         network=ImageEncoderTraining(network, vocabulary, words.words, config.loss),
         batches=LabelledBatches(train, words, vocabulary, config.seed, config.batch_size, canvas, patch),
-        objective=ImageEncoderObjective(),
-        bundle=ImageEncoderBundle(vocabulary),
+        objective=OwnObjective(),
+        bundle=InnerNetworkBundle(vocabulary),
         validators={
             "pictures": Validator(
                 held_out_pictures(kept, words, vocabulary, canvas, patch, config.batch_size, config.holdout)

@@ -61,7 +61,9 @@ def build(config: SoundEncoderRun) -> Parts[SoundEncoderTraining]:
         DatasetError: there are no sounds, or no transcripts.
         TrainError, ModelError: the network cannot be read, or it hears nothing.
     """
-    from embodio.train.sound_encoder.network import SoundEncoderBundle, SoundEncoderObjective, SoundEncoderTraining
+    from embodio.train.bundles import InnerNetworkBundle
+    from embodio.train.objective import OwnObjective
+    from embodio.train.sound_encoder.network import SoundEncoderTraining
     from embodio.train.sound_encoder.sounds import TranscribedBatches, held_out_sounds
     from embodio.train.sound_encoder.transcripts import Pieces
     from embodio.train.starting_weights import digest_if_here
@@ -75,8 +77,8 @@ def build(config: SoundEncoderRun) -> Parts[SoundEncoderTraining]:
     return Parts(
         network=SoundEncoderTraining(network, pieces),
         batches=TranscribedBatches(train, pieces, config.seed, config.batch_size, size, patch),
-        objective=SoundEncoderObjective(),
-        bundle=SoundEncoderBundle(vocabulary),
+        objective=OwnObjective(),
+        bundle=InnerNetworkBundle(vocabulary),
         validators={"sounds": Validator(held_out_sounds(kept, pieces, size, patch, config.batch_size, config.holdout))},
         identity={
             "sounds": {"train": train.digest, "validation": kept.digest},

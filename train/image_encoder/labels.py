@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError, UnusableRecord
+from embodio.datasets.errors import DatasetError, FeatureError
 from embodio.datasets.records.facts import texts_of, things_of
 from embodio.datasets.records.record import Record
 from embodio.model.config.parts import Size
@@ -91,14 +91,8 @@ class Words:
             CorruptRecordError, FeatureError: some are damaged, and the others have no words.
         """
         counts, damage = Counter[str](), list[DatasetError]()
-        for source in media.sources:
-            for index in range(len(source)):
-                try:
-                    counts.update(set(_WORD.findall(" ".join(_taught(source.record(index))).lower())))
-                except UnusableRecord:
-                    continue
-                except (CorruptRecordError, FeatureError) as error:
-                    damage.append(error)
+        for words in media.each(lambda record: set(_WORD.findall(" ".join(_taught(record)).lower())), damage):
+            counts.update(words)
         if damage and not counts:
             raise damage[0]
         kept = [word for word, count in counts.most_common(config.most) if count >= config.fewest]

@@ -7,8 +7,6 @@ answer, and gives it by the tables with which the decoder will write it. Linear 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +16,6 @@ from embodio.model.layers.token_sequence import concatenate
 from embodio.model.network.batch import Batch
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.vocabulary import VALUE_BINS, Vocabulary
-from embodio.train.bundles import NetworkBundle
 from embodio.train.image_encoder.labels import NO_WORD
 from embodio.train.image_encoder.settings import SightLossConfig
 from embodio.train.objective import Figure, Outcome
@@ -168,30 +165,6 @@ class _TiedWords(nn.Module):
     def forward(self, features: Tensor, rows: Tensor) -> Tensor:
         """Features [n, D] to logits float32 [n, words]; `rows` [words, D]."""
         return (functional.linear(self.head(features) * features.shape[-1] ** -0.5, rows) + self.bias).float()
-
-
-class ImageEncoderObjective:
-    """The loss of a batch of labelled pictures."""
-
-    def __call__(self, model: ImageEncoderTraining, batch: Batch) -> Outcome:
-        """The outcome of a batch."""
-        found: Outcome = model(batch)
-        return found
-
-
-@dataclass(frozen=True)
-class ImageEncoderBundle:
-    """Writes the network alone, for `init=` of the next stage.
-
-    Attributes:
-        vocabulary: names the rows of its text table.
-    """
-
-    vocabulary: Vocabulary
-
-    def write(self, folder: Path, model: ImageEncoderTraining) -> None:
-        """Writes weights, config, vocabulary and checksums."""
-        NetworkBundle(self.vocabulary).write(folder, model.network)
 
 
 def _many_hot(numbers: Tensor, words: int) -> Tensor:

@@ -8,17 +8,12 @@ spoken sentence is like what it gets of a written one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from embodio.model.network.batch import Batch
 from embodio.model.network.network import UnifiedIO2
-from embodio.model.tokens.vocabulary import Vocabulary
-from embodio.train.bundles import NetworkBundle
 from embodio.train.objective import Figure, Outcome
 from embodio.train.sound_encoder.transcripts import FIRST, NOTHING, Pieces
 
@@ -77,27 +72,3 @@ def read(heard: Tensor) -> list[list[int]]:
     """What is most likely said in each of B sounds: the best pieces of the patches [B, P, pieces], each run once."""
     best = heard.argmax(dim=-1).cpu()
     return [[piece for piece in torch.unique_consecutive(row).tolist() if piece != NOTHING] for row in best]
-
-
-class SoundEncoderObjective:
-    """The loss of a batch of transcribed sounds."""
-
-    def __call__(self, model: SoundEncoderTraining, batch: Batch) -> Outcome:
-        """The outcome of a batch."""
-        found: Outcome = model(batch)
-        return found
-
-
-@dataclass(frozen=True)
-class SoundEncoderBundle:
-    """Writes the network alone, for `init=` of the next stage.
-
-    Attributes:
-        vocabulary: names the rows of its text table.
-    """
-
-    vocabulary: Vocabulary
-
-    def write(self, folder: Path, model: SoundEncoderTraining) -> None:
-        """Writes weights, config, vocabulary and checksums."""
-        NetworkBundle(self.vocabulary).write(folder, model.network)

@@ -49,9 +49,8 @@ class TranscribedBatches(NumberedBatches[CorpusMedia]):
 
     def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
         """Batch number `step`, and what was wrong with the sounds that were replaced in it."""
-        damage: list[ExampleError] = []
-        rows = [self._first_whole(position, damage, self._row) for position in self.positions(step)]
-        return collate(rows, drop_full_masks=False, allocate=allocate), tuple(damage)
+        rows, damage = self._all_whole(step, self._row)
+        return collate(rows, drop_full_masks=False, allocate=allocate), damage
 
     def _row(self, media: CorpusMedia, record: int, position: int) -> dict[str, np.ndarray]:
         segment, generator = segment_samples(self._size[0]), generator_at(self._seed, position)

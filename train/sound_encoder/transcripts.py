@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
-from embodio.datasets.errors import CorruptRecordError, DatasetError, FeatureError, UnusableRecord
+from embodio.datasets.errors import DatasetError
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.tokenizers.media import CorpusMedia
 
@@ -35,23 +36,14 @@ class Pieces:
         Raises:
             DatasetError: no record has a transcript; the error of the first damaged one, if some are damaged.
         """
-        found, damage = set[int](), list[DatasetError]()
-        for source in media.sources:
-            for index in range(len(source)):
-                try:
-                    found.update(vocabulary.encode(source.record(index).transcript.strip()))
-                except UnusableRecord:
-                    continue
-                except (CorruptRecordError, FeatureError) as error:
-                    damage.append(error)
+        damage: list[DatasetError] = []
+        found = set(chain.from_iterable(media.each(lambda one: vocabulary.encode(one.transcript.strip()), damage)))
+        if damage and not found:
+            raise damage[0]
         if not found:
-            raise (
-                damage[0]
-                if damage
-                else DatasetError(
-                    f"sources: no record of {', '.join(media.names)} has a transcript; name sources of speech, such as "
-                    "commands"
-                )
+            raise DatasetError(
+                f"sources: no record of {', '.join(media.names)} has a transcript; name sources of speech, such as "
+                "commands"
             )
         return cls(vocabulary, sorted(found))
 

@@ -14,7 +14,15 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from embodio.datasets.errors import DatasetError, ExampleError, NoSuchFiles, SkippedRecord, UnusableRecord
+from embodio.datasets.errors import (
+    CorruptRecordError,
+    DatasetError,
+    ExampleError,
+    FeatureError,
+    NoSuchFiles,
+    SkippedRecord,
+    UnusableRecord,
+)
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.record import Record, RecordSource
 from embodio.datasets.stream.numbered_batches import made
@@ -95,6 +103,24 @@ class CorpusMedia:
         if record.sound is None:
             raise UnusableRecord(*self.place(index)[:2], "it has no sound")
         return record, record.sound.load()
+
+    def each(self, read: Callable[[Record], Made], damage: list[DatasetError]) -> Iterator[Made]:
+        """What `read` makes of each record, without its media, but of those that training skips.
+
+        Args:
+            read: called with each record.
+            damage: errors of damaged records are added here.
+        """
+        for source in self.sources:
+            for index in range(len(source)):
+                try:
+                    found = read(source.record(index))
+                except UnusableRecord:
+                    continue
+                except (CorruptRecordError, FeatureError) as error:
+                    damage.append(error)
+                    continue
+                yield found
 
     @cached_property
     def _ends(self) -> list[int]:

@@ -43,11 +43,10 @@ class PictureBatches(NumberedBatches[CorpusMedia]):
 
     def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
         """Batch number `step`, and what was wrong with the pictures that were replaced in it."""
-        damage: list[ExampleError] = []
-        shown = [self._first_whole(position, damage, self._picture) for position in self.positions(step)]
+        shown, damage = self._all_whole(step, self._picture)
         out = allocate((len(shown), *shown[0].shape), np.dtype(np.uint8))
         np.stack(shown, out=out)
-        return {"images": torch.from_numpy(out)}, tuple(damage)
+        return {"images": torch.from_numpy(out)}, damage
 
     def _picture(self, media: CorpusMedia, record: int, position: int) -> Picture:
         return drawn(media.picture(record), self._canvas, self._crop, generator_at(self._seed, position))

@@ -41,9 +41,8 @@ class SoundBatches(NumberedBatches[CorpusMedia]):
 
     def make(self, step: int, allocate: Allocate = np.empty) -> tuple[Batch, tuple[ExampleError, ...]]:
         """Batch number `step`, and what was wrong with the sounds that were replaced in it."""
-        damage: list[ExampleError] = []
-        pieces = [self._first_whole(position, damage, self._piece) for position in self.positions(step)]
-        return self._collate(pieces, allocate=allocate), tuple(damage)
+        pieces, damage = self._all_whole(step, self._piece)
+        return self._collate(pieces, allocate=allocate), damage
 
     def _piece(self, media: CorpusMedia, record: int, position: int) -> Floats:
         return drawn_piece(media.sound(record), self._samples, generator_at(self._seed, position))

@@ -33,6 +33,7 @@ from embodio.train.sound_encoder.transcripts import FIRST, NOTHING, OTHER, Piece
 from embodio.train.tokenizers.media import CorpusMedia
 from tests.support.datasets.tiny_corpus import write_tiny_corpus
 from tests.support.train.media_corpus import wav, write_shard
+from tests.support.train.networks import write_generalist
 from tests.support.train.runs import same_files
 
 SEGMENT = 65_280
@@ -46,12 +47,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def init(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("network")
-    vocabulary = Vocabulary.nano()
-    torch.manual_seed(0)
-    network = UnifiedIO2(ModelConfig.named("nano_generalist", vocab_size=vocabulary.padded_size))
-    NetworkBundle(vocabulary).write(folder, network)
-    return folder
+    return write_generalist(tmp_path_factory.mktemp("network"))
 
 
 def config(corpus: Path, init: Path, out: Path, **changes: Any) -> SoundEncoderRun:
