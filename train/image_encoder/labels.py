@@ -131,7 +131,8 @@ class Words:
 def on_canvas(picture: LabelledPicture, canvas: Size, patch: int) -> PatchLabels:
     """The labels of a picture on the grid of patches of the canvas that it is fitted onto.
 
-    A patch belongs to the thing that covers most of it, if that covers at least a thirty-second.
+    A patch belongs to the thing that covers most of it, if that covers at least a thirty-second and its box, where it
+    has an area, reaches into the patch: a mask, scaled to whole pixels of the canvas, may cross its edge by one.
     """
     fit = ImageFit.of((picture.image.shape[0], picture.image.shape[1]), canvas)
     rows, columns = canvas[0] // patch, canvas[1] // patch
@@ -145,9 +146,12 @@ def on_canvas(picture: LabelledPicture, canvas: Size, patch: int) -> PatchLabels
         things[inside] = resize_nearest(picture.masks[..., None].astype(np.float32), fit.content)[..., 0]
         most = np.full(rows * columns, _LEAST * patch * patch)
         shares = fit.boxes_to_canvas(picture.boxes) / np.tile(canvas, 2)
+        places = np.stack(np.divmod(np.arange(rows * columns), columns), axis=1)
         for number, (name, share) in enumerate(zip(picture.names, shares, strict=True), start=1):
             count = (things == number).reshape(rows, patch, columns, patch).sum((1, 3)).ravel()
-            taken = shown & (count > most)
+            first, end = (share * np.tile([rows, columns], 2)).reshape(2, 2)  # in patches
+            reached = ((first < places + 1) & (end > places)).all(1) | (first >= end).any()
+            taken = shown & (count > most) & reached
             most = np.where(taken, count, most)
             owner[taken] = number - 1
             words[taken] = NO_WORD

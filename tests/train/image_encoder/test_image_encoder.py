@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from embodio.datasets.errors import DatasetError, FeatureError
@@ -67,6 +67,7 @@ def test_words_are_those_of_names_and_captions(corpus: Path) -> None:
 
 
 @settings(max_examples=40, deadline=None)
+@example(1589579, (62, 39))  # its mask crosses the edge of a patch by a pixel, its box does not
 @given(st.integers(0, 2**31), st.tuples(st.integers(20, 90), st.integers(20, 90)))
 def test_a_view_keeps_each_thing_in_its_box(seed: int, size: tuple[int, int]) -> None:
     generator = np.random.default_rng(seed)
