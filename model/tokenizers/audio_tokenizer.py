@@ -15,7 +15,13 @@ from embodio.model.config.parts import AudioTokenizerConfig
 from embodio.model.errors import BatchError, ConfigError
 from embodio.model.layers.attention import attend
 from embodio.model.pauses import pause
-from embodio.model.tokenizers.tokenizer_layers import nearest_codes, normalised_rows, require_codes, sinusoid_table
+from embodio.model.tokenizers.tokenizer_layers import (
+    exactly,
+    nearest_codes,
+    normalised_rows,
+    require_codes,
+    sinusoid_table,
+)
 
 NORM_EPSILON = 1e-6
 
@@ -60,9 +66,10 @@ class AudioTokenizer(nn.Module):
 
     @torch.no_grad()
     def encode(self, spectrograms: Tensor) -> Tensor:
-        """Codes int64 [B, N] of spectrograms, time step by time step; see `latents` for the argument and the error."""
-        latents = functional.normalize(self.latents(spectrograms).float(), dim=-1)
-        return nearest_codes(latents, normalised_rows(self.codebook)).transpose(1, 2).flatten(1)
+        """Codes int64 [B, N] of spectrograms, time step by time step, the same under autocast; see `latents`."""
+        with exactly(spectrograms.device):
+            latents = functional.normalize(self.latents(spectrograms).float(), dim=-1)
+            return nearest_codes(latents, normalised_rows(self.codebook)).transpose(1, 2).flatten(1)
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from embodio.model.config.parts import ImageTokenizerConfig
 from embodio.model.errors import BatchError, ConfigError
 from embodio.model.pauses import pause
-from embodio.model.tokenizers.tokenizer_layers import nearest_codes, require_codes
+from embodio.model.tokenizers.tokenizer_layers import exactly, nearest_codes, require_codes
 
 
 class ImageTokenizer(nn.Module):
@@ -58,8 +58,9 @@ class ImageTokenizer(nn.Module):
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
-        """Codes int64 [B, N] of images; see `latents` for the argument and the error."""
-        return nearest_codes(self.latents(images), self.codebook).flatten(1)
+        """Codes int64 [B, N] of images, the same under autocast; see `latents` for the argument and the error."""
+        with exactly(images.device):
+            return nearest_codes(self.latents(images), self.codebook).flatten(1)
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:

@@ -13,6 +13,11 @@ SEARCH_ROWS = 4096
 """Vectors compared with the codebook at a time; bounds the memory of the search."""
 
 
+def exactly(device: torch.device) -> torch.autocast:
+    """A context for what must not depend on the precision of a training: codes made in 16 bits are other codes."""
+    return torch.autocast(device.type, enabled=False)
+
+
 def nearest_codes(vectors: Tensor, codebook: Tensor) -> Tensor:
     """Index of the nearest code of each vector by Euclidean distance, computed in float32.
 
@@ -27,8 +32,11 @@ def nearest_codes(vectors: Tensor, codebook: Tensor) -> Tensor:
     half_squares = codebook.square().sum(dim=1) / 2
     rows = vectors.float().reshape(-1, codebook.shape[1])
     # |v - c|^2 / 2 without |v|^2, which is the same for every code.
-    nearest = [torch.addmm(half_squares, part, codebook.T, alpha=-1).argmin(dim=1) for part in rows.split(SEARCH_ROWS)]
-    return torch.cat(nearest).view(vectors.shape[:-1])
+    with exactly(rows.device):
+        found = [
+            torch.addmm(half_squares, part, codebook.T, alpha=-1).argmin(dim=1) for part in rows.split(SEARCH_ROWS)
+        ]
+    return torch.cat(found).view(vectors.shape[:-1])
 
 
 def require_codes(codes: Tensor, num_codes: int, length: int, where: str) -> None:

@@ -57,6 +57,20 @@ def test_codes_in_their_own_places_survive() -> None:
     assert torch.equal(nearest_codes(codebook, codebook), torch.arange(50))
 
 
+def test_codes_do_not_depend_on_the_precision_of_a_training(golden: GoldenNetwork) -> None:
+    generator = torch.Generator().manual_seed(0)
+    image, audio = golden.model.tokenizers["image"], golden.model.tokenizers["audio"]
+    assert isinstance(image, ImageTokenizer) and isinstance(audio, AudioTokenizer)
+    pictures = torch.rand(8, *image.config.image_size, 3, generator=generator) * 2 - 1
+    sounds = torch.randn(8, *reversed(audio.config.spectrogram_size), audio.config.channels, generator=generator)
+    vectors = torch.randn(4096, image.codebook.shape[1], generator=generator)
+    codes = image.encode(pictures), audio.encode(sounds), nearest_codes(vectors, image.codebook)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert not torch.equal(nearest_codes(image.latents(pictures), image.codebook).flatten(1), codes[0])
+        found = image.encode(pictures), audio.encode(sounds), nearest_codes(vectors, image.codebook)
+    assert all(torch.equal(one, two) for one, two in zip(found, codes, strict=True))
+
+
 def test_tokens_count_where_both_are_given(golden: GoldenNetwork) -> None:
     ids = golden.outputs["all/target/image/target_tokens"].long().flip(0)
     batch = golden.only(("text",), ("image",)) | {"targets/image/tokens": ids}

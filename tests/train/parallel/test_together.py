@@ -178,7 +178,9 @@ def failing_saves(config: ToyConfig) -> list[str]:
         write_shards(folder, *rest)
         if world.is_first:
             [path, *_] = sorted(folder.iterdir())
-            path.write_bytes(path.read_bytes()[:-1] + b"?")
+            with path.open("r+b") as file:  # in place: the other process may be reading it
+                file.seek(-1, os.SEEK_END)
+                file.write(b"?")
 
     found = list[str]()
     folder = Path(config.out) / "checkpoint"
