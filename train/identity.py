@@ -11,9 +11,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from embodio.datasets.episodes.digests import DIGITS
+from embodio.model.config.model import ModelConfig
+from embodio.model.network.network import UnifiedIO2
 from embodio.train.errors import ResumeError
 from embodio.train.run_config import RunConfig
+
+_NETWORK = "network"
 
 Identity = Mapping[str, Any]
 """Plain JSON values by name. Three names have a meaning: `sources` (name of a data set -> what it is), `init` (sha256
@@ -28,6 +34,19 @@ _SPECIAL = ("sources", "init", "libraries")
 def libraries() -> dict[str, str]:
     """Name -> version of the libraries that decide the last bits of a run's numbers."""
     return {name: version(name) for name in ("numpy", "torch")}
+
+
+def architecture(model: nn.Module) -> Identity:
+    """The "network" of an identity: the configuration of the network that a run trains, or trains something around."""
+    network = getattr(model, "network", model)
+    return {_NETWORK: network.config.to_dict()} if isinstance(network, UnifiedIO2) else {}
+
+
+def with_later_fields(identity: Identity) -> Identity:
+    """An identity from a file, with what its network's configuration lacks as it meant it at that time."""
+    if _NETWORK not in identity:
+        return identity
+    return {**identity, _NETWORK: ModelConfig.from_dict(identity[_NETWORK]).to_dict()}
 
 
 def require_same_inputs(folder: Path, old: Identity, new: Identity, settings: Sequence[str] = ()) -> None:

@@ -20,6 +20,7 @@ from embodio.datasets.rlds.writer import RLDSWriter
 from embodio.datasets.tasks.next_action import NextActionConfig
 from embodio.datasets.tasks.next_state import NextStateConfig
 from embodio.datasets.tasks.plan import PlanConfig
+from embodio.model.config.sizes import SIZES
 from embodio.model.weights.checksums import SUMS_FILE, write_sums
 from embodio.train.config import TrainConfig
 from embodio.train.errors import ResumeError
@@ -295,3 +296,19 @@ def test_settings_of_tasks_are_compared_wherever_a_checkpoint_keeps_them() -> No
     assert setting_differences(ahead, usual) != []
     again = dataclasses.replace(usual, tasks={"next_action": NextActionConfig(goal_ahead=5)})
     assert setting_differences(ahead, again) == []
+
+
+def test_a_size_that_means_another_network_since_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = SIZES["nano"]
+    monkeypatch.setitem(SIZES, "nano", lambda rows: {**made(rows), "code_dropout": 0.5})
+    with pytest.raises(ResumeError, match=r"network\.code_dropout: was 0\.0, is 0\.5"):
+        train(settings(place / "data", place / "run"))
+
+
+def test_a_run_goes_on_though_networks_have_a_new_field(place: Path) -> None:
+    checkpoint = place / "run" / "checkpoint"
+    state = json.loads((checkpoint / "training.json").read_text())
+    assert state["identity"]["network"].pop("code_dropout") == 0.0
+    (checkpoint / "training.json").write_text(json.dumps(state))
+    write_sums(checkpoint, [path.name for path in checkpoint.iterdir() if path.name != SUMS_FILE])
+    assert train(settings(place / "data", place / "run", stop_after=1)) == 0

@@ -31,7 +31,14 @@ from embodio.train.checkpoints.kept import (
     settle,
 )
 from embodio.train.errors import ResumeError, TrainError
-from embodio.train.identity import Identity, libraries, require_same_inputs, setting_differences
+from embodio.train.identity import (
+    Identity,
+    architecture,
+    libraries,
+    require_same_inputs,
+    setting_differences,
+    with_later_fields,
+)
 from embodio.train.network.lora import merged
 from embodio.train.objective import Network
 from embodio.train.optimisers.optimiser import (
@@ -106,7 +113,7 @@ def first_run(
 
     Args:
         model: with its first weights, on its device.
-        identity: of the inputs of the experiment; the libraries are added.
+        identity: of the inputs of the experiment; the libraries and the network's architecture are added.
         config: settings of the run.
         fixed: see `Run`.
 
@@ -115,7 +122,8 @@ def first_run(
     """
     average = WeightAverage(model, config.optimiser.ema, fixed) if config.optimiser.ema else None
     optimiser = make_optimiser(model, config.optimiser)
-    return Run(model, optimiser, average, identity={**identity, "libraries": libraries()}, fixed=fixed)
+    identity = {**identity, "libraries": libraries(), **architecture(model)}
+    return Run(model, optimiser, average, identity=identity, fixed=fixed)
 
 
 def save_run(folder: Path, run: Run[Network], bundle: Bundle[Network], config: RunConfig) -> None:
@@ -243,7 +251,7 @@ def restore_run(
             stacklevel=2,
         )
     old = state["identity"] if "identity" in state else older(folder)
-    require_same_inputs(folder, old, run.identity, setting_differences(state["config"], config))
+    require_same_inputs(folder, with_later_fields(old), run.identity, setting_differences(state["config"], config))
     run.identity = {**run.identity, "init": old.get("init", "")}
     tensors = read(folder, run)
     _require_shapes(folder, tensors, run)
