@@ -17,6 +17,7 @@ from embodio.model.network.batch import Allocate, Batch, collate
 from embodio.model.processing.audio import spectrogram_to_patches
 from embodio.model.processing.audio_features import segment_samples
 from embodio.model.processing.processor import segment_spectrogram
+from embodio.model.tokens.vocabulary import VocabularyError
 from embodio.train.sound_encoder.transcripts import Pieces
 from embodio.train.tokenizers.media import CorpusMedia, held_out_in_batches
 from embodio.train.validation import HeldOutBatches
@@ -89,8 +90,11 @@ def _heard(
 ) -> dict[str, np.ndarray]:
     """The fields of a record, its sound changed; UnusableRecord if what is said cannot be heard in it."""
     record, sound = media.with_sound(index)
-    said, longest = pieces.numbers(record.transcript), segment_samples(size[0])
-    why = ""
+    longest, why = segment_samples(size[0]), ""
+    try:
+        said = pieces.numbers(record.transcript)
+    except VocabularyError as error:
+        raise UnusableRecord(*media.place(index)[:2], f"its transcript: {error}") from error
     if not said:
         why = "it has no transcript"
     elif len(sound) > longest:

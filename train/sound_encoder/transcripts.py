@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import chain
 
 from embodio.datasets.errors import DatasetError
-from embodio.model.tokens.vocabulary import Vocabulary
+from embodio.datasets.records.record import Record
+from embodio.model.tokens.vocabulary import Vocabulary, VocabularyError
 from embodio.train.tokenizers.media import CorpusMedia
 
 NOTHING = 0
@@ -31,13 +32,20 @@ class Pieces:
 
     @classmethod
     def of(cls, media: CorpusMedia, vocabulary: Vocabulary) -> Pieces:
-        """Those of all transcripts of a split, read without its sounds; records that training skips do not count.
+        """Those of all transcripts of a split, read without its sounds; records that training leaves out do not count.
 
         Raises:
             DatasetError: no record has a transcript; the error of the first damaged one, if some are damaged.
         """
+
+        def read(record: Record) -> list[int]:
+            try:
+                return vocabulary.encode(record.transcript.strip())
+            except VocabularyError:
+                return []
+
         damage: list[DatasetError] = []
-        found = set(chain.from_iterable(media.each(lambda one: vocabulary.encode(one.transcript.strip()), damage)))
+        found = set(chain.from_iterable(media.each(read, damage)))
         if damage and not found:
             raise damage[0]
         if not found:

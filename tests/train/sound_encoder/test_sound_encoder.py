@@ -140,6 +140,7 @@ def test_silence_says_nothing(init: Path, tmp_path: Path) -> None:
         (" \n", TONE, "it has no transcript"),
         ("it", 0.5 * np.sin(np.arange(SEGMENT + 1) * 0.1), "longer than a segment of 65280 samples"),
         ("it", np.zeros(9_000), "its sound is silent"),
+        ("raise \ud800it", TONE, "its transcript: the text holds a lone surrogate at character 6"),
         ("日本" * 40, TONE, r"its transcript needs \d{3} patches, and \d+ have sound"),
         (
             "it " * 20,
@@ -147,7 +148,7 @@ def test_silence_says_nothing(init: Path, tmp_path: Path) -> None:
             r"its transcript needs 39 patches, and \d+ have sound",
         ),  # nothing is said between equal ones
     ],
-    ids=["no transcript", "white space", "too long", "silent", "too much", "repeated"],
+    ids=["no transcript", "white space", "too long", "silent", "surrogate", "too much", "repeated"],
 )
 def test_what_cannot_be_learned_is_replaced(init: Path, tmp_path: Path, said: str, sound: np.ndarray, why: str) -> None:
     data = spoken(tmp_path / "corpus", {"a": ("raise it", TONE), "b": (said, sound)})
