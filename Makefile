@@ -4,12 +4,12 @@ BIN := .venv/bin
 ROOMS := agent benchmarks datasets envs model train
 # nproc obeys OMP_NUM_THREADS, which says nothing about how many tests may run at once.
 JOBS ?= $(shell env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-OUT ?= runs/lift-nano
+OUT ?= runs/embodio-nano
 
 .PHONY: help run test check setup setup-all vima clean
 
 help:
-	@echo "make run      watch the agent lift-nano try ten times to lift a cube (it lifts nine), then a report with videos"
+	@echo "make run      tell embodio-nano ten times by a voice to lift a cube, then a report with videos and a tour"
 	@echo "make test     lint, types and all tests"
 	@echo "make check    lint, format and types only"
 	@echo "make setup    only install what \`make run\` needs, into .venv"
@@ -17,9 +17,11 @@ help:
 	@echo "make clean    remove .venv and caches; runs and data are kept"
 
 run: setup
-	@$(BIN)/embodio-rollout agent=lift-nano env=robosuite/lift episodes=10 seed=10000 video=3 restart=true out=$(OUT)
+	@$(BIN)/embodio-rollout agent=embodio-nano env=robosuite/lift spoken=lift-aloud episodes=10 seed=10000 video=3 \
+		restart=true out=$(OUT)
+	@$(BIN)/embodio-tour out=$(OUT)/tour
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] && command -v xdg-open >/dev/null; then \
-		xdg-open $(OUT)/report.html >/dev/null 2>&1 || true; \
+		xdg-open $(OUT)/tour/tour.html >/dev/null 2>&1 || true; \
 	fi
 
 # Tests start hundreds of processes, each of which would compile our sources where Python is told to keep no bytecode.

@@ -22,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
@@ -160,12 +161,16 @@ def install(name: str) -> None:
     """
     if sys.prefix == sys.base_prefix:
         raise InstallError("This installs into a virtual environment only; run: make setup")
-    steps = "torch, simulator and embodio" + (", tests, lint and extras" if "dev" in EXTRAS[name] else "")
-    print(f"Installing {steps} into {sys.prefix}; this takes a few minutes.", flush=True)
-    install_torch()
-    need(*requirements(EXTRAS[name]))
-    need("--no-deps", *bare(EXTRAS[name]))
-    need("--no-deps", "-e", str(REPO))
+    libraries, simulators = requirements(EXTRAS[name]), bare(EXTRAS[name])
+    steps: tuple[tuple[str, Callable[[], None]], ...] = (
+        (pinned("torch"), install_torch),
+        (f"{len(libraries)} libraries and what they need", lambda: need(*libraries)),
+        (f"{', '.join(simulators)}, and embodio", lambda: need("--no-deps", *simulators, "-e", str(REPO))),
+    )
+    print(f"Installing into {sys.prefix}; this takes a few minutes.", flush=True)
+    for number, (what, step) in enumerate(steps, start=1):
+        print(f"  {number} of {len(steps)}: {what}", flush=True)
+        step()
     require_right_torch()
     stamp(name).write_text(fingerprint(name))
 

@@ -21,9 +21,9 @@ class TourConfig:
     """Settings of a tour.
 
     Attributes:
+        out: Folder for the page, tour.html, and for the made-up scene and the video that it shows.
         agent: Name or folder of a checkpoint of a network that was trained on many tasks, such as by
             experiment=instruct_nano.
-        out: Folder for the page, tour.html, and for the made-up scene and the video that it shows.
         env: Name of the environment in which it acts.
         seed: Seed of the episode, of the made-up scene and of what is drawn.
         spoken: Folder of instructions read aloud, or lift-aloud, which ships; "" tells it in words.
@@ -31,8 +31,8 @@ class TourConfig:
         threads: Threads of the network; 0 takes OMP_NUM_THREADS, or all cores.
     """
 
-    agent: str
     out: Path
+    agent: str = "embodio-nano"
     env: str = "robosuite/lift"
     seed: int = 10000
     spoken: str = "lift-aloud"
@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="embodio-tour",
         description="Shows on one page how a network acts, told by a voice, hears, sees, answers, draws and speaks.",
         examples=(
-            "embodio-tour agent=runs/instruct_nano/checkpoint out=runs/tour",
-            "embodio-tour agent=runs/instruct_nano/checkpoint seed=770001 threads=1 out=runs/tour",
+            "embodio-tour out=runs/tour",
+            "embodio-tour seed=770001 threads=1 out=runs/tour",
             "embodio-tour agent=runs/instruct_nano/checkpoint picture=photo.jpg spoken='' out=runs/tour",
         ),
         user_errors=(EnvError, AgentError, ModelError, BenchmarkError, DatasetError),

@@ -169,7 +169,7 @@ def test_nothing_is_done_twice(installer: types.ModuleType, monkeypatch: pytest.
     monkeypatch.setattr(installer, "require_right_torch", lambda: None)
     assert installer.main(["base"]) == 0
     steps = len(done)
-    assert steps == 4
+    assert steps == 3
     assert installer.main(["base"]) == 0
     assert len(done) == steps
     assert installer.main(["all"]) == 0
