@@ -125,6 +125,8 @@ class BeyondActing:
             given = self._session(row).instruction
             if given is None:
                 raise NotReset("imagine: there is no instruction; give one, or call agent.reset(instruction=...) first")
+            if not isinstance(given, str):
+                raise ObservationError("instruction: this episode was told by sounds or images; give it in words here")
         else:
             given = instruction
         words, scene = _text("instruction", given), self._scene(observation, row)

@@ -12,7 +12,7 @@ from pathlib import Path
 from embodio.agent.errors import AgentError
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.datasets.engines import EngineError
-from embodio.datasets.errors import CollectionError
+from embodio.datasets.errors import DatasetError
 from embodio.datasets.files.shards import JobShard
 from embodio.envs.errors import EnvError
 from embodio.envs.perturbing.conditions import conditions
@@ -28,8 +28,9 @@ class RolloutConfig:
     """Settings of a rollout.
 
     Attributes:
-        agent: Name (lift-nano) or folder of a checkpoint, folder or name of released weights with `robot`, folder of a
-            peer that `embodio-benchmark suite=peers` trained, or "expert" for the environment's scripted expert.
+        agent: Name (embodio-nano, lift-nano) or folder of a checkpoint, folder or name of released weights with
+            `robot`, folder of a peer that `embodio-benchmark suite=peers` trained, or "expert" for the environment's
+            scripted expert.
         env: Name of the environment, or module:Class for one of your own.
         episodes: Number of episodes; asking for more later adds to the existing ones.
         seed: Seed of the first episode; episode i uses seed + i.
@@ -185,5 +186,5 @@ def main(argv: Sequence[str] | None = None) -> int:
             "embodio-rollout list",
             "embodio-rollout compare runs/lift-nano runs/expert",
         ),
-        user_errors=(EnvError, AgentError, ModelError, BenchmarkError, CollectionError, EngineError),
+        user_errors=(EnvError, AgentError, ModelError, BenchmarkError, DatasetError, EngineError),
     )

@@ -91,7 +91,8 @@ def show(config: TourConfig, console: Console | None = None) -> Path:
     page = config.out / PAGE
     write_bytes(page, _page(config, agent, episode, parts))
     answers = sum(len(part.stops) for part in parts.values())
-    console.print(f"{page}: {episode.result.status} after {episode.result.steps} steps, {answers} answers")
+    done = f"{episode.result.status} after {episode.result.steps} steps"
+    console.print(f"{page.resolve().as_uri()}: {done}, {answers} answers", soft_wrap=True)
     return page
 
 

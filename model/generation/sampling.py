@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from numbers import Integral
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from embodio.model.errors import DecodingError
+
+_SEEDS = range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +101,14 @@ def row_seeds(seeds: int | Sequence[int], rows: int) -> list[int]:
     """One seed for each row: those given, or `seeds`, `seeds + 1`, ... for a single number.
 
     Raises:
-        DecodingError: there are not as many seeds as rows.
+        DecodingError: there are not as many seeds as rows, or one is no whole number of 64 bits.
     """
-    if isinstance(seeds, int):
-        return [seeds + row for row in range(rows)]
-    if len(seeds) != rows:
-        raise DecodingError(f"{len(seeds)} seeds were given for {rows} rows; give one for each row, or a single number")
-    return list(seeds)
+    given = [seeds + row for row in range(rows)] if isinstance(seeds, Integral) else seeds
+    if not isinstance(given, Sequence) or not all(isinstance(seed, Integral) and int(seed) in _SEEDS for seed in given):
+        raise DecodingError(f"seeds: expected whole numbers from -2**63 to 2**63 - 1, one or one a row, got {seeds!r}")
+    if len(given) != rows:
+        raise DecodingError(f"{len(given)} seeds were given for {rows} rows; give one for each row, or a single number")
+    return [int(seed) for seed in given]
 
 
 def row_noise(seeds: Sequence[int], count: int) -> Tensor:

@@ -72,12 +72,12 @@ def resample(waveform: Floats, rate: int, new_rate: int = SAMPLE_RATE) -> Floats
         return sound
     common = gcd(rate, new_rate)
     up, down = new_rate // common, rate // common
-    reach, filters = _filters(up, down)
     count = -(-len(sound) * up // down)
+    reach, filters = _filters(up, down, min(up, count))
     padded = np.pad(sound, (reach, reach + down + 1))
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
     out = np.empty(count, dtype=np.float32)
-    for phase in range(min(up, count)):  # samples phase, phase + up, ... lie at the same place between old samples
+    for phase in range(len(filters)):  # samples phase, phase + up, ... lie at the same place between old samples
         places = out[phase::up]
         first = phase * down // up
         places[:] = np.einsum("nk,k->n", windows[first::down][: len(places)], filters[phase])
@@ -85,11 +85,11 @@ def resample(waveform: Floats, rate: int, new_rate: int = SAMPLE_RATE) -> Floats
 
 
 @lru_cache(maxsize=8)
-def _filters(up: int, down: int) -> tuple[int, Floats]:
-    """Returns the reach in old samples and one filter for each place between them, float32 [up, 2 * reach + 1]."""
+def _filters(up: int, down: int, phases: int) -> tuple[int, Floats]:
+    """Returns the reach in old samples and filters for places between them, float32 [phases, 2 * reach + 1]."""
     cutoff = _EDGE * min(1.0, up / down)  # share of the old Nyquist frequency
     reach = int(np.ceil(_CROSSINGS / cutoff))
-    shares = (np.arange(up) * down % up) / up
+    shares = (np.arange(phases) * down % up) / up
     distance = np.arange(-reach, reach + 1)[None, :] - shares[:, None]
     window = np.i0(_KAISER * np.sqrt(np.maximum(0, 1 - (distance / (reach + 1)) ** 2))) / np.i0(_KAISER)
     filters = cutoff * np.sinc(cutoff * distance) * window

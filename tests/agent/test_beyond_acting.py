@@ -142,6 +142,10 @@ def test_errors_name_what_is_wrong() -> None:
         agent.judge([0, 0, 1], seen)
     with pytest.raises(NotReset, match="instruction"):
         agent.imagine(None, seen)
+    shown = Agent(artist(prompt_images=1))
+    shown.reset(instruction=["put it on", np.zeros((8, 8, 3), np.uint8)])
+    with pytest.raises(ObservationError, match="this episode was told by sounds or images; give it in words here"):
+        shown.imagine(None, seen)
     agent.reset(instruction="lift")
     for call in (agent.describe, lambda: agent.ask("what?"), agent.imagine, lambda: agent.judge([0, 0, 1])):
         with pytest.raises(NotReset, match="nothing was observed"):

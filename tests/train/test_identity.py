@@ -305,10 +305,21 @@ def test_a_size_that_means_another_network_since_is_named(place: Path, monkeypat
         train(settings(place / "data", place / "run"))
 
 
-def test_a_run_goes_on_though_networks_have_a_new_field(place: Path) -> None:
-    checkpoint = place / "run" / "checkpoint"
+def rewrite(checkpoint: Path, change: Callable[[Any], Any]) -> None:
+    """Changes the identity in a checkpoint, with checksums that hold."""
     state = json.loads((checkpoint / "training.json").read_text())
-    assert state["identity"]["network"].pop("code_dropout") == 0.0
+    change(state["identity"])
     (checkpoint / "training.json").write_text(json.dumps(state))
     write_sums(checkpoint, [path.name for path in checkpoint.iterdir() if path.name != SUMS_FILE])
+
+
+def test_a_run_goes_on_though_networks_have_a_new_field(place: Path) -> None:
+    rewrite(place / "run" / "checkpoint", lambda identity: identity["network"].pop("code_dropout"))
     assert train(settings(place / "data", place / "run", stop_after=1)) == 0
+
+
+@pytest.mark.parametrize("network", ["x", None, [1], {}, {"transformer": 3}])
+def test_a_network_that_is_none_is_damage(place: Path, network: Any) -> None:
+    rewrite(place / "run" / "checkpoint", lambda identity: identity.update(network=network))
+    with pytest.raises(ResumeError, match=r"training\.json is damaged: identity\.network: "):
+        train(settings(place / "data", place / "run"))

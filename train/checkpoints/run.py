@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from embodio.model.errors import ConfigError
 from embodio.model.weights.checksums import sha256_of, write_sums
 from embodio.model.weights.weight_files import write_tensors
 from embodio.model.writing import WriteError, replacing_folder, write_json
@@ -250,8 +251,11 @@ def restore_run(
             f"{folder} does not say what data it was trained on, only its statistics and robot, which are compared",
             stacklevel=2,
         )
-    old = state["identity"] if "identity" in state else older(folder)
-    require_same_inputs(folder, with_later_fields(old), run.identity, setting_differences(state["config"], config))
+    try:
+        old = with_later_fields(state["identity"] if "identity" in state else older(folder))
+    except ConfigError as error:
+        raise damaged(folder / STATE, f"identity.network: {error}") from error
+    require_same_inputs(folder, old, run.identity, setting_differences(state["config"], config))
     run.identity = {**run.identity, "init": old.get("init", "")}
     tensors = read(folder, run)
     _require_shapes(folder, tensors, run)

@@ -126,3 +126,10 @@ def test_channels_are_averaged_and_integers_scaled() -> None:
         to_mono(np.zeros((2, 16_000)))
     with pytest.raises(AudioError, match="uint8"):
         to_mono(np.zeros(3, dtype=np.uint8))
+
+
+@pytest.mark.parametrize("rate", [7_919, 15_999, 47_951])
+def test_a_short_sound_needs_the_first_filters_only(rate: int) -> None:
+    sound = np.random.default_rng(rate).uniform(-1, 1, 300).astype(np.float32)
+    short, longer = resample(sound, rate), resample(np.pad(sound, (0, rate)), rate)
+    np.testing.assert_array_equal(short, longer[: len(short)])

@@ -71,6 +71,11 @@ def test_codes_do_not_depend_on_the_precision_of_a_training(golden: GoldenNetwor
     assert all(torch.equal(one, two) for one, two in zip(found, codes, strict=True))
 
 
+def test_codes_have_a_shape_where_nothing_is_computed() -> None:
+    pictures = torch.empty(2, *SMALL.image_size, 3, device="meta")
+    assert ImageTokenizer(SMALL).to("meta").encode(pictures).shape == (2, 16)
+
+
 def test_tokens_count_where_both_are_given(golden: GoldenNetwork) -> None:
     ids = golden.outputs["all/target/image/target_tokens"].long().flip(0)
     batch = golden.only(("text",), ("image",)) | {"targets/image/tokens": ids}
