@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from numbers import Integral
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -103,8 +103,8 @@ def row_seeds(seeds: int | Sequence[int], rows: int) -> list[int]:
     Raises:
         DecodingError: there are not as many seeds as rows, or one is no whole number of 64 bits.
     """
-    given = [seeds + row for row in range(rows)] if isinstance(seeds, Integral) else seeds
-    if not isinstance(given, Sequence) or not all(isinstance(seed, Integral) and int(seed) in _SEEDS for seed in given):
+    given = [seeds + row for row in range(rows)] if isinstance(seeds, int) else list(seeds)
+    if not all(isinstance(seed, int | np.integer) and int(seed) in _SEEDS for seed in given):
         raise DecodingError(f"seeds: expected whole numbers from -2**63 to 2**63 - 1, one or one a row, got {seeds!r}")
     if len(given) != rows:
         raise DecodingError(f"{len(given)} seeds were given for {rows} rows; give one for each row, or a single number")

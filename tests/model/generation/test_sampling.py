@@ -116,7 +116,7 @@ def test_seeds() -> None:
     with pytest.raises(DecodingError, match="1 seeds were given for 2 rows"):
         row_seeds([4], 2)
     row_noise(row_seeds([-(2**63), 2**63 - 1], 2), 3)
-    for wrong in (2**63, -(2**63) - 1, [0, 2**64], 1.5, [1, "2"], 2**63 - 1):
+    for wrong in (2**63, -(2**63) - 1, [0, 2**64], [1, 1.5], [1, "2"], 2**63 - 1):
         with pytest.raises(DecodingError, match=r"seeds: expected whole numbers from -2\*\*63"):
             row_seeds(wrong, 2)  # type: ignore[arg-type]
 
