@@ -101,7 +101,7 @@ def row_seeds(seeds: int | Sequence[int], rows: int) -> list[int]:
     """One seed for each row: those given, or `seeds`, `seeds + 1`, ... for a single number.
 
     Raises:
-        DecodingError: there are not as many seeds as rows, or one is no whole number of 64 bits.
+        DecodingError: there are not as many seeds as rows, or one is not a whole number of 64 bits.
     """
     given = [seeds + row for row in range(rows)] if isinstance(seeds, int) else list(seeds)
     if not all(isinstance(seed, int | np.integer) and int(seed) in _SEEDS for seed in given):

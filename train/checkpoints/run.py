@@ -246,15 +246,7 @@ def restore_run(
     if verify:
         check_files(folder)
     state = read_state(folder / STATE)
-    if "identity" not in state:
-        warnings.warn(
-            f"{folder} does not say what data it was trained on, only its statistics and robot, which are compared",
-            stacklevel=2,
-        )
-    try:
-        old = with_later_fields(state["identity"] if "identity" in state else older(folder))
-    except ConfigError as error:
-        raise damaged(folder / STATE, f"identity.network: {error}") from error
+    old = _identity_of(folder, state, older)
     require_same_inputs(folder, old, run.identity, setting_differences(state["config"], config))
     run.identity = {**run.identity, "init": old.get("init", "")}
     tensors = read(folder, run)
@@ -273,6 +265,19 @@ def restore_run(
 
 
 @torch.no_grad()
+def _identity_of(folder: Path, state: Mapping[str, Any], older: Callable[[Path], Identity]) -> Identity:
+    """The identity in a checkpoint, as its fields are named today."""
+    if "identity" not in state:
+        warnings.warn(
+            f"{folder} does not say what data it was trained on, only its statistics and robot, which are compared",
+            stacklevel=3,
+        )
+    try:
+        return with_later_fields(state["identity"] if "identity" in state else older(folder))
+    except ConfigError as error:
+        raise damaged(folder / STATE, f"identity.network: {error}") from error
+
+
 def _copy_weights(tensors: Mapping[str, torch.Tensor], run: Run[Network]) -> None:
     """Gives network and average the weights of a checkpoint."""
     for name, tensor in run.model.state_dict().items():
