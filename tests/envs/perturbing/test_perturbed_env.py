@@ -113,7 +113,7 @@ def test_delay_and_start() -> None:
 def test_words() -> None:
     for level in range(1, 6):
         outer, _ = perturbed(f"wording:{level}")
-        said = {outer.reset(seed=seed)[0]["instruction"] for seed in range(30)}
+        said = {outer.reset(seed=seed)[0]["instruction"] for seed in range(500)}
         assert said == set(wordings_of("lift the red cube", level))
     held_out = {text for level in (3, 4, 5) for text in wordings_of("lift the red cube", level)}
     outer, _ = perturbed("wording:5", randomise=True)

@@ -50,7 +50,7 @@ def test_an_example_is_what_the_family_writes_in_a_drawn_wording() -> None:
     made = task(items("how many?"))
     wordings = Prompts()["answer_question.plain"].training
     possible = {words(ASK.write(question("how many?"), one, CODEC)) for one in wordings}
-    drawn = {words(made.example(0, np.random.default_rng(seed))) for seed in range(60)}
+    drawn = {words(made.example(0, np.random.default_rng(seed))) for seed in range(300)}
     assert drawn == possible and made.example(0).text_target == "two"
     assert words(made.example(0)) == words(made.example(0))
     assert made.place(0) == ("mine", 0, -1) and made.damaged == ()
