@@ -19,11 +19,11 @@ from embodio.model.network.network import UnifiedIO2
 from embodio.train.errors import ResumeError
 from embodio.train.run_config import RunConfig
 
-_NETWORK = "network"
-
 Identity = Mapping[str, Any]
-"""Plain JSON values by name. Three names have a meaning: `sources` (name of a data set -> what it is), `init` (sha256
-of the run's initial weights, "" if unknown) and `libraries` (name -> version)."""
+"""Plain JSON values by name. Four names have a meaning: `sources` (name of a data set -> what it is), `init` (sha256
+of the run's initial weights, "" if unknown), `libraries` (name -> version) and `network` (its configuration)."""
+
+_NETWORK = "network"
 
 _MOST_SHOWN = 20
 _LONGEST_VALUE = 120

@@ -77,10 +77,10 @@ def resample(waveform: Floats, rate: int, new_rate: int = SAMPLE_RATE) -> Floats
     padded = np.pad(sound, (reach, reach + down + 1))
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
     out = np.empty(count, dtype=np.float32)
-    for phase in range(len(filters)):  # samples phase, phase + up, ... lie at the same place between old samples
+    for phase, own in enumerate(filters):  # samples phase, phase + up, ... lie at the same place between old samples
         places = out[phase::up]
         first = phase * down // up
-        places[:] = np.einsum("nk,k->n", windows[first::down][: len(places)], filters[phase])
+        places[:] = np.einsum("nk,k->n", windows[first::down][: len(places)], own)
     return out
 
 

@@ -264,7 +264,6 @@ def restore_run(
     return True
 
 
-@torch.no_grad()
 def _identity_of(folder: Path, state: Mapping[str, Any], older: Callable[[Path], Identity]) -> Identity:
     """The identity in a checkpoint, as its fields are named today."""
     if "identity" not in state:
@@ -278,6 +277,7 @@ def _identity_of(folder: Path, state: Mapping[str, Any], older: Callable[[Path],
         raise damaged(folder / STATE, f"identity.network: {error}") from error
 
 
+@torch.no_grad()
 def _copy_weights(tensors: Mapping[str, torch.Tensor], run: Run[Network]) -> None:
     """Gives network and average the weights of a checkpoint."""
     for name, tensor in run.model.state_dict().items():

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import chain
 
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.records.record import Record
-from embodio.model.tokens.vocabulary import Vocabulary, VocabularyError
+from embodio.datasets.objectives.parts.material import encoded
+from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.tokenizers.media import CorpusMedia
 
 NOTHING = 0
@@ -37,15 +37,9 @@ class Pieces:
         Raises:
             DatasetError: no record has a transcript; the error of the first damaged one, if some are damaged.
         """
-
-        def read(record: Record) -> list[int]:
-            try:
-                return vocabulary.encode(record.transcript.strip())
-            except VocabularyError:
-                return []
-
         damage: list[DatasetError] = []
-        found = set(chain.from_iterable(media.each(read, damage)))
+        written = media.each(lambda record: encoded(record, record.transcript.strip(), vocabulary), damage)
+        found = set(chain.from_iterable(written))
         if damage and not found:
             raise damage[0]
         if not found:
