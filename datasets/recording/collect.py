@@ -24,6 +24,7 @@ from embodio.datasets.files.shards import JobShard
 from embodio.datasets.progress import progress_bars
 from embodio.datasets.recording.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
 from embodio.datasets.recording.demonstration import check_noise, record_demonstration
+from embodio.datasets.recording.learner import Learner
 from embodio.datasets.stream.worker_process import follow_parent, starting_workers
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.policy import Policy
@@ -110,6 +111,7 @@ def collect(
     progress: bool = True,
     engine: str = "local",
     shard: str = "",
+    learner: Learner | None = None,
 ) -> CollectionSummary:
     """Collects demonstrations into a folder that tfds, rlds and `RLDSReader` read.
 
@@ -129,6 +131,7 @@ def collect(
         progress: whether to draw a progress bar on the terminal.
         engine: who plays, "local" in processes of this machine or "ray" on a cluster.
         shard: the part of the episodes to collect, such as "2/8", in a folder of its own inside `out`; "" for all.
+        learner: who plays before the expert takes over; None for nobody.
 
     Returns:
         What the collection, or the shard, holds now.
@@ -144,11 +147,13 @@ def collect(
     begin = time.monotonic()
     source = source or RegisteredSource(env_name, dict(env_options or {}))
     settings = _settings(source, env_name, seed, noise, keep_failures, env_options)
+    if learner is not None:
+        settings = replace(settings, agent=learner.name, takeover=learner.takeover, record_agent=learner.recorded)
     settings, folder, indices = _of_shard(settings, Path(out), episodes, shard)
     with sole_user(folder, "collecting into", CollectionError):
         store = CollectionStore(folder, settings)
         done = {row.index for row in [*store.published(), *store.staged()]}
-        work = partial(_play_one, source, settings, store.staging.absolute())
+        work = partial(_play_one, source, settings, store.staging.absolute(), learner)
         errors, messages = _play(sorted({*indices} - done), work, Players(engine, workers), len(done), progress)
         store.assemble()
         rows = store.published()
@@ -277,10 +282,13 @@ def _outcomes(pending: Sequence[int], work: Callable[[int], Outcome], players: P
 class _Worker:
     """The environment and the expert of one process."""
 
-    def __init__(self, source: DemonstrationSource, settings: CollectionSettings, staging: Path) -> None:
-        self._source, self._settings, self._staging = source, settings, staging
+    def __init__(
+        self, source: DemonstrationSource, settings: CollectionSettings, staging: Path, learner: Learner | None
+    ) -> None:
+        self._source, self._settings, self._staging, self._learner = source, settings, staging, learner
         self._embodiment = source.embodiment
         self._built: tuple[gymnasium.Env[Any, Any], Policy] | None = None
+        self._taught: tuple[Policy, Learner] | None = None
 
     def does(self, *job: object) -> bool:
         """Whether it was made for this source, these settings and this staging folder."""
@@ -289,15 +297,23 @@ class _Worker:
     def play(self, index: int) -> Outcome:
         """Plays one episode and puts it into the staging folder, unless the simulator broke down."""
         self._built = self._built or self._source.build()  # built here, so that its errors reach the parent
+        if self._learner is not None and self._taught is None:
+            self._taught = self._learner.load(self._embodiment), self._learner
         env, expert = self._built
         settings = self._settings
         seed, level = settings.seed + index, settings.noise[index % len(settings.noise)]
         result, record = record_demonstration(
-            env, expert, self._embodiment, env_name=settings.environment, seed=seed, noise=level
+            env,
+            expert,
+            self._embodiment,
+            env_name=settings.environment,
+            seed=seed,
+            noise=level,
+            learner=self._taught,
         )
         kept = record is not None and (settings.keep_failures or result.status == "success")
         row = CollectedEpisode(index, seed, level, result.status, result.steps, round(result.seconds, 3), kept)
-        if record is not None:
+        if result.status != "error":
             stage(self._staging, row, record if kept else None)
         return row, result.message
 
@@ -311,13 +327,15 @@ _worker: _Worker | None = None
 """The worker of this process; its environment takes seconds to make, so it is kept for the next episode."""
 
 
-def _play_one(source: DemonstrationSource, settings: CollectionSettings, staging: Path, index: int) -> Outcome:
+def _play_one(
+    source: DemonstrationSource, settings: CollectionSettings, staging: Path, learner: Learner | None, index: int
+) -> Outcome:
     """Plays one episode in a worker process."""
     global _worker
     if _worker is None or not _worker.does(source, settings, staging):
         if _worker is not None:  # of another collection, on a cluster that outlives it
             _worker.close()
-        _worker = _Worker(source, settings, staging)
+        _worker = _Worker(source, settings, staging, learner)
     return _worker.play(index)
 
 
