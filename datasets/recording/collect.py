@@ -146,9 +146,7 @@ def collect(
     _check(episodes, workers, seed)
     begin = time.monotonic()
     source = source or RegisteredSource(env_name, dict(env_options or {}))
-    settings = _settings(source, env_name, seed, noise, keep_failures, env_options)
-    if learner is not None:
-        settings = replace(settings, agent=learner.name, takeover=learner.takeover, record_agent=learner.recorded)
+    settings = _settings(source, env_name, seed, noise, keep_failures, env_options, learner)
     settings, folder, indices = _of_shard(settings, Path(out), episodes, shard)
     with sole_user(folder, "collecting into", CollectionError):
         store = CollectionStore(folder, settings)
@@ -186,11 +184,12 @@ def _settings(
     noise: Sequence[float],
     keep_failures: bool,
     env_options: Mapping[str, Any] | None,
+    learner: Learner | None,
 ) -> CollectionSettings:
     """The settings that a folder must match to be extended; raises CollectionError for senseless noise."""
     levels = tuple(float(level) for level in noise)
     check_noise(levels)
-    return CollectionSettings(
+    settings = CollectionSettings(
         environment=env_name,
         seed=seed,
         noise=levels,
@@ -198,6 +197,9 @@ def _settings(
         env_options=dict(env_options or {}),
         embodiment=source.embodiment.to_dict(),
     )
+    if learner is None:
+        return settings
+    return replace(settings, agent=learner.name, takeover=learner.takeover, record_agent=learner.recorded)
 
 
 def _summary(
