@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from embodio.agent import PolicyFormat
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.tasks.next_action import NextAction, NextActionConfig
+from embodio.datasets.tasks.parts.alternatives import said
 from embodio.datasets.tasks.parts.moment_task import SharedConfig
 from tests.support.datasets.toy import toy_format, write_toy_dataset
 
@@ -38,3 +43,32 @@ def test_a_share_of_the_records_asks_for_what_the_scene_lacks(share: float, read
     assert len(asked) < 2 or len(set(asked)) == 2
     drawn = [task.example(0, np.random.default_rng(seed)).text_target == no for seed in range(200)]
     assert abs(sum(drawn) / 200 - share) < 0.12
+
+
+def test_alternatives_in_braces_are_all_said(reader: RLDSReader) -> None:
+    plain = toy_format(compute_statistics(reader))
+    able = PolicyFormat(
+        dataclasses.replace(plain.config, abstains=True), plain.embodiment, plain.statistics, plain.vocabulary
+    )
+    shared = SharedConfig(absent_instructions=("{find|eat} the {banana|fig}", "sing"))
+    task = NextAction(reader, able, range(3), NextActionConfig(absent=0.5), shared)
+    every = {"find the banana", "find the fig", "eat the banana", "eat the fig", "sing"}
+
+    def asked(index: int, generator: np.random.Generator | None) -> str:
+        example = task.example(index, generator)
+        if example.text_target != able.vocabulary.encode("no"):
+            return ""
+        [words] = {one for one in every if one in " ".join(part for part in example.text if isinstance(part, str))}
+        return words
+
+    assert {asked(0, np.random.default_rng(seed)) for seed in range(200)} == every | {""}
+    assert {asked(index, None) for index in range(len(task))} == every | {""}
+
+
+@given(st.lists(st.lists(st.text("abc ", min_size=0), min_size=1, max_size=4), max_size=3), st.integers(0, 50))
+def test_a_sentence_is_said_with_one_alternative_of_each_choice(choices: list[list[str]], number: int) -> None:
+    sentence = "go " + " then ".join("{" + "|".join(choice) + "}" for choice in choices)
+    expected = {"go " + " then ".join(words) for words in itertools.product(*choices)}
+    ways = math.prod(len(choice) for choice in choices)
+    assert {said(sentence, place, None) for place in range(number, number + ways)} == expected
+    assert said(sentence, number, np.random.default_rng(number)) in expected
