@@ -98,8 +98,8 @@ class RobotRows:
         """The moments of a row for training and for validation; None where there are no episodes for it.
 
         The settings of a row are those of its task (`tasks.<name>.*` of a policy run), `task` for another task than
-        that of its family, `action_key`, and `absent_instructions`. A folder of spoken instructions is given without its
-        split.
+        that of its family, `action_key`, and `absent_instructions`. A folder of spoken instructions is given without
+        its split.
 
         Raises:
             CatalogueError: a setting is wrong.
