@@ -138,14 +138,13 @@ def collect(
 
     Raises:
         CollectionMismatch: the folder holds a collection with other settings.
-        CollectionError: an argument is out of range, the folder is in use, a worker process died, the simulator fails
-            every time, or no episode can be kept.
+        CollectionError: an argument is out of range, the folder is in use, a worker or every episode fails, or none is kept.
         EngineError: there is no such engine, or its machines died.
         KeyboardInterrupt: Ctrl-C; the episodes that were being played are finished first.
     """
     _check(episodes, workers, seed)
     begin = time.monotonic()
-    source = source or RegisteredSource(env_name, dict(env_options or {}))
+    source = source or RegisteredSource(env_name, env_options or {})
     settings = _settings(source, env_name, seed, noise, keep_failures, env_options, learner)
     settings, folder, indices = _of_shard(settings, Path(out), episodes, shard)
     with sole_user(folder, "collecting into", CollectionError):
@@ -157,8 +156,7 @@ def collect(
         rows = store.published()
     if not rows:
         raise CollectionError(f"no episode was finished. {messages[0] if messages else ''}")
-    statuses = Counter(row.status for row in [*rows, *errors])
-    return _summary(folder, rows, statuses, len(done), time.monotonic() - begin, messages)
+    return _summary(folder, rows, errors, len(done), time.monotonic() - begin, messages)
 
 
 def _check(episodes: int, workers: int, seed: int) -> None:
@@ -205,7 +203,7 @@ def _settings(
 def _summary(
     folder: Path,
     rows: Sequence[CollectedEpisode],
-    statuses: Mapping[str, int],
+    failed: Sequence[CollectedEpisode],
     resumed: int,
     seconds: float,
     errors: Sequence[str],
@@ -214,7 +212,7 @@ def _summary(
         folder=folder,
         episodes=sum(row.kept for row in rows),
         attempted=len(rows),
-        statuses=statuses,
+        statuses=Counter(row.status for row in [*rows, *failed]),
         steps=sum(row.steps for row in rows if row.kept),
         resumed=resumed,
         seconds=seconds,
