@@ -138,7 +138,7 @@ def collect(
 
     Raises:
         CollectionMismatch: the folder holds a collection with other settings.
-        CollectionError: an argument is out of range, the folder is in use, a worker or every episode fails, or none is kept.
+        CollectionError: an argument is out of range, the folder is in use, a worker died, or nothing can be kept.
         EngineError: there is no such engine, or its machines died.
         KeyboardInterrupt: Ctrl-C; the episodes that were being played are finished first.
     """
