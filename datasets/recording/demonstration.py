@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -100,8 +101,8 @@ def record_demonstration(
         learner: who plays before the expert takes over, and how, see `CorrectingExpert`.
 
     Returns:
-        The outcome, and the record; None after a simulator error, and where the learner ended the episode itself and
-        its steps are not recorded.
+        The outcome, and the record; None after a simulator error, where the learner ended the episode itself and its
+        steps are not recorded, and where it got to a place from which the expert does not know how to go on.
     """
     if learner is None:
         policy = NoisyExpert(expert, embodiment, noise, seed)
@@ -111,6 +112,8 @@ def record_demonstration(
         policy = CorrectingExpert(expert, embodiment, noise, seed, player, how.takeover)
         recorder = Recorder(policy, embodiment, records_learner=how.recorded)
     result = run_episode(env, policy, seed, on_step=recorder)
+    if isinstance(policy, CorrectingExpert) and policy.lost:
+        return replace(result, status="failure"), None
     if result.status == "error" or not recorder.steps:
         return result, None
     begun = not isinstance(policy, CorrectingExpert) or policy.takeover == 0 or recorder.records_learner

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from embodio.datasets.recording.noisy_expert import NoisyExpert
 from embodio.envs.embodiment import Embodiment
+from embodio.envs.errors import SimulatorError
 from embodio.envs.policy import Policy
 
 _TAKEOVER_STREAM = 2  # second half of the seed; the noise has 1
@@ -44,6 +45,7 @@ class CorrectingExpert(NoisyExpert):
     Attributes:
         takeover: number of steps that the learner plays in this episode.
         leads: whether the learner gave the last action.
+        lost: whether the expert had nothing to say where the learner had got to.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class CorrectingExpert(NoisyExpert):
         """
         super().__init__(expert, embodiment, level, seed)
         self.takeover = int(np.random.default_rng([seed, _TAKEOVER_STREAM]).integers(takeover + 1))
-        self.leads = self.takeover > 0
+        self.leads, self.lost = self.takeover > 0, False
         self._learner = learner
         self._steps = 0
 
@@ -71,8 +73,16 @@ class CorrectingExpert(NoisyExpert):
         self._learner.reset(instruction=instruction)
 
     def act(self, observation: Mapping[str, Any]) -> npt.NDArray[np.float32]:
-        """Returns the action of whose turn it is, float32 [A]; `clean` is the expert's in any case."""
-        super().act(observation)
+        """Returns the action of whose turn it is, float32 [A]; `clean` is the expert's in any case.
+
+        Raises:
+            SimulatorError: the expert has nothing to say here, such as a bot without a plan.
+        """
+        try:
+            super().act(observation)
+        except SimulatorError:
+            self.lost = min(self._steps, self.takeover) > 0
+            raise
         self.leads = self._steps < self.takeover
         if self.leads:
             self.executed = np.array(self._learner.act(observation), dtype=np.float32)

@@ -17,6 +17,7 @@ from embodio.datasets.recording.demonstration import record_demonstration
 from embodio.datasets.recording.learner import CorrectingExpert, Learner
 from embodio.datasets.rlds import Episode, features_of
 from embodio.envs.embodiment import Embodiment
+from embodio.envs.errors import SimulatorError
 from tests.support.datasets.fake_robot import FakeEnv, FakeExpert, FakeSource, fake_embodiment
 
 AWAY = np.array([0.125, 0.125, -1.0], np.float32)
@@ -89,6 +90,33 @@ def test_without_them_an_episode_begins_where_the_expert_takes_over(seed: int, t
 
 def test_the_takeover_reaches_every_step_up_to_the_highest() -> None:
     assert {takeover_of(seed, 3) for seed in range(100)} == {0, 1, 2, 3}
+
+
+class Lost(FakeExpert):
+    """An expert that has no plan far away from the centre."""
+
+    def act(self, observation: Mapping[str, Any]) -> np.ndarray:
+        if np.abs(observation["state"]).max() > 1:
+            raise SimulatorError("no plan")
+        return super().act(observation)
+
+
+def test_where_the_expert_is_lost_the_episode_failed_and_is_not_tried_again() -> None:
+    source, statuses = FakeSource(), set()
+    for seed in range(30):
+        player = Learner("stray", stray, 8)
+        result, record = record_demonstration(
+            FakeEnv(source),
+            Lost(source),
+            fake_embodiment(),
+            env_name="fake/plane",
+            seed=seed,
+            noise=0.0,
+            learner=(Stray(), player),
+        )
+        statuses.add((result.status, record is not None))
+    assert ("failure", False) in statuses and ("success", True) in statuses
+    assert {status for status, _ in statuses} <= {"failure", "success", "timeout"}
 
 
 @pytest.mark.parametrize("recorded", [False, True])
