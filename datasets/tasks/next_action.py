@@ -143,6 +143,7 @@ class NextAction(MomentTask[NextActionConfig]):
         if absent:
             actions = actions[:0]
             scene.reword(absent)
+        parts: list[Any] | None
         if self._spoken is not None:
             if not absent:
                 scene.draw_wording(step, None)

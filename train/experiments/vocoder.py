@@ -13,6 +13,9 @@ from embodio.train.tokenizers.run_settings import CorpusRun
 from embodio.train.tokenizers.settings import VocoderLossConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from embodio.model.network.batch import Batch
     from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
     from embodio.model.tokenizers.vocoder import VocoderConfig
     from embodio.train.tokenizers.vocoder import VocoderTraining
@@ -64,6 +67,8 @@ def build(config: VocoderRun) -> Parts[VocoderTraining]:
     if config.init:
         network.start_from(load_saved_vocoder(config.init))
     tokenizer = load_audio_tokenizer(config.through) if config.through else None
+    collate: Callable[..., Batch]
+    whole: Callable[..., Batch]
     if tokenizer is None:
         collate, whole = (
             partial(piece_batch, bands=architecture.num_mels, frames=frames)
