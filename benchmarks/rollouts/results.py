@@ -13,6 +13,9 @@ from typing import Any
 from embodio.benchmarks.errors import ResultsError
 from embodio.benchmarks.rollouts.latency import Latency
 from embodio.benchmarks.statistics.intervals import wilson_interval
+from embodio.datasets.metrics import named_metric
+from embodio.datasets.metrics.parts.episodes import EpisodeOutcome
+from embodio.datasets.metrics.parts.tally import Tally
 from embodio.model.writing import write_text
 
 STATUSES = ("success", "failure", "timeout", "abstained", "error")
@@ -22,8 +25,14 @@ DEFINITION = (
     "means that the policy refused to act. An error is a breakdown of the simulator; it says nothing about the policy "
     "and is counted separately."
 )
+SPL = (
+    " SPL is the mean of success, weighted by the length of the shortest way over that of the way taken, over the same "
+    "episodes (arXiv 1807.06757), with a bootstrap interval."
+)
+"""What is added to the definition where the environment gives lengths."""
 _UNLESS_USUAL = ("robot", "perturb", "spoken", "instruction")
 """Settings that are there only where they are not the usual ones."""
+_LENGTHS = ("path", "shortest")
 _VERSION = 2
 
 _VIDEO_RANK = {"failure": 0, "timeout": 0, "abstained": 1, "error": 1, "success": 2}
@@ -45,6 +54,8 @@ class EpisodeRow:
         first_success: Actions after which the task was done for the first time, even if it was undone later; None if
             it never was.
         task: The task that the seed chose, in environments with several; "" in others.
+        path: Length of the way taken in metres; None where the environment does not give it.
+        shortest: Length of the shortest way to the goal in metres; likewise.
     """
 
     seed: int
@@ -55,6 +66,13 @@ class EpisodeRow:
     video: str | None = None
     first_success: int | None = None
     task: str = ""
+    path: float | None = None
+    shortest: float | None = None
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """Its values in the file; the lengths are there only where the environment gives them."""
+        return {name: value for name, value in asdict(self).items() if name not in _LENGTHS or value is not None}
 
 
 @dataclass(frozen=True)
@@ -69,6 +87,8 @@ class Summary:
         any_step_rate: Share of episodes in which the task was done at any step, of the same; None without any.
         mean_steps: Mean steps of the successful episodes; None without any.
         seconds: Wall-clock time of all episodes together.
+        spl: Success weighted by path length; None where the environment does not give the lengths.
+        spl_95: 95 % bootstrap interval of it; None without it, and with fewer than two episodes.
     """
 
     episodes: int
@@ -78,6 +98,19 @@ class Summary:
     any_step_rate: float | None
     mean_steps: float | None
     seconds: float
+    spl: float | None = None
+    spl_95: tuple[float, float] | None = None
+
+    @property
+    def definition(self) -> str:
+        """What the figures mean."""
+        return DEFINITION if self.spl is None else DEFINITION + SPL
+
+    @property
+    def spl_in_words(self) -> str:
+        """SPL with its interval."""
+        interval = "" if self.spl_95 is None else "  (95% interval {:.3f} to {:.3f})".format(*self.spl_95)
+        return "" if self.spl is None else f"{self.spl:.3f}{interval}"
 
     @property
     def shown(self) -> dict[str, int]:
@@ -128,7 +161,8 @@ class Results:
 
     def save(self, path: Path) -> None:
         """Writes the file atomically, one episode per line."""
-        summary = asdict(self.summary) | {"definition": DEFINITION}
+        figures = self.summary
+        summary = asdict(figures) | {"definition": figures.definition}
         head = {
             "version": _VERSION,
             "summary": summary,
@@ -138,7 +172,7 @@ class Results:
             "versions": self.versions,
             "machine": self.machine,
         }
-        rows = ",\n".join("    " + json.dumps(asdict(row)) for row in self.rows)
+        rows = ",\n".join("    " + json.dumps(row.stored) for row in self.rows)
         text = json.dumps(head, indent=2).removesuffix("\n}") + f',\n  "episodes": [\n{rows}\n  ]\n}}\n'
         write_text(path, text)
 
@@ -176,7 +210,24 @@ def summarise(rows: Sequence[EpisodeRow]) -> Summary:
         any_step_rate=ever / judged if judged else None,
         mean_steps=sum(lengths) / len(lengths) if lengths else None,
         seconds=sum(row.seconds for row in rows),
+        **_spl(rows),
     )
+
+
+def _spl(rows: Sequence[EpisodeRow]) -> dict[str, Any]:
+    """SPL and its interval over the episodes that are not errors; nothing where one of them has no lengths."""
+    tally = Tally(named_metric("spl"))
+    for row in rows:
+        if row.status == "error":
+            continue
+        if row.path is None or row.shortest is None:
+            return {}
+        outcome = EpisodeOutcome(success=row.status == "success", path=row.path, shortest=row.shortest)
+        tally.update(outcome, outcome)
+    if not tally.measures:
+        return {}
+    found = tally.result().estimates["spl"]
+    return {"spl": found.value, "spl_95": None if found.low is None else (found.low, found.high)}
 
 
 def another_video(results: Results, most: int) -> bool:
@@ -202,7 +253,7 @@ def _row(values: Mapping[str, Any], path: Path) -> EpisodeRow:
     known = {field.name for field in fields(EpisodeRow)}
     video = values.get("video")
     safe = video is None or (isinstance(video, str) and _VIDEO.fullmatch(video) is not None)
-    if set(values) != known or values["status"] not in STATUSES or not safe:
+    if not known - set(_LENGTHS) <= set(values) <= known or values["status"] not in STATUSES or not safe:
         raise ResultsError(f"{path} is damaged (episode {dict(values)}); delete it or use another folder.")
     return EpisodeRow(**values)
 
