@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from embodio.benchmarks.errors import BenchmarkError
+from embodio.benchmarks.evaluation.acting import NetworkRunner
 from embodio.benchmarks.evaluation.procedures.parts.procedure import Procedure
 from embodio.benchmarks.evaluation.suite import SuiteTask
 from embodio.model.tasks.base.boxes_family import BoxesItem
@@ -53,7 +54,9 @@ def open_runner(model: str, vocabulary: str, device: str, rows: int) -> Runner:
     if model in shipped_checkpoints() and not Path(model).exists():
         model = str(find_checkpoint(model))
     place = vocabulary or (model if (Path(model) / VOCABULARY).is_file() else "")
-    return TaskRunner(load(model, device=device), opened_vocabulary(place), rows_at_once=rows)
+    return NetworkRunner(
+        TaskRunner(load(model, device=device), opened_vocabulary(place), rows_at_once=rows), model, device
+    )
 
 
 def function_of(setting: str, name: str) -> Callable[..., Any]:
