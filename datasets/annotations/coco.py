@@ -66,7 +66,13 @@ class CocoObject:
 
 
 def read_coco(
-    file: Path, folder: Path, family: Family[Any], *, per: Literal["instance", "name"] = "instance"
+    file: Path,
+    folder: Path,
+    family: Family[Any],
+    *,
+    per: Literal["instance", "name"] = "instance",
+    pictures: int = 2,
+    asked: Literal["one", "all"] = "all",
 ) -> AnnotatedItems:
     """The items of a file of COCO.
 
@@ -76,18 +82,24 @@ def read_coco(
         family: `detect` takes all objects of an image, `localise` those of one name; the others one object, or the
             captions of an image.
         per: of `segment`, a mask for each object, asked for by name and box; or one for all objects of a name.
+        pictures: of `caption_several`, how many are shown, at most one more than the network has slots for.
+        asked: of `caption_several`, whether the captions of all are asked for or that of one, each in turn.
 
     Raises:
         AnnotationError: the file is not one of COCO, or lacks what the family needs.
     """
     if per not in ("instance", "name"):
         raise AnnotationError(f"{file}: per: got {per!r}, expected instance or name")
+    if pictures < 2 or asked not in ("one", "all"):
+        raise AnnotationError(
+            f"{file}: pictures and asked: got {pictures} and {asked!r}, expected at least 2, and one or all"
+        )
     content = parsed_file(file, dict, SCHEMA)
     found = ItemList(file, folder, family)
     with expecting(file, SCHEMA):
         images = images_of(content)
-    if family.name in ("caption", "draw"):
-        _captions(content, images, found)
+    if family.name in ("caption", "caption_several", "draw"):
+        _captions(content, images, found, pictures, asked)
         return found.done()
     with expecting(file, SCHEMA):
         names, rows = names_of(content), content["annotations"]
@@ -154,8 +166,10 @@ def _classes(
             found.add(row["id"], image.name, {"image": image.name, "text": name}, place)
 
 
-def _captions(content: Mapping[str, Any], images: Mapping[Any, CocoImage], found: ItemList) -> None:
-    """Captions of each image together, or each caption with the image that it describes."""
+def _captions(
+    content: Mapping[str, Any], images: Mapping[Any, CocoImage], found: ItemList, pictures: int, asked: str
+) -> None:
+    """Captions of each image together, or each caption with the image that it describes; or those of several images."""
     several: dict[Any, list[str]] = defaultdict(list)
     for number, row in enumerate(content.get("annotations", ())):
         with expecting(f"{found.file}, number {number} of the annotations", "id, image_id and caption"):
@@ -168,9 +182,23 @@ def _captions(content: Mapping[str, Any], images: Mapping[Any, CocoImage], found
             found.add(row["id"], images[key].name, {"text": text, "drawn": images[key].name}, place)
         else:
             several[key].append(text)
+    if found.family.name == "caption_several":
+        _captions_of_several([(images[key].name, texts[0]) for key, texts in several.items()], found, pictures, asked)
+        return
     for key, texts in several.items():
         values = {"image": images[key].name, "text": texts[0], "references": texts}
         found.add(key, images[key].name, values, f"image {key}")
+
+
+def _captions_of_several(captioned: Sequence[tuple[str, str]], found: ItemList, pictures: int, asked: str) -> None:
+    """Images one after another, so many at a time, each with its first caption."""
+    for number in range(len(captioned) // pictures):
+        names, texts = zip(*captioned[number * pictures : (number + 1) * pictures], strict=True)
+        wanted = number % pictures
+        values: dict[str, Any] = {"image_history": list(names[:-1]), "image": names[-1], "captions": list(texts)}
+        if asked == "one":
+            values |= {"wanted": wanted, "captions": [texts[wanted]]}
+        found.add(number, names[0], values, f"images {', '.join(names)}")
 
 
 def _detections(
@@ -247,4 +275,4 @@ _OBJECT: Mapping[str, Callable[[CocoObject], dict[str, Any] | None]] = {
 }
 
 READ = read_coco
-FAMILIES = ("caption", "draw", *_WHOLE, *_OBJECT)
+FAMILIES = ("caption", "caption_several", "draw", *_WHOLE, *_OBJECT)

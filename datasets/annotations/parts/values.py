@@ -26,7 +26,7 @@ from embodio.model.tasks.locations.spatial import CameraPose, Cuboid
 
 MEDIA = ("image", "image_history", "audio", "audio_history", "video")
 _BOXES = ("box", "boxes", "subject", "object", "subjects", "objects")
-_MAPS = ("mask", "depth", "normals")
+_MAPS = ("mask", "depth", "normals", "flow")
 _TEXTS = ("text", "references", "question", "instruction", "expression")
 _FAULTS = (DatasetError, MediaError, OSError, TypeError, ValueError, KeyError)
 
