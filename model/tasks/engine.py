@@ -29,7 +29,7 @@ from embodio.model.generation.scoring import EndIds, Reduction
 from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
-from embodio.model.tasks.base.family import A, Family, Output
+from embodio.model.tasks.base.family import A, Family, Output, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.families import family_named
@@ -121,7 +121,8 @@ class Engine:
             guidance: scale of classifier-free guidance for images and sounds, 0 for none.
 
         Returns:
-            The annotations with their answers; an `AnswerError` in place of one that cannot be read.
+            The annotations with their answers; an `AnswerError` in place of one that cannot be read. A family with
+            `scored` also says how likely each choice is.
 
         Raises:
             TaskError: nothing is given, the prompt is too long, or the model cannot generate the family's modality.
@@ -139,7 +140,21 @@ class Engine:
         else:
             made = self._sound_out(examples, 1, sampled(options, kind.top_p), seeds, guidance)
             written = [sound[0, :, :, 0].float().cpu().numpy() for sound in made]
-        return [kind.read(one, own, self.task_codec) for one, own in zip(written, asked, strict=True)]
+        answers = [kind.read(one, own, self.task_codec) for one, own in zip(written, asked, strict=True)]
+        return self._scored(kind, asked, examples, answers) if kind.scored else answers
+
+    def _scored(
+        self, family: Family[A], asked: Sequence[A], examples: Sequence[Example], answers: list[A | AnswerError]
+    ) -> list[A | AnswerError]:
+        """The answers with the log-probability of each of their choices, where there are choices."""
+        choices = [family.choices(one) for one in asked]
+        if not any(choices):
+            return answers
+        found: list[A | AnswerError] = []
+        for one, own, loss in zip(answers, choices, self._score(examples, choices, "sum", 1), strict=True):
+            scores = dict(zip(own, (-loss).tolist(), strict=True))
+            found.append(one if isinstance(one, AnswerError) else with_answer(one, scores=scores))
+        return found
 
     def _answered(
         self,

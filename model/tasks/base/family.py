@@ -79,6 +79,7 @@ class Family(ABC, Generic[A]):
         top_p: default top-p for sampling images and sounds (paper, appendix D).
         answer: the fields of the annotation that are the answer; a request has their defaults.
         fixed_answers: the texts of the answer, where these are always the same, such as "yes" and "no".
+        scored: whether a network also gives the log-probability of each choice, in the annotation's field `scores`.
         metrics: names of the metrics by which answers are judged, see `embodio.datasets.metrics`; the first is the
             main one.
     """
@@ -92,6 +93,7 @@ class Family(ABC, Generic[A]):
     top_p: ClassVar[float] = 0.95
     answer: ClassVar[tuple[str, ...]]
     fixed_answers: ClassVar[tuple[str, ...]] = ()
+    scored: ClassVar[bool] = False
     metrics: ClassVar[tuple[str, ...]] = ()
 
     def group(self, annotation: A) -> str:
