@@ -163,9 +163,9 @@ class NextAction(MomentTask[NextActionConfig]):
     def _said(
         spoken: SpokenInstructions, scene: Scene, index: int, step: int, generator: np.random.Generator | None
     ) -> list[tuple[npt.NDArray[np.float32], int]]:
-        """The instruction read aloud, with its rate."""
+        """The instruction read aloud, after augmentation, with its rate."""
         scene.draw_wording(step, None)
-        return [(spoken.said(scene.recorded_instruction, index, generator), SAMPLE_RATE)]
+        return [(scene.spoken(spoken.said(scene.recorded_instruction, index, generator)), SAMPLE_RATE)]
 
     def _goal(self, length: int, step: int, generator: np.random.Generator | None) -> int:
         """The step that serves as the goal."""
