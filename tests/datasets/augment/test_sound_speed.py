@@ -32,7 +32,7 @@ def tone(samples: int) -> Waveform:
 
 
 def pitch(sound: Waveform) -> float:
-    """Frequency of the tone in a sound: the strongest of the spectrum, and the phase gained in a quarter of the sound."""
+    """Frequency of the tone in a sound: the peak of the spectrum, refined by the phase gained in a quarter of it."""
     half, later = len(sound) // 2, len(sound) // 4
     window, times = np.hanning(half), np.arange(half) / SAMPLE_RATE
     strongest = np.argmax(np.abs(np.fft.rfft(sound[:half] * window))) * SAMPLE_RATE / half
