@@ -44,6 +44,7 @@ class BoxesFamily(Family[B]):
     tokens = PLACES_TOKENS
     answer = ("boxes", "labels")
     may_be_empty = ("labels",)
+    needs = ("image",)
 
     def named(self, annotation: B) -> bool:
         """Whether a name follows each box."""

@@ -80,6 +80,8 @@ class Family(ABC, Generic[A]):
         top_p: default top-p for sampling images and sounds (paper, appendix D).
         answer: the fields of the annotation that are the answer; a request has their defaults.
         may_be_empty: the fields that may hold nothing, such as the boxes of an image in which there is nothing.
+        needs: the kinds of media that it is about, "image" and "sound", one of which a request has; empty where it may
+            have none.
         fixed_answers: the texts of the answer, where these are always the same, such as "yes" and "no".
         scored: whether a network also gives the log-probability of each choice, in the annotation's field `scores`.
         metrics: names of the metrics by which answers are judged, see `embodio.datasets.metrics`; the first is the
@@ -95,6 +97,7 @@ class Family(ABC, Generic[A]):
     top_p: ClassVar[float] = 0.95
     answer: ClassVar[tuple[str, ...]]
     may_be_empty: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ()
     fixed_answers: ClassVar[tuple[str, ...]] = ()
     scored: ClassVar[bool] = False
     metrics: ClassVar[tuple[str, ...]] = ()

@@ -29,6 +29,7 @@ class Classify(TextFamily[Category]):
 
     name = "classify"
     annotation = Category
+    needs = ("image",)
     groups = groups_of(image={}, box={"box": BOX})
     tokens = 16
     metrics = ("exact_match",)

@@ -34,6 +34,7 @@ class Depth(Family[DepthItem]):
 
     name = "depth"
     annotation = DepthItem
+    needs = ("image",)
     answer = ("depth", "drawn")
     modality = "image"
     metrics = ("depth_errors",)

@@ -42,6 +42,7 @@ class OpticalFlow(Family[FlowItem]):
 
     name = "flow"
     annotation = FlowItem
+    needs = ("image",)
     answer = ("flow", "drawn")
     modality = "image"
     metrics = ("flow_error",)

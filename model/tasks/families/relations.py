@@ -46,6 +46,7 @@ class FindRelations(Family[Relations]):
 
     name = "relations"
     annotation = Relations
+    needs = ("image",)
     groups = groups_of(object={"name": "cup", "box": BOX}, any={"name": "cup"})
     answer = ("relations", "subjects", "objects", "names")
     may_be_empty = ("relations", "subjects", "objects")

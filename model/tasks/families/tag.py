@@ -33,6 +33,7 @@ class Tag(TextFamily[Tagged]):
 
     name = "tag"
     annotation = Tagged
+    needs = ("image", "sound")
     groups = groups_of(video={}, ahead={}, sound={})
     answer = ("text", "references", "scores")
     tokens = 16
