@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from embodio.model.tasks.base.family import Annotation, Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
@@ -43,7 +43,7 @@ class BoxesFamily(Family[B]):
 
     tokens = PLACES_TOKENS
     answer = ("boxes", "labels")
-    may_be_empty = ("labels",)
+    may_be_empty: ClassVar[tuple[str, ...]] = ("labels",)
     needs = ("image",)
 
     def named(self, annotation: B) -> bool:

@@ -57,7 +57,8 @@ def require_sense(
         TaskError: a field does not make sense; names it, its value and the remedy.
     """
     size = (int(image.shape[0]), int(image.shape[1])) if isinstance(image, np.ndarray) and image.ndim == 3 else None
-    for field in _fields_of(type(annotation)):
+    kind: Any = type(annotation)
+    for field in _fields_of(kind):
         if field.name in skipped:
             continue
         value = getattr(annotation, field.name)
@@ -88,7 +89,7 @@ def require_filled(slots: Mapping[str, Filling], may_be_empty: Collection[str]) 
 
 
 def require_places(
-    name: str, kind: Any, value: npt.ArrayLike, size: tuple[int, int] | None, *, empty: bool = False
+    name: str, kind: Any, value: npt.ArrayLike, size: tuple[int, ...] | None, *, empty: bool = False
 ) -> None:
     """Checks a place, or places.
 
@@ -96,7 +97,7 @@ def require_places(
         name: of the field, for messages.
         kind: `Box`, `Boxes` or `Point`.
         value: in pixels of the image.
-        size: (height, width) of the image; None looks at the area only.
+        size: height, width and perhaps more of the shape of the image; None looks at the area only.
         empty: whether there may be no box at all.
 
     Raises:
@@ -109,11 +110,12 @@ def require_places(
         raise TaskError(f"{name}: got {what}, expected {expected} numbers in pixels of the image")
     if not found.size and not empty:
         raise TaskError(f"{name}: got no box; give at least one, or {_OTHERWISE}")
+    sides = None if size is None else (size[0], size[1])
     for place in found.reshape(-1, shape[-1]).tolist():
         if kind is not Point:
-            _require(name, place, fault_of_box(place, size), size)
-        elif size is not None:
-            _require(name, place, fault_of_point(place, size), size)
+            _require(name, place, fault_of_box(place, sides), sides)
+        elif sides is not None:
+            _require(name, place, fault_of_point(place, sides), sides)
 
 
 def _require(name: str, place: list[float], fault: str, size: tuple[int, int] | None) -> None:
