@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import EnvError
+from embodio.envs.interleaved_prompt import InterleavedPrompt, as_text, interleave
 from embodio.envs.perturbations import PERTURBATIONS
 from embodio.envs.perturbing.conditions import PerturbationError, levels
 from embodio.envs.perturbing.mujoco_world import HasMujocoWorld, MujocoWorld, Nominal
@@ -129,7 +130,14 @@ class PerturbedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
             for camera in embodiment.cameras:
                 if camera.name in changed:
                     changed[camera.name] = one.image(changed[camera.name], camera.name, self._seen)
-            if isinstance(changed.get("instruction"), str):
-                changed["instruction"] = one.instruction(changed["instruction"])
+            changed["instruction"] = _in_other_words(one, changed["instruction"])
         self._seen += 1
         return changed
+
+
+def _in_other_words(one: Perturbation, instruction: str | InterleavedPrompt) -> str | InterleavedPrompt:
+    """An instruction as a perturbation says it; its pictures, if it has some, stay where the words want them."""
+    if isinstance(instruction, str):
+        return one.instruction(instruction)
+    text, images = as_text(instruction)
+    return interleave(one.instruction(text), images)
