@@ -40,18 +40,16 @@ class PerturbedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
                 training; what is held out for evaluation is never drawn.
 
         Raises:
-            PerturbationError: a perturbation is not known, or needs a MuJoCo scene that the environment lacks.
+            PerturbationError: a perturbation is not known, or the environment cannot have it.
         """
         super().__init__(env)
         self._name, self._randomise = name, randomise
         self._levels = levels(condition)
-        scenic = [one for one in self._levels if PERTURBATIONS[one].needs_mujoco]
-        if scenic and not isinstance(env.unwrapped, HasMujocoWorld):
-            others = [one for one in PERTURBATIONS if not PERTURBATIONS[one].needs_mujoco]
-            raise PerturbationError(
-                f"{name}: {', '.join(scenic)} change a MuJoCo scene, which this environment does not give (it has no "
-                f"method mujoco_world). Without one there are {', '.join(others)}"
-            )
+        missing = {one: why for one, kind in PERTURBATIONS.items() if (why := kind.lacks(env))}
+        for one in self._levels:
+            if one in missing:
+                possible = ", ".join(other for other in PERTURBATIONS if other not in missing)
+                raise PerturbationError(f"{name} cannot have {one}: {missing[one]}. It can have {possible}")
         self._nominal: Nominal | None = None
         self._active: list[Perturbation] = []
         self._seen = 0

@@ -141,14 +141,6 @@ def test_conditions_as_typed() -> None:
             conditions(text, 3)
 
 
-def test_an_environment_without_mujoco_says_what_it_can_have() -> None:
-    class Plain(SmallEnv):
-        mujoco_world = None  # type: ignore[assignment]
-
-    with pytest.raises(PerturbationError, match=r"camera change a MuJoCo scene.*blur, delay, noise, start, wording"):
-        PerturbedEnv(Plain(), "plain", "camera:1")
-
-
 @pytest.mark.sim
 def test_lift_in_pixels() -> None:
     env = make_env("robosuite/lift", perturb="camera:3+light:3+texture:3+colour:3+distractors:3")
