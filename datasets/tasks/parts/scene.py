@@ -85,7 +85,7 @@ class Scene:
     def recorded_parts(self) -> list[Any] | None:
         """The instruction as words, images and sounds in order; None if it is words only, or only words are read.
 
-        Light and colours of its images are augmented.
+        Light and colours of its images are augmented. Its sounds are not, as a microphone may hear the same ones.
 
         Raises:
             FeatureError: there are more images than the policy has slots for.
@@ -95,6 +95,10 @@ class Scene:
         if isinstance(recorded, str):
             return None
         return [self._prompt_image(part) if _is_image(part) else part for part in recorded]
+
+    def spoken(self, sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """An instruction read aloud, after augmentation, float32 [samples] at 16 kHz -> float32 [samples]."""
+        return sound if self._augmentation is None else self._augmentation.whole_sound(sound)
 
     def _prompt_image(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return image if self._augmentation is None else self._augmentation.prompt_image(image)
