@@ -7,10 +7,10 @@ of it the files of single scenes where there is a folder `content` next to it:
                     "goals": [{"position", "radius"}], "shortest_paths": null or [[points]], ...}, y up, in metres
     points          {"position", "rotation", "action": 0 stop, 1 forward, 2 left, 3 right}, before each action
 
-Habitat's generator writes paths where is_gen_shortest_path is true; episodes that were published without one are left out and
-counted, as nothing in them says which way to go. It ends a path before the stop, within 0.2 m of the goal: the stop is
-asked for at the goal. The scenes are not in the files. Views are used where the folder of media holds them, which no
-public schema fixes: SCENE/EPISODE_ID/*.png or .jpg, in the order of the steps. Everything is held in memory.
+Habitat's generator writes paths where is_gen_shortest_path is true; episodes that were published without one are left
+out and counted, as nothing in them says which way to go. It ends a path before the stop, within 0.2 m of the goal: the
+stop is asked for at the goal. The scenes are not in the files. Views are used where the folder of media holds them,
+which no public schema fixes: SCENE/EPISODE_ID/*.png or .jpg, in the order of the steps. All is held in memory.
 """
 
 from __future__ import annotations
