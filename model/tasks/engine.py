@@ -29,7 +29,9 @@ from embodio.model.generation.scoring import EndIds, Reduction
 from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
+from embodio.model.processing.recordings import with_sounds_read
 from embodio.model.tasks.base.family import A, Family, Output
+from embodio.model.tasks.base.requests import box_of, require_options, require_request
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.families import family_named
@@ -124,10 +126,13 @@ class Engine:
             The annotations with their answers; an `AnswerError` in place of one that cannot be read.
 
         Raises:
-            TaskError: nothing is given, the prompt is too long, or the model cannot generate the family's modality.
+            TaskError: nothing is given, an annotation has a field of a wrong type or lacks the image or sound that it
+                is about, the prompt is too long, or the model cannot generate the family's modality.
             PromptError: the slots of the wording are wrong.
         """
         kind = family_named(family) if isinstance(family, str) else family
+        if not isinstance(kind, Family):
+            raise TaskError(f"family: expected the name or an instance of a family, found {type(kind).__name__}")
         self._require_some("asked", asked)
         examples = [self._asked(kind, one, wording) for one in asked]
         written: Sequence[Output]
@@ -173,7 +178,12 @@ class Engine:
         return self.run(family, asked, wording=prompt, **how)
 
     def _asked(self, family: Family[A], annotation: A, wording: Template | None) -> Example:
-        """The example of an annotation without its answer; raises TaskError if its prompt is too long."""
+        """The example of an annotation without its answer.
+
+        Raises:
+            TaskError: the annotation has a field of a wrong type or lacks a medium, or its prompt is too long.
+        """
+        require_request(family, annotation)
         group = f"{family.name}.{family.group(annotation)}"
         template = self.prompts[group].draw() if wording is None else wording
         example = family.write(annotation, template, self.task_codec, answered=False)
@@ -222,6 +232,7 @@ class Engine:
     def _longest(self, options: GenerationOptions, usual: int | None) -> int:
         """The token limit of an answer: from the options, the task's default, or the model's limit."""
         possible = self.model.config.lengths.decoder_text
+        require_options(options)
         return options.max_tokens or min(usual or possible, possible)
 
     def _write(
@@ -273,11 +284,12 @@ class Engine:
         shared = [answer for answer in answers if isinstance(answer, str)]
         if shared and len(shared) != len(answers):
             raise TaskError("answers: some are texts and some are lists; give texts, or a list for each example")
-        own = [shared] * count if shared else [list(one) for one in self._require_pairs("answers", answers, count)]
+        own = [shared] * count if shared else self._require_pairs("answers", answers, count)
         for row, texts in enumerate(own):
-            if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
-                raise TaskError(f"answers[{row}]: expected at least one text, none of them empty, found {texts}")
-        return own
+            listed = isinstance(texts, tuple | list) and bool(texts)
+            if not listed or not all(isinstance(text, str) and text.strip() for text in texts):
+                raise TaskError(f"answers[{row}]: expected at least one text, none of them empty, found {texts!r:.80}")
+        return [list(texts) for texts in own]
 
     # ------------------------------------------------------------------ images and sound
 
@@ -319,6 +331,10 @@ class Engine:
     def _parts(self, examples: Sequence[Example], seeds: Seeds) -> list[tuple[int, Sequence[Example], list[int]]]:
         """The first row, the examples and the seeds of each batch."""
         numbers = row_seeds(seeds, len(examples))
+        for index, example in enumerate(examples):
+            if not isinstance(example, Example):
+                raise TaskError(f"examples[{index}]: expected an Example, found {type(example).__name__}")
+        examples = [with_sounds_read(example) for example in examples]
         starts = range(0, len(examples), self.rows_at_once)
         ends = [start + self.rows_at_once for start in starts]
         return [(start, examples[start:end], numbers[start:end]) for start, end in zip(starts, ends, strict=True)]
@@ -366,13 +382,8 @@ class Engine:
 
     def _boxes(self, boxes: Sequence[npt.ArrayLike], count: int) -> list[Floats]:
         """Checks one box (y1, x1, y2, x2) for each image; float32 [4] each."""
-        found = []
-        for index, box in enumerate(self._require_pairs("boxes", boxes, count)):
-            place = np.asarray(box, dtype=np.float32)
-            if place.shape != (4,) or not np.isfinite(place).all():
-                raise TaskError(f"boxes[{index}]: expected four numbers y1, x1, y2, x2 in pixels, found {box!r}")
-            found.append(place)
-        return found
+        given = self._require_pairs("boxes", boxes, count)
+        return [box_of(f"boxes[{index}]", box) for index, box in enumerate(given)]
 
 
 def _shift(constraint: Constraint, start: int) -> Constraint:
@@ -382,4 +393,7 @@ def _shift(constraint: Constraint, start: int) -> Constraint:
 
 def sampled(options: GenerationOptions | None, top_p: float) -> GenerationOptions:
     """The given options, or top-p sampling if there are none."""
-    return GenerationOptions(sampling=Sampling(top_p=top_p)) if options is None else options
+    if options is None:
+        return GenerationOptions(sampling=Sampling(top_p=top_p))
+    require_options(options)
+    return options

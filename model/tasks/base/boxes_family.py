@@ -45,6 +45,7 @@ class BoxesFamily(Family[B]):
 
     tokens = PLACES_TOKENS
     answer = ("boxes", "labels")
+    needs = ("image",)
 
     def named(self, annotation: B) -> bool:
         """Whether a name follows each box."""

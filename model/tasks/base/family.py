@@ -78,6 +78,8 @@ class Family(ABC, Generic[A]):
         tokens: default limit of tokens of an answer, including the end; None for the network's limit.
         top_p: default top-p for sampling images and sounds (paper, appendix D).
         answer: the fields of the annotation that are the answer; a request has their defaults.
+        needs: the kinds of media that it is about, "image" and "sound", one of which a request has; empty where it may
+            have none.
         fixed_answers: the texts of the answer, where these are always the same, such as "yes" and "no".
         metrics: names of the metrics by which answers are judged, see `embodio.datasets.metrics`; the first is the
             main one.
@@ -91,6 +93,7 @@ class Family(ABC, Generic[A]):
     tokens: ClassVar[int | None] = None
     top_p: ClassVar[float] = 0.95
     answer: ClassVar[tuple[str, ...]]
+    needs: ClassVar[tuple[str, ...]] = ()
     fixed_answers: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ()
 

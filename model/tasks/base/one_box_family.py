@@ -34,6 +34,7 @@ class OneBoxFamily(Family[O]):
     """A family whose answer is one box, four value tokens."""
 
     answer = ("box",)
+    needs = ("image",)
     tokens = BOX_VALUES + 1
     metrics = ("box_accuracy",)
 

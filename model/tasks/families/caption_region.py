@@ -32,6 +32,7 @@ class CaptionRegion(TextFamily[Region]):
 
     name = "caption_region"
     annotation = Region
+    needs = ("image",)
     groups = groups_of(plain={"box": BOX})
     tokens = 48
     metrics = ("cider_d", "rouge_l")

@@ -31,6 +31,7 @@ class Classify(TextFamily[Category]):
 
     name = "classify"
     annotation = Category
+    needs = ("image",)
     groups = groups_of(image={}, box={"box": BOX})
     tokens = 16
     metrics = ("exact_match",)

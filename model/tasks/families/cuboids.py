@@ -35,6 +35,7 @@ class FindCuboids(Family[Objects3D]):
 
     name = "cuboids"
     annotation = Objects3D
+    needs = ("image",)
     groups = groups_of(plain={"name": "chair"})
     answer = ("cuboids",)
     tokens = PLACES_TOKENS

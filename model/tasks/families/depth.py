@@ -33,6 +33,7 @@ class Depth(Family[DepthItem]):
 
     name = "depth"
     annotation = DepthItem
+    needs = ("image",)
     answer = ("depth", "drawn")
     modality = "image"
     metrics = ("depth_errors",)

@@ -46,6 +46,7 @@ class FindEvents(Family[Events]):
 
     name = "find_events"
     annotation = Events
+    needs = ("image", "sound")
     groups = groups_of(action={"name": "opening a door"}, actions={}, sound={"name": "dog barking"}, sounds={})
     answer = ("spans", "labels")
     tokens = PLACES_TOKENS

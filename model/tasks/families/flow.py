@@ -41,6 +41,7 @@ class OpticalFlow(Family[FlowItem]):
 
     name = "flow"
     annotation = FlowItem
+    needs = ("image",)
     answer = ("flow", "drawn")
     modality = "image"
     metrics = ("flow_error",)

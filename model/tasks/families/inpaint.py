@@ -33,6 +33,7 @@ class Inpaint(ImageFamily[Inpainted]):
 
     name = "inpaint"
     annotation = Inpainted
+    needs = ("image",)
     groups = groups_of(plain={"box": BOX, "name": "cup"})
     metrics = ("psnr", "ssim")
 

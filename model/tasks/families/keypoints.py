@@ -39,6 +39,7 @@ class FindKeypoints(Family[Person]):
 
     name = "keypoints"
     annotation = Person
+    needs = ("image",)
     groups = groups_of(plain={"box": BOX})
     answer = ("keypoints",)
     metrics = ("grit_keypoints",)

@@ -39,6 +39,7 @@ class NormalAt(Family[PointNormal]):
 
     name = "normal_at"
     annotation = PointNormal
+    needs = ("image",)
     groups = groups_of(plain={"point": "[y x]"})
     answer = ("normal",)
     tokens = NORMAL_VALUES + 1

@@ -44,6 +44,7 @@ class SurfaceNormals(Family[NormalsItem]):
 
     name = "normals"
     annotation = NormalsItem
+    needs = ("image",)
     groups = groups_of(plain={}, encoded={"red": "the z component", "green": "the x component", "blue": "nothing"})
     answer = ("normals", "drawn")
     modality = "image"

@@ -37,6 +37,7 @@ class PointOut(Family[Pointed]):
 
     name = "point"
     annotation = Pointed
+    needs = ("image",)
     groups = groups_of(plain={"expression": "the handle of the drawer"})
     answer = ("point",)
     tokens = POINT_VALUES + 1

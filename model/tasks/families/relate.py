@@ -37,6 +37,7 @@ class Relate(TextFamily[Relationship]):
 
     name = "relate"
     annotation = Relationship
+    needs = ("image",)
     groups = groups_of(plain={"subject": BOX, "object": BOX})
     tokens = 16
     metrics = ("exact_match", "mean_recall")

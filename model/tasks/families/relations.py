@@ -48,6 +48,7 @@ class FindRelations(Family[Relations]):
 
     name = "relations"
     annotation = Relations
+    needs = ("image",)
     groups = groups_of(object={"name": "cup", "box": BOX}, any={"name": "cup"})
     answer = ("relations", "subjects", "objects", "names")
     tokens = PLACES_TOKENS

@@ -51,6 +51,7 @@ class Segment(Family[Segmented]):
 
     name = "segment"
     annotation = Segmented
+    needs = ("image",)
     groups = groups_of(
         name={"name": "cup"},
         box={"name": "cup", "box": BOX},

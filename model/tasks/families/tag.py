@@ -29,6 +29,7 @@ class Tag(TextFamily[Tagged]):
 
     name = "tag"
     annotation = Tagged
+    needs = ("image", "sound")
     groups = groups_of(video={}, ahead={}, sound={})
     tokens = 16
     metrics = ("exact_match",)

@@ -38,6 +38,7 @@ class Track(Family[Tracked]):
 
     name = "track"
     annotation = Tracked
+    needs = ("image",)
     groups = groups_of(plain={"box": BOX})
     answer = ("boxes",)
     tokens = 64

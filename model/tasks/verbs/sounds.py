@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from embodio.model.errors import is_within
 from embodio.model.example import Sound
 from embodio.model.generation import GenerationOptions
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
@@ -54,6 +55,9 @@ class SoundVerbs(Engine):
         """
         count = self._require_some("texts", texts)
         heard = [()] * count if earlier is None else self._require_pairs("earlier", earlier, count)
+        for index, before in enumerate(heard):
+            if not isinstance(before, tuple | list):
+                raise TaskError(f"earlier[{index}]: expected a list of sounds, found {type(before).__name__}")
         self._require_ready("audio")
         samples = self._samples(seconds)
         asked = [
@@ -77,8 +81,8 @@ class SoundVerbs(Engine):
         """Number of samples at 16 kHz of a length in seconds."""
         if seconds is None:
             return self._segment
-        if not 0 < seconds < math.inf or round(seconds * SAMPLE_RATE) < 1:
-            raise TaskError(f"seconds: a sound cannot be {seconds} s long; give a length above 0, or None")
+        if not is_within(seconds, 1 / SAMPLE_RATE, math.inf):
+            raise TaskError(f"seconds: a sound cannot be {seconds!r:.50} s long; give a length above 0, or None")
         return round(seconds * SAMPLE_RATE)
 
     def _sound(self, spectrogram: Tensor, samples: int) -> GeneratedSound:
