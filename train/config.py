@@ -59,7 +59,8 @@ class TrainConfig(RunConfig):
         size: named size of the network: nano, nano_generalist, large, xl or xxl.
         action_key: the imitated field; "action" for executed actions, "expert_action" for the expert's clean labels.
         holdout: number of episodes, the last of the data set, kept for validation.
-        absent_instructions: instructions for things that the scenes of the data lack, see tasks.next_action.absent.
+        absent_instructions: instructions for things that the scenes of the data lack, see tasks.next_action.absent;
+            braces hold alternatives, as in "{lift|raise} the blue cube".
         value_smoothness: neighbouring value tokens start with similar embeddings; width in tokens, 0 for none.
         value_wavelength: value tokens start as waves over the value instead, of which the shortest have this length in
             tokens; 0 for none. With few demonstrations a policy learns much faster from 40, see docs/pretraining.md.

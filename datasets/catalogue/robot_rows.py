@@ -30,7 +30,7 @@ from embodio.model.example import Example
 from embodio.model.tokens.vocabulary import Vocabulary
 
 _CACHE = 64 << 20  # bytes of episodes that each row keeps open
-_OWN = ("task", "action_key")
+_OWN = ("task", "action_key", "absent_instructions")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ class RobotRows:
         """The moments of a row for training and for validation; None where there are no episodes for it.
 
         The settings of a row are those of its task (`tasks.<name>.*` of a policy run), `task` for another task than
-        that of its family, and `action_key`. A folder of spoken instructions is given without its split.
+        that of its family, `action_key`, and `absent_instructions`. A folder of spoken instructions is given without
+        its split.
 
         Raises:
             CatalogueError: a setting is wrong.
@@ -109,7 +110,11 @@ class RobotRows:
         policy_format = self._format(row.path, source, key)
         own = {name: value for name, value in row.settings.items() if name not in _OWN}
         shared = SharedConfig(
-            inputs=self._reading.inputs, action_key=key, augment=self._reading.augment, cache_bytes=_CACHE
+            inputs=self._reading.inputs,
+            action_key=key,
+            augment=self._reading.augment,
+            cache_bytes=_CACHE,
+            absent_instructions=_sentences(row),
         )
 
         def task(episodes: EpisodeSource, numbers: range, split: str) -> EpisodesTask:
@@ -146,3 +151,11 @@ class RobotRows:
             statistics = policy_fields(compute_statistics(source, fields=fields), key)
             self.formats[path] = PolicyFormat(policy, robot, statistics, self._vocabulary)
         return self.formats[path]
+
+
+def _sentences(row: TaskRow) -> tuple[str, ...]:
+    """The absent instructions of a row; raises CatalogueError unless they are a list of sentences."""
+    found = row.settings.get("absent_instructions", [])
+    if not isinstance(found, list) or not all(isinstance(one, str) and one.strip() for one in found):
+        raise CatalogueError(f"{row.name}: settings.absent_instructions: got {found!r}, expected a list of sentences")
+    return tuple(found)

@@ -24,6 +24,7 @@ from embodio.datasets.files.shards import JobShard
 from embodio.datasets.progress import progress_bars
 from embodio.datasets.recording.collection_store import CollectedEpisode, CollectionSettings, CollectionStore, stage
 from embodio.datasets.recording.demonstration import check_noise, record_demonstration
+from embodio.datasets.recording.learner import Learner
 from embodio.datasets.stream.worker_process import follow_parent, starting_workers
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.policy import Policy
@@ -110,6 +111,7 @@ def collect(
     progress: bool = True,
     engine: str = "local",
     shard: str = "",
+    learner: Learner | None = None,
 ) -> CollectionSummary:
     """Collects demonstrations into a folder that tfds, rlds and `RLDSReader` read.
 
@@ -129,33 +131,32 @@ def collect(
         progress: whether to draw a progress bar on the terminal.
         engine: who plays, "local" in processes of this machine or "ray" on a cluster.
         shard: the part of the episodes to collect, such as "2/8", in a folder of its own inside `out`; "" for all.
+        learner: who plays before the expert takes over; None for nobody.
 
     Returns:
         What the collection, or the shard, holds now.
 
     Raises:
         CollectionMismatch: the folder holds a collection with other settings.
-        CollectionError: an argument is out of range, the folder is in use, a worker process died, the simulator fails
-            every time, or no episode can be kept.
+        CollectionError: an argument is out of range, the folder is in use, a worker died, or nothing can be kept.
         EngineError: there is no such engine, or its machines died.
         KeyboardInterrupt: Ctrl-C; the episodes that were being played are finished first.
     """
     _check(episodes, workers, seed)
     begin = time.monotonic()
-    source = source or RegisteredSource(env_name, dict(env_options or {}))
-    settings = _settings(source, env_name, seed, noise, keep_failures, env_options)
+    source = source or RegisteredSource(env_name, env_options or {})
+    settings = _settings(source, env_name, seed, noise, keep_failures, env_options, learner)
     settings, folder, indices = _of_shard(settings, Path(out), episodes, shard)
     with sole_user(folder, "collecting into", CollectionError):
         store = CollectionStore(folder, settings)
         done = {row.index for row in [*store.published(), *store.staged()]}
-        work = partial(_play_one, source, settings, store.staging.absolute())
+        work = partial(_play_one, source, settings, store.staging.absolute(), learner)
         errors, messages = _play(sorted({*indices} - done), work, Players(engine, workers), len(done), progress)
         store.assemble()
         rows = store.published()
     if not rows:
         raise CollectionError(f"no episode was finished. {messages[0] if messages else ''}")
-    statuses = Counter(row.status for row in [*rows, *errors])
-    return _summary(folder, rows, statuses, len(done), time.monotonic() - begin, messages)
+    return _summary(folder, rows, errors, len(done), time.monotonic() - begin, messages)
 
 
 def _check(episodes: int, workers: int, seed: int) -> None:
@@ -181,11 +182,12 @@ def _settings(
     noise: Sequence[float],
     keep_failures: bool,
     env_options: Mapping[str, Any] | None,
+    learner: Learner | None,
 ) -> CollectionSettings:
     """The settings that a folder must match to be extended; raises CollectionError for senseless noise."""
     levels = tuple(float(level) for level in noise)
     check_noise(levels)
-    return CollectionSettings(
+    settings = CollectionSettings(
         environment=env_name,
         seed=seed,
         noise=levels,
@@ -193,12 +195,15 @@ def _settings(
         env_options=dict(env_options or {}),
         embodiment=source.embodiment.to_dict(),
     )
+    if learner is None:
+        return settings
+    return replace(settings, agent=learner.name, takeover=learner.takeover, record_agent=learner.recorded)
 
 
 def _summary(
     folder: Path,
     rows: Sequence[CollectedEpisode],
-    statuses: Mapping[str, int],
+    failed: Sequence[CollectedEpisode],
     resumed: int,
     seconds: float,
     errors: Sequence[str],
@@ -207,7 +212,7 @@ def _summary(
         folder=folder,
         episodes=sum(row.kept for row in rows),
         attempted=len(rows),
-        statuses=statuses,
+        statuses=Counter(row.status for row in [*rows, *failed]),
         steps=sum(row.steps for row in rows if row.kept),
         resumed=resumed,
         seconds=seconds,
@@ -277,10 +282,13 @@ def _outcomes(pending: Sequence[int], work: Callable[[int], Outcome], players: P
 class _Worker:
     """The environment and the expert of one process."""
 
-    def __init__(self, source: DemonstrationSource, settings: CollectionSettings, staging: Path) -> None:
-        self._source, self._settings, self._staging = source, settings, staging
+    def __init__(
+        self, source: DemonstrationSource, settings: CollectionSettings, staging: Path, learner: Learner | None
+    ) -> None:
+        self._source, self._settings, self._staging, self._learner = source, settings, staging, learner
         self._embodiment = source.embodiment
         self._built: tuple[gymnasium.Env[Any, Any], Policy] | None = None
+        self._taught: tuple[Policy, Learner] | None = None
 
     def does(self, *job: object) -> bool:
         """Whether it was made for this source, these settings and this staging folder."""
@@ -289,15 +297,23 @@ class _Worker:
     def play(self, index: int) -> Outcome:
         """Plays one episode and puts it into the staging folder, unless the simulator broke down."""
         self._built = self._built or self._source.build()  # built here, so that its errors reach the parent
+        if self._learner is not None and self._taught is None:
+            self._taught = self._learner.load(self._embodiment), self._learner
         env, expert = self._built
         settings = self._settings
         seed, level = settings.seed + index, settings.noise[index % len(settings.noise)]
         result, record = record_demonstration(
-            env, expert, self._embodiment, env_name=settings.environment, seed=seed, noise=level
+            env,
+            expert,
+            self._embodiment,
+            env_name=settings.environment,
+            seed=seed,
+            noise=level,
+            learner=self._taught,
         )
         kept = record is not None and (settings.keep_failures or result.status == "success")
         row = CollectedEpisode(index, seed, level, result.status, result.steps, round(result.seconds, 3), kept)
-        if record is not None:
+        if result.status != "error":
             stage(self._staging, row, record if kept else None)
         return row, result.message
 
@@ -311,13 +327,15 @@ _worker: _Worker | None = None
 """The worker of this process; its environment takes seconds to make, so it is kept for the next episode."""
 
 
-def _play_one(source: DemonstrationSource, settings: CollectionSettings, staging: Path, index: int) -> Outcome:
+def _play_one(
+    source: DemonstrationSource, settings: CollectionSettings, staging: Path, learner: Learner | None, index: int
+) -> Outcome:
     """Plays one episode in a worker process."""
     global _worker
     if _worker is None or not _worker.does(source, settings, staging):
         if _worker is not None:  # of another collection, on a cluster that outlives it
             _worker.close()
-        _worker = _Worker(source, settings, staging)
+        _worker = _Worker(source, settings, staging, learner)
     return _worker.play(index)
 
 

@@ -33,6 +33,7 @@ from embodio.model.writing import is_partial, remove_partial, sync, sync_tree, w
 STAGING = ".staging"
 INDEX = "collection.json"
 _LISTED = 3
+_OPTIONAL = ("shard", "episodes", "agent", "takeover", "record_agent")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +65,9 @@ class StoreSettings(ABC):
         """A one-line description for readers."""
 
     def to_json(self) -> dict[str, Any]:
-        """Returns plain JSON values of all settings; those of shards only where there are some."""
+        """Returns plain JSON values of all settings; those of shards and of a learner only where there are some."""
         data: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
-        return {name: value for name, value in data.items() if name not in ("shard", "episodes") or value}
+        return {name: value for name, value in data.items() if name not in _OPTIONAL or value}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +78,17 @@ class CollectionSettings(StoreSettings):
         noise: levels; episode i has noise[i % len(noise)].
         keep_failures: whether episodes without success are part of the data set.
         env_options: further arguments of the environment.
+        agent: who plays before the expert takes over; "" for nobody.
+        takeover: highest number of steps that it plays.
+        record_agent: whether they are recorded.
     """
 
     noise: tuple[float, ...]
     keep_failures: bool
     env_options: Mapping[str, Any]
+    agent: str = ""
+    takeover: int = 0
+    record_agent: bool = False
 
     @property
     def features(self) -> EpisodeFeatures:

@@ -1,13 +1,10 @@
-"""One scripted demonstration: the expert acts, noise disturbs its actions, and every step is recorded.
-
-Disturbed execution with clean labels shows a policy how to recover from states that the expert alone never visits
-(DART: Laskey et al. 2017).
-"""
+"""One scripted demonstration: the expert acts, noise disturbs its actions, and every step is recorded."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -16,6 +13,8 @@ import numpy.typing as npt
 
 from embodio.datasets.episodes.features import METADATA, features_of
 from embodio.datasets.errors import CollectionError
+from embodio.datasets.recording.learner import CorrectingExpert, Learner
+from embodio.datasets.recording.noisy_expert import NoisyExpert
 from embodio.datasets.recording.recording import microphone_rate, observed
 from embodio.datasets.rlds.writer import encode_episode
 from embodio.envs.embodiment import Embodiment
@@ -23,50 +22,10 @@ from embodio.envs.errors import SimulatorError
 from embodio.envs.policy import Policy
 from embodio.envs.rollout import EpisodeResult, StepRecord, run_episode
 
-_NOISE_STREAM = 1  # second half of the noise seed, so that noise and scene are drawn from unrelated streams
 _HIGHEST_NOISE = 10.0
 
-
-class NoisyExpert:
-    """An expert whose executed actions are disturbed with Gaussian noise.
-
-    Attributes:
-        clean: the last action of the expert itself, float32 [A].
-        executed: the same with noise, clipped to the limits, float32 [A].
-    """
-
-    def __init__(self, expert: Policy, embodiment: Embodiment, level: float, seed: int) -> None:
-        """Wraps an expert for one episode.
-
-        Args:
-            expert: gives the clean actions.
-            embodiment: says which dimensions are continuous (binary ones are never disturbed) and their limits.
-            level: standard deviation of the noise, as a fraction of half the range of each dimension.
-            seed: of the noise.
-        """
-        dimensions = embodiment.action.dimensions
-        self._expert = expert
-        low = np.array([dimension.low for dimension in dimensions], dtype=np.float64)
-        high = np.array([dimension.high for dimension in dimensions], dtype=np.float64)
-        # the outermost float32 numbers that are still inside
-        self._low = np.where(low.astype(np.float32) < low, np.nextafter(np.float32(low), np.inf), np.float32(low))
-        self._high = np.where(high.astype(np.float32) > high, np.nextafter(np.float32(high), -np.inf), np.float32(high))
-        continuous = np.array([dimension.kind == "continuous" for dimension in dimensions])
-        self._scale = level * continuous * (high - low) / 2
-        self._random = np.random.default_rng([seed, _NOISE_STREAM])
-        self.clean = np.zeros(len(dimensions), dtype=np.float32)
-        self.executed = self.clean
-
-    def reset(self, instruction: str | None = None) -> None:
-        """Begins an episode."""
-        self._expert.reset(instruction=instruction)
-
-    def act(self, observation: Mapping[str, Any]) -> npt.NDArray[np.float32]:
-        """Returns the disturbed action, float32 [A]; both actions can be read from the attributes afterwards."""
-        self.clean = np.array(self._expert.act(observation), dtype=np.float32)
-        noise = self._scale * self._random.standard_normal(len(self.clean))
-        self.executed = np.clip((self.clean + noise).astype(np.float32), self._low, self._high)
-        return self.executed
+NO_SEED = -1
+"""The seed of an episode that does not begin in the scene of its seed, so that nothing replays it from there."""
 
 
 class Recorder:
@@ -75,20 +34,23 @@ class Recorder:
     An instance is the `on_step` of `run_episode`.
 
     Attributes:
+        records_learner: whether steps are recorded in which a learner leads.
         steps: one dict per recorded step; flat paths -> values. The final observation comes last: its action
             was not executed, and both action fields hold what the expert would have done there. An expert that raises
             SimulatorError there has nothing left to do: the record then ends with the last executed action.
     """
 
-    def __init__(self, policy: NoisyExpert, embodiment: Embodiment) -> None:
+    def __init__(self, policy: NoisyExpert, embodiment: Embodiment, *, records_learner: bool = True) -> None:
         """Begins an empty record.
 
         Args:
             policy: whose clean and executed actions are recorded.
             embodiment: says which parts of an observation are recorded.
+            records_learner: whether steps are recorded in which a learner leads.
         """
         self._policy = policy
         self._embodiment = embodiment
+        self.records_learner = records_learner
         self.steps: list[dict[str, Any]] = []
 
     def __call__(self, record: StepRecord) -> None:
@@ -97,6 +59,8 @@ class Recorder:
         Raises:
             CollectionError: the observation lacks something that the embodiment has.
         """
+        if not self.records_learner and isinstance(self._policy, CorrectingExpert) and self._policy.leads:
+            return
         discount = 0.0 if record.terminated else 1.0
         self._write(record.observation, self._policy.executed, record.reward, discount)
         if record.terminated or record.truncated:
@@ -116,9 +80,16 @@ class Recorder:
 
 
 def record_demonstration(
-    env: gymnasium.Env[Any, Any], expert: Policy, embodiment: Embodiment, *, env_name: str, seed: int, noise: float
+    env: gymnasium.Env[Any, Any],
+    expert: Policy,
+    embodiment: Embodiment,
+    *,
+    env_name: str,
+    seed: int,
+    noise: float,
+    learner: tuple[Policy, Learner] | None = None,
 ) -> tuple[EpisodeResult, bytes | None]:
-    """Lets an expert play one episode and serialises it.
+    """Lets an expert play one episode, perhaps after a learner, and serialises it.
 
     Args:
         env: whose observations hold the cameras, "state" and "instruction".
@@ -127,17 +98,27 @@ def record_demonstration(
         env_name: written to the metadata.
         seed: of the scene and of the noise.
         noise: level, see `NoisyExpert`.
+        learner: who plays before the expert takes over, and how, see `CorrectingExpert`.
 
     Returns:
-        The outcome, and the record; None after a simulator error.
+        The outcome, and the record; None after a simulator error, where the learner ended the episode itself and its
+        steps are not recorded, and where it got to a place from which the expert does not know how to go on.
     """
-    policy = NoisyExpert(expert, embodiment, noise, seed)
-    recorder = Recorder(policy, embodiment)
+    if learner is None:
+        policy = NoisyExpert(expert, embodiment, noise, seed)
+        recorder = Recorder(policy, embodiment)
+    else:
+        player, how = learner
+        policy = CorrectingExpert(expert, embodiment, noise, seed, player, how.takeover)
+        recorder = Recorder(policy, embodiment, records_learner=how.recorded)
     result = run_episode(env, policy, seed, on_step=recorder)
-    if result.status == "error":
+    if isinstance(policy, CorrectingExpert) and policy.lost:
+        return replace(result, status="failure"), None
+    if result.status == "error" or not recorder.steps:
         return result, None
+    begun = not isinstance(policy, CorrectingExpert) or policy.takeover == 0 or recorder.records_learner
     metadata = {
-        "seed": seed,
+        "seed": seed if begun else NO_SEED,
         "success": result.status == "success",
         "environment": env_name,
         "expert": type(expert).__name__,

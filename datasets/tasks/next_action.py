@@ -13,6 +13,7 @@ from embodio.agent.format.instruction import AnyInstruction
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError
+from embodio.datasets.tasks.parts.alternatives import said
 from embodio.datasets.tasks.parts.hindsight import later_step
 from embodio.datasets.tasks.parts.moment_task import MomentTask, SharedConfig
 from embodio.datasets.tasks.parts.scene import Change, Scene, drawn_change
@@ -33,7 +34,7 @@ class NextActionConfig(TaskConfig):
             policy needs prompt_sounds.
         voices: of these, "held_out" for held-out voices, "known" for the others; empty for all.
         absent: share of the examples that ask for one of the absent_instructions of the data set, and have "no" for an
-            answer; the policy needs policy.abstains.
+            answer; the policy needs policy.abstains. With `spoken` these must be read aloud there, too.
     """
 
     goal_ahead: int = 0
@@ -102,8 +103,8 @@ class NextAction(MomentTask[NextActionConfig]):
                 "tasks.next_action.absent: nothing is known to be absent; set absent_instructions, or "
                 "sources.<name>.absent_instructions, to what the scenes of the data lack"
             )
-        if self.config.spoken:
-            raise DatasetError("tasks.next_action.absent: it asks in words, but spoken is set; leave one of them out")
+        if self._spoken is not None:
+            self._spoken.require(self.shared.absent_instructions, "absent_instructions")
 
     @classmethod
     def draws(cls) -> bool:
@@ -138,34 +139,36 @@ class NextAction(MomentTask[NextActionConfig]):
         ahead = range(step, step + self._policy_format.chunk)
         followed = range(step, last + 1) if self._policy_format.whole_episode else [min(later, last) for later in ahead]
         actions = scene.actions(followed)
-        if self._spoken is None:
-            parts = scene.recorded_parts()
+        absent = self._absent(index, generator)
+        if absent:
+            actions = actions[:0]
+            scene.reword(absent)
+        parts: list[Any] | None
+        if self._spoken is not None:
+            if not absent:
+                scene.draw_wording(step, None)
+            told = self._spoken.said(scene.recorded_instruction, index, generator)
+            parts = [(scene.spoken(told), SAMPLE_RATE)]
+        elif absent:
+            return Demonstrated(window, scene.instruction, actions)
         else:
-            parts = self._said(self._spoken, scene, index, step, generator)
-        if self._is_absent(index, generator):
-            asked = self.shared.absent_instructions
-            place = int(index * self.config.absent) if generator is None else int(generator.integers(len(asked)))
-            scene.reword(asked[place % len(asked)])
-            return Demonstrated(window, scene.instruction, actions[:0])
+            parts = scene.recorded_parts()
         if parts is not None:
             return Demonstrated(window, self._policy_format.read_instruction(parts), actions)
         scene.draw_wording(step, generator)
         return Demonstrated(window, scene.instruction, actions)
 
-    def _is_absent(self, index: int, generator: np.random.Generator | None) -> bool:
-        """Whether the record asks for what the scene lacks."""
-        share = self.config.absent
+    def _absent(self, index: int, generator: np.random.Generator | None) -> str:
+        """What the record asks for that the scene lacks; "" for most records."""
+        share, asked = self.config.absent, self.shared.absent_instructions
         if not share:
-            return False
-        return int((index + 1) * share) > int(index * share) if generator is None else bool(generator.random() < share)
-
-    @staticmethod
-    def _said(
-        spoken: SpokenInstructions, scene: Scene, index: int, step: int, generator: np.random.Generator | None
-    ) -> list[tuple[npt.NDArray[np.float32], int]]:
-        """The instruction read aloud, with its rate."""
-        scene.draw_wording(step, None)
-        return [(spoken.said(scene.recorded_instruction, index, generator), SAMPLE_RATE)]
+            return ""
+        if generator is None:
+            round_, place = divmod(int(index * share), len(asked))
+            return said(asked[place], round_, None) if int((index + 1) * share) > int(index * share) else ""
+        if generator.random() >= share:
+            return ""
+        return said(asked[int(generator.integers(len(asked)))], 0, generator)
 
     def _goal(self, length: int, step: int, generator: np.random.Generator | None) -> int:
         """The step that serves as the goal."""

@@ -34,9 +34,11 @@ class GridBot:
         Raises:
             SimulatorError: the bot finds no plan.
         """
+        from minigrid.utils.baby_ai_bot import DisappearedBoxError
+
         try:
             word = self._bot.replan(self._env.last_word)
-        except (AssertionError, AttributeError, IndexError, TypeError, ValueError) as error:
+        except (AssertionError, AttributeError, DisappearedBoxError, IndexError, TypeError, ValueError) as error:
             raise SimulatorError(
                 f"the bot finds no plan ({type(error).__name__}: {error}); leave this seed out"
             ) from error

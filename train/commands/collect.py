@@ -5,14 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
+from embodio.agent.errors import AgentError
 from embodio.datasets.errors import DatasetError
 from embodio.envs.errors import EnvError
-from embodio.envs.perturbing.conditions import conditions
 from embodio.train.command_line.arguments import with_list
 from embodio.train.command_line.cli import run as run_command
-from embodio.train.command_line.job_settings import require_conditions, require_out, require_shard
+from embodio.train.command_line.job_settings import conditions_here, require_conditions, require_out, require_shard
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, require_ranges
+
+if TYPE_CHECKING:
+    from embodio.datasets.recording.learner import Learner
+    from embodio.envs.embodiment import Embodiment
+    from embodio.envs.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -29,11 +36,16 @@ class CollectConfig:
         workers: processes that record at the same time.
         keep_failures: keep episodes in which the expert failed.
         randomise: perturbations for domain randomisation, such as camera,light,wording, each drawn for every episode
-            from none up to its level; all randomises everything. "" randomises nothing.
+            from none up to its level; all means all that the environment can have. "" randomises nothing.
         level: highest level, 1 to 5, of perturbations without one of their own, as in camera:5,light.
         engine: who plays, local (processes of this machine) or ray (a cluster, which shares the folder).
         shard: part of the episodes that this command records, such as 2/8 for every eighth from the second on, in a
             folder inside `out`; `embodio-collect merge` makes one data set of all. "" records all.
+        agent: checkpoint that plays the first steps of each episode before the expert takes over (DAgger), so that
+            demonstrations begin where it gets to by itself; "" for none.
+        takeover: highest number of steps that the agent plays; each episode draws its own.
+        record_agent: record the agent's steps, too, labelled with what the expert would do; only for formats of one
+            action at a time, as later labels do not follow from earlier ones there.
     """
 
     out: str
@@ -47,9 +59,14 @@ class CollectConfig:
     level: int = 3
     engine: str = "local"
     shard: str = ""
+    agent: str = ""
+    takeover: int = 100
+    record_agent: bool = False
 
     def __post_init__(self) -> None:
-        require_ranges(self, episodes=AT_LEAST_ONE, seed=COUNT, noise=NOT_NEGATIVE, workers=AT_LEAST_ONE)
+        require_ranges(
+            self, episodes=AT_LEAST_ONE, seed=COUNT, noise=NOT_NEGATIVE, workers=AT_LEAST_ONE, takeover=AT_LEAST_ONE
+        )
         if self.shard:
             require_shard(self.shard)
         require_conditions(self.randomise, self.level)
@@ -94,9 +111,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             "embodio-collect env=robosuite/lift episodes=200 seed=0 out=data/lift",
             "embodio-collect episodes=600 randomise=camera,light,wording level=3 out=data/lift_varied",
             "embodio-collect episodes=2000 shard=$SLURM_ARRAY_TASK_ID/8 out=data/lift",
+            "embodio-collect agent=runs/lift/checkpoint takeover=60 seed=5000 out=data/lift_corrected",
             "embodio-collect merge data/lift",
         ),
-        user_errors=(DatasetError, EnvError),
+        user_errors=(DatasetError, EnvError, AgentError),
     )
 
 
@@ -106,7 +124,8 @@ def record(config: CollectConfig) -> int:
 
     from embodio.datasets.recording.collect import collect
 
-    randomise = "+".join(conditions(config.randomise, config.level))
+    chosen = conditions_here(config.env, config.randomise, config.level, config.seed) if config.randomise else ()
+    randomise = "+".join(chosen)
     summary = collect(
         config.env,
         config.episodes,
@@ -118,6 +137,7 @@ def record(config: CollectConfig) -> int:
         env_options={"randomise": randomise} if randomise else None,
         engine=config.engine,
         shard=config.shard,
+        learner=_learner(config),
     )
     console = Console(highlight=False)
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.items())
@@ -126,6 +146,25 @@ def record(config: CollectConfig) -> int:
     for message in summary.errors:
         console.print(f"simulator error, to be tried again by the next run: {message}", markup=False)
     return 0
+
+
+def _learner(config: CollectConfig) -> Learner | None:
+    """Who plays before the expert takes over."""
+    from embodio.datasets.recording.learner import Learner
+
+    if not config.agent:
+        return None
+    return Learner(config.agent, partial(_load_agent, config.agent), config.takeover, config.record_agent)
+
+
+def _load_agent(agent: str, embodiment: Embodiment) -> Policy:
+    """The agent of a checkpoint for a robot, in a worker process."""
+    import torch
+
+    from embodio.agent import Agent
+
+    torch.set_num_threads(1)
+    return Agent.load(agent, embodiment)
 
 
 def merge(config: MergeDataConfig) -> int:

@@ -20,7 +20,7 @@ from embodio.datasets.metrics.psnr import psnr
 from embodio.datasets.metrics.ssim import ssim
 from embodio.datasets.pages.html_page import html_page
 from embodio.datasets.pages.pictures import sound as sound_medium
-from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
+from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD, fit_length
 from embodio.model.processing.audio_features import SAMPLE_RATE, segment_samples
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.griffin_lim import griffin_lim
@@ -30,7 +30,7 @@ from embodio.model.writing import write_bytes
 from embodio.train.observers.observer import Observer
 from embodio.train.tokenizers.media import CorpusMedia
 from embodio.train.tokenizers.pictures import held_out_pictures
-from embodio.train.tokenizers.sounds import held_out_sounds, silent_log_mel, spectrogram_batch
+from embodio.train.tokenizers.sounds import decoded_log_mel, held_out_sounds, silent_log_mel, spectrogram_batch
 from embodio.train.validation import Line
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 REPORT = "reconstructions.html"
+_FRAMES = 256  # of a held-out sound, where no tokeniser says how many
 _LOUDEST, _QUIETEST = 5.0, -11.5
 """Range of log-mel energies that is shown from white to black."""
 
@@ -174,21 +175,32 @@ def audio_findings(
 
 
 @torch.no_grad()
-def vocoder_findings(vocoder: Vocoder, media: CorpusMedia, measured: int, shown: int = 8) -> Findings:
-    """Sounds made again from the spectrograms of `measured` held-out ones, by the vocoder and by Griffin-Lim."""
+def vocoder_findings(
+    vocoder: Vocoder, media: CorpusMedia, measured: int, shown: int = 8, tokenizer: AudioTokenizer | None = None
+) -> Findings:
+    """Sounds made again from the spectrograms of `measured` held-out ones, by the vocoder and by Griffin-Lim.
+
+    With a tokeniser the spectrograms are those that come out of its codes, and its own distance is told, too.
+    """
     bands, device = vocoder.config.num_mels, device_of(vocoder)
+    frames = _FRAMES if tokenizer is None else tokenizer.config.spectrogram_size[1]
     distances: dict[str, list[float]] = {"vocoder": [], "Griffin-Lim": []}
+    if tokenizer is not None:
+        distances = {"codes": [], **distances}
     items: list[Item] = []
-    for number, wave_form in enumerate(held_out_sounds(media, segment_samples(256), measured)):
+    for number, wave_form in enumerate(held_out_sounds(media, segment_samples(frames), measured)):
         if isinstance(wave_form, ExampleError):
             continue
-        spectrum = silent_log_mel(wave_form, bands)
-        wanted = torch.from_numpy(spectrum)[None]
-        spoken = vocoder(wanted.to(device))[0].cpu().numpy()
-        made = {"vocoder": spoken, "Griffin-Lim": griffin_lim(wanted)[0].numpy()}
-        pictures = [spectrogram_png(spectrum)]
+        wanted = torch.from_numpy(silent_log_mel(wave_form, bands))[None]
+        given, pictures = wanted, [spectrogram_png(wanted[0].numpy())]
+        if tokenizer is not None:
+            given = decoded_log_mel(tokenizer, spectrogram_batch([wave_form], bands)["spectrograms"])
+            wanted = wanted[:, : given.shape[1]]
+            pictures.append(spectrogram_png(given[0].numpy()))
+            distances["codes"].append(float(log_spectral_distance(wanted, given)))
+        made = {"vocoder": vocoder(given.to(device))[0].cpu().numpy(), "Griffin-Lim": griffin_lim(given)[0].numpy()}
         for name, sound in made.items():
-            again = silent_log_mel(sound[: len(wave_form)], bands)
+            again = silent_log_mel(fit_length(sound, len(wave_form)), bands)[: wanted.shape[1]]
             distances[name].append(float(log_spectral_distance(wanted, torch.from_numpy(again)[None])))
             pictures.append(spectrogram_png(again))
         if len(items) < shown:
@@ -196,7 +208,8 @@ def vocoder_findings(vocoder: Vocoder, media: CorpusMedia, measured: int, shown:
             told = ", ".join(f"{name} {values[-1]:.1f} dB" for name, values in distances.items())
             items.append(Item(f"sound {number}: {told}", pictures, sounds))
     figures = {f"log-spectral distance, {name}": f"{np.mean(values):.2f} dB" for name, values in distances.items()}
-    note = "Spectrograms from the top: the original, the vocoder's sound, Griffin-Lim's sound."
+    codes = "" if tokenizer is None else "what comes out of the codes, "
+    note = f"Spectrograms from the top: the original, {codes}the vocoder's sound, Griffin-Lim's sound."
     return Findings("Vocoder", note, {"sounds": str(len(distances["vocoder"])), **figures}, items)
 
 

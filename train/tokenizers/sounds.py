@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from embodio.datasets.errors import ExampleError
 from embodio.datasets.stream.numbered_batches import NumberedBatches
@@ -14,6 +15,7 @@ from embodio.datasets.stream.order import generator_at
 from embodio.model.network.batch import Allocate, Batch
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD, fit_length
 from embodio.model.processing.audio_features import HOP, SILENCE, filled_log_mel, log_mel, mel_power
+from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.train.tokenizers.media import CorpusMedia, held_out, held_out_in_batches
 from embodio.train.validation import HeldOutBatches
 
@@ -83,6 +85,39 @@ def piece_batch(waves: list[Floats], frames: int, bands: int, allocate: Allocate
     for row, wave in enumerate(waves):
         spectra[row], sound[row] = silent_log_mel(wave, bands)[:frames], wave
     return {"log_mel": torch.from_numpy(spectra), "waveforms": torch.from_numpy(sound)}
+
+
+class DecodedPieces:
+    """Makes a batch as `piece_batch` does, of spectrograms as an audio tokeniser gives them back from its codes.
+
+    A vocoder is used on such spectrograms, so it learns from them to make the original sound (HiFi-GAN, arXiv
+    2010.05646, section 4.4). Of B segments, segment i gives the piece that begins at a share of i / B of where it may.
+
+    Args:
+        tokenizer: whose segments the sounds have.
+        frames: of a piece, T.
+    """
+
+    def __init__(self, tokenizer: AudioTokenizer, frames: int) -> None:
+        self._tokenizer, self._frames = tokenizer, frames
+        self._bands = tokenizer.config.spectrogram_size[0]
+
+    def __call__(self, waves: list[Floats], allocate: Allocate = np.empty) -> Batch:
+        """The batch of segments of sound, float32 [samples] each; shapes as those of `piece_batch`."""
+        spectra = allocate((len(waves), self._frames, self._bands), np.dtype(np.float32))
+        sound = allocate((len(waves), self._frames * HOP), np.dtype(np.float32))
+        decoded = decoded_log_mel(self._tokenizer, spectrogram_batch(waves, self._bands)["spectrograms"]).numpy()
+        for row, wave in enumerate(waves):
+            first = row * (decoded.shape[1] - self._frames) // len(waves)
+            spectra[row] = decoded[row, first : first + self._frames]
+            sound[row] = fit_length(wave[first * HOP : (first + self._frames) * HOP], self._frames * HOP)
+        return {"log_mel": torch.from_numpy(spectra), "waveforms": torch.from_numpy(sound)}
+
+
+@torch.no_grad()
+def decoded_log_mel(tokenizer: AudioTokenizer, spectrograms: Tensor) -> Tensor:
+    """Log-mel energies [B, T, M] of normalised spectrograms [B, T, M, 1] after they went through codes."""
+    return tokenizer.decode(tokenizer.encode(spectrograms)).squeeze(3) * float(TARGET_STD) + float(TARGET_MEAN)
 
 
 def silent_log_mel(wave: Floats, bands: int) -> Floats:

@@ -36,7 +36,7 @@ class SharedConfig:
         action_key: the field with actions: "action" for what was executed, "expert_action" for the expert's label.
         augment: changes of images, state, instruction and sound.
         cache_bytes: memory for episodes that are kept open, in each process, of each task.
-        absent_instructions: what the scenes of the data set lack, in words.
+        absent_instructions: what the scenes of the data set lack, in words, with alternatives in braces.
     """
 
     inputs: InputConfig = field(default_factory=InputConfig)

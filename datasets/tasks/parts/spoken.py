@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,12 @@ class SpokenInstructions:
                 self._said.setdefault(meaning, []).append(index)
         if not self._said:
             raise DatasetError(f"{place}: there is not one spoken instruction; embodio-data corpus makes commands")
+
+    def require(self, instructions: Sequence[str], setting: str) -> None:
+        """Checks that all of these are said; raises DatasetError, which names the setting that holds them."""
+        unsaid = [instruction for instruction in instructions if instruction not in self._said]
+        if unsaid:
+            raise DatasetError(f"{setting}: {self._place} says {', '.join(self._said)}, but not {', '.join(unsaid)}")
 
     def said(self, instruction: str, number: int, generator: np.random.Generator | None) -> npt.NDArray[np.float32]:
         """One of the sounds that mean an instruction, float32 [samples] at 16 kHz.

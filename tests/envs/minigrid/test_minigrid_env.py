@@ -15,6 +15,7 @@ from gymnasium.utils.env_checker import check_env
 from embodio.datasets.opening import open_source
 from embodio.datasets.recording.collect import collect
 from embodio.envs import EnvError, InvalidAction, UnknownEnv, embodiment_of, known_envs, make_env, make_expert
+from embodio.envs.errors import SimulatorError
 from embodio.envs.minigrid.env import WORDS, MinigridEnv
 from embodio.envs.minigrid.tasks import BOT_FAILS, TASKS, minigrid_id
 from embodio.envs.rollout import run_episode
@@ -71,6 +72,21 @@ def test_the_bot_solves_levels(level: str) -> None:
     env = make_env(f"babyai/{level}", cameras=False)
     expert = make_expert(f"babyai/{level}", env)
     assert [run_episode(env, expert, seed).status for seed in range(770000, 770004)] == ["success"] * 4
+
+
+def test_a_bot_that_gives_up_is_an_error_of_the_simulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    from minigrid.utils import baby_ai_bot
+
+    def give_up(*arguments: object) -> None:
+        raise baby_ai_bot.DisappearedBoxError("a box was opened")
+
+    env = make_env("babyai/PutNextLocal", cameras=False)
+    expert = make_expert("babyai/PutNextLocal", env)
+    observation, _ = env.reset(seed=0)
+    expert.reset()
+    monkeypatch.setattr(baby_ai_bot.BabyAIBot, "replan", give_up)
+    with pytest.raises(SimulatorError, match=r"finds no plan .*a box was opened"):
+        expert.act(observation)
 
 
 def test_the_bot_finds_its_way_after_other_actions_than_its_own() -> None:

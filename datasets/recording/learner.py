@@ -1,0 +1,90 @@
+"""Corrections of a learner: it plays the first steps of an episode, and then the expert takes over.
+
+So demonstrations begin where the learner gets to by itself, and the next training learns the way back from there
+(DAgger: Ross et al. 2011; with an expert that keeps the control, HG-DAgger: Kelly et al. 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embodio.datasets.recording.noisy_expert import NoisyExpert
+from embodio.envs.embodiment import Embodiment
+from embodio.envs.errors import SimulatorError
+from embodio.envs.policy import Policy
+
+_TAKEOVER_STREAM = 2  # second half of the seed; the noise has 1
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Who plays before the expert takes over, and for how long.
+
+    Attributes:
+        name: of the learner, such as its checkpoint.
+        load: makes it for a robot, in a worker process; must be picklable.
+        takeover: highest number of steps that it plays; each episode draws its own, from 0 on.
+        recorded: whether its steps are recorded, labelled with the expert's actions. Labels of several steps ahead
+            do not belong together there, as the learner goes another way; so only for formats of one action.
+    """
+
+    name: str
+    load: Callable[[Embodiment], Policy]
+    takeover: int
+    recorded: bool = False
+
+
+class CorrectingExpert(NoisyExpert):
+    """An expert that says what it would do in every step, and takes over from a learner after some of them.
+
+    Attributes:
+        takeover: number of steps that the learner plays in this episode.
+        leads: whether the learner gave the last action.
+        lost: whether the expert had nothing to say where the learner had got to.
+    """
+
+    def __init__(
+        self, expert: Policy, embodiment: Embodiment, level: float, seed: int, learner: Policy, takeover: int
+    ) -> None:
+        """Wraps an expert for one episode; see `NoisyExpert`.
+
+        Args:
+            expert: gives the clean actions, and plays from the takeover on.
+            embodiment: of the robot.
+            level: of the noise on the expert's actions.
+            seed: of the noise and of the takeover.
+            learner: plays until then.
+            takeover: highest number of steps that it plays.
+        """
+        super().__init__(expert, embodiment, level, seed)
+        self.takeover = int(np.random.default_rng([seed, _TAKEOVER_STREAM]).integers(takeover + 1))
+        self.leads, self.lost = self.takeover > 0, False
+        self._learner = learner
+        self._steps = 0
+
+    def reset(self, instruction: str | None = None) -> None:
+        """Begins an episode of both."""
+        super().reset(instruction)
+        self._learner.reset(instruction=instruction)
+
+    def act(self, observation: Mapping[str, Any]) -> npt.NDArray[np.float32]:
+        """Returns the action of whose turn it is, float32 [A]; `clean` is the expert's in any case.
+
+        Raises:
+            SimulatorError: the expert has nothing to say here, such as a bot without a plan.
+        """
+        try:
+            super().act(observation)
+        except SimulatorError:
+            self.lost = min(self._steps, self.takeover) > 0
+            raise
+        self.leads = self._steps < self.takeover
+        if self.leads:
+            self.executed = np.array(self._learner.act(observation), dtype=np.float32)
+        self._steps += 1
+        return self.executed
