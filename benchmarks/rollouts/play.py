@@ -165,6 +165,8 @@ def table(results: Results) -> Table:
     rate = "n/a" if summary.success_rate is None else f"{summary.success_rate:.1%}"
     shown = Table(title=f"{results.settings['agent']} on {results.settings['env']}", show_header=False)
     shown.add_row("success rate", f"{rate}  (95% interval {low:.1%} to {high:.1%})", style="bold")
+    if summary.spl is not None:
+        shown.add_row("SPL", summary.spl_in_words)
     shown.add_row("episodes", str(summary.episodes))
     for status, count in summary.shown.items():
         note = "  (simulator; not in the success rate)" if status == "error" else ""

@@ -145,6 +145,8 @@ class Player:
             name,
             result.first_success,
             result.task,
+            result.path,
+            result.shortest,
         )
         return Played(row, self._policy.milliseconds)
 

@@ -11,16 +11,10 @@ from typing import Any
 
 from embodio.benchmarks.errors import ResultsError
 from embodio.benchmarks.rollouts.latency import Latency
-from embodio.benchmarks.rollouts.summary import STATUSES, ByTask, EpisodeRow, Summary, summarise
+from embodio.benchmarks.rollouts.summary import LENGTHS, STATUSES, ByTask, EpisodeRow, Summary, summarise
 from embodio.envs.registry import task_groups
 from embodio.model.writing import write_text
 
-DEFINITION = (
-    "success_rate = success / (success + failure + timeout + abstained), where success means that the task is done at "
-    "the last step; any_step_rate counts the episodes in which it was done at any step (first_success). Abstained "
-    "means that the policy refused to act. An error is a breakdown of the simulator; it says nothing about the policy "
-    "and is counted separately."
-)
 _UNLESS_USUAL = ("robot", "perturb", "spoken", "instruction")
 """Settings that are there only where they are not the usual ones."""
 _VERSION = 2
@@ -77,7 +71,8 @@ class Results:
 
     def save(self, path: Path) -> None:
         """Writes the file atomically, one episode per line."""
-        summary = asdict(self.summary) | {"definition": DEFINITION}
+        figures = self.summary
+        summary = asdict(figures) | {"definition": figures.definition}
         head = {
             "version": _VERSION,
             "summary": summary,
@@ -88,7 +83,7 @@ class Results:
             "versions": self.versions,
             "machine": self.machine,
         }
-        rows = ",\n".join("    " + json.dumps(asdict(row)) for row in self.rows)
+        rows = ",\n".join("    " + json.dumps(row.stored) for row in self.rows)
         text = json.dumps(head, indent=2).removesuffix("\n}") + f',\n  "episodes": [\n{rows}\n  ]\n}}\n'
         write_text(path, text)
 
@@ -134,7 +129,7 @@ def _row(values: Mapping[str, Any], path: Path) -> EpisodeRow:
     known = {field.name for field in fields(EpisodeRow)}
     video = values.get("video")
     safe = video is None or (isinstance(video, str) and _VIDEO.fullmatch(video) is not None)
-    if set(values) != known or values["status"] not in STATUSES or not safe:
+    if not known - set(LENGTHS) <= set(values) <= known or values["status"] not in STATUSES or not safe:
         raise ResultsError(f"{path} is damaged (episode {dict(values)}); delete it or use another folder.")
     return EpisodeRow(**values)
 

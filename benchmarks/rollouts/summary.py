@@ -8,8 +8,24 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from embodio.benchmarks.statistics.intervals import wilson_interval
+from embodio.datasets.metrics import named_metric
+from embodio.datasets.metrics.parts.episodes import EpisodeOutcome
+from embodio.datasets.metrics.parts.tally import Tally
 
 STATUSES = ("success", "failure", "timeout", "abstained", "error")
+DEFINITION = (
+    "success_rate = success / (success + failure + timeout + abstained), where success means that the task is done at "
+    "the last step; any_step_rate counts the episodes in which it was done at any step (first_success). Abstained "
+    "means that the policy refused to act. An error is a breakdown of the simulator; it says nothing about the policy "
+    "and is counted separately."
+)
+SPL = (
+    " SPL is the mean of success, weighted by the length of the shortest way over that of the way taken, over the same "
+    "episodes (arXiv 1807.06757), with a bootstrap interval."
+)
+"""What is added to the definition where the environment gives lengths."""
+LENGTHS = ("path", "shortest")
+"""Values of a row that only some environments give."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +43,8 @@ class EpisodeRow:
         first_success: Actions after which the task was done for the first time, even if it was undone later; None if
             it never was.
         task: The task that the seed chose, in environments with several; "" in others.
+        path: Length of the way taken in metres; None where the environment does not give it.
+        shortest: Length of the shortest way to the goal in metres; likewise.
     """
 
     seed: int
@@ -37,6 +55,13 @@ class EpisodeRow:
     video: str | None = None
     first_success: int | None = None
     task: str = ""
+    path: float | None = None
+    shortest: float | None = None
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """Its values in the file; the lengths are there only where the environment gives them."""
+        return {name: value for name, value in asdict(self).items() if name not in LENGTHS or value is not None}
 
 
 @dataclass(frozen=True)
@@ -51,6 +76,8 @@ class Summary:
         any_step_rate: Share of episodes in which the task was done at any step, of the same; None without any.
         mean_steps: Mean steps of the successful episodes; None without any.
         seconds: Wall-clock time of all episodes together.
+        spl: Success weighted by path length; None where the environment does not give the lengths.
+        spl_95: 95 % bootstrap interval of it; None without it, and with fewer than two episodes.
     """
 
     episodes: int
@@ -60,6 +87,19 @@ class Summary:
     any_step_rate: float | None
     mean_steps: float | None
     seconds: float
+    spl: float | None = None
+    spl_95: tuple[float, float] | None = None
+
+    @property
+    def definition(self) -> str:
+        """What the figures mean."""
+        return DEFINITION if self.spl is None else DEFINITION + SPL
+
+    @property
+    def spl_in_words(self) -> str:
+        """SPL with its interval."""
+        interval = "" if self.spl_95 is None else "  (95% interval {:.3f} to {:.3f})".format(*self.spl_95)
+        return "" if self.spl is None else f"{self.spl:.3f}{interval}"
 
     @property
     def shown(self) -> dict[str, int]:
@@ -135,7 +175,24 @@ def summarise(rows: Sequence[EpisodeRow]) -> Summary:
         any_step_rate=ever / judged if judged else None,
         mean_steps=sum(lengths) / len(lengths) if lengths else None,
         seconds=sum(row.seconds for row in rows),
+        **_spl(rows),
     )
+
+
+def _spl(rows: Sequence[EpisodeRow]) -> dict[str, Any]:
+    """SPL and its interval over the episodes that are not errors; nothing where one of them has no lengths."""
+    tally = Tally(named_metric("spl"))
+    for row in rows:
+        if row.status == "error":
+            continue
+        if row.path is None or row.shortest is None:
+            return {}
+        outcome = EpisodeOutcome(success=row.status == "success", path=row.path, shortest=row.shortest)
+        tally.update(outcome, outcome)
+    if not tally.measures:
+        return {}
+    found = tally.result().estimates["spl"]
+    return {"spl": found.value, "spl_95": None if found.low is None else (found.low, found.high)}
 
 
 def successes(summary: Summary) -> str:
