@@ -77,7 +77,7 @@ def evaluation_page(suite: str, model: str, parts: Sequence[TaskPart]) -> bytes:
 
 def example_of(task: SuiteTask, key: str, score: float, truth: Annotation, answer: Any) -> EvaluationExample:
     """One item: what was asked, the right answer and the one that was found."""
-    names = [one.name for one in dataclasses.fields(truth) if one.name != "media"]
+    names = [one.name for one in dataclasses.fields(truth) if one.name != "media" and one.repr]
     asked = [name for name in names if name not in task.kind.answer]
     image = truth.media.image
     given = [*shown_media(truth.media), *shown_fields(truth, asked, image)]
