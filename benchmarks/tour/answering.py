@@ -62,7 +62,8 @@ def answered(runner: TaskRunner, stop: TourStop, seed: int) -> Answered:
 
 def judged(name: str, judgement: Judgement, expected: bool) -> Answered:
     """What the agent says of a proposed action, and whether it should accept it."""
-    said = f"{'accepted' if judgement.accepted else 'refused'}, typicality {judgement.typicality:.3f}"
+    verdict, usual = "accepted" if judgement.accepted else "refused", judgement.typicality
+    said = f"{verdict}: typicality {usual:.3f}, and {judgement.threshold:g} or more is accepted"
     truth = [ShownField("right", "accepted" if expected else "refused")]
     return Answered(f"Would it do {name}?", [ShownField("said", said)], truth, Mark(judgement.accepted == expected))
 

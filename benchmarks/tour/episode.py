@@ -71,7 +71,7 @@ def play_episode(agent: str, env: str, seed: int, spoken: str, absent: str, out:
     Args:
         agent: name or folder of a checkpoint.
         env: name of the environment, which words its instructions.
-        seed: of the episodes.
+        seed: of the episodes; it also says which voice is heard.
         spoken: as of `TourConfig`.
         absent: as of `TourConfig`.
         out: folder of the videos.
@@ -90,7 +90,7 @@ def play_episode(agent: str, env: str, seed: int, spoken: str, absent: str, out:
                 f"spoken: {agent} hears no instructions (policy.prompt_sounds=0); give spoken='' for words"
             )
         voices = SpokenInstructions(spoken, "held_out") if spoken else None
-        policy: Policy = actor if voices is None else ToldAloud(actor, voices)
+        policy: Policy = actor if voices is None else ToldAloud(actor, voices, seed)
         played = _played(world, policy, seed, out, f"episode-{seed}")
         result, steps, video = played.result, played.steps, played.video
         if video is None or result.status == "error":
@@ -103,7 +103,7 @@ def play_episode(agent: str, env: str, seed: int, spoken: str, absent: str, out:
     finally:
         world.close()
     heard = policy.heard if isinstance(policy, ToldAloud) else None
-    said = "" if voices is None else voices.words(words, 0)
+    said = "" if voices is None else voices.words(words, seed)
     first, last = steps[0].observation, steps[-1].observation
     judged = _judged(actor, words, first)
     return actor, TourEpisode(words, heard, said, result, first, last, video, judged, known, otherwise)

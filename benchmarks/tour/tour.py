@@ -25,7 +25,7 @@ class TourConfig:
         agent: Name or folder of a checkpoint of a network that was trained on many tasks, such as by
             experiment=instruct_nano.
         env: Name of the environment in which it acts.
-        seed: Seed of the episode, of the made-up scene and of what is drawn.
+        seed: Seed of the episode, of the voice, of the made-up scene and of what is drawn.
         spoken: Folder of instructions read aloud, or lift-aloud, which ships; "" tells it in words.
         absent: What it is asked for that is not there, such as "open the door" of a table without one; empty asks for
             nothing of the kind.

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from embodio.agent import save_checkpoint
+from embodio.agent import Agent, Declined, save_checkpoint
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.tour import guide
 from embodio.benchmarks.tour.episode import Played
@@ -69,6 +69,19 @@ def tour(out: Path, checkpoint: Path, **settings: Any) -> str:
     return page.read_text()
 
 
+@pytest.mark.sim  # first, so that robosuite, which ends the display, is the last to be told that the process ends
+def test_the_simulator_knows_what_the_robot_sees() -> None:
+    world = make_env("robosuite/lift")
+    seen, _ = world.reset(seed=10000)
+    shot = known_of(world, "agentview")
+    world.close()
+    assert shot is not None and shot.names == ("red cube",)
+    np.testing.assert_array_equal(shot.image, seen["agentview"])
+    cube = seen["agentview"][shot.masks == 1].mean(axis=0)
+    assert cube[0] > 2 * cube[1] and (shot.masks == ROBOT).any()
+    assert known_of(FilmedEnv(), "front") is None
+
+
 def test_everything_is_on_one_page(tmp_path: Path, checkpoint: Path) -> None:
     corpus = write_tiny_corpus(tmp_path / "corpus", ("validation",), WORDS)
     Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(tmp_path / "mine.png")
@@ -117,19 +130,6 @@ def test_what_is_known_is_marked_and_the_truth_stands_next_to_it() -> None:
     assert mark_of("caption", question.asked, question.asked) is None
 
 
-@pytest.mark.sim
-def test_the_simulator_knows_what_the_robot_sees() -> None:
-    world = make_env("robosuite/lift")
-    seen, _ = world.reset(seed=10000)
-    shot = known_of(world, "agentview")
-    world.close()
-    assert shot is not None and shot.names == ("red cube",)
-    np.testing.assert_array_equal(shot.image, seen["agentview"])
-    cube = seen["agentview"][shot.masks == 1].mean(axis=0)
-    assert cube[0] > 2 * cube[1] and (shot.masks == ROBOT).any()
-    assert known_of(FilmedEnv(), "front") is None
-
-
 def test_refusing_what_is_not_there_is_right() -> None:
     refused = Played(EpisodeResult(0, "abstained", 0, 0.1, "there is none"), (), None)
     acted = Played(EpisodeResult(0, "success", 9, 0.1), (), None)
@@ -138,6 +138,24 @@ def test_refusing_what_is_not_there_is_right() -> None:
     )
     said = guide.went("sit", acted, may_abstain=True).line
     assert said.startswith("  ✗") and "did its own task instead" in said and "not learned" not in said
+
+
+def test_an_agent_that_refuses_what_is_not_there_is_marked_right(
+    tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act = Agent.act
+
+    def refusing(self: Agent, observation: Any) -> Any:
+        if self.sessions[0].instruction == "open the door":
+            raise Declined("there is no door")
+        return act(self, observation)
+
+    monkeypatch.setattr(Agent, "act", refusing)
+    page = tour(tmp_path, checkpoint)
+    assert "it refused before its first action: there is no door" in page
+    assert page.count("video/mp4") == 1
+    stop = page[page.index("<h2>Asked for something that is not there") :]
+    assert "✓</span> “open the door”" in stop and "after 4 steps on" in page
 
 
 def known(mask: np.ndarray) -> Shot:
