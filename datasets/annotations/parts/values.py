@@ -110,6 +110,8 @@ def _add(value: Any, total: hashlib._Hash) -> None:
     elif isinstance(value, np.ndarray):
         total.update(f"{value.dtype} {value.shape}".encode())
         total.update(np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, Mapping):
+        _add(sorted(value.items()), total)
     elif isinstance(value, list | tuple):
         total.update(f"{len(value)}".encode())
         for one in value:
