@@ -10,7 +10,8 @@ import numpy as np
 from embodio.agent.errors import ObservationError
 from embodio.agent.format.observation import read_image
 from embodio.agent.format.policy_config import PolicyConfig
-from embodio.agent.format.sound import is_sound, latest_segments, read_sound
+from embodio.agent.format.sound import latest_segments, read_sound
+from embodio.model.processing.recordings import has_rate, is_recording
 
 AnyInstruction = str | Sequence[Any]
 """Words; or words, images (uint8 [H, W, 3]) and sounds (float32 [samples] at 16 kHz) in order, where the policy has
@@ -22,8 +23,8 @@ def read_instruction(config: PolicyConfig, given: Any) -> AnyInstruction:
 
     Args:
         config: what the policy reads.
-        given: text; a spoken instruction with its rate, (samples, rate); or a list of texts, RGB images and sounds
-            with their rates, in order.
+        given: text; a spoken instruction, samples at 16 kHz or with their rate, (samples, rate); or a list of texts,
+            RGB images and such sounds, in order.
 
     Returns:
         Text, or a list of texts, images uint8 [H, W, 3] and sounds float32 [samples] of at most one segment each.
@@ -33,7 +34,7 @@ def read_instruction(config: PolicyConfig, given: Any) -> AnyInstruction:
     """
     if isinstance(given, str):
         return _text(given)
-    if is_sound(given):
+    if is_recording(given):
         given = [given]
     if not isinstance(given, list | tuple):
         raise ObservationError(f"instruction: expected {_readable(config)}, got {type(given).__name__}")
@@ -42,7 +43,7 @@ def read_instruction(config: PolicyConfig, given: Any) -> AnyInstruction:
         name = f"instruction[{index}]"
         if isinstance(part, str):
             parts.append(_text(part, name))
-        elif is_sound(part):
+        elif is_recording(part):
             _require_slots(config, config.prompt_sounds, "sound")
             parts += latest_segments(read_sound(name, part))
         elif isinstance(part, np.ndarray):
@@ -60,7 +61,7 @@ def instructions_of_rows(given: Any) -> Sequence[Any] | None:
     """The instructions of N rows from a tuple or an array of texts; None if `given` is one (a list is its parts)."""
     if isinstance(given, np.ndarray) and given.ndim == 1 and given.dtype.kind in "UO":
         given = tuple(given.tolist())
-    if is_sound(given) or isinstance(given, str | bytes | list) or not isinstance(given, Sequence):
+    if has_rate(given) or isinstance(given, str | bytes | list) or not isinstance(given, Sequence):
         return None
     if not given:
         raise ObservationError("instruction: there are none; give one for each row")
@@ -91,7 +92,8 @@ def _text(text: str, name: str = "instruction") -> str:
 
 
 def _readable(config: PolicyConfig) -> str:
-    kinds = ["images"] * bool(config.prompt_images) + ["sounds as (samples, rate)"] * bool(config.prompt_sounds)
+    sounds = "sounds as samples at 16 kHz or (samples, rate)"
+    kinds = ["images"] * bool(config.prompt_images) + [sounds] * bool(config.prompt_sounds)
     return f"text, or a list of texts, {' and '.join(kinds)}" if kinds else "text"
 
 

@@ -21,7 +21,7 @@ from embodio.model.file_names import fault_of_name
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tokens.statistics import DatasetStatistics
 from embodio.model.tokens.vocabulary import Vocabulary
-from embodio.model.weights.pretrained import load, read_model_config
+from embodio.model.weights.pretrained import in_reference_layout, load, read_model_config
 from embodio.model.weights.weights import CONFIG_FILE
 
 TOKENIZER = "tokenizer.model"
@@ -82,11 +82,7 @@ def released_checkpoint(
     vocabulary = released_vocabulary(folder)
     form = released_format(known, vocabulary, embodiment, statistics, **changes)
     config = read_model_config(folder / CONFIG_FILE)
-    if config.transformer.vocab_size != vocabulary.padded_size:
-        raise CheckpointError(
-            f"{folder}: the network has {config.transformer.vocab_size} ids, its tokeniser needs "
-            f"{vocabulary.padded_size}; put the SentencePiece file that it was trained with there as {TOKENIZER}"
-        )
+    require_fit(folder, config, vocabulary)
     if known.assumed and statistics is None:
         warnings.warn(
             f"robot {robot}: not published, and therefore assumed: {known.assumed}; give released_checkpoint the "
@@ -149,6 +145,31 @@ def vocabulary_in(folder: Path) -> Vocabulary | None:
     """The vocabulary in a folder of weights, ours or LLaMA's; None if there is none."""
     own = [folder / name for name in (VOCABULARY, TOKENIZER) if (folder / name).is_file()]
     return Vocabulary.from_file(own[0]) if own else None
+
+
+def network_vocabulary(folder: Path) -> Vocabulary:
+    """The vocabulary in a folder of a network, ours or released.
+
+    Raises:
+        CheckpointError: there is none; says where to get it.
+        ConfigError, VocabularyError: the config or the vocabulary cannot be read.
+    """
+    found = released_vocabulary(folder) if in_reference_layout(folder) else vocabulary_in(folder)
+    if found is None:
+        raise CheckpointError(
+            f"{folder}: {VOCABULARY} is missing; put the vocabulary that the network was trained with there, or name "
+            "it with vocabulary="
+        )
+    return found
+
+
+def require_fit(folder: Path, config: ModelConfig, vocabulary: Vocabulary) -> None:
+    """Raises CheckpointError if a network has another number of ids than its vocabulary needs."""
+    if config.transformer.vocab_size != vocabulary.padded_size:
+        raise CheckpointError(
+            f"{folder}: the network has {config.transformer.vocab_size} ids, its tokeniser needs "
+            f"{vocabulary.padded_size}; put the SentencePiece file that it was trained with there as {TOKENIZER}"
+        )
 
 
 def released_folder(name_or_path: str | Path) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from embodio.agent.errors import AgentError
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.files.shards import JobShard
@@ -24,13 +25,14 @@ class EvaluateConfig:
 
     Attributes:
         suite: Name of a suite (grit), or path of a YAML file of your own.
-        model: Folder or name (embodio-nano, lift-nano) of a network, name on the hub, or module:function that returns
-            an object with the verb `run`.
+        model: Folder or name (embodio-nano, lift-nano) of a network, name in the local cache of the Hugging Face hub,
+            or module:function that returns an object with the verb `run`.
         out: Folder for results.json, report.html and the answers; the same command resumes.
         data: Folder that the files of the suite lie in; null for the folder of the suite.
         tasks: Names of the tasks to evaluate; empty for all.
         limit: At most this many items of each task, the first ones; 0 for all.
-        vocabulary: Folder or file of the vocabulary; empty for the one in the folder of the network.
+        vocabulary: Folder or file of the vocabulary, such as LLaMA's tokenizer.model for released weights; empty for
+            the one in the folder of the network.
         embed: module:function that turns a picture (uint8, height x width x 3) or a sound (float32, 16 kHz) into
             features, for the metrics picture_distance (FID, KID) and sound_distance (FAD).
         batch: Items answered at once.
@@ -119,5 +121,5 @@ def main(argv: Sequence[str] | None = None) -> int:
             "embodio-evaluate compare runs/mine runs/other",
             "embodio-evaluate merge runs/mine",
         ),
-        user_errors=(BenchmarkError, DatasetError, ModelError, TrainError),
+        user_errors=(AgentError, BenchmarkError, DatasetError, ModelError, TrainError),
     )

@@ -31,14 +31,15 @@ def open_runner(model: str, vocabulary: str, device: str, rows: int) -> Runner:
     """The runner that a setting names.
 
     Args:
-        model: folder of a network, the name of one that ships, such as lift-nano, or a name on the hub; or
-            `module:function`, which returns any object with `run`.
-        vocabulary: folder or file of the vocabulary; empty for the one in the network's folder, or else the default.
+        model: folder of a network, ours or released; the name of one that ships, such as lift-nano, or of one in the
+            local cache of the hub; or `module:function`, which returns any object with `run`.
+        vocabulary: folder or file of the vocabulary; empty for the one in the network's folder.
         device: where the network goes.
         rows: largest number of rows computed at once.
 
     Raises:
         BenchmarkError: there is no such function, or what it returns has no `run`.
+        CheckpointError: there is no such network, or it has no vocabulary that fits.
         ModelError, TrainError: the network or the vocabulary cannot be read.
     """
     if ":" in model and not Path(model).exists():
@@ -47,16 +48,17 @@ def open_runner(model: str, vocabulary: str, device: str, rows: int) -> Runner:
             raise BenchmarkError(f"model: {model!r} returns a {type(made).__name__}, which has no run")
         runner: Runner = made
         return runner
-    from embodio.agent.checkpoint import VOCABULARY, find_checkpoint, shipped_checkpoints
+    from embodio.agent.released.loading import network_vocabulary, released_folder, require_fit
     from embodio.model import TaskRunner, load
+    from embodio.model.weights.pretrained import read_model_config
+    from embodio.model.weights.weights import CONFIG_FILE
     from embodio.train.experiments.pretrain.network import opened_vocabulary
 
-    if model in shipped_checkpoints() and not Path(model).exists():
-        model = str(find_checkpoint(model))
-    place = vocabulary or (model if (Path(model) / VOCABULARY).is_file() else "")
-    return NetworkRunner(
-        TaskRunner(load(model, device=device), opened_vocabulary(place), rows_at_once=rows), model, device
-    )
+    folder = released_folder(model)
+    words = opened_vocabulary(vocabulary) if vocabulary else network_vocabulary(folder)
+    require_fit(folder, read_model_config(folder / CONFIG_FILE), words)
+    tasks = TaskRunner(load(folder, device=device), words, rows_at_once=rows)
+    return NetworkRunner(tasks, model, device)
 
 
 def function_of(setting: str, name: str) -> Callable[..., Any]:

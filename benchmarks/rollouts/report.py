@@ -44,6 +44,7 @@ def report_html(results: Results, videos: Path, command: str) -> bytes:
         tiles=_tiles(results),
         definition=summary.definition,
         curve=curve_svg(results.rows),
+        by_task=results.by_task,
         videos=[(row, file.read_bytes()) for row, file in shown if file.is_file()],
         rows=results.rows,
         details=_details(results),

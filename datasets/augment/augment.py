@@ -10,12 +10,16 @@ from embodio.datasets.augment.images import PictureChange
 from embodio.datasets.augment.sounds import SoundChange
 from embodio.datasets.augment.words import WordChange
 from embodio.datasets.errors import DatasetError
+from embodio.model.processing.audio import SEGMENT_SAMPLES
 from embodio.model.processing.image import crop, moved
 
 __all__ = ["AugmentConfig", "Augmentation", "EvaluationView"]
 
 # Kinds of change, each with its own random stream. The numbers are part of the meaning of a seed: only append.
-_STREAMS = {"crop": 0, "blur": 1, "noise": 2, "cutout": 3, "colours": 4, "state": 5, "words": 6, "sound": 7, "slide": 8}
+_STREAMS = {
+    **{"crop": 0, "blur": 1, "noise": 2, "cutout": 3, "colours": 4, "state": 5, "words": 6, "sound": 7, "slide": 8},
+    "speed": 9,
+}
 
 
 class Augmentation:
@@ -56,8 +60,8 @@ class Augmentation:
             self._picture = PictureChange(config, stream)
         if config.changes_words:
             self._words = WordChange(config, stream("words"))
-        if config.sound_gain or config.background_level:
-            self._sound = SoundChange(config, stream("sound"))
+        if config.changes_sounds:
+            self._sound = SoundChange(config, stream)
         if config.slide:
             down, right = stream("slide").random(2)
             self.slide = float(down), float(right)
@@ -97,13 +101,17 @@ class Augmentation:
         generator = np.random.Generator(np.random.Philox(key=(self._state_key, _STREAMS["state"])))
         return np.asarray(state + noise * generator.standard_normal(len(state)), dtype=state.dtype)
 
-    def instruction(self, instruction: str) -> str:
-        """The instruction in other words, or nothing."""
-        return instruction if self._words is None else self._words(instruction)
+    def instruction(self, instruction: str, own: bool = True) -> str:
+        """The instruction in other words, or nothing; see `WordChange`."""
+        return instruction if self._words is None else self._words(instruction, own)
 
     def sound(self, sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Changes the sound so far, float32 [samples] at 16 kHz -> float32 [samples]."""
         return sound if self._sound is None else self._sound(sound)
+
+    def whole_sound(self, sound: npt.NDArray[np.float32], segment: int = SEGMENT_SAMPLES) -> npt.NDArray[np.float32]:
+        """Changes a sound that goes with no pictures; see `SoundChange.whole`."""
+        return sound if self._sound is None else self._sound.whole(sound, segment)
 
     def _relight(self, frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         # y = (x * gain - mean) * contrast + mean, looked up per channel for the 256 possible values of x.
@@ -141,10 +149,14 @@ class EvaluationView:
         """The state as it is."""
         return state
 
-    def instruction(self, instruction: str) -> str:
+    def instruction(self, instruction: str, own: bool = True) -> str:
         """The instruction as it is."""
         return instruction
 
     def sound(self, sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The sound as it is."""
+        return sound
+
+    def whole_sound(self, sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The sound as it is."""
         return sound

@@ -9,7 +9,7 @@ from functools import cached_property
 from embodio.datasets.errors import DatasetError
 
 _SLOT = "{instruction}"
-_SHARES = ("slide", "brightness", "contrast", "colour", "crop", "cutout")
+_SHARES = ("slide", "brightness", "contrast", "colour", "crop", "cutout", "sound_speed")
 _PROBABILITIES = ("probability", "wordings", "paraphrase", "instruction_dropout")
 _AMOUNTS = ("crop_ratio", "blur", "noise", "hue", "saturation", "sound_gain", "background_level")
 
@@ -49,6 +49,9 @@ class AugmentConfig:
         sound_gain: g, sound is made louder or softer by up to g decibels.
         background_sounds: sound files, one of which is mixed into the sound.
         background_level: l, the background sound is scaled by a factor in [0, l].
+        sound_speed: s, spoken instructions, and sounds of annotations without pictures, are played faster by a factor
+            in [1 / (1 + s), 1 + s], uniform in its logarithm, in whole percents; pitch and length change together. A
+            sound is not slowed beyond the segments that it fills. Recordings and prompts of episodes keep their speed.
     """
 
     shift: int = 0
@@ -75,6 +78,7 @@ class AugmentConfig:
     sound_gain: float = 0.0
     background_sounds: tuple[str, ...] = ()
     background_level: float = 0.0
+    sound_speed: float = 0.0
 
     def __post_init__(self) -> None:
         if self.shift < 0:
@@ -127,8 +131,13 @@ class AugmentConfig:
     @cached_property
     def changes_more(self) -> bool:
         """Whether anything is on, apart from shift, brightness, contrast and colour."""
-        sound = self.sound_gain or self.background_level
-        return bool(self.changes_pictures or self.slide or any(self.state_noise) or self.changes_words or sound)
+        inputs = self.changes_pictures or self.changes_words or self.changes_sounds
+        return bool(inputs or self.slide or any(self.state_noise))
+
+    @cached_property
+    def changes_sounds(self) -> bool:
+        """Whether any change of sounds is on."""
+        return bool(self.sound_gain or self.background_level or self.sound_speed)
 
     @cached_property
     def changes_words(self) -> bool:

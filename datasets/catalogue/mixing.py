@@ -10,6 +10,8 @@ from typing import Literal
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.annotations import read_annotations
 from embodio.datasets.annotations.parts.item import AnnotatedItem
+from embodio.datasets.augment.config import AugmentConfig
+from embodio.datasets.augment.heard import HeardChange
 from embodio.datasets.augment.tasks import named_task_augmentation
 from embodio.datasets.catalogue.held_out import without_last
 from embodio.datasets.catalogue.rates import PAPER_KINDS, Rates, rates, trained_rows
@@ -23,6 +25,7 @@ from embodio.datasets.stream.mixture import Mixture, MixtureEntry
 from embodio.datasets.stream.mixture_config import MixtureConfig
 from embodio.datasets.tasks.parts.annotated_task import AnnotatedTask
 from embodio.datasets.tasks.parts.objective_task import ObjectiveTask, rates_of
+from embodio.model.processing.audio_features import segment_samples
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.families import family_named
 
@@ -64,6 +67,7 @@ def open_tasks(
     missing: Literal["error", "skip"] = "error",
     kinds: Mapping[str, float] = PAPER_KINDS,
     robots: RobotReading | None = None,
+    augment: AugmentConfig | None = None,
 ) -> InstructionData:
     """Opens the rows that can be read, and mixes them by the number of items that they have.
 
@@ -76,6 +80,7 @@ def open_tasks(
         missing: what happens where a row cannot be read: "skip" leaves it out, "error" names all such rows.
         kinds: kind of rows -> its share, see `rates`.
         robots: how rows of episodes are read; None leaves them out.
+        augment: changes, in training, of the sounds of annotations without pictures; None for none.
 
     Raises:
         CatalogueError: a name is not in the catalogue, or kinds leave nothing.
@@ -92,7 +97,7 @@ def open_tasks(
         raise NoSuchFiles(f"{told}\nFetch them, see embodio-data tasks NAME, or leave them out with missing=skip")
     tasks, held_out = dict[str, Task](), dict[str, Task]()
     for row in there:
-        own, kept = _opened(row, Path(root), trained, measured, episodes)
+        own, kept = _opened(row, Path(root), trained, measured, episodes, augment or AugmentConfig())
         tasks[row.name] = own
         if kept is not None:
             held_out[row.name] = kept
@@ -124,7 +129,12 @@ def _unwritten(row: TaskRow, context: ObjectiveContext, episodes: RobotRows | No
 
 
 def _opened(
-    row: TaskRow, root: Path, trained: ObjectiveContext, measured: ObjectiveContext, episodes: RobotRows | None
+    row: TaskRow,
+    root: Path,
+    trained: ObjectiveContext,
+    measured: ObjectiveContext,
+    episodes: RobotRows | None,
+    augment: AugmentConfig,
 ) -> tuple[Task, Task | None]:
     """The items of a row for training and for validation; None where there are too few."""
     if not row.family:
@@ -140,7 +150,8 @@ def _opened(
     def task(path: str, found: Sequence[AnnotatedItem], numbers: range, context: ObjectiveContext) -> AnnotatedTask:
         codec, style = TaskCodec.of(context.config, context.vocabulary), row.prompts.partition("/")[2]
         family = family_named(row.family)
-        return AnnotatedTask(row.name, root / path, found, family, codec, style, augmentation, numbers)
+        heard = HeardChange(augment, segment_samples(context.config.audio_size[0]))
+        return AnnotatedTask(row.name, root / path, found, family, codec, style, augmentation, numbers, heard)
 
     own = items(row.path, row.media)
     if row.validation:

@@ -25,6 +25,7 @@ from embodio.datasets.corpus.sources import source_names
 from embodio.datasets.corpus.trajectories import Trajectories
 from embodio.datasets.engines import Crew, DeadlyJob, named_engine
 from embodio.datasets.files.folder_lock import sole_user
+from embodio.datasets.recording.collect import Players
 from embodio.model.writing import write_json
 
 MANIFEST = "corpus.json"
@@ -71,7 +72,7 @@ def build_corpus(
         request: seed and limit.
         workers: processes.
         progress: draws a bar for each source.
-        engine: what makes shards: "local" or "ray", see `embodio.datasets.engines`; trajectories are collected locally.
+        engine: what makes shards and episodes: "local" or "ray", see `embodio.datasets.engines`.
 
     Returns:
         One summary for each source, in their order.
@@ -84,7 +85,7 @@ def build_corpus(
         manifest = _manifest(out)
         summaries = []
         for name, source in sources.items():
-            summary = _build_source(out, name, source, request, Crew(named_engine(engine), workers), progress)
+            summary = _build_source(out, name, source, request, Players(engine, workers), progress)
             _enter(manifest, summary, source)
             write_json(out / MANIFEST, manifest)
             summaries.append(summary)
@@ -92,17 +93,17 @@ def build_corpus(
 
 
 def _build_source(
-    out: Path, name: str, source: AnySource, request: CorpusRequest, crew: Crew, progress: Progress
+    out: Path, name: str, source: AnySource, request: CorpusRequest, players: Players, progress: Progress
 ) -> SourceSummary:
     try:
         if isinstance(source, Trajectories):
-            counts = source.build(out / name, request, crew.workers)
+            counts = source.build(out / name, request, players.workers, players.engine)
             size = sum(path.stat().st_size for path in (out / name).rglob("*") if path.is_file())
             return SourceSummary(name, _described(source) | {"records": dict(counts), "bytes": size})
         plan = source.plan(request)
     except SourceAbsent as reason:
         return SourceSummary(name, absent=str(reason))
-    folder = out / name
+    folder, crew = out / name, Crew(named_engine(players.engine), players.workers)
     jobs = jobs_of(name, source, plan, request.seed)
     receipts = {job.name: receipt for job in jobs if (receipt := finished(folder, job, source))}
     missing = [job for job in jobs if job.name not in receipts]

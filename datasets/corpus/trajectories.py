@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from embodio.datasets.corpus.source import SPLITS, CorpusError, CorpusRequest, SourceAbsent, Split
 from embodio.datasets.errors import CollectionError
@@ -40,20 +40,22 @@ class Trajectories:
     packages: tuple[str, ...] = ("libegl1", "libgl1-mesa-dri")
     layout: Literal["episodes"] = "episodes"
 
-    def build(self, folder: Path, request: CorpusRequest, workers: int) -> Mapping[Split, int]:
+    def build(self, folder: Path, request: CorpusRequest, workers: int, engine: str) -> Mapping[Split, int]:
         """Collects what is missing of the episodes, with a progress bar; returns the number on each side.
 
         Raises:
             SourceAbsent: the environment cannot be made here.
             CorpusError: the folder holds episodes of other settings.
+            EngineError: the engine fails.
         """
         total = request.limit or self.episodes
         held = max(1, total // 10)
         counts: dict[Split, int] = {}
+        who: dict[str, Any] = {"workers": workers, "engine": engine}
         for split, count in zip(SPLITS, (max(1, total - held), held), strict=True):
             seed = request.seed + (_VALIDATION_SEED if split == "validation" else 0)
             try:
-                made = collect(self.env, count, seed, folder / split, workers=workers, source=self.demonstrations)
+                made = collect(self.env, count, seed, folder / split, **who, source=self.demonstrations)
             except EnvError as error:
                 raise SourceAbsent(str(error)) from error
             except CollectionError as error:

@@ -35,6 +35,7 @@ class FileRecords(ABC):
     Attributes:
         files: as given.
         settings: as given.
+        dropped: records that `duplicates="drop"` left out.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class FileRecords(ABC):
         self._kept = self._without_duplicates() if settings.duplicates == "drop" else None
         self._ends = np.cumsum(counts)
         self._size = int(counts.sum()) if self._kept is None else len(self._kept)
+        self.dropped = int(counts.sum()) - self._size
 
     @property
     def name(self) -> str:

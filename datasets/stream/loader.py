@@ -26,7 +26,6 @@ from embodio.datasets.stream.worker_process import start_worker
 from embodio.model.network.batch import Allocate, Batch
 
 _REPORTED = 5  # damaged episodes that are listed in an error
-_MOST_TOLD = 100  # intact records without an example that are told of, one by one
 _MEGABYTE = 1 << 20
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__])  # workers share its memory, and need not load it again
@@ -92,8 +91,8 @@ class Loader(Iterator[Batch]):
         start: first batch.
         stop: one past the last batch.
         config: number of processes, prefetching, memory.
-        on_damage: called once for each damaged episode, when the first batch without it is handed out, and for the
-            first hundred intact records that give no example, with NothingToLearn.
+        on_damage: called once for each damaged episode, when the first batch without it is handed out, and each time
+            an intact record that gives no example is replaced, with NothingToLearn.
 
     Raises:
         ExampleError: an example cannot be made, for a reason other than a damaged record.
@@ -111,7 +110,7 @@ class Loader(Iterator[Batch]):
     ) -> None:
         self._maker, self._config, self._on_damage = maker, config, on_damage
         self._start, self._step, self._stop = start, start, stop
-        self._damaged, self._empty = dict[tuple[str, int], ExampleError](), set[tuple[str, int]]()
+        self._damaged = dict[tuple[str, int], ExampleError]()
         self._workers: list[_Worker | MakerThread] = []
         self._count(maker.damaged)
         count = min(config.workers or config.threads, max(0, stop - start))
@@ -176,14 +175,10 @@ class Loader(Iterator[Batch]):
     def _count(self, damage: tuple[ExampleError, ...]) -> None:
         for error in damage:
             place = (error.dataset, error.episode)
-            if place in self._damaged or place in self._empty:
-                continue
             if not isinstance(error, NothingToLearn):
+                if place in self._damaged:
+                    continue
                 self._damaged[place] = error
-            elif len(self._empty) < _MOST_TOLD:
-                self._empty.add(place)
-            else:
-                continue
             if self._on_damage is not None:
                 self._on_damage(error)
         if len(self._damaged) > self._config.damaged_limit:

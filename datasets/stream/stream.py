@@ -95,7 +95,7 @@ def batches(
         stop: one past the last batch.
         workers: processes that make batches ahead of time; 0 makes them in this process. Not read if `config` is given.
         config: all settings of the loader.
-        on_damage: called once for each episode or record that is left out.
+        on_damage: called for each episode or record that is left out, as `Loader` says.
 
     Raises:
         ExampleError, TooMuchDamage, LoaderError: as `embodio.datasets.stream.loader.Loader` says.

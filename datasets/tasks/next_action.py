@@ -147,7 +147,8 @@ class NextAction(MomentTask[NextActionConfig]):
         if self._spoken is not None:
             if not absent:
                 scene.draw_wording(step, None)
-            parts = [(self._spoken.said(scene.recorded_instruction, index, generator), SAMPLE_RATE)]
+            told = self._spoken.said(scene.recorded_instruction, index, generator)
+            parts = [(scene.spoken(told), SAMPLE_RATE)]
         elif absent:
             return Demonstrated(window, scene.instruction, actions)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from embodio.model.errors import DecodingError
+from embodio.model.errors import DecodingError, is_within
 from embodio.model.layers.token_sequence import TokenSequence
 from embodio.model.network.network import UnifiedIO2
 
@@ -27,8 +28,8 @@ class Guidance:
     scale: float = 10.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.scale < float("inf"):
-            raise DecodingError(f"guidance scale {self.scale} must be 0 (off) or more")
+        if not is_within(self.scale, 0.0, math.inf):
+            raise DecodingError(f"guidance: scale {self.scale!r:.50}, expected a number that is 0 (off) or more")
 
     @classmethod
     @torch.no_grad()

@@ -103,8 +103,9 @@ def row_seeds(seeds: int | Sequence[int], rows: int) -> list[int]:
     Raises:
         DecodingError: there are not as many seeds as rows, or one is not a whole number of 64 bits.
     """
-    given = [seeds + row for row in range(rows)] if isinstance(seeds, int) else list(seeds)
-    if not all(isinstance(seed, int | np.integer) and int(seed) in _SEEDS for seed in given):
+    given = [seeds + row for row in range(rows)] if isinstance(seeds, int) else seeds
+    listed = isinstance(given, Sequence | np.ndarray)
+    if not listed or not all(isinstance(seed, int | np.integer) and int(seed) in _SEEDS for seed in given):
         raise DecodingError(f"seeds: expected whole numbers from -2**63 to 2**63 - 1, one or one a row, got {seeds!r}")
     if len(given) != rows:
         raise DecodingError(f"{len(given)} seeds were given for {rows} rows; give one for each row, or a single number")

@@ -84,7 +84,7 @@ def resample(waveform: Floats, rate: int, new_rate: int = SAMPLE_RATE) -> Floats
     return out
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=48)
 def _filters(up: int, down: int, phases: int) -> tuple[int, Floats]:
     """Returns the reach in old samples and filters for places between them, float32 [phases, 2 * reach + 1]."""
     cutoff = _EDGE * min(1.0, up / down)  # share of the old Nyquist frequency

@@ -17,7 +17,6 @@ from embodio.model.generation import (
     Constraint,
     GenerationOptions,
     Guidance,
-    Sampling,
     all_of,
     allow_below,
     generate,
@@ -29,7 +28,9 @@ from embodio.model.generation.scoring import EndIds, Reduction
 from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
-from embodio.model.tasks.base.family import A, Family, Output
+from embodio.model.processing.recordings import with_sounds_read
+from embodio.model.tasks.base.family import A, Family, Output, with_answer
+from embodio.model.tasks.base.requests import box_of, require_able, require_options, require_request, sampled
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.families import family_named
@@ -121,13 +122,17 @@ class Engine:
             guidance: scale of classifier-free guidance for images and sounds, 0 for none.
 
         Returns:
-            The annotations with their answers; an `AnswerError` in place of one that cannot be read.
+            The annotations with their answers; an `AnswerError` in place of one that cannot be read. A family with
+            `scored` also says how likely each choice is.
 
         Raises:
-            TaskError: nothing is given, the prompt is too long, or the model cannot generate the family's modality.
+            TaskError: nothing is given, an annotation has a field of a wrong type or lacks the image or sound that it
+                is about, the prompt is too long, or the model cannot generate the family's modality.
             PromptError: the slots of the wording are wrong.
         """
         kind = family_named(family) if isinstance(family, str) else family
+        if not isinstance(kind, Family):
+            raise TaskError(f"family: expected the name or an instance of a family, found {type(kind).__name__}")
         self._require_some("asked", asked)
         examples = [self._asked(kind, one, wording) for one in asked]
         written: Sequence[Output]
@@ -139,7 +144,21 @@ class Engine:
         else:
             made = self._sound_out(examples, 1, sampled(options, kind.top_p), seeds, guidance)
             written = [sound[0, :, :, 0].float().cpu().numpy() for sound in made]
-        return [kind.read(one, own, self.task_codec) for one, own in zip(written, asked, strict=True)]
+        answers = [kind.read(one, own, self.task_codec) for one, own in zip(written, asked, strict=True)]
+        return self._scored(kind, asked, examples, answers) if kind.scored else answers
+
+    def _scored(
+        self, family: Family[A], asked: Sequence[A], examples: Sequence[Example], answers: list[A | AnswerError]
+    ) -> list[A | AnswerError]:
+        """The answers with the log-probability of each of their choices, where there are choices."""
+        choices = [family.choices(one) for one in asked]
+        if not any(choices):
+            return answers
+        found: list[A | AnswerError] = []
+        for one, own, loss in zip(answers, choices, self._score(examples, choices, "sum", 1), strict=True):
+            scores = dict(zip(own, (-loss).tolist(), strict=True))
+            found.append(one if isinstance(one, AnswerError) else with_answer(one, scores=scores))
+        return found
 
     def _answered(
         self,
@@ -173,7 +192,12 @@ class Engine:
         return self.run(family, asked, wording=prompt, **how)
 
     def _asked(self, family: Family[A], annotation: A, wording: Template | None) -> Example:
-        """The example of an annotation without its answer; raises TaskError if its prompt is too long."""
+        """The example of an annotation without its answer.
+
+        Raises:
+            TaskError: the annotation has a field of a wrong type or lacks a medium, or its prompt is too long.
+        """
+        require_request(family, annotation)
         group = f"{family.name}.{family.group(annotation)}"
         template = self.prompts[group].draw() if wording is None else wording
         example = family.write(annotation, template, self.task_codec, answered=False)
@@ -222,6 +246,7 @@ class Engine:
     def _longest(self, options: GenerationOptions, usual: int | None) -> int:
         """The token limit of an answer: from the options, the task's default, or the model's limit."""
         possible = self.model.config.lengths.decoder_text
+        require_options(options)
         return options.max_tokens or min(usual or possible, possible)
 
     def _write(
@@ -234,7 +259,7 @@ class Engine:
         threshold: float | None = None,
     ) -> list[Written]:
         """Generates text; `form` is the task's constraint over all rows, `threshold` that of the location rule."""
-        self._require_ready("text")
+        require_able(self.model, "text")
         form = form if self.constrained else None
         legal = [allow_below(self.vocabulary.size), form, options.constraint]
         constraint = all_of(*(one for one in legal if one is not None))
@@ -254,7 +279,7 @@ class Engine:
         self, examples: Sequence[Example], answers: Sequence[Sequence[str]], reduction: Reduction, end_ids: EndIds
     ) -> list[Floats]:
         """Losses float32 [K] of the answers to each example."""
-        self._require_ready("text")
+        require_able(self.model, "text")
         losses: list[Floats] = []
         ids = [[self.vocabulary.encode(answer) for answer in own] for own in answers]
         for start, part, own in self._parts(examples, 0):
@@ -273,11 +298,12 @@ class Engine:
         shared = [answer for answer in answers if isinstance(answer, str)]
         if shared and len(shared) != len(answers):
             raise TaskError("answers: some are texts and some are lists; give texts, or a list for each example")
-        own = [shared] * count if shared else [list(one) for one in self._require_pairs("answers", answers, count)]
+        own = [shared] * count if shared else self._require_pairs("answers", answers, count)
         for row, texts in enumerate(own):
-            if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
-                raise TaskError(f"answers[{row}]: expected at least one text, none of them empty, found {texts}")
-        return own
+            listed = isinstance(texts, tuple | list) and bool(texts)
+            if not listed or not all(isinstance(text, str) and text.strip() for text in texts):
+                raise TaskError(f"answers[{row}]: expected at least one text, none of them empty, found {texts!r:.80}")
+        return [list(texts) for texts in own]
 
     # ------------------------------------------------------------------ images and sound
 
@@ -285,7 +311,7 @@ class Engine:
         self, examples: Sequence[Example], options: GenerationOptions, seeds: Seeds, guidance: float = 0.0
     ) -> list[Floats]:
         """Generates images; float32 [H, W, 3] in [0, 1] of the tokeniser's size."""
-        self._require_ready("image")
+        require_able(self.model, "image")
         away = self._guidance("image", guidance)
         drawn: list[Floats] = []
         for _, part, own in self._parts(examples, seeds):
@@ -297,7 +323,7 @@ class Engine:
         self, examples: Sequence[Example], segments: int, options: GenerationOptions, seeds: Seeds, guidance: float
     ) -> list[Tensor]:
         """Generates sound; joined normalised log-mel spectrograms [1, T, M, 1] of all segments."""
-        self._require_ready("audio")
+        require_able(self.model, "audio")
         away = self._guidance("audio", guidance)
         made: list[Tensor] = []
         for _, part, own in self._parts(examples, seeds):
@@ -319,6 +345,10 @@ class Engine:
     def _parts(self, examples: Sequence[Example], seeds: Seeds) -> list[tuple[int, Sequence[Example], list[int]]]:
         """The first row, the examples and the seeds of each batch."""
         numbers = row_seeds(seeds, len(examples))
+        for index, example in enumerate(examples):
+            if not isinstance(example, Example):
+                raise TaskError(f"examples[{index}]: expected an Example, found {type(example).__name__}")
+        examples = [with_sounds_read(example) for example in examples]
         starts = range(0, len(examples), self.rows_at_once)
         ends = [start + self.rows_at_once for start in starts]
         return [(start, examples[start:end], numbers[start:end]) for start, end in zip(starts, ends, strict=True)]
@@ -330,17 +360,6 @@ class Engine:
         ]
         device = self.model.table("text").device
         return {key: value.to(device) for key, value in collate(features).items()}
-
-    def _require_ready(self, modality: str) -> None:
-        if self.model.training:
-            raise TaskError("model: it is in training mode; call model.eval() first")
-        if modality not in self.model.targets:
-            raise TaskError(f"model: this task makes {modality}, but the model makes {list(self.model.targets)} only")
-        if modality != "text" and modality not in self.model.tokenizers:
-            raise TaskError(
-                f"model: this task makes {modality}, for which the model's tokeniser is needed; "
-                "load it with tokenizers=True"
-            )
 
     def _require_some(self, name: str, given: Sequence[object]) -> int:
         """Checks that an input is a non-empty list; returns its length."""
@@ -366,20 +385,10 @@ class Engine:
 
     def _boxes(self, boxes: Sequence[npt.ArrayLike], count: int) -> list[Floats]:
         """Checks one box (y1, x1, y2, x2) for each image; float32 [4] each."""
-        found = []
-        for index, box in enumerate(self._require_pairs("boxes", boxes, count)):
-            place = np.asarray(box, dtype=np.float32)
-            if place.shape != (4,) or not np.isfinite(place).all():
-                raise TaskError(f"boxes[{index}]: expected four numbers y1, x1, y2, x2 in pixels, found {box!r}")
-            found.append(place)
-        return found
+        given = self._require_pairs("boxes", boxes, count)
+        return [box_of(f"boxes[{index}]", box) for index, box in enumerate(given)]
 
 
 def _shift(constraint: Constraint, start: int) -> Constraint:
     """The constraint with row numbers offset by `start`."""
     return lambda tokens, rows: constraint(tokens, rows + start)
-
-
-def sampled(options: GenerationOptions | None, top_p: float) -> GenerationOptions:
-    """The given options, or top-p sampling if there are none."""
-    return GenerationOptions(sampling=Sampling(top_p=top_p)) if options is None else options

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from embodio.model.errors import is_within
 from embodio.model.generation import Constraint, ScoreRule, allow, prefer_range
 from embodio.model.tasks.errors import TaskError
 from embodio.model.tasks.locations.labelled import BODY_PARTS
@@ -169,8 +170,8 @@ def location_rule(vocabulary: Vocabulary, threshold: float, form: Constraint | N
     Raises:
         TaskError: the threshold is outside 0..1.
     """
-    if not 0.0 <= threshold <= 1.0:
-        raise TaskError(f"threshold is {threshold}; it is a probability in [0, 1], and 1 turns the rule off")
+    if not is_within(threshold, 0.0, 1.0):
+        raise TaskError(f"threshold is {threshold!r:.50}; it is a probability in [0, 1], and 1 turns the rule off")
     first, end = vocabulary.text_size, vocabulary.text_size + VALUE_BINS
     prefer = prefer_range(first, end, threshold)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from embodio.model.errors import is_within
 from embodio.model.tasks.errors import TaskError
 
 Doubles = npt.NDArray[np.float64]
@@ -27,8 +28,8 @@ def suppress(boxes: npt.ArrayLike, overlap: float, labels: Sequence[str] | None 
     Raises:
         TaskError: `overlap` is outside 0..1.
     """
-    if not 0.0 <= overlap <= 1.0:
-        raise TaskError(f"overlap is {overlap}; intersection over union lies in [0, 1], and 1 keeps all boxes")
+    if not is_within(overlap, 0.0, 1.0):
+        raise TaskError(f"overlap is {overlap!r:.50}; intersection over union lies in [0, 1], and 1 keeps all boxes")
     array = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     names = [""] * len(array) if labels is None else list(labels)
     shares = intersection_over_union(array)

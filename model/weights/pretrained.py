@@ -120,6 +120,11 @@ def read_model_config(path: Path | str) -> ModelConfig:
     return _config(read_json(Path(path)))
 
 
+def in_reference_layout(folder: Path) -> bool:
+    """Whether the network in a folder is in the reference's layout; raises ConfigError if its config is unreadable."""
+    return REFERENCE_SECTION in read_json(folder / CONFIG_FILE)
+
+
 def written_weights(folder: Path) -> list[Path]:
     """The files of a network that are in a folder, of either layout, the configuration first; none if it is absent."""
     patterns = dict.fromkeys((*SAFE_FILES, *TORCH_FILES))

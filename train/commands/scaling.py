@@ -13,12 +13,23 @@ from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, POSITIVE, require_ranges
 from embodio.train.command_line.schema import UsageError
 from embodio.train.errors import TrainError
+from embodio.train.optimisers.config import MOMENTS
 
 if TYPE_CHECKING:  # a help page needs no torch
     from embodio.train.parallel.plan import ScalingPlan
 
-MOMENTS = {"adafactor": 1, "adamw": 2}
-_COLUMNS = ("size", "GPUs", "data x tensor", "rows x batches", "again", "GB a GPU", "s a step", "tokens/s", "days")
+_COLUMNS = (
+    "size",
+    "GPUs",
+    "data x tensor",
+    "optimiser",
+    "rows x batches",
+    "again",
+    "GB a GPU",
+    "s a step",
+    "tokens/s",
+    "days",
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +44,7 @@ class ScalingConfig:
         mfu: share of the peak that training reaches.
         rows: packed rows in a step, of two examples each.
         steps: optimiser steps.
-        optimiser: adafactor or adamw.
+        optimiser: adafactor or adamw; where layers are shared out (tensor above 1) it is adamw.
         average: whether a running average of the weights is kept.
         lora: rank of low-rank changes that are trained in place of the weights; 0 trains these.
         targets: what is written in a row: text, 256 tokens, and image, 1024 codes.
@@ -82,7 +93,7 @@ def scaling_table(config: ScalingConfig) -> str:
     row = dataclasses.replace(
         PAPER_ROW, text_target=text * ("text" in config.targets), image_target=image * ("image" in config.targets)
     )
-    work = Workload(config.rows, config.steps, row, MOMENTS[config.optimiser], config.average, config.lora)
+    work = Workload(config.rows, config.steps, row, config.optimiser, config.average, config.lora)
     lines = ["| " + " | ".join(_COLUMNS) + " |", "|---" * 1 + "|---:" * (len(_COLUMNS) - 1) + "|"]
     for size in config.sizes:
         for gpus in config.gpus:
@@ -99,6 +110,7 @@ def _cells(found: ScalingPlan) -> list[str]:
         f"{found.size} ({found.parameters / 1e9:.1f} B, {found.row_tflops:.1f} TFLOP a row)",
         str(found.gpus),
         f"{found.data} x {found.tensor}",
+        found.optimiser,
         f"{found.rows} x {found.accumulate}",
         "yes" if found.checkpointing else "no",
         f"{found.memory_gb:.0f} ({found.state_gb:.0f} + {found.gathered_gb:.0f} + {found.activations_gb:.0f})",

@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 
 LOG = "log.jsonl"
 PLOT = "loss.png"
+_MOST_NAMED = 100  # records without an example that are named, one by one
 
 
 class LogAndBar(Observer):
     """Writes `log.jsonl` and `loss.png` into the folder of a run, and shows the same figures on the terminal.
 
     Kinds of lines: "train" since the line before, of all tasks and of each; "validation"; "damaged" for a record that
-    was left out, "unusable" for an intact one that gives no example; "guard" for a step that did not change the
-    weights. The sinks of the run get the same lines.
+    was left out, "unusable" for an intact one that gives no example, of which the first hundred are named and all are
+    counted, each time that one is drawn; "guard" for a step that did not change the weights. The sinks of the run get
+    the same lines.
     """
 
     def on_start(self, trainer: Trainer[Any]) -> None:
@@ -39,6 +41,7 @@ class LogAndBar(Observer):
         self._last, self._guard, self._told = trainer.last_step, trainer.judge, ""
         self._log, self._meter = RunLog(self._out / LOG, first), Meter()
         self._tasks = TaskSums(trainer.batches)
+        self._unusable, self._named = 0, set[tuple[str, int]]()
         shared = {"parts": trainer.parts, "processes": trainer.processes}
         self._account = Account(trainer.run.model, trainer.device, self._config.precision, **shared)
         settings = dataclasses.asdict(self._config)
@@ -64,7 +67,7 @@ class LogAndBar(Observer):
             self._progress.say(trouble)
         if report.step % config.log_every == 0 or report.step == self._last:
             line = self._meter.line(report.step) | {"rate": report.rate, "norm": report.norm}
-            line |= self._account.line()
+            line |= self._account.line() | {"unusable": self._unusable}
             self._write(kind="train", **line)
             for name, of_task in self._tasks.lines().items():
                 self._write(kind="train", step=report.step, task=name, **of_task)
@@ -84,12 +87,21 @@ class LogAndBar(Observer):
 
     def on_damage(self, step: int, error: ExampleError) -> None:
         """A line that names the record."""
+        if isinstance(error, NothingToLearn):
+            self._unusable += 1
+            place = (error.dataset, error.episode)
+            if place in self._named or len(self._named) == _MOST_NAMED:
+                return
+            self._named.add(place)
         kind = "unusable" if isinstance(error, NothingToLearn) else "damaged"
         self._write(kind=kind, step=step, what=str(error))
         self._progress.left_out(error)
 
     def on_end(self, step: int, *, failed: bool) -> None:
-        """Takes the bar away and draws the plot."""
+        """Takes the bar away, says how many records gave no example, and draws the plot."""
+        if self._unusable:
+            named = f"{self._out / LOG} names {len(self._named)} of them"
+            self._progress.say(f"{self._unusable} times a record without an example was replaced; {named}")
         self._open.close()
         if not failed:
             plot_log(self._out / LOG, self._out / PLOT)

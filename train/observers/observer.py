@@ -70,9 +70,10 @@ class Observer:
         """A checkpoint was written after `step` steps."""
 
     def on_damage(self, step: int, error: ExampleError) -> None:
-        """A record was left out, and another one taken in its place; once for each episode.
+        """A record was left out, and another one taken in its place.
 
-        Of intact records that give no example (NothingToLearn) the first hundred are told.
+        Each damaged episode is told once; an intact record that gives no example (NothingToLearn) each time it is
+        drawn.
         """
 
     def on_end(self, step: int, *, failed: bool) -> None:

@@ -8,6 +8,8 @@ from embodio.train.command_line.ranges import COUNT, DECAY, NOT_NEGATIVE, POSITI
 from embodio.train.command_line.schema import UsageError
 
 SCHEDULES = ("cosine", "inverse_square_root", "constant")
+MOMENTS = {"adafactor": 1, "adamw": 2}
+"""Optimiser -> how many numbers it keeps for each parameter; the rows and columns of Adafactor do not count."""
 _OF_ADAMW = ("beta1", "beta2", "weight_decay")
 
 

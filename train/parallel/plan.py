@@ -6,7 +6,7 @@ that a run reaches (MFU) is a setting. Communication is not modelled; what it co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.counters import (
@@ -17,6 +17,7 @@ from embodio.model.network.counters import (
     parameter_counts,
 )
 from embodio.train.errors import TrainError
+from embodio.train.optimisers.config import MOMENTS
 
 GB = 1e9
 PAPER_ROW = ExampleSize(
@@ -57,7 +58,8 @@ class Workload:
         rows: packed rows in a step of all GPUs together.
         steps: optimiser steps.
         row: size of a packed row.
-        moments: numbers that the optimiser keeps for each parameter; 2 for AdamW, 1 for Adafactor.
+        optimiser: adafactor or adamw; where tensor parallelism is needed the plan takes AdamW, as training does not
+            divide the second moments of Adafactor.
         average: whether a running average of the weights is kept.
         lora: rank of low-rank changes that are trained in place of the weights; 0 trains these.
     """
@@ -65,7 +67,7 @@ class Workload:
     rows: int = 256
     steps: int = 1_500_000
     row: ExampleSize = PAPER_ROW
-    moments: int = 1
+    optimiser: str = "adafactor"
     average: bool = False
     lora: int = 0
 
@@ -80,6 +82,7 @@ class ScalingPlan:
         gpus: number of GPUs.
         data: ranks with a batch of their own, among which the network is sharded.
         tensor: GPUs that share the layers of each of them.
+        optimiser: adafactor or adamw.
         rows: packed rows that a rank has in memory at one time.
         accumulate: such batches in a step.
         checkpointing: whether activations are computed again in the backward pass.
@@ -97,6 +100,7 @@ class ScalingPlan:
     gpus: int
     data: int
     tensor: int
+    optimiser: str
     rows: int
     accumulate: int
     checkpointing: bool
@@ -133,7 +137,8 @@ def scaling_plan(size: str, gpus: int, machine: Machine, work: Workload) -> Scal
         ConfigError: there is no such size, or it lacks a modality of the row.
     """
     tensor = 1
-    while tensor <= _LARGEST_TENSOR:
+    while tensor <= (1 if work.lora else _LARGEST_TENSOR):  # low-rank changes are not divided by heads
+        work = work if tensor == 1 else replace(work, optimiser="adamw")
         data = gpus // tensor
         if gpus % tensor == 0 and data <= work.rows and work.rows % data == 0:
             for checkpointing in (False, True):
@@ -168,7 +173,7 @@ def _plan(
     if work.lora:
         trained = low_rank_parameters(config, work.lora)
     share = (split / tensor + (total - split)) / total / data
-    state = _FLOAT * share * (total + trained * (1 + work.moments + work.average))
+    state = _FLOAT * share * (total + trained * (1 + MOMENTS[work.optimiser] + work.average))
     layer = counts["decoder"] / config.transformer.num_decoder_layers / tensor
     gathered = _BF16 * (_COMPUTED_IN_TWO * layer + total - split)
     computed_again = work.lora and checkpointing  # then the backward pass needs no weights as they were used
@@ -192,6 +197,7 @@ def _plan(
         gpus=data * tensor,
         data=data,
         tensor=tensor,
+        optimiser=work.optimiser,
         rows=held,
         accumulate=accumulate,
         checkpointing=checkpointing,

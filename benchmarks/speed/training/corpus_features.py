@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from embodio.benchmarks.errors import BenchmarkError
-from embodio.datasets.errors import DatasetError
+from embodio.datasets.errors import DatasetError, SkippedRecord
 from embodio.datasets.objectives.objective import ObjectiveContext
+from embodio.datasets.stream.numbered_batches import made
 from embodio.datasets.stream.order import generator_at, mask_generator_at
+from embodio.datasets.tasks.parts.record_task import RecordTask
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.targets import CODE_OFFSET
 from embodio.model.processing.processor import Features, Processor
-from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.command_line.cli import compose
 from embodio.train.experiments.pretrain.config import PretrainConfig
 from embodio.train.experiments.pretrain.data import gather
+from embodio.train.experiments.pretrain.network import opened_vocabulary
 from embodio.train.main import CONFIGS
 
 _RECIPE = "experiment=pretrain_nano"
 
 
 def corpus_features(config: ModelConfig, folder: Path, examples: int) -> list[Features]:
-    """The first examples of the stream; images and sounds to write are given as codes, here random ones.
+    """The first examples of the stream, without records that give none; images and sounds to write are random codes.
 
     Args:
         config: of the network.
@@ -31,22 +34,32 @@ def corpus_features(config: ModelConfig, folder: Path, examples: int) -> list[Fe
         examples: how many.
 
     Raises:
-        BenchmarkError: the corpus lacks a source of the recipe, or is damaged.
+        BenchmarkError: the corpus holds no source of the recipe, is damaged, or most of its records give no example.
     """
     settings = compose(PretrainConfig, [_RECIPE, f"data={folder}", "out=unused"], config_dir=CONFIGS)
-    vocabulary = Vocabulary.default()
+    vocabulary = opened_vocabulary(settings.vocabulary)
     context = ObjectiveContext(config, vocabulary)
+    found, skipped = list[Features](), list[SkippedRecord]()
     try:
         mixture = gather(settings, context, context).training
         processor = Processor(config, vocabulary)
-        found = []
-        for position in range(examples):
+        while len(found) < examples:
+            position = len(found) + len(skipped)
             task, record = mixture.draw(0, position)
-            example = task.example(record, generator_at(0, position))
-            found.append(_with_codes(processor(example, mask_generator_at(0, position)), config, position))
+            try:
+                features = made(task, record, partial(_features, task, processor, position))
+                found.append(_with_codes(features, config, position))
+            except SkippedRecord as error:
+                skipped.append(error)
+                if len(skipped) > examples:
+                    raise
     except DatasetError as error:
         raise BenchmarkError(f"corpus: {error}") from error
     return found
+
+
+def _features(task: RecordTask, processor: Processor, position: int, record: int) -> Features:
+    return processor(task.example(record, generator_at(0, position)), mask_generator_at(0, position))
 
 
 def _with_codes(features: Features, config: ModelConfig, position: int) -> Features:

@@ -24,7 +24,7 @@ def picture_pair(found: ImageItem | None, truth: ImageItem) -> tuple[Tensor, Ten
     if found is None:
         return None
     own = given(found, "drawn")
-    if truth.media.image is None:
+    if truth.media.image is None and own.shape != right.shape:
         own = on_image(_unit(own).astype(np.float32), right, "bilinear")
     same_shape(own, right, "drawn")
     return _in_unit(right), _in_unit(own)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from embodio.datasets.annotations.parts.item import AnnotatedItem, AnnotatedItems
+from embodio.datasets.augment.heard import HeardChange
 from embodio.datasets.augment.tasks.parts.augmentation import TaskAugmentation
 from embodio.datasets.errors import AnnotationError, CorruptRecordError, DatasetError, ExampleError, UnusableRecord
 from embodio.datasets.tasks.parts.record_task import Place, spread
@@ -37,6 +38,7 @@ class AnnotatedTask:
         style: of the wordings, where the group of an annotation has it; empty for the plain ones.
         augmentation: makes an annotation of the family out of those of one group; None for the items as they are.
         numbers: of the items that are used; None for all.
+        heard: changes sounds in training, where `example` is given a generator; None for sounds as they are.
 
     Raises:
         DatasetError: there are no items.
@@ -52,13 +54,14 @@ class AnnotatedTask:
         style: str = "",
         augmentation: TaskAugmentation[Any] | None = None,
         numbers: range | None = None,
+        heard: HeardChange | None = None,
     ) -> None:
         self._numbers = range(len(items)) if numbers is None else numbers
         if not self._numbers:
             raise DatasetError(f"{name}: there is not one item in {file}")
         self._name, self._file, self._items = name, file, items
         self._family, self._codec, self._style = family, codec, style
-        self._augmentation, self._prompts = augmentation, Prompts()
+        self._augmentation, self._prompts, self._heard = augmentation, Prompts(), heard
         self._classes = items.classes if isinstance(items, AnnotatedItems) else ()
 
     @property
@@ -91,6 +94,7 @@ class AnnotatedTask:
             CorruptRecordError: media of the item are missing or damaged.
             UnusableRecord: the augmentation makes nothing of it, or it does not fit its image or the vocabulary.
         """
+        heard = self._heard if generator is not None else None
         if generator is None:
             generator = np.random.Generator(np.random.Philox(key=(index, _FIXED)))
         annotation = self._annotation(index, generator)
@@ -98,7 +102,9 @@ class AnnotatedTask:
             name = f"{self._family.name}.{self._family.group(annotation)}"
             styled = f"{name}/{self._style}"
             wordings = self._prompts[styled if styled in self._prompts else name]
-            return self._family.write(annotation, wordings.draw(generator), self._codec)
+            wording = wordings.draw(generator)
+            changed = annotation if heard is None else heard(annotation, generator)
+            return self._family.write(changed, wording, self._codec)
         except ModelError as error:
             raise UnusableRecord(self._name, index, str(error)) from error
 

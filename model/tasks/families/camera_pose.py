@@ -30,6 +30,7 @@ class EstimatePose(Family[Movement]):
 
     name = "camera_pose"
     annotation = Movement
+    needs = ("image",)
     answer = ("pose",)
     tokens = POSE_TOKENS + 1
     metrics = ("pose_error",)

@@ -11,6 +11,7 @@ class Caption(TextFamily[TextItem]):
 
     name = "caption"
     annotation = TextItem
+    needs = ("image", "sound")
     groups = groups_of(image={}, video={}, sound={})
     tokens = 64
     metrics = ("cider_d", "bleu", "rouge_l")

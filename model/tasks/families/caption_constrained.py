@@ -33,6 +33,7 @@ class CaptionConstrained(TextFamily[ConstrainedCaption]):
 
     name = "caption_constrained"
     annotation = ConstrainedCaption
+    needs = ("image", "sound")
     groups = groups_of(
         plain={"requirements": 'longer than 5 words; containing "cup"; beginning with "In this picture,"'}
     )

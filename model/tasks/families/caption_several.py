@@ -38,6 +38,7 @@ class CaptionSeveral(Family[SeveralCaptions]):
 
     name = "caption_several"
     annotation = SeveralCaptions
+    needs = ("image",)
     groups = groups_of(one={"image": "<the second image>"}, all={})
     answer = ("captions",)
     tokens = 256

@@ -31,6 +31,7 @@ class DrawFrom(ImageFamily[Controlled]):
 
     name = "draw_from"
     annotation = Controlled
+    needs = ("image",)
     groups = groups_of(plain={"text": "a red cup on a table", "kind": "depth"})
     metrics = ("psnr", "ssim")
 

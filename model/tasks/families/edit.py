@@ -26,6 +26,7 @@ class Edit(ImageFamily[Edited]):
 
     name = "edit"
     annotation = Edited
+    needs = ("image",)
     groups = groups_of(plain={"instruction": "make the cup blue"})
     metrics = ("psnr", "ssim")
 

@@ -11,6 +11,7 @@ class Transcribe(TextFamily[TextItem]):
 
     name = "transcribe"
     annotation = TextItem
+    needs = ("sound",)
     groups = groups_of(sound={}, video={})
     tokens = 128
     metrics = ("wer",)

@@ -27,6 +27,7 @@ class SynthesiseView(ImageFamily[Viewed]):
 
     name = "view"
     annotation = Viewed
+    needs = ("image",)
     groups = groups_of(plain={"pose": "[theta sin cos r]"})
     metrics = ("psnr", "ssim")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 from embodio.model.tasks.errors import PromptError
 
 Template = str | Sequence[str | int]
@@ -45,14 +47,14 @@ def fill(template: Template, **slots: Filling) -> list[str | int]:
         A prompt without its prefix, for `Vocabulary.encode`.
 
     Raises:
-        PromptError: a slot is missing, unknown or repeated.
+        PromptError: a slot is missing, unknown or repeated, or filled with something else than texts and ids.
     """
-    parts: Sequence[str | int] = [template] if isinstance(template, str) else template
     found = slots_of(template)
     if sorted(found) != sorted(slots):
         wanted = " ".join(f"{{{name}}}" for name in sorted(slots)) or "no slots"
         raise PromptError(f"prompt {template!r}: this task fills {wanted}, each once; found {found}")
-    return joined(piece for part in parts for piece in _pieces(part, slots))
+    given = {name: _texts_and_ids(name, filling) for name, filling in slots.items()}
+    return joined(piece for part in _texts_and_ids("prompt", template) for piece in _pieces(part, given))
 
 
 def joined(parts: Iterable[str | int]) -> list[str | int]:
@@ -70,18 +72,25 @@ def joined(parts: Iterable[str | int]) -> list[str | int]:
 
 def slots_of(template: Template) -> list[str]:
     """The names of the slots of a template, in order, with repeats."""
-    parts: Sequence[str | int] = [template] if isinstance(template, str) else template
+    parts = _texts_and_ids("prompt", template)
     return [name for part in parts if isinstance(part, str) for name in _SLOT.findall(part)]
 
 
-def _pieces(part: str | int, slots: Mapping[str, Filling]) -> list[str | int]:
+def _texts_and_ids(name: str, given: Template | Filling) -> Sequence[str | int]:
+    """The texts and token ids of a template or a filling; raises PromptError if it is something else."""
+    if isinstance(given, str):
+        return [given]
+    listed = isinstance(given, Sequence | np.ndarray)
+    if not listed or not all(isinstance(one, str | int | np.integer) for one in given):
+        raise PromptError(f"{name}: expected text, or texts and token ids in sequence, found {given!r:.80}")
+    return [one if isinstance(one, str) else int(one) for one in given]
+
+
+def _pieces(part: str | int, slots: Mapping[str, Sequence[str | int]]) -> list[str | int]:
     """The texts and ids of a part of a template, in order."""
     if not isinstance(part, str):
         return [part]
     pieces: list[str | int] = []
     for index, piece in enumerate(_SLOT.split(part)):  # text, name, text, name, ..., text
-        filling = slots[piece] if index % 2 else piece
-        pieces += (
-            [filling] if isinstance(filling, str) else [one if isinstance(one, str) else int(one) for one in filling]
-        )
+        pieces += slots[piece] if index % 2 else [piece]
     return pieces

@@ -176,7 +176,10 @@ class PictureVerbs(Engine):
         self._require_some("videos", videos)
         found = []
         for index, frames in enumerate(videos):
-            series = list[Image](frames.frames if isinstance(frames, Clip) else frames)
+            given = frames.frames if isinstance(frames, Clip) else frames
+            if not isinstance(given, tuple | list | np.ndarray):
+                raise TaskError(f"videos[{index}]: expected a Clip or a list of images, found {type(given).__name__}")
+            series = list[Image](given)
             if not series:
                 raise TaskError(f"videos[{index}]: there is no frame; give at least the current one")
             found.append(InputMedia(image=series[-1], image_history=series[:-1]))

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from embodio.model.errors import is_within
 from embodio.model.example import Sound
 from embodio.model.generation import GenerationOptions
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
 from embodio.model.processing.audio_features import HOP, SAMPLE_RATE
 from embodio.model.tasks.base.family import InputMedia
-from embodio.model.tasks.engine import Engine, Seeds, sampled
+from embodio.model.tasks.base.requests import require_able, sampled
+from embodio.model.tasks.engine import Engine, Seeds
 from embodio.model.tasks.errors import TaskError
 from embodio.model.tasks.families.make_sound import MakeSound, SoundItem
 from embodio.model.tasks.prompts import Template
@@ -54,7 +56,10 @@ class SoundVerbs(Engine):
         """
         count = self._require_some("texts", texts)
         heard = [()] * count if earlier is None else self._require_pairs("earlier", earlier, count)
-        self._require_ready("audio")
+        for index, before in enumerate(heard):
+            if not isinstance(before, tuple | list):
+                raise TaskError(f"earlier[{index}]: expected a list of sounds, found {type(before).__name__}")
+        require_able(self.model, "audio")
         samples = self._samples(seconds)
         asked = [
             SoundItem(media=InputMedia(audio_history=tuple(sounds)), text=text)
@@ -77,8 +82,8 @@ class SoundVerbs(Engine):
         """Number of samples at 16 kHz of a length in seconds."""
         if seconds is None:
             return self._segment
-        if not 0 < seconds < math.inf or round(seconds * SAMPLE_RATE) < 1:
-            raise TaskError(f"seconds: a sound cannot be {seconds} s long; give a length above 0, or None")
+        if not is_within(seconds, 1 / SAMPLE_RATE, math.inf):
+            raise TaskError(f"seconds: a sound cannot be {seconds!r:.50} s long; give a length above 0, or None")
         return round(seconds * SAMPLE_RATE)
 
     def _sound(self, spectrogram: Tensor, samples: int) -> GeneratedSound:

@@ -30,8 +30,10 @@ from embodio.model.tasks.verbs.how import TextHow
 class WordVerbs(Engine):
     """Captioning, tagging, question answering and classification; `TextHow` lists their common arguments.
 
-    All raise TaskError if nothing is given or counts differ, PromptError for a prompt with wrong slots, and
-    ProcessorError for an input that does not fit the model.
+    Sounds are waveforms as of `read_recording`: any rate with (samples, rate), 16 kHz without, any number of channels;
+    or spectrograms. All raise TaskError if nothing is given, counts differ or a value has a wrong type, PromptError for
+    a prompt with wrong slots, AudioError for a sound that cannot be read, and ProcessorError for an input that does not
+    fit the model.
     """
 
     def caption_images(self, images: Sequence[Image], **how: Unpack[TextHow]) -> list[TextAnswer]:

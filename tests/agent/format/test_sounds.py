@@ -8,10 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embodio.agent import Agent, AgentOptions, ObservationError, PolicyFormat
+from embodio.agent.format.instruction import read_instruction
 from embodio.agent.format.sound import heard_segments, read_sound, recent
+from embodio.model.example import Example
 from embodio.model.network.batch import collate
 from embodio.model.processing.audio import SEGMENT_SAMPLES
+from embodio.model.processing.audio_features import AudioError
 from embodio.model.processing.processor import Processor
+from embodio.model.processing.recordings import with_sounds_read
 from tests.support.agent.policies import make_checkpoint
 from tests.support.agent.robots import hearing, observation_of
 from tests.support.agent.slow_path import SlowAgent
@@ -105,6 +109,44 @@ def test_a_spoken_instruction_is_the_audio_input() -> None:
     np.testing.assert_array_equal(first, agent.act(observation_of(policy_format)))
     with pytest.raises(ObservationError, match=r"4 sounds segments of 4.08 s, but there are slots for 3"):
         agent.reset(instruction=(tone(13.0), RATE))
+
+
+SHAPES = st.sampled_from([(), (0,), (900,), (900, 1), (900, 2), (900, 0), (4, 900), (9, 9, 3)])
+TYPES = st.sampled_from(["float16", "float32", "float64", "int16", "int32", "uint8", "bool", "complex64"])
+RATES = st.sampled_from([None, 999, 8000, 16_000, 44_100, 192_001, 8000.5, float("nan")])
+
+
+@settings(max_examples=80)
+@given(SHAPES, TYPES, RATES, st.sampled_from([0.5, 5.0]))
+def test_agents_and_tasks_accept_and_refuse_the_same_sounds(
+    shape: tuple[int, ...], dtype: str, rate: float | None, loudest: float
+) -> None:
+    unit = np.random.default_rng(0).uniform(-loudest, loudest, shape)
+    samples = np.asarray(unit * 9 if dtype == "uint8" or "int" in dtype else unit).astype(dtype)
+    given_sound = samples if rate is None else (samples, rate)
+    if rate is None and len(shape) == 3:
+        return  # a picture
+    config = hearing(prompt_sounds=1).config
+    try:
+        heard = with_sounds_read(Example(text="", audio=given_sound)).audio
+    except AudioError as error:
+        with pytest.raises(ObservationError):
+            read_instruction(config, given_sound)
+        assert str(error).startswith("audio: ")
+    else:
+        (told,) = read_instruction(config, given_sound)
+        np.testing.assert_array_equal(told, heard)
+        assert told.dtype == np.float32 and told.ndim == 1
+
+
+def test_a_sound_with_its_rate_is_captioned_as_the_resampled_one_is() -> None:
+    tasks = agent_of(hearing(prompt_sounds=1)).tasks
+    stereo = np.stack([tone(0.5, rate=8000)] * 2, axis=1)
+    mono = read_sound("sound", tone(0.5, rate=8000), 8000)
+    scores = [one.log_probability for one in tasks.caption_sounds([(stereo, 8000), mono])]
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-5)
+    with pytest.raises(AudioError, match=r"audio: expected sound .* got uint8 \(9,\)"):
+        tasks.caption_sounds([np.zeros(9, np.uint8)])
 
 
 def test_a_spoken_instruction_is_heard_all_along_next_to_a_microphone() -> None:

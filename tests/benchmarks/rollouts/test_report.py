@@ -16,7 +16,8 @@ import pytest
 from embodio.benchmarks.rollouts.curve import cumulative, curve_svg
 from embodio.benchmarks.rollouts.latency import Latency
 from embodio.benchmarks.rollouts.report import report_html, write_report
-from embodio.benchmarks.rollouts.results import EpisodeRow, Results
+from embodio.benchmarks.rollouts.results import Results
+from embodio.benchmarks.rollouts.summary import EpisodeRow
 from embodio.benchmarks.rollouts.video import EpisodeVideo
 from tests.support.html_events import html_events
 

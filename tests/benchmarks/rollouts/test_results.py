@@ -9,7 +9,8 @@ import pytest
 
 from embodio.benchmarks.errors import ResultsError
 from embodio.benchmarks.rollouts.latency import Latency
-from embodio.benchmarks.rollouts.results import EpisodeRow, Results, summarise
+from embodio.benchmarks.rollouts.results import Results
+from embodio.benchmarks.rollouts.summary import EpisodeRow, summarise
 
 SETTINGS = {"agent": "a", "env": "e", "seed": 1, "replan": None}
 AGENT = {"name": "a", "sha256": {"model.safetensors": "00"}}

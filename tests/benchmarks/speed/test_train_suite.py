@@ -14,11 +14,14 @@ from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.speed import main as command
 from embodio.benchmarks.speed.suites import BenchmarkConfig
 from embodio.benchmarks.speed.training.batch_forms import batch_forms, positions, streamed_pairs
+from embodio.benchmarks.speed.training.corpus_features import corpus_features
 from embodio.benchmarks.speed.training.paper_lengths import GROUPS, paper_features
 from embodio.benchmarks.speed.training.step_account import Recording, shares
 from embodio.datasets.stream.packing import Capacity, longest_example, padding
 from embodio.model import ModelConfig
+from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.command_line.schema import UsageError
+from tests.support.datasets.tiny_corpus import write_tiny_corpus
 
 
 def test_suite(tmp_path: Path) -> None:
@@ -88,6 +91,14 @@ def test_a_recording_counts_products_and_attention() -> None:
         torch.empty(1000)
     assert recording.moved == 4 * (6 * 5 * 4) and recording.calls == []
     assert sum(shares(lambda: left @ right).values()) == pytest.approx(1)
+
+
+def test_a_corpus_is_read_in_the_words_of_the_recipe(tmp_path: Path) -> None:
+    """Texts are as long in tokens as in the recipe's training; records that give no example are passed over."""
+    corpus, vocabulary = write_tiny_corpus(tmp_path), Vocabulary.nano()
+    features = corpus_features(ModelConfig.named("nano_generalist"), corpus, 12)
+    texts = {vocabulary.decode(found["inputs/text/tokens"]) for found in features}
+    assert len(features) == 12 and any(text.endswith("a red box and a blue box") for text in texts), texts
 
 
 def test_a_corpus_is_for_this_suite_and_must_be_there(tmp_path: Path) -> None:

@@ -10,7 +10,14 @@ import pytest
 import yaml
 
 from embodio.datasets.catalogue.kinds import KINDS
-from embodio.datasets.catalogue.rows import CatalogueError, TaskRow, find_row, read_catalogue, read_category
+from embodio.datasets.catalogue.rows import (
+    CatalogueError,
+    TaskRow,
+    catalogue_folder,
+    find_row,
+    read_catalogue,
+    read_category,
+)
 from embodio.datasets.metrics import metric_names
 from embodio.datasets.objectives import objective_names
 from embodio.model.tasks import Prompts
@@ -59,6 +66,12 @@ def test_what_rows_refer_to_exists() -> None:
         else:
             assert set(row.objectives) <= objectives, row.name
         assert row.source and row.licence and row.origin.startswith("http"), row.name
+
+
+@pytest.mark.parametrize("name", ["", "nano"])
+def test_every_row_with_a_family_is_measured(name: str) -> None:
+    found = [row for category in read_catalogue(catalogue_folder(name)) for row in category.rows if row.family]
+    assert found and not [row.name for row in found if not row.metrics]
 
 
 def test_a_row_of_ones_own_is_one_entry(tmp_path: Path) -> None:

@@ -89,6 +89,20 @@ def test_pictures_of_an_answer() -> None:
         values("ssim", (ImageItem(drawn=truth[:5]), ImageItem(drawn=truth[:5])))
 
 
+@pytest.mark.parametrize("deviation", [1e-4, 0.02, 0.3])
+def test_psnr_is_that_of_scikit_image(deviation: float) -> None:
+    metrics = pytest.importorskip("skimage.metrics", reason="compares with a package of the dev extra")
+    rng = np.random.default_rng(0)
+    one = rng.random((30, 40, 3))
+    other = np.clip(one + rng.normal(0, deviation, one.shape), 0, 1)
+    wanted = metrics.peak_signal_noise_ratio(one, other, data_range=1.0)
+    assert values("psnr", (ImageItem(drawn=other), ImageItem(drawn=one)))["psnr"] == pytest.approx(wanted, abs=1e-6)
+    coarse, changed = (np.rint(picture * 255).astype(np.uint8) for picture in (one, np.clip(other + 0.01, 0, 1)))
+    wanted = metrics.peak_signal_noise_ratio(coarse, changed, data_range=255)
+    shown = ImageItem(drawn=coarse, media=InputMedia(image=coarse))
+    assert values("psnr", (ImageItem(drawn=changed), shown))["psnr"] == pytest.approx(wanted, abs=1e-6)
+
+
 def test_ssim_is_that_of_scikit_image() -> None:
     metrics = pytest.importorskip("skimage.metrics", reason="compares with a package of the dev extra")
     rng = np.random.default_rng(0)

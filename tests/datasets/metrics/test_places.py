@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.transform import Rotation
 
 from embodio.datasets.metrics import tally
@@ -192,6 +193,46 @@ def test_mean_iou_is_over_names() -> None:
     pairs = [("sky", part, big), ("sky", big, big), ("cup", ~tiny & tiny, tiny)]
     named = [(Segmented(name=name, mask=one), Segmented(name=name, mask=other)) for name, one, other in pairs]
     assert values("mean_iou", *named) == {"mean_iou": pytest.approx((180 / 200 + 0) / 2)}
+
+
+def test_mean_iou_is_that_of_torchmetrics() -> None:
+    classification = pytest.importorskip("torchmetrics.classification", reason="compares with one of the dev extra")
+    rng, names = np.random.default_rng(0), ("wall", "floor", "cup")
+    there = rng.integers(0, len(names), (5, 30, 40))
+    seen = np.where(rng.random(there.shape) < 0.6, there, rng.integers(0, len(names), there.shape))
+    pairs = [
+        (Segmented(name=name, mask=found == label), Segmented(name=name, mask=truth == label))
+        for found, truth in zip(seen, there, strict=True)
+        for label, name in enumerate(names)
+    ]
+    wanted = classification.MulticlassJaccardIndex(len(names), average="macro").set_dtype(torch.float64)
+    judged = float(wanted(torch.from_numpy(seen), torch.from_numpy(there)))
+    assert values("mean_iou", *pairs)["mean_iou"] == pytest.approx(judged, abs=1e-6)
+
+
+def within(mask: np.ndarray, width: int) -> np.ndarray:
+    """The pixels whose whole square of `width` pixels to each side is of the mask, by the definition of erosion."""
+    squares = np.lib.stride_tricks.sliding_window_view(np.pad(mask, width), (2 * width + 1, 2 * width + 1))
+    return squares.all(axis=(2, 3))
+
+
+@pytest.mark.parametrize("size", [(20, 24), (90, 70), (150, 160)])
+def test_boundary_iou_is_that_of_another_erosion(size: tuple[int, int]) -> None:
+    rng, width = np.random.default_rng(0), max(1, round(0.02 * float(np.hypot(*size))))
+    rows, columns = np.indices(size)
+    pairs = []
+    for _ in range(8):
+        centre, sides = rng.uniform(0, size), rng.uniform(0.2, 0.7, 2) * size
+        moved = centre + rng.normal(0, 3, 2)
+        truth, found = (
+            ((rows - place[0]) / sides[0]) ** 2 + ((columns - place[1]) / sides[1]) ** 2 < 1
+            for place in (centre, moved)
+        )
+        pairs.append((found ^ (rng.random(size) < 0.001), truth))
+    edges = [[mask & ~within(mask, width) for mask in pair] for pair in pairs]
+    wanted = [np.count_nonzero(one & other) / np.count_nonzero(one | other) for one, other in edges]
+    found = values("boundary_iou", *((Segmented(mask=one), Segmented(mask=other)) for one, other in pairs))
+    assert found["boundary_iou"] == pytest.approx(float(np.mean(wanted)), abs=1e-6)
 
 
 def test_a_boundary_is_as_wide_as_two_percent_of_the_diagonal() -> None:

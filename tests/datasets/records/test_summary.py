@@ -38,5 +38,8 @@ def test_the_command_shows_columns_and_damage(tmp_path: Path, capsys: pytest.Cap
     assert "cannot be read" in shown and "not JSON" in shown
     assert main(["records", str(tmp_path), "columns={text: lang}", "look=1"]) == 0
     assert "'en'" in capsys.readouterr().out
+    (tmp_path / "twice.jsonl").write_text('{"text": "again"}\n' * 3)
+    assert main(["records", str(tmp_path / "twice.jsonl"), "duplicates=drop"]) == 0
+    assert "1 records, read by jsonl, 2 duplicates dropped" in capsys.readouterr().out
     assert main(["records", str(tmp_path / "none")]) == 1
     assert "there is no such file, folder or pattern" in capsys.readouterr().err

@@ -10,8 +10,10 @@ import torch
 from embodio.model import ModelConfig, UnifiedIO2
 from embodio.model.layers import block_attention, token_sequence
 from embodio.model.network import transformer
-from embodio.model.network.packing import ALWAYS_ROWS
+from embodio.model.network.packing import ALWAYS_ROWS, on_device
 from tests.support.model.small import CONFIG
+
+TEXTS = (torch.arange(9) < torch.tensor([[9], [4], [6], [2]])).int()
 
 
 def network(paper: bool) -> UnifiedIO2:
@@ -21,15 +23,12 @@ def network(paper: bool) -> UnifiedIO2:
     return UnifiedIO2(config).eval()
 
 
-@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
-@pytest.mark.parametrize("paper", [False, True])
-def test_blocks_equal_spans(paper: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def batch_of_four() -> dict[str, torch.Tensor]:
     rng = torch.Generator().manual_seed(3)
-    mask = (torch.arange(9) < torch.tensor([[9], [4], [6], [2]])).int()
     drawn = torch.tensor([[1], [0], [1], [1]])
-    batch = {
+    return {
         "inputs/text/tokens": torch.randint(1, 900, (4, 9), generator=rng),
-        "inputs/text/mask": mask,
+        "inputs/text/mask": TEXTS,
         "targets/text/targets": torch.randint(1, 900, (4, 7), generator=rng),
         "targets/text/segment_ids": torch.tensor([1, 1, 1, 2, 2, 2, 3]).expand(4, -1),
         "targets/image/tokens": torch.randint(2, 40, (4, 64), generator=rng),
@@ -37,7 +36,12 @@ def test_blocks_equal_spans(paper: bool, monkeypatch: pytest.MonkeyPatch) -> Non
         "targets/image/task_mask": (torch.rand(4, 64, generator=rng) < 0.4).int(),
         "packing/rows": torch.tensor([0, 1, 0, 1]),
     }
-    model, calls = network(paper), []
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+@pytest.mark.parametrize("paper", [False, True])
+def test_blocks_equal_spans(paper: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, batch, calls = network(paper), batch_of_four(), []
     attend = block_attention.BlockAttention.attend
     with torch.no_grad():
         expected = model(batch)
@@ -58,3 +62,20 @@ def test_blocks_equal_spans(paper: bool, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_cpu_does_not_compute_blocks() -> None:
     assert not block_attention.skips_blocks(torch.device("cpu"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="the kernel is for GPUs")
+@pytest.mark.parametrize("paper", [False, True])
+def test_the_kernel_gives_the_losses_and_gradients_of_a_cpu(paper: bool) -> None:
+    """Forward and backward pass of the compiled kernel; products of a GPU round differently."""
+    here, there = network(paper).train(), network(paper).train().cuda()
+    assert block_attention.skips_blocks(torch.device("cuda"))
+    batch = batch_of_four()
+    losses = [here.loss(here(batch)), there.loss(there(on_device(batch, torch.device("cuda"))))]
+    for loss in losses:
+        loss.total.backward()
+    assert float(losses[1].total) == pytest.approx(float(losses[0].total), rel=1e-4)
+    expected = dict(here.named_parameters())
+    for name, weight in there.named_parameters():
+        if weight.grad is not None:
+            torch.testing.assert_close(weight.grad.cpu(), expected[name].grad, rtol=1e-3, atol=1e-4)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from embodio.model import BatchError, TokenSequence, UnifiedIO2
-from embodio.model.network.packing import ALWAYS_ROWS, Packing
+from embodio.model.layers.token_sequence import concatenate
+from embodio.model.network.packing import ALWAYS_ROWS, Packing, packings
 from tests.support.model.small import CONFIG
 
 INPUTS = ("text", "image", "image_history", "audio", "audio_history")
@@ -57,13 +58,31 @@ def batch_of(size: int, seed: int) -> dict[str, Tensor]:
     return batch
 
 
-def gradients(model: UnifiedIO2, batch: dict[str, Tensor]) -> tuple[dict[str, Any], float, dict[str, Tensor]]:
+def gradients(
+    model: UnifiedIO2, batch: dict[str, Tensor]
+) -> tuple[dict[str, Any], dict[str, float], dict[str, Tensor]]:
+    """Outputs; the loss of each modality, and "total"; the gradient of each parameter that has one."""
     model.zero_grad()
     outputs = model(batch)
     loss = model.loss(outputs)
     loss.total.backward()
     found = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
-    return outputs, float(loss.total), found
+    losses = {name: float(one.cross_entropy + one.z_loss) for name, one in loss.modalities.items()} | {
+        "total": float(loss.total)
+    }
+    return outputs, losses, found
+
+
+def encoded(model: UnifiedIO2, batch: dict[str, Tensor]) -> Tensor:
+    """What the encoder makes of a batch [B, L, D], zero where there is no token."""
+    states = list[Tensor]()
+    inputs = concatenate(list(model.embed_inputs(batch).values()))
+    with model.encoder.register_forward_hook(lambda module, given, found: states.append(found.embeddings)):
+        model(batch)
+    if "packing/rows" in batch:
+        targets = concatenate([one.tokens for one in model.embed_targets(batch).values()], separate=True)
+        return packings(inputs, targets, batch)[0].unpack(states[0])
+    return states[0] * inputs.full_mask()[..., None]
 
 
 @pytest.mark.parametrize("rows", [[0, 0, 0, 0], [0, 1, 0, 1], [3, 0, 0, 2], [0, 1, 2, 3]])
@@ -73,13 +92,28 @@ def test_packed_equals_unpacked_in_outputs_losses_and_gradients(rows: list[int],
     batch = batch_of(4, seed=1)
     plain, loss, grads = gradients(model, batch)
     packed, packed_loss, packed_grads = gradients(model, batch | {"packing/rows": torch.tensor(rows)})
-    assert packed_loss == pytest.approx(loss, rel=1e-5)
+    assert packed_loss == pytest.approx(loss, rel=1e-5) and loss.keys() == {"text", "image", "audio", "total"}
     for name, output in plain.items():
         valid = batch[f"targets/{name}/mask"].bool()
         torch.testing.assert_close(packed[name].logits[valid], output.logits[valid], **CLOSE)
     assert packed_grads.keys() == grads.keys()
     for name, grad in grads.items():
         torch.testing.assert_close(packed_grads[name], grad, **CLOSE)
+
+
+@pytest.mark.parametrize("rows", [[0, 0, 0, 0], [3, 0, 0, 2]])
+@pytest.mark.parametrize("in_rows", [False, True])
+@torch.no_grad()
+def test_packed_equals_unpacked_in_the_states_of_the_encoder(rows: list[int], in_rows: bool) -> None:
+    model, batch = network().eval(), batch_of(4, seed=1)
+    token = ALWAYS_ROWS.set(in_rows)
+    try:
+        packed = encoded(model, batch | {"packing/rows": torch.tensor(rows)})
+    finally:
+        ALWAYS_ROWS.reset(token)
+    plain = encoded(model, batch)
+    assert plain.abs().max() > 0.1
+    torch.testing.assert_close(packed, plain, **CLOSE)
 
 
 def test_another_example_of_the_row_cannot_be_seen() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from embodio.model import Clip, ModelConfig, TaskRunner, UnifiedIO2, Vocabulary
-from embodio.model.errors import ModelError
+from embodio.model.errors import DecodingError, ModelError
 from embodio.model.example import Example
 from embodio.model.generation import Beam, GenerationOptions, Sampling, generate, score_answers
 from embodio.model.processing.processor import ProcessorError
@@ -30,6 +30,7 @@ from embodio.model.tasks import (
     TextAnswer,
     ViewChange,
 )
+from embodio.model.tasks.base.text_family import TextItem
 from embodio.model.tasks.locations.labelled import Keypoints
 from embodio.model.tasks.locations.spatial import CameraPose
 from embodio.model.tokenizers.vocoder import Vocoder, VocoderConfig
@@ -261,6 +262,18 @@ def test_sound_of_any_length() -> None:
     assert not np.allclose(after.log_mel, short.log_mel)
 
 
+def test_other_values_of_a_wrong_type_are_refused() -> None:
+    for how in ({"seeds": 1.5}, {"seeds": None}, {"seeds": ["a"]}):
+        with pytest.raises(DecodingError, match="seeds: expected whole numbers"):
+            runner().caption_images(images(1), **how)
+    with pytest.raises(DecodingError, match="guidance: scale 'much', expected a number"):
+        runner().draw(["a"], guidance="much")
+    with pytest.raises(PromptError, match="prompt: expected text, or texts and token ids in sequence, found 3"):
+        runner().caption_images(images(1), prompt=3)
+    with pytest.raises(PromptError, match=r"name: expected text, .* found 3\.5"):
+        runner().prompt_of("find {name}", name=3.5)
+
+
 def test_a_vocoder_makes_the_sound() -> None:
     config = VocoderConfig(
         num_mels=16,
@@ -337,6 +350,27 @@ def test_any_example_can_be_answered() -> None:
         (lambda r: r.make_sounds(["rain"], seconds=0.0), "seconds: a sound cannot be 0.0 s long"),
         (lambda r: r.make_sounds(["rain"], seconds=float("nan")), "seconds: a sound cannot be nan"),
         (lambda r: r.answer([]), "examples: there is nothing"),
+        (lambda r: r.answer([3]), r"examples\[0\]: expected an Example, found int"),
+        (lambda r: r.refer(images(1), [3]), "expression: expected text, found 3"),
+        (lambda r: r.localise(images(1), [None]), "name: expected text, found NoneType"),
+        (lambda r: r.answer_questions(images(1), [3]), "question: expected text, found 3"),
+        (lambda r: r.detect(images(1), names=[3]), "names: expected a list of texts, found tuple"),
+        (lambda r: r.draw([3]), "text: expected text, found 3"),
+        (lambda r: r.view(images(1), [3]), "pose: expected CameraPose, found 3"),
+        (lambda r: r.segment(images(1), ["a"], boxes=["b"]), r"boxes\[0\]: expected four numbers"),
+        (lambda r: r.next_frames([3]), r"videos\[0\]: expected a Clip or a list of images, found int"),
+        (lambda r: r.tag_sounds([sound(1)], tags=[3]), r"answers\[0\]: expected at least one text"),
+        (lambda r: r.make_sounds(["rain"], earlier=[3]), r"earlier\[0\]: expected a list of sounds, found int"),
+        (lambda r: r.make_sounds(["rain"], seconds="long"), "seconds: a sound cannot be 'long' s long"),
+        (lambda r: r.localise(images(1), ["a"], threshold="low"), "threshold is 'low'"),
+        (lambda r: r.localise(images(1), ["a"], overlap=None), "overlap is None"),
+        (lambda r: r.caption_images(images(1), options=3), "options: expected GenerationOptions, found 3"),
+        (lambda r: r.draw(["a"], options=3), "options: expected GenerationOptions, found 3"),
+        (lambda r: r.run(3, []), "family: expected the name or an instance of a family, found int"),
+        (lambda r: r.run("refer", [3]), "asked: refer expects a Reference, found 3"),
+        (lambda r: r.run("refer", [TextItem()]), "asked: refer expects a Reference, found TextItem"),
+        (lambda r: r.run("transcribe", [TextItem()]), r"media: transcribe is about a sound, and there is none; give "),
+        (lambda r: r.run("caption", [TextItem()]), r"media: caption is about an image or a sound, and there is none"),
     ],
 )
 def test_requests_without_sense_are_refused(call: Callable[[TaskRunner], object], message: str) -> None:

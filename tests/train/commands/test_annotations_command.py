@@ -30,6 +30,8 @@ def test_a_file_is_shown(file: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "2.jpg" in shown, "the picture that is missing is named"
     page = (file.parent / "page.html").read_text()
     assert "cup" in page and "data:image/png" in page and "1 examples" in shown
+    named = ["format=coco", "family=classify", f"out={file.parent / 'named.html'}", "vocabulary=text-nano"]
+    assert main(["annotations", str(file), *named]) == 0 and "cup" in (file.parent / "named.html").read_text()
 
 
 def test_settings_and_mistakes(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,6 +46,7 @@ def test_settings_and_mistakes(file: Path, capsys: pytest.CaptureFixture[str]) -
         (["format=cocoa", "family=detect"], "did you mean 'coco'"),
         (["format=coco", "family=tag"], "it opens caption"),
         (["format=coco", "family=detekt"], "did you mean 'detect'"),
+        (["format=coco", "family=classify", "out=x.html", "vocabulary=text-nan"], "text-nano ships"),
     ):
         assert main(["annotations", str(file), *arguments]) == 1
         assert message in capsys.readouterr().err

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.train.commands.data.data import main
 
 
@@ -31,12 +32,24 @@ def test_a_page_shows_what_an_objective_makes(corpus: Path, tmp_path: Path, capf
     assert out.read_bytes() != first
 
 
+def test_the_vocabulary_is_named_as_for_training(corpus: Path, tmp_path: Path) -> None:
+    own, pages = tmp_path / "own.model", []
+    own.write_bytes(Vocabulary.nano().to_bytes())
+    for vocabulary in ("", "text-nano", str(own)):
+        out = tmp_path / "page.html"
+        arguments = ["objective=denoise_text", "count=3", f"vocabulary={vocabulary}", f"out={out}"]
+        assert main(["visualise", str(corpus), *arguments]) == 0
+        pages.append(out.read_text())
+    assert pages[1] == pages[2] != pages[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["objective=denoise_texts"], "did you mean 'denoise_text'"),
         (["objective=camera_motion"], "none of 3 records suits camera_motion"),
         (["objective=denoise_text", "episodes=[7]"], "records 0 to 2"),
+        (["objective=denoise_text", "vocabulary=text-nan"], "text-nano ships"),
     ],
 )
 def test_what_cannot_be_shown_is_said(

@@ -14,10 +14,16 @@ from embodio.agent import Agent, PolicyConfig
 from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.catalogue.rows import catalogue_folder, read_catalogue
 from embodio.datasets.errors import DatasetError, NoSuchFiles
+from embodio.datasets.objectives.objective import ObjectiveContext
 from embodio.datasets.opening import open_source
+from embodio.datasets.stream.order import generator_at
+from embodio.datasets.tasks.parts.record_task import RecordTask
+from embodio.model import ModelConfig, Vocabulary
 from embodio.train.command_line.cli import compose
 from embodio.train.command_line.schema import UsageError
 from embodio.train.experiments.instruct.config import InstructConfig
+from embodio.train.experiments.instruct.parts import gather_tasks
+from embodio.train.experiments.pretrain.data import StageData
 from embodio.train.log import read_log
 from embodio.train.main import CONFIGS, build_parts, train
 from embodio.train.optimisers.config import OptimiserConfig
@@ -133,9 +139,41 @@ def test_robots_told_in_words_and_aloud_become_an_agent(tmp_path: Path) -> None:
         build_parts(settings(rows, tmp_path / "silent", **changes | {"policy": silent}))
 
 
+def test_sounds_of_transcripts_and_spoken_instructions_change_their_speed_in_training_only(tmp_path: Path) -> None:
+    rows = robot_rows(tmp_path)
+    row = ROW | {"family": "transcribe", "prompts": "sound", "format": "corpus", "size": None}
+    row |= {"path": "commands/train", "validation": "commands/validation"}
+    head = {"title": "heard", "group": "heard", "inputs": ["text", "audio"], "outputs": ["text"]}
+    (rows / "robots.yaml").write_text((rows / "robots.yaml").read_text().replace("share: 100", "share: 50"))
+    (rows / "heard.yaml").write_text(yaml.safe_dump(head | {"share": 50, "tasks": {"transcripts": row}}))
+    context = ObjectiveContext(ModelConfig.named("nano"), Vocabulary.default())
+
+    def opened(speed: float) -> StageData:
+        policy = PolicyConfig(cameras=("front", "hand"), chunk=2, prompt_sounds=1)
+        augment = AugmentConfig(sound_speed=speed)
+        return gather_tasks(settings(rows, tmp_path, policy=policy, augment=augment), context, context)
+
+    def lengths(task: RecordTask, drawn: bool) -> list[int]:
+        generators = [generator_at(0, position) if drawn else None for position in range(20)]
+        return [len(np.asarray(task.example(0, generator).audio)) for generator in generators]
+
+    changed, plain = opened(0.25), opened(0.0)
+    for name in ("transcripts", "told_aloud"):
+        task = next(entry.task for entry in changed.training.entries if entry.name == name)
+        usual = next(entry.task for entry in plain.training.entries if entry.name == name)
+        found = lengths(task, drawn=True)
+        assert found == lengths(task, drawn=True) and len(set(found)) > 8
+        assert min(found) >= 8000 / 1.25 and max(found) <= 8000 * 1.25
+        for still, drawn in ((usual, True), (task, False), (changed.held_out[name], False)):
+            assert set(lengths(still, drawn)) == {8000}
+        one, other = task.example(0, generator_at(0, 1)), usual.example(0, generator_at(0, 1))
+        assert (one.text, one.text_target) == (other.text, other.text_target)
+
+
 def test_the_recipe_of_the_small_generalist_composes() -> None:
     config = compose(InstructConfig, ["experiment=instruct_nano", "data=d", "out=o"], config_dir=CONFIGS)
     assert (config.catalogue, config.policy.prompt_sounds, config.augment.shift) == ("nano", 1, 4)
+    assert config.augment.sound_speed == 0.15
     rows = {row.name: row for category in read_catalogue(catalogue_folder("nano")) for row in category.rows}
     assert sum(category.share for category in read_catalogue(catalogue_folder("nano"))) == pytest.approx(100)
     assert all(row.opens and row.validation for row in rows.values())

@@ -136,6 +136,7 @@ def test_the_recipe_composes() -> None:
     config = compose(PretrainConfig, ["experiment=pretrain_nano", "data=d", "out=o"], config_dir=CONFIGS)
     assert config.size == "nano_generalist" and config.dynamic_masking and config.patches == 0.5
     assert (config.corpora, config.missing, config.shippable) == ("nano", "skip", True)
+    assert (config.threads, config.precision) == (1, "bfloat16"), "as its time was measured"
 
 
 def test_weights_that_ship_are_trained_without_some_sources() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from embodio.datasets.errors import DamagedRecord, NothingToLearn
 from embodio.model.writing import WriteError
 from embodio.train.checkpoints.run import restore_run
 from embodio.train.errors import Diverged
@@ -152,3 +153,20 @@ def test_what_was_wrong_with_a_step_is_logged_once(tmp_path: Path) -> None:
         log.on_step(dataclasses.replace(report, step=step, updated=False))
     log.on_end(2, failed=True)
     assert [line["step"] for line in read_log(tmp_path / "log.jsonl") if line["kind"] == "guard"] == [1]
+
+
+def test_records_without_an_example_are_all_counted_and_the_first_hundred_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, log = trainer(tmp_path), LogAndBar()
+    log.on_start(run)
+    for draw in range(300):
+        log.on_damage(1, NothingToLearn("words", draw % 150, -1, "it is empty"))
+    log.on_damage(1, DamagedRecord("words", 7, -1, "not UTF-8"))
+    log.on_step(dataclasses.replace(run.step(run.batches.make(0)[0]), step=2))
+    log.on_end(2, failed=True)
+    lines = read_log(tmp_path / "log.jsonl")
+    kinds = [line["kind"] for line in lines]
+    assert kinds.count("unusable") == 100 and kinds.count("damaged") == 1
+    assert [line["unusable"] for line in lines if line["kind"] == "train"] == [300]
+    assert "300 times a record without an example was replaced" in " ".join(capsys.readouterr().out.split())

@@ -10,7 +10,11 @@ import pytest
 from embodio.train.commands.scaling import ScalingConfig, scaling_table
 from embodio.train.errors import TrainError
 from embodio.train.main import main
+from embodio.train.optimisers.config import OptimiserConfig
+from embodio.train.parallel.config import ParallelConfig
 from embodio.train.parallel.plan import PAPER_ROW, Machine, Workload, scaling_plan
+from embodio.train.parallel.trainer import refuse_unshareable
+from embodio.train.run_config import LoraConfig, RunConfig
 
 H100 = Machine()
 REPO = Path(__file__).parents[3]
@@ -51,15 +55,39 @@ def test_more_gpus_than_rows_share_layers() -> None:
         scaling_plan("xxl", 96, H100, Workload())
 
 
+@pytest.mark.parametrize("lora", [0, 16])
+def test_no_plan_is_one_that_training_refuses(lora: int) -> None:
+    """With layers shared out the plan takes AdamW and its memory, and never low-rank changes."""
+    optimisers = set[str]()
+    for gpus in (8, 256, 512, 1024):
+        try:
+            found = scaling_plan("large", gpus, H100, Workload(lora=lora))
+        except TrainError:
+            assert lora and gpus > 256
+            continue
+        optimisers.add(found.optimiser)
+        refuse_unshareable(
+            RunConfig(
+                "unused",
+                optimiser=OptimiserConfig(name=found.optimiser),
+                parallel=ParallelConfig(tensor=found.tensor),
+                lora=LoraConfig(rank=lora),
+            )
+        )
+    assert optimisers == ({"adafactor"} if lora else {"adafactor", "adamw"})
+    shared, whole = (scaling_plan("large", gpus, H100, Workload(optimiser="adamw")) for gpus in (512, 256))
+    assert scaling_plan("large", 512, H100, Workload()) == shared and shared.tensor == 2 and whole.tensor == 1
+
+
 def test_state_is_shared_out_and_follows_from_the_optimiser() -> None:
     one, two = (scaling_plan("xl", gpus, dataclasses.replace(H100, memory_gb=1000), Workload()) for gpus in (8, 16))
     assert one.state_gb == pytest.approx(2 * two.state_gb)
-    adamw = scaling_plan("xl", 8, dataclasses.replace(H100, memory_gb=1000), Workload(moments=2, average=True))
+    adamw = scaling_plan("xl", 8, dataclasses.replace(H100, memory_gb=1000), Workload(optimiser="adamw", average=True))
     assert adamw.state_gb > 1.6 * one.state_gb
 
 
 def test_low_rank_changes_need_less_of_everything() -> None:
-    work = Workload(rows=16, moments=2, average=True)
+    work = Workload(rows=16, optimiser="adamw", average=True)
     whole, changes = (scaling_plan("xl", 8, H100, dataclasses.replace(work, lora=lora)) for lora in (0, 16))
     assert whole.state_gb > 4 * changes.state_gb and changes.parameters == whole.parameters
     assert whole.row_tflops > 1.3 * changes.row_tflops
@@ -76,10 +104,10 @@ def test_one_process_keeps_the_weights_in_two_precisions() -> None:
 def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scaling", "sizes=[large,xxl]", "gpus=[8,96]"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 6 and {line.count("|") for line in lines} == {10}
+    assert len(lines) == 6 and {line.count("|") for line in lines} == {11}
     assert "does not fit" in lines[3]
     assert main(["scaling", "sizes=[large]", "gpus=[1]", "rows=16", "targets=[text]", "lora=16"]) == 0
-    assert " TFLOP a row) | 1 | 1 x 1 | 16 x 1 | no | " in capsys.readouterr().out
+    assert " TFLOP a row) | 1 | 1 x 1 | adafactor | 16 x 1 | no | " in capsys.readouterr().out
     assert main(["scaling", "mfu=1.5"]) == 2
     assert main(["scaling", "targets=[audio]"]) == 2
     assert main(["scaling", "sizes=[huge]"]) == 1

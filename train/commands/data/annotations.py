@@ -26,10 +26,10 @@ from embodio.model.tasks.base.family import Annotation, Family
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.families import family_named
 from embodio.model.tasks.prompts import Prompts
-from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.writing import write_bytes
 from embodio.train.command_line.output_path import require_writable
 from embodio.train.commands.data.schemas import AnnotationsConfig
+from embodio.train.experiments.pretrain.network import opened_vocabulary
 
 _LONGEST = 100  # characters of a value that are shown
 _FAULTS = 5  # that are listed
@@ -105,7 +105,7 @@ def _cards(
     whole: Sequence[tuple[AnnotatedItem, Annotation]], family: Family[Any], config: AnnotationsConfig, console: Console
 ) -> list[ExampleCard]:
     """What a network is given of each annotation, and what it is to write."""
-    vocabulary = Vocabulary.default() if config.vocabulary is None else Vocabulary.from_file(config.vocabulary)
+    vocabulary = opened_vocabulary(config.vocabulary)
     network = ModelConfig.named(config.network, vocab_size=vocabulary.padded_size)
     codec, processor, prompts = TaskCodec.of(network, vocabulary), Processor(network, vocabulary), Prompts()
     cards = []

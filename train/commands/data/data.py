@@ -27,6 +27,7 @@ from embodio.train.commands.data.schemas import (
     VerifyConfig,
     VisualiseConfig,
 )
+from embodio.train.errors import TrainError
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog=f"embodio-data {action}",
         description=verb.description,
         examples=verb.examples,
-        user_errors=(DatasetError, EmbodimentError, EmbodimentMismatch, AgentError, ModelError),
+        user_errors=(DatasetError, EmbodimentError, EmbodimentMismatch, AgentError, ModelError, TrainError),
     )
 
 

@@ -36,7 +36,8 @@ def records(config: RecordsConfig) -> int:
         with counted("indices", number, Console(stderr=True, highlight=False)) as done:
             make_indices(files, settings, crew, done)
     source = reader.source(files, settings)
-    console.print(f"{source.name}: {len(source)} records, read by {reader.kind}")
+    dropped = f", {getattr(source, 'dropped', 0)} duplicates dropped" if settings.duplicates == "drop" else ""
+    console.print(f"{source.name}: {len(source)} records, read by {reader.kind}{dropped}")
     console.print(f"digest {source.digest}")
     for error in getattr(source, "damaged", ()):
         console.print(Text(f"damaged: {error}", style="red"))

@@ -137,7 +137,7 @@ class AnnotationsConfig:
         count: how many items, from across the file, are looked at.
         out: HTML file with these items as examples of a network; null writes none.
         network: of which size the network is that the examples are made for.
-        vocabulary: SentencePiece model of that network; null takes the one that ships.
+        vocabulary: of that network: a file, its folder, or text-nano; empty for that of policies, which ships.
         seed: of the draws of wordings.
     """
 
@@ -150,7 +150,7 @@ class AnnotationsConfig:
     count: int = 8
     out: Path | None = None
     network: str = "nano_generalist"
-    vocabulary: Path | None = None
+    vocabulary: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -234,7 +234,7 @@ class VisualiseConfig:
         objective: shows what this objective of pre-training makes of the records of a corpus; all takes, for each
             record, every one that suits it.
         network: of which size the network is that the examples are made for.
-        vocabulary: SentencePiece model of that network; null takes the one that ships.
+        vocabulary: of that network: a file, its folder, or text-nano; empty for that of policies, which ships.
         seed: of the draws of objectives.
         folder: path or URL where the files of a catalogue name are; null looks in EMBODIO_DATA.
         split: name of the split; null takes the usual one.
@@ -252,7 +252,7 @@ class VisualiseConfig:
     checkpoint: str | None = None
     objective: str | None = None
     network: str = "nano_generalist"
-    vocabulary: Path | None = None
+    vocabulary: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -22,10 +22,10 @@ from embodio.datasets.tasks.parts.objective_task import ObjectiveRate, Objective
 from embodio.datasets.tasks.parts.record_task import spread
 from embodio.model.config.model import ModelConfig
 from embodio.model.processing.processor import Processor
-from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.writing import write_bytes
 from embodio.train.command_line.output_path import require_writable
 from embodio.train.commands.data.schemas import VisualiseConfig
+from embodio.train.experiments.pretrain.network import opened_vocabulary
 
 ALL = "all"
 
@@ -40,7 +40,7 @@ def visualise_examples(config: VisualiseConfig) -> int:
 def _visualise(config: VisualiseConfig) -> int:
     names = objective_names() if config.objective == ALL else [str(config.objective)]
     objectives = {name: named_objective(name)() for name in names}
-    vocabulary = Vocabulary.default() if config.vocabulary is None else Vocabulary.from_file(config.vocabulary)
+    vocabulary = opened_vocabulary(config.vocabulary)
     network = ModelConfig.named(config.network, vocab_size=vocabulary.padded_size)
     source = open_records(config.source, **({"split": config.split} if config.split else {}))
     console = Console(stderr=True, highlight=False)

@@ -27,7 +27,8 @@ class InstructConfig(NetworkStageConfig):
         missing: what happens where tasks cannot be read: skip goes on without them, and says so; error names them.
         kinds: kind of tasks -> its share: prompted, pretraining, augmentation, free_form. Categories keep theirs.
         policy: the format of the robots of tasks in episodes; the checkpoint is then an agent for them.
-        augment: changes of the examples of these tasks.
+        augment: changes of the examples of these tasks; those of sounds are also for other tasks that give a sound and
+            no pictures.
         inputs: inputs of these tasks besides the current picture; next_action follows the policy.
     """
 

@@ -41,6 +41,7 @@ def gather_tasks(config: InstructConfig, trained: ObjectiveContext, measured: Ob
         missing=config.missing,  # type: ignore[arg-type]
         kinds=config.kinds,
         robots=RobotReading(config.policy, config.augment, config.inputs),
+        augment=config.augment,
     )
     identity = {name: {"records": len(task), "sha256": task.digest} for name, task in found.tasks.items()}
     robots = distinct_robots(found.robots) if found.robots else None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from embodio.agent.checkpoint import VOCABULARY
+from embodio.agent.released.loading import vocabulary_in
 from embodio.model.config.model import ModelConfig
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.network.targets import Tokenizer, code_rows
@@ -27,12 +28,14 @@ def opened_vocabulary(place: str) -> Vocabulary:
         return Vocabulary.default()
     if place == TEXT_NANO:
         return Vocabulary.nano()
-    path = Path(place) / VOCABULARY if Path(place).is_dir() else Path(place)
-    if not path.is_file():
+    path = Path(place)
+    found = vocabulary_in(path) if path.is_dir() else Vocabulary.from_file(path) if path.is_file() else None
+    if found is None:
+        file = path / VOCABULARY if path.is_dir() else path
         raise TrainError(
-            f"vocabulary: {path} does not exist; {TEXT_NANO} ships, embodio-train experiment=tokenizer/text makes one"
+            f"vocabulary: {file} does not exist; {TEXT_NANO} ships, embodio-train experiment=tokenizer/text makes one"
         )
-    return Vocabulary.from_file(path)
+    return found
 
 
 def opened_tokenizers(config: NetworkStageConfig) -> dict[str, Tokenizer]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.datasets.records.opening import open_records
 from embodio.datasets.records.readers import parquet as parquet_reader
 
+SAVED = Path(__file__).parents[1] / "data" / "saved_by_datasets"
 PNG = encode_image(np.full((16, 20, 3), 7, dtype=np.uint8), "png")
 LABELS = {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}, "image": {"_type": "Image"}}
 
@@ -43,7 +45,7 @@ def stream(path: Path, table: pa.Table, batch: int) -> None:
 
 
 def saved(folder: Path, count: int, shards: int = 2) -> Path:
-    """A folder as `Dataset.save_to_disk` writes it: tried with datasets 5.2, which needs a newer pyarrow than ours."""
+    """A folder as `Dataset.save_to_disk` writes it."""
     names = [f"data-{shard:05d}-of-{shards:05d}.arrow" for shard in range(shards)]
     for shard, name in enumerate(names):
         stream(folder / name, pa.Table.from_pylist(rows(count)[shard::shards]), batch=2)
@@ -85,6 +87,24 @@ def test_a_folder_of_save_to_disk(tmp_path: Path) -> None:
     assert record.image.load().shape == (16, 20, 3)  # type: ignore[union-attr]
     sound = record.sound.load()  # type: ignore[union-attr]
     assert sound.shape == (1600,) and abs(float(sound[800]) - 0.25) < 0.01
+
+
+def test_what_the_library_saved_is_read(tmp_path: Path) -> None:
+    """Written by tests/support/programs/write_with_datasets.py."""
+    folder = shutil.copytree(SAVED, tmp_path / "saved")
+    counts = {"train": 5, "test": 1}
+    for split, count in counts.items():
+        source = open_records(folder, split=split)
+        assert len(source) == count
+        for index in reversed(range(count)):
+            record = source.record(index)
+            assert record.captions == (f"{split} {index}",)
+            facts = {"label": ("cat", "dog")[index % 2], "tags": ["a"] * index}
+            assert record.facts == {name: fact for name, fact in facts.items() if fact}
+            image = record.image.load()  # type: ignore[union-attr]
+            assert image.shape == (16, 20, 3) and (image == 10 * index).all()
+            sound = record.sound.load()  # type: ignore[union-attr]
+            assert sound.shape == (1600,) and abs(float(sound[800]) - index / 128) < 1e-3
 
 
 def test_splits_and_selections_of_save_to_disk(tmp_path: Path) -> None:

@@ -134,7 +134,9 @@ def test_duplicates_are_dropped_across_files(tmp_path: Path) -> None:
     write(tmp_path / "b.jsonl", b'{"text": "b"}\n{"text": "c"}\n')
     source = open_records(tmp_path, duplicates="drop")
     assert [source.record(index).text for index in range(len(source))] == ["a", "b", "c"]
-    assert len(open_records(tmp_path)) == 5
+    assert source.dropped == 2  # type: ignore[attr-defined]
+    whole = open_records(tmp_path)
+    assert len(whole) == 5 and whole.dropped == 0  # type: ignore[attr-defined]
 
 
 def test_files_that_rows_name_are_read_from_the_folder_alone(tmp_path: Path) -> None:

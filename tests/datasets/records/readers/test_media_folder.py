@@ -12,6 +12,7 @@ from PIL import Image
 
 from embodio.datasets.errors import CorruptRecordError, DatasetError
 from embodio.datasets.records.opening import open_records
+from tests.support.videos import number_of, write_video
 
 
 def picture(path: Path, grey: int = 7) -> None:
@@ -40,6 +41,28 @@ def test_files_of_one_name_are_a_record(tmp_path: Path) -> None:
     assert records["c"].captions == ("next to it",) and records["b"].captions == ()
     assert records["alone"].text == "no media here" and records["alone"].image is None
     assert set(records) == {"animals/a cat, 1.5 kg (ä)", "alone", "b", "b.jpg", "c"}
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_videos_with_text_next_to_them(tmp_path: Path, suffix: str) -> None:
+    """Frames, rate and words; another one has words in the table, and one is cut off."""
+    for name in ("falls", "rolls", "torn"):
+        write_video(tmp_path / f"{name}.{suffix}", range(6), [number / 10 for number in range(6)])
+    (tmp_path / "falls.txt").write_text("a box falls\nsomething falls\n")
+    (tmp_path / "falls.json").write_text('{"transcript": "look", "impacts": 1}')
+    (tmp_path / "metadata.jsonl").write_text(json.dumps({"file_name": f"rolls.{suffix}", "text": "a ball rolls"}))
+    torn = tmp_path / f"torn.{suffix}"
+    torn.write_bytes(torn.read_bytes()[:300])
+    source = open_records(tmp_path)
+    records = {record.key: record for record in map(source.record, range(len(source)))}
+    assert set(records) == {"falls", "rolls", "torn"}
+    falls = records["falls"]
+    assert falls.captions == ("a box falls", "something falls") and falls.transcript == "look"
+    assert falls.facts == {"impacts": 1} and falls.image is None and records["rolls"].captions == ("a ball rolls",)
+    video = falls.video.load()  # type: ignore[union-attr]
+    assert [number_of(frame) for frame in video.frames] == list(range(6)) and video.rate == pytest.approx(10, rel=0.01)
+    with pytest.raises(CorruptRecordError, match=rf"torn\.{suffix}, record 2: at byte 0: the video cannot be opened"):
+        records["torn"].video.load()  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

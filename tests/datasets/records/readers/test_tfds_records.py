@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 
@@ -71,7 +72,7 @@ def tiny(tmp_path: Path) -> Path:
     return tmp_path / "tiny"
 
 
-def check(folder: Path) -> None:
+def check(folder: Path | str) -> None:
     source = open_records(folder)
     assert len(source) == len(open_records(folder, split="validation")) == 7
     assert len(open_records(folder, split="train[5:]")) == 2
@@ -90,6 +91,8 @@ def check(folder: Path) -> None:
 
 def test_features_become_parts_of_records(tiny: Path) -> None:
     check(tiny)
+    fsspec.filesystem("memory").put(f"{tiny}/", "/urls-tfds/", recursive=True)
+    check("memory://urls-tfds")
 
 
 def test_flipped_bits_are_named(tiny: Path) -> None:
