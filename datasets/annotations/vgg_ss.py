@@ -16,8 +16,8 @@ from typing import Any
 from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
 from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import HEARD, MediaIndex, SoundPart, image_size
-from embodio.datasets.annotations.parts.places import fault_of_box
 from embodio.model.tasks.base.family import Family
+from embodio.model.tasks.locations.places import fault_of_box
 
 _SCHEMA = "a list of VGG-SS with file, class and bbox"
 
