@@ -23,7 +23,7 @@ class Families(Protocol):
     """As `TaskRunner`."""
 
     def run(self, *asked: Any, **how: Any) -> Sequence[Any]:
-        """The answers to annotations of a family: run(family, annotations, ...)."""
+        """The answers to annotations of a family, which are its first two arguments."""
 
 
 class NetworkRunner:
