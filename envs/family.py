@@ -48,6 +48,7 @@ class EnvEntry:
         embodiment: function that returns its embodiment.
         embodiment_kwargs: arguments of that function.
         simulator: the package that it needs.
+        task_groups: task -> group that success is reported by, of an environment whose seed chooses the task.
         expert: class or function that creates its scripted expert, called with the environment; None if it has none.
     """
 
@@ -58,3 +59,4 @@ class EnvEntry:
     simulator: Simulator
     expert: str | None = None
     embodiment_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    task_groups: Mapping[str, str] = field(default_factory=dict)

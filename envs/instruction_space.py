@@ -14,12 +14,12 @@ from typing import Any, cast, overload
 from gymnasium import spaces
 from gymnasium.vector.utils import read_from_shared_memory
 
-_LENGTH = 256  # characters
+_LENGTH = 1024  # characters; a mission of BabyAI's BossLevel may have some 320, and 550 in other words
 _CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " "
 
 
 class Instruction(spaces.Text):
-    """An instruction in words: up to 256 printable ASCII characters."""
+    """An instruction in words: up to 1024 printable ASCII characters."""
 
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(_LENGTH, charset=_CHARACTERS, seed=seed)

@@ -15,6 +15,7 @@ from embodio.envs.errors import EnvError
 Image = npt.NDArray[np.uint8]
 InterleavedPrompt = list[str | Image]
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_SPACE_BEFORE_SIGN = re.compile(r" (?=[.,:])")
 
 
 def placeholders(text: str) -> list[str]:
@@ -42,6 +43,19 @@ def interleave(text: str, images: Mapping[str, Image]) -> InterleavedPrompt:
         elif piece.strip():
             parts.append(piece.strip())
     return parts
+
+
+def as_text(prompt: InterleavedPrompt) -> tuple[str, dict[str, Image]]:
+    """A prompt as one text with {0}, {1} ... for its images, and these; `interleave` reverses it."""
+    images: dict[str, Image] = {}
+    words: list[str] = []
+    for part in prompt:
+        if isinstance(part, str):
+            words.append(part)
+        else:
+            words.append(f"{{{len(images)}}}")
+            images[str(len(images))] = part
+    return _SPACE_BEFORE_SIGN.sub("", " ".join(words)), images
 
 
 class PromptSpace(spaces.Space[Any]):

@@ -8,6 +8,7 @@ instances have an `embodiment`, and a method `expert()` to collect demonstration
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,12 @@ def make_expert(name: str, env: gymnasium.Env[Any, Any]) -> Policy:
         raise EnvError(f"{name} has no scripted expert; demonstrations for it come from elsewhere")
     expert: Policy = _load(made_by)(env.unwrapped)
     return expert
+
+
+def task_groups(name: str) -> Mapping[str, str]:
+    """Task -> group that success is reported by; empty for environments of one task, and for names not known here."""
+    entry = _envs().get(name)
+    return {} if entry is None else entry.task_groups
 
 
 def embodiment_of(name: str) -> Embodiment:

@@ -57,6 +57,8 @@ class EpisodeResult:
         first_success: number of actions after which the task was done for the first time, even if it was undone later;
             None if it never was.
         task: name of the task that the seed chose, for environments with several; "" for others.
+        path: length of the way taken in metres; None where the environment does not give it.
+        shortest: length of the shortest way to the goal in metres; likewise.
     """
 
     seed: int
@@ -66,6 +68,8 @@ class EpisodeResult:
     message: str = ""
     first_success: int | None = None
     task: str = ""
+    path: float | None = None
+    shortest: float | None = None
 
 
 def run_episode(
@@ -79,7 +83,8 @@ def run_episode(
 
     Args:
         env: its observation may hold "instruction", which is given to `policy.reset`; its info holds "success", and
-            that of `reset` may hold "task", the name of the task that the seed chose.
+            that of `reset` may hold "task", the name of the task that the seed chose. Where the goal is a place, its
+            info may hold "path" and "shortest", the lengths of the way so far and of the shortest one in metres.
         policy: anything with `reset(instruction=...)` and `act(observation)`.
         seed: seed of the episode.
         on_step: called after every step, e.g. to record it.
@@ -90,6 +95,7 @@ def run_episode(
     """
     start, steps, message, task = time.perf_counter(), 0, "", ""
     first_success: int | None = None
+    info: dict[str, Any] = {}
     try:
         observation, info = env.reset(seed=seed)
         task = str(info.get("task", ""))
@@ -111,7 +117,8 @@ def run_episode(
         status, message = "error", str(error)
     except abstains as error:
         status, message = "abstained", str(error)
-    return EpisodeResult(seed, status, steps, time.perf_counter() - start, message, first_success, task)
+    seconds, lengths = time.perf_counter() - start, (info.get("path"), info.get("shortest"))
+    return EpisodeResult(seed, status, steps, seconds, message, first_success, task, *lengths)
 
 
 def rollout(

@@ -38,7 +38,7 @@ EXTRAS = {
     "all": (
         *("metaworld", "minigrid", "pusht"),
         *("tf", "vima", "hdf5", "zarr", "umi", "lerobot", "array-record", "remote", "hub", "records", "corpus"),
-        *("tensorboard", "dev"),
+        *("ray", "tensorboard", "dev"),
     ),
 }
 

@@ -21,7 +21,7 @@ from embodio.model.tasks.base.family import Annotation, InputMedia
 from embodio.model.tasks.base.image_family import to_pixels
 from embodio.model.tasks.errors import AnswerError
 
-_COLOUR, _THICKNESS = (255, 60, 60), 2
+_COLOUR, _RING, _THICKNESS = (255, 60, 60), (255, 255, 255), 2
 _LONGEST = 600  # characters of a text that are shown
 
 Pixels = npt.NDArray[np.uint8]
@@ -77,7 +77,7 @@ def evaluation_page(suite: str, model: str, parts: Sequence[TaskPart]) -> bytes:
 
 def example_of(task: SuiteTask, key: str, score: float, truth: Annotation, answer: Any) -> EvaluationExample:
     """One item: what was asked, the right answer and the one that was found."""
-    names = [one.name for one in dataclasses.fields(truth) if one.name != "media"]
+    names = [one.name for one in dataclasses.fields(truth) if one.name != "media" and one.repr]
     asked = [name for name in names if name not in task.kind.answer]
     image = truth.media.image
     given = [*shown_media(truth.media), *shown_fields(truth, asked, image)]
@@ -109,6 +109,8 @@ def _field(name: str, value: Any, image: Image | None) -> ShownField:
         return ShownField(name, media=[picture(_with_points(image, np.concatenate(points)))])
     if name in ("box", "boxes", "subject", "object") and image is not None:
         return ShownField(name, text=_rounded(value), media=[picture(_with_boxes(image, value))])
+    if name == "point" and image is not None:
+        return ShownField(name, media=[picture(_with_points(image, np.asarray(value)[None]))])
     if name == "keypoints" and image is not None:
         return ShownField(name, media=[picture(_with_points(image, value.points[value.visible]))])
     text = ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
@@ -150,6 +152,7 @@ def _with_boxes(image: Image, boxes: Any) -> Pixels:
 def _with_points(image: Image, points: Any) -> Pixels:
     drawn = np.ascontiguousarray(to_pixels(image))
     for top, left in np.rint(points).astype(int).tolist():
+        cv2.circle(drawn, (left, top), _THICKNESS + 2, _RING, -1)
         cv2.circle(drawn, (left, top), _THICKNESS, _COLOUR, -1)
     return drawn
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from embodio.benchmarks.errors import BenchmarkError
+from embodio.benchmarks.evaluation.acting import NetworkRunner
 from embodio.benchmarks.evaluation.procedures.parts.procedure import Procedure
 from embodio.benchmarks.evaluation.suite import SuiteTask
 from embodio.model.tasks.base.boxes_family import BoxesItem
@@ -56,7 +57,8 @@ def open_runner(model: str, vocabulary: str, device: str, rows: int) -> Runner:
     folder = released_folder(model)
     words = opened_vocabulary(vocabulary) if vocabulary else network_vocabulary(folder)
     require_fit(folder, read_model_config(folder / CONFIG_FILE), words)
-    return TaskRunner(load(folder, device=device), words, rows_at_once=rows)
+    tasks = TaskRunner(load(folder, device=device), words, rows_at_once=rows)
+    return NetworkRunner(tasks, model, device)
 
 
 def function_of(setting: str, name: str) -> Callable[..., Any]:

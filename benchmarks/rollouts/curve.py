@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embodio.benchmarks.rollouts.results import EpisodeRow, summarise
+from embodio.benchmarks.rollouts.summary import EpisodeRow, summarise
 from embodio.datasets.pages.html_page import html_part
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from embodio.benchmarks.rollouts.player import VIDEOS, Played, Player, PlayerCon
 from embodio.benchmarks.rollouts.recording import recording
 from embodio.benchmarks.rollouts.report import write_report
 from embodio.benchmarks.rollouts.results import Results, another_video, keep_videos
+from embodio.benchmarks.rollouts.summary import successes
 from embodio.benchmarks.rollouts.workers import play_here, play_in_workers
 from embodio.benchmarks.speed.machine import machine, usable_cores, versions
 from embodio.datasets.errors import CollectionError
@@ -164,6 +165,8 @@ def table(results: Results) -> Table:
     rate = "n/a" if summary.success_rate is None else f"{summary.success_rate:.1%}"
     shown = Table(title=f"{results.settings['agent']} on {results.settings['env']}", show_header=False)
     shown.add_row("success rate", f"{rate}  (95% interval {low:.1%} to {high:.1%})", style="bold")
+    if summary.spl is not None:
+        shown.add_row("SPL", summary.spl_in_words)
     shown.add_row("episodes", str(summary.episodes))
     for status, count in summary.shown.items():
         note = "  (simulator; not in the success rate)" if status == "error" else ""
@@ -172,6 +175,12 @@ def table(results: Results) -> Table:
         shown.add_row("success at any step", f"{summary.any_step_rate:.1%}")
     if summary.mean_steps is not None:
         shown.add_row("steps to success", f"{summary.mean_steps:.1f} (mean)")
+    by_task = results.by_task
+    for group in (by_task.groups, by_task.tasks):
+        for name, figures in group.items():
+            shown.add_row(f"  {name}", successes(figures))
+    for name, mean in by_task.means.items():
+        shown.add_row(name, f"{mean:.1%}")
     if latency is not None:
         times = f"{latency.p50:.1f} / {latency.p95:.1f} / {latency.p99:.1f} ms (p50 / p95 / p99)"
         shown.add_row("time to act", times)

@@ -14,7 +14,7 @@ import torch
 from embodio.agent import Abstained, Agent
 from embodio.benchmarks.peers.peer_policy import PeerPolicy, is_peer
 from embodio.benchmarks.rollouts.latency import TimedPolicy
-from embodio.benchmarks.rollouts.results import EpisodeRow
+from embodio.benchmarks.rollouts.summary import EpisodeRow
 from embodio.benchmarks.rollouts.told import ToldAloud, ToldOtherwise
 from embodio.benchmarks.rollouts.video import EpisodeVideo
 from embodio.datasets.episodes.recorded.prompt import has_prompts
@@ -145,6 +145,8 @@ class Player:
             name,
             result.first_success,
             result.task,
+            result.path,
+            result.shortest,
         )
         return Played(row, self._policy.milliseconds)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from embodio.benchmarks.rollouts.curve import curve_svg
-from embodio.benchmarks.rollouts.results import DEFINITION, Results
+from embodio.benchmarks.rollouts.results import Results
 from embodio.datasets.pages.html_page import html_page
 from embodio.model.writing import write_bytes
 
@@ -42,8 +42,9 @@ def report_html(results: Results, videos: Path, command: str) -> bytes:
         judged=summary.episodes - summary.counts["error"],
         signs=SIGNS,
         tiles=_tiles(results),
-        definition=DEFINITION,
+        definition=summary.definition,
         curve=curve_svg(results.rows),
+        by_task=results.by_task,
         videos=[(row, file.read_bytes()) for row, file in shown if file.is_file()],
         rows=results.rows,
         details=_details(results),
@@ -58,6 +59,8 @@ def _tiles(results: Results) -> dict[str, str]:
     tiles["steps to success, mean"] = "n/a" if summary.mean_steps is None else f"{summary.mean_steps:.1f}"
     if summary.any_step_rate != summary.success_rate:
         tiles["success at any step"] = f"{summary.any_step_rate:.1%}"
+    if summary.spl is not None:
+        tiles["SPL"] = summary.spl_in_words
     if latency is not None:
         tiles["ms to act, p50 / p95 / p99"] = f"{latency.p50:.1f} / {latency.p95:.1f} / {latency.p99:.1f}"
     return tiles

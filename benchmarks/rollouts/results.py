@@ -4,85 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from embodio.benchmarks.errors import ResultsError
 from embodio.benchmarks.rollouts.latency import Latency
-from embodio.benchmarks.statistics.intervals import wilson_interval
+from embodio.benchmarks.rollouts.summary import LENGTHS, STATUSES, ByTask, EpisodeRow, Summary, summarise
+from embodio.envs.registry import task_groups
 from embodio.model.writing import write_text
 
-STATUSES = ("success", "failure", "timeout", "abstained", "error")
-DEFINITION = (
-    "success_rate = success / (success + failure + timeout + abstained), where success means that the task is done at "
-    "the last step; any_step_rate counts the episodes in which it was done at any step (first_success). Abstained "
-    "means that the policy refused to act. An error is a breakdown of the simulator; it says nothing about the policy "
-    "and is counted separately."
-)
 _UNLESS_USUAL = ("robot", "perturb", "spoken", "instruction")
 """Settings that are there only where they are not the usual ones."""
 _VERSION = 2
 
 _VIDEO_RANK = {"failure": 0, "timeout": 0, "abstained": 1, "error": 1, "success": 2}
 """Statuses in the order in which videos are kept; a broken simulator tells less than a failed policy."""
-
-
-@dataclass(frozen=True)
-class EpisodeRow:
-    """One episode.
-
-    Attributes:
-        seed: Seed of the environment's reset.
-        status: "success", "failure" (ended without success), "timeout" (horizon reached), "abstained" (the policy
-            refused to act) or "error" (simulator broke).
-        steps: Actions played.
-        seconds: Wall-clock time.
-        message: What the simulator said, for errors, or the policy, where it abstained.
-        video: File name of its video inside the folder `videos`, if it has one.
-        first_success: Actions after which the task was done for the first time, even if it was undone later; None if
-            it never was.
-        task: The task that the seed chose, in environments with several; "" in others.
-    """
-
-    seed: int
-    status: str
-    steps: int
-    seconds: float
-    message: str = ""
-    video: str | None = None
-    first_success: int | None = None
-    task: str = ""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The figures of a run.
-
-    Attributes:
-        episodes: Episodes played.
-        counts: Status -> number of episodes.
-        success_rate: Share of successes among the episodes that are not errors; None without any.
-        wilson_95: 95 % Wilson interval of the success rate.
-        any_step_rate: Share of episodes in which the task was done at any step, of the same; None without any.
-        mean_steps: Mean steps of the successful episodes; None without any.
-        seconds: Wall-clock time of all episodes together.
-    """
-
-    episodes: int
-    counts: dict[str, int]
-    success_rate: float | None
-    wilson_95: tuple[float, float]
-    any_step_rate: float | None
-    mean_steps: float | None
-    seconds: float
-
-    @property
-    def shown(self) -> dict[str, int]:
-        """The counts without that of abstained episodes where there are none, as for most agents."""
-        return {status: count for status, count in self.counts.items() if count or status != "abstained"}
 
 
 @dataclass
@@ -110,6 +48,11 @@ class Results:
         """The figures over the rows so far."""
         return summarise(self.rows)
 
+    @property
+    def by_task(self) -> ByTask:
+        """The figures by task and by group of tasks, in environments with several."""
+        return ByTask.of(self.rows, task_groups(self.settings["env"]))
+
     def add(self, row: EpisodeRow) -> None:
         """Inserts an episode at its place."""
         self.rows = sorted([*self.rows, row], key=lambda other: other.seed)
@@ -128,17 +71,19 @@ class Results:
 
     def save(self, path: Path) -> None:
         """Writes the file atomically, one episode per line."""
-        summary = asdict(self.summary) | {"definition": DEFINITION}
+        figures = self.summary
+        summary = asdict(figures) | {"definition": figures.definition}
         head = {
             "version": _VERSION,
             "summary": summary,
+            **self.by_task.to_json(),
             "act_milliseconds": self.latency.to_dict() if self.latency else None,
             "settings": self.settings,
             "agent": self.agent,
             "versions": self.versions,
             "machine": self.machine,
         }
-        rows = ",\n".join("    " + json.dumps(asdict(row)) for row in self.rows)
+        rows = ",\n".join("    " + json.dumps(row.stored) for row in self.rows)
         text = json.dumps(head, indent=2).removesuffix("\n}") + f',\n  "episodes": [\n{rows}\n  ]\n}}\n'
         write_text(path, text)
 
@@ -159,24 +104,6 @@ class Results:
             return cls(data["settings"], data["agent"], data["versions"], data["machine"], latency, rows)
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
             raise ResultsError(f"{path} is damaged ({error!r}); delete it or use another folder.") from error
-
-
-def summarise(rows: Sequence[EpisodeRow]) -> Summary:
-    """The figures over some episodes."""
-    tally = Counter(row.status for row in rows)
-    counts = {status: tally[status] for status in STATUSES}
-    judged = len(rows) - counts["error"]
-    ever = sum(row.first_success is not None for row in rows if row.status != "error")
-    lengths = [row.steps for row in rows if row.status == "success"]
-    return Summary(
-        episodes=len(rows),
-        counts=counts,
-        success_rate=counts["success"] / judged if judged else None,
-        wilson_95=wilson_interval(counts["success"], judged),
-        any_step_rate=ever / judged if judged else None,
-        mean_steps=sum(lengths) / len(lengths) if lengths else None,
-        seconds=sum(row.seconds for row in rows),
-    )
 
 
 def another_video(results: Results, most: int) -> bool:
@@ -202,7 +129,7 @@ def _row(values: Mapping[str, Any], path: Path) -> EpisodeRow:
     known = {field.name for field in fields(EpisodeRow)}
     video = values.get("video")
     safe = video is None or (isinstance(video, str) and _VIDEO.fullmatch(video) is not None)
-    if set(values) != known or values["status"] not in STATUSES or not safe:
+    if not known - set(LENGTHS) <= set(values) <= known or values["status"] not in STATUSES or not safe:
         raise ResultsError(f"{path} is damaged (episode {dict(values)}); delete it or use another folder.")
     return EpisodeRow(**values)
 

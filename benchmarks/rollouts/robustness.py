@@ -46,12 +46,13 @@ def play_each(config: RolloutConfig) -> None:
     """Plays every condition on the same seeds, first without perturbations, each in a folder inside `out`.
 
     Raises:
-        as `rollout`.
+        EnvError: the environment cannot have one that is named; found out before anything is played.
+        and as `rollout`.
     """
     from embodio.benchmarks.rollouts.play import rollout
-    from embodio.envs.perturbing.conditions import conditions
+    from embodio.train.command_line.job_settings import conditions_here
 
-    for condition in ("", *conditions(config.perturb, config.level)):
+    for condition in ("", *conditions_here(config.env, config.perturb, config.level, config.seed)):
         name = condition.replace(":", "-") or "none"
         record = None if config.record is None else config.record / name
         rollout(replace(config, perturb=condition, out=config.out / name, record=record))

@@ -44,7 +44,8 @@ class RolloutConfig:
         device: Where the network runs, cpu or cuda.
         engine: Who plays, local (processes of this machine) or ray (a cluster, which shares the folders).
         perturb: Perturbations of the episodes, such as camera:3 or light; "+" joins what is applied together, "," plays
-            one after the other and makes a table of robustness, all plays each of them. "" plays none.
+            one after the other and makes a table of robustness, all plays each that the environment can have. "" plays
+            none.
         level: Level, 1 to 5, of perturbations without one of their own.
         shard: Part of the episodes that this command plays, such as 2/8 for every eighth from the second on, in a
             folder inside `out`; `embodio-rollout merge` makes one rollout of all. "" plays all.

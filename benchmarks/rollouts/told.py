@@ -20,15 +20,16 @@ class ToldAloud:
     Args:
         policy: is reset with (samples, rate).
         spoken: the sounds.
+        number: of the episode; it says which of the sounds is heard.
 
     Attributes:
-        number: of the episode; it says which of the sounds is heard.
+        number: as given; callers count it up.
         heard: the sound of the episode, float32 [samples] at 16 kHz; None before the first one.
     """
 
-    def __init__(self, policy: Policy, spoken: SpokenInstructions) -> None:
+    def __init__(self, policy: Policy, spoken: SpokenInstructions, number: int = 0) -> None:
         self._policy, self._spoken = policy, spoken
-        self.number = 0
+        self.number = number
         self.heard: Waveform | None = None
 
     def reset(self, instruction: Any = None) -> None:

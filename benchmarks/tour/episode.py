@@ -1,8 +1,8 @@
-"""One episode of a tour: what the agent was told, what it saw, how it went, and what it says of actions."""
+"""The episodes of a tour: it does what it is told, is asked for what is not there, and judges actions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,48 +11,70 @@ import numpy as np
 
 from embodio.agent import Abstained, Agent, Judgement
 from embodio.benchmarks.errors import BenchmarkError
-from embodio.benchmarks.rollouts.told import ToldAloud
+from embodio.benchmarks.rollouts.told import ToldAloud, ToldOtherwise
 from embodio.benchmarks.rollouts.video import EpisodeVideo
+from embodio.benchmarks.tour.truth import known_of
+from embodio.datasets.corpus.robots.photographer import Shot
 from embodio.datasets.tasks.parts.spoken import SpokenInstructions
 from embodio.envs import Policy, StepRecord, make_env, run_episode
 from embodio.envs.rollout import EpisodeResult
 from embodio.model.example import Waveform
 
-_UNDER_WAY = 4  # steps after which actions are judged
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """One episode.
+
+    Attributes:
+        result: how it went.
+        steps: what was seen and done.
+        video: file of it; None where there was no step.
+    """
+
+    result: EpisodeResult
+    steps: Sequence[StepRecord]
+    video: Path | None
 
 
 @dataclass(frozen=True, eq=False)
 class TourEpisode:
-    """An episode.
+    """What the agent did.
 
     Attributes:
         instruction: in words.
         heard: float32 [samples] at 16 kHz, what the agent was told in place of the words; None for the words.
+        said: the words of `heard`.
         result: how it went.
         first: the observation before the first action.
         last: the one before the last action.
         video: file of the episode.
-        judged: a proposed action in words -> the agent's judgement of it.
+        judged: a proposed first action in words -> the agent's judgement of it.
+        known: what the simulator knows of the first frame; None where it is not one that is understood.
+        absent: the episode of something that is not there; None where nothing was asked for.
     """
 
     instruction: str
     heard: Waveform | None
+    said: str
     result: EpisodeResult
     first: Mapping[str, Any]
     last: Mapping[str, Any]
     video: Path
     judged: Mapping[str, Judgement]
+    known: Shot | None
+    absent: Played | None
 
 
-def play_episode(agent: str, env: str, seed: int, spoken: str, out: Path) -> tuple[Agent, TourEpisode]:
-    """Loads an agent and plays one episode; afterwards the agent is reset to the instruction in words.
+def play_episode(agent: str, env: str, seed: int, spoken: str, absent: str, out: Path) -> tuple[Agent, TourEpisode]:
+    """Loads an agent and plays both episodes; afterwards the agent is reset to the instruction in words.
 
     Args:
         agent: name or folder of a checkpoint.
         env: name of the environment, which words its instructions.
-        seed: of the episode.
+        seed: of the episodes; it also says which voice is heard.
         spoken: as of `TourConfig`.
-        out: folder of the video.
+        absent: as of `TourConfig`.
+        out: folder of the videos.
 
     Raises:
         EnvError: there is no such environment, or the agent was made for another robot.
@@ -67,37 +89,50 @@ def play_episode(agent: str, env: str, seed: int, spoken: str, out: Path) -> tup
             raise BenchmarkError(
                 f"spoken: {agent} hears no instructions (policy.prompt_sounds=0); give spoken='' for words"
             )
-        policy: Policy = ToldAloud(actor, SpokenInstructions(spoken, "held_out")) if spoken else actor
-        seen: list[StepRecord] = []
-        with EpisodeVideo(
-            out, f"episode-{seed}", world.metadata.get("render_fps") or actor.embodiment.control_hz
-        ) as film:
-
-            def watch(record: StepRecord) -> None:
-                film.add(np.asarray(world.render(), np.uint8))
-                seen.append(record)
-
-            result = run_episode(world, policy, seed, watch, abstains=(Abstained,))
-            name = film.finish(result.status)
+        voices = SpokenInstructions(spoken, "held_out") if spoken else None
+        policy: Policy = actor if voices is None else ToldAloud(actor, voices, seed)
+        played = _played(world, policy, seed, out, f"episode-{seed}")
+        result, steps, video = played.result, played.steps, played.video
+        if video is None or result.status == "error":
+            what = "it refused to act" if result.status == "abstained" else "the simulator failed"
+            raise BenchmarkError(f"seed {seed}: {what}: {result.message}; try another seed")
+        words = str(steps[0].observation["instruction"])
+        otherwise = _played(world, ToldOtherwise(actor, absent), seed, out, f"absent-{seed}") if absent else None
+        world.reset(seed=seed)
+        known = known_of(world, actor.format.cameras[0].name)
     finally:
         world.close()
-    if name is None or result.status == "error":
-        what = "it refused to act" if result.status == "abstained" else "the simulator failed"
-        raise BenchmarkError(f"seed {seed}: {what}: {result.message}; try another seed")
-    words = str(seen[0].observation["instruction"])
     heard = policy.heard if isinstance(policy, ToldAloud) else None
-    actor.reset(instruction=words)
-    judged = _judged(actor, seen[min(_UNDER_WAY, len(seen) - 1)].observation)
-    first, last = seen[0].observation, seen[-1].observation
-    return actor, TourEpisode(words, heard, result, first, last, out / name, judged)
+    said = "" if voices is None else voices.words(words, seed)
+    first, last = steps[0].observation, steps[-1].observation
+    judged = _judged(actor, words, first)
+    return actor, TourEpisode(words, heard, said, result, first, last, video, judged, known, otherwise)
 
 
-def _judged(agent: Agent, observation: Mapping[str, Any]) -> dict[str, Judgement]:
-    """What the agent says of its own action, and of the opposite one, at one moment; nothing where it has none."""
+def _played(world: Any, policy: Policy, seed: int, out: Path, name: str) -> Played:
+    """Plays and films one episode."""
+    steps: list[StepRecord] = []
+    rate = world.metadata.get("render_fps") or world.get_wrapper_attr("embodiment").control_hz
+    with EpisodeVideo(out, name, rate) as film:
+
+        def watch(record: StepRecord) -> None:
+            film.add(np.asarray(world.render(), np.uint8))
+            steps.append(record)
+
+        result = run_episode(world, policy, seed, watch, abstains=(Abstained,))
+        file = film.finish(result.status)
+    return Played(result, steps, None if file is None else out / file)
+
+
+def _judged(agent: Agent, words: str, observation: Mapping[str, Any]) -> dict[str, Judgement]:
+    """What the agent says of its own first action, and of the opposite one; nothing where it has none."""
+    agent.reset(instruction=words)
     try:
         own = agent.plan(observation)[0].astype(np.float64)
     except Abstained:
         return {}
+    finally:
+        agent.reset(instruction=words)
     low, high = (np.array([getattr(d, end) for d in agent.embodiment.action.dimensions]) for end in ("low", "high"))
     proposals = {"its own action": own, "the opposite action": low + high - own}
     return {name: agent.judge(action, observation) for name, action in proposals.items()}

@@ -1,9 +1,9 @@
-"""The guide: leads through all stops of a tour and writes the page."""
+"""The guide: leads through all stops of a tour, prints the answers and writes the page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +14,28 @@ from rich.console import Console
 from embodio.agent import Agent
 from embodio.agent.errors import CannotDo
 from embodio.benchmarks.errors import BenchmarkError
-from embodio.benchmarks.evaluation.page import ShownField, shown_fields, shown_media
-from embodio.benchmarks.tour.episode import TourEpisode, play_episode
-from embodio.benchmarks.tour.stops import TourStop, of_frame, of_picture, of_scene, of_sound, of_words
+from embodio.benchmarks.evaluation.page import ShownField, shown_media
+from embodio.benchmarks.tour.answering import Answered, answered, judged
+from embodio.benchmarks.tour.drawing import draw_one
+from embodio.benchmarks.tour.episode import Played, TourEpisode, play_episode
+from embodio.benchmarks.tour.marks import Mark
+from embodio.benchmarks.tour.stops import (
+    TourStop,
+    of_drawing,
+    of_frame,
+    of_name,
+    of_picture,
+    of_scene,
+    of_sound,
+    of_words,
+)
 from embodio.datasets.codecs.image_codec import decode_image
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.pages.episode_page import Medium
 from embodio.datasets.pages.html_page import html_page
 from embodio.datasets.pages.pictures import picture, sound
-from embodio.model import TaskRunner
-from embodio.model.errors import ModelError
 from embodio.model.example import Image
 from embodio.model.processing.audio_features import SAMPLE_RATE
-from embodio.model.tasks.errors import AnswerError
-from embodio.model.tasks.families import family_named
 from embodio.model.writing import write_bytes
 from embodio.train.command_line.threads import threads
 
@@ -35,33 +43,62 @@ if TYPE_CHECKING:
     from embodio.benchmarks.tour.tour import TourConfig
 
 PAGE = "tour.html"
+ROUGH = (
+    "Rough: small networks draw smears, and what they say aloud has the rhythm of speech without its words; "
+    "docs/generalist.md says how rough."
+)
+"""What a person should know before looking at drawings or listening."""
 _THINGS = ("red cube", "robot arm")
-_QUESTIONS = ("what colour is the cube?", "is the gripper open or closed?")
 _DRAWN = "a red cube and a blue ball on a table"
 
 
 @dataclass(frozen=True)
-class Answered:
-    """A stop on the page: its title, the answer, and the right one where it is known."""
-
-    title: str
-    answer: Sequence[ShownField]
-    truth: Sequence[ShownField] = ()
-
-
-@dataclass(frozen=True)
 class Part:
-    """One part of the page: the picture or sound that it is about, and what is asked."""
+    """One part of the page: the picture or sound that it is about, what is asked, and what to know about it."""
 
     seen: Sequence[ShownField]
-    stops: Sequence[Answered]
+    stops: list[Answered] = field(default_factory=list)
+    note: str = ""
+
+
+class Guide:
+    """Asks an agent, prints each answer and collects all of them.
+
+    Args:
+        agent: whose network answers.
+        seed: of what is drawn at random.
+        console: where the answers are printed.
+    """
+
+    def __init__(self, agent: Agent, seed: int, console: Console) -> None:
+        self._agent, self._seed, self._console = agent, seed, console
+        self.parts: dict[str, Part] = {}
+
+    def visit(self, name: str, stops: Sequence[TourStop], note: str = "") -> Part:
+        """Asks everything about one thing."""
+        part = self.parts[name] = Part(shown_media(stops[0].asked.media), note=note)
+        self._console.print(name, style="bold", highlight=False)
+        for stop in stops:
+            with self._console.status(stop.title):
+                found = answered(self._agent.tasks, stop, self._seed)
+            self.add(part, found)
+        return part
+
+    def add(self, part: Part, found: Answered) -> None:
+        """Puts one more answer on a part of the page."""
+        part.stops.append(found)
+        self._console.print(found.line, markup=False, highlight=False, soft_wrap=True)
+
+    def say(self, part: Part) -> None:
+        """Has the name that was given first said aloud."""
+        self.add(part, answered(self._agent.tasks, of_name(part.stops[0].text or "nothing"), self._seed))
 
 
 def show(config: TourConfig, console: Console | None = None) -> Path:
-    """Plays the episode, asks everything, and writes the page; returns its file.
+    """Plays the episodes, asks everything, and writes the page; returns its file.
 
     Raises:
-        EnvError, AgentError, DatasetError: as `play_episode` and `of_scene`.
+        EnvError, AgentError, DatasetError: as `play_episode`, `draw_one` and `of_scene`.
         BenchmarkError: the simulator failed, or the picture cannot be read.
         WriteError: the disk is full, or the folder cannot be written.
     """
@@ -70,30 +107,50 @@ def show(config: TourConfig, console: Console | None = None) -> Path:
     given = None if not config.picture else _read(Path(config.picture))
     config.out.mkdir(parents=True, exist_ok=True)
     with console.status("it acts"):
-        agent, episode = play_episode(config.agent, config.env, config.seed, config.spoken, config.out)
-    frame = episode.first[agent.format.cameras[0].name]
-    parts: dict[str, Part] = {}
-
-    def visit(name: str, stops: Sequence[TourStop]) -> list[Answered]:
-        with console.status(name):
-            answered = [_answered(agent.tasks, stop, config.seed) for stop in stops]
-        parts[name] = Part(shown_media(stops[0].asked.media), answered)
-        return answered
-
-    if episode.heard is not None:
-        visit("It hears", [of_sound(episode.heard)])
-    visit("On the frame that it saw first", of_frame(frame, _THINGS, _QUESTIONS))
-    scene = visit("On a scene that it has never seen", of_scene(config.seed, config.out / "scene"))
-    said = _first_text(scene)
-    if given is not None:
-        said = _first_text(visit("On a picture of yours", of_picture(given)))
-    visit("It draws, and says what it saw", list(of_words(_DRAWN, said)))
-    page = config.out / PAGE
-    write_bytes(page, _page(config, agent, episode, parts))
-    answers = sum(len(part.stops) for part in parts.values())
+        agent, episode = play_episode(config.agent, config.env, config.seed, config.spoken, config.absent, config.out)
     done = f"{episode.result.status} after {episode.result.steps} steps"
-    console.print(f"{page.resolve().as_uri()}: {done}, {answers} answers", soft_wrap=True)
+    console.print(f"It acts: {done}", highlight=False)
+    guide = Guide(agent, config.seed, console)
+    if episode.heard is not None:
+        guide.visit("It hears", [of_sound(episode.heard, episode.said)])
+    frame = guide.visit(
+        "On the frame that it saw first",
+        of_frame(episode.first[agent.format.cameras[0].name], _THINGS, episode.known),
+    )
+    for name, judgement in episode.judged.items():
+        guide.add(frame, judged(name, judgement, expected=name == "its own action"))
+    guide.visit("On a scene that it has never seen", of_scene(config.seed, config.out / "scene"))
+    guide.say(guide.visit("On a picture that was drawn for it", [of_drawing(draw_one(config.seed))], ROUGH))
+    if given is not None:
+        guide.say(guide.visit("On a picture of yours", of_picture(given), ROUGH))
+    guide.visit("It draws", [of_words(_DRAWN)], ROUGH)
+    absent = None if episode.absent is None else went(config.absent, episode.absent, agent.may_abstain)
+    if absent is not None:
+        console.print("Asked for something that is not there", style="bold", highlight=False)
+        console.print(absent.line, markup=False, highlight=False, soft_wrap=True)
+    page = config.out / PAGE
+    write_bytes(page, _page(config, agent, episode, guide.parts, absent))
+    marks = [one.mark.right for part in guide.parts.values() for one in part.stops if one.mark is not None]
+    answers = sum(len(part.stops) for part in guide.parts.values())
+    counted = f"{answers} answers, {sum(marks)} right of {len(marks)} with a known truth"
+    console.print(f"{page.resolve().as_uri()}: {done}, {counted}", soft_wrap=True)
     return page
+
+
+def went(words: str, played: Played, may_abstain: bool) -> Answered:
+    """What it did when it was asked for what is not there."""
+    result = played.result
+    if result.status == "abstained":
+        when = "before its first action" if not result.steps else f"after {result.steps} steps"
+        said = f"it refused {when}: {result.message}"
+    elif result.status == "error":
+        said = f"the simulator failed: {result.message}"
+    else:
+        task = ", and so did its own task instead" if result.status == "success" else ""
+        why = "" if may_abstain else "; this policy has not learned to refuse"
+        said = f"it acted all the same for {result.steps} steps{task} ({result.status}){why}"
+    mark = None if result.status == "error" else Mark(result.status == "abstained")
+    return Answered(f"“{words}”", [ShownField("did", said)], [ShownField("right", "to refuse")], mark)
 
 
 def _read(file: Path) -> Image:
@@ -103,25 +160,11 @@ def _read(file: Path) -> Image:
         raise BenchmarkError(f"picture: {file}: {error}") from error
 
 
-def _answered(runner: TaskRunner, stop: TourStop, seed: int) -> Answered:
-    """The answer to one stop; why there is none, where the network cannot give it."""
-    kind, asked = family_named(stop.family), stop.request
-    try:
-        answer: Any = runner.run(stop.family, [asked], seeds=seed)[0]
-    except ModelError as error:  # it cannot give such answers, or not about such a picture
-        return Answered(stop.title, [ShownField("none", str(error))])
-    image, names = asked.media.image, kind.answer[:1]
-    found = [ShownField("none", str(answer))] if isinstance(answer, AnswerError) else shown_fields(answer, names, image)
-    return Answered(stop.title, found, shown_fields(stop.asked, names, image) if stop.known else ())
-
-
-def _first_text(answered: Sequence[Answered]) -> str:
-    """The first answer, of a caption; what is said of nothing where it is empty."""
-    return answered[0].answer[0].text if answered[0].answer else "nothing"
-
-
-def _page(config: TourConfig, agent: Agent, episode: TourEpisode, parts: Mapping[str, Part]) -> bytes:
+def _page(
+    config: TourConfig, agent: Agent, episode: TourEpisode, parts: Mapping[str, Part], absent: Answered | None
+) -> bytes:
     told = [sound(episode.heard, SAMPLE_RATE)] if episode.heard is not None else []
+    film = None if episode.absent is None else episode.absent.video
     return html_page(
         "embodio.benchmarks.tour",
         "tour.html",
@@ -130,16 +173,16 @@ def _page(config: TourConfig, agent: Agent, episode: TourEpisode, parts: Mapping
         seed=config.seed,
         parameters=sum(one.numel() for one in agent.model.parameters()),
         instruction=episode.instruction,
+        said=episode.said,
         told=told,
         status=episode.result.status,
         steps=episode.result.steps,
         video=episode.video.read_bytes(),
         goal=_goal(agent, episode, config.seed),
-        judged={
-            name: f"{'accepted' if one.accepted else 'refused'}, typicality {one.typicality:.3f}"
-            for name, one in episode.judged.items()
-        },
+        rough=ROUGH,
         parts=parts,
+        absent=absent,
+        absent_video=None if film is None else film.read_bytes(),
     )
 
 

@@ -21,13 +21,16 @@ class TourConfig:
     """Settings of a tour.
 
     Attributes:
-        out: Folder for the page, tour.html, and for the made-up scene and the video that it shows.
+        out: Folder for the page, tour.html, and for the made-up scene and the videos that it shows.
         agent: Name or folder of a checkpoint of a network that was trained on many tasks, such as by
             experiment=instruct_nano.
         env: Name of the environment in which it acts.
-        seed: Seed of the episode, of the made-up scene and of what is drawn.
+        seed: Seed of the episode, of the voice, of the made-up scene and of what is drawn.
         spoken: Folder of instructions read aloud, or lift-aloud, which ships; "" tells it in words.
-        picture: A picture of yours that is named, and the name said aloud; empty for the made-up scene alone.
+        absent: What it is asked for that is not there, such as "open the door" of a table without one; empty asks for
+            nothing of the kind.
+        picture: A picture of yours that is named, and the name said aloud, besides the one that is drawn for it; empty
+            for none.
         threads: Threads of the network; 0 takes OMP_NUM_THREADS, or all cores.
     """
 
@@ -36,6 +39,7 @@ class TourConfig:
     env: str = "robosuite/lift"
     seed: int = 10000
     spoken: str = "lift-aloud"
+    absent: str = "open the door"
     picture: str = ""
     threads: int = 0
 
@@ -50,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _main,
         list(sys.argv[1:] if argv is None else argv),
         prog="embodio-tour",
-        description="Shows on one page how a network acts, told by a voice, hears, sees, answers, draws and speaks.",
+        description="Shows on one page how a network acts, hears, sees, answers, draws and speaks, and what is right.",
         examples=(
             "embodio-tour out=runs/tour",
             "embodio-tour seed=770001 threads=1 out=runs/tour",

@@ -27,9 +27,10 @@ import numpy.typing as npt
 
 from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
 from embodio.datasets.annotations.parts.item_list import ItemList
-from embodio.datasets.annotations.parts.places import box_of_corner, fault_of_box, mask_of
+from embodio.datasets.annotations.parts.places import box_of_corner, mask_of
 from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family
+from embodio.model.tasks.locations.places import fault_of_box
 
 SCHEMA = "an object of COCO with images, annotations and categories"
 

@@ -19,8 +19,9 @@ from typing import Any
 from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
 from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex
-from embodio.datasets.annotations.parts.places import box_of_corner, box_of_outline, fault_of_box
+from embodio.datasets.annotations.parts.places import box_of_corner, box_of_outline
 from embodio.model.tasks.base.family import Family
+from embodio.model.tasks.locations.places import fault_of_box
 
 _SCHEMA = "an object of COCO-Text with imgs and anns"
 _UNREADABLE = ("", ".", "###")

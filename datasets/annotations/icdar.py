@@ -19,9 +19,10 @@ from typing import Any
 from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, file_text
 from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex
-from embodio.datasets.annotations.parts.places import box_of_corners, box_of_outline, fault_of_box
+from embodio.datasets.annotations.parts.places import box_of_corners, box_of_outline
 from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family
+from embodio.model.tasks.locations.places import fault_of_box
 
 _QUOTED = re.compile(r'^(-?\d+),? (-?\d+),? (-?\d+),? (-?\d+),? "(.*)"$')
 _SCRIPTS = {"Arabic", "Latin", "Chinese", "Japanese", "Korean", "Bangla", "Hindi", "Symbols", "Mixed", "None"}

@@ -29,9 +29,9 @@ import numpy.typing as npt
 from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting
 from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex, image_size
-from embodio.datasets.annotations.parts.places import fault_of_box
 from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family
+from embodio.model.tasks.locations.places import fault_of_box
 
 NAMES = ("class-descriptions-boxable.csv", "oidv7-class-descriptions-boxable.csv")
 _SCHEMA = "the columns ImageID, LabelName, XMin, XMax, YMin and YMax"

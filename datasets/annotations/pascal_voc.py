@@ -22,9 +22,9 @@ from xml.etree import ElementTree
 from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, file_text
 from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex
-from embodio.datasets.annotations.parts.places import fault_of_box
 from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family
+from embodio.model.tasks.locations.places import fault_of_box
 
 _SCHEMA = "an annotation of Pascal VOC with filename, size and objects"
 Found = list[tuple[list[float], str]]

@@ -29,10 +29,11 @@ import numpy.typing as npt
 from embodio.datasets.annotations.coco import CocoImage, images_of
 from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
 from embodio.datasets.annotations.parts.item_list import ItemList
-from embodio.datasets.annotations.parts.places import box_of_corner, box_of_corners, fault_of_box, mask_of
+from embodio.datasets.annotations.parts.places import box_of_corner, box_of_corners, mask_of
 from embodio.datasets.annotations.parts.rows import Rows, open_rows
 from embodio.datasets.errors import AnnotationError
 from embodio.model.tasks.base.family import Family
+from embodio.model.tasks.locations.places import fault_of_box
 
 _MDETR = "an object with images that have a caption, and annotations that have a bbox"
 _ROW = "a row with expressions (sentences, captions or answer), an image and a bbox"

@@ -23,8 +23,9 @@ from typing import Any
 from embodio.datasets.annotations.parts.item import AnnotatedItems, expecting, parsed_file
 from embodio.datasets.annotations.parts.item_list import ItemList
 from embodio.datasets.annotations.parts.media import MediaIndex
-from embodio.datasets.annotations.parts.places import box_of_corner, fault_of_box
+from embodio.datasets.annotations.parts.places import box_of_corner
 from embodio.model.tasks.base.family import Family
+from embodio.model.tasks.locations.places import fault_of_box
 
 _SCHEMA = "a list of images with regions, objects, relationships or qas"
 Make = Callable[[Mapping[str, Any]], Mapping[str, Any]]

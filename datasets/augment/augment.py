@@ -101,9 +101,9 @@ class Augmentation:
         generator = np.random.Generator(np.random.Philox(key=(self._state_key, _STREAMS["state"])))
         return np.asarray(state + noise * generator.standard_normal(len(state)), dtype=state.dtype)
 
-    def instruction(self, instruction: str) -> str:
-        """The instruction in other words, or nothing."""
-        return instruction if self._words is None else self._words(instruction)
+    def instruction(self, instruction: str, own: bool = True) -> str:
+        """The instruction in other words, or nothing; see `WordChange`."""
+        return instruction if self._words is None else self._words(instruction, own)
 
     def sound(self, sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Changes the sound so far, float32 [samples] at 16 kHz -> float32 [samples]."""
@@ -149,7 +149,7 @@ class EvaluationView:
         """The state as it is."""
         return state
 
-    def instruction(self, instruction: str) -> str:
+    def instruction(self, instruction: str, own: bool = True) -> str:
         """The instruction as it is."""
         return instruction
 

@@ -35,11 +35,16 @@ class WordChange:
             pattern = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
             self._groups.append((pattern, words[int(generator.integers(len(words)))]))
 
-    def __call__(self, instruction: str) -> str:
-        """The instruction in the drawn words; empty if it is left out."""
-        if self._dropped:
+    def __call__(self, instruction: str, own: bool = True) -> str:
+        """The instruction in the drawn words; empty if it is left out.
+
+        Args:
+            instruction: in words.
+            own: whether it is what the episode does; anything else is said, and has no listed wordings.
+        """
+        if self._dropped and own:
             return ""
-        if self._wording < self._worded:
+        if self._wording < self._worded and own:
             known = wordings_of(instruction, OTHER_WORDS)
             instruction = known[int(self._wording / self._worded * len(known))]
         for pattern, word in self._groups:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import gymnasium
 
 from embodio.datasets.engines import named_engine
+from embodio.datasets.episodes.recorded.prompt import has_prompts
 from embodio.datasets.errors import CollectionError
 from embodio.datasets.files.folder_lock import sole_user
 from embodio.datasets.files.shards import JobShard
@@ -44,6 +45,10 @@ class DemonstrationSource(Protocol):
     def embodiment(self) -> Embodiment:
         """The robot of the environment."""
 
+    @property
+    def prompts(self) -> bool:
+        """Whether its instructions may hold more than words."""
+
     def build(self) -> tuple[gymnasium.Env[Any, Any], Policy]:
         """Returns a fresh environment and its expert; called once in every worker process."""
 
@@ -65,6 +70,11 @@ class RegisteredSource:
         """The robot of the environment, with these options."""
         embodiment: Embodiment = make_env(self.name, **self.options).get_wrapper_attr("embodiment")
         return embodiment
+
+    @property
+    def prompts(self) -> bool:
+        """Whether its instructions may hold more than words."""
+        return has_prompts(make_env(self.name, **self.options).observation_space)
 
     def build(self) -> tuple[gymnasium.Env[Any, Any], Policy]:
         """Returns a fresh environment and its expert."""
@@ -194,6 +204,7 @@ def _settings(
         keep_failures=keep_failures,
         env_options=dict(env_options or {}),
         embodiment=source.embodiment.to_dict(),
+        prompts=source.prompts,
     )
     if learner is None:
         return settings
@@ -310,6 +321,7 @@ class _Worker:
             seed=seed,
             noise=level,
             learner=self._taught,
+            prompts=settings.prompts,
         )
         kept = record is not None and (settings.keep_failures or result.status == "success")
         row = CollectedEpisode(index, seed, level, result.status, result.steps, round(result.seconds, 3), kept)

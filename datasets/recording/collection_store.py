@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from embodio.datasets.episodes.features import EpisodeFeatures, features_of
+from embodio.datasets.episodes.recorded.prompt import with_prompts
 from embodio.datasets.errors import CollectionError, CollectionMismatch
 from embodio.datasets.files.byte_files import LocalFile
 from embodio.datasets.files.folder_lock import HOLDER
@@ -33,7 +34,7 @@ from embodio.model.writing import is_partial, remove_partial, sync, sync_tree, w
 STAGING = ".staging"
 INDEX = "collection.json"
 _LISTED = 3
-_OPTIONAL = ("shard", "episodes", "agent", "takeover", "record_agent")
+_OPTIONAL = ("shard", "episodes", "agent", "takeover", "record_agent", "prompts")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ class StoreSettings(ABC):
         """A one-line description for readers."""
 
     def to_json(self) -> dict[str, Any]:
-        """Returns plain JSON values of all settings; those of shards and of a learner only where there are some."""
+        """Returns plain JSON values of all settings; those of shards, learner and prompts only where there are some."""
         data: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
         return {name: value for name, value in data.items() if name not in _OPTIONAL or value}
 
@@ -81,6 +82,7 @@ class CollectionSettings(StoreSettings):
         agent: who plays before the expert takes over; "" for nobody.
         takeover: highest number of steps that it plays.
         record_agent: whether they are recorded.
+        prompts: whether instructions may hold more than words.
     """
 
     noise: tuple[float, ...]
@@ -89,11 +91,13 @@ class CollectionSettings(StoreSettings):
     agent: str = ""
     takeover: int = 0
     record_agent: bool = False
+    prompts: bool = False
 
     @property
     def features(self) -> EpisodeFeatures:
         """What an episode holds."""
-        return features_of(Embodiment.from_dict(self.embodiment))
+        features = features_of(Embodiment.from_dict(self.embodiment))
+        return with_prompts(features) if self.prompts else features
 
     @property
     def description(self) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embodio.datasets.episodes.features import METADATA, features_of
+from embodio.datasets.episodes.recorded.prompt import prompt_values, with_prompts
 from embodio.datasets.errors import CollectionError
 from embodio.datasets.recording.learner import CorrectingExpert, Learner
 from embodio.datasets.recording.noisy_expert import NoisyExpert
@@ -38,19 +39,24 @@ class Recorder:
         steps: one dict per recorded step; flat paths -> values. The final observation comes last: its action
             was not executed, and both action fields hold what the expert would have done there. An expert that raises
             SimulatorError there has nothing left to do: the record then ends with the last executed action.
+        instruction: that of the first recorded step.
     """
 
-    def __init__(self, policy: NoisyExpert, embodiment: Embodiment, *, records_learner: bool = True) -> None:
+    def __init__(
+        self, policy: NoisyExpert, embodiment: Embodiment, *, records_learner: bool = True, prompts: bool = False
+    ) -> None:
         """Begins an empty record.
 
         Args:
             policy: whose clean and executed actions are recorded.
             embodiment: says which parts of an observation are recorded.
             records_learner: whether steps are recorded in which a learner leads.
+            prompts: whether instructions may hold more than words.
         """
         self._policy = policy
         self._embodiment = embodiment
-        self.records_learner = records_learner
+        self.records_learner, self._prompts = records_learner, prompts
+        self.instruction: Any = None
         self.steps: list[dict[str, Any]] = []
 
     def __call__(self, record: StepRecord) -> None:
@@ -72,7 +78,8 @@ class Recorder:
     def _write(
         self, observation: Mapping[str, Any], executed: npt.NDArray[np.float32], reward: float, discount: float
     ) -> None:
-        step = observed(observation, self._embodiment)
+        self.instruction = observation.get("instruction") if not self.steps else self.instruction
+        step = observed(observation, self._embodiment, prompts=self._prompts)
         step |= {"action": executed, "expert_action": self._policy.clean}
         step |= {"reward": np.float32(reward), "discount": np.float32(discount)}
         step |= {"is_first": not self.steps, "is_last": False, "is_terminal": False}
@@ -88,6 +95,7 @@ def record_demonstration(
     seed: int,
     noise: float,
     learner: tuple[Policy, Learner] | None = None,
+    prompts: bool = False,
 ) -> tuple[EpisodeResult, bytes | None]:
     """Lets an expert play one episode, perhaps after a learner, and serialises it.
 
@@ -99,6 +107,7 @@ def record_demonstration(
         seed: of the scene and of the noise.
         noise: level, see `NoisyExpert`.
         learner: who plays before the expert takes over, and how, see `CorrectingExpert`.
+        prompts: whether instructions may hold more than words, whose pictures and sounds are kept.
 
     Returns:
         The outcome, and the record; None after a simulator error, where the learner ended the episode itself and its
@@ -106,11 +115,11 @@ def record_demonstration(
     """
     if learner is None:
         policy = NoisyExpert(expert, embodiment, noise, seed)
-        recorder = Recorder(policy, embodiment)
+        recorder = Recorder(policy, embodiment, prompts=prompts)
     else:
         player, how = learner
         policy = CorrectingExpert(expert, embodiment, noise, seed, player, how.takeover)
-        recorder = Recorder(policy, embodiment, records_learner=how.recorded)
+        recorder = Recorder(policy, embodiment, records_learner=how.recorded, prompts=prompts)
     result = run_episode(env, policy, seed, on_step=recorder)
     if isinstance(policy, CorrectingExpert) and policy.lost:
         return replace(result, status="failure"), None
@@ -125,7 +134,10 @@ def record_demonstration(
         "noise": np.float32(noise),
     }
     episode = {f"{METADATA}/{name}": value for name, value in metadata.items()} | microphone_rate(embodiment)
-    return result, encode_episode(features_of(embodiment), recorder.steps, episode)
+    features = features_of(embodiment)
+    if prompts:
+        features, episode = with_prompts(features), episode | prompt_values(recorder.instruction)
+    return result, encode_episode(features, recorder.steps, episode)
 
 
 def check_noise(noise: tuple[float, ...]) -> None:

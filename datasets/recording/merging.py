@@ -79,9 +79,9 @@ def _read(folder: Path) -> _Part:
 def _whole(settings: Mapping[str, Any]) -> StoreSettings:
     """The settings of the collection, or recording, that shards belong to."""
     values = {name: value for name, value in settings.items() if name != "episodes"}
-    if "agent" in values:
-        return RecordingSettings(**values)
-    return CollectionSettings(**values | {"noise": tuple(values["noise"])})
+    if "noise" in values:
+        return CollectionSettings(**values | {"noise": tuple(values["noise"])})
+    return RecordingSettings(**values)
 
 
 def _require_finished(part: _Part) -> None:

@@ -20,7 +20,7 @@ from embodio.datasets.episodes.features import (
     TextFeature,
     features_of,
 )
-from embodio.datasets.episodes.recorded.prompt import prompt_sequences, prompt_text, prompt_values
+from embodio.datasets.episodes.recorded.prompt import prompt_text, prompt_values, with_prompts
 from embodio.datasets.episodes.recorded.sound import microphone_samples
 from embodio.datasets.errors import CollectionError
 from embodio.datasets.recording.collection_store import StoreSettings
@@ -54,10 +54,6 @@ class RecordingSettings(StoreSettings):
     def description(self) -> str:
         """A one-line description for readers."""
         return f"Episodes of {self.agent} in {self.environment}; episode_metadata/success says how they ended."
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns plain JSON values."""
-        return {name: value for name, value in super().to_json().items() if name != "prompts" or value}
 
 
 class EpisodeRecorder:
@@ -117,7 +113,8 @@ def recorded_features(embodiment: Embodiment, prompts: bool = False) -> EpisodeF
     }
     episode |= {f"{METADATA}/{name}": TextFeature() for name in ("status", "environment", "agent")}
     episode |= {path: shown.episode[path] for path in microphone_rate(embodiment)}
-    return EpisodeFeatures(steps, episode, {**shown.sequences, **(prompt_sequences() if prompts else {})})
+    features = EpisodeFeatures(steps, episode, shown.sequences)
+    return with_prompts(features) if prompts else features
 
 
 def microphone_rate(embodiment: Embodiment) -> dict[str, Any]:
@@ -145,8 +142,8 @@ def observed(observation: Mapping[str, Any], embodiment: Embodiment, *, prompts:
     instruction = observation["instruction"]
     if not prompts and not isinstance(instruction, str):
         raise CollectionError(
-            "the instruction holds more than words, which is not kept here. Record with embodio-rollout record=... "
-            "(agent=expert for the scripted one), in an environment whose observation space says so"
+            "the instruction holds more than words, but by the observation space of the environment it is a text. Give "
+            "it another space there, such as embodio.envs.interleaved_prompt.PromptSpace"
         )
     step: dict[str, Any] = {f"observation/{name}": encode_image(observation[name], "jpeg") for name in cameras}
     if embodiment.state:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from embodio.envs.family import EnvEntry
 from embodio.envs.metaworld.simulator import SIMULATOR
-from embodio.envs.metaworld.tasks import SUITES, TASKS, WORDINGS
+from embodio.envs.metaworld.tasks import SUITES, TASKS, WORDINGS, Difficulty
 
 
 def entries() -> dict[str, EnvEntry]:
     """Name -> entry: FAMILY/TASK with the standard wording, FAMILY/TASK/WORDING with another."""
     standard, *others = WORDINGS
+    ordered = sorted(TASKS, key=lambda task: get_args(Difficulty).index(TASKS[task].difficulty))
+    groups = {task: TASKS[task].difficulty.replace("_", " ") for task in ordered}
     found: dict[str, EnvEntry] = {}
     for task in (*SUITES, *TASKS):
         for wording in ("", *others):
@@ -20,5 +24,6 @@ def entries() -> dict[str, EnvEntry]:
                 expert="embodio.envs.metaworld.expert:ScriptedExpert",
                 embodiment="embodio.envs.metaworld.robot:sawyer_xyz",
                 simulator=SIMULATOR,
+                task_groups=groups if task in SUITES else {},
             )
     return found

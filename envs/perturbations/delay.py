@@ -14,6 +14,8 @@ from embodio.envs.perturbing.still import still_action
 class DelayedActions(Perturbation):
     """1, 2, 3, 4 or 5 steps; until the first action arrives, the robot keeps still."""
 
+    needs_numbers = True
+
     def __init__(self, episode: PerturbedEpisode) -> None:
         """Begins with nothing on its way."""
         super().__init__(episode)

@@ -19,6 +19,8 @@ class OtherStart(Perturbation):
     They count as steps of the episode towards its horizon.
     """
 
+    needs_numbers = True
+
     def start(self, step: Step) -> Any | None:
         """Moves the robot."""
         embodiment, random = self.episode.embodiment, self.episode.random

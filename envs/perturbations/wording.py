@@ -18,7 +18,7 @@ class OtherWords(Perturbation):
 
     def instruction(self, text: str) -> str:
         """The instruction in other words, the same throughout an episode."""
-        choice = wordings_of(text, self.episode.level)
+        choice = wordings_of(text, self.episode.level, self.episode.env)
         return choice[self._drawn % len(choice)]
 
 

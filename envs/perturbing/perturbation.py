@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from embodio.envs.embodiment import Embodiment
-from embodio.envs.perturbing.mujoco_world import MujocoWorld
+from embodio.envs.perturbing.mujoco_world import HasMujocoWorld, MujocoWorld
 
 LEVELS = (1, 2, 3, 4, 5)
 
@@ -42,11 +43,23 @@ class Perturbation:
 
     Attributes:
         needs_mujoco: whether it changes a MuJoCo scene, so that the environment must give one.
+        needs_numbers: whether it changes actions, which have to be numbers for that, not words.
         training_levels: highest level that is drawn for domain randomisation; what is above is held out.
     """
 
     needs_mujoco: ClassVar[bool] = False
+    needs_numbers: ClassVar[bool] = False
     training_levels: ClassVar[int] = 5
+
+    @classmethod
+    def lacks(cls, env: gymnasium.Env[Any, Any]) -> str:
+        """Why it cannot be in an environment; "" if it can."""
+        embodiment: Embodiment = env.get_wrapper_attr("embodiment")
+        if cls.needs_mujoco and not isinstance(env.unwrapped, HasMujocoWorld):
+            return "the environment gives no MuJoCo scene (it has no method mujoco_world)"
+        if cls.needs_numbers and any(dimension.words for dimension in embodiment.action.dimensions):
+            return "actions are words here, not numbers"
+        return ""
 
     def __init__(self, episode: PerturbedEpisode) -> None:
         """Draws whatever is fixed for the episode.

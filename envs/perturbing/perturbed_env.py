@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import EnvError
+from embodio.envs.interleaved_prompt import InterleavedPrompt, as_text, interleave
 from embodio.envs.perturbations import PERTURBATIONS
 from embodio.envs.perturbing.conditions import PerturbationError, levels
 from embodio.envs.perturbing.mujoco_world import HasMujocoWorld, MujocoWorld, Nominal
@@ -39,18 +40,16 @@ class PerturbedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
                 training; what is held out for evaluation is never drawn.
 
         Raises:
-            PerturbationError: a perturbation is not known, or needs a MuJoCo scene that the environment lacks.
+            PerturbationError: a perturbation is not known, or the environment cannot have it.
         """
         super().__init__(env)
         self._name, self._randomise = name, randomise
         self._levels = levels(condition)
-        scenic = [one for one in self._levels if PERTURBATIONS[one].needs_mujoco]
-        if scenic and not isinstance(env.unwrapped, HasMujocoWorld):
-            others = [one for one in PERTURBATIONS if not PERTURBATIONS[one].needs_mujoco]
-            raise PerturbationError(
-                f"{name}: {', '.join(scenic)} change a MuJoCo scene, which this environment does not give (it has no "
-                f"method mujoco_world). Without one there are {', '.join(others)}"
-            )
+        missing = {one: why for one, kind in PERTURBATIONS.items() if (why := kind.lacks(env))}
+        for one in self._levels:
+            if one in missing:
+                possible = ", ".join(other for other in PERTURBATIONS if other not in missing)
+                raise PerturbationError(f"{name} cannot have {one}: {missing[one]}. It can have {possible}")
         self._nominal: Nominal | None = None
         self._active: list[Perturbation] = []
         self._seen = 0
@@ -129,7 +128,14 @@ class PerturbedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
             for camera in embodiment.cameras:
                 if camera.name in changed:
                     changed[camera.name] = one.image(changed[camera.name], camera.name, self._seen)
-            if isinstance(changed.get("instruction"), str):
-                changed["instruction"] = one.instruction(changed["instruction"])
+            changed["instruction"] = _in_other_words(one, changed["instruction"])
         self._seen += 1
         return changed
+
+
+def _in_other_words(one: Perturbation, instruction: str | InterleavedPrompt) -> str | InterleavedPrompt:
+    """An instruction as a perturbation says it; its pictures, if it has some, stay where the words want them."""
+    if isinstance(instruction, str):
+        return one.instruction(instruction)
+    text, images = as_text(instruction)
+    return interleave(one.instruction(text), images)

@@ -39,7 +39,8 @@ class PointNavEnv(MinigridEnv):
         instruction: the same text in every episode.
     An action is float32 [1], the place of a word in `WORDS`. "forward" moves one cell, "left" and "right" turn by 90
     degrees. "stop" ends the episode: in success (`info["success"]`) on the goal, elsewhere in failure. The goal is a
-    reachable cell, drawn with the seed, as is the map.
+    reachable cell, drawn with the seed, as is the map. `info["path"]` is the length of the way so far and
+    `info["shortest"]` that of the shortest one from the start to the goal, in metres.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class PointNavEnv(MinigridEnv):
         low, high = (np.array([getattr(d, end) for d in self.embodiment.state], np.float32) for end in ("low", "high"))
         self.observation_space = observation_space(self.embodiment, cameras, spaces.Box(low, high, dtype=np.float32))
         self.goal: Cell = (0, 0)
+        self._walked, self._shortest = 0, 0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -79,9 +81,11 @@ class PointNavEnv(MinigridEnv):
         for place, thing in enumerate(cells.grid):
             if thing is not None and thing.type == "goal":
                 cells.grid[place] = None
-        others = sorted(self.reachable() - {self.cell})
+        distances = self.distances()
+        others = sorted(distances.keys() - {self.cell})
         self.goal = others[int(self.np_random.integers(len(others)))]
-        return self._observe(), info
+        self._walked, self._shortest = 0, distances[self.goal]
+        return self._observe(), info | self._lengths()
 
     def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Executes one word.
@@ -90,7 +94,7 @@ class PointNavEnv(MinigridEnv):
             action: float32 [1], the place of the word.
 
         Returns:
-            observation, reward (1.0 on success, else 0.0), terminated, truncated, info with "success".
+            observation, reward (1.0 on success, else 0.0), terminated, truncated, info with "success" and the lengths.
 
         Raises:
             InvalidAction: the shape is wrong, or the number is not finite or outside the limits.
@@ -98,12 +102,15 @@ class PointNavEnv(MinigridEnv):
         command = checked_action(action, self.embodiment.action.dimensions)
         self.last_word = round(float(command[0]))
         word = WORDS[self.last_word]
+        before = self.cell
         if word != "stop":
             self.grid.step(_NUMBERS[word])
+        self._walked += self.cell != before
         self._steps += 1
         success = word == "stop" and self.cell == self.goal
         truncated = self.horizon is not None and self._steps >= self.horizon
-        return self._observe(), float(success), word == "stop", truncated, {"success": success}
+        info = {"success": success} | self._lengths()
+        return self._observe(), float(success), word == "stop", truncated, info
 
     @property
     def cell(self) -> Cell:
@@ -116,16 +123,19 @@ class PointNavEnv(MinigridEnv):
         thing = self.grid.grid.get(*cell)
         return thing is None or bool(thing.can_overlap())
 
-    def reachable(self) -> set[Cell]:
-        """The cells that the agent can walk to, its own included."""
-        found, waiting = {self.cell}, deque([self.cell])
+    def distances(self) -> dict[Cell, int]:
+        """The cells that the agent can walk to, its own included, and how many steps each is away."""
+        found, waiting = {self.cell: 0}, deque([self.cell])
         while waiting:
             x, z = waiting.popleft()
-            beyond = {(x + dx, z + dz) for dx, dz in STEPS} - found
-            free = {cell for cell in beyond if self.is_free(cell)}
-            found |= free
-            waiting.extend(free)
+            for cell in ((x + dx, z + dz) for dx, dz in STEPS):
+                if cell not in found and self.is_free(cell):
+                    found[cell] = found[x, z] + 1
+                    waiting.append(cell)
         return found
+
+    def _lengths(self) -> dict[str, float]:
+        return {"path": float(self._walked), "shortest": float(self._shortest)}
 
     def _observe(self) -> Observation:
         observation = super()._observe()

@@ -17,7 +17,6 @@ from embodio.model.generation import (
     Constraint,
     GenerationOptions,
     Guidance,
-    Sampling,
     all_of,
     allow_below,
     generate,
@@ -30,8 +29,8 @@ from embodio.model.network.batch import collate
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.processing.processor import Processor
 from embodio.model.processing.recordings import with_sounds_read
-from embodio.model.tasks.base.family import A, Family, Output
-from embodio.model.tasks.base.requests import box_of, require_options, require_request
+from embodio.model.tasks.base.family import A, Family, Output, with_answer
+from embodio.model.tasks.base.requests import box_of, require_able, require_options, require_request, sampled
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.families import family_named
@@ -123,7 +122,8 @@ class Engine:
             guidance: scale of classifier-free guidance for images and sounds, 0 for none.
 
         Returns:
-            The annotations with their answers; an `AnswerError` in place of one that cannot be read.
+            The annotations with their answers; an `AnswerError` in place of one that cannot be read. A family with
+            `scored` also says how likely each choice is.
 
         Raises:
             TaskError: nothing is given, an annotation has a field of a wrong type or lacks the image or sound that it
@@ -144,7 +144,21 @@ class Engine:
         else:
             made = self._sound_out(examples, 1, sampled(options, kind.top_p), seeds, guidance)
             written = [sound[0, :, :, 0].float().cpu().numpy() for sound in made]
-        return [kind.read(one, own, self.task_codec) for one, own in zip(written, asked, strict=True)]
+        answers = [kind.read(one, own, self.task_codec) for one, own in zip(written, asked, strict=True)]
+        return self._scored(kind, asked, examples, answers) if kind.scored else answers
+
+    def _scored(
+        self, family: Family[A], asked: Sequence[A], examples: Sequence[Example], answers: list[A | AnswerError]
+    ) -> list[A | AnswerError]:
+        """The answers with the log-probability of each of their choices, where there are choices."""
+        choices = [family.choices(one) for one in asked]
+        if not any(choices):
+            return answers
+        found: list[A | AnswerError] = []
+        for one, own, loss in zip(answers, choices, self._score(examples, choices, "sum", 1), strict=True):
+            scores = dict(zip(own, (-loss).tolist(), strict=True))
+            found.append(one if isinstance(one, AnswerError) else with_answer(one, scores=scores))
+        return found
 
     def _answered(
         self,
@@ -245,7 +259,7 @@ class Engine:
         threshold: float | None = None,
     ) -> list[Written]:
         """Generates text; `form` is the task's constraint over all rows, `threshold` that of the location rule."""
-        self._require_ready("text")
+        require_able(self.model, "text")
         form = form if self.constrained else None
         legal = [allow_below(self.vocabulary.size), form, options.constraint]
         constraint = all_of(*(one for one in legal if one is not None))
@@ -265,7 +279,7 @@ class Engine:
         self, examples: Sequence[Example], answers: Sequence[Sequence[str]], reduction: Reduction, end_ids: EndIds
     ) -> list[Floats]:
         """Losses float32 [K] of the answers to each example."""
-        self._require_ready("text")
+        require_able(self.model, "text")
         losses: list[Floats] = []
         ids = [[self.vocabulary.encode(answer) for answer in own] for own in answers]
         for start, part, own in self._parts(examples, 0):
@@ -297,7 +311,7 @@ class Engine:
         self, examples: Sequence[Example], options: GenerationOptions, seeds: Seeds, guidance: float = 0.0
     ) -> list[Floats]:
         """Generates images; float32 [H, W, 3] in [0, 1] of the tokeniser's size."""
-        self._require_ready("image")
+        require_able(self.model, "image")
         away = self._guidance("image", guidance)
         drawn: list[Floats] = []
         for _, part, own in self._parts(examples, seeds):
@@ -309,7 +323,7 @@ class Engine:
         self, examples: Sequence[Example], segments: int, options: GenerationOptions, seeds: Seeds, guidance: float
     ) -> list[Tensor]:
         """Generates sound; joined normalised log-mel spectrograms [1, T, M, 1] of all segments."""
-        self._require_ready("audio")
+        require_able(self.model, "audio")
         away = self._guidance("audio", guidance)
         made: list[Tensor] = []
         for _, part, own in self._parts(examples, seeds):
@@ -347,17 +361,6 @@ class Engine:
         device = self.model.table("text").device
         return {key: value.to(device) for key, value in collate(features).items()}
 
-    def _require_ready(self, modality: str) -> None:
-        if self.model.training:
-            raise TaskError("model: it is in training mode; call model.eval() first")
-        if modality not in self.model.targets:
-            raise TaskError(f"model: this task makes {modality}, but the model makes {list(self.model.targets)} only")
-        if modality != "text" and modality not in self.model.tokenizers:
-            raise TaskError(
-                f"model: this task makes {modality}, for which the model's tokeniser is needed; "
-                "load it with tokenizers=True"
-            )
-
     def _require_some(self, name: str, given: Sequence[object]) -> int:
         """Checks that an input is a non-empty list; returns its length."""
         single = isinstance(given, (str, bytes, Mapping)) or (isinstance(given, np.ndarray) and given.ndim < 2)
@@ -389,11 +392,3 @@ class Engine:
 def _shift(constraint: Constraint, start: int) -> Constraint:
     """The constraint with row numbers offset by `start`."""
     return lambda tokens, rows: constraint(tokens, rows + start)
-
-
-def sampled(options: GenerationOptions | None, top_p: float) -> GenerationOptions:
-    """The given options, or top-p sampling if there are none."""
-    if options is None:
-        return GenerationOptions(sampling=Sampling(top_p=top_p))
-    require_options(options)
-    return options

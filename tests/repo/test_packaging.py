@@ -97,8 +97,8 @@ def test_base_is_free_of_tensorflow() -> None:
     base = " ".join(PROJECT["project"]["dependencies"])
     assert not re.search(r"tensorflow|rlds|tfds", base)
     extras = set(PROJECT["project"]["optional-dependencies"])
-    # Tests have stand-ins for the first two; those of Ray are slow; ALOHA brings 130 MB for two environments.
-    aside = {"wandb", "trackio", "ray", "aloha"}
+    # Tests have stand-ins for the first two; ALOHA brings 130 MB for two environments.
+    aside = {"wandb", "trackio", "aloha"}
     assert extras - aside == set(script("install").EXTRAS["all"]), "`make test` installs all other extras"
 
 

@@ -195,7 +195,7 @@ def _one(kind: Any, value: Any) -> Any:
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     if kind in (str, Path):
-        if isinstance(value, str if kind is Path else bool | int | float):
+        if isinstance(value, str if kind is Path else bool | int | float) and value != "":
             return kind(value)
     elif kind is bool:
         if str(value).lower() in _WORDS:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from embodio.datasets.files.shards import JobShard
+from embodio.envs import make_env
 from embodio.envs.perturbing.conditions import PerturbationError, conditions
 from embodio.train.command_line.schema import UsageError
 
@@ -36,3 +37,29 @@ def require_conditions(text: str, level: int) -> tuple[str, ...]:
         return conditions(text, level)
     except PerturbationError as error:
         raise UsageError(str(error)) from error
+
+
+def conditions_here(env: str, text: str, level: int, seed: int) -> tuple[str, ...]:
+    """The conditions that an environment can have, where "all" means all of them; says what that leaves out.
+
+    Args:
+        env: name of the environment.
+        text: the setting.
+        level: of perturbations without one.
+        seed: of the first episode.
+
+    Raises:
+        EnvError: the environment cannot have one that is named.
+    """
+    from rich.console import Console
+
+    from embodio.envs.perturbing.possible import possible_conditions
+
+    made = make_env(env)
+    try:
+        found = possible_conditions(text, level, made, env, seed)
+    finally:
+        made.close()
+    if found.left_out:
+        Console(stderr=True, highlight=False).print(f"{env}: {found.note}", markup=False, soft_wrap=True)
+    return found.conditions

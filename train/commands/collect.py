@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from embodio.agent.errors import AgentError
 from embodio.datasets.errors import DatasetError
 from embodio.envs.errors import EnvError
-from embodio.envs.perturbing.conditions import conditions
 from embodio.train.command_line.arguments import with_list
 from embodio.train.command_line.cli import run as run_command
-from embodio.train.command_line.job_settings import require_conditions, require_out, require_shard
+from embodio.train.command_line.job_settings import conditions_here, require_conditions, require_out, require_shard
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, require_ranges
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class CollectConfig:
         workers: processes that record at the same time.
         keep_failures: keep episodes in which the expert failed.
         randomise: perturbations for domain randomisation, such as camera,light,wording, each drawn for every episode
-            from none up to its level; all randomises everything. "" randomises nothing.
+            from none up to its level; all means all that the environment can have. "" randomises nothing.
         level: highest level, 1 to 5, of perturbations without one of their own, as in camera:5,light.
         engine: who plays, local (processes of this machine) or ray (a cluster, which shares the folder).
         shard: part of the episodes that this command records, such as 2/8 for every eighth from the second on, in a
@@ -125,7 +124,8 @@ def record(config: CollectConfig) -> int:
 
     from embodio.datasets.recording.collect import collect
 
-    randomise = "+".join(conditions(config.randomise, config.level))
+    chosen = conditions_here(config.env, config.randomise, config.level, config.seed) if config.randomise else ()
+    randomise = "+".join(chosen)
     summary = collect(
         config.env,
         config.episodes,

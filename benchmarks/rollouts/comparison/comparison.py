@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from embodio.benchmarks.errors import ComparisonError
 from embodio.benchmarks.rollouts.comparison.runs import AgentRuns
-from embodio.benchmarks.rollouts.results import EpisodeRow
+from embodio.benchmarks.rollouts.summary import EpisodeRow
 from embodio.benchmarks.statistics.paired import PairedTable, mcnemar_exact, newcombe_interval
 from embodio.benchmarks.statistics.sequential import anytime_p_values
 from embodio.benchmarks.statistics.verdicts import Rule, Verdict, holm, verdict

@@ -8,7 +8,7 @@ from typing import Any
 from embodio.benchmarks.errors import ComparisonError
 from embodio.benchmarks.rollouts.comparison.comparison import Pairing, p_value_of, paired
 from embodio.benchmarks.rollouts.comparison.runs import AgentRuns
-from embodio.benchmarks.rollouts.results import Summary, summarise
+from embodio.benchmarks.rollouts.summary import Summary, summarise
 from embodio.benchmarks.statistics.paired import newcombe_interval
 from embodio.benchmarks.statistics.verdicts import holm
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from embodio.benchmarks.errors import ComparisonError
 from embodio.benchmarks.rollouts.play import RESULTS
-from embodio.benchmarks.rollouts.results import EpisodeRow, Results
+from embodio.benchmarks.rollouts.results import Results
+from embodio.benchmarks.rollouts.summary import EpisodeRow
 
 
 @dataclass(frozen=True)

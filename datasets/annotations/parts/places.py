@@ -13,7 +13,6 @@ Ints = npt.NDArray[np.int64]
 
 _FINER = 5  # points of an outline to a pixel, along each side
 _OFFSET, _DIGIT, _MORE, _NEGATIVE = 48, 5, 0x20, 0x10  # of a character of run lengths
-_SPILL = 1.0  # pixels that a box may stick out, as the tolerance of `annotation_of`
 _MOST_PIXELS = 1 << 28
 
 
@@ -35,21 +34,6 @@ def box_of_outline(outline: Sequence[float]) -> list[float]:
         raise ValueError(f"an outline of {len(outline)} numbers, expected x and y of at least two points")
     columns, rows = [float(one) for one in outline[::2]], [float(one) for one in outline[1::2]]
     return [min(rows), min(columns), max(rows), max(columns)]
-
-
-def fault_of_box(box: Sequence[float], size: tuple[float, float] | None) -> str:
-    """Why (y1, x1, y2, x2) is not a box inside an image of (height, width); "" if it is one.
-
-    Without a size only the area is looked at.
-    """
-    if not np.isfinite(box).all():
-        return "a box with a number that is undefined"
-    top, left, bottom, right = box
-    if bottom <= top or right <= left:
-        return "a box without an area"
-    if size is not None and (min(top, left) < -_SPILL or bottom > size[0] + _SPILL or right > size[1] + _SPILL):
-        return "a box outside its image"
-    return ""
 
 
 def mask_of(segmentation: Any, size: tuple[int, int]) -> Bools:

@@ -22,6 +22,7 @@ from embodio.model.example import Image
 from embodio.model.processing.media_files import MediaError
 from embodio.model.tasks.base.family import Annotation, InputMedia
 from embodio.model.tasks.locations.labelled import BODY_PARTS, Keypoints
+from embodio.model.tasks.locations.places import fault_of_box
 from embodio.model.tasks.locations.spatial import CameraPose, Cuboid
 
 MEDIA = ("image", "image_history", "audio", "audio_history", "video")
@@ -109,6 +110,8 @@ def _add(value: Any, total: hashlib._Hash) -> None:
     elif isinstance(value, np.ndarray):
         total.update(f"{value.dtype} {value.shape}".encode())
         total.update(np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, Mapping):
+        _add(sorted(value.items()), total)
     elif isinstance(value, list | tuple):
         total.update(f"{len(value)}".encode())
         for one in value:
@@ -250,11 +253,11 @@ def _require_inside(boxes: Floats, image: Image | None, where: str) -> None:
     """Raises AnnotationError for boxes without an image, without an area, or outside their image."""
     if image is None:
         raise AnnotationError(f"{where}: there is not an image that it lies in")
-    limits = np.array([*image.shape[:2]] * 2, dtype=np.float32)
-    for box in boxes.reshape(-1, 4):
-        if (box < -1).any() or (box > limits + 1).any() or (box[2:] <= box[:2]).any():
-            size = f"{image.shape[0]} x {image.shape[1]} pixels"
-            raise AnnotationError(f"{where}: {box.tolist()} (y1, x1, y2, x2) is not a box inside an image of {size}")
+    height, width = int(image.shape[0]), int(image.shape[1])
+    for box in boxes[~np.isnan(boxes).any(axis=-1)].reshape(-1, 4).tolist():
+        if fault_of_box(box, (height, width)):
+            size = f"{height} x {width} pixels"
+            raise AnnotationError(f"{where}: {box} (y1, x1, y2, x2) is not a box inside an image of {size}")
 
 
 def _require_same_size(found: npt.NDArray[Any], image: Image | None, where: str) -> None:

@@ -17,6 +17,7 @@ _BEHIND = 0.10  # m of depth
 _SIDES = {"to the left of": "left", "to the right of": "right"}
 _PLACES = (("on the left", 0.0, 0.30), ("in the middle", 0.38, 0.62), ("on the right", 0.70, 1.0))
 """Answers to where a thing is, with the columns of its middle as fractions of the width; between them nobody asks."""
+_GAP = 0.08  # between two places
 _LOOKS = {"metal": "shiny", "glass": "transparent"}
 
 
@@ -153,6 +154,12 @@ def article(noun: str) -> str:
 def plural(shape: str) -> str:
     """Such as "boxes"."""
     return _PLURALS.get(shape, f"{shape}s")
+
+
+def places_of(x: float) -> tuple[str, ...]:
+    """Where a thing is whose middle is at a share of the width: one place, or two where it is between them."""
+    place = _place(x)
+    return (place,) if place is not None else tuple(n for n, low, high in _PLACES if low - _GAP < x < high + _GAP)
 
 
 def _place(x: float) -> str | None:

@@ -10,7 +10,8 @@ import numpy as np
 
 from embodio.datasets.corpus.encoding import depth_png, facts, jpeg, png, view_facts
 from embodio.datasets.corpus.robots import require_robosuite
-from embodio.datasets.corpus.robots.stage import ROBOT, STAGES, Shot, stage
+from embodio.datasets.corpus.robots.photographer import ROBOT, Shot
+from embodio.datasets.corpus.robots.stage import STAGES, stage
 from embodio.datasets.corpus.scenes.wording import article, joined
 from embodio.datasets.corpus.source import CorpusItem, CorpusPlan, CorpusRequest, LeftOut, generator_of
 from embodio.envs.errors import SimulatorError

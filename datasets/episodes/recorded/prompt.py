@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from embodio.datasets.episodes.features import METADATA, ImageFeature, SequenceFeature, TensorFeature, TextFeature
+from embodio.datasets.episodes.features import (
+    METADATA,
+    EpisodeFeatures,
+    ImageFeature,
+    SequenceFeature,
+    TensorFeature,
+    TextFeature,
+)
 from embodio.datasets.episodes.recorded.sound import FASTEST
 from embodio.datasets.episodes.source import EpisodeView
 from embodio.datasets.errors import CollectionError, FeatureError
@@ -40,6 +48,11 @@ def prompt_sequences() -> dict[str, SequenceFeature]:
         _LENGTHS: number,
         _RATES: number,
     }
+
+
+def with_prompts(features: EpisodeFeatures) -> EpisodeFeatures:
+    """The features of episodes whose instructions may hold more than words."""
+    return replace(features, sequences={**features.sequences, **prompt_sequences()})
 
 
 def prompt_values(instruction: Any) -> dict[str, Any]:

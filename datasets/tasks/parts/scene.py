@@ -57,7 +57,7 @@ class Scene:
     ) -> None:
         self._policy_format, self._episode, self._action_key = policy_format, episode, action_key
         self._state, self._augmentation = state, augmentation
-        self._wording = ""
+        self._wording, self._own = "", True
         self._slide: Slide | None = None
         if augmentation is not None and augmentation.slide is not None:
             form, actions = policy_format, episode.array(action_key)
@@ -73,14 +73,14 @@ class Scene:
         self._wording = drawn_wording(self._episode, step, generator)
 
     def reword(self, words: str) -> None:
-        """Gives `instruction` other words than the recorded ones."""
-        self._wording = words
+        """Gives `instruction` words for something else than what the episode does."""
+        self._wording, self._own = words, False
 
     @property
     def instruction(self) -> str:
         """The instruction in the drawn paraphrase, after augmentation; may be empty."""
         words = self._wording
-        return words if self._augmentation is None else self._augmentation.instruction(words)
+        return words if self._augmentation is None else self._augmentation.instruction(words, self._own)
 
     def recorded_parts(self) -> list[Any] | None:
         """The instruction as words, images and sounds in order; None if it is words only, or only words are read.

@@ -64,11 +64,20 @@ class SpokenInstructions:
             FeatureError: nothing means this instruction.
             CorruptRecordError: the sound is damaged.
         """
-        found = self._said.get(instruction)
-        if found is None:
-            raise FeatureError(f"{self._place}: nothing said there means {instruction!r}, only {', '.join(self._said)}")
+        found = self._meaning(instruction)
         chosen = found[number % len(found) if generator is None else int(generator.integers(len(found)))]
         sound = self._source.record(chosen).sound
         if sound is None:
             raise FeatureError(f"{self._place}: record {chosen} has no sound")
         return sound.load()
+
+    def words(self, instruction: str, number: int) -> str:
+        """The words of the sound of that number that means an instruction; raises FeatureError as `said`."""
+        found = self._meaning(instruction)
+        return self._source.record(found[number % len(found)]).transcript
+
+    def _meaning(self, instruction: str) -> list[int]:
+        found = self._said.get(instruction)
+        if found is None:
+            raise FeatureError(f"{self._place}: nothing said there means {instruction!r}, only {', '.join(self._said)}")
+        return found

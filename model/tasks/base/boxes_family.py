@@ -5,15 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import ClassVar, TypeVar
 
 from embodio.model.tasks.base.family import Annotation, Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.grammar import Rule
+from embodio.model.tasks.locations.places import Boxes
 from embodio.model.tasks.parsers import parse_boxes
 
 PLACES_TOKENS = 256
@@ -31,7 +29,7 @@ class BoxesItem(Annotation):
         scores: in an answer, how certain each box is; None where only the order says so, the most certain first.
     """
 
-    boxes: npt.NDArray[np.float32] | None = None
+    boxes: Boxes | None = None
     labels: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     scores: tuple[float, ...] | None = None
@@ -45,6 +43,7 @@ class BoxesFamily(Family[B]):
 
     tokens = PLACES_TOKENS
     answer = ("boxes", "labels")
+    may_be_empty: ClassVar[tuple[str, ...]] = ("labels",)
     needs = ("image",)
 
     def named(self, annotation: B) -> bool:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from embodio.model.example import Example, Image, Sound
 from embodio.model.generation import Constraint
+from embodio.model.tasks.base.sense import require_filled, require_sense
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import Rule
@@ -78,9 +79,11 @@ class Family(ABC, Generic[A]):
         tokens: default limit of tokens of an answer, including the end; None for the network's limit.
         top_p: default top-p for sampling images and sounds (paper, appendix D).
         answer: the fields of the annotation that are the answer; a request has their defaults.
+        may_be_empty: the fields that may hold nothing, such as the boxes of an image in which there is nothing.
         needs: the kinds of media that it is about, "image" and "sound", one of which a request has; empty where it may
             have none.
         fixed_answers: the texts of the answer, where these are always the same, such as "yes" and "no".
+        scored: whether a network also gives the log-probability of each choice, in the annotation's field `scores`.
         metrics: names of the metrics by which answers are judged, see `embodio.datasets.metrics`; the first is the
             main one.
     """
@@ -93,8 +96,10 @@ class Family(ABC, Generic[A]):
     tokens: ClassVar[int | None] = None
     top_p: ClassVar[float] = 0.95
     answer: ClassVar[tuple[str, ...]]
+    may_be_empty: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
     fixed_answers: ClassVar[tuple[str, ...]] = ()
+    scored: ClassVar[bool] = False
     metrics: ClassVar[tuple[str, ...]] = ()
 
     def group(self, annotation: A) -> str:
@@ -149,8 +154,11 @@ class Family(ABC, Generic[A]):
 
         Raises:
             PromptError: the slots of the wording are not those that the family fills.
+            TaskError: a slot is filled with nothing.
         """
-        words = fill(wording, **self.slots(annotation, codec))
+        slots = self.slots(annotation, codec)
+        require_filled(slots, self.may_be_empty)
+        words = fill(wording, **slots)
         prefix = codec.vocabulary.prefix_id(self.modality, "S")
         return [prefix, *joined([*words, *self.clauses(annotation, codec)])]
 
@@ -165,8 +173,9 @@ class Family(ABC, Generic[A]):
 
         Raises:
             PromptError: the slots of the wording are not those that the family fills.
-            TaskError, LocationError: the annotation does not fit its image.
+            TaskError, LocationError: a field is empty, None or of another kind, or does not fit the image; names it.
         """
+        require_sense(annotation, annotation.media.image, () if answered else self.answer, self.may_be_empty)
         media, prompt = self.shown(annotation), self.prompt(annotation, wording, codec)
         target: Any = self.target(annotation, codec) if answered else None
         targets = {} if target is None else {f"{self.modality}_target": target}

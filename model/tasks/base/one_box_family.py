@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from embodio.model.tasks.base.family import Annotation, Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import BOX_VALUES, ItemsRule, Rule
+from embodio.model.tasks.locations.places import Box
 from embodio.model.tasks.parsers import parse_box
 
 
@@ -24,7 +22,7 @@ class OneBoxItem(Annotation):
         box: float32 [4] as (y1, x1, y2, x2) in pixels of the image; None in a request.
     """
 
-    box: npt.NDArray[np.float32] | None = None
+    box: Box | None = None
 
 
 O = TypeVar("O", bound=OneBoxItem)  # noqa: E741

@@ -1,4 +1,4 @@
-"""Requests, checked before they are written: the class of the annotation, the types of its fields, and its media."""
+"""Requests, checked before they are written: the annotation's class, types and media, the options and the network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 import numpy as np
 import numpy.typing as npt
 
-from embodio.model.generation import GenerationOptions
+from embodio.model.generation import GenerationOptions, Sampling
+from embodio.model.network.network import UnifiedIO2
 from embodio.model.tasks.base.family import A, Family, InputMedia
 from embodio.model.tasks.errors import TaskError
 
@@ -45,6 +46,27 @@ def require_options(options: object) -> None:
     """Raises TaskError unless it is GenerationOptions."""
     if not isinstance(options, GenerationOptions):
         raise TaskError(f"options: expected GenerationOptions, found {_found(options)}")
+
+
+def sampled(options: GenerationOptions | None, top_p: float) -> GenerationOptions:
+    """The given options, or top-p sampling if there are none; raises TaskError for anything else."""
+    if options is None:
+        return GenerationOptions(sampling=Sampling(top_p=top_p))
+    require_options(options)
+    return options
+
+
+def require_able(model: UnifiedIO2, modality: str) -> None:
+    """Raises TaskError unless a network is in evaluation mode and makes a modality."""
+    if model.training:
+        raise TaskError("model: it is in training mode; call model.eval() first")
+    if modality not in model.targets:
+        raise TaskError(f"model: this task makes {modality}, but the model makes {list(model.targets)} only")
+    if modality != "text" and modality not in model.tokenizers:
+        raise TaskError(
+            f"model: this task makes {modality}, for which the model's tokeniser is needed; "
+            "load it with tokenizers=True"
+        )
 
 
 def box_of(name: str, box: npt.ArrayLike) -> npt.NDArray[np.float32]:

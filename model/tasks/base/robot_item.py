@@ -16,6 +16,9 @@ CLAUSES: Mapping[str, str] = {
 }
 """The clauses that may follow a wording, in this order; their wording is fixed."""
 
+WORDS_OF_ROBOT = ("instruction",)
+"""What may be empty: a recording may have no words, and training may leave them out."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RobotItem(Annotation):

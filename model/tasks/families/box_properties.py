@@ -13,6 +13,7 @@ from embodio.model.tasks.base.family import Annotation, Family, Output, token_id
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.locations.box_properties import BOX_PROPERTIES, PAIR_PROPERTIES, BoxProperty
+from embodio.model.tasks.locations.places import SPILL
 from embodio.model.tasks.parsers import parse_text
 from embodio.model.tasks.prompts.filling import Filling, groups_of
 
@@ -49,6 +50,7 @@ class MeasureBoxes(Family[Measured]):
         pair={"first": "the cup", "second": "the dog", "property": "smallest box that contains both"},
     )
     answer = ("values",)
+    may_be_empty = ("values",)
     tokens = PLACES_TOKENS
     metrics = ("value_error",)
 
@@ -77,6 +79,10 @@ class MeasureBoxes(Family[Measured]):
         shares = own.to_canvas(values, codec.fit(annotation.media.image))
         if not np.isfinite(shares).all():
             raise TaskError("values: a number is undefined; leave such objects out")
+        size = np.asarray(annotation.media.image).shape
+        spill = (1 + 2 * SPILL / min(size[:2])) ** 2 - 1  # of an area, by which a box may stick out on both sides
+        if (np.abs(own.shares(values, (size[0], size[1])) - 0.5) > 0.5 + spill).any():
+            raise TaskError(f"values: {values.tolist()} are of a box outside its image; leave such objects out")
         ids = codec.vocabulary.values_to_ids(np.clip(shares, 0, 1), codec.locations.rounding)
         return [int(one) for one in ids.reshape(-1)]
 

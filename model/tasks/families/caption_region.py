@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.base.text_family import TextFamily, TextItem
+from embodio.model.tasks.locations.places import Box
 from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
 
 
@@ -21,7 +19,7 @@ class Region(TextItem):
         box: the region, float [4] as (y1, x1, y2, x2) in pixels of the image.
     """
 
-    box: npt.NDArray[np.float32]
+    box: Box
 
 
 class CaptionRegion(TextFamily[Region]):

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.base.text_family import TextFamily, TextItem
+from embodio.model.tasks.locations.places import Box
 from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
 
 
@@ -22,7 +20,7 @@ class Category(TextItem):
         choices: the possible categories; empty for free text.
     """
 
-    box: npt.NDArray[np.float32] | None = None
+    box: Box | None = None
     choices: tuple[str, ...] = ()
 
 

@@ -38,6 +38,7 @@ class FindCuboids(Family[Objects3D]):
     needs = ("image",)
     groups = groups_of(plain={"name": "chair"})
     answer = ("cuboids",)
+    may_be_empty = ("cuboids",)
     tokens = PLACES_TOKENS
     metrics = ("cuboid_errors", "cuboid_overlap")
 

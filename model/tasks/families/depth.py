@@ -9,8 +9,9 @@ import numpy as np
 from embodio.model.example import Image
 from embodio.model.processing.image import Interpolation
 from embodio.model.tasks.base.family import Annotation, Family, Output, with_answer
-from embodio.model.tasks.base.image_family import Floats, Pixels, on_image, to_pixels
+from embodio.model.tasks.base.image_family import Pixels, on_image, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.locations.places import PixelNumbers
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -23,7 +24,7 @@ class DepthItem(Annotation):
         interpolation: interpolation when resizing the generated image to the input image.
     """
 
-    depth: Floats | None = None
+    depth: PixelNumbers | None = None
     drawn: Pixels | None = None
     interpolation: Interpolation = "nearest"
 

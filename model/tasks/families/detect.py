@@ -31,6 +31,7 @@ class Detect(BoxesFamily[Detected]):
     name = "detect"
     annotation = Detected
     groups = groups_of(plain={}, listed={"names": '"cup", "dog"'})
+    may_be_empty = ("boxes", "labels")
     metrics = ("box_ap", "grit_localisation")
 
     def group(self, annotation: Detected) -> str:

@@ -49,6 +49,7 @@ class FindEvents(Family[Events]):
     needs = ("image", "sound")
     groups = groups_of(action={"name": "opening a door"}, actions={}, sound={"name": "dog barking"}, sounds={})
     answer = ("spans", "labels")
+    may_be_empty = ("spans", "labels")
     tokens = PLACES_TOKENS
     metrics = ("time_overlap",)
 
@@ -65,11 +66,13 @@ class FindEvents(Family[Events]):
         """Two value tokens and the name of each event.
 
         Raises:
-            TaskError: the numbers of names and spans differ.
+            TaskError: the numbers of names and spans differ, or an event ends before it begins.
             LocationError: a time is outside the video or sound.
         """
         if annotation.spans is None:
             return None
+        if (annotation.spans[:, 1] < annotation.spans[:, 0]).any():
+            raise TaskError(f"spans: got {annotation.spans.tolist()}, where one ends before it begins; sort its times")
         if len(annotation.labels) != len(annotation.spans) or not all(label.strip() for label in annotation.labels):
             raise TaskError(f"labels: {annotation.labels} for {len(annotation.spans)} spans; give a name for each")
         ids = codec.locations.numbers_to_ids(annotation.spans, _times(annotation)).tolist()
@@ -93,6 +96,8 @@ class FindEvents(Family[Events]):
 
 
 def _times(annotation: Events) -> ValueRange:
+    if not annotation.seconds > 0:
+        raise TaskError(f"seconds: got {annotation.seconds}, expected the length of the video or sound, above 0")
     return ValueRange("time in seconds", 0.0, annotation.seconds)
 
 

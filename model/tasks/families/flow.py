@@ -11,6 +11,7 @@ from embodio.model.processing.image import Interpolation
 from embodio.model.tasks.base.family import Annotation, Family, Output, with_answer
 from embodio.model.tasks.base.image_family import Floats, Pixels, on_image, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.locations.places import PixelNumbers
 
 LARGEST_MOVE = 0.25
 """The largest movement that is drawn, as a share of the longer side; larger ones are drawn as this. A choice of this
@@ -27,7 +28,7 @@ class FlowItem(Annotation):
         interpolation: interpolation when resizing the generated image to the main image.
     """
 
-    flow: Floats | None = None
+    flow: PixelNumbers | None = None
     drawn: Pixels | None = None
     interpolation: Interpolation = "nearest"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from embodio.model.tasks.base.image_family import ImageFamily, ImageItem
-from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
+from embodio.model.tasks.base.robot_item import WORDS_OF_ROBOT, RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.prompts.filling import Filling, groups_of
 
@@ -28,6 +28,7 @@ class GoalImageFamily(ImageFamily[Goal]):
     name = "goal_image"
     annotation = Goal
     groups = groups_of(goal={"instruction": "lift the cube"}, sub_goal={"instruction": "lift the cube"})
+    may_be_empty = WORDS_OF_ROBOT
     metrics = ("psnr", "ssim")
 
     def group(self, annotation: Goal) -> str:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
-
 from embodio.model.tasks.base.family import InputMedia, Output, with_answer
 from embodio.model.tasks.base.image_family import ImageFamily, ImageItem, on_image, region, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
+from embodio.model.tasks.locations.places import Box
 from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
 
 
@@ -24,7 +22,7 @@ class Inpainted(ImageItem):
         name: name of the object in the region.
     """
 
-    box: npt.NDArray[np.float32]
+    box: Box
     name: str
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from embodio.model.tasks.base.family import Family, Output, token_ids, with_answer
-from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
+from embodio.model.tasks.base.robot_item import WORDS_OF_ROBOT, RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.parsers import parse_text
@@ -37,6 +37,7 @@ class JudgeAction(Family[ActionJudged]):
     answer = ("right",)
     tokens = 4
     fixed_answers = (YES, NO)
+    may_be_empty = WORDS_OF_ROBOT
     metrics = ("judgement",)
 
     def slots(self, annotation: ActionJudged, codec: TaskCodec) -> Mapping[str, Filling]:

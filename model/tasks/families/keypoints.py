@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from embodio.model.generation import Constraint, allow_by_step
 from embodio.model.tasks.base.family import Annotation, Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import keypoint_steps
 from embodio.model.tasks.locations.labelled import Keypoints, write_keypoints
+from embodio.model.tasks.locations.places import Box
 from embodio.model.tasks.parsers import parse_keypoints
 from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
 from embodio.model.tokens.vocabulary import Prompt
@@ -29,7 +27,7 @@ class Person(Annotation):
         forced: whether an answer gives a location for every part, in order (paper, appendix E.3).
     """
 
-    box: npt.NDArray[np.float32]
+    box: Box
     keypoints: Keypoints | None = None
     forced: bool = True
 

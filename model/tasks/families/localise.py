@@ -32,6 +32,7 @@ class Localise(BoxesFamily[Localised]):
     name = "localise"
     annotation = Localised
     groups = groups_of(named={"name": "cup"}, unnamed={"name": "cup"})
+    may_be_empty = ("boxes", "labels")
     metrics = ("grit_localisation", "box_ap")
 
     def group(self, annotation: Localised) -> str:

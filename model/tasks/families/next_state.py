@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from embodio.model.tasks.base.family import Family, Output, token_ids, with_answer
-from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
+from embodio.model.tasks.base.robot_item import WORDS_OF_ROBOT, RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.parsers import parse_text
@@ -33,6 +33,7 @@ class NextStateFamily(Family[StateAhead]):
     annotation = StateAhead
     groups = groups_of(plain={"instruction": "lift the cube", "count": "4"})
     answer = ("later",)
+    may_be_empty = WORDS_OF_ROBOT
     metrics = ("state_error",)
 
     def slots(self, annotation: StateAhead, codec: TaskCodec) -> Mapping[str, Filling]:

@@ -14,6 +14,7 @@ from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import values_steps
 from embodio.model.tasks.locations.codec import ValueRange
+from embodio.model.tasks.locations.places import Point
 from embodio.model.tasks.parsers import parse_text, parse_values
 from embodio.model.tasks.prompts.filling import Filling, groups_of
 
@@ -30,7 +31,7 @@ class PointNormal(Annotation):
         normal: float32 [3], (x, y, z) of length 1, in the axes of the normals of `NormalsItem`; None in a request.
     """
 
-    point: npt.NDArray[np.float32]
+    point: Point
     normal: npt.NDArray[np.float32] | None = None
 
 

@@ -13,6 +13,7 @@ from embodio.model.tasks.base.family import Annotation, Family, Output, with_ans
 from embodio.model.tasks.base.image_family import Floats, Pixels, on_image, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import TaskError
+from embodio.model.tasks.locations.places import PixelNumbers
 from embodio.model.tasks.prompts.filling import Filling, groups_of
 
 AXES = "xyz"
@@ -33,7 +34,7 @@ class NormalsItem(Annotation):
         interpolation: interpolation when resizing the generated image to the input image.
     """
 
-    normals: Floats | None = None
+    normals: PixelNumbers | None = None
     colours: str = AXES
     drawn: Pixels | None = None
     interpolation: Interpolation = "nearest"

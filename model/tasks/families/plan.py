@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from embodio.model.tasks.base.family import Family, Output, ids_before_end, with_answer
-from embodio.model.tasks.base.robot_item import RobotItem, robot_clauses
+from embodio.model.tasks.base.robot_item import WORDS_OF_ROBOT, RobotItem, robot_clauses
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.prompts.filling import Filling, groups_of
 
@@ -29,6 +29,7 @@ class PlanFamily(Family[Planned]):
     annotation = Planned
     groups = groups_of(plain={"instruction": "lift the cube"})
     answer = ("actions",)
+    may_be_empty = WORDS_OF_ROBOT
     metrics = ("next_tokens",)
 
     def slots(self, annotation: Planned, codec: TaskCodec) -> Mapping[str, Filling]:

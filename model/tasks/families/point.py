@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from embodio.model.generation import Constraint, allow_by_step
 from embodio.model.tasks.base.family import Annotation, Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError
 from embodio.model.tasks.grammar import values_steps
+from embodio.model.tasks.locations.places import Point
 from embodio.model.tasks.parsers import parse_values
 from embodio.model.tasks.prompts.filling import Filling, groups_of
 
@@ -29,7 +27,7 @@ class Pointed(Annotation):
     """
 
     expression: str
-    point: npt.NDArray[np.float32] | None = None
+    point: Point | None = None
 
 
 class PointOut(Family[Pointed]):

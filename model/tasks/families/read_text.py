@@ -14,6 +14,7 @@ class ReadText(BoxesFamily[BoxesItem]):
 
     name = "read_text"
     annotation = BoxesItem
+    may_be_empty = ("boxes", "labels")
     metrics = ("text_spotting", "grit_localisation")
 
     def form(self, asked: Sequence[BoxesItem], codec: TaskCodec, longest: int) -> Sequence[Rule]:

@@ -35,6 +35,7 @@ class Reason(TextFamily[Reasoned]):
     annotation = Reasoned
     groups = groups_of(plain={"question": "Ada has 3 apples and eats one. How many are left?"})
     answer = ("text", "references", "steps")
+    may_be_empty = ("steps",)
     metrics = ("exact_match",)
 
     def slots(self, annotation: Reasoned, codec: TaskCodec) -> Mapping[str, Filling]:

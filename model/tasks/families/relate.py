@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.base.text_family import TextFamily, TextItem
+from embodio.model.tasks.locations.places import Box
 from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
 
 
@@ -25,8 +23,8 @@ class Relationship(TextItem):
         choices: the possible relationships; empty for free text.
     """
 
-    subject: npt.NDArray[np.float32]
-    object: npt.NDArray[np.float32]
+    subject: Box
+    object: Box
     subject_name: str = ""
     object_name: str = ""
     choices: tuple[str, ...] = ()

@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from embodio.model.tasks.base.boxes_family import PLACES_TOKENS
 from embodio.model.tasks.base.family import Annotation, Family, Output, token_ids, with_answer
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.grammar import BOX_VALUES, ItemsRule, Rule
+from embodio.model.tasks.locations.places import Box, Boxes
 from embodio.model.tasks.parsers import parse_text
 from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,10 +31,10 @@ class Relations(Annotation):
     """
 
     name: str
-    box: Floats | None = None
+    box: Box | None = None
     relations: tuple[str, ...] | None = None
-    subjects: Floats | None = None
-    objects: Floats | None = None
+    subjects: Boxes | None = None
+    objects: Boxes | None = None
     names: tuple[str, ...] = ()
 
 
@@ -51,6 +49,7 @@ class FindRelations(Family[Relations]):
     needs = ("image",)
     groups = groups_of(object={"name": "cup", "box": BOX}, any={"name": "cup"})
     answer = ("relations", "subjects", "objects", "names")
+    may_be_empty = ("relations", "subjects", "objects")
     tokens = PLACES_TOKENS
     metrics = ("relations_found",)
 

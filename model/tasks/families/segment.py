@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from embodio.model.example import Image
 from embodio.model.processing.image import Interpolation
 from embodio.model.tasks.base.family import Annotation, Family, Output, with_answer
 from embodio.model.tasks.base.image_family import Pixels, on_image, to_pixels
 from embodio.model.tasks.base.task_codec import TaskCodec
+from embodio.model.tasks.locations.places import Box, PixelMask, Point
 from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of, quoted
 
 
@@ -35,13 +35,13 @@ class Segmented(Annotation):
     """
 
     name: str = ""
-    box: npt.NDArray[np.float32] | None = None
-    point: npt.NDArray[np.float32] | None = None
+    box: Box | None = None
+    point: Point | None = None
     names: tuple[str, ...] = ()
     complement: bool = False
     expression: str = ""
     facing: str = ""
-    mask: npt.NDArray[np.bool_] | None = None
+    mask: PixelMask | None = None
     drawn: Pixels | None = None
     interpolation: Interpolation = "nearest"
 

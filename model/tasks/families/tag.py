@@ -16,7 +16,8 @@ class Tagged(TextItem):
     Attributes:
         choices: the possible tags; empty for free text.
         ahead: whether the action after the video is asked for.
-        scores: in an answer, how likely each tag is; None where tags are not scored.
+        scores: in an answer, how likely each tag is, such as its log-probability in nats; None where tags are not
+            scored.
     """
 
     choices: tuple[str, ...] = ()
@@ -25,13 +26,18 @@ class Tagged(TextItem):
 
 
 class Tag(TextFamily[Tagged]):
-    """Tagging and anticipation (paper, appendices D.7 and D.8): video or sound in, a short name out."""
+    """Tagging and anticipation (paper, appendices D.7 and D.8): video or sound in, a short name out.
+
+    Of given tags, each is also scored, by which items that have several tags are judged.
+    """
 
     name = "tag"
     annotation = Tagged
     needs = ("image", "sound")
     groups = groups_of(video={}, ahead={}, sound={})
+    answer = ("text", "references", "scores")
     tokens = 16
+    scored = True
     metrics = ("exact_match",)
 
     def group(self, annotation: Tagged) -> str:

@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from embodio.model.example import Image
 from embodio.model.tasks.base.family import Annotation, Family, InputMedia, Output, token_ids, with_answer
+from embodio.model.tasks.base.sense import require_places
 from embodio.model.tasks.base.task_codec import TaskCodec
 from embodio.model.tasks.errors import AnswerError, TaskError
 from embodio.model.tasks.grammar import BOX_VALUES
+from embodio.model.tasks.locations.places import Box
 from embodio.model.tasks.parsers import parse_text
 from embodio.model.tasks.prompts.filling import BOX, Filling, groups_of
 
@@ -45,14 +47,16 @@ class Track(Family[Tracked]):
     metrics = ("track_overlap",)
 
     def slots(self, annotation: Tracked, codec: TaskCodec) -> Mapping[str, Filling]:
-        """The object in the first frame."""
-        return {"box": codec.box_ids(annotation.start, frames(annotation.media)[0])}
+        """The object in the first frame; raises TaskError if it is not a box inside it."""
+        first = frames(annotation.media)[0]
+        require_places("start", Box, annotation.start, first.shape[:2])
+        return {"box": codec.box_ids(annotation.start, first)}
 
     def target(self, annotation: Tracked, codec: TaskCodec) -> list[str | int] | None:
         """Four value tokens or a word for each later frame.
 
         Raises:
-            TaskError: the numbers of boxes and later frames differ.
+            TaskError: the numbers of boxes and later frames differ, or one is not inside its frame.
         """
         if annotation.boxes is None:
             return None
@@ -62,7 +66,9 @@ class Track(Family[Tracked]):
                 f"boxes: {len(annotation.boxes)} for {len(later)} frames after the first; give one for each"
             )
         parts: list[str | int] = []
-        for box, frame in zip(annotation.boxes, later, strict=True):
+        for number, (box, frame) in enumerate(zip(annotation.boxes, later, strict=True)):
+            if not np.isnan(box).any():
+                require_places(f"boxes[{number}]", Box, box, frame.shape[:2])
             parts += [UNSEEN] if np.isnan(box).any() else codec.box_ids(box, frame)
         return parts
 

@@ -13,7 +13,8 @@ from embodio.model.generation import GenerationOptions
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD
 from embodio.model.processing.audio_features import HOP, SAMPLE_RATE
 from embodio.model.tasks.base.family import InputMedia
-from embodio.model.tasks.engine import Engine, Seeds, sampled
+from embodio.model.tasks.base.requests import require_able, sampled
+from embodio.model.tasks.engine import Engine, Seeds
 from embodio.model.tasks.errors import TaskError
 from embodio.model.tasks.families.make_sound import MakeSound, SoundItem
 from embodio.model.tasks.prompts import Template
@@ -58,7 +59,7 @@ class SoundVerbs(Engine):
         for index, before in enumerate(heard):
             if not isinstance(before, tuple | list):
                 raise TaskError(f"earlier[{index}]: expected a list of sounds, found {type(before).__name__}")
-        self._require_ready("audio")
+        require_able(self.model, "audio")
         samples = self._samples(seconds)
         asked = [
             SoundItem(media=InputMedia(audio_history=tuple(sounds)), text=text)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from embodio.benchmarks.rollouts import workers
-from embodio.benchmarks.rollouts.results import EpisodeRow
 from embodio.benchmarks.rollouts.rollout import main
+from embodio.benchmarks.rollouts.summary import EpisodeRow
 from tests.support.benchmarks.recorded import EXPERT_ENV
 from tests.support.benchmarks.rollouts import play
 from tests.support.datasets import far_engine

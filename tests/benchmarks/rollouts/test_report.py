@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,7 +16,8 @@ import pytest
 from embodio.benchmarks.rollouts.curve import cumulative, curve_svg
 from embodio.benchmarks.rollouts.latency import Latency
 from embodio.benchmarks.rollouts.report import report_html, write_report
-from embodio.benchmarks.rollouts.results import EpisodeRow, Results
+from embodio.benchmarks.rollouts.results import Results
+from embodio.benchmarks.rollouts.summary import EpisodeRow
 from embodio.benchmarks.rollouts.video import EpisodeVideo
 from tests.support.html_events import html_events
 
@@ -129,6 +131,14 @@ def test_success_at_any_step_is_shown_where_it_differs() -> None:
     assert b"success at any step" not in report_html(results, Path("nowhere"), "")
     results.rows[1] = EpisodeRow(101, "timeout", 31, 1.25, first_success=7)
     assert b"success at any step" in report_html(results, Path("nowhere"), "")
+
+
+def test_the_length_of_the_way_is_shown_where_it_is_known() -> None:
+    results = example()
+    assert b"SPL" not in report_html(results, Path("nowhere"), "")
+    results.rows = [replace(row, path=4.0, shortest=3.0) for row in results.rows]
+    page = report_html(results, Path("nowhere"), "").decode()
+    assert "0.375" in page and "arXiv 1807.06757" in page, "two of four succeed, by three quarters"
 
 
 def test_page_without_episodes() -> None:

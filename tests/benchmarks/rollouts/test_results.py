@@ -9,7 +9,8 @@ import pytest
 
 from embodio.benchmarks.errors import ResultsError
 from embodio.benchmarks.rollouts.latency import Latency
-from embodio.benchmarks.rollouts.results import EpisodeRow, Results, summarise
+from embodio.benchmarks.rollouts.results import Results
+from embodio.benchmarks.rollouts.summary import EpisodeRow, summarise
 
 SETTINGS = {"agent": "a", "env": "e", "seed": 1, "replan": None}
 AGENT = {"name": "a", "sha256": {"model.safetensors": "00"}}
@@ -40,6 +41,23 @@ def test_done_at_any_step_is_more_than_done_at_the_last() -> None:
     undone.append(EpisodeRow(4, "error", 90, 1.0, first_success=40))
     summary = summarise(undone)
     assert (summary.success_rate, summary.any_step_rate) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+
+
+def test_success_is_weighted_by_the_length_of_the_way(tmp_path: Path) -> None:
+    ways = [("success", 5.0, 5.0), ("success", 10.0, 5.0), ("failure", 3.0, 5.0), ("timeout", 99.0, 5.0)]
+    rows = [
+        EpisodeRow(seed, status, 9, 1.0, path=path, shortest=short) for seed, (status, path, short) in enumerate(ways)
+    ]
+    summary = summarise([*rows, EpisodeRow(9, "error", 0, 1.0)])
+    assert summary.spl == pytest.approx((1 + 0.5) / 4) and "SPL" in summary.definition
+    assert summary.spl_95 is not None and 0 <= summary.spl_95[0] < summary.spl < summary.spl_95[1] <= 1
+    assert summarise(rows[:1]).spl_in_words == "1.000" and summarise(rows[:1]).spl_95 is None
+    without = summarise([*rows, EpisodeRow(9, "success", 9, 1.0)])
+    assert without.spl is None and "SPL" not in without.definition
+    results = Results(dict(SETTINGS), dict(AGENT), {}, {}, None, rows)
+    results.save(tmp_path / "results.json")
+    assert Results.load(tmp_path / "results.json") == results
+    assert json.loads((tmp_path / "results.json").read_text())["summary"]["spl"] == summary.spl
 
 
 def test_without_episodes_there_is_no_rate() -> None:

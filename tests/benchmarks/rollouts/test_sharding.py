@@ -10,9 +10,10 @@ import pytest
 
 from embodio.benchmarks.errors import ResultsError
 from embodio.benchmarks.rollouts import player as player_module
-from embodio.benchmarks.rollouts.results import EpisodeRow, Results
+from embodio.benchmarks.rollouts.results import Results
 from embodio.benchmarks.rollouts.rollout import RolloutConfig, main
 from embodio.benchmarks.rollouts.sharding import merge
+from embodio.benchmarks.rollouts.summary import EpisodeRow
 from embodio.datasets.opening import open_source
 from embodio.datasets.recording.merging import merge_collections
 from embodio.train.command_line.schema import UsageError

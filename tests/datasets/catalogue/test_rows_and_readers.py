@@ -30,6 +30,7 @@ NOT_YET = {
     "follow_instruction": "video_questions",
     "answer_question": "coco",
     "segment": "open_images",
+    "judge_action": "habitat",
 }
 """Family -> format whose reader does not make annotations of it yet; `embodio-data tasks` says so of these rows."""
 

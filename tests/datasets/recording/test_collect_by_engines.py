@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +37,32 @@ def test_an_engine_reports_a_simulator_that_never_works(tmp_path: Path, monkeypa
 
 
 @pytest.mark.slow
-def test_a_cluster_of_two_machines_records_the_same(tmp_path: Path) -> None:
+def test_a_cluster_that_loses_a_machine_records_the_same(tmp_path: Path) -> None:
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    source = FakeSource()
-    module.collect("fake/plane", 12, 100, tmp_path / "here", source=source, **SETTINGS)
+    module.collect("fake/plane", 40, 100, tmp_path / "here", source=FakeSource(), **SETTINGS)
     node = {"num_cpus": 1, "object_store_memory": 100_000_000}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    cluster.add_node(**node)
+    second = cluster.add_node(**node)
     ray.init(address=cluster.address, log_to_driver=False)
+    there, lost = tmp_path / "there", threading.Event()
+
+    def lose() -> None:
+        while not list((there / ".staging").glob("*.json")):
+            time.sleep(0.05)
+        cluster.remove_node(second, allow_graceful=False)
+        if len(list((there / ".staging").glob("*.json"))) < 40:
+            lost.set()
+
+    killer = threading.Thread(target=lose, daemon=True)
     try:
-        module.collect("fake/plane", 12, 100, tmp_path / "there", source=source, engine="ray", **SETTINGS)
+        killer.start()
+        slow = FakeSource(seconds_per_step=0.1)
+        module.collect("fake/plane", 40, 100, there, source=slow, engine="ray", **SETTINGS)
+        killer.join()
     finally:
         ray.shutdown()
         cluster.shutdown()
-    assert files(tmp_path / "there") == files(tmp_path / "here") != {}
+    assert lost.is_set(), "the machine died while episodes were missing"
+    assert files(there) == files(tmp_path / "here") != {}

@@ -69,3 +69,15 @@ def test_an_unfinished_shard_is_named(tmp_path: Path) -> None:
     index.write_text(json.dumps(content))
     with pytest.raises(CollectionError, match=r"\(shard 2/2\) lacks 1 of 2 episodes, such as number 3"):
         merge_collections([tmp_path], tmp_path)
+
+
+def test_shards_of_corrections_become_corrections(tmp_path: Path) -> None:
+    for number in (1, 2):
+        run(tmp_path / "parts", f"{number}/2")
+        index = tmp_path / "parts" / "shards" / f"{number}-of-2" / "collection.json"
+        data = json.loads(index.read_text())
+        data["settings"] |= {"agent": "runs/lift", "takeover": 3}
+        index.write_text(json.dumps(data))
+    assert merge_collections([tmp_path / "parts"], tmp_path / "parts") == 5
+    settings = json.loads((tmp_path / "parts" / "collection.json").read_text())["settings"]
+    assert (settings["agent"], settings["takeover"], settings["noise"]) == ("runs/lift", 3, [0.0, 0.01])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from embodio.agent import PolicyFormat
 from embodio.datasets import DatasetError
+from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.tasks.next_action import NextAction, NextActionConfig
@@ -47,23 +48,30 @@ def test_a_share_of_the_records_asks_for_what_the_scene_lacks(share: float, read
     assert abs(sum(drawn) / 200 - share) < 0.12
 
 
-def test_alternatives_in_braces_are_all_said(reader: RLDSReader) -> None:
+def test_alternatives_in_braces_are_all_said(tmp_path: Path) -> None:
+    reader = RLDSReader(write_toy_dataset(tmp_path / "toy", episodes=3, steps=6, instruction="lift the red cube"))
     plain = toy_format(compute_statistics(reader))
     able = PolicyFormat(
         dataclasses.replace(plain.config, abstains=True), plain.embodiment, plain.statistics, plain.vocabulary
     )
-    shared = SharedConfig(absent_instructions=("{find|eat} the {banana|fig}", "sing"))
+    augment = AugmentConfig(wordings=1.0, instruction_dropout=0.5, templates=("{instruction} now",), paraphrase=0.5)
+    shared = SharedConfig(absent_instructions=("{find|eat} the {banana|fig}", "sing"), augment=augment)
     task = NextAction(reader, able, range(3), NextActionConfig(absent=0.5), shared)
     every = {"find the banana", "find the fig", "eat the banana", "eat the fig", "sing"}
+
+    changed = set[bool]()
 
     def asked(index: int, generator: np.random.Generator | None) -> str:
         example = task.example(index, generator)
         if example.text_target != able.vocabulary.encode("no"):
             return ""
-        [words] = {one for one in every if one in " ".join(part for part in example.text if isinstance(part, str))}
+        text = " ".join(part for part in example.text if isinstance(part, str))
+        [words] = {one for one in every if one in text}
+        changed.add(f"{words} now" in text)
         return words
 
     assert {asked(0, np.random.default_rng(seed)) for seed in range(200)} == every | {""}
+    assert changed == {False, True}
     assert {asked(index, None) for index in range(len(task))} == every | {""}
 
 

@@ -30,13 +30,14 @@ def test_the_state_follows_the_words() -> None:
     env = make_env("pointnav/Empty-8x8")
     observation, info = env.reset(seed=3)
     assert env.embodiment == embodiment_of("pointnav/Empty-8x8") and env.observation_space.contains(observation)
-    assert observation["state"][:4].tolist() == [1, 1, 0, 0] and info == {"success": False}
+    assert observation["state"][:4].tolist() == [1, 1, 0, 0] and not info["success"]
+    assert (info["path"], info["shortest"]) == (0, env.goal[0] - 1 + env.goal[1] - 1), "nothing is in the way"
     assert tuple(observation["state"][4:6]) == env.goal != (1, 1)
     seen = [env.step(word(name))[0]["state"][:4].tolist() for name in ("forward", "right", "forward", "left", "left")]
     assert seen == [[2, 1, 0, 0], [2, 1, 0, 90], [2, 2, 0, 90], [2, 2, 0, 0], [2, 2, 0, 270]]
     for _ in range(3):
-        blocked = env.step(word("forward"))[0]["state"]
-    assert blocked[:2].tolist() == [2, 1], "walls are in the way"
+        blocked, *_, info = env.step(word("forward"))
+    assert blocked["state"][:2].tolist() == [2, 1] and info["path"] == 3, "walls are in the way"
 
 
 def test_the_goal_is_hidden_and_drawn_with_the_seed() -> None:
@@ -54,7 +55,7 @@ def test_stop_ends_the_episode(at_goal: bool, success: bool) -> None:
     if at_goal:
         env.goal = env.cell
     _, reward, terminated, truncated, info = env.step(word("stop"))
-    assert (reward, terminated, truncated, info) == (float(success), True, False, {"success": success})
+    assert (reward, terminated, truncated, info) == (float(success), True, False, info | {"success": success})
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -62,12 +63,14 @@ def test_the_expert_solves_every_map(name: str) -> None:
     env = make_env(f"pointnav/{name}")
     results = list(rollout(env, make_expert(f"pointnav/{name}", env), seeds=range(30, 36)))
     assert [result.status for result in results] == ["success"] * 6
+    assert all(result.path >= result.shortest > 0 for result in results)
 
 
 def test_the_expert_takes_no_more_words_than_needed() -> None:
     env = make_env("pointnav/Empty-16x16")
     (result,) = rollout(env, make_expert("pointnav/Empty-16x16", env), seeds=[4])
     x, z = env.goal
+    assert result.path == result.shortest == (x - 1) + (z - 1)
     assert result.steps == (x - 1) + (z - 1) + int(z > 1) + 1, "along x, one turn, along z, and stop"
 
 

@@ -39,7 +39,7 @@ def write(name: str, annotation: Any) -> None:
         ("normals", {"colours": "xxy"}, "colours: got 'xxy'"),
         ("normals", {"colours": "---"}, "each axis once"),
         ("refer_several", {"expressions": ("one",)}, "expected two or more; `refer` is for one"),
-        ("refer_several", {"boxes": np.zeros((1, 4), np.float32)}, "boxes: 1 for"),
+        ("refer_several", {"boxes": np.array([[0, 0, 5, 5]], np.float32)}, "boxes: 1 for"),
         ("relations", {"names": ()}, "one of each for every pair"),
         ("track", {"boxes": np.zeros((9, 4), np.float32)}, "frames after the first; give one for each"),
         ("track", {"media": InputMedia(image=np.zeros((9, 9, 3), np.uint8))}, "give the earlier ones"),

@@ -8,7 +8,8 @@ from embodio.model.example import Example
 from embodio.model.generation import score_answers
 from embodio.model.processing.image import GeometryError, ImageFit
 from embodio.model.tasks import FoundBoxes, Prompts, TaskError
-from embodio.model.tasks.engine import Written, sampled
+from embodio.model.tasks.base.requests import sampled
+from embodio.model.tasks.engine import Written
 from embodio.model.tasks.families.segment import FAMILY as SEGMENT
 from embodio.model.tokens.vocabulary import EOS_ID
 from tests.support.model.small import CONFIG, VOCABULARY, images, model, runner

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from embodio.benchmarks.rollouts.results import EpisodeRow, Results
+from embodio.benchmarks.rollouts.results import Results
+from embodio.benchmarks.rollouts.summary import EpisodeRow
 
 LETTERS = {"s": "success", "f": "failure", "t": "timeout", "e": "error"}
 

@@ -108,5 +108,9 @@ class FakeSource:
     def embodiment(self) -> Embodiment:
         return fake_embodiment()
 
+    @property
+    def prompts(self) -> bool:
+        return False
+
     def build(self) -> tuple[FakeEnv, FakeExpert]:
         return FakeEnv(self), FakeExpert(self)

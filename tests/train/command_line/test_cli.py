@@ -177,6 +177,7 @@ def test_group_named_like_a_field_sets_that_field(configs: Path) -> None:
         (["steps"], ["sets nothing"]),
         (["+steps=3"], ["'+steps'", "'steps'"]),
         (["~steps=3"], ["'~steps'", "'steps'"]),
+        (["data="], ["'data' must be a path, got ''"]),
         ([], ["'data' must be given", "Folder of the data set"]),
         (["data=d", "steps=-1"], ["must not be negative"]),
     ],

@@ -15,9 +15,31 @@ from embodio.benchmarks.rollouts.comparison.runs import read_runs
 from embodio.benchmarks.rollouts.results import Results
 from embodio.benchmarks.rollouts.rollout import RolloutConfig, main
 from embodio.benchmarks.statistics.paired import PairedTable, newcombe_interval
+from embodio.train.command_line import job_settings
 from embodio.train.command_line.schema import UsageError
 from tests.support.benchmarks.fake_world import FakeEnv, FakePolicy
 from tests.support.benchmarks.run_folders import write_run
+from tests.support.envs.small_mujoco import EMBODIMENT
+
+
+class Arm(FakeEnv):
+    """Without a MuJoCo scene."""
+
+    embodiment = EMBODIMENT  # type: ignore[assignment]
+
+
+def fake_world(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Lets environments be fake ones; returns the perturbations with which episodes are played."""
+    made: list[str] = []
+
+    def make_env(name: str, perturb: str = "", **options: Any) -> Arm:
+        made.append(perturb)
+        return Arm(**options)
+
+    monkeypatch.setattr(job_settings, "make_env", lambda name: Arm())
+    monkeypatch.setattr(player_module, "make_env", make_env)
+    monkeypatch.setattr(player_module, "make_expert", lambda name, env: FakePolicy())
+    return made
 
 
 def test_rows_by_hand(tmp_path: Path) -> None:
@@ -44,15 +66,8 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
 def test_one_condition_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made: list[Any] = []
-
-    def make_env(name: str, perturb: str = "", **options: Any) -> FakeEnv:
-        made.append(perturb)
-        return FakeEnv(**options)
-
+    made = fake_world(monkeypatch)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(player_module, "make_env", make_env)
-    monkeypatch.setattr(player_module, "make_expert", lambda name, env: FakePolicy())
     arguments = ["agent=expert", "env=fake", "episodes=6", "seed=600", "video=0", f"out={tmp_path}"]
     assert main([*arguments, "perturb=noise,blur:1+delay", "level=2"]) == 0
     assert made == ["", "noise:2", "blur:1+delay:2"]
@@ -67,6 +82,21 @@ def test_one_condition_after_the_other(
     assert main(["robustness", str(tmp_path)]) == 0
     assert capsys.readouterr().out == shown
     assert main(["robustness", str(tmp_path / "nothing")]) == 1
+
+
+def test_all_conditions_are_checked_before_one_is_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = fake_world(monkeypatch)
+    arguments = ["agent=expert", "env=fake", "episodes=1", "seed=600", "video=0", f"out={tmp_path}"]
+    assert main([*arguments, "perturb=noise,camera"]) == 1
+    assert made == [] and not list(tmp_path.iterdir())
+    assert "fake cannot have camera" in capsys.readouterr().err
+    assert main([*arguments, "perturb=all"]) == 0
+    assert made == ["", "blur:3", "delay:3", "noise:3", "start:3"]
+    told = capsys.readouterr().err
+    assert "camera, colour, distractors, light, texture left out" in told
+    assert "wording left out: wording: there are no other wordings of 'lift the cube'" in told
 
 
 def test_senseless_perturbations() -> None:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from embodio.datasets.annotations.parts.places import (
     box_of_corner,
     box_of_outline,
-    fault_of_box,
     mask_of,
     read_counts,
 )
+from embodio.model.tasks.locations.places import fault_of_box
 
 mask = pytest.importorskip("pycocotools.mask")
 
@@ -51,18 +51,3 @@ def test_a_box_covers_the_pixels_of_its_mask(left: int, top: int, width: int, he
     pixels = mask_of([outline], (60, 60))
     assert pixels[box[0] : box[2], box[1] : box[3]].all() and pixels.sum() == width * height
     assert box_of_outline(outline) == box and fault_of_box(box, (60, 60)) == ""
-
-
-@pytest.mark.parametrize(
-    ("box", "fault"),
-    [
-        ([0, 0, 0, 5], "a box without an area"),
-        ([0, 5, 5, 1], "a box without an area"),
-        ([0, 0, float("nan"), 5], "a box with a number that is undefined"),
-        ([0, 0, 12, 5], "a box outside its image"),
-        ([-2, 0, 5, 5], "a box outside its image"),
-        ([0, 0, 10.5, 20.9], ""),
-    ],
-)
-def test_faults_of_boxes(box: list[float], fault: str) -> None:
-    assert fault_of_box(box, (10, 20)) == fault

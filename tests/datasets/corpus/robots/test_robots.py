@@ -9,7 +9,8 @@ import pytest
 
 from embodio.datasets.codecs.image_codec import decode_image
 from embodio.datasets.corpus.robots.performance import Performance
-from embodio.datasets.corpus.robots.stage import ROBOT, STAGES, Shot
+from embodio.datasets.corpus.robots.photographer import ROBOT, Shot
+from embodio.datasets.corpus.robots.stage import STAGES
 from embodio.datasets.corpus.source import CorpusRequest
 from embodio.datasets.corpus.sources.demonstrations import Demonstrations
 from embodio.datasets.corpus.sources.demonstrations import captions as told

@@ -67,7 +67,7 @@ def test_damage_and_misfits() -> None:
     made = task([AnnotatedItem("0", "a", broken)])
     with pytest.raises(CorruptRecordError, match=r"mine.jsonl, record 0: a.png: it does not exist"):
         made.example(0)
-    wrong = Reference(media=InputMedia(), expression="a cup", box=np.ones(4, dtype=np.float32))
+    wrong = Reference(media=InputMedia(), expression="a cup", box=np.array([1, 1, 4, 4], np.float32))
     item = AnnotatedItem("0", "a", lambda: wrong)
     refer = AnnotatedTask("mine", Path("m"), [item], family_named("refer"), CODEC)
     with pytest.raises(UnusableRecord, match="expected an RGB array"):
