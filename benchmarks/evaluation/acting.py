@@ -22,8 +22,8 @@ ACT = "act"
 class Families(Protocol):
     """As `TaskRunner`."""
 
-    def run(self, family: Any, annotations: Sequence[Any], **how: Any) -> Sequence[Any]:
-        """The answers to annotations of a family."""
+    def run(self, *asked: Any, **how: Any) -> Sequence[Any]:
+        """The answers to annotations of a family, which are its first two arguments."""
 
 
 class NetworkRunner:

@@ -13,9 +13,11 @@ from embodio.train.main import make_trainer
 from tests.support.agent.lift_nano_frames import INSTRUCTIONS, drawn_observation
 from tests.support.datasets.toy import write_toy_dataset
 from tests.support.rooms import MAY_IMPORT, REPO
+from tests.support.train.pretraining import pretraining_settings, write_pretraining_corpus
 from tests.support.train.runs import settings
 
-MOST_IN_ACT, MOST_IN_STEP, MOST_IN_BATCH = 25, 20, 25  # these may only go down
+MOST_IN_ACT, MOST_IN_STEP, MOST_IN_BATCH = 25, 18, 25  # these may only go down
+MOST_IN_PRETRAINING_STEP, MOST_IN_PRETRAINING_BATCH = 26, 35  # of text, pictures and sounds, in lines and tars, packed
 
 
 def files_that_run(work: Callable[[], object]) -> list[str]:
@@ -57,3 +59,13 @@ def test_making_a_batch_and_training_a_step(tmp_path: Path) -> None:
     trainer.step(batch)
     files = files_that_run(lambda: trainer.step(batch))
     assert "train/loop.py" in files and 10 < len(files) <= MOST_IN_STEP, "\n".join(files)
+
+
+def test_making_batches_and_training_a_step_of_pretraining(tmp_path: Path) -> None:
+    trainer = make_trainer(pretraining_settings(write_pretraining_corpus(tmp_path / "corpus"), tmp_path / "run"))
+    batch = trainer.batches[0]
+    trainer.step(batch)
+    files = files_that_run(lambda: [trainer.batches.make(number) for number in (1, 2, 3)])
+    assert "datasets/stream/packing.py" in files and len(files) <= MOST_IN_PRETRAINING_BATCH, "\n".join(files)
+    files = files_that_run(lambda: trainer.step(batch))
+    assert "model/network/packing.py" in files and len(files) <= MOST_IN_PRETRAINING_STEP, "\n".join(files)

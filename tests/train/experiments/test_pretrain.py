@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,6 @@ import torch
 from embodio.datasets.errors import DatasetError
 from embodio.datasets.records.corpora import Corpora
 from embodio.model.config.model import ModelConfig
-from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
-from embodio.model.tokenizers.files import save_tokenizer
-from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
 from embodio.model.weights.pretrained import load
 from embodio.train.command_line.cli import compose
 from embodio.train.command_line.schema import UsageError
@@ -24,48 +20,14 @@ from embodio.train.experiments.pretrain.config import PretrainConfig, PretrainSo
 from embodio.train.experiments.pretrain.network import seen_in_training
 from embodio.train.log import read_log
 from embodio.train.main import CONFIGS, build_parts, train
-from embodio.train.optimisers.config import OptimiserConfig
-from embodio.train.run_config import PackingConfig
-from tests.support.train.media_corpus import SMALL_AUDIO, SMALL_IMAGE, write_media_corpus
+from tests.support.train.pretraining import pretraining_settings as settings
+from tests.support.train.pretraining import write_pretraining_corpus
 from tests.support.train.runs import same_files
-
-SENTENCES = ("the robot lifts the red cube above the table", "a bell rings twice in the kitchen", "water is poured")
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures, tones and words, and the tokenisers of small ones."""
-    folder = write_media_corpus(tmp_path_factory.mktemp("corpus"))
-    for split in ("train", "validation"):
-        (folder / "words" / split).mkdir(parents=True)
-        lines = [json.dumps({"text": f"{split} {sentence}"}) for sentence in SENTENCES]
-        (folder / "words" / split / "00000.jsonl").write_text("\n".join(lines) + "\n")
-    torch.manual_seed(0)
-    for name, network in (("image", ImageTokenizer(SMALL_IMAGE)), ("audio", AudioTokenizer(SMALL_AUDIO))):
-        (folder / name).mkdir()
-        save_tokenizer(folder / name, network)
-    return folder
-
-
-def settings(corpus: Path, out: Path, **changes: Any) -> PretrainConfig:
-    config = PretrainConfig(
-        out=str(out),
-        data=str(corpus),
-        sources={name: PretrainSource() for name in ("words", "drawings", "tones")},
-        image_tokenizer=str(corpus / "image"),
-        audio_tokenizer=str(corpus / "audio"),
-        packing=PackingConfig(enabled=True, encoder=400, decoder=512),
-        steps=2,
-        batch_size=6,
-        holdout=2,
-        threads=1,
-        workers=0,
-        log_every=1,
-        validate_every=2,
-        checkpoint_every=2,
-        optimiser=OptimiserConfig(warmup=2),
-    )
-    return dataclasses.replace(config, **changes)
+    return write_pretraining_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 def test_it_learns_all_modalities_and_resumes_to_the_bit(corpus: Path, tmp_path: Path) -> None:

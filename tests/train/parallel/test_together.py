@@ -21,6 +21,7 @@ from embodio.datasets.errors import WHOLE, DatasetError, ExampleError
 from embodio.model.network.batch import POSITIONS, Batch
 from embodio.model.writing import WriteError
 from embodio.train.bundles import NetworkBundle
+from embodio.train.checkpoints.kept import fall_back
 from embodio.train.checkpoints.run import restore_run
 from embodio.train.errors import TrainError
 from embodio.train.log import RunLog, read_log
@@ -143,6 +144,20 @@ def test_two_processes_have_the_losses_of_one_and_their_checkpoint_goes_on_with_
         for mine, other in zip(lines(tmp_path, task)[:2], lines(plain, task)[:2], strict=True):
             keys = ["bits_text", "accuracy_text", "tokens_text", *(["unigram_text"] if task is None else ["share"])]
             assert [mine[key] for key in keys] == pytest.approx([other[key] for key in keys], abs=1e-4)
+
+
+def test_a_damaged_part_of_one_process_falls_back_to_the_checkpoint_before(plain: Path, tmp_path: Path) -> None:
+    config = settings(tmp_path, checkpoint_every=1, keep=2, stop_after=3)
+    assert together(2, train_together, config, parts) == [0, 0]
+    part = max((tmp_path / "checkpoint" / "training").iterdir())
+    content = bytearray(part.read_bytes())
+    content[-1] ^= 1
+    part.write_bytes(content)
+    said = fall_back(tmp_path).said
+    assert said.startswith(f"{tmp_path / 'checkpoint'} is damaged: ") and part.name in said
+    assert said.endswith("Falling back to the checkpoint before it, of step 2.")
+    alone(settings(tmp_path))
+    require_same(tmp_path, plain)
 
 
 @pytest.mark.slow
