@@ -25,8 +25,8 @@ class EvaluateConfig:
 
     Attributes:
         suite: Name of a suite (grit), or path of a YAML file of your own.
-        model: Folder or name (embodio-nano, lift-nano) of a network, name in the local cache of the Hugging Face hub,
-            or module:function that returns an object with the verb `run`.
+        model: Folder or name (embodio-nano, lift-nano, robots-nano) of a network, name in the local cache of the
+            Hugging Face hub, or module:function that returns an object with the verb `run`.
         out: Folder for results.json, report.html and the answers; the same command resumes.
         data: Folder that the files of the suite lie in; null for the folder of the suite.
         tasks: Names of the tasks to evaluate; empty for all.

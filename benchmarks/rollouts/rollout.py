@@ -28,9 +28,9 @@ class RolloutConfig:
     """Settings of a rollout.
 
     Attributes:
-        agent: Name (embodio-nano, lift-nano) or folder of a checkpoint, folder or name of released weights with
-            `robot`, folder of a peer that `embodio-benchmark suite=peers` trained, or "expert" for the environment's
-            scripted expert.
+        agent: Name (embodio-nano, lift-nano, robots-nano) or folder of a checkpoint, folder or name of released weights
+            with `robot`, folder of a peer that `embodio-benchmark suite=peers` trained, or "expert" for the
+            environment's scripted expert.
         env: Name of the environment, or module:Class for one of your own.
         episodes: Number of episodes; asking for more later adds to the existing ones.
         seed: Seed of the first episode; episode i uses seed + i.

@@ -13,16 +13,21 @@ from embodio.agent import Abstained, Agent, Judgement
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.rollouts.told import ToldAloud, ToldOtherwise
 from embodio.benchmarks.rollouts.video import EpisodeVideo
-from embodio.benchmarks.tour.truth import known_of
-from embodio.datasets.corpus.robots.photographer import Shot
+from embodio.datasets.corpus.robots.photographer import Photographer, Shot
+from embodio.datasets.corpus.robots.stage import STAGES
 from embodio.datasets.tasks.parts.spoken import SpokenInstructions
 from embodio.envs import Policy, StepRecord, make_env, run_episode
+from embodio.envs.robosuite.embodiments import simulator_cameras
+from embodio.envs.robosuite.env import RobosuiteEnv
 from embodio.envs.rollout import EpisodeResult
 from embodio.model.example import Waveform
 
+_COLOURS: Mapping[str, tuple[str, ...]] = {"Lift": ("red",), "Stack": ("red", "green")}
+"""Task of robosuite -> the colours that its things have unless they are painted."""
+
 
 @dataclass(frozen=True, eq=False)
-class Played:
+class TourPlay:
     """One episode.
 
     Attributes:
@@ -62,7 +67,7 @@ class TourEpisode:
     video: Path
     judged: Mapping[str, Judgement]
     known: Shot | None
-    absent: Played | None
+    absent: TourPlay | None
 
 
 def play_episode(agent: str, env: str, seed: int, spoken: str, absent: str, out: Path) -> tuple[Agent, TourEpisode]:
@@ -109,7 +114,7 @@ def play_episode(agent: str, env: str, seed: int, spoken: str, absent: str, out:
     return actor, TourEpisode(words, heard, said, result, first, last, video, judged, known, otherwise)
 
 
-def _played(world: Any, policy: Policy, seed: int, out: Path, name: str) -> Played:
+def _played(world: Any, policy: Policy, seed: int, out: Path, name: str) -> TourPlay:
     """Plays and films one episode."""
     steps: list[StepRecord] = []
     rate = world.metadata.get("render_fps") or world.get_wrapper_attr("embodiment").control_hz
@@ -121,7 +126,7 @@ def _played(world: Any, policy: Policy, seed: int, out: Path, name: str) -> Play
 
         result = run_episode(world, policy, seed, watch, abstains=(Abstained,))
         file = film.finish(result.status)
-    return Played(result, steps, None if file is None else out / file)
+    return TourPlay(result, steps, None if file is None else out / file)
 
 
 def _judged(agent: Agent, words: str, observation: Mapping[str, Any]) -> dict[str, Judgement]:
@@ -136,3 +141,25 @@ def _judged(agent: Agent, words: str, observation: Mapping[str, Any]) -> dict[st
     low, high = (np.array([getattr(d, end) for d in agent.embodiment.action.dimensions]) for end in ("low", "high"))
     proposals = {"its own action": own, "the opposite action": low + high - own}
     return {name: agent.judge(action, observation) for name, action in proposals.items()}
+
+
+def known_of(world: Any, camera: str) -> Shot | None:
+    """What is known of the frame that a camera sees now; None where the simulator is not one that is understood.
+
+    Args:
+        world: an environment at the first moment of an episode.
+        camera: name of the camera in observations.
+
+    Raises:
+        SimulatorError: it cannot be rendered.
+    """
+    env = world.unwrapped
+    if not isinstance(env, RobosuiteEnv) or env.task.class_name not in STAGES:
+        return None
+    if env.task.arms != 1 or not env.task.gripper:
+        return None
+    size = next(one.height for one in env.embodiment.cameras if one.name == camera)
+    colours = iter(_COLOURS.get(env.task.class_name, ()))
+    things = STAGES[env.task.class_name]
+    names = tuple(wording.format(next(colours)) if "{}" in wording else wording for wording in things.values())
+    return Photographer(env.simulator, tuple(things)).shot(simulator_cameras(env.task)[camera], size, names, False)

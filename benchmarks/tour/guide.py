@@ -17,7 +17,7 @@ from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.evaluation.page import ShownField, shown_media
 from embodio.benchmarks.tour.answering import Answered, answered, judged
 from embodio.benchmarks.tour.drawing import draw_one
-from embodio.benchmarks.tour.episode import Played, TourEpisode, play_episode
+from embodio.benchmarks.tour.episode import TourEpisode, TourPlay, play_episode
 from embodio.benchmarks.tour.marks import Mark
 from embodio.benchmarks.tour.stops import (
     TourStop,
@@ -137,7 +137,7 @@ def show(config: TourConfig, console: Console | None = None) -> Path:
     return page
 
 
-def went(words: str, played: Played, may_abstain: bool) -> Answered:
+def went(words: str, played: TourPlay, may_abstain: bool) -> Answered:
     """What it did when it was asked for what is not there."""
     result = played.result
     if result.status == "abstained":

@@ -192,7 +192,7 @@ def _captions(
 
 
 def _captions_of_several(captioned: Sequence[tuple[str, str]], found: ItemList, pictures: int, asked: str) -> None:
-    """Images one after another, so many at a time, each with its first caption."""
+    """Images one after another, this many at a time, each with its first caption."""
     for number in range(len(captioned) // pictures):
         names, texts = zip(*captioned[number * pictures : (number + 1) * pictures], strict=True)
         wanted = number % pictures

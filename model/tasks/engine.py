@@ -38,6 +38,7 @@ from embodio.model.tasks.grammar import ChoiceRule, by_row, location_rule
 from embodio.model.tasks.parsers import parse_text
 from embodio.model.tasks.prompts import Filling, Prompts, Template, fill
 from embodio.model.tasks.results import TextAnswer
+from embodio.model.tokenizers.files import shipped_vocoder
 from embodio.model.tokenizers.vocoder import Vocoder
 from embodio.model.tokens.vocabulary import Prompt, Vocabulary
 
@@ -80,7 +81,8 @@ class Engine:
             model: the network, in eval mode; with its tokenisers for tasks that draw or make sound.
             vocabulary: the vocabulary that the model was trained with.
             prompts: the wordings of the tasks; by default those of the package.
-            vocoder: converts spectrograms to sound; None uses Griffin-Lim.
+            vocoder: converts spectrograms to sound, on the model's device; None takes the one that ships for the
+                model's audio tokeniser, if one does, and Griffin-Lim for other models.
             constrained: constrain answers to the format of their task, where one is defined.
             rows_at_once: largest number of examples in one batch.
 
@@ -90,7 +92,10 @@ class Engine:
         """
         if rows_at_once < 1:
             raise TaskError(f"rows_at_once is {rows_at_once}; a batch has at least one example")
-        self.model, self.vocabulary, self.vocoder = model, vocabulary, vocoder
+        self.model, self.vocabulary = model, vocabulary
+        if vocoder is None and "audio" in model.tokenizers:
+            vocoder = shipped_vocoder(model.tokenizers["audio"])
+        self.vocoder = None if vocoder is None else vocoder.to(model.table("text").device)
         self.processor = Processor(model.config, vocabulary)
         self.task_codec = TaskCodec.of(model.config, vocabulary)
         self.codec = self.task_codec.locations

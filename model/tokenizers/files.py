@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from embodio.model.config.parts import AudioTokenizerConfig, ImageTokenizerConfig
@@ -34,6 +35,8 @@ _KINDS: Mapping[type[nn.Module], tuple[str, type]] = {
     Vocoder: ("vocoder", VocoderConfig),
 }
 """Class of a network -> the kind that its `config.json` names, and the class of its configuration."""
+_LEARNED_FROM = {"vocoder-nano": "audio-nano"}
+"""A vocoder that ships -> the audio tokeniser that ships through whose codes it learned to speak."""
 
 
 def shipped_names() -> tuple[str, ...]:
@@ -101,6 +104,23 @@ def load_saved_vocoder(place: str | Path, *, bands: int | None = None) -> Vocode
     if bands is not None and vocoder.config.num_mels != bands:
         raise ConfigError(f"vocoder: {place} reads {vocoder.config.num_mels} mel bands; the spectrograms have {bands}")
     return vocoder
+
+
+def shipped_vocoder(tokenizer: nn.Module) -> Vocoder | None:
+    """The vocoder that ships for an audio tokeniser, because it learned from its codes; None if there is none.
+
+    It is the tokeniser's weights that decide, so that any network with the one that ships speaks with its vocoder.
+    """
+    if not isinstance(tokenizer, AudioTokenizer):
+        return None
+    weights = tokenizer.state_dict()
+    for vocoder, name in _LEARNED_FROM.items():
+        known = load_audio_tokenizer(name)
+        if known.config == tokenizer.config and all(
+            torch.equal(weights[key].float().cpu(), value) for key, value in known.state_dict().items()
+        ):
+            return load_saved_vocoder(vocoder)
+    return None
 
 
 def _load(place: str | Path, network: type[Network]) -> Network:

@@ -148,7 +148,7 @@ def test_other_widths_name_the_size_to_take(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nothing", "./nothing", "/nothing/at/all"])
 def test_what_is_not_there_is_said_before_data_is_opened(tmp_path: Path, name: str) -> None:
-    shipped = "embodio-nano, lift-nano"
+    shipped = "embodio-nano, lift-nano, robots-nano"
     with pytest.raises(TrainError, match=f"not a folder, and not among the checkpoints that ship: {shipped}"):
         make_trainer(settings(tmp_path / "no data", tmp_path / "run", init=name))
 

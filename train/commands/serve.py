@@ -29,7 +29,8 @@ class ServeConfig:
     """Settings of `embodio-serve`.
 
     Attributes:
-        agent: name (embodio-nano, lift-nano) or folder of a checkpoint, or folder or name of released weights.
+        agent: name (embodio-nano, lift-nano, robots-nano) or folder of a checkpoint, or folder or name of released
+            weights.
         robot: name of the robot to serve, or of its embodiment, if the checkpoint has several; empty takes the only
             one, or its default. Released weights need it (vima, ...). Several robots need a server each.
         port: port to listen on; 0 takes a free one.

@@ -155,7 +155,7 @@ def test_the_recipe_of_several_robots_has_a_format_for_each() -> None:
     ]
     config = compose(TrainConfig, given, config_dir=CONFIGS)
     formats = {name: source.format_of(name, config.policy) for name, source in config.sources.items()}
-    chunks = {"lift": 4, "can": 4, "stack": 4, "door": 2, "mt10": 8}
+    chunks = {"lift": 4, "door": 2, "mt10": 8, "mt10_corrected": 8}
     assert {name: form.chunk for name, form in formats.items()} == dict.fromkeys(formats, 1) | chunks
-    assert formats["door"].separator == "then" and len(formats) == 10
+    assert formats["door"].separator == "then" and len(formats) == 13
     assert all(source.absent_instructions for source in config.sources.values())

@@ -14,11 +14,10 @@ from rich.console import Console
 from embodio.agent import Agent, Declined, save_checkpoint
 from embodio.benchmarks.errors import BenchmarkError
 from embodio.benchmarks.tour import guide
-from embodio.benchmarks.tour.episode import Played
+from embodio.benchmarks.tour.episode import TourPlay, known_of
 from embodio.benchmarks.tour.marks import Mark, mark_of
 from embodio.benchmarks.tour.stops import of_frame
 from embodio.benchmarks.tour.tour import TourConfig, main
-from embodio.benchmarks.tour.truth import known_of
 from embodio.datasets.corpus.robots.photographer import ROBOT, Shot
 from embodio.datasets.errors import FeatureError
 from embodio.envs import make_env
@@ -131,8 +130,8 @@ def test_what_is_known_is_marked_and_the_truth_stands_next_to_it() -> None:
 
 
 def test_refusing_what_is_not_there_is_right() -> None:
-    refused = Played(EpisodeResult(0, "abstained", 0, 0.1, "there is none"), (), None)
-    acted = Played(EpisodeResult(0, "success", 9, 0.1), (), None)
+    refused = TourPlay(EpisodeResult(0, "abstained", 0, 0.1, "there is none"), (), None)
+    acted = TourPlay(EpisodeResult(0, "success", 9, 0.1), (), None)
     assert guide.went("sit", refused, may_abstain=True).line == (
         "  ✓ “sit”  it refused before its first action: there is none; right: to refuse"
     )

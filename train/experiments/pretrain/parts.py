@@ -21,8 +21,11 @@ from embodio.model.config.model import ModelConfig
 from embodio.model.network.batch import Batch
 from embodio.model.network.loss import Weighting
 from embodio.model.network.network import UnifiedIO2
+from embodio.model.network.targets import Tokenizer
 from embodio.model.processing.processor import Processor
-from embodio.model.tokenizers.files import fingerprint, load_saved_vocoder
+from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
+from embodio.model.tokenizers.files import fingerprint, load_saved_vocoder, shipped_vocoder
+from embodio.model.tokenizers.vocoder import Vocoder
 from embodio.model.tokens.vocabulary import Vocabulary
 from embodio.model.weights.checksums import check_sums
 from embodio.model.writing import recover_folder
@@ -85,8 +88,7 @@ def network_parts(
     shas = {name: fingerprint(one) for name, one in tokenizers.items()}
     stores = open_stores(config.data, shas) if config.codes == "use" else {}
     notes += [f"{name}: {len(store)} codes made ahead are used" for name, store in stores.items()]
-    bands = sizes.audio_tokenizer.spectrogram_size[0] if sizes.audio_tokenizer else None
-    vocoder = load_saved_vocoder(config.vocoder, bands=bands) if config.vocoder else None
+    vocoder = _vocoder(config, tokenizers)
     processor, whole = Processor(seen, vocabulary), Processor(sizes, vocabulary)
     weights = start.sha256 if start is not None else digest_if_here(config.init)
     identity = {
@@ -118,6 +120,15 @@ def _vocabulary(config: NetworkStageConfig, checkpoint: Path | None, start: Star
     if not config.vocabulary and start is not None and start.vocabulary is not None:
         return start.vocabulary
     return opened_vocabulary(config.vocabulary)
+
+
+def _vocoder(config: NetworkStageConfig, tokenizers: Mapping[str, Tokenizer]) -> Vocoder | None:
+    """The one that is named; else the one that ships for the run's audio tokeniser; None for Griffin-Lim."""
+    tokenizer = tokenizers.get("audio")
+    if not config.vocoder:
+        return None if tokenizer is None else shipped_vocoder(tokenizer)
+    bands = tokenizer.config.spectrogram_size[0] if isinstance(tokenizer, AudioTokenizer) else None
+    return load_saved_vocoder(config.vocoder, bands=bands)
 
 
 def _validators(

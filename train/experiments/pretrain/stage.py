@@ -25,7 +25,8 @@ class NetworkStageConfig(RunConfig):
             policies, 512 pieces.
         image_tokenizer: folder or shipped name of the frozen tokeniser of image targets.
         audio_tokenizer: the same for audio targets.
-        vocoder: folder or shipped name of what makes the sounds of the report; empty for Griffin-Lim.
+        vocoder: folder or shipped name of what makes the sounds of the report; empty for the one that ships for the
+            audio tokeniser, and Griffin-Lim for other tokenisers.
         codes: use codes that `embodio-data codes` made ahead next to the corpus, where it has them; or ignore them.
         init: initial weights of a new run instead of random ones, see embodio-train --help.
         patches: share of the patches of images and sounds that the encoders see in training; validation sees all.
