@@ -33,10 +33,13 @@ class NetworkRunner:
         tasks: answers families of tasks.
         model: the folder, which is that of an agent if actions are asked for.
         device: where the agent's network goes.
+
+    Attributes:
+        tasks: as given.
     """
 
     def __init__(self, tasks: Families, model: str, device: str) -> None:
-        self._tasks, self._model, self._device = tasks, model, device
+        self.tasks, self._model, self._device = tasks, model, device
         self._agents: dict[str, Agent] = {}
 
     def run(self, family: Any, asked: Sequence[Any], **how: Any) -> Sequence[Any]:
@@ -47,7 +50,7 @@ class NetworkRunner:
             ModelError: as of `TaskRunner.run`.
         """
         if family != ACT:
-            return self._tasks.run(family, asked, **how)
+            return self.tasks.run(family, asked, **how)
         return acted(self._agent(asked[0].embodiment), asked, how["seeds"]) if asked else []
 
     def _agent(self, embodiment: Embodiment) -> Agent:

@@ -45,10 +45,10 @@ def read_visdial(file: Path, folder: Path, family: Family[Any]) -> AnnotatedItem
     for number, dialogue in enumerate(dialogues):
         place = f"dialogue number {number}"
         with expecting(f"{file}, {place}", _DIALOGUE):
-            key, turns = int(dialogue["image_id"]), [str(dialogue["caption"]).strip()]
+            key, turns = int(dialogue["image_id"]), [text_of(dialogue["caption"])]
             image = index.find(*(f"{name}_{key:012d}" for name in _NAMES))
-            rounds = [(str(asked[one["question"]]).strip(), one.get("answer")) for one in dialogue["dialog"]]
-            answers = [None if answer is None else str(said[answer]).strip() for _, answer in rounds]
+            rounds = [(text_at(asked, one["question"]), one.get("answer")) for one in dialogue["dialog"]]
+            answers = [None if answer is None else text_at(said, answer) for _, answer in rounds]
         if image is None:
             found.leave_out("a picture that is not in the media folder", place)
             continue
@@ -60,6 +60,20 @@ def read_visdial(file: Path, folder: Path, family: Family[Any]) -> AnnotatedItem
             found.add(f"{key}/{turn}", image, {"image": image, "turns": turns, "text": answer}, f"{place}, turn {turn}")
             turns = [*turns, answer]
     return found.done()
+
+
+def text_of(value: Any) -> str:
+    """A text without blanks around it; raises TypeError for anything else."""
+    if not isinstance(value, str):
+        raise TypeError(f"got {value!r} in place of a text")
+    return value.strip()
+
+
+def text_at(texts: Any, number: Any) -> str:
+    """The text with a number, from 0 on; raises TypeError or IndexError."""
+    if not isinstance(texts, list) or not isinstance(number, int) or number < 0:
+        raise TypeError(f"got {number!r} in place of the number of a text, from 0 on")
+    return text_of(texts[number])
 
 
 READ = read_visdial

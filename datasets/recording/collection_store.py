@@ -184,6 +184,11 @@ class CollectionStore:
             return
         rows = sorted({row.index: row for row in [*staged, *published]}.values(), key=lambda row: row.index)
         if not any(row.kept for row in rows):
+            if any(row.status == "success" for row in rows):
+                raise CollectionError(
+                    f"{self.folder}: in none of {len(rows)} episodes the expert had to take over, so there is nothing "
+                    "to keep. Take a lower takeover, a harder environment, or record_agent"
+                )
             raise CollectionError(
                 f"{self.folder}: none of {len(rows)} episodes succeeded, so there is nothing to keep. "
                 "Check the expert, or collect with keep_failures"

@@ -118,10 +118,10 @@ def record_demonstration(
         recorder = Recorder(policy, embodiment, prompts=prompts)
     else:
         player, how = learner
-        policy = CorrectingExpert(expert, embodiment, noise, seed, player, how.takeover)
+        policy = CorrectingExpert(expert, embodiment, noise, seed, player, how.takeover, how.abstains)
         recorder = Recorder(policy, embodiment, records_learner=how.recorded, prompts=prompts)
     result = run_episode(env, policy, seed, on_step=recorder)
-    if isinstance(policy, CorrectingExpert) and policy.lost:
+    if result.status == "error" and isinstance(policy, CorrectingExpert) and policy.lost:
         return replace(result, status="failure"), None
     if result.status == "error" or not recorder.steps:
         return result, None

@@ -31,12 +31,14 @@ class Learner:
         takeover: highest number of steps that it plays; each episode draws its own, from 0 on.
         recorded: whether its steps are recorded, labelled with the expert's actions. Labels of several steps ahead
             do not belong together there, as the learner goes another way; so only for formats of one action.
+        abstains: errors by which it refuses to act; the expert then takes over at once.
     """
 
     name: str
     load: Callable[[Embodiment], Policy]
     takeover: int
     recorded: bool = False
+    abstains: tuple[type[Exception], ...] = ()
 
 
 class CorrectingExpert(NoisyExpert):
@@ -49,7 +51,14 @@ class CorrectingExpert(NoisyExpert):
     """
 
     def __init__(
-        self, expert: Policy, embodiment: Embodiment, level: float, seed: int, learner: Policy, takeover: int
+        self,
+        expert: Policy,
+        embodiment: Embodiment,
+        level: float,
+        seed: int,
+        learner: Policy,
+        takeover: int,
+        abstains: tuple[type[Exception], ...] = (),
     ) -> None:
         """Wraps an expert for one episode; see `NoisyExpert`.
 
@@ -60,11 +69,12 @@ class CorrectingExpert(NoisyExpert):
             seed: of the noise and of the takeover.
             learner: plays until then.
             takeover: highest number of steps that it plays.
+            abstains: errors by which it refuses to act.
         """
         super().__init__(expert, embodiment, level, seed)
         self.takeover = int(np.random.default_rng([seed, _TAKEOVER_STREAM]).integers(takeover + 1))
         self.leads, self.lost = self.takeover > 0, False
-        self._learner = learner
+        self._learner, self._abstains = learner, abstains
         self._steps = 0
 
     def reset(self, instruction: str | None = None) -> None:
@@ -85,6 +95,9 @@ class CorrectingExpert(NoisyExpert):
             raise
         self.leads = self._steps < self.takeover
         if self.leads:
-            self.executed = np.array(self._learner.act(observation), dtype=np.float32)
+            try:
+                self.executed = np.array(self._learner.act(observation), dtype=np.float32)
+            except self._abstains:
+                self.leads, self.takeover = False, self._steps
         self._steps += 1
         return self.executed

@@ -13,7 +13,7 @@ from embodio.agent.format.instruction import AnyInstruction
 from embodio.agent.format.policy_format import PolicyFormat
 from embodio.datasets.episodes.source import EpisodeSource
 from embodio.datasets.errors import DatasetError
-from embodio.datasets.tasks.parts.alternatives import said
+from embodio.datasets.tasks.parts.alternatives import require_alternatives, said
 from embodio.datasets.tasks.parts.hindsight import later_step
 from embodio.datasets.tasks.parts.moment_task import MomentTask, SharedConfig
 from embodio.datasets.tasks.parts.scene import Change, Scene, drawn_change
@@ -103,6 +103,7 @@ class NextAction(MomentTask[NextActionConfig]):
                 "tasks.next_action.absent: nothing is known to be absent; set absent_instructions, or "
                 "sources.<name>.absent_instructions, to what the scenes of the data lack"
             )
+        require_alternatives(self.shared.absent_instructions, "absent_instructions")
         if self._spoken is not None:
             self._spoken.require(self.shared.absent_instructions, "absent_instructions")
 

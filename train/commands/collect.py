@@ -15,6 +15,7 @@ from embodio.train.command_line.arguments import with_list
 from embodio.train.command_line.cli import run as run_command
 from embodio.train.command_line.job_settings import conditions_here, require_conditions, require_out, require_shard
 from embodio.train.command_line.ranges import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, require_ranges
+from embodio.train.command_line.schema import UsageError
 
 if TYPE_CHECKING:
     from embodio.datasets.recording.learner import Learner
@@ -67,6 +68,8 @@ class CollectConfig:
         require_ranges(
             self, episodes=AT_LEAST_ONE, seed=COUNT, noise=NOT_NEGATIVE, workers=AT_LEAST_ONE, takeover=AT_LEAST_ONE
         )
+        if self.record_agent and not self.agent:
+            raise UsageError("record_agent: there is nobody whose steps could be recorded; give agent=")
         if self.shard:
             require_shard(self.shard)
         require_conditions(self.randomise, self.level)
@@ -150,11 +153,15 @@ def record(config: CollectConfig) -> int:
 
 def _learner(config: CollectConfig) -> Learner | None:
     """Who plays before the expert takes over."""
+    from embodio.agent.errors import Abstained
+    from embodio.datasets.recording.collect import RegisteredSource
     from embodio.datasets.recording.learner import Learner
 
     if not config.agent:
         return None
-    return Learner(config.agent, partial(_load_agent, config.agent), config.takeover, config.record_agent)
+    load = partial(_load_agent, config.agent)
+    load(RegisteredSource(config.env).embodiment)  # here as well, before anything is made, for its errors
+    return Learner(config.agent, load, config.takeover, config.record_agent, (Abstained,))
 
 
 def _load_agent(agent: str, embodiment: Embodiment) -> Policy:

@@ -123,7 +123,7 @@ def expecting(where: object, schema: str) -> Iterator[None]:
         yield
     except KeyError as error:
         raise AnnotationError(f"{where}: it lacks {error}; expected {schema}") from error
-    except (TypeError, IndexError, ValueError, AttributeError) as error:
+    except (TypeError, IndexError, ValueError, AttributeError, OverflowError) as error:
         raise AnnotationError(f"{where}: {error}; expected {schema}") from error
 
 

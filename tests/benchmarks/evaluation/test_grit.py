@@ -152,5 +152,5 @@ def test_nobody_is_an_answer_too() -> None:
 
 
 def test_procedures_are_listed_and_have_metrics() -> None:
-    assert procedure_names() == ["keypoints_each", "segment_each"]
+    assert procedure_names() == ["act", "keypoints_each", "segment_each"]
     assert all(named_procedure(name).name == name and named_procedure(name).metrics for name in procedure_names())

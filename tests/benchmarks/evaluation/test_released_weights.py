@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from embodio.agent import CheckpointError
+from embodio.benchmarks.evaluation.acting import NetworkRunner
 from embodio.benchmarks.evaluation.evaluate import main
 from embodio.benchmarks.evaluation.runner import open_runner
 from embodio.model import TaskRunner, save_weights
@@ -26,8 +27,8 @@ def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def vocabulary_of(model: object, given: object = "") -> Vocabulary:
     runner = open_runner(str(model), str(given), "cpu", 2)
-    assert isinstance(runner, TaskRunner)
-    return runner.vocabulary
+    assert isinstance(runner, NetworkRunner) and isinstance(runner.tasks, TaskRunner)
+    return runner.tasks.vocabulary
 
 
 def test_the_tokeniser_of_the_folder_is_taken(nano: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

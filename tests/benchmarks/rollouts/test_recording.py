@@ -95,7 +95,7 @@ def test_pictures_of_the_instruction_are_recorded(
 
 
 def test_what_the_robot_has_must_be_seen() -> None:
-    with pytest.raises(CollectionError, match="embodio-rollout record"):
+    with pytest.raises(CollectionError, match="holds more than words"):
         observed({"state": np.zeros(1), "instruction": ["go"], "front": np.zeros((8, 12, 3), np.uint8)}, EMBODIMENT)
     with pytest.raises(CollectionError, match=r"lack \['front'\]"):
         observed({"state": np.zeros(1), "instruction": "go"}, EMBODIMENT)

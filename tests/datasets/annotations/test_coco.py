@@ -140,7 +140,7 @@ def test_mistakes_are_named(folder: Path) -> None:
             items("coco", write_json(folder, "bad.json", content), "detect")
     with pytest.raises(AnnotationError, match="lacks 'keypoints'"):
         items("coco", write_json(folder, "bad.json", instances()), "keypoints")
-    with pytest.raises(AnnotationError, match="opens caption, draw, detect"):
+    with pytest.raises(AnnotationError, match="opens caption, caption_several, draw, detect"):
         items("coco", write_json(folder, "bad.json", instances()), "tag")
     with pytest.raises(AnnotationError, match="no setting 'by'; it has per"):
         items("coco", folder / "bad.json", "segment", by="name")

@@ -192,11 +192,11 @@ def test_formats_are_listed() -> None:
         ("box_properties", {"name": "cup", "property": "width", "values": [[4], [5]]}, "values", [[4], [5]]),
         ("normal_at", {"point": [1, 2], "normal": [0, 1, 0]}, "normal", [0, 1, 0]),
         ("relations", {"name": "cup", "relations": ["on"], "objects": [[0, 0, 5, 5]]}, "objects", [[0, 0, 5, 5]]),
-        ("flow", {"flow": "flow.npy"}, "flow", np.ones((20, 30, 2))),
+        ("flow", {"flow": "flow.npy"}, "flow", np.ones((40, 60, 2))),
     ],
 )
 def test_numbers_of_families(folder: Path, family: str, values: dict[str, Any], field: str, wanted: Any) -> None:
-    np.save(folder / "flow.npy", np.ones((20, 30, 2)))
+    np.save(folder / "flow.npy", np.ones((40, 60, 2)))
     found = getattr(made(family, folder, image="photo.png", **values), field)
     np.testing.assert_array_equal(found, np.asarray(wanted, dtype=np.float32))
 

@@ -18,7 +18,7 @@ from embodio.datasets.recording.learner import CorrectingExpert, Learner
 from embodio.datasets.rlds import Episode, features_of
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import SimulatorError
-from tests.support.datasets.fake_robot import FakeEnv, FakeExpert, FakeSource, fake_embodiment
+from tests.support.datasets.fake_robot import GOAL_DISTANCE, FakeEnv, FakeExpert, FakeSource, fake_embodiment
 
 AWAY = np.array([0.125, 0.125, -1.0], np.float32)
 
@@ -117,6 +117,43 @@ def test_where_the_expert_is_lost_the_episode_failed_and_is_not_tried_again() ->
         statuses.add((result.status, record is not None))
     assert ("failure", False) in statuses and ("success", True) in statuses
     assert {status for status, _ in statuses} <= {"failure", "success", "timeout"}
+
+
+class Finished(FakeExpert):
+    """An expert that has nothing to say once its work is done."""
+
+    def act(self, observation: Mapping[str, Any]) -> np.ndarray:
+        if np.abs(observation["state"]).max() < GOAL_DISTANCE:
+            raise SimulatorError("nothing left to do")
+        return super().act(observation)
+
+
+class Unwilling(Stray):
+    """A learner that refuses to act."""
+
+    def act(self, observation: Mapping[str, Any]) -> np.ndarray:
+        raise RefusedError
+
+
+class RefusedError(Exception):
+    """It refuses."""
+
+
+@pytest.mark.parametrize("player", [Stray(), Unwilling()])
+def test_an_expert_at_the_end_of_its_work_and_a_learner_that_refuses_lose_nothing(player: Stray) -> None:
+    source = FakeSource()
+    for seed in range(10):
+        learner = Learner("stray", stray, 2, abstains=(RefusedError,))
+        result, record = record_demonstration(
+            FakeEnv(source),
+            Finished(source),
+            fake_embodiment(),
+            env_name="fake/plane",
+            seed=seed,
+            noise=0.0,
+            learner=(player, learner),
+        )
+        assert (result.status, record is not None) == ("success", True)
 
 
 @pytest.mark.parametrize("recorded", [False, True])

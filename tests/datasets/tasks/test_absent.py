@@ -18,7 +18,7 @@ from embodio.datasets.augment.config import AugmentConfig
 from embodio.datasets.episodes.statistics import compute_statistics
 from embodio.datasets.rlds.reader import RLDSReader
 from embodio.datasets.tasks.next_action import NextAction, NextActionConfig
-from embodio.datasets.tasks.parts.alternatives import said
+from embodio.datasets.tasks.parts.alternatives import require_alternatives, said
 from embodio.datasets.tasks.parts.moment_task import SharedConfig
 from tests.support.datasets.toy import toy_format, write_toy_dataset
 from tests.support.train.media_corpus import wav
@@ -82,6 +82,12 @@ def test_a_sentence_is_said_with_one_alternative_of_each_choice(choices: list[li
     ways = math.prod(len(choice) for choice in choices)
     assert {said(sentence, place, None) for place in range(number, number + ways)} == expected
     assert said(sentence, number, np.random.default_rng(number)) in expected
+
+
+@pytest.mark.parametrize("sentence", ["", "{}", "{| }", "find {the|a", "{a|{b|c}}", "find }the"])
+def test_sentences_that_cannot_be_said_are_refused(sentence: str) -> None:
+    with pytest.raises(DatasetError, match="absent_instructions: "):
+        require_alternatives(["find the banana", sentence], "absent_instructions")
 
 
 def test_what_is_absent_can_be_told_aloud(reader: RLDSReader, tmp_path: Path) -> None:

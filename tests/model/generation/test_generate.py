@@ -187,7 +187,7 @@ def test_impossible_requests_are_refused() -> None:
         stream(model(), encoded(), options=GenerationOptions(sampling=Sampling()), seeds=[1, 2, 3])
     with pytest.raises(DecodingError, match="2 neutral prompts were encoded for 6 rows"):
         generate(model(), encoded(6), guidance=Guidance(encoded(2)))
-    with pytest.raises(DecodingError, match="guidance scale -1"):
+    with pytest.raises(DecodingError, match="guidance: scale -1"):
         Guidance(encoded(2), -1.0)
     with pytest.raises(DecodingError, match="text has no codes"):
         _ = generate(model(), encoded(), options=GenerationOptions(max_tokens=1)).codes
