@@ -35,7 +35,6 @@ class Recorder:
     An instance is the `on_step` of `run_episode`.
 
     Attributes:
-        records_learner: whether steps are recorded in which a learner leads.
         steps: one dict per recorded step; flat paths -> values. The final observation comes last: its action
             was not executed, and both action fields hold what the expert would have done there. An expert that raises
             SimulatorError there has nothing left to do: the record then ends with the last executed action.
@@ -55,7 +54,7 @@ class Recorder:
         """
         self._policy = policy
         self._embodiment = embodiment
-        self.records_learner, self._prompts = records_learner, prompts
+        self._records_learner, self._prompts = records_learner, prompts
         self.instruction: Any = None
         self.steps: list[dict[str, Any]] = []
 
@@ -65,7 +64,7 @@ class Recorder:
         Raises:
             CollectionError: the observation lacks something that the embodiment has.
         """
-        if not self.records_learner and isinstance(self._policy, CorrectingExpert) and self._policy.leads:
+        if self._policy.leads and not self._records_learner:
             return
         discount = 0.0 if record.terminated else 1.0
         self._write(record.observation, self._policy.executed, record.reward, discount)
@@ -115,19 +114,17 @@ def record_demonstration(
     """
     if learner is None:
         policy = NoisyExpert(expert, embodiment, noise, seed)
-        recorder = Recorder(policy, embodiment, prompts=prompts)
     else:
-        player, how = learner
-        policy = CorrectingExpert(expert, embodiment, noise, seed, player, how.takeover, how.abstains)
-        recorder = Recorder(policy, embodiment, records_learner=how.recorded, prompts=prompts)
+        policy = CorrectingExpert(expert, embodiment, noise, seed, *learner)
+    recorded = learner is None or learner[1].recorded
+    recorder = Recorder(policy, embodiment, records_learner=recorded, prompts=prompts)
     result = run_episode(env, policy, seed, on_step=recorder)
-    if result.status == "error" and isinstance(policy, CorrectingExpert) and policy.lost:
+    if result.status == "error" and policy.lost:
         return replace(result, status="failure"), None
     if result.status == "error" or not recorder.steps:
         return result, None
-    begun = not isinstance(policy, CorrectingExpert) or policy.takeover == 0 or recorder.records_learner
     metadata = {
-        "seed": seed if begun else NO_SEED,
+        "seed": seed if recorded or policy.takeover == 0 else NO_SEED,
         "success": result.status == "success",
         "environment": env_name,
         "expert": type(expert).__name__,

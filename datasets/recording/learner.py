@@ -42,23 +42,10 @@ class Learner:
 
 
 class CorrectingExpert(NoisyExpert):
-    """An expert that says what it would do in every step, and takes over from a learner after some of them.
-
-    Attributes:
-        takeover: number of steps that the learner plays in this episode.
-        leads: whether the learner gave the last action.
-        lost: whether the expert had nothing to say where the learner had got to.
-    """
+    """An expert that says what it would do in every step, and takes over from a learner after some of them."""
 
     def __init__(
-        self,
-        expert: Policy,
-        embodiment: Embodiment,
-        level: float,
-        seed: int,
-        learner: Policy,
-        takeover: int,
-        abstains: tuple[type[Exception], ...] = (),
+        self, expert: Policy, embodiment: Embodiment, level: float, seed: int, player: Policy, learner: Learner
     ) -> None:
         """Wraps an expert for one episode; see `NoisyExpert`.
 
@@ -67,20 +54,18 @@ class CorrectingExpert(NoisyExpert):
             embodiment: of the robot.
             level: of the noise on the expert's actions.
             seed: of the noise and of the takeover.
-            learner: plays until then.
-            takeover: highest number of steps that it plays.
-            abstains: errors by which it refuses to act.
+            player: the learner, which plays until then.
+            learner: how long it may play, and how it refuses to.
         """
         super().__init__(expert, embodiment, level, seed)
-        self.takeover = int(np.random.default_rng([seed, _TAKEOVER_STREAM]).integers(takeover + 1))
-        self.leads, self.lost = self.takeover > 0, False
-        self._learner, self._abstains = learner, abstains
+        self.takeover = int(np.random.default_rng([seed, _TAKEOVER_STREAM]).integers(learner.takeover + 1))
+        self._player, self._abstains = player, learner.abstains
         self._steps = 0
 
     def reset(self, instruction: str | None = None) -> None:
         """Begins an episode of both."""
         super().reset(instruction)
-        self._learner.reset(instruction=instruction)
+        self._player.reset(instruction=instruction)
 
     def act(self, observation: Mapping[str, Any]) -> npt.NDArray[np.float32]:
         """Returns the action of whose turn it is, float32 [A]; `clean` is the expert's in any case.
@@ -96,7 +81,7 @@ class CorrectingExpert(NoisyExpert):
         self.leads = self._steps < self.takeover
         if self.leads:
             try:
-                self.executed = np.array(self._learner.act(observation), dtype=np.float32)
+                self.executed = np.array(self._player.act(observation), dtype=np.float32)
             except self._abstains:
                 self.leads, self.takeover = False, self._steps
         self._steps += 1

@@ -24,7 +24,14 @@ class NoisyExpert:
     Attributes:
         clean: the last action of the expert itself, float32 [A].
         executed: the same with noise, clipped to the limits, float32 [A].
+        takeover: number of steps that a learner plays before it.
+        leads: whether a learner gave the last action.
+        lost: whether it had nothing to say where a learner had got to.
     """
+
+    takeover: int = 0
+    leads: bool = False
+    lost: bool = False
 
     def __init__(self, expert: Policy, embodiment: Embodiment, level: float, seed: int) -> None:
         """Wraps an expert for one episode.

@@ -246,6 +246,11 @@ def from_reference_vocoder(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
+def log_mel_of(spectrograms: Tensor) -> Tensor:
+    """Log-mel energies [B, T, M] of spectrograms that are normalised as targets, [B, T, M, 1]."""
+    return spectrograms.squeeze(3) * float(TARGET_STD) + float(TARGET_MEAN)
+
+
 def spectrogram_to_waveform(spectrograms: Tensor, vocoder: Vocoder | None = None) -> Tensor:
     """Sound of the spectrograms that `UnifiedIO2.render` gives.
 
@@ -261,5 +266,5 @@ def spectrogram_to_waveform(spectrograms: Tensor, vocoder: Vocoder | None = None
     """
     if spectrograms.dim() != 4 or spectrograms.shape[3] != 1:
         raise BatchError(f"spectrograms must have shape (batch, time, mel, 1), found {tuple(spectrograms.shape)}")
-    log_mel = spectrograms.squeeze(3) * float(TARGET_STD) + float(TARGET_MEAN)
+    log_mel = log_mel_of(spectrograms)
     return griffin_lim(log_mel) if vocoder is None else vocoder(log_mel)

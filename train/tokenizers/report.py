@@ -20,12 +20,12 @@ from embodio.datasets.metrics.psnr import psnr
 from embodio.datasets.metrics.ssim import ssim
 from embodio.datasets.pages.html_page import html_page
 from embodio.datasets.pages.pictures import sound as sound_medium
-from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD, fit_length
+from embodio.model.processing.audio import fit_length
 from embodio.model.processing.audio_features import SAMPLE_RATE, segment_samples
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
 from embodio.model.tokenizers.griffin_lim import griffin_lim
 from embodio.model.tokenizers.image_tokenizer import ImageTokenizer
-from embodio.model.tokenizers.vocoder import Vocoder, spectrogram_to_waveform
+from embodio.model.tokenizers.vocoder import Vocoder, log_mel_of, spectrogram_to_waveform
 from embodio.model.writing import write_bytes
 from embodio.train.observers.observer import Observer
 from embodio.train.tokenizers.media import CorpusMedia
@@ -154,7 +154,7 @@ def audio_findings(
         batch = spectrogram_batch([wave_form], bands)
         found_codes = tokenizer.encode(batch["spectrograms"].to(device))
         found = tokenizer.decode(found_codes).cpu()
-        wanted_log, found_log = (_log_mel(cells) for cells in (batch["targets"], found))
+        wanted_log, found_log = (log_mel_of(cells) for cells in (batch["targets"], found))
         distances.append(float(log_spectral_distance(wanted_log, found_log)))
         codes.append(found_codes)
         if len(items) < shown:
@@ -227,11 +227,6 @@ def spectrogram_png(log_mel: Floats) -> bytes:
 def device_of(network: nn.Module) -> torch.device:
     """Where a network computes."""
     return next(network.parameters()).device
-
-
-def _log_mel(target: Tensor) -> Tensor:
-    """Log-mel energies [B, T, M] of a normalised spectrogram [B, T, M, 1]."""
-    return target.squeeze(3) * float(TARGET_STD) + float(TARGET_MEAN)
 
 
 def _spoken(found: Tensor, vocoder: Vocoder | None) -> bytes:

@@ -16,6 +16,7 @@ from embodio.model.network.batch import Allocate, Batch
 from embodio.model.processing.audio import TARGET_MEAN, TARGET_STD, fit_length
 from embodio.model.processing.audio_features import HOP, SILENCE, filled_log_mel, log_mel, mel_power
 from embodio.model.tokenizers.audio_tokenizer import AudioTokenizer
+from embodio.model.tokenizers.vocoder import log_mel_of
 from embodio.train.tokenizers.media import CorpusMedia, held_out, held_out_in_batches
 from embodio.train.validation import HeldOutBatches
 
@@ -117,7 +118,7 @@ class DecodedPieces:
 @torch.no_grad()
 def decoded_log_mel(tokenizer: AudioTokenizer, spectrograms: Tensor) -> Tensor:
     """Log-mel energies [B, T, M] of normalised spectrograms [B, T, M, 1] after they went through codes."""
-    return tokenizer.decode(tokenizer.encode(spectrograms)).squeeze(3) * float(TARGET_STD) + float(TARGET_MEAN)
+    return log_mel_of(tokenizer.decode(tokenizer.encode(spectrograms)))
 
 
 def silent_log_mel(wave: Floats, bands: int) -> Floats:

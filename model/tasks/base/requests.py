@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import is_dataclass
-from functools import cache
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +12,9 @@ import numpy.typing as npt
 from embodio.model.generation import GenerationOptions, Sampling
 from embodio.model.network.network import UnifiedIO2
 from embodio.model.tasks.base.family import A, Family, InputMedia
+from embodio.model.tasks.base.sense import fields_of
 from embodio.model.tasks.errors import TaskError
 
-_TEXTS = "texts"
 _GIVEN: Mapping[str, str] = {"image": "image=...", "sound": "audio=..."}
 """Kind of media -> how it is given."""
 
@@ -30,13 +29,17 @@ def require_request(family: Family[A], asked: object) -> None:
     if not isinstance(asked, wanted):
         raise TaskError(f"asked: {family.name} expects a {wanted.__name__}, found {_found(asked)}")
     kind: Any = type(asked)
-    for name, types in _types(kind).items():
-        value = getattr(asked, name)
-        if types == _TEXTS:
+    for field in fields_of(kind):
+        value = getattr(asked, field.name)
+        if value is None and field.may_be_none:
+            continue
+        of_one_class = field.kind is str or is_dataclass(field.kind)
+        if field.kind == tuple[str, ...]:
             if not isinstance(value, tuple | list) or not all(isinstance(one, str) for one in value):
-                raise TaskError(f"{name}: expected a list of texts, found {_found(value)}")
-        elif not isinstance(value, types):
-            raise TaskError(f"{name}: expected {_said(types)}, found {_found(value)}")
+                raise TaskError(f"{field.name}: expected a list of texts, found {_found(value)}")
+        elif of_one_class and not isinstance(value, field.kind):
+            expected = "text" if field.kind is str else field.kind.__name__
+            raise TaskError(f"{field.name}: expected {expected}, found {_found(value)}")
     if family.needs and not any(_has(asked.media, kind) for kind in family.needs):
         given = " or ".join(f"InputMedia({_GIVEN[kind]})" for kind in family.needs)
         raise TaskError(f"media: {family.name} is about {_listed(family.needs)}, and there is none; give media={given}")
@@ -80,26 +83,8 @@ def box_of(name: str, box: npt.ArrayLike) -> npt.NDArray[np.float32]:
     return place
 
 
-@cache
-def _types(annotation: type) -> dict[str, Any]:
-    """Field -> its classes, where it is a text or one of our classes, or None; `_TEXTS` where it holds texts."""
-    found: dict[str, Any] = {}
-    for name, hint in get_type_hints(annotation).items():
-        options = (hint,) if isinstance(hint, type) or get_origin(hint) is tuple else get_args(hint)
-        if all(isinstance(one, type) and (one in (str, type(None)) or is_dataclass(one)) for one in options):
-            found[name] = options
-        elif options == (tuple[str, ...],):
-            found[name] = _TEXTS
-    return found
-
-
 def _has(media: InputMedia, kind: str) -> bool:
     return media.has_images if kind == "image" else media.has_sounds
-
-
-def _said(types: tuple[type, ...]) -> str:
-    names = ["text" if one is str else one.__name__ for one in types if one is not type(None)]
-    return " or ".join(names)
 
 
 def _listed(kinds: tuple[str, ...]) -> str:

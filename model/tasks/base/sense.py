@@ -29,7 +29,7 @@ _SHAPES: Mapping[Any, tuple[int, ...]] = {Box: (4,), Boxes: (-1, 4), Point: (2,)
 _OTHERWISE = "leave such items out"
 
 
-class _Field(NamedTuple):
+class AnnotationField(NamedTuple):
     """A field of an annotation: its type without None, whether None is one of its values, and its default."""
 
     name: str
@@ -58,7 +58,7 @@ def require_sense(
     """
     size = (int(image.shape[0]), int(image.shape[1])) if isinstance(image, np.ndarray) and image.ndim == 3 else None
     kind: Any = type(annotation)
-    for field in _fields_of(kind):
+    for field in fields_of(kind):
         if field.name in skipped:
             continue
         value = getattr(annotation, field.name)
@@ -138,7 +138,7 @@ def _require_text(name: str, value: Any, may_be_empty: bool) -> None:
         raise TaskError(f"{name}: got {value!r}, expected text that is not empty; give one, or {_OTHERWISE}")
 
 
-def _require_texts(field: _Field, value: Any, may_be_empty: bool) -> None:
+def _require_texts(field: AnnotationField, value: Any, may_be_empty: bool) -> None:
     if isinstance(value, str) or not isinstance(value, tuple | list):
         raise TaskError(f"{field.name}: got {value!r}, expected a tuple of texts")
     if may_be_empty:
@@ -150,9 +150,10 @@ def _require_texts(field: _Field, value: Any, may_be_empty: bool) -> None:
 
 
 @cache
-def _fields_of(annotation: type[Any]) -> tuple[_Field, ...]:
+def fields_of(annotation: type[Any]) -> tuple[AnnotationField, ...]:
+    """The fields of a class of annotations."""
     hints = get_type_hints(annotation, include_extras=True)
-    return tuple(_Field(one.name, *_without_none(hints[one.name]), one.default) for one in fields(annotation))
+    return tuple(AnnotationField(one.name, *_without_none(hints[one.name]), one.default) for one in fields(annotation))
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:

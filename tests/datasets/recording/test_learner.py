@@ -18,6 +18,7 @@ from embodio.datasets.recording.learner import CorrectingExpert, Learner
 from embodio.datasets.rlds import Episode, features_of
 from embodio.envs.embodiment import Embodiment
 from embodio.envs.errors import SimulatorError
+from embodio.envs.rollout import EpisodeResult
 from tests.support.datasets.fake_robot import GOAL_DISTANCE, FakeEnv, FakeExpert, FakeSource, fake_embodiment
 
 AWAY = np.array([0.125, 0.125, -1.0], np.float32)
@@ -38,24 +39,27 @@ def stray(embodiment: Embodiment) -> Stray:
     return Stray()
 
 
-def play(seed: int, takeover: int, recorded: bool) -> tuple[int, Episode | None]:
-    source = FakeSource()
-    learner = Learner("stray", stray, takeover, recorded)
-    result, record = record_demonstration(
-        FakeEnv(source),
-        FakeExpert(source),
+def demonstrate(expert: FakeExpert, seed: int, player: Stray, learner: Learner) -> tuple[EpisodeResult, bytes | None]:
+    return record_demonstration(
+        FakeEnv(FakeSource()),
+        expert,
         fake_embodiment(),
         env_name="fake/plane",
         seed=seed,
         noise=0.0,
-        learner=(stray(fake_embodiment()), learner),
+        learner=(player, learner),
     )
+
+
+def play(seed: int, takeover: int, recorded: bool) -> tuple[int, Episode | None]:
+    learner = Learner("stray", stray, takeover, recorded)
+    result, record = demonstrate(FakeExpert(FakeSource()), seed, stray(fake_embodiment()), learner)
     return result.steps, None if record is None else Episode(record, features_of(fake_embodiment()))
 
 
 def takeover_of(seed: int, takeover: int) -> int:
-    expert = FakeExpert(FakeSource())
-    return CorrectingExpert(expert, fake_embodiment(), 0.0, seed, Stray(), takeover).takeover
+    learner = Learner("stray", stray, takeover)
+    return CorrectingExpert(FakeExpert(FakeSource()), fake_embodiment(), 0.0, seed, Stray(), learner).takeover
 
 
 @given(st.integers(0, 2**31 - 1), st.integers(0, 6))
@@ -102,18 +106,9 @@ class Lost(FakeExpert):
 
 
 def test_where_the_expert_is_lost_the_episode_failed_and_is_not_tried_again() -> None:
-    source, statuses = FakeSource(), set()
+    statuses = set()
     for seed in range(30):
-        player = Learner("stray", stray, 8)
-        result, record = record_demonstration(
-            FakeEnv(source),
-            Lost(source),
-            fake_embodiment(),
-            env_name="fake/plane",
-            seed=seed,
-            noise=0.0,
-            learner=(Stray(), player),
-        )
+        result, record = demonstrate(Lost(FakeSource()), seed, Stray(), Learner("stray", stray, 8))
         statuses.add((result.status, record is not None))
     assert ("failure", False) in statuses and ("success", True) in statuses
     assert {status for status, _ in statuses} <= {"failure", "success", "timeout"}
@@ -141,18 +136,9 @@ class RefusedError(Exception):
 
 @pytest.mark.parametrize("player", [Stray(), Unwilling()])
 def test_an_expert_at_the_end_of_its_work_and_a_learner_that_refuses_lose_nothing(player: Stray) -> None:
-    source = FakeSource()
     for seed in range(10):
         learner = Learner("stray", stray, 2, abstains=(RefusedError,))
-        result, record = record_demonstration(
-            FakeEnv(source),
-            Finished(source),
-            fake_embodiment(),
-            env_name="fake/plane",
-            seed=seed,
-            noise=0.0,
-            learner=(player, learner),
-        )
+        result, record = demonstrate(Finished(FakeSource()), seed, player, learner)
         assert (result.status, record is not None) == ("success", True)
 
 
